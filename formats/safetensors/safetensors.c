@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * safetensors: named tensors, one after another, behind a header in JSON.
+ *
+ *      0  n, the header's length: u64, little-endian
+ *      8  header: {"__metadata__": {NAME: TEXT, …},
+ *                  NAME: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
+ *    8+n  the tensors' bytes, where data_offsets count from; to the end of the file
+ *
+ * Shown: each tensor as a file of its bytes, in the header's order; the metadata
+ * as attributes of the root.  All of the format is shown.
+ *
+ * https://github.com/huggingface/safetensors, README "Format"; what a reader must
+ * refuse is what safetensors 0.8 refuses (safetensors/src/tensor.rs), and, beyond
+ * that, a name that is repeated.
+ */
+#include "formats/shared/safetensors_header.h"
+
+static int safetensors_open(struct archive *a, struct error *err)
+{
+	struct arena scratch = {.limit = a->arena.limit};
+	struct safetensors_header h;
+	int r = safetensors_header_read(&a->source, &a->arena, &scratch, &h, err);
+
+	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
+		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
+	for (uint32_t i = 0; r == 0 && i < h.names.count; i++)
+		safetensors_add(a, &h.tensors[i], 0);
+	arena_free(&scratch);
+	return r;
+}
+
+const struct format format_safetensors = {
+	.name = "safetensors",
+	.title = "safetensors: tensors of a model",
+	.suffixes = (const char *const[]){".safetensors", NULL},
+	.probe = safetensors_probe,
+	.open = safetensors_open,
+};

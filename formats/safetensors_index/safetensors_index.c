@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * safetensors index: tells which of several safetensors files, the shards, holds
+ * each tensor of a model.
+ *
+ *      {"metadata": {"total_size": 123, …},
+ *       "weight_map": {TENSOR: "model-00001-of-00002.safetensors", …}}
+ *
+ * Shown: exactly the tensors of weight_map, in its order, each from the shard
+ * named there and no other; the index's own metadata as attributes of the root.
+ * What else the shards hold is not shown.
+ *
+ * A shard is a path below the index's folder: relative, without "..", and no
+ * component but the last a symbolic link (hubs keep shards as links to blobs).
+ *
+ * https://huggingface.co/docs/transformers/big_models, "Shard metadata".
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "formats/shared/json.h"
+#include "formats/shared/safetensors_header.h"
+#include "fs/name.h"
+
+/* As large as the header of a safetensors file may be. */
+enum { INDEX_MAX = 100000000 };
+
+struct shard {
+	uint32_t source; /* among the archive's siblings */
+	struct arena scratch;
+	struct safetensors_header header;
+};
+
+struct reader {
+	struct json j;
+	struct arena scratch;
+	struct slice metadata;    /* the text of the object, to be read again */
+	struct slice_map tensors; /* in the order of weight_map */
+	uint32_t *shard_of;       /* by a tensor's number */
+	uint32_t room;
+	struct slice_map shards; /* paths */
+	bool weight_map_seen, metadata_seen;
+	struct error *err;
+	int failed;
+};
+
+enum { SHOWN = 100 };
+
+static int cut(struct slice s)
+{
+	return s.len < SHOWN ? (int)s.len : SHOWN;
+}
+
+/* An object with a weight_map whose first file is a safetensors file. */
+static bool index_probe(struct cursor head, uint64_t size)
+{
+	struct arena none = {0};
+	struct slice name;
+	if (size < 2 || !cursor_left(&head) || !strchr(" \t\r\n{", *head.pos))
+		return false;
+	struct json j = json_over((struct slice){head.pos, cursor_left(&head)}, &none);
+	json_object(&j);
+	while (json_member(&j, &name)) {
+		if (!slice_equal(name, SLICE("weight_map"))) {
+			json_skip(&j);
+			continue;
+		}
+		json_object(&j);
+		struct slice path = json_member(&j, &name) ? json_string(&j) : name, end = SLICE(".safetensors");
+		return !j.failed && path.len > end.len && memcmp(path.data + path.len - end.len, end.data, end.len) == 0;
+	}
+	return false;
+}
+
+static void no_memory(struct reader *r)
+{
+	if (!r->failed)
+		r->failed = error_set(r->err, ENOMEM, "no memory for an index of so many tensors");
+}
+
+/* --- reading the index ------------------------------------------------- */
+
+static bool shard_path_fine(struct slice path)
+{
+	const uint8_t *start = path.data, *end = path.data + path.len;
+	if (path.len == 0 || *start == '/' || memchr(path.data, '\0', path.len))
+		return false;
+	for (const uint8_t *p = start; p <= end; p++) {
+		if (p < end && *p != '/')
+			continue;
+		if (slice_equal((struct slice){start, (size_t)(p - start)}, SLICE("..")))
+			return false;
+		start = p + 1;
+	}
+	return end[-1] != '/';
+}
+
+/* One line of weight_map. */
+static void read_entry(struct reader *r, struct slice tensor, struct slice path)
+{
+	bool fresh;
+	uint32_t id = slice_map_add(&r->tensors, tensor, &fresh);
+	if (id == SLICE_MAP_NONE) {
+		no_memory(r);
+		return;
+	}
+	if (!fresh) { /* the later would silently replace the earlier */
+		r->failed = error_set(r->err, EBADMSG, "tensor %.*s stands twice in the index", cut(tensor), tensor.data);
+		return;
+	}
+	if (id == r->room) {
+		uint32_t room = r->room ? r->room * 2 : 16, *more = arena_array(&r->scratch, room, sizeof *more);
+		if (!more) {
+			no_memory(r);
+			return;
+		}
+		if (id)
+			memcpy(more, r->shard_of, id * sizeof *more);
+		r->shard_of = more, r->room = room;
+	}
+	r->shard_of[id] = slice_map_add(&r->shards, path, &fresh);
+	if (r->shard_of[id] == SLICE_MAP_NONE)
+		no_memory(r);
+	else if (fresh && !shard_path_fine(path))
+		r->failed = error_set(r->err, EBADMSG, "shard %.*s is not a path below the index's folder", cut(path), path.data);
+}
+
+static void read_weight_map(struct reader *r)
+{
+	struct slice name;
+	if (r->weight_map_seen)
+		json_fail(&r->j, "weight_map is repeated");
+	r->weight_map_seen = true;
+	json_object(&r->j);
+	while (json_member(&r->j, &name)) {
+		struct slice path = json_string(&r->j);
+		if (!r->j.failed)
+			read_entry(r, name, path);
+		if (r->failed)
+			return;
+	}
+}
+
+static int read_index(struct reader *r, struct slice text)
+{
+	struct slice name;
+	if (!utf8_valid(text))
+		return error_set(r->err, EBADMSG, "the index is not UTF-8");
+	r->j = json_over(text, &r->scratch);
+	json_object(&r->j);
+	while (json_member(&r->j, &name) && r->failed == 0) {
+		if (slice_equal(name, SLICE("weight_map"))) {
+			read_weight_map(r);
+		} else if (slice_equal(name, SLICE("metadata"))) {
+			if (r->metadata_seen)
+				json_fail(&r->j, "metadata is repeated");
+			r->metadata_seen = true;
+			r->metadata = json_skip(&r->j);
+		} else {
+			json_skip(&r->j);
+		}
+	}
+	int e = r->failed ? r->failed : json_end(&r->j, r->err, "the index");
+	if (e == 0 && !r->weight_map_seen)
+		e = error_set(r->err, EBADMSG, "the index has no weight_map");
+	return e;
+}
+
+/* --- the shards -------------------------------------------------------- */
+
+/* Opens the shard and reads its header.  Its descriptor is given up: there may
+ * be hundreds. */
+static int open_shard(struct archive *a, struct slice path, struct shard *s, struct error *err)
+{
+	char name[128];
+	struct source *source = NULL;
+
+	snprintf(name, sizeof name, "shard %.*s", cut(path), path.data);
+	s->scratch = (struct arena){.limit = a->arena.limit};
+	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
+	if (r == 0) {
+		source = archive_source(a, s->source);
+		r = safetensors_header_read(source, &a->arena, &s->scratch, &s->header, err);
+		source_rest(source);
+	}
+	/* Whatever was wrong with the shard, it is the index that breaks its word. */
+	return r < 0 ? error_prefix(err, r == -ENOMEM ? r : -EBADMSG, name) : 0;
+}
+
+static int add_tensors(struct archive *a, const struct reader *r, const struct shard *shards)
+{
+	for (uint32_t i = 0; i < r->tensors.count; i++) {
+		struct slice name = r->tensors.keys[i], path = r->shards.keys[r->shard_of[i]];
+		const struct shard *s = &shards[r->shard_of[i]];
+		const struct safetensors_tensor *t = safetensors_header_find(&s->header, name);
+		if (!t)
+			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
+					 cut(path), path.data);
+		safetensors_add(a, t, s->source);
+	}
+	return 0;
+}
+
+/* Texts as they are, anything else as its JSON. */
+static int add_metadata(struct archive *a, struct reader *r)
+{
+	struct slice_map seen = {.arena = &r->scratch};
+	struct json j = json_over(r->metadata, &r->scratch);
+	struct slice name;
+	bool fresh = true;
+	if (!r->metadata_seen || json_peek(&j) != JSON_OBJECT)
+		return 0;
+	json_object(&j);
+	while (json_member(&j, &name)) {
+		struct slice value = json_peek(&j) == JSON_STRING ? json_string(&j) : json_skip(&j);
+		if (slice_map_add(&seen, name, &fresh) == SLICE_MAP_NONE || j.failed)
+			return error_set(r->err, ENOMEM, "no memory for the index's metadata");
+		if (!fresh)
+			return error_set(r->err, EBADMSG, "metadata %.*s stands twice in the index", cut(name), name.data);
+		safetensors_attr(a, TREE_ROOT, &r->scratch, name, value);
+	}
+	return 0;
+}
+
+static int open_shards(struct archive *a, struct reader *r)
+{
+	struct shard *shards = arena_array(&r->scratch, r->shards.count, sizeof *shards);
+	int e = shards ? 0 : error_set(r->err, ENOMEM, "no memory for %" PRIu32 " shards", r->shards.count);
+
+	for (uint32_t i = 0; e == 0 && i < r->shards.count; i++)
+		e = open_shard(a, r->shards.keys[i], &shards[i], r->err);
+	if (e == 0)
+		e = add_tensors(a, r, shards);
+	for (uint32_t i = 0; shards && i < r->shards.count; i++)
+		arena_free(&shards[i].scratch);
+	return e;
+}
+
+static int index_open(struct archive *a, struct error *err)
+{
+	struct reader r = {.scratch.limit = a->arena.limit, .err = err};
+	struct cursor c;
+	int e = 0;
+
+	r.tensors.arena = r.shards.arena = &r.scratch;
+	if (a->source.size > INDEX_MAX)
+		e = error_set(err, EBADMSG, "an index of %" PRIu64 " bytes, over the limit of %d", a->source.size, INDEX_MAX);
+	if (e == 0)
+		e = source_load(&a->source, &r.scratch, 0, a->source.size, &c, err);
+	if (e == 0)
+		e = read_index(&r, (struct slice){c.start, cursor_left(&c)});
+	if (e == 0)
+		e = open_shards(a, &r);
+	if (e == 0)
+		e = add_metadata(a, &r);
+	arena_free(&r.scratch);
+	return e;
+}
+
+const struct format format_safetensors_index = {
+	.name = "safetensors.index",
+	.title = "safetensors index: a model in several files",
+	.suffixes = (const char *const[]){".safetensors.index.json", NULL},
+	.text = true,
+	.probe = index_probe,
+	.open = index_open,
+};

@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/shared/json.h"
+
+#include "fs/name.h"
+
+struct json json_over(struct slice text, struct arena *arena)
+{
+	return (struct json){.c = cursor_over(text), .arena = arena};
+}
+
+static void stop(struct json *j, int code, const char *fault)
+{
+	if (j->failed)
+		return;
+	j->failed = code;
+	j->fault = fault;
+	j->fault_at = cursor_at(&j->c);
+	j->c.pos = j->c.end;
+}
+
+void json_fail(struct json *j, const char *fault)
+{
+	stop(j, -EBADMSG, fault);
+}
+
+static void skip_space(struct json *j)
+{
+	while (j->c.pos < j->c.end && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
+		j->c.pos++;
+}
+
+/* The next byte that is not white space, or 0 at the end. */
+static uint8_t next(struct json *j)
+{
+	skip_space(j);
+	return j->c.pos < j->c.end ? *j->c.pos : 0;
+}
+
+static bool expect(struct json *j, char byte, const char *fault)
+{
+	if (!j->failed && next(j) == (uint8_t)byte) {
+		j->c.pos++;
+		return true;
+	}
+	json_fail(j, fault);
+	return false;
+}
+
+enum json_kind json_peek(struct json *j)
+{
+	if (j->failed)
+		return JSON_NONE;
+	switch (next(j)) {
+	case '{':
+		return JSON_OBJECT;
+	case '[':
+		return JSON_ARRAY;
+	case '"':
+		return JSON_STRING;
+	case 't':
+	case 'f':
+		return JSON_BOOL;
+	case 'n':
+		return JSON_NULL;
+	case '-':
+	case '0' ... '9':
+		return JSON_NUMBER;
+	default:
+		json_fail(j, "a value is expected");
+		return JSON_NONE;
+	}
+}
+
+/* --- objects and arrays ------------------------------------------------ */
+
+static bool enter(struct json *j, char byte, const char *fault)
+{
+	if (!expect(j, byte, fault))
+		return false;
+	if (++j->depth > JSON_DEPTH) {
+		json_fail(j, "nesting is too deep");
+		return false;
+	}
+	j->fresh = true;
+	return true;
+}
+
+/* Is there one more, before the closing byte?  Steps over the comma. */
+static bool more(struct json *j, char close, const char *fault)
+{
+	bool first = j->fresh;
+	uint8_t byte;
+
+	if (j->failed)
+		return false;
+	j->fresh = false;
+	byte = next(j);
+	if (byte == (uint8_t)close) {
+		j->c.pos++;
+		j->depth--;
+		return false;
+	}
+	if (first)
+		return true;
+	if (!expect(j, ',', fault))
+		return false;
+	if (next(j) == (uint8_t)close)
+		json_fail(j, "nothing follows a comma");
+	return !j->failed;
+}
+
+bool json_object(struct json *j)
+{
+	return enter(j, '{', "an object is expected");
+}
+
+bool json_array(struct json *j)
+{
+	return enter(j, '[', "an array is expected");
+}
+
+bool json_member(struct json *j, struct slice *ret)
+{
+	if (!more(j, '}', "a comma or the object's end is expected"))
+		return false;
+	*ret = json_string(j);
+	return expect(j, ':', "a colon is expected");
+}
+
+bool json_element(struct json *j)
+{
+	return more(j, ']', "a comma or the array's end is expected");
+}
+
+/* --- strings ----------------------------------------------------------- */
+
+/* Bytes before the next '"', '\' or control byte, eight at a time. */
+static size_t plain_run(const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *start = p;
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	while (end - p >= 8) {
+		uint64_t w, quote, slash, low;
+		memcpy(&w, p, 8);
+		quote = w ^ ones * '"';
+		slash = w ^ ones * '\\';
+		low = (w - ones * 0x20) & ~w;
+		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | low) & tops)
+			break;
+		p += 8;
+	}
+	while (p < end && *p != '"' && *p != '\\' && *p >= 0x20)
+		p++;
+	return (size_t)(p - start);
+}
+
+static int hex4(const uint8_t *p, const uint8_t *end)
+{
+	int value = 0;
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0'
+			    : (p[i] | 32) >= 'a' && (p[i] | 32) <= 'f' ? (p[i] | 32) - 'a' + 10 : -1;
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+static size_t put_utf8(uint32_t c, uint8_t *out)
+{
+	if (c < 0x80) {
+		out[0] = (uint8_t)c;
+		return 1;
+	}
+	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+	for (size_t i = n - 1; i > 0; i--, c >>= 6)
+		out[i] = (uint8_t)(0x80 | (c & 0x3f));
+	out[0] = (uint8_t)(lead[n] | c);
+	return n;
+}
+
+/* Reads what follows a '\' at p; returns the bytes it took, 0 for a fault. */
+static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t *wrote)
+{
+	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	const char *simple = p < end && *p ? strchr(from, *p) : NULL;
+	if (simple) {
+		*wrote = 1;
+		*out = (uint8_t)to[simple - from];
+		return 1;
+	}
+	int high = p < end && *p == 'u' ? hex4(p + 1, end) : -1;
+	if (high < 0 || (high >= 0xdc00 && high <= 0xdfff))
+		return 0;
+	if (high < 0xd800 || high > 0xdbff) {
+		*wrote = put_utf8((uint32_t)high, out);
+		return 5;
+	}
+	int low = end - p >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7, end) : -1;
+	if (low < 0xdc00 || low > 0xdfff)
+		return 0; /* half a surrogate pair is no character */
+	*wrote = put_utf8(0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00), out);
+	return 11;
+}
+
+/* Finds the closing quote of a string whose first byte is at the cursor. */
+static bool string_end(struct json *j, const uint8_t **ret, bool *escapes)
+{
+	const uint8_t *p = j->c.pos;
+	*escapes = false;
+	for (;;) {
+		p += plain_run(p, j->c.end);
+		if (p == j->c.end || *p < 0x20) {
+			j->c.pos = p;
+			json_fail(j, p == j->c.end ? "a string has no end" : "a control byte stands in a string");
+			return false;
+		}
+		if (*p == '"')
+			break;
+		*escapes = true;
+		p += 2 <= j->c.end - p ? 2 : 1;
+	}
+	*ret = p;
+	return true;
+}
+
+struct slice json_string(struct json *j)
+{
+	const uint8_t *start, *end;
+	struct slice ret = {(const uint8_t *)"", 0};
+	bool escapes;
+
+	if (!expect(j, '"', "a string is expected") || !string_end(j, &end, &escapes))
+		return ret;
+	start = j->c.pos;
+	if (!escapes) {
+		j->c.pos = end + 1;
+		return (struct slice){start, (size_t)(end - start)};
+	}
+	uint8_t *out = arena_alloc(j->arena, (size_t)(end - start));
+	size_t n = 0;
+	if (!out) {
+		stop(j, -ENOMEM, "there is no memory for a string");
+		return ret;
+	}
+	for (const uint8_t *p = start; p < end;) {
+		size_t run = plain_run(p, end), took, wrote = 0;
+		memcpy(out + n, p, run);
+		n += run, p += run;
+		if (p == end)
+			break;
+		took = escape(p + 1, end, out + n, &wrote);
+		if (took == 0) {
+			j->c.pos = p;
+			json_fail(j, "an escape is not valid");
+			return ret;
+		}
+		p += 1 + took, n += wrote;
+	}
+	j->c.pos = end + 1;
+	return (struct slice){out, n};
+}
+
+/* --- numbers and words ------------------------------------------------- */
+
+uint64_t json_u64(struct json *j)
+{
+	uint64_t value = 0;
+	if (json_peek(j) != JSON_NUMBER || *j->c.pos == '-') {
+		json_fail(j, "a number without a sign is expected");
+		return 0;
+	}
+	const uint8_t *start = j->c.pos, *p = start;
+	for (; p < j->c.end && *p >= '0' && *p <= '9'; p++)
+		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value)) {
+			json_fail(j, "a number is too large");
+			return 0;
+		}
+	if (p - start > 1 && *start == '0')
+		json_fail(j, "a number begins with 0");
+	else if (p < j->c.end && (*p == '.' || *p == 'e' || *p == 'E'))
+		json_fail(j, "a whole number is expected");
+	if (j->failed)
+		return 0;
+	j->c.pos = p;
+	return value;
+}
+
+static size_t digits(const uint8_t *p, const uint8_t *end)
+{
+	size_t n = 0;
+	while (p + n < end && p[n] >= '0' && p[n] <= '9')
+		n++;
+	return n;
+}
+
+/* Is DIGITS × 10^exponent beyond the largest double, 1.7976931348623157e308? */
+static bool beyond_double(struct slice whole, struct slice part, int64_t exponent)
+{
+	static const char largest[] = "17976931348623157";
+	uint8_t first[sizeof largest - 1];
+	size_t n = 0;
+	int64_t magnitude = (int64_t)whole.len - 1 + exponent;
+
+	for (size_t i = 0; i < whole.len + part.len && n < sizeof first; i++) {
+		uint8_t digit = i < whole.len ? whole.data[i] : part.data[i - whole.len];
+		if (n == 0 && digit == '0')
+			magnitude--;
+		else
+			first[n++] = digit;
+	}
+	if (n == 0 || magnitude != 308)
+		return n > 0 && magnitude > 308;
+	return memcmp(first, largest, n) > 0;
+}
+
+/* A number that nobody wants: still one, and not out of a double's range, which
+ * the reference reader refuses. */
+static void skip_number(struct json *j)
+{
+	const uint8_t *p = j->c.pos + (*j->c.pos == '-'), *end = j->c.end;
+	struct slice whole = {p, digits(p, end)}, part = {p, 0};
+	int64_t exponent = 0;
+	bool bad = whole.len == 0 || (whole.len > 1 && *p == '0');
+
+	p += whole.len;
+	if (p < end && *p == '.') {
+		part = (struct slice){p + 1, digits(p + 1, end)};
+		bad |= part.len == 0;
+		p += 1 + part.len;
+	}
+	if (p < end && (*p | 32) == 'e') {
+		bool negative = ++p < end && *p == '-';
+		p += p < end && (*p == '-' || *p == '+');
+		size_t n = digits(p, end);
+		bad |= n == 0;
+		for (size_t i = 0; i < n && exponent < (int64_t)1 << 40; i++)
+			exponent = exponent * 10 + (p[i] - '0');
+		exponent = negative ? -exponent : exponent;
+		p += n;
+	}
+	if (bad)
+		json_fail(j, "a number is not valid");
+	else if (beyond_double(whole, part, exponent))
+		json_fail(j, "a number is out of range");
+	else
+		j->c.pos = p;
+}
+
+static void skip_word(struct json *j, const char *word)
+{
+	if (!cursor_match(&j->c, word, strlen(word)))
+		json_fail(j, "a value is expected");
+}
+
+void json_null(struct json *j)
+{
+	if (json_peek(j) != JSON_NULL)
+		json_fail(j, "null is expected");
+	else
+		skip_word(j, "null");
+}
+
+
+/* By a stack of its own, one bit a level, so that depth costs no C stack. */
+struct slice json_skip(struct json *j)
+{
+	uint8_t objects[(JSON_DEPTH + 8) / 8 + 1] = {0};
+	unsigned base = j->depth;
+	struct slice name;
+	skip_space(j);
+	const uint8_t *start = j->c.pos;
+
+	for (bool value = true; !j->failed && (value || j->depth > base);) {
+		if (value) {
+			value = false;
+			switch (json_peek(j)) {
+			case JSON_OBJECT:
+			case JSON_ARRAY: {
+				bool object = *j->c.pos == '{';
+				if (!(object ? json_object(j) : json_array(j)))
+					break;
+				unsigned bit = j->depth - base - 1;
+				objects[bit / 8] = (uint8_t)((objects[bit / 8] & ~(1u << bit % 8)) | (unsigned)object << bit % 8);
+				break;
+			}
+			case JSON_STRING:
+				(void)json_string(j); /* an escape in it may be faulty */
+				break;
+			case JSON_NUMBER:
+				skip_number(j);
+				break;
+			case JSON_BOOL:
+				skip_word(j, *j->c.pos == 't' ? "true" : "false");
+				break;
+			case JSON_NULL:
+				skip_word(j, "null");
+				break;
+			case JSON_NONE:
+				break;
+			}
+			continue;
+		}
+		unsigned bit = j->depth - base - 1;
+		value = objects[bit / 8] >> bit % 8 & 1 ? json_member(j, &name) : json_element(j);
+	}
+	return j->failed ? (struct slice){start, 0} : (struct slice){start, (size_t)(j->c.pos - start)};
+}
+
+int json_end(struct json *j, struct error *err, const char *what)
+{
+	skip_space(j);
+	if (j->c.pos < j->c.end)
+		json_fail(j, "something follows the end");
+	if (!j->failed)
+		return 0;
+	return error_set(err, -j->failed, "%s at byte %zu of %s", j->fault, j->fault_at, what);
+}

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/shared/safetensors_header.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "formats/shared/json.h"
+#include "fs/name.h"
+
+/* As in the reference reader: MAX_HEADER_SIZE. */
+enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, NAME_SHOWN = 100 };
+
+/* safetensors 0.8, tensor.rs: Dtype. */
+static const struct {
+	const char *type;
+	uint8_t dtype;
+} dtypes[] = {
+	{"BOOL", DTYPE_BOOL},
+	{"F4", DTYPE_FLOAT4_E2M1FN},
+	{"F6_E2M3", DTYPE_FLOAT6_E2M3FN},
+	{"F6_E3M2", DTYPE_FLOAT6_E3M2FN},
+	{"U8", DTYPE_UINT8},
+	{"I8", DTYPE_INT8},
+	{"F8_E5M2", DTYPE_FLOAT8_E5M2},
+	{"F8_E4M3", DTYPE_FLOAT8_E4M3FN},
+	{"F8_E8M0", DTYPE_FLOAT8_E8M0FNU},
+	{"F8_E4M3FNUZ", DTYPE_FLOAT8_E4M3FNUZ},
+	{"F8_E5M2FNUZ", DTYPE_FLOAT8_E5M2FNUZ},
+	{"I16", DTYPE_INT16},
+	{"U16", DTYPE_UINT16},
+	{"F16", DTYPE_FLOAT16},
+	{"BF16", DTYPE_BFLOAT16},
+	{"I32", DTYPE_INT32},
+	{"U32", DTYPE_UINT32},
+	{"F32", DTYPE_FLOAT32},
+	{"C64", DTYPE_COMPLEX64},
+	{"F64", DTYPE_FLOAT64},
+	{"I64", DTYPE_INT64},
+	{"U64", DTYPE_UINT64},
+};
+
+/* What is needed while the header is read. */
+struct reader {
+	struct json j;
+	struct arena *keep, *scratch;
+	struct safetensors_header *h;
+	uint32_t room, metadata_room;
+	uint64_t *shape; /* of the tensor at hand */
+	uint32_t shape_room;
+	bool metadata_seen;
+	const struct array *recent[256]; /* most tensors share type and shape with others */
+	struct error *err;
+	int failed;
+};
+
+struct parts {
+	struct slice dtype;
+	uint32_t rank;
+	uint64_t begin, end;
+	unsigned seen;
+};
+
+enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
+
+static int name_cut(struct slice name)
+{
+	return name.len < NAME_SHOWN ? (int)name.len : NAME_SHOWN;
+}
+
+bool safetensors_probe(struct cursor head, uint64_t size)
+{
+	uint64_t n = cursor_u64le(&head);
+	if (head.failed || n > HEADER_MAX || !range_within(LENGTH_BYTES, n, size))
+		return false;
+	while (cursor_match(&head, " ", 1) || cursor_match(&head, "\n", 1) || cursor_match(&head, "\t", 1) ||
+	       cursor_match(&head, "\r", 1))
+		;
+	return cursor_match(&head, "{", 1);
+}
+
+/* --- a tensor's description -------------------------------------------- */
+
+static void no_memory(struct reader *r)
+{
+	if (!r->failed)
+		r->failed = error_set(r->err, ENOMEM, "no memory for a header of so many tensors");
+}
+
+/* Doubles an array in the scratch arena; the old copies sum up to as much. */
+static bool grown(struct reader *r, void **array, uint32_t *room, uint32_t used, size_t each)
+{
+	if (used < *room)
+		return true;
+	uint32_t more = *room ? *room * 2 : 8;
+	void *fresh = arena_array(r->scratch, more, each);
+	if (!fresh) {
+		no_memory(r);
+		return false;
+	}
+	if (used)
+		memcpy(fresh, *array, used * each);
+	*array = fresh;
+	*room = more;
+	return true;
+}
+
+/* The number of a name that must be new.  The reference reader keeps the last of
+ * two equal names and drops the other without a word; we refuse. */
+static bool number(struct reader *r, struct slice_map *map, struct slice name, const char *what, uint32_t *ret)
+{
+	bool fresh;
+	*ret = slice_map_add(map, name, &fresh);
+	if (*ret == SLICE_MAP_NONE)
+		no_memory(r);
+	else if (!fresh)
+		r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, name_cut(name), name.data);
+	return r->failed == 0;
+}
+
+/* "F32", or, since the reference reads the type as an enum, {"F32": null}. */
+static struct slice read_dtype(struct json *j)
+{
+	struct slice name = {NULL, 0}, extra;
+	if (json_peek(j) != JSON_OBJECT)
+		return json_string(j);
+	if (json_object(j) && json_member(j, &name)) {
+		json_null(j);
+		if (json_member(j, &extra))
+			json_fail(j, "a dtype is one name");
+	} else {
+		json_fail(j, "a dtype is expected");
+	}
+	return name;
+}
+
+static uint32_t read_shape(struct reader *r)
+{
+	uint32_t rank = 0;
+	for (json_array(&r->j); json_element(&r->j); rank++) {
+		if (!grown(r, (void **)&r->shape, &r->shape_room, rank, sizeof *r->shape))
+			return 0;
+		r->shape[rank] = json_u64(&r->j);
+	}
+	return rank;
+}
+
+static void read_offsets(struct json *j, struct parts *p)
+{
+	static const char *const fault = "data_offsets are two numbers";
+	json_array(j);
+	if (!json_element(j))
+		json_fail(j, fault);
+	p->begin = json_u64(j);
+	if (!json_element(j))
+		json_fail(j, fault);
+	p->end = json_u64(j);
+	if (json_element(j))
+		json_fail(j, fault);
+}
+
+static void read_field(struct reader *r, unsigned field, struct parts *p)
+{
+	if (p->seen & field) {
+		json_fail(&r->j, "a field is repeated");
+		return;
+	}
+	p->seen |= field;
+	if (field == DTYPE)
+		p->dtype = read_dtype(&r->j);
+	else if (field == SHAPE)
+		p->rank = read_shape(r);
+	else
+		read_offsets(&r->j, p);
+}
+
+/* An object; or, since the reference reads a struct, an array of its fields. */
+static void read_parts(struct reader *r, struct parts *p)
+{
+	struct slice name;
+	if (json_peek(&r->j) == JSON_ARRAY) {
+		json_array(&r->j);
+		for (unsigned field = DTYPE; field < ALL; field <<= 1) {
+			if (!json_element(&r->j))
+				json_fail(&r->j, "a tensor is dtype, shape and data_offsets");
+			read_field(r, field, p);
+		}
+		if (json_element(&r->j))
+			json_fail(&r->j, "a tensor is dtype, shape and data_offsets");
+		return;
+	}
+	json_object(&r->j);
+	while (json_member(&r->j, &name)) {
+		if (slice_equal(name, SLICE("dtype")))
+			read_field(r, DTYPE, p);
+		else if (slice_equal(name, SLICE("shape")))
+			read_field(r, SHAPE, p);
+		else if (slice_equal(name, SLICE("data_offsets")))
+			read_field(r, OFFSETS, p);
+		else
+			json_skip(&r->j);
+	}
+	if (p->seen != ALL)
+		json_fail(&r->j, !(p->seen & DTYPE) ? "a tensor has no dtype"
+					: !(p->seen & SHAPE) ? "a tensor has no shape" : "a tensor has no data_offsets");
+}
+
+/* The array of that type and shape: the one made last, most often. */
+static const struct array *describe(struct reader *r, uint8_t dtype, const char *type, uint32_t rank)
+{
+	uint64_t h = name_hash((struct slice){(const uint8_t *)r->shape, rank * sizeof *r->shape}) + dtype;
+	const struct array **slot = &r->recent[h % (sizeof r->recent / sizeof *r->recent)];
+	if (*slot && (*slot)->dtype == dtype && (*slot)->rank == rank &&
+	    (rank == 0 || memcmp((*slot)->shape, r->shape, rank * sizeof *r->shape) == 0))
+		return *slot;
+
+	struct array *array = arena_alloc(r->keep, sizeof *array);
+	uint64_t *shape = arena_array(r->keep, rank ? rank : 1, sizeof *shape);
+	if (!array || !shape) {
+		r->failed = error_set(r->err, ENOMEM, "no memory for so many tensors");
+		return NULL;
+	}
+	if (rank)
+		memcpy(shape, r->shape, rank * sizeof *shape);
+	*array = (struct array){.dtype = dtype, .rank = rank, .shape = shape, .type = type};
+	if (dtype_bits(array) > 8)
+		array->byteorder = BYTEORDER_LITTLE;
+	return *slot = array;
+}
+
+/* Rules 3: the product of the shape, in whole bytes, is what the offsets span. */
+static int check_size(struct reader *r, const struct safetensors_tensor *t)
+{
+	uint64_t n, bits = dtype_bits(t->array);
+	const char *name = (const char *)t->name.data;
+	int cut = name_cut(t->name);
+
+	if (t->end < t->begin)
+		return error_set(r->err, EBADMSG, "tensor %.*s: ends at %" PRIu64 ", before it begins at %" PRIu64,
+				 cut, name, t->end, t->begin);
+	if (!shape_elements(t->array->shape, t->array->rank, &n) || __builtin_mul_overflow(n, bits, &n))
+		return error_set(r->err, EBADMSG, "tensor %.*s: its shape overflows", cut, name);
+	if (n % 8)
+		return error_set(r->err, EBADMSG, "tensor %.*s: %" PRIu64 " bits are not whole bytes", cut, name, n);
+	if (n / 8 != t->end - t->begin)
+		return error_set(r->err, EBADMSG, "tensor %.*s: %" PRIu64 " bytes of data for a shape of %" PRIu64,
+				 cut, name, t->end - t->begin, n / 8);
+	return 0;
+}
+
+static void read_tensor(struct reader *r, struct slice name)
+{
+	struct safetensors_header *h = r->h;
+	struct parts p = {0};
+	uint32_t id;
+	size_t i = 0;
+
+	read_parts(r, &p);
+	if (r->j.failed || r->failed || !number(r, &h->names, name, "tensor", &id) ||
+	    !grown(r, (void **)&h->tensors, &r->room, id, sizeof *h->tensors))
+		return;
+	while (i < sizeof dtypes / sizeof *dtypes && !slice_equal(p.dtype, slice_text(dtypes[i].type)))
+		i++;
+	if (i == sizeof dtypes / sizeof *dtypes) {
+		r->failed = error_set(r->err, EBADMSG, "tensor %.*s: unknown dtype %.*s", name_cut(name), name.data,
+				      name_cut(p.dtype), p.dtype.data);
+		return;
+	}
+	struct safetensors_tensor *t = &h->tensors[id];
+	*t = (struct safetensors_tensor){.name = name, .begin = p.begin, .end = p.end};
+	t->array = describe(r, dtypes[i].dtype, dtypes[i].type, p.rank);
+	if (t->array)
+		r->failed = check_size(r, t);
+}
+
+/* --- the header -------------------------------------------------------- */
+
+static void read_metadata(struct reader *r)
+{
+	struct safetensors_header *h = r->h;
+	struct slice name;
+	uint32_t id;
+
+	if (r->metadata_seen)
+		json_fail(&r->j, "__metadata__ is repeated");
+	r->metadata_seen = true;
+	if (json_peek(&r->j) == JSON_NULL) {
+		json_null(&r->j);
+		return;
+	}
+	json_object(&r->j);
+	while (json_member(&r->j, &name)) {
+		struct slice value = json_string(&r->j);
+		if (r->j.failed || !number(r, &h->metadata_names, name, "metadata", &id) ||
+		    !grown(r, (void **)&h->metadata, &r->metadata_room, id, sizeof *h->metadata))
+			return;
+		h->metadata[id] = value;
+	}
+}
+
+const struct safetensors_tensor *safetensors_header_find(const struct safetensors_header *h, struct slice name)
+{
+	uint32_t id = slice_map_find(&h->names, name);
+	return id == SLICE_MAP_NONE ? NULL : &h->tensors[id];
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct safetensors_tensor *x = *(const struct safetensors_tensor *const *)a;
+	const struct safetensors_tensor *y = *(const struct safetensors_tensor *const *)b;
+	if (x->begin != y->begin)
+		return x->begin < y->begin ? -1 : 1;
+	return (x->end > y->end) - (x->end < y->end);
+}
+
+/* Rule 2: sorted by offset, each tensor begins where the one before ends, and
+ * the last ends with the file. */
+static int check_cover(struct reader *r, uint64_t room)
+{
+	const struct safetensors_header *h = r->h;
+	const struct safetensors_tensor **sorted = arena_array(r->scratch, h->names.count, sizeof *sorted);
+	uint64_t at = 0;
+	bool in_order = true;
+
+	if (!sorted)
+		return error_set(r->err, ENOMEM, "no memory to sort %" PRIu32 " tensors", h->names.count);
+	for (uint32_t i = 0; i < h->names.count; i++) {
+		sorted[i] = &h->tensors[i];
+		in_order &= i == 0 || by_offset(&sorted[i - 1], &sorted[i]) <= 0;
+	}
+	if (!in_order)
+		qsort(sorted, h->names.count, sizeof *sorted, by_offset);
+	for (uint32_t i = 0; i < h->names.count; i++) {
+		const struct safetensors_tensor *t = sorted[i];
+		if (t->begin != at)
+			return error_set(r->err, EBADMSG, "tensor %.*s: begins at %" PRIu64 ", not where the one before ends, at %" PRIu64,
+					 name_cut(t->name), t->name.data, t->begin, at);
+		at = t->end;
+	}
+	if (at != room)
+		return error_set(r->err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
+	return 0;
+}
+
+static int read_json(struct reader *r)
+{
+	struct slice name;
+	json_object(&r->j);
+	while (json_member(&r->j, &name) && r->failed == 0) {
+		if (slice_equal(name, SLICE("__metadata__")))
+			read_metadata(r);
+		else
+			read_tensor(r, name);
+	}
+	return r->failed ? r->failed : json_end(&r->j, r->err, "the header");
+}
+
+int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
+			    struct safetensors_header *ret, struct error *err)
+{
+	struct reader r = {.keep = keep, .scratch = scratch, .h = ret, .err = err};
+	struct cursor c;
+	int n;
+
+	*ret = (struct safetensors_header){.names.arena = scratch, .metadata_names.arena = scratch};
+	if (s->size < LENGTH_BYTES)
+		return error_set(err, EBADMSG, "a file of %" PRIu64 " bytes is too short for a header", s->size);
+	if ((n = source_load(s, scratch, 0, LENGTH_BYTES, &c, err)) < 0)
+		return n;
+	uint64_t len = cursor_u64le(&c);
+	if (!range_within(LENGTH_BYTES, len, s->size))
+		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64, len, s->size);
+	if (len > HEADER_MAX)
+		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
+	if ((n = source_load(s, scratch, LENGTH_BYTES, len, &c, err)) < 0)
+		return n;
+	struct slice text = {c.start, (size_t)len};
+	if (!utf8_valid(text))
+		return error_set(err, EBADMSG, "the header is not UTF-8");
+	r.j = json_over(text, scratch);
+	if ((n = read_json(&r)) < 0 || (n = check_cover(&r, s->size - LENGTH_BYTES - len)) < 0)
+		return n;
+	for (uint32_t i = 0; i < ret->names.count; i++) {
+		ret->tensors[i].begin += LENGTH_BYTES + len;
+		ret->tensors[i].end += LENGTH_BYTES + len;
+	}
+	return 0;
+}
+
+/* --- into the tree ----------------------------------------------------- */
+
+void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
+{
+	uint8_t *full = arena_alloc(scratch, name.len + 5);
+	if (!full) {
+		a->tree.failed = -ENOMEM;
+		return;
+	}
+	memcpy(full, "attr.", 5);
+	if (name.len)
+		memcpy(full + 5, name.data, name.len);
+	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
+}
+
+void safetensors_add(struct archive *a, const struct safetensors_tensor *t, uint32_t source)
+{
+	struct tree_path path = tree_path(&a->tree, TREE_ROOT, t->name, a->options->split);
+	uint32_t id = tree_range(&a->tree, path.parent, path.leaf, source, t->begin, t->end - t->begin);
+	tree_describe(&a->tree, id, t->array);
+	tree_path_end(&a->tree, &path, id);
+}

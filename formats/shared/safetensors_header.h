@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "formats/shared/slice_map.h"
+#include "fs/archive.h"
+
+/*
+ * The header of a safetensors file, for the file itself and for an index of such
+ * files: read whole, checked by every rule of the reference reader.
+ */
+struct safetensors_tensor {
+	struct slice name;         /* borrowed from the header's text */
+	const struct array *array; /* in the archive's arena; dtype, shape and type */
+	uint64_t begin, end;       /* its bytes in the file */
+};
+
+struct safetensors_header {
+	struct slice_map names;             /* numbers the tensors, in the header's order */
+	struct safetensors_tensor *tensors; /* by number */
+	struct slice_map metadata_names;
+	struct slice *metadata; /* values, by number */
+};
+
+/* Is the file one, by its first bytes?  A probe. */
+bool safetensors_probe(struct cursor head, uint64_t size);
+
+/* Reads the header of `s`.  What outlives it goes into `keep`, all else into
+ * `scratch`. */
+int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
+			    struct safetensors_header *ret, struct error *err);
+
+/* The tensor of that name, or NULL. */
+const struct safetensors_tensor *safetensors_header_find(const struct safetensors_header *h, struct slice name);
+
+/* Gives the node "user.attr.NAME" = value. */
+void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
+
+/* Adds one tensor to the tree, as bytes of the numbered source. */
+void safetensors_add(struct archive *a, const struct safetensors_tensor *t, uint32_t source);

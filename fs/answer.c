@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/answer.h"
+
+#include <stdlib.h>
+
+struct pin {
+	struct pin *next;
+	void (*release)(void *);
+	void *object;
+};
+
+/* What zeros are spans of. */
+static const uint8_t zeros[1 << 16];
+
+void answer_init(struct answer *a)
+{
+	a->spans = a->few;
+	a->room = sizeof a->few / sizeof *a->few;
+	a->count = 0;
+	a->len = 0;
+	a->pins = NULL;
+}
+
+void answer_reset(struct answer *a)
+{
+	answer_close(a);
+	answer_init(a);
+}
+
+void answer_close(struct answer *a)
+{
+	for (struct pin *p = a->pins, *next; p; p = next) {
+		next = p->next;
+		p->release(p->object);
+		free(p);
+	}
+	if (a->spans != a->few)
+		free(a->spans);
+	a->pins = NULL;
+	a->spans = a->few;
+	a->count = 0;
+	a->len = 0;
+}
+
+static int grow(struct answer *a)
+{
+	size_t room = a->room * 2;
+	struct iovec *spans = malloc(room * sizeof *spans);
+	if (!spans)
+		return -ENOMEM;
+	memcpy(spans, a->spans, a->count * sizeof *spans);
+	if (a->spans != a->few)
+		free(a->spans);
+	a->spans = spans;
+	a->room = room;
+	return 0;
+}
+
+static int append(struct answer *a, void *bytes, size_t len)
+{
+	struct iovec *last = a->count ? &a->spans[a->count - 1] : NULL;
+	if (len == 0)
+		return 0;
+	if (last && (uint8_t *)last->iov_base + last->iov_len == bytes) {
+		last->iov_len += len;
+	} else {
+		if (a->count == a->room && grow(a) < 0)
+			return -ENOMEM;
+		a->spans[a->count++] = (struct iovec){bytes, len};
+	}
+	a->len += len;
+	return 0;
+}
+
+int answer_bytes(struct answer *a, const void *bytes, size_t len)
+{
+	return append(a, (void *)(uintptr_t)bytes, len);
+}
+
+int answer_zeros(struct answer *a, uint64_t len)
+{
+	int r = 0;
+	for (size_t n; len > 0 && r == 0; len -= n) {
+		n = len < sizeof zeros ? (size_t)len : sizeof zeros;
+		r = answer_bytes(a, zeros, n);
+	}
+	return r;
+}
+
+static int pin(struct answer *a, void (*release)(void *), void *object)
+{
+	struct pin *p = malloc(sizeof *p);
+	if (!p) {
+		release(object);
+		return -ENOMEM;
+	}
+	*p = (struct pin){a->pins, release, object};
+	a->pins = p;
+	return 0;
+}
+
+int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object)
+{
+	int r = pin(a, release, object);
+	return r < 0 ? r : answer_bytes(a, bytes, len);
+}
+
+int answer_own(struct answer *a, size_t len, uint8_t **ret)
+{
+	*ret = malloc(len ? len : 1);
+	int r = *ret ? pin(a, free, *ret) : -ENOMEM;
+	return r < 0 ? r : append(a, *ret, len);
+}
+
+void answer_copy(const struct answer *a, void *buf)
+{
+	uint8_t *to = buf;
+	for (size_t i = 0; i < a->count; i++) {
+		memcpy(to, a->spans[i].iov_base, a->spans[i].iov_len);
+		to += a->spans[i].iov_len;
+	}
+}

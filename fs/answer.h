@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <sys/uio.h>
+
+#include "fs/cursor.h"
+
+/*
+ * What a read is answered with: a list of spans in the order of the bytes.  A
+ * span is borrowed (mapped bytes, memory of the archive), pinned (a decoded block
+ * that must not go before the reply is sent), the answer's own, or zeros.  The
+ * spans are handed to writev() as they are: bulk data is not copied.
+ */
+struct answer {
+	struct iovec *spans;
+	size_t count, room;
+	uint64_t len; /* of all spans */
+	struct pin *pins;
+	struct iovec few[8];
+};
+
+void answer_init(struct answer *a);
+
+/* Lets every pin go and frees what is the answer's own. */
+void answer_close(struct answer *a);
+
+/* Forgets what was answered so far, for a read that failed half way. */
+void answer_reset(struct answer *a);
+
+/* Each appends; -ENOMEM at worst. */
+int answer_bytes(struct answer *a, const void *bytes, size_t len); /* outlive the answer */
+int answer_zeros(struct answer *a, uint64_t len);
+int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the caller to fill, all of it */
+
+/* As answer_bytes(), and release(object) when the answer is closed; also if this
+ * fails. */
+int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object);
+
+/* Copies the spans into one buffer of a->len bytes. */
+void answer_copy(const struct answer *a, void *buf);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/archive.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "fs/name.h"
+
+bool archive_is_text(struct slice head)
+{
+	for (size_t i = 0; i < head.len; i++)
+		if (head.data[i] < 0x20 && !strchr("\t\n\v\f\r\x1b", head.data[i]))
+			return false;
+	/* A head may end within a character. */
+	for (size_t cut = 0; cut < 4 && cut <= head.len; cut++)
+		if (utf8_valid((struct slice){head.data, head.len - cut}))
+			return head.len > cut;
+	return false;
+}
+
+static bool wishes(const struct format *f, const char *name)
+{
+	size_t len = strlen(name);
+	for (const char *const *s = f->suffixes; s && *s; s++) {
+		size_t n = strlen(*s);
+		if (len > n && strcasecmp(name + len - n, *s) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Who knows the content; else whom the name wishes for, unless it is empty or
+ * a text, as the pointers are that version control leaves in a file's place. */
+static const struct format *detect(const struct format *const *formats, struct slice head, uint64_t size,
+				   const char *name)
+{
+	for (const struct format *const *f = formats; *f; f++)
+		if ((*f)->probe(cursor_over(head), size))
+			return *f;
+	for (const struct format *const *f = formats; *f && head.len > 0; f++)
+		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
+			return *f;
+	return NULL;
+}
+
+/* What must hold of every tree, so that no format has to remember it. */
+static int check_tree(struct archive *a, uint32_t first, struct error *err)
+{
+	for (uint32_t i = first; i < a->tree.made && !a->tree.failed; i++) {
+		const struct node *n = tree_edit(&a->tree, i);
+		if (n->kind == NODE_RANGE &&
+		    (n->source > a->nsiblings || !range_within(n->offset, n->size, archive_source(a, n->source)->size)))
+			return error_set(err, EBADMSG, "%s lies outside the file", n->name);
+	}
+	return 0;
+}
+
+static int open_tree(struct archive *a, struct error *err)
+{
+	int r = tree_init(&a->tree, &a->arena);
+	if (r < 0)
+		return error_set(err, -r, "no memory for its names");
+	if ((r = tree_fill(&a->tree, TREE_ROOT, err)) < 0)
+		return r;
+	if ((r = a->format->open(a, err)) < 0)
+		return r;
+	if ((r = check_tree(a, TREE_ROOT + 1, err)) < 0)
+		return r;
+	return tree_publish(&a->tree, err);
+}
+
+static int open_detected(struct archive *a, const struct format *const *formats, const char *name, struct error *err)
+{
+	uint8_t head[HEAD_SIZE];
+	size_t n = a->source.size < sizeof head ? (size_t)a->source.size : sizeof head;
+	int r = source_read(&a->source, 0, head, n, err);
+	if (r < 0)
+		return r;
+	a->format = detect(formats, (struct slice){head, n}, a->source.size, name);
+	return a->format ? open_tree(a, err) : -ENOTSUP;
+}
+
+static void archive_init(struct archive *a, const struct archive_options *options)
+{
+	*a = (struct archive){.options = options, .arena.limit = options->memory, .folder.dir = -1};
+	a->source = source_memory((struct slice){NULL, 0});
+	pthread_mutex_init(&a->lock, NULL);
+}
+
+int archive_open_source(struct archive *a, const struct format *const *formats, struct source source,
+			const char *name, const struct archive_options *options, struct error *err)
+{
+	archive_init(a, options);
+	a->source = source;
+	int r = open_detected(a, formats, name, err);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+int archive_open(struct archive *a, const struct format *const *formats,
+		 const struct archive_at *at, const struct archive_options *options, struct error *err)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(at->path, '/');
+
+	archive_init(a, options);
+	a->folder = *at->folder;
+	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
+			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
+	a->path = n < PATH_MAX ? strdup(folder) : NULL;
+	a->folder.path = a->path;
+	int r = a->path ? source_open(&a->source, at->folder, at->path, at->reach, err)
+			: error_set(err, ENOMEM, "no memory for its path");
+	if (r == 0)
+		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+void archive_close(struct archive *a)
+{
+	if (a->format && a->format->close)
+		a->format->close(a);
+	for (uint32_t i = 0; i < a->nsiblings; i++) {
+		source_close(a->siblings[i]);
+		free(a->siblings[i]);
+	}
+	free(a->siblings);
+	source_close(&a->source);
+	tree_free(&a->tree);
+	arena_free(&a->arena);
+	free(a->path);
+	pthread_mutex_destroy(&a->lock);
+	*a = (struct archive){.folder.dir = -1};
+}
+
+struct source *archive_source(struct archive *a, uint32_t number)
+{
+	return number == 0 ? &a->source : a->siblings[number - 1];
+}
+
+int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
+{
+	char text[PATH_MAX];
+	if (path.len == 0 || path.len >= sizeof text || memchr(path.data, '\0', path.len) || path.data[0] == '/')
+		return error_set(err, EBADMSG, "not a relative path");
+	memcpy(text, path.data, path.len);
+	text[path.len] = '\0';
+	if (a->folder.dir < 0)
+		return error_set(err, ENOENT, "%s", strerror(ENOENT));
+
+	if ((a->nsiblings & (a->nsiblings - 1)) == 0) { /* full at every power of two */
+		size_t room = a->nsiblings ? (size_t)a->nsiblings * 2 : 1;
+		struct source **grown = reallocarray(a->siblings, room, sizeof *grown);
+		if (!grown)
+			return error_set(err, ENOMEM, "no memory for one more file");
+		a->siblings = grown;
+	}
+	struct source *s = malloc(sizeof *s);
+	if (!s)
+		return error_set(err, ENOMEM, "no memory for one more file");
+	int r = source_open(s, &a->folder, text, reach, err);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	a->siblings[a->nsiblings++] = s;
+	*ret = a->nsiblings;
+	return 0;
+}
+
+int archive_fill(struct archive *a, uint32_t dir, struct error *err)
+{
+	struct node *n = tree_node(&a->tree, dir);
+	int r = 0;
+
+	if (!n || n->kind != NODE_DIR)
+		return error_set(err, ENOTDIR, "not a directory");
+	if (node_filled(n))
+		return 0;
+	pthread_mutex_lock(&a->lock);
+	if (!node_filled(n)) { /* nobody was faster */
+		uint32_t first = a->tree.made;
+		r = tree_fill(&a->tree, dir, err);
+		if (r == 0) {
+			r = a->format->list(a, dir, err);
+			if (r == 0)
+				r = check_tree(a, first, err);
+			if (r < 0)
+				a->tree.failed = r;
+			int published = tree_publish(&a->tree, err);
+			r = r < 0 ? r : published;
+		}
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
+{
+	int r = 0;
+
+	*ret = n->kind == NODE_DIR ? 0 : atomic_load_explicit(&n->size, memory_order_acquire);
+	if (*ret != SIZE_UNKNOWN)
+		return 0;
+	pthread_mutex_lock(&a->lock);
+	*ret = atomic_load_explicit(&n->size, memory_order_acquire);
+	if (*ret == SIZE_UNKNOWN) {
+		*ret = 0;
+		r = a->format->size(a, n, ret, err);
+		if (r == 0)
+			atomic_store_explicit(&n->size, *ret, memory_order_release);
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+static int read_range(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
+		      struct answer *ret, struct error *err)
+{
+	struct source *s = archive_source(a, n->source);
+	struct slice bytes;
+	int r = source_map(s, n->offset + offset, len, &bytes, err);
+	if (r == 0 && s->dir >= 0 && !source_intact(s, n->offset + offset, len))
+		r = error_set(err, EIO, "the file was cut short before byte %" PRIu64, n->offset + offset + len);
+	return r < 0 ? r : answer_bytes(ret, bytes.data, bytes.len);
+}
+
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err)
+{
+	uint64_t size;
+	int r = archive_size(a, n, &size, err);
+	if (r < 0)
+		return r;
+	if (offset >= size)
+		return 0;
+	if (len > size - offset)
+		len = size - offset;
+	switch ((enum node_kind)n->kind) {
+	case NODE_DIR:
+		return error_set(err, EISDIR, "a directory");
+	case NODE_LINK:
+	case NODE_HARD:
+		return error_set(err, EINVAL, "a link");
+	case NODE_RANGE:
+		return read_range(a, n, offset, len, ret, err);
+	case NODE_BYTES:
+		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
+	case NODE_LAZY:
+		r = a->format->read(a, n, offset, len, ret, err);
+		break;
+	}
+	if (r < 0 || ret->len != len)
+		answer_reset(ret);
+	else
+		return 0;
+	return r < 0 ? r : error_set(err, EIO, "the reader answered other than %" PRIu64 " bytes", len);
+}

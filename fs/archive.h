@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <pthread.h>
+
+#include "fs/answer.h"
+#include "fs/source.h"
+#include "fs/tree.h"
+
+struct archive;
+struct blocks;
+
+/*
+ * What a format is.  name, title, probe and open are required; the others go
+ * with what they serve.  Order in the registry settles who is asked first.
+ */
+struct format {
+	const char *name;            /* as in user.arrayfs.format */
+	const char *title;           /* one line for people */
+	const char *const *suffixes; /* names that wish to be this; ends with NULL */
+	bool text;                   /* its files are text: an unreadable one is a fault even so */
+
+	/* Is it ours?  Sees the file's first HEAD_SIZE bytes and its size, and
+	 * nothing else; pure. */
+	bool (*probe)(struct cursor head, uint64_t size);
+
+	/* Reads the metadata and fills a->tree, which is open for it at the root.
+	 * On failure just returns: all it made is in a->arena, or is freed by
+	 * close(). */
+	int (*open)(struct archive *a, struct error *err);
+
+	/* Fills a directory that was added with tree_open_dir(), on first look;
+	 * a->tree is open for it.  One at a time per archive. */
+	int (*list)(struct archive *a, uint32_t dir, struct error *err);
+
+	/* The size of a node that was added with SIZE_UNKNOWN; asked once. */
+	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
+
+	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
+	 * it.  Many threads at once. */
+	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
+		    struct answer *ret, struct error *err);
+
+	/* For what the arena does not hold. */
+	void (*close)(struct archive *a);
+};
+
+enum { HEAD_SIZE = 4096 };
+
+struct archive_options {
+	size_t memory;         /* bytes that one archive's metadata may take */
+	char split;            /* one more separator in names, or 0 */
+	bool no_verify;        /* checksums in the file are not checked */
+	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
+};
+
+struct archive {
+	const struct format *format;
+	const struct archive_options *options; /* outlive the archive */
+	struct source source;
+	struct folder folder; /* where it lies, for siblings; dir is -1 in memory */
+	char *path;           /* kept for folder.path */
+	struct source **siblings; /* other files that the format opened */
+	uint32_t nsiblings;
+	struct arena arena;
+	struct tree tree;
+	pthread_mutex_t lock; /* of fillings and sizes */
+	void *priv;           /* the format's own */
+};
+
+/* Where an archive is found: a path below a folder, and how it may be followed.
+ * `name` is what the user calls it, and tells the wish. */
+struct archive_at {
+	const struct folder *folder;
+	const char *path;
+	enum reach reach;
+};
+
+/*
+ * Opens the archive.  Refusals:
+ *   -ENOTSUP with err->text "" empty: no format knows it, and its name wishes nothing
+ *   otherwise a sentence: it is, or is called, an archive and cannot be shown.
+ */
+int archive_open(struct archive *ret, const struct format *const *formats,
+		 const struct archive_at *at, const struct archive_options *options, struct error *err);
+
+/* The same over a source that is at hand; takes it over, whatever happens.
+ * `name` tells the wish. */
+int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
+			const char *name, const struct archive_options *options, struct error *err);
+
+void archive_close(struct archive *a);
+
+/* For formats.  Opens another file below the archive's own folder; it stays
+ * open as long as the archive.  *ret is its number for tree_range(). */
+int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
+struct source *archive_source(struct archive *a, uint32_t number);
+
+/* Looking, for everybody.  The node is one of the archive's. */
+int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
+int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
+
+/* Answers [offset, offset + len) cut at the node's end; *ret holds how much.
+ * -EIO and the like answer nothing. */
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err);
+
+/* The first HEAD_SIZE bytes look like text: no archive, whatever its name. */
+bool archive_is_text(struct slice head);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Errors are negative errno values, returned; 0 is success.  Beside the number
+ * travels one sentence for the person who ran the program.
+ *
+ *   -EBADMSG  the file breaks its own format's rules
+ *   -ENOTSUP  the file is sound, this program cannot show it
+ *   -EIO      bytes could not be read
+ *   -ENOMEM   no memory, or the file asked for more than we allow
+ */
+struct error {
+	char text[256]; /* "" until something failed; whole UTF-8 characters */
+};
+
+/* Says why, and returns -code, so that a check is one statement:
+ *     return error_set(err, EBADMSG, "header of %zu bytes in a file of %zu", a, b);
+ * The first sentence stays: the place nearest the fault knows most.  Control
+ * bytes, which only a file can have brought in, become '?'.  A null err drops
+ * the sentence. */
+int error_set(struct error *err, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4), cold));
+
+/* Puts "NAME: " before the sentence, for a fault in a part that has a name of
+ * its own (a shard, a column).  Returns code unchanged. */
+int error_prefix(struct error *err, int code, const char *name);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/source.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Of memory, for the handler of SIGBUS; set before it is installed. */
+static size_t page;
+
+/* The source whose mapping this thread is looking at. */
+static _Thread_local struct source *guarded;
+
+static int system_error(struct error *err, int code)
+{
+	return error_set(err, code, "%s", code == EXDEV ? "a path that leads out of the folder" : strerror(code));
+}
+
+static int open_how(int dir, const char *path, uint64_t flags, uint64_t resolve)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC,
+			       .resolve = resolve | RESOLVE_NO_MAGICLINKS};
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+}
+
+/* Opens what `path` names below `dir`, if it is a regular file: looked at
+ * through O_PATH before it is opened, so that no FIFO or device is touched. */
+static int open_regular(int dir, const char *path, uint64_t resolve, struct error *err)
+{
+	struct stat st, opened;
+	int at = open_how(dir, path, O_PATH, resolve);
+	if (at < 0)
+		return system_error(err, errno);
+	int r = fstat(at, &st) < 0 ? -errno : 0;
+	close(at);
+	if (r < 0)
+		return system_error(err, -r);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, "not a regular file");
+
+	int fd = open_how(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, resolve);
+	if (fd < 0)
+		return system_error(err, errno);
+	if (fstat(fd, &opened) < 0 || !S_ISREG(opened.st_mode)) {
+		close(fd);
+		return error_set(err, EINVAL, "not a regular file");
+	}
+	return fd;
+}
+
+/* The folder's own path and a path in it, as one path below folder->dir. */
+static int join(const struct folder *folder, const char *path, char ret[PATH_MAX], struct error *err)
+{
+	int n = snprintf(ret, PATH_MAX, "%s%s%s", folder->path, folder->path[0] ? "/" : "", path);
+	return n < PATH_MAX ? 0 : system_error(err, ENAMETOOLONG);
+}
+
+/* Are all components of `path` but the last plain folders, none of them a link? */
+static int check_parents(const struct folder *folder, const char *path, struct error *err)
+{
+	char full[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int r = 0;
+
+	if (!slash)
+		return 0;
+	int base = openat(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0)
+		return system_error(err, errno);
+	snprintf(full, sizeof full, "%.*s", (int)(slash - path), path);
+	int fd = open_how(base, full, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+	if (fd < 0)
+		r = errno == ELOOP ? error_set(err, ELOOP, "its folder is a symbolic link") : system_error(err, errno);
+	else
+		close(fd);
+	close(base);
+	return r;
+}
+
+static int open_reach(const struct folder *folder, const char *path, enum reach reach, struct error *err)
+{
+	char full[PATH_MAX];
+	int r = join(folder, path, full, err);
+	if (r < 0)
+		return r;
+
+	uint64_t confine = folder->confined ? RESOLVE_BENEATH : 0;
+	switch (reach) {
+	case REACH_EXACT:
+		return open_regular(folder->dir, full, confine | RESOLVE_NO_SYMLINKS, err);
+	case REACH_HUB:
+		r = check_parents(folder, path, err);
+		return r < 0 ? r : open_regular(folder->dir, full, confine, err);
+	case REACH_BENEATH:
+		break;
+	}
+	int base = openat(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0)
+		return system_error(err, errno);
+	r = open_regular(base, path, RESOLVE_BENEATH, err);
+	close(base);
+	return r;
+}
+
+/* Maps the open file and takes the descriptor over, whatever happens. */
+static int adopt(struct source *s, int fd, struct error *err)
+{
+	*s = (struct source){.fd = fd, .dir = -1, .lost = UINT64_MAX};
+	if (fstat(fd, &s->st) < 0)
+		return system_error(err, errno);
+	s->size = (uint64_t)s->st.st_size;
+	if (s->size > SIZE_MAX / 2)
+		return error_set(err, EFBIG, "%" PRIu64 " bytes are too many to map", s->size);
+	if (s->size == 0)
+		return 0;
+	void *map = mmap(NULL, (size_t)s->size, PROT_READ, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return error_set(err, errno, "mapping it: %s", strerror(errno));
+	s->bytes = map;
+	return 0;
+}
+
+int source_open(struct source *ret, const struct folder *folder, const char *path,
+		enum reach reach, struct error *err)
+{
+	char full[PATH_MAX];
+	int r = join(folder, path, full, err);
+	if (r < 0)
+		return r;
+	int fd = open_reach(folder, path, reach, err);
+	if (fd < 0)
+		return fd;
+	r = adopt(ret, fd, err);
+	ret->dir = folder->dir;
+	if (r == 0 && !(ret->path = strdup(full)))
+		r = error_set(err, ENOMEM, "no memory");
+	if (r < 0)
+		source_close(ret);
+	return r;
+}
+
+struct source source_memory(struct slice m)
+{
+	return (struct source){.bytes = m.data, .size = m.len, .fd = -1, .dir = -1, .lost = UINT64_MAX};
+}
+
+void source_close(struct source *s)
+{
+	if (s->dir >= 0 && s->bytes)
+		munmap((void *)(uintptr_t)s->bytes, (size_t)s->size);
+	source_rest(s);
+	free(s->path);
+	*s = source_memory((struct slice){NULL, 0});
+}
+
+void source_rest(struct source *s)
+{
+	int fd = atomic_exchange(&s->fd, -1);
+	if (fd >= 0)
+		close(fd);
+}
+
+bool source_same(const struct stat *then, const struct stat *now)
+{
+	return then->st_dev == now->st_dev && then->st_ino == now->st_ino &&
+	       then->st_size == now->st_size && then->st_mtim.tv_sec == now->st_mtim.tv_sec &&
+	       then->st_mtim.tv_nsec == now->st_mtim.tv_nsec;
+}
+
+/* The size the file has now.  At rest, its path is asked; where that leads
+ * elsewhere by now, the file is out of reach for everybody who might cut it, save
+ * those who hold it open, and for them the mapping's own fault must do. */
+static uint64_t present_size(const struct source *s)
+{
+	struct stat st;
+	int fd = atomic_load_explicit(&s->fd, memory_order_relaxed);
+	if (fd >= 0)
+		return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+	if (s->dir >= 0 && fstatat(s->dir, s->path, &st, 0) == 0 &&
+	    st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino)
+		return (uint64_t)st.st_size;
+	return s->size;
+}
+
+bool source_intact(const struct source *s, uint64_t offset, uint64_t len)
+{
+	uint64_t size = present_size(s);
+	uint64_t lost = atomic_load_explicit(&s->lost, memory_order_relaxed);
+	return range_within(offset, len, size < lost ? size : lost);
+}
+
+int source_map(const struct source *s, uint64_t offset, uint64_t len,
+	       struct slice *ret, struct error *err)
+{
+	if (!range_within(offset, len, s->size))
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " lie outside the file of %" PRIu64,
+				 len, offset, s->size);
+	*ret = (struct slice){s->bytes ? s->bytes + offset : NULL, (size_t)len};
+	return 0;
+}
+
+int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
+		struct error *err)
+{
+	struct slice mapped;
+	int r = source_map(s, offset, len, &mapped, err);
+	if (r < 0)
+		return r;
+	int fd = atomic_load(&s->fd);
+	if (fd < 0) {
+		source_enter((struct source *)(uintptr_t)s);
+		if (len)
+			memcpy(buf, mapped.data, len);
+		return source_leave((struct source *)(uintptr_t)s, offset, len, err);
+	}
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return error_set(err, EIO, "reading at %" PRIu64 ": %s", offset + done,
+					 n ? strerror(errno) : "the file was cut short");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,
+		struct cursor *ret, struct error *err)
+{
+	struct slice mapped;
+	int r = source_map(s, offset, len, &mapped, err);
+	if (r < 0)
+		return r;
+	uint8_t *buf = arena_alloc(a, (size_t)len);
+	if (!buf)
+		return error_set(err, ENOMEM, "no memory for %" PRIu64 " bytes of metadata", len);
+	r = source_read(s, offset, buf, (size_t)len, err);
+	if (r == 0)
+		*ret = cursor_over((struct slice){buf, (size_t)len});
+	return r;
+}
+
+void source_enter(struct source *s)
+{
+	guarded = s;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	guarded = NULL;
+	if (s->dir < 0 || len == 0 || source_intact(s, offset, len))
+		return 0;
+	return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);
+}
+
+/* A hole in the guarded mapping is filled with a page of zeros, so that the
+ * look goes on, and noted, so that source_leave() tells.  Any other SIGBUS is
+ * a fault of ours and takes the default way. */
+static void on_bus_error(int sig, siginfo_t *info, void *context)
+{
+	struct source *s = guarded;
+	uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)(page - 1);
+	uintptr_t start = s ? (uintptr_t)s->bytes : 0;
+	int saved = errno;
+
+	(void)context;
+	if (!s || at < start || at - start >= s->size ||
+	    mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
+		signal(sig, SIG_DFL);
+		return; /* the fault comes again, and ends the process */
+	}
+	uint64_t hole = at - start, lost = atomic_load(&s->lost);
+	while (hole < lost && !atomic_compare_exchange_weak(&s->lost, &lost, hole))
+		;
+	errno = saved;
+}
+
+int source_guard(void)
+{
+	struct sigaction act = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	sigemptyset(&act.sa_mask);
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	return sigaction(SIGBUS, &act, NULL) < 0 ? -errno : 0;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "fs/arena.h"
+
+/*
+ * The bytes of one file: a mapping of it, or memory in tests and fuzzing.
+ *
+ * Data is served and decoded from the mapping.  Metadata is copied first, with
+ * source_load(), so that nothing changes between a check and a use.  The file
+ * may be cut short, replaced or removed while it is mapped; the mapping keeps
+ * the old file alive, and what truncation took is -EIO:
+ *
+ *   - whoever hands mapped bytes to the kernel asks source_intact() first, and
+ *     lets the kernel's EFAULT cover what is cut after the question;
+ *   - whoever looks at mapped bytes itself does so between source_enter() and
+ *     source_leave(): a hole reads as zeros there, and leave() tells.
+ *
+ * Opened once, then any number of threads.
+ */
+struct source {
+	const uint8_t *bytes; /* `size` of them; NULL if there are none */
+	uint64_t size;        /* when it was opened */
+	struct stat st;       /* then, too; all zero for memory */
+
+	int dir;              /* where the file was found: `path` below this folder; borrowed */
+	char *path;
+	_Atomic int fd;       /* -1 for memory, and for a source at rest */
+	_Atomic uint64_t lost; /* a hole was met here: what lies from here on is gone */
+};
+
+/* A folder, and what may be reached from it. */
+struct folder {
+	int dir;          /* an open directory, kept open by the caller */
+	const char *path; /* below dir, "" for dir itself; kept by the caller */
+	bool confined;    /* links must not lead out of dir */
+};
+
+/* How a name in a folder is followed to a file. */
+enum reach {
+	REACH_EXACT,   /* no symbolic link anywhere */
+	REACH_BENEATH, /* links are followed as long as they stay in the folder */
+	REACH_HUB,     /* the last component may be a link to anywhere that
+			* `confined` allows, no earlier one: so hubs store shards */
+};
+
+/* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
+ * touches a device.  -ENOENT and other errno values of the system, with its
+ * words for a sentence. */
+int source_open(struct source *ret, const struct folder *folder, const char *path,
+		enum reach reach, struct error *err);
+
+/* Bytes that the caller keeps. */
+struct source source_memory(struct slice s);
+
+void source_close(struct source *s);
+
+/* Gives the descriptor up and keeps the bytes: for files that are held in
+ * numbers.  Their present size is then asked of their path. */
+void source_rest(struct source *s);
+
+/* Is the whole range still in the file?  One fstat(). */
+bool source_intact(const struct source *s, uint64_t offset, uint64_t len);
+
+/* Copies [offset, offset + len), all of it or an error.  A range outside the
+ * file is -EBADMSG, one that could not be read -EIO. */
+int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
+		struct error *err);
+
+/* The same, into the arena, with a cursor over it: how a format gets at its
+ * metadata. */
+int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,
+		struct cursor *ret, struct error *err);
+
+/* The bytes themselves, to serve or decode from; -EBADMSG outside the file. */
+int source_map(const struct source *s, uint64_t offset, uint64_t len,
+	       struct slice *ret, struct error *err);
+
+/* Around every look at mapped bytes; does not nest.  leave() is -EIO if any of
+ * the range [offset, offset + len) that was looked at is not in the file any
+ * more. */
+void source_enter(struct source *s);
+int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err);
+
+/* Installs the SIGBUS handler that source_enter() counts on; once a process. */
+int source_guard(void);
+
+/* Is the file that st describes still what was opened?  Replaced, resized and
+ * rewritten files are not; mode, owner and links may change. */
+bool source_same(const struct stat *then, const struct stat *now);
