@@ -112,6 +112,17 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret)
 	return r < 0 ? r : append(a, *ret, len);
 }
 
+void answer_cut(struct answer *a, uint64_t len)
+{
+	while (a->len > len) {
+		struct iovec *last = &a->spans[a->count - 1];
+		uint64_t over = a->len - len, n = over < last->iov_len ? over : last->iov_len;
+		last->iov_len -= (size_t)n;
+		a->len -= n;
+		a->count -= last->iov_len == 0;
+	}
+}
+
 void answer_copy(const struct answer *a, void *buf)
 {
 	uint8_t *to = buf;

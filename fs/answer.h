@@ -35,5 +35,8 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the c
  * fails. */
 int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object);
 
+/* Drops what lies behind the first len bytes. */
+void answer_cut(struct answer *a, uint64_t len);
+
 /* Copies the spans into one buffer of a->len bytes. */
 void answer_copy(const struct answer *a, void *buf);

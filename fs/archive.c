@@ -32,6 +32,14 @@ static bool wishes(const struct format *f, const char *name)
 	return false;
 }
 
+bool archive_wished(const struct format *const *formats, const char *name)
+{
+	for (; *formats; formats++)
+		if (wishes(*formats, name))
+			return true;
+	return false;
+}
+
 /* Who knows the content; else whom the name wishes for, unless it is empty or
  * a text, as the pointers are that version control leaves in a file's place. */
 static const struct format *detect(const struct format *const *formats, struct slice head, uint64_t size,
@@ -135,6 +143,7 @@ void archive_close(struct archive *a)
 	tree_free(&a->tree);
 	arena_free(&a->arena);
 	free(a->path);
+	free(a->filled);
 	pthread_mutex_destroy(&a->lock);
 	*a = (struct archive){.folder.dir = -1};
 }
@@ -174,6 +183,35 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 	return 0;
 }
 
+/* Room for one more in the log of fillings, which doubles at powers of two. */
+static int log_grow(struct archive *a, struct error *err)
+{
+	if (a->nfilled & (a->nfilled - 1))
+		return 0;
+	uint32_t *grown = reallocarray(a->filled, a->nfilled ? (size_t)a->nfilled * 2 : 1, sizeof *grown);
+	if (!grown)
+		return error_set(err, ENOMEM, "no memory for one more directory");
+	a->filled = grown;
+	return 0;
+}
+
+static int fill(struct archive *a, uint32_t dir, struct error *err)
+{
+	uint32_t first = a->tree.made;
+	int r = log_grow(a, err);
+	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
+		return r;
+	r = a->format->list ? a->format->list(a, dir, err) : error_set(err, EIO, "a directory that nobody fills");
+	if (r == 0)
+		r = check_tree(a, first, err);
+	if (r < 0)
+		a->tree.failed = r;
+	r = tree_publish(&a->tree, err);
+	if (r == 0)
+		a->filled[a->nfilled++] = dir;
+	return r;
+}
+
 int archive_fill(struct archive *a, uint32_t dir, struct error *err)
 {
 	struct node *n = tree_node(&a->tree, dir);
@@ -184,19 +222,8 @@ int archive_fill(struct archive *a, uint32_t dir, struct error *err)
 	if (node_filled(n))
 		return 0;
 	pthread_mutex_lock(&a->lock);
-	if (!node_filled(n)) { /* nobody was faster */
-		uint32_t first = a->tree.made;
-		r = tree_fill(&a->tree, dir, err);
-		if (r == 0) {
-			r = a->format->list(a, dir, err);
-			if (r == 0)
-				r = check_tree(a, first, err);
-			if (r < 0)
-				a->tree.failed = r;
-			int published = tree_publish(&a->tree, err);
-			r = r < 0 ? r : published;
-		}
-	}
+	if (!node_filled(n)) /* nobody was faster */
+		r = fill(a, dir, err);
 	pthread_mutex_unlock(&a->lock);
 	return r;
 }

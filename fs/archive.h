@@ -64,6 +64,8 @@ struct archive {
 	struct arena arena;
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings and sizes */
+	uint32_t *filled;     /* directories in the order they were filled on first look: node */
+	uint32_t nfilled;     /* numbers depend on it */
 	void *priv;           /* the format's own */
 };
 
@@ -103,6 +105,9 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
  * -EIO and the like answer nothing. */
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
+
+/* Is that a name that some format would like to be its own? */
+bool archive_wished(const struct format *const *formats, const char *name);
 
 /* The first HEAD_SIZE bytes look like text: no archive, whatever its name. */
 bool archive_is_text(struct slice head);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sched.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -62,20 +63,27 @@ static int join(const struct folder *folder, const char *path, char ret[PATH_MAX
 	return n < PATH_MAX ? 0 : system_error(err, ENAMETOOLONG);
 }
 
+int folder_fd(const struct folder *folder, struct error *err)
+{
+	uint64_t resolve = folder->confined ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS : 0;
+	int fd = open_how(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY, resolve);
+	return fd < 0 ? system_error(err, errno) : fd;
+}
+
 /* Are all components of `path` but the last plain folders, none of them a link? */
 static int check_parents(const struct folder *folder, const char *path, struct error *err)
 {
-	char full[PATH_MAX];
+	char parents[PATH_MAX];
 	const char *slash = strrchr(path, '/');
 	int r = 0;
 
 	if (!slash)
 		return 0;
-	int base = openat(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int base = folder_fd(folder, err);
 	if (base < 0)
-		return system_error(err, errno);
-	snprintf(full, sizeof full, "%.*s", (int)(slash - path), path);
-	int fd = open_how(base, full, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+		return base;
+	snprintf(parents, sizeof parents, "%.*s", (int)(slash - path), path);
+	int fd = open_how(base, parents, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 	if (fd < 0)
 		r = errno == ELOOP ? error_set(err, ELOOP, "its folder is a symbolic link") : system_error(err, errno);
 	else
@@ -84,29 +92,31 @@ static int check_parents(const struct folder *folder, const char *path, struct e
 	return r;
 }
 
-static int open_reach(const struct folder *folder, const char *path, enum reach reach, struct error *err)
+int folder_open(const struct folder *folder, const char *path, enum reach reach, struct error *err)
 {
 	char full[PATH_MAX];
+	uint64_t confine = folder->confined ? RESOLVE_BENEATH : 0;
 	int r = join(folder, path, full, err);
 	if (r < 0)
 		return r;
 
-	uint64_t confine = folder->confined ? RESOLVE_BENEATH : 0;
 	switch (reach) {
 	case REACH_EXACT:
 		return open_regular(folder->dir, full, confine | RESOLVE_NO_SYMLINKS, err);
 	case REACH_HUB:
-		r = check_parents(folder, path, err);
-		return r < 0 ? r : open_regular(folder->dir, full, confine, err);
-	case REACH_BENEATH:
+		if ((r = check_parents(folder, path, err)) < 0)
+			return r;
 		break;
+	case REACH_ANY:
+		break;
+	case REACH_BENEATH:
+		if ((r = folder_fd(folder, err)) < 0)
+			return r;
+		int fd = open_regular(r, path, RESOLVE_BENEATH, err);
+		close(r);
+		return fd;
 	}
-	int base = openat(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (base < 0)
-		return system_error(err, errno);
-	r = open_regular(base, path, RESOLVE_BENEATH, err);
-	close(base);
-	return r;
+	return open_regular(folder->dir, full, confine, err);
 }
 
 /* Maps the open file and takes the descriptor over, whatever happens. */
@@ -134,7 +144,7 @@ int source_open(struct source *ret, const struct folder *folder, const char *pat
 	int r = join(folder, path, full, err);
 	if (r < 0)
 		return r;
-	int fd = open_reach(folder, path, reach, err);
+	int fd = folder_open(folder, path, reach, err);
 	if (fd < 0)
 		return fd;
 	r = adopt(ret, fd, err);
@@ -163,8 +173,23 @@ void source_close(struct source *s)
 void source_rest(struct source *s)
 {
 	int fd = atomic_exchange(&s->fd, -1);
+	while (fd >= 0 && atomic_load(&s->users) > 0) /* they are in the middle of one call */
+		sched_yield();
 	if (fd >= 0)
 		close(fd);
+}
+
+/* The descriptor, for one call; -1 at rest.  Then unuse(). */
+static int use(const struct source *s)
+{
+	struct source *shared = (struct source *)(uintptr_t)s;
+	atomic_fetch_add(&shared->users, 1);
+	return atomic_load(&shared->fd);
+}
+
+static void unuse(const struct source *s)
+{
+	atomic_fetch_sub(&((struct source *)(uintptr_t)s)->users, 1);
 }
 
 bool source_same(const struct stat *then, const struct stat *now)
@@ -180,9 +205,10 @@ bool source_same(const struct stat *then, const struct stat *now)
 static uint64_t present_size(const struct source *s)
 {
 	struct stat st;
-	int fd = atomic_load_explicit(&s->fd, memory_order_relaxed);
+	int fd = use(s), r = fd < 0 ? -1 : fstat(fd, &st);
+	unuse(s);
 	if (fd >= 0)
-		return fstat(fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+		return r < 0 ? 0 : (uint64_t)st.st_size;
 	if (s->dir >= 0 && fstatat(s->dir, s->path, &st, 0) == 0 &&
 	    st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino)
 		return (uint64_t)st.st_size;
@@ -206,20 +232,8 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
-		struct error *err)
+static int read_all(int fd, uint64_t offset, void *buf, size_t len, struct error *err)
 {
-	struct slice mapped;
-	int r = source_map(s, offset, len, &mapped, err);
-	if (r < 0)
-		return r;
-	int fd = atomic_load(&s->fd);
-	if (fd < 0) {
-		source_enter((struct source *)(uintptr_t)s);
-		if (len)
-			memcpy(buf, mapped.data, len);
-		return source_leave((struct source *)(uintptr_t)s, offset, len, err);
-	}
 	for (size_t done = 0; done < len;) {
 		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
 		if (n < 0 && errno == EINTR)
@@ -230,6 +244,26 @@ int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 		done += (size_t)n;
 	}
 	return 0;
+}
+
+int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
+		struct error *err)
+{
+	struct slice mapped;
+	int r = source_map(s, offset, len, &mapped, err);
+	if (r < 0)
+		return r;
+	int fd = use(s);
+	if (fd >= 0)
+		r = read_all(fd, offset, buf, len, err);
+	unuse(s);
+	if (fd < 0 && len > 0) {
+		struct source *shared = (struct source *)(uintptr_t)s;
+		source_enter(shared);
+		memcpy(buf, mapped.data, len);
+		r = source_leave(shared, offset, len, err);
+	}
+	return r;
 }
 
 int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,

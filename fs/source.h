@@ -28,6 +28,7 @@ struct source {
 	int dir;              /* where the file was found: `path` below this folder; borrowed */
 	char *path;
 	_Atomic int fd;       /* -1 for memory, and for a source at rest */
+	_Atomic unsigned users; /* of fd, at this moment */
 	_Atomic uint64_t lost; /* a hole was met here: what lies from here on is gone */
 };
 
@@ -41,10 +42,18 @@ struct folder {
 /* How a name in a folder is followed to a file. */
 enum reach {
 	REACH_EXACT,   /* no symbolic link anywhere */
+	REACH_ANY,     /* links are followed as far as `confined` allows */
 	REACH_BENEATH, /* links are followed as long as they stay in the folder */
 	REACH_HUB,     /* the last component may be a link to anywhere that
 			* `confined` allows, no earlier one: so hubs store shards */
 };
+
+/* Opens the folder itself (O_PATH), with no link on the way if it is confined;
+ * -errno. */
+int folder_fd(const struct folder *folder, struct error *err);
+
+/* Opens a regular file for reading, without mapping it: the descriptor. */
+int folder_open(const struct folder *folder, const char *path, enum reach reach, struct error *err);
 
 /* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
  * touches a device.  -ENOENT and other errno values of the system, with its
@@ -58,7 +67,7 @@ struct source source_memory(struct slice s);
 void source_close(struct source *s);
 
 /* Gives the descriptor up and keeps the bytes: for files that are held in
- * numbers.  Their present size is then asked of their path. */
+ * numbers.  Their present size is then asked of their path.  Any thread. */
 void source_rest(struct source *s);
 
 /* Is the whole range still in the file?  One fstat(). */

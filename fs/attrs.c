@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/attrs.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *attrs_byteorder(const struct array *array)
+{
+	return array->byteorder == BYTEORDER_LITTLE ? "little" : array->byteorder == BYTEORDER_BIG ? "big" : NULL;
+}
+
+size_t attrs_shape(const struct array *array, char *buf, size_t room)
+{
+	char number[24];
+	size_t n = 0;
+#define PUT(text, len) (n < room ? (void)memcpy(buf + n, text, (len) < room - n ? (len) : room - n) : (void)0, n += (len))
+	PUT("[", 1);
+	for (uint32_t i = 0; i < array->rank; i++) {
+		int len = snprintf(number, sizeof number, "%s%" PRIu64, i ? "," : "", array->shape[i]);
+		PUT(number, (size_t)len);
+	}
+	PUT("]", 1);
+#undef PUT
+	return n;
+}
+
+static int each_text(attrs_each *each, void *arg, const char *name, const char *value)
+{
+	return value ? each(arg, slice_text(name), slice_text(value)) : 0;
+}
+
+static int each_shape(const struct array *array, attrs_each *each, void *arg)
+{
+	char few[256];
+	size_t n = attrs_shape(array, few, sizeof few);
+	if (n <= sizeof few)
+		return each(arg, SLICE("array.shape"), (struct slice){(const uint8_t *)few, n});
+	char *many = malloc(n);
+	if (!many)
+		return -ENOMEM;
+	attrs_shape(array, many, n);
+	int r = each(arg, SLICE("array.shape"), (struct slice){(const uint8_t *)many, n});
+	free(many);
+	return r;
+}
+
+static int walk_array(const struct array *array, bool values, attrs_each *each, void *arg)
+{
+	char dtype[DTYPE_NAME_MAX];
+	int r = 0;
+	if (array->dtype != DTYPE_NONE)
+		r = each_text(each, arg, "array.dtype", dtype_name(array, dtype));
+	if (r == 0 && !array->unshaped)
+		r = each_shape(array, each, arg);
+	if (r == 0 && values && !array->unshaped)
+		r = each_text(each, arg, "array.order", array->fortran ? "F" : "C");
+	if (r == 0)
+		r = each_text(each, arg, "array.byteorder", attrs_byteorder(array));
+	if (r == 0)
+		r = each_text(each, arg, "array.type", array->type);
+	if (r == 0)
+		r = each_text(each, arg, "array.codec", array->codec);
+	return r;
+}
+
+int attrs_walk(const struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg)
+{
+	int r = 0;
+	if (index == TREE_ROOT)
+		r = each_text(each, arg, "arrayfs.format", a->format->name);
+	if (r == 0 && n->array)
+		r = walk_array(n->array, n->kind != NODE_DIR, each, arg);
+	for (const struct attr *attr = n->attrs; attr && r == 0; attr = attr->next)
+		r = each(arg, attr->name, attr->value);
+	return r;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/archive.h"
+
+/*
+ * The extended attributes of a node, made from what its tree says: one place for
+ * the mount, for --list --json and for whoever describes a node.  Names come
+ * without the "user." that all share.
+ */
+typedef int attrs_each(void *arg, struct slice name, struct slice value);
+
+/* Calls for every attribute, in a fixed order, until a call returns other than
+ * 0, and returns that. */
+int attrs_walk(const struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg);
+
+/* The shape as JSON, "[2,3]"; its length.  Cut, as snprintf() does, at `room`. */
+size_t attrs_shape(const struct array *array, char *buf, size_t room);
+
+const char *attrs_byteorder(const struct array *array); /* NULL if there is none */

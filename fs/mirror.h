@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <dirent.h>
+
+#include "fs/archive.h"
+
+/*
+ * SOURCE as one tree: an archive, or a directory shown as it is at each moment,
+ * in which every archive is a directory of the same name.
+ *
+ * What is shown is known by inode numbers: the upper half is an entry, which
+ * stands for one name in a mirrored directory and one generation of what bears
+ * it; the lower half is a node of the archive that the entry is, or 1.  So the
+ * root of all is 1.  A generation ends when the file is replaced, resized or
+ * rewritten; those who hold it go on reading it.
+ *
+ * Archives are opened when somebody looks into them, and a bounded number stays
+ * open (fs/shelf.h).  Any thread.
+ */
+struct mirror;
+struct entry;
+struct held;
+
+struct mirror_options {
+	bool follow; /* show links that lead out of SOURCE as what they lead to */
+	struct archive_options archive;
+};
+
+/* What an inode number leads to, kept as long as the reference is. */
+struct mirror_ref {
+	uint64_t ino;
+	struct entry *entry;
+	struct held *held;   /* the archive; NULL outside archives */
+	struct node *node;   /* in it */
+};
+
+int mirror_open(struct mirror **ret, const struct format *const *formats, const char *source,
+		const struct mirror_options *options, struct error *err);
+void mirror_close(struct mirror *m);
+
+/* SOURCE is one archive: nothing in the tree ever changes. */
+bool mirror_is_archive(const struct mirror *m);
+
+/* And no file in it needs to be opened before it is read. */
+bool mirror_is_stateless(const struct mirror *m);
+
+/* The folder to be mounted over: a fresh descriptor of it, which the mirror keeps
+ * and shows where it would otherwise meet its own mount. */
+void mirror_cover(struct mirror *m, int parent, const char *name, int fd);
+
+/* --- references -------------------------------------------------------- */
+
+/* -ESTALE if there is no such inode any more. */
+int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct error *err);
+void mirror_put(struct mirror *m, struct mirror_ref *ref);
+void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_ref *ret);
+
+/* Another node of the same archive, by its inode number: free of cost. */
+int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret);
+
+/* The kernel's references: they keep the inode number, not the archive open. */
+void mirror_remember(struct mirror *m, const struct mirror_ref *ref);
+void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times);
+
+/* Is that in an archive, where nothing changes? */
+static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held && ref->ino & 0xfffffffe; }
+
+/* --- looking ----------------------------------------------------------- */
+
+/* -ENOENT without a sentence if the name is not there. */
+int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
+		  struct mirror_ref *ret, struct error *err);
+
+/* fd, if not -1, is what mirror_open_file() gave for this ref. */
+bool mirror_size_known(const struct mirror_ref *ref); /* without decoding */
+int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
+int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
+
+/* Why what bears an archive's name is shown as a file; NULL if there is nothing
+ * to say. */
+const char *mirror_fault(const struct mirror_ref *ref);
+
+/* An open directory.  Not for several threads at once. */
+struct mirror_dir {
+	struct mirror_ref ref;
+	DIR *stream; /* of a mirrored directory */
+	off_t at;
+};
+
+struct mirror_name {
+	const char *name; /* until the next call */
+	unsigned char type; /* DT_…; DT_UNKNOWN where only opening the file would tell */
+	uint64_t ino;       /* 0 where it is not known */
+	off_t next;         /* resumes behind it */
+};
+
+int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err);
+void mirror_close_dir(struct mirror *m, struct mirror_dir *dir);
+
+/* 1 and the name behind `offset` (0 for the first), 0 at the end, or an error.
+ * "." and ".." come first, from archives as from directories. */
+int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
+
+/* --- bytes ------------------------------------------------------------- */
+
+/* For a file that is passed through, a descriptor to read it by (and to close);
+ * -1 for files in archives, which need none; or an error below -1.
+ * -ENFILE when too many are open. */
+int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err);
+void mirror_close_file(struct mirror *m, int fd);
+
+int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
+		struct answer *ret, struct error *err);
+
+/* The path below SOURCE, for people: "sub/model.safetensors/a/b"; cut at room. */
+void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room);
+
+/* What statfs tells: the bytes that SOURCE holds, or its file system's. */
+uint64_t mirror_bytes(const struct mirror *m);
+
+/* For the daemon's figures. */
+unsigned mirror_archives_open(struct mirror *m);

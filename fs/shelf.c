@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/shelf.h"
+
+#include <stdlib.h>
+
+static void close_held(struct shelf *s, struct held *h)
+{
+	if (h->owner) {
+		s->closing(h);
+		*h->owner = NULL;
+	}
+	archive_close(&h->archive);
+	free(h);
+}
+
+static void rest(struct archive *a)
+{
+	for (uint32_t i = 0; i <= a->nsiblings; i++)
+		source_rest(archive_source(a, i));
+}
+
+static void unlink_held(struct shelf *s, struct held *h)
+{
+	*(h->newer ? &h->newer->older : &s->newest) = h->older;
+	*(h->older ? &h->older->newer : &s->oldest) = h->newer;
+	h->newer = h->older = NULL;
+}
+
+static void link_newest(struct shelf *s, struct held *h)
+{
+	h->older = s->newest;
+	*(s->newest ? &s->newest->newer : &s->oldest) = h;
+	s->newest = h;
+}
+
+static void take_down(struct shelf *s, struct held *h)
+{
+	unlink_held(s, h);
+	s->count--;
+	s->memory -= h->archive.arena.used;
+	h->shelved = false;
+	if (h->holds == 0)
+		close_held(s, h);
+	else
+		rest(&h->archive);
+}
+
+void shelf_add(struct shelf *s, struct held *h)
+{
+	h->holds = 1;
+	h->shelved = true;
+	link_newest(s, h);
+	s->count++;
+	/* What a filling adds later is not counted: the arena is not ours to look
+	 * at while it grows. */
+	s->memory += h->archive.arena.used;
+	while (s->oldest != h && (s->count > s->count_max || s->memory > s->memory_max))
+		take_down(s, s->oldest);
+}
+
+void shelf_hold(struct shelf *s, struct held *h)
+{
+	h->holds++;
+	if (h->shelved && s->newest != h) {
+		unlink_held(s, h);
+		link_newest(s, h);
+	}
+}
+
+void shelf_release(struct shelf *s, struct held *h)
+{
+	if (--h->holds == 0 && !h->shelved)
+		close_held(s, h);
+}
+
+void shelf_clear(struct shelf *s)
+{
+	while (s->oldest)
+		take_down(s, s->oldest);
+}

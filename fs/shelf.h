@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/archive.h"
+
+/*
+ * Open archives, a bounded number of them.  An archive is on the shelf from its
+ * opening until it was not used for longest and room is needed; then, if nobody
+ * holds it, it is closed, and else it is put at rest: it keeps its mapping and
+ * its tree, and gives its descriptors up.
+ *
+ * Everything here is called under one lock, the mirror's.
+ */
+struct held {
+	struct archive archive;
+	unsigned holds;        /* of others; the shelf's own is `shelved` */
+	bool shelved;
+	struct held **owner;   /* where the mirror points at it; set to NULL when it closes */
+	struct held *newer, *older;
+};
+
+struct shelf {
+	struct held *newest, *oldest;
+	unsigned count, count_max;
+	size_t memory, memory_max; /* of the trees */
+	void (*closing)(struct held *h); /* told before one is closed, if it has an owner */
+};
+
+/* Takes the archive over and holds it once for the caller. */
+void shelf_add(struct shelf *s, struct held *h);
+
+/* Holds it once more, and makes it the newest. */
+void shelf_hold(struct shelf *s, struct held *h);
+void shelf_release(struct shelf *s, struct held *h);
+
+/* Closes what nobody holds, and forgets the rest. */
+void shelf_clear(struct shelf *s);

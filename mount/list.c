@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "fs/attrs.h"
+#include "fs/shelf.h"
+#include "mount/commands.h"
+#include "mount/json.h"
+#include "mount/log.h"
+#include "mount/source.h"
+#include "mount/walk.h"
+
+struct row {
+	char *dtype, *shape, *size, *path;
+};
+
+struct list {
+	const struct options *options;
+	struct mirror *m;
+	struct row *rows; /* of --long, which must know them all before it aligns them */
+	size_t count, room;
+	bool failed;
+};
+
+/* Names of mirrored files may hold control bytes; no line may. */
+static void put_path(const char *path, bool directory)
+{
+	for (const char *c = path; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			printf("%%%02X", (unsigned char)*c);
+		else
+			putchar_unlocked(*c);
+	fputs(directory ? "/\n" : "\n", stdout);
+}
+
+static const struct array *array_of(const struct mirror_ref *ref)
+{
+	return ref->node ? ref->node->array : NULL;
+}
+
+/* --- --long ------------------------------------------------------------ */
+
+static char *shape_text(const struct array *array)
+{
+	size_t n = attrs_shape(array, NULL, 0);
+	char *text = malloc(n + 1);
+	if (text) {
+		attrs_shape(array, text, n);
+		text[n] = '\0';
+	}
+	return text;
+}
+
+static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory)
+{
+	char dtype[DTYPE_NAME_MAX] = "-", size[32] = "-";
+	if (l->count == l->room) {
+		size_t room = l->room ? l->room * 2 : 256;
+		struct row *grown = reallocarray(l->rows, room, sizeof *grown);
+		if (!grown)
+			return false;
+		l->rows = grown;
+		l->room = room;
+	}
+	if (array && array->dtype != DTYPE_NONE)
+		dtype_name(array, dtype);
+	if (S_ISREG(st->st_mode))
+		snprintf(size, sizeof size, "%" PRIu64, (uint64_t)st->st_size);
+	struct row *r = &l->rows[l->count++];
+	*r = (struct row){strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size), NULL};
+	if (asprintf(&r->path, "%s%s", path, directory ? "/" : "") < 0)
+		r->path = NULL;
+	return r->dtype && r->shape && r->size && r->path;
+}
+
+static int widest(int width, const char *text)
+{
+	size_t n = strlen(text);
+	return n > (size_t)width && n < 40 ? (int)n : width;
+}
+
+static void put_rows(struct list *l)
+{
+	int dtype = 0, shape = 0, size = 0;
+	for (size_t i = 0; i < l->count; i++) {
+		dtype = widest(dtype, l->rows[i].dtype);
+		shape = widest(shape, l->rows[i].shape);
+		size = widest(size, l->rows[i].size);
+	}
+	for (size_t i = 0; i < l->count; i++) {
+		struct row *r = &l->rows[i];
+		printf("%-*s  %-*s  %*s  ", dtype, r->dtype, shape, r->shape, size, r->size);
+		put_path(r->path, false);
+		free(r->dtype), free(r->shape), free(r->size), free(r->path);
+	}
+	free(l->rows);
+}
+
+/* --- --json ------------------------------------------------------------ */
+
+static const char *kind_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFCHR:
+	case S_IFBLK:
+		return "device";
+	default:
+		return "file";
+	}
+}
+
+struct json_attrs {
+	bool any; /* of the archive's own */
+};
+
+static bool begins(struct slice *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	if (s->len < n || memcmp(s->data, prefix, n) != 0)
+		return false;
+	s->data += n, s->len -= n;
+	return true;
+}
+
+/* Ours first: array.X and arrayfs.X are fields of their own. */
+static int put_ours(void *arg, struct slice name, struct slice value)
+{
+	(void)arg;
+	if (!begins(&name, "array.") && !begins(&name, "arrayfs."))
+		return 0;
+	putchar(',');
+	json_put_string(stdout, name);
+	putchar(':');
+	if (slice_equal(name, SLICE("shape")) || slice_equal(name, SLICE("enum")))
+		fwrite(value.data, 1, value.len, stdout); /* is JSON */
+	else
+		json_put_string(stdout, value);
+	return 0;
+}
+
+static int put_theirs(void *arg, struct slice name, struct slice value)
+{
+	struct json_attrs *a = arg;
+	if (!begins(&name, "attr."))
+		return 0;
+	fputs(a->any ? "," : ",\"attributes\":{", stdout);
+	a->any = true;
+	json_put_string(stdout, name);
+	putchar(':');
+	json_put_string(stdout, value);
+	return 0;
+}
+
+static void put_json(struct list *l, const char *path, const struct mirror_ref *ref, const struct stat *st)
+{
+	char target[PATH_MAX];
+	struct error err = {0};
+	const char *why = mirror_fault(ref);
+	printf("{\"path\":");
+	json_put_string(stdout, slice_text(path));
+	printf(",\"kind\":\"%s\"", kind_name(st->st_mode));
+	if (S_ISREG(st->st_mode))
+		printf(",\"size\":%" PRIu64, (uint64_t)st->st_size);
+	if (S_ISLNK(st->st_mode) && mirror_readlink(l->m, ref, target, &err) == 0) {
+		fputs(",\"target\":", stdout);
+		json_put_string(stdout, slice_text(target));
+	}
+	if (why) {
+		fputs(",\"error\":", stdout);
+		json_put_string(stdout, slice_text(why));
+	}
+	if (ref->held) {
+		struct json_attrs theirs = {0};
+		attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, put_ours, NULL);
+		attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, put_theirs, &theirs);
+		if (theirs.any)
+			putchar('}');
+	}
+	fputs("}\n", stdout);
+}
+
+/* --- both -------------------------------------------------------------- */
+
+static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const struct error *fault)
+{
+	struct list *l = arg;
+	struct error err = {0};
+	struct stat st;
+	bool directory = kind == WALK_EMPTY_DIR;
+
+	if (kind == WALK_FAULT) {
+		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);
+		l->failed = true;
+		return 0;
+	}
+	if (kind == WALK_DIR || (directory && !*path && !l->options->list_json))
+		return 0;
+	if (!l->options->list_long && !l->options->list_json) {
+		put_path(path, directory);
+		return ferror(stdout);
+	}
+	int r = mirror_stat(l->m, ref, -1, &st, &err);
+	if (r < 0) {
+		error_set(&err, -r, "%s", strerror(-r));
+		return visit(arg, WALK_FAULT, path, NULL, &err);
+	}
+	if (l->options->list_json)
+		put_json(l, path, ref, &st);
+	else if (!add_row(l, path, &st, array_of(ref), directory))
+		return visit(arg, WALK_FAULT, path, NULL, &(struct error){"no memory"});
+	return ferror(stdout);
+}
+
+int list_run(const struct options *o)
+{
+	static char root_path[] = "", *whole[] = {root_path, NULL};
+	struct opened opened;
+	int r = source_command_open(&opened, o);
+	if (r)
+		return r;
+	struct list l = {.options = o, .m = opened.mirror};
+	static char buffer[1 << 16];
+	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+	for (char **path = *o->paths ? o->paths : whole; *path; path++)
+		if (walk(opened.mirror, *path, visit, &l))
+			break;
+	put_rows(&l);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_say("standard output: %s", strerror(errno));
+		l.failed = true;
+	}
+	source_command_close(&opened);
+	return l.failed;
+}

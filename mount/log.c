@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/log.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/name.h"
+
+enum { LINE = 1024, REMEMBERED = 256, A_MINUTE = 60 };
+
+static bool to_system;
+
+/* Lines said lately, by hash: direct-mapped, so that memory is bounded.  Two
+ * that share a slot may be said more often, never less. */
+static struct {
+	uint64_t hash;
+	time_t when;
+} said[REMEMBERED];
+static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void write_line(const char *text)
+{
+	char line[LINE + 64] = "arrayfs: ";
+	size_t n = strlen(line);
+	for (const char *c = text; *c && n < LINE + 56; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)*c);
+		else
+			line[n++] = *c;
+	line[n] = '\0';
+	if (to_system) {
+		syslog(LOG_ERR, "%s", line + 9);
+		return;
+	}
+	line[n++] = '\n';
+	ssize_t ignored = write(STDERR_FILENO, line, n); /* one call, so that lines stay whole */
+	(void)ignored;
+}
+
+void log_vsay(const char *format, va_list args)
+{
+	char text[LINE];
+	vsnprintf(text, sizeof text, format, args);
+	write_line(text);
+}
+
+void log_say(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	log_vsay(format, args);
+	va_end(args);
+}
+
+void log_fault(const char *format, ...)
+{
+	char text[LINE];
+	struct timespec now;
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	uint64_t hash = name_hash(slice_text(text));
+	pthread_mutex_lock(&said_lock);
+	bool lately = said[hash % REMEMBERED].hash == hash && now.tv_sec - said[hash % REMEMBERED].when < A_MINUTE;
+	if (!lately) {
+		said[hash % REMEMBERED].hash = hash;
+		said[hash % REMEMBERED].when = now.tv_sec;
+	}
+	pthread_mutex_unlock(&said_lock);
+	if (!lately)
+		write_line(text);
+}
+
+void log_to_system(void)
+{
+	openlog("arrayfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	to_system = true;
+}
+
+/* --- what others print ------------------------------------------------- */
+
+static int saved_stderr = -1;
+
+int log_capture_begin(void)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(ends[1], STDERR_FILENO);
+	close(ends[1]);
+	return ends[0];
+}
+
+void log_capture_end(int handle, char *ret, size_t room)
+{
+	char text[4096];
+	ret[0] = '\0';
+	if (handle < 0)
+		return;
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	ssize_t n = read(handle, text, sizeof text - 1);
+	close(handle);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		snprintf(ret, room, "%s", strncmp(line, "fuse: ", 6) == 0 ? line + 6 : line);
+}

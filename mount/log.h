@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * What the program says to people: one line each, on standard error, that begins
+ * with "arrayfs: "; to the system's log once the program is a daemon.  Control
+ * bytes, which names may bring in, are escaped.  Any thread.
+ */
+void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void log_vsay(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+/* The same, but the same line at most once a minute: for faults met by reads. */
+void log_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* From here on, to the system's log. */
+void log_to_system(void);
+
+/* While a mount is made, standard error goes into a pipe, so that what libfuse
+ * and fusermount3 print there becomes a sentence of ours. */
+int log_capture_begin(void);
+/* The last line printed since, without its end and its program's name; "" if
+ * there was none. */
+void log_capture_end(int handle, char *ret, size_t room);

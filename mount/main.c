@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "mount/commands.h"
+#include "mount/daemon.h"
+#include "mount/options.h"
+#include "mount/version.h"
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	int r = options_parse(&o, argc, argv);
+	if (r == 0) {
+		switch (o.command) {
+		case COMMAND_HELP:
+			options_help();
+			break;
+		case COMMAND_VERSION:
+			puts("arrayfs " VERSION);
+			break;
+		case COMMAND_MOUNT:
+			r = daemon_run(&o);
+			break;
+		case COMMAND_UNMOUNT:
+			r = unmount_run(o.source);
+			break;
+		case COMMAND_LIST:
+			r = list_run(&o);
+			break;
+		case COMMAND_CAT:
+			r = cat_run(&o);
+			break;
+		case COMMAND_EXTRACT:
+			r = extract_run(&o);
+			break;
+		}
+	}
+	options_free(&o);
+	return r;
+}

@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/ops.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mount/fuse.h"
+#include "mount/log.h"
+#include "mount/xattr.h"
+
+/* Within an archive nothing changes, so the kernel may keep it for ever; of a
+ * mirrored directory changes show within a second. */
+static const double for_ever = 1e9, a_moment = 0.5;
+
+/* What an open file is, where it is not just its inode. */
+struct file {
+	struct mirror_ref ref;
+	int fd; /* of a file that is passed through, or -1 */
+};
+
+static struct mount *mount_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* --- telling ----------------------------------------------------------- */
+
+static void trace(fuse_req_t req, const char *what, fuse_ino_t ino, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void trace(fuse_req_t req, const char *what, fuse_ino_t ino, const char *format, ...)
+{
+	const struct mount *m = mount_of(req);
+	char text[512];
+	va_list args;
+	if (!m->debug)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	log_say("%-9s %" PRIu64 ".%u %s", what, ino >> 32, (unsigned)ino, text);
+}
+
+/* What the caller is told: the reader's own words for a fault are all EIO. */
+static int error_for_caller(int r)
+{
+	return r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM ? EIO : -r;
+}
+
+static void reply_error(fuse_req_t req, const char *what, fuse_ino_t ino, int r)
+{
+	trace(req, what, ino, "-> %s", strerror(error_for_caller(r)));
+	fuse_reply_err(req, error_for_caller(r));
+}
+
+/* Something in SOURCE could not be read: says which, and why. */
+static void tell_fault(fuse_req_t req, const struct mirror_ref *ref, int r, const struct error *err)
+{
+	char path[PATH_MAX];
+	const struct mount *m = mount_of(req);
+	if (error_for_caller(r) != EIO || !err->text[0])
+		return;
+	mirror_path(m->mirror, ref, path, sizeof path);
+	log_fault("%s: %s", path, err->text);
+}
+
+/* --- entries and attributes -------------------------------------------- */
+
+static bool is_fixed(const struct mount *m, const struct mirror_ref *ref)
+{
+	return m->fixed || mirror_fixed(ref);
+}
+
+static int fill_entry(fuse_req_t req, const struct mirror_ref *ref, struct fuse_entry_param *ret)
+{
+	struct mount *m = mount_of(req);
+	struct error err = {0};
+	*ret = (struct fuse_entry_param){.ino = ref->ino, .generation = 1};
+	int r = mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
+	ret->attr_timeout = ret->entry_timeout = is_fixed(m, ref) ? for_ever : a_moment;
+	return r;
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct mount *m = mount_of(req);
+	struct mirror_ref dir, ref;
+	struct fuse_entry_param e = {0};
+	struct error err = {0};
+	int r = mirror_get(m->mirror, parent, &dir, &err);
+	if (r < 0) {
+		reply_error(req, "lookup", parent, r);
+		return;
+	}
+	r = mirror_lookup(m->mirror, &dir, slice_text(name), &ref, &err);
+	if (r < 0)
+		tell_fault(req, &dir, r, &err);
+	if (r == -ENOENT && dir.held) { /* and never will be */
+		e.entry_timeout = for_ever;
+		trace(req, "lookup", parent, "%s -> none", name);
+		fuse_reply_entry(req, &e);
+	} else if (r < 0 || (r = fill_entry(req, &ref, &e)) < 0) {
+		reply_error(req, "lookup", parent, r);
+	} else {
+		mirror_remember(m->mirror, &ref);
+		trace(req, "lookup", parent, "%s -> %" PRIu64 ".%u, %" PRIu64 " bytes", name, e.ino >> 32, (unsigned)e.ino,
+		      (uint64_t)e.attr.st_size);
+		if (fuse_reply_entry(req, &e) < 0)
+			mirror_forget(m->mirror, ref.ino, 1);
+	}
+	if (ref.entry)
+		mirror_put(m->mirror, &ref);
+	mirror_put(m->mirror, &dir);
+}
+
+static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t times)
+{
+	mirror_forget(mount_of(req)->mirror, ino, times);
+	fuse_reply_none(req);
+}
+
+static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		mirror_forget(mount_of(req)->mirror, forgets[i].ino, forgets[i].nlookup);
+	fuse_reply_none(req);
+}
+
+static struct file *file_of(const struct fuse_file_info *fi)
+{
+	return fi ? (struct file *)(uintptr_t)fi->fh : NULL;
+}
+
+static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct file *f = file_of(fi);
+	struct mirror_ref ref;
+	struct error err = {0};
+	struct stat st;
+	int r;
+
+	if (f)
+		mirror_copy(m->mirror, &f->ref, &ref);
+	else if ((r = mirror_get(m->mirror, ino, &ref, &err)) < 0) {
+		reply_error(req, "getattr", ino, r);
+		return;
+	}
+	r = mirror_stat(m->mirror, &ref, f ? f->fd : -1, &st, &err);
+	if (r < 0) {
+		reply_error(req, "getattr", ino, r);
+	} else {
+		trace(req, "getattr", ino, "-> mode %o, %" PRIu64 " bytes", st.st_mode, (uint64_t)st.st_size);
+		fuse_reply_attr(req, &st, is_fixed(m, &ref) ? for_ever : a_moment);
+	}
+	mirror_put(m->mirror, &ref);
+}
+
+static void op_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	struct mount *m = mount_of(req);
+	char target[PATH_MAX];
+	struct mirror_ref ref;
+	struct error err = {0};
+	int r = mirror_get(m->mirror, ino, &ref, &err);
+	if (r == 0) {
+		r = mirror_readlink(m->mirror, &ref, target, &err);
+		mirror_put(m->mirror, &ref);
+	}
+	if (r < 0) {
+		reply_error(req, "readlink", ino, r);
+		return;
+	}
+	trace(req, "readlink", ino, "-> %s", target);
+	fuse_reply_readlink(req, target);
+}
+
+/* --- directories ------------------------------------------------------- */
+
+static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	if (m->stateless) {
+		reply_error(req, "opendir", ino, -ENOSYS);
+		return;
+	}
+	struct mirror_dir *dir = calloc(1, sizeof *dir);
+	struct mirror_ref ref;
+	struct error err = {0};
+	int r = dir ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
+	if (r == 0) {
+		r = mirror_open_dir(m->mirror, &ref, dir, &err);
+		if (r < 0)
+			tell_fault(req, &ref, r, &err);
+		fi->cache_readdir = fi->keep_cache = r == 0 && ref.held;
+		mirror_put(m->mirror, &ref);
+	}
+	if (r < 0) {
+		free(dir);
+		reply_error(req, "opendir", ino, r);
+		return;
+	}
+	trace(req, "opendir", ino, "-> open");
+	fi->fh = (uintptr_t)dir;
+	if (fuse_reply_open(req, fi) < 0) {
+		mirror_close_dir(m->mirror, dir);
+		free(dir);
+	}
+}
+
+static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mirror_dir *dir = (struct mirror_dir *)(uintptr_t)fi->fh;
+	trace(req, "closedir", ino, "%s", "");
+	mirror_close_dir(mount_of(req)->mirror, dir);
+	free(dir);
+	fuse_reply_err(req, 0);
+}
+
+/* Appends one name; with attributes, where they are at hand, if plus.  Returns
+ * the bytes it takes, which may be more than the room. */
+static size_t add_name(fuse_req_t req, struct mirror_dir *dir, const struct mirror_name *name, bool plus,
+		       char *buf, size_t room)
+{
+	struct mount *m = mount_of(req);
+	struct fuse_entry_param e = {0};
+	struct mirror_ref ref;
+
+	e.attr.st_mode = (mode_t)DTTOIF(name->type);
+	e.attr.st_ino = name->ino ? name->ino : (ino_t)UINT32_MAX; /* not known; libfuse's word for it */
+	if (!plus)
+		return fuse_add_direntry(req, buf, room, name->name, &e.attr, name->next);
+
+	bool dots = name->name[0] == '.' && (!name->name[1] || (name->name[1] == '.' && !name->name[2]));
+	bool known = dir->ref.held && !dots && fuse_add_direntry_plus(req, NULL, 0, name->name, &e, name->next) <= room;
+	if (known && mirror_sibling(m->mirror, &dir->ref, name->ino, &ref) == 0) {
+		/* A size that takes decoding is told by lookup, not here. */
+		if (mirror_size_known(&ref) && fill_entry(req, &ref, &e) == 0)
+			mirror_remember(m->mirror, &ref);
+		mirror_put(m->mirror, &ref);
+	}
+	return fuse_add_direntry_plus(req, buf, room, name->name, &e, name->next);
+}
+
+static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct mirror_dir *dir, bool plus)
+{
+	struct mount *m = mount_of(req);
+	struct mirror_name name;
+	struct error err = {0};
+	char *buf = malloc(size);
+	size_t len = 0;
+	unsigned count = 0;
+	int r = buf ? 0 : -ENOMEM;
+
+	while (r == 0 && (r = mirror_next(m->mirror, dir, offset, &name, &err)) > 0) {
+		size_t n = add_name(req, dir, &name, plus, buf + len, size - len);
+		if (n > size - len)
+			break;
+		r = 0;
+		len += n;
+		offset = name.next;
+		count++;
+	}
+	if (r < 0) {
+		tell_fault(req, &dir->ref, r, &err);
+		reply_error(req, "readdir", ino, r);
+	} else {
+		trace(req, "readdir", ino, "-> %u names", count);
+		fuse_reply_buf(req, buf, len);
+	}
+	free(buf);
+}
+
+/* Without opendir (one archive), a directory is its inode. */
+static void read_dir_of(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi, bool plus)
+{
+	struct mount *m = mount_of(req);
+	struct mirror_dir dir;
+	struct mirror_ref ref;
+	struct error err = {0};
+	if (fi->fh) {
+		read_dir(req, ino, size, offset, (struct mirror_dir *)(uintptr_t)fi->fh, plus);
+		return;
+	}
+	int r = mirror_get(m->mirror, ino, &ref, &err);
+	if (r == 0) {
+		r = mirror_open_dir(m->mirror, &ref, &dir, &err);
+		mirror_put(m->mirror, &ref);
+	}
+	if (r < 0) {
+		reply_error(req, "readdir", ino, r);
+		return;
+	}
+	read_dir(req, ino, size, offset, &dir, plus);
+	mirror_close_dir(m->mirror, &dir);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	read_dir_of(req, ino, size, offset, fi, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	read_dir_of(req, ino, size, offset, fi, true);
+}
+
+/* --- files ------------------------------------------------------------- */
+
+static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct error err = {0};
+	struct file *f;
+	int r;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+		reply_error(req, "open", ino, -EROFS);
+		return;
+	}
+	if (m->stateless) { /* the kernel then opens by itself, now and ever after */
+		reply_error(req, "open", ino, -ENOSYS);
+		return;
+	}
+	f = calloc(1, sizeof *f);
+	r = f ? mirror_get(m->mirror, ino, &f->ref, &err) : -ENOMEM;
+	if (r == 0 && (r = mirror_open_file(m->mirror, &f->ref, &f->fd, &err)) < 0) {
+		tell_fault(req, &f->ref, r, &err);
+		mirror_put(m->mirror, &f->ref);
+	}
+	if (r < 0) {
+		free(f);
+		reply_error(req, "open", ino, r);
+		return;
+	}
+	fi->fh = (uintptr_t)f;
+	fi->keep_cache = f->fd < 0;
+	fi->noflush = 1;
+	trace(req, "open", ino, "-> open");
+	if (fuse_reply_open(req, fi) < 0) {
+		mirror_close_file(m->mirror, f->fd);
+		mirror_put(m->mirror, &f->ref);
+		free(f);
+	}
+}
+
+static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct file *f = file_of(fi);
+	trace(req, "close", ino, "%s", "");
+	if (f) {
+		mirror_close_file(m->mirror, f->fd);
+		mirror_put(m->mirror, &f->ref);
+		free(f);
+	}
+	fuse_reply_err(req, 0);
+}
+
+/* Replies with the spans as they are; one writev() takes so many of them. */
+static void reply_answer(fuse_req_t req, const struct answer *a)
+{
+	if (a->count == 0) {
+		fuse_reply_buf(req, NULL, 0);
+	} else if (a->count == 1) {
+		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
+	} else if (a->count < IOV_MAX) {
+		fuse_reply_iov(req, a->spans, (int)a->count);
+	} else {
+		char *flat = malloc(a->len);
+		if (flat) {
+			answer_copy(a, flat);
+			fuse_reply_buf(req, flat, a->len);
+			free(flat);
+		} else {
+			fuse_reply_err(req, ENOMEM);
+		}
+	}
+}
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct file *f = file_of(fi);
+	struct mirror_ref got = {0}, *ref = f ? &f->ref : &got;
+	struct error err = {0};
+	struct answer a;
+	int r = f ? 0 : mirror_get(m->mirror, ino, &got, &err);
+
+	answer_init(&a);
+	if (r == 0)
+		r = mirror_read(m->mirror, ref, f ? f->fd : -1, (uint64_t)offset, size, &a, &err);
+	if (r < 0 && ref->entry)
+		tell_fault(req, ref, r, &err);
+	/* The page cache asks again, page by page, for what failed.  Who reads past
+	 * it does not: he gets what is good in front of the fault. */
+	while (r < 0 && (fi->flags & O_DIRECT) && size > 4096) {
+		size = (size / 2 + 4095) & ~(size_t)4095;
+		answer_reset(&a);
+		r = mirror_read(m->mirror, ref, f ? f->fd : -1, (uint64_t)offset, size, &a, &err);
+	}
+	if (r < 0) {
+		reply_error(req, "read", ino, r);
+	} else {
+		trace(req, "read", ino, "%zu at %" PRIu64 " -> %" PRIu64 " in %zu spans", size, (uint64_t)offset, a.len, a.count);
+		reply_answer(req, &a);
+	}
+	answer_close(&a);
+	if (got.entry)
+		mirror_put(m->mirror, &got);
+}
+
+/* --- extended attributes ----------------------------------------------- */
+
+static void reply_xattr(fuse_req_t req, const char *what, fuse_ino_t ino, size_t size, ssize_t n, const char *buf)
+{
+	if (n < 0) {
+		reply_error(req, what, ino, (int)n);
+		return;
+	}
+	trace(req, what, ino, "-> %zd bytes", n);
+	if (size == 0)
+		fuse_reply_xattr(req, (size_t)n);
+	else
+		fuse_reply_buf(req, buf, (size_t)n);
+}
+
+/* name is NULL for the list. */
+static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct mount *m = mount_of(req);
+	struct mirror_ref ref;
+	struct error err = {0};
+	char few[256], *buf = size <= sizeof few ? few : malloc(size);
+	ssize_t n = buf ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
+	if (n == 0) {
+		n = name ? xattr_get(&ref, name, buf, size) : xattr_list(&ref, buf, size);
+		mirror_put(m->mirror, &ref);
+	}
+	reply_xattr(req, what, ino, size, n, buf);
+	if (buf != few)
+		free(buf);
+}
+
+static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	xattr(req, "getxattr", ino, name, size);
+}
+
+static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	xattr(req, "listxattr", ino, NULL, size);
+}
+
+/* --- the whole --------------------------------------------------------- */
+
+static void op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	enum { BLOCK = 4096 };
+	uint64_t bytes = mirror_bytes(mount_of(req)->mirror);
+	struct statvfs st = {.f_bsize = BLOCK, .f_frsize = BLOCK, .f_namemax = 255, .f_flag = ST_RDONLY};
+	st.f_blocks = bytes / BLOCK + (bytes % BLOCK != 0);
+	(void)ino;
+	fuse_reply_statfs(req, &st);
+}
+
+static void op_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct mount *m = userdata;
+	/* Replies are written from the mapping; a pipe on the way costs more than it
+	 * saves. */
+	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	/* Attributes cost nothing in an archive, so names always come with them. */
+	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
+	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS);
+	if (m->fixed) {
+		conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
+		conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
+	}
+	conn->max_background = 64;
+	conn->congestion_threshold = 64;
+	if (m->ready)
+		m->ready(m);
+}
+
+static void op_rofs_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int what, struct fuse_file_info *fi)
+{
+	(void)st, (void)what, (void)fi;
+	reply_error(req, "setattr", ino, -EROFS);
+}
+
+static void op_rofs_name(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	(void)name;
+	reply_error(req, "unlink", parent, -EROFS);
+}
+
+static void op_rofs_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	(void)name, (void)mode;
+	reply_error(req, "mkdir", parent, -EROFS);
+}
+
+static void op_rofs_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t dev)
+{
+	(void)name, (void)mode, (void)dev;
+	reply_error(req, "mknod", parent, -EROFS);
+}
+
+static void op_rofs_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target, (void)name;
+	reply_error(req, "symlink", parent, -EROFS);
+}
+
+static void op_rofs_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to, const char *to_name, unsigned flags)
+{
+	(void)name, (void)to, (void)to_name, (void)flags;
+	reply_error(req, "rename", parent, -EROFS);
+}
+
+static void op_rofs_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	(void)parent, (void)name;
+	reply_error(req, "link", ino, -EROFS);
+}
+
+static void op_rofs_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	(void)name, (void)mode, (void)fi;
+	reply_error(req, "create", parent, -EROFS);
+}
+
+static void op_rofs_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags)
+{
+	(void)name, (void)value, (void)size, (void)flags;
+	reply_error(req, "setxattr", ino, -EROFS);
+}
+
+static void op_rofs_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	(void)name;
+	reply_error(req, "removexattr", ino, -EROFS);
+}
+
+const struct fuse_lowlevel_ops mount_ops = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.readlink = op_readlink,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.open = op_open,
+	.read = op_read,
+	.release = op_release,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.statfs = op_statfs,
+	/* Mounted read-only, the kernel refuses these by itself; a descriptor that
+	 * was mounted by somebody else may not be. */
+	.setattr = op_rofs_setattr,
+	.mknod = op_rofs_mknod,
+	.mkdir = op_rofs_mkdir,
+	.unlink = op_rofs_name,
+	.rmdir = op_rofs_name,
+	.symlink = op_rofs_symlink,
+	.rename = op_rofs_rename,
+	.link = op_rofs_link,
+	.create = op_rofs_create,
+	.setxattr = op_rofs_setxattr,
+	.removexattr = op_rofs_removexattr,
+};

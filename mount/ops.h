@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdbool.h>
+
+#include "fs/mirror.h"
+
+/*
+ * The tree, as the kernel sees it: the operations of a low-level FUSE session
+ * whose user data is a struct mount.
+ */
+struct mount {
+	struct mirror *mirror;
+	const char *source;       /* as it was named, for messages */
+	bool debug;               /* tell every request */
+	bool fixed;               /* one archive: nothing ever changes */
+	bool stateless;           /* and nothing in it needs to be opened */
+	void (*ready)(struct mount *); /* called once the session is agreed upon */
+};
+
+struct fuse_lowlevel_ops;
+extern const struct fuse_lowlevel_ops mount_ops;

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mount/log.h"
+
+enum { USAGE = 2, CACHE_DEFAULT_MB = 256, THREADS_MAX = 1024 };
+
+static int usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static int usage(const char *format, ...)
+{
+	char text[512];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	log_say("%s (see arrayfs --help)", text);
+	return USAGE;
+}
+
+/* --- -o ---------------------------------------------------------------- */
+
+/* mount(8)'s own words, which say nothing that a read-only mount would heed.
+ * A name that ends with '=' takes a value, one that ends with '*' goes on. */
+static const char *const ignored[] = {
+	"ro", "rw", "defaults", "auto", "noauto", "nofail", "user", "nouser", "users", "owner", "group", "_netdev",
+	"x-*", "X-*", "comment=", "suid", "nosuid", "dev", "nodev", "exec", "async", "sync", "dirsync", "atime",
+	"noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime",
+	"nolazytime", "silent", "loud", "iversion", "noiversion", "mand", "nomand", "uhelper=", "helper=",
+	"default_permissions", "subtype=", NULL,
+};
+
+/* What libfuse and fusermount3 understand. */
+static const char *const passed[] = {
+	"allow_other", "allow_root", "auto_unmount", "fsname=", "noexec", "max_read=", "context=", "fscontext=",
+	"defcontext=", "rootcontext=", NULL,
+};
+
+static bool among(const char *const *names, const char *word)
+{
+	for (; *names; names++) {
+		size_t n = strlen(*names);
+		char last = (*names)[n - 1];
+		if (last == '*' ? strncmp(*names, word, n - 1) == 0
+				: last == '=' ? strncmp(*names, word, n) == 0 : strcmp(*names, word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "64M" and the like; K, M, G, T are powers of 1024. */
+static bool parse_size(const char *text, size_t *ret)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (errno || (*end && (!unit || end[1])))
+		return false;
+	unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	*ret = (size_t)n << shift;
+	return *ret >> shift == n;
+}
+
+static bool parse_count(const char *text, unsigned max, unsigned *ret)
+{
+	char *end;
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	unsigned long n = strtoul(text, &end, 10);
+	*ret = (unsigned)n;
+	return !errno && !*end && n <= max;
+}
+
+static bool parse_no(const char *text, bool *ret_no)
+{
+	*ret_no = strcmp(text, "no") == 0;
+	return *ret_no || strcmp(text, "yes") == 0;
+}
+
+static const char *value_of(const char *word, const char *name)
+{
+	size_t n = strlen(name);
+	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
+}
+
+static int set_mount_option(struct options *o, const char *word)
+{
+	const char *value;
+	if (strcmp(word, "dataset") == 0)
+		o->dataset = true;
+	else if (strcmp(word, "follow") == 0)
+		o->follow = true;
+	else if (strcmp(word, "nonempty") == 0)
+		o->nonempty = true;
+	else if ((value = value_of(word, "split"))) {
+		if (strlen(value) != 1)
+			return usage("split=%s: one character separates", value);
+		o->split = *value;
+	} else if ((value = value_of(word, "cache"))) {
+		if (!parse_size(value, &o->cache))
+			return usage("cache=%s: a size like 64M or 2G is needed", value);
+	} else if ((value = value_of(word, "threads"))) {
+		if (!parse_count(value, THREADS_MAX, &o->threads) || o->threads == 0)
+			return usage("threads=%s: a number from 1 to %d is needed", value, THREADS_MAX);
+	} else if ((value = value_of(word, "verify"))) {
+		if (!parse_no(value, &o->no_verify))
+			return usage("verify=%s: yes or no is needed", value);
+	} else if ((value = value_of(word, "sandbox"))) {
+		if (!parse_no(value, &o->no_sandbox))
+			return usage("sandbox=%s: yes or no is needed", value);
+	} else if (among(passed, word)) {
+		if (*o->fuse)
+			strcat(o->fuse, ",");
+		strcat(o->fuse, word);
+	} else if (!among(ignored, word)) {
+		return usage("unknown mount option '%s'", word);
+	}
+	return 0;
+}
+
+/* A comma behind a backslash is part of a word, as libfuse has it. */
+static int set_mount_options(struct options *o, char *list)
+{
+	char *grown = realloc(o->fuse, strlen(o->fuse) + strlen(list) + 2);
+	if (!grown)
+		return usage("no memory for the options");
+	o->fuse = grown;
+	while (*list) {
+		char *end = list;
+		while (*end && *end != ',')
+			end += end[0] == '\\' && end[1] ? 2 : 1;
+		bool last = *end == '\0';
+		*end = '\0';
+		int r = *list ? set_mount_option(o, list) : 0;
+		if (r || last)
+			return r;
+		list = end + 1;
+	}
+	return 0;
+}
+
+/* --- the rest ---------------------------------------------------------- */
+
+enum { LIST = 256, CAT, EXTRACT, LONG, JSON, FORCE };
+
+static const struct option long_options[] = {
+	{"list", no_argument, NULL, LIST},       {"cat", no_argument, NULL, CAT},
+	{"extract", no_argument, NULL, EXTRACT}, {"long", no_argument, NULL, LONG},
+	{"json", no_argument, NULL, JSON},       {"force", no_argument, NULL, FORCE},
+	{"unmount", no_argument, NULL, 'u'},     {"foreground", no_argument, NULL, 'f'},
+	{"debug", no_argument, NULL, 'd'},       {"options", required_argument, NULL, 'o'},
+	{"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+static int set_command(struct options *o, enum command command)
+{
+	if (o->command != COMMAND_MOUNT && o->command != command)
+		return usage("one command at a time");
+	o->command = command;
+	return 0;
+}
+
+static int set_option(struct options *o, int c, char **argv)
+{
+	switch (c) {
+	case LIST:
+		return set_command(o, COMMAND_LIST);
+	case CAT:
+		return set_command(o, COMMAND_CAT);
+	case EXTRACT:
+		return set_command(o, COMMAND_EXTRACT);
+	case 'u':
+		return set_command(o, COMMAND_UNMOUNT);
+	case LONG:
+		o->list_long = true;
+		return 0;
+	case JSON:
+		o->list_json = true;
+		return 0;
+	case FORCE:
+		o->force = true;
+		return 0;
+	case 'f':
+		o->foreground = true;
+		return 0;
+	case 'd':
+		o->debug = o->foreground = true;
+		return 0;
+	case 's':
+		o->single_threaded = true;
+		return 0;
+	case 'o':
+		return set_mount_options(o, optarg);
+	case 'h':
+		o->command = COMMAND_HELP;
+		return 0;
+	case 'V':
+		o->command = COMMAND_VERSION;
+		return 0;
+	case ':':
+		return usage("%s needs a value", argv[optind - 1]);
+	default:
+		return optopt && optopt < 256 ? usage("unknown option -%c", optopt) : usage("unknown option %s", argv[optind - 1]);
+	}
+}
+
+static int take_operands(struct options *o, int n, char **operands)
+{
+	static const struct {
+		int least, most;
+		const char *what;
+	} needs[] = {
+		[COMMAND_MOUNT] = {2, 2, "SOURCE and MOUNTPOINT are needed"},
+		[COMMAND_UNMOUNT] = {1, 1, "-u needs one MOUNTPOINT"},
+		[COMMAND_LIST] = {1, -1, "--list needs a SOURCE"},
+		[COMMAND_CAT] = {2, -1, "--cat needs a SOURCE and a PATH"},
+		[COMMAND_EXTRACT] = {2, -1, "--extract needs a SOURCE and a DEST"},
+	};
+	if (n < needs[o->command].least)
+		return usage("%s", needs[o->command].what);
+	if (needs[o->command].most >= 0 && n > needs[o->command].most)
+		return usage("'%s' is one operand too many", operands[needs[o->command].most]);
+	if ((o->list_long || o->list_json) && o->command != COMMAND_LIST)
+		return usage("--long and --json go with --list");
+	if (o->list_long && o->list_json)
+		return usage("--long and --json exclude each other");
+	if (o->force && o->command != COMMAND_EXTRACT)
+		return usage("--force goes with --extract");
+	o->source = operands[0];
+	bool two = o->command == COMMAND_MOUNT || o->command == COMMAND_EXTRACT;
+	if (two)
+		o->destination = operands[1];
+	o->paths = operands + (two ? 2 : 1);
+	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+	int c, r = 0;
+	*o = (struct options){.cache = (size_t)CACHE_DEFAULT_MB << 20};
+	o->fuse = calloc(1, 1);
+	if (!o->fuse)
+		return usage("no memory for the options");
+	opterr = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdso:hVu", long_options, NULL)) != -1)
+		r = set_option(o, c, argv);
+	if (r == 0 && o->command != COMMAND_HELP && o->command != COMMAND_VERSION)
+		r = take_operands(o, argc - optind, argv + optind);
+	return r;
+}
+
+void options_free(struct options *o)
+{
+	free(o->fuse);
+}
+
+void options_help(void)
+{
+	fputs("usage: arrayfs [options] SOURCE MOUNTPOINT\n"
+	      "       arrayfs --list [--long | --json] SOURCE [PATH...]\n"
+	      "       arrayfs --cat SOURCE PATH...\n"
+	      "       arrayfs --extract [--force] SOURCE DEST [PATH...]\n"
+	      "       arrayfs -u MOUNTPOINT\n"
+	      "\n"
+	      "Mounts an archive of arrays, read-only, as a directory in which every tensor\n"
+	      "or column is a plain file of raw bytes.  SOURCE is an archive, a sharding index\n"
+	      "or a directory, in which every archive is then shown as a directory.\n"
+	      "\n"
+	      "commands:\n"
+	      "      --list       print the paths in SOURCE, or those at and below PATH\n"
+	      "        --long     with dtype, shape and size\n"
+	      "        --json     with all that is known, an object a line\n"
+	      "      --cat        write the bytes of PATHs to standard output\n"
+	      "      --extract    write plain files below DEST\n"
+	      "        --force    over files that are there\n"
+	      "  -u               unmount, and wait for the daemon to end\n"
+	      "\n"
+	      "options:\n"
+	      "  -f               stay in the foreground\n"
+	      "  -d               tell every request; implies -f\n"
+	      "  -s               one thread\n"
+	      "  -o OPT[,OPT]     mount options:\n"
+	      "       split=C         C separates directories in names, besides '/'\n"
+	      "       follow          show links that lead out of SOURCE as what they lead to\n"
+	      "       dataset         show a directory of Parquet files as one table\n"
+	      "       cache=SIZE      memory for decoded data (256M)\n"
+	      "       threads=N       threads that decode (one a processor)\n"
+	      "       verify=no       do not verify checksums\n"
+	      "       sandbox=no      do not confine the daemon\n"
+	      "       nonempty        mount over a directory that is not empty\n"
+	      "       allow_other, fsname=NAME, and what mount(8) knows\n"
+	      "  -h, --help       this text\n"
+	      "  -V, --version    the version\n"
+	      "\n"
+	      "exit codes: 0 done, 1 refused or failed, 2 usage.  See arrayfs(1).\n",
+	      stdout);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The command line.  See arrayfs(1).
+ */
+enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_HELP, COMMAND_VERSION };
+
+struct options {
+	enum command command;
+	const char *source;      /* or, to unmount, the mountpoint */
+	const char *destination; /* the mountpoint, or where to extract to */
+	char **paths;            /* below SOURCE; ends with NULL */
+
+	bool foreground, debug, single_threaded;
+	bool list_long, list_json, force;
+
+	/* -o */
+	bool dataset, follow, nonempty, no_verify, no_sandbox;
+	char split;
+	size_t cache;
+	unsigned threads; /* 0: as many as there are processors */
+	char *fuse;       /* what goes to libfuse, "allow_other,fsname=x"; "" for nothing */
+};
+
+/* 0; or a usage error was told, and 2 is the exit code. */
+int options_parse(struct options *ret, int argc, char **argv);
+void options_free(struct options *o);
+void options_help(void);

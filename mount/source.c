@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/source.h"
+
+#include "formats/formats.h"
+#include "mount/log.h"
+
+/* Beside the cache of decoded data, metadata may take this much. */
+enum { METADATA_MB = 48 };
+
+int source_command_open(struct opened *ret, const struct options *o)
+{
+	struct error err = {0};
+	struct mirror_options options = {
+		.follow = o->follow,
+		.archive = {
+			.memory = o->cache + ((size_t)METADATA_MB << 20),
+			.split = o->split,
+			.no_verify = o->no_verify,
+		},
+	};
+	int r = source_guard();
+	if (r == 0 && o->dataset)
+		r = error_set(&err, ENOTSUP, "no format of this build makes a dataset of a directory");
+	if (r == 0)
+		r = mirror_open(&ret->mirror, formats, o->source, &options, &err);
+	if (r < 0)
+		log_say("%s: %s", o->source, err.text[0] ? err.text : strerror(-r));
+	return r < 0;
+}
+
+void source_command_close(struct opened *opened)
+{
+	mirror_close(opened->mirror);
+}

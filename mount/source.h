@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/mirror.h"
+#include "mount/options.h"
+
+/* SOURCE, opened as the options want it: for the daemon, and for the commands
+ * that do without one. */
+struct opened {
+	struct mirror *mirror;
+};
+
+/* 0, or the exit code, and the fault was told. */
+int source_command_open(struct opened *ret, const struct options *o);
+void source_command_close(struct opened *opened);

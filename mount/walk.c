@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/walk.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/shelf.h"
+
+/* As Linux counts links in a path. */
+enum { LINKS_MAX = 40 };
+
+struct walker {
+	struct mirror *m;
+	walk_visit *visit;
+	void *arg;
+	char *path; /* of what is at hand */
+	size_t len, room;
+};
+
+/* --- paths ------------------------------------------------------------- */
+
+static bool push(struct walker *w, const char *name)
+{
+	size_t n = strlen(name), need = w->len + n + 2;
+	if (need > w->room) {
+		size_t room = need * 2;
+		char *grown = realloc(w->path, room);
+		if (!grown)
+			return false;
+		w->path = grown;
+		w->room = room;
+	}
+	if (w->len)
+		w->path[w->len++] = '/';
+	memcpy(w->path + w->len, name, n + 1);
+	w->len += n;
+	return true;
+}
+
+static void cut(struct walker *w, size_t len)
+{
+	w->len = len;
+	w->path[len] = '\0';
+}
+
+static int no_memory(struct walker *w)
+{
+	struct error err = {"no memory"};
+	return w->visit(w->arg, WALK_FAULT, w->path, NULL, &err);
+}
+
+static int fault(struct walker *w, int r, struct error *err)
+{
+	error_set(err, -r, "%s", strerror(-r));
+	return w->visit(w->arg, WALK_FAULT, w->path, NULL, err);
+}
+
+/* --- archives ---------------------------------------------------------- */
+
+/* Visits one node; whether to go into it is told in *ret_enter. */
+static int visit_node(struct walker *w, struct mirror_ref *at, bool *ret_enter)
+{
+	struct error err = {0};
+	*ret_enter = false;
+	if (at->node->kind != NODE_DIR)
+		return w->visit(w->arg, WALK_FILE, w->path, at, NULL);
+	int r = archive_fill(&at->held->archive, (uint32_t)at->ino, &err);
+	if (r < 0)
+		return fault(w, r, &err);
+	*ret_enter = at->node->child != 0;
+	return w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL);
+}
+
+/* By the nodes' own links, so that no depth of names costs any stack. */
+static int walk_archive(struct walker *w, const struct mirror_ref *top)
+{
+	const struct tree *t = &top->held->archive.tree;
+	struct mirror_ref at = *top; /* as long as top is held */
+	uint64_t upper = top->ino & ~(uint64_t)UINT32_MAX;
+	uint32_t first = (uint32_t)top->ino, name = first; /* the name, where a hard link has two */
+	bool enter;
+	int r = visit_node(w, &at, &enter);
+
+	while (r == 0) {
+		if (enter) {
+			name = at.node->child;
+		} else {
+			while (name != first && !tree_node(t, name)->next) {
+				cut(w, w->len - strlen(tree_node(t, name)->name) - (w->len > strlen(tree_node(t, name)->name)));
+				name = tree_node(t, name)->parent;
+			}
+			if (name == first)
+				break;
+			cut(w, w->len - strlen(tree_node(t, name)->name) - (w->len > strlen(tree_node(t, name)->name)));
+			name = tree_node(t, name)->next;
+		}
+		if (!push(w, tree_node(t, name)->name))
+			return no_memory(w);
+		uint32_t index = tree_resolve(t, name);
+		at.ino = upper | index;
+		at.node = tree_node(t, index);
+		r = visit_node(w, &at, &enter);
+	}
+	return r;
+}
+
+/* --- mirrored directories ---------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_names(char **names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* All names but "." and "..", sorted. */
+static int read_names(struct walker *w, const struct mirror_ref *dir, char ***ret, size_t *ret_count, struct error *err)
+{
+	struct mirror_dir d;
+	struct mirror_name name;
+	char **names = NULL;
+	size_t count = 0, room = 0;
+	int r = mirror_open_dir(w->m, dir, &d, err);
+	if (r < 0)
+		return r;
+	while ((r = mirror_next(w->m, &d, d.at, &name, err)) > 0) {
+		if (strcmp(name.name, ".") == 0 || strcmp(name.name, "..") == 0)
+			continue;
+		if (count == room) {
+			char **grown = reallocarray(names, room ? room * 2 : 64, sizeof *names);
+			if (!grown) {
+				r = -ENOMEM;
+				break;
+			}
+			names = grown;
+			room = room ? room * 2 : 64;
+		}
+		if (!(names[count] = strdup(name.name))) {
+			r = -ENOMEM;
+			break;
+		}
+		count++;
+	}
+	mirror_close_dir(w->m, &d);
+	if (r < 0) {
+		free_names(names, count);
+		return r;
+	}
+	qsort(names, count, sizeof *names, by_name);
+	*ret = names;
+	*ret_count = count;
+	return 0;
+}
+
+static int walk_ref(struct walker *w, struct mirror_ref *ref);
+
+static int walk_directory(struct walker *w, const struct mirror_ref *dir)
+{
+	struct error err = {0};
+	char **names = NULL;
+	size_t count = 0, len = w->len;
+	int r = read_names(w, dir, &names, &count, &err);
+	if (r < 0)
+		return fault(w, r, &err);
+	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, dir, NULL);
+	for (size_t i = 0; i < count && r == 0; i++) {
+		struct mirror_ref ref;
+		err.text[0] = '\0';
+		if (!push(w, names[i]))
+			r = no_memory(w);
+		else if ((r = mirror_lookup(w->m, dir, slice_text(names[i]), &ref, &err)) == -ENOENT)
+			r = 0; /* removed meanwhile */
+		else if (r < 0)
+			r = fault(w, r, &err);
+		else {
+			r = walk_ref(w, &ref);
+			mirror_put(w->m, &ref);
+		}
+		cut(w, len);
+	}
+	free_names(names, count);
+	return r;
+}
+
+static int walk_ref(struct walker *w, struct mirror_ref *ref)
+{
+	struct error err = {0};
+	struct stat st;
+	if (ref->held)
+		return walk_archive(w, ref);
+	int r = mirror_stat(w->m, ref, -1, &st, &err);
+	if (r < 0)
+		return fault(w, r, &err);
+	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL);
+}
+
+/* --- resolving --------------------------------------------------------- */
+
+/* The components of a path that are still to be gone, the next one last. */
+struct steps {
+	char **names;
+	size_t count, room;
+};
+
+static int steps_add(struct steps *s, const char *path)
+{
+	size_t before = s->count;
+	while (*path) {
+		size_t n = strcspn(path, "/");
+		if (n > 0 && !(n == 1 && *path == '.')) {
+			if (s->count == s->room) {
+				char **grown = reallocarray(s->names, s->room ? s->room * 2 : 16, sizeof *grown);
+				if (!grown)
+					return -ENOMEM;
+				s->names = grown;
+				s->room = s->room ? s->room * 2 : 16;
+			}
+			if (!(s->names[s->count] = strndup(path, n)))
+				return -ENOMEM;
+			s->count++;
+		}
+		path += n + (path[n] == '/');
+	}
+	for (size_t i = before, j = s->count; i + 1 < j; i++) {
+		char *name = s->names[i];
+		s->names[i] = s->names[--j];
+		s->names[j] = name;
+	}
+	return 0;
+}
+
+/* The way from the root to where we are. */
+struct trail {
+	struct mirror_ref *refs;
+	size_t count, room;
+};
+
+static int trail_add(struct trail *t, const struct mirror_ref *ref)
+{
+	if (t->count == t->room) {
+		struct mirror_ref *grown = reallocarray(t->refs, t->room ? t->room * 2 : 16, sizeof *grown);
+		if (!grown)
+			return -ENOMEM;
+		t->refs = grown;
+		t->room = t->room ? t->room * 2 : 16;
+	}
+	t->refs[t->count++] = *ref;
+	return 0;
+}
+
+static int step(struct mirror *m, struct steps *s, struct trail *t, bool follow, unsigned *links, struct error *err)
+{
+	char *name = s->names[--s->count], target[PATH_MAX];
+	struct mirror_ref ref;
+	int r;
+
+	if (strcmp(name, "..") == 0) {
+		free(name);
+		if (t->count == 1)
+			return error_set(err, ENOENT, "leads out of SOURCE");
+		mirror_put(m, &t->refs[--t->count]);
+		return 0;
+	}
+	r = mirror_lookup(m, &t->refs[t->count - 1], slice_text(name), &ref, err);
+	free(name);
+	if (r < 0)
+		return error_set(err, -r, "%s", strerror(-r));
+	if ((s->count == 0 && !follow) || mirror_readlink(m, &ref, target, err) < 0) {
+		r = trail_add(t, &ref);
+		if (r < 0)
+			mirror_put(m, &ref);
+		return r;
+	}
+	mirror_put(m, &ref);
+	if (++*links > LINKS_MAX)
+		return error_set(err, ELOOP, "%s", strerror(ELOOP));
+	return target[0] == '/' ? error_set(err, ENOENT, "a link to %s leads out of SOURCE", target) : steps_add(s, target);
+}
+
+int walk_resolve(struct mirror *m, const char *path, bool follow, struct mirror_ref *ret, struct error *err)
+{
+	struct steps s = {0};
+	struct trail t = {0};
+	struct mirror_ref root;
+	unsigned links = 0;
+	int r = mirror_get(m, TREE_ROOT, &root, err);
+	if (r < 0)
+		return r;
+	r = trail_add(&t, &root);
+	if (r < 0)
+		mirror_put(m, &root);
+	if (r == 0)
+		r = steps_add(&s, path);
+	while (r == 0 && s.count > 0)
+		r = step(m, &s, &t, follow, &links, err);
+	free_names(s.names, s.count);
+	if (r == 0)
+		*ret = t.refs[--t.count];
+	for (size_t i = 0; i < t.count; i++)
+		mirror_put(m, &t.refs[i]);
+	free(t.refs);
+	return r == -ENOMEM ? error_set(err, ENOMEM, "no memory") : r;
+}
+
+/* PATH as it will be told: without needless slashes and dots. */
+static bool push_clean(struct walker *w, const char *path)
+{
+	char *copy = strdup(path), *save = NULL;
+	bool fine = copy != NULL;
+	for (char *name = fine ? strtok_r(copy, "/", &save) : NULL; name && fine; name = strtok_r(NULL, "/", &save))
+		fine = strcmp(name, ".") == 0 || push(w, name);
+	free(copy);
+	return fine;
+}
+
+int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+{
+	struct walker w = {.m = m, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
+	struct mirror_ref ref;
+	struct error err = {0};
+	int r;
+	if (!w.path || !push_clean(&w, path)) {
+		w.path = w.path ? w.path : strdup("");
+		r = no_memory(&w);
+	} else if ((r = walk_resolve(m, path, false, &ref, &err)) < 0) {
+		r = fault(&w, r, &err);
+	} else {
+		r = walk_ref(&w, &ref);
+		mirror_put(m, &ref);
+	}
+	free(w.path);
+	return r;
+}

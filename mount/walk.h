@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/mirror.h"
+
+/*
+ * Walking the tree without a mount.  Archives are walked in their own order,
+ * mirrored directories in the bytewise order of names.
+ */
+enum walk_kind {
+	WALK_FILE,      /* or a link, or anything else that is no directory */
+	WALK_DIR,       /* before what is in it */
+	WALK_EMPTY_DIR, /* instead of WALK_DIR */
+	WALK_FAULT,     /* could not be looked at: `err` says why */
+};
+
+/* path is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
+ * ends the walk. */
+typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
+		       const struct error *err);
+
+/* Visits what the path leads to, and all below.  Returns what a visit returned,
+ * or 0; a path that leads nowhere is a WALK_FAULT. */
+int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
+
+/* Finds what a path leads to, links in it followed, as open(2) does; the last
+ * component too if follow.  -errno with a sentence. */
+int walk_resolve(struct mirror *m, const char *path, bool follow, struct mirror_ref *ret, struct error *err);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/xattr.h"
+
+#include <linux/limits.h>
+
+#include "fs/attrs.h"
+#include "fs/shelf.h"
+
+static const char prefix[] = "user.";
+enum { PREFIX = sizeof prefix - 1 };
+
+static bool fits(struct slice name, struct slice value)
+{
+	return name.len > 0 && name.len + PREFIX <= XATTR_NAME_MAX && !memchr(name.data, '\0', name.len) &&
+	       value.len <= XATTR_SIZE_MAX;
+}
+
+/* Walks the attributes of anything: a node, or a file with a fault. */
+static int walk(const struct mirror_ref *ref, attrs_each *each, void *arg)
+{
+	const char *fault = mirror_fault(ref);
+	if (ref->held)
+		return attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, each, arg);
+	return fault ? each(arg, SLICE("arrayfs.error"), slice_text(fault)) : 0;
+}
+
+struct wanted {
+	struct slice name;
+	struct slice value;
+	void *buf;
+	size_t room;
+	ssize_t ret;
+};
+
+static int get_one(void *arg, struct slice name, struct slice value)
+{
+	struct wanted *w = arg;
+	if (!slice_equal(name, w->name) || !fits(name, value))
+		return 0;
+	w->ret = (ssize_t)value.len;
+	if (w->room > 0 && value.len > w->room)
+		w->ret = -ERANGE;
+	else if (w->room > 0)
+		memcpy(w->buf, value.data, value.len);
+	return 1;
+}
+
+ssize_t xattr_get(const struct mirror_ref *ref, const char *name, void *buf, size_t room)
+{
+	if (strncmp(name, prefix, PREFIX) != 0)
+		return -ENODATA;
+	struct wanted w = {.name = slice_text(name + PREFIX), .buf = buf, .room = room, .ret = -ENODATA};
+	walk(ref, get_one, &w);
+	return w.ret;
+}
+
+struct list {
+	char *buf;
+	size_t room, len;
+};
+
+static int list_one(void *arg, struct slice name, struct slice value)
+{
+	struct list *l = arg;
+	size_t n = PREFIX + name.len + 1;
+	if (!fits(name, value) || l->len + n > XATTR_LIST_MAX)
+		return 0;
+	if (l->len + n <= l->room) {
+		memcpy(l->buf + l->len, prefix, PREFIX);
+		memcpy(l->buf + l->len + PREFIX, name.data, name.len);
+		l->buf[l->len + n - 1] = '\0';
+	}
+	l->len += n;
+	return 0;
+}
+
+ssize_t xattr_list(const struct mirror_ref *ref, char *buf, size_t room)
+{
+	struct list l = {buf, room, 0};
+	walk(ref, list_one, &l);
+	return room > 0 && l.len > room ? -ERANGE : (ssize_t)l.len;
+}

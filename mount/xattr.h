@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/mirror.h"
+
+/*
+ * The extended attributes of what a reference leads to, within the limits of the
+ * kernel's interface: names of 255 bytes without NUL, values and the list of
+ * names of 64 KiB.  What does not fit is left out.
+ *
+ * Both return the length, or -errno; a room of 0 asks for the length alone.
+ */
+ssize_t xattr_get(const struct mirror_ref *ref, const char *name, void *buf, size_t room);
+ssize_t xattr_list(const struct mirror_ref *ref, char *buf, size_t room);
