@@ -63,7 +63,7 @@ static struct entry **id_bucket(struct mirror *m, uint64_t id)
 
 static struct entry **name_bucket(struct mirror *m, const struct entry *parent, const char *name)
 {
-	return &m->by_name[(name_hash(slice_text(name)) ^ parent->id * 0x9e3779b97f4a7c15) >> 20 & (BUCKETS - 1)];
+	return &m->by_name[(slice_hash(slice_text(name), m) ^ parent->id * 0x9e3779b97f4a7c15 >> 16) & (BUCKETS - 1)];
 }
 
 static struct entry *entry_find(struct mirror *m, uint64_t id)

@@ -12,6 +12,26 @@ uint64_t name_hash(struct slice s)
 	return h;
 }
 
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t slice_hash(struct slice s, const void *seed)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15, other = 0xd6e8feb86659fd93;
+	uint64_t h = mix((uintptr_t)seed ^ odd, other ^ s.len), word;
+	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
+		memcpy(&word, s.data, sizeof word);
+		h = mix(h ^ word, odd);
+	}
+	word = 0;
+	if (s.len)
+		memcpy(&word, s.data, s.len);
+	return mix(mix(h ^ word, odd), other);
+}
+
 /* The Unicode Standard, table 3-7: well-formed UTF-8 byte sequences. */
 size_t utf8_length(struct slice s)
 {
@@ -51,12 +71,31 @@ bool utf8_valid(struct slice s)
 	return true;
 }
 
+/* Are all bytes printable ASCII?  Most names are. */
+static bool is_plain(struct slice s)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t odd = 0, word;
+	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
+		memcpy(&word, s.data, sizeof word);
+		odd |= (word - ones * 0x20) | (word + ones) | word; /* below 0x20, 0x7f, above */
+	}
+	for (size_t i = 0; i < s.len; i++)
+		odd |= s.data[i] < 0x20 || s.data[i] >= 0x7f ? tops : 0;
+	return (odd & tops) == 0;
+}
+
 size_t name_show(struct slice raw, char ret[NAME_ROOM])
 {
 	static const char hex[] = "0123456789ABCDEF";
 	bool dots = raw.len >= 1 && raw.len <= 2 && memcmp(raw.data, "..", raw.len) == 0;
 	size_t n = 0, kept = 0;
 
+	if (!dots && raw.len > 0 && raw.len <= NAME_LONGEST && is_plain(raw)) {
+		memcpy(ret, raw.data, raw.len);
+		ret[raw.len] = '\0';
+		return raw.len;
+	}
 	for (size_t i = 0; i < raw.len && n <= NAME_LONGEST;) {
 		size_t k = utf8_length((struct slice){raw.data + i, raw.len - i});
 		if (k == 0 || dots || raw.data[i] < 0x20 || raw.data[i] == 0x7f) {

@@ -18,8 +18,12 @@ enum { NAME_LONGEST = 240, NAME_KEPT = 223, NAME_ROOM = 256 };
 /* Shows one component, which has no '/' to separate by; ret is NUL-ended. */
 size_t name_show(struct slice component, char ret[NAME_ROOM]);
 
-/* The 64-bit FNV-1a of the bytes. */
+/* The 64-bit FNV-1a of the bytes: what a shortened name ends in. */
 uint64_t name_hash(struct slice s);
+
+/* For tables: fast, and with a seed that a file cannot know, so that none can be
+ * made of names that all fall into one slot.  Any address will do for a seed. */
+uint64_t slice_hash(struct slice s, const void *seed);
 
 /* Bytes of the UTF-8 character at s, or 0 if there is none (overlong forms,
  * surrogates and what lies past U+10FFFF are none). */

@@ -31,11 +31,9 @@ _Static_assert(sizeof(struct node) <= 72, "a million nodes should fit the memory
  * name and got a suffix, which all that it implies must find again. */
 enum wanted { EXACTLY, SUFFIXED_DIR };
 
-static uint32_t key_hash(uint32_t parent, struct slice name, enum wanted wanted)
+static uint32_t key_hash(const struct tree *t, uint32_t parent, struct slice name, enum wanted wanted)
 {
-	uint64_t h = name_hash(name) ^ ((uint64_t)parent * 0x9e3779b97f4a7c15) ^ (uint64_t)wanted << 17;
-	h *= 0x9e3779b97f4a7c15;
-	return (uint32_t)(h >> 32);
+	return (uint32_t)(slice_hash(name, t->arena) ^ (parent + ((uint64_t)wanted << 32)) * 0x9e3779b97f4a7c15 >> 16);
 }
 
 static bool matches(const struct node *n, uint32_t parent, struct slice name, enum wanted wanted)
@@ -50,7 +48,7 @@ static bool matches(const struct node *n, uint32_t parent, struct slice name, en
 static uint32_t *slot(const struct tree *t, const struct names *names, uint32_t parent,
 		      struct slice name, enum wanted wanted)
 {
-	uint32_t i = key_hash(parent, name, wanted) & names->mask;
+	uint32_t i = key_hash(t, parent, name, wanted) & names->mask;
 	while (names->slots[i] && !matches(at(t, names->slots[i]), parent, name, wanted))
 		i = (i + 1) & names->mask;
 	return &names->slots[i];
@@ -307,18 +305,25 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
 	return add(t, parent, name, false, (struct node){.kind = NODE_HARD, .twin = twin});
 }
 
+/* Where the component that begins at p ends. */
+static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char split)
+{
+	const uint8_t *slash = memchr(p, '/', (size_t)(end - p));
+	end = slash ? slash : end;
+	const uint8_t *other = split ? memchr(p, split, (size_t)(end - p)) : NULL;
+	return other ? other : end;
+}
+
 struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split)
 {
 	struct tree_path path = {.whole = name, .parent = parent};
-	const uint8_t *start = name.data, *end = name.data + name.len;
+	const uint8_t *end = name.data + name.len;
 	bool leaf = false;
 
-	for (const uint8_t *p = start; name.len && p <= end; p++) {
-		if (p < end && *p != '/' && (!split || *p != (uint8_t)split))
-			continue;
-		struct slice part = {start, (size_t)(p - start)};
-		path.differs |= part.len == 0 || (p < end && *p != '/');
-		start = p + 1;
+	for (const uint8_t *p = name.data, *stop; name.len && p <= end; p = stop + 1) {
+		stop = component_end(p, end, split);
+		struct slice part = {p, (size_t)(stop - p)};
+		path.differs |= part.len == 0 || (stop < end && *stop != '/');
 		if (part.len == 0)
 			continue;
 		if (leaf) { /* the one before was a directory */

@@ -28,11 +28,10 @@ struct list {
 /* Names of mirrored files may hold control bytes; no line may. */
 static void put_path(const char *path, bool directory)
 {
-	for (const char *c = path; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			printf("%%%02X", (unsigned char)*c);
-		else
-			putchar_unlocked(*c);
+	static const char control[] = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15"
+				      "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
+	for (size_t n; n = strcspn(path, control), fwrite_unlocked(path, 1, n, stdout), path[n]; path += n + 1)
+		printf("%%%02X", (unsigned char)path[n]);
 	fputs(directory ? "/\n" : "\n", stdout);
 }
 

@@ -207,7 +207,7 @@ static void read_parts(struct reader *r, struct parts *p)
 /* The array of that type and shape: the one made last, most often. */
 static const struct array *describe(struct reader *r, uint8_t dtype, const char *type, uint32_t rank)
 {
-	uint64_t h = name_hash((struct slice){(const uint8_t *)r->shape, rank * sizeof *r->shape}) + dtype;
+	uint64_t h = slice_hash((struct slice){(const uint8_t *)r->shape, rank * sizeof *r->shape}, r) + dtype;
 	const struct array **slot = &r->recent[h % (sizeof r->recent / sizeof *r->recent)];
 	if (*slot && (*slot)->dtype == dtype && (*slot)->rank == rank &&
 	    (rank == 0 || memcmp((*slot)->shape, r->shape, rank * sizeof *r->shape) == 0))

@@ -5,7 +5,7 @@
 
 static uint32_t *slot(const struct slice_map *m, struct slice key)
 {
-	uint32_t i = (uint32_t)(name_hash(key) * 0x9e3779b97f4a7c15 >> 32) & m->mask;
+	uint32_t i = (uint32_t)slice_hash(key, m->arena) & m->mask;
 	while (m->slots[i] && !slice_equal(m->keys[m->slots[i] - 1], key))
 		i = (i + 1) & m->mask;
 	return &m->slots[i];
