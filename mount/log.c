@@ -58,17 +58,21 @@ void log_say(const char *format, ...)
 	va_end(args);
 }
 
-void log_fault(const char *format, ...)
+static uint64_t fault_hash(const char *where, const char *why)
 {
-	char text[LINE];
-	struct timespec now;
-	va_list args;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	char words[LINE];
+	size_t n = 0;
+	for (; *why && n < sizeof words; why++)
+		if (*why < '0' || *why > '9')
+			words[n++] = *why;
+	return name_hash((struct slice){(const uint8_t *)words, n}) ^ name_hash(slice_text(where)) * 31;
+}
 
-	uint64_t hash = name_hash(slice_text(text));
+void log_fault(const char *where, const char *why)
+{
+	struct timespec now;
+	uint64_t hash = fault_hash(where, why);
+	clock_gettime(CLOCK_MONOTONIC, &now);
 	pthread_mutex_lock(&said_lock);
 	bool lately = said[hash % REMEMBERED].hash == hash && now.tv_sec - said[hash % REMEMBERED].when < A_MINUTE;
 	if (!lately) {
@@ -77,7 +81,7 @@ void log_fault(const char *format, ...)
 	}
 	pthread_mutex_unlock(&said_lock);
 	if (!lately)
-		write_line(text);
+		log_say("%s: %s", where, why);
 }
 
 void log_to_system(void)

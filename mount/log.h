@@ -12,8 +12,9 @@
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_vsay(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* The same, but the same line at most once a minute: for faults met by reads. */
-void log_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A fault met by a read, "WHERE: WHY", at most once a minute.  Numbers in WHY do
+ * not make it another fault: a file that was cut short has one for every page. */
+void log_fault(const char *where, const char *why);
 
 /* From here on, to the system's log. */
 void log_to_system(void);

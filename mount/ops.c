@@ -64,7 +64,7 @@ static void tell_fault(fuse_req_t req, const struct mirror_ref *ref, int r, cons
 	if (error_for_caller(r) != EIO || !err->text[0])
 		return;
 	mirror_path(m->mirror, ref, path, sizeof path);
-	log_fault("%s: %s", path, err->text);
+	log_fault(path, err->text);
 }
 
 /* --- entries and attributes -------------------------------------------- */
@@ -447,6 +447,10 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+	if (strncmp(name, "user.", 5) != 0) { /* asked for every file that ls -l tells of */
+		reply_error(req, "getxattr", ino, -ENODATA);
+		return;
+	}
 	xattr(req, "getxattr", ino, name, size);
 }
 
