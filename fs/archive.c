@@ -12,7 +12,7 @@
 bool archive_is_text(struct slice head)
 {
 	for (size_t i = 0; i < head.len; i++)
-		if (head.data[i] < 0x20 && !strchr("\t\n\v\f\r\x1b", head.data[i]))
+		if (head.data[i] == 0 || (head.data[i] < 0x20 && !strchr("\t\n\v\f\r\x1b", head.data[i])))
 			return false;
 	/* A head may end within a character. */
 	for (size_t cut = 0; cut < 4 && cut <= head.len; cut++)

@@ -9,38 +9,19 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "fs/name.h"
+#include "fs/entry.h"
 #include "fs/shelf.h"
 
 /* Descriptors: archives on the shelf, and files passed through that are open.
  * The rest of the usual 1,024 is for directories, threads and the kernel. */
-enum { ARCHIVES_MAX = 128, FILES_MAX = 512, BUCKETS = 1024 };
-
-struct entry {
-	uint64_t id;
-	struct entry *parent; /* NULL for the root; a child holds its parent */
-	char *name;
-	struct stat st;       /* when it was last looked at; of the target, if it is followed */
-	struct stat judged;   /* when it was last opened to see whether it is an archive */
-	bool archive;
-	bool followed;        /* a link, shown as what it leads to */
-	bool gone;            /* a later generation bears the name */
-	int base;             /* a descriptor of its own, or -1: the root, a covered folder */
-	char *fault;
-	uint64_t refs;        /* the kernel's, ours, and one for each child */
-	struct held *held;    /* while it is open */
-	bool opening;
-	uint32_t *filled, nfilled; /* what was filled when it was closed last */
-	struct entry *next_id, *next_name;
-};
+enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 
 struct mirror {
 	const struct format *const *formats;
 	struct mirror_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
-	struct entry *by_id[BUCKETS], *by_name[BUCKETS];
-	uint64_t next_id;
+	struct entries entries;
 	struct entry *root;
 	struct folder folder; /* of SOURCE, or that it lies in */
 	char *real;           /* SOURCE's absolute path, to tell whether a link leads out */
@@ -53,131 +34,6 @@ struct mirror {
 		int fd;
 	} cover; /* the folder that is mounted over */
 };
-
-/* --- entries ----------------------------------------------------------- */
-
-static struct entry **id_bucket(struct mirror *m, uint64_t id)
-{
-	return &m->by_id[id % BUCKETS];
-}
-
-static struct entry **name_bucket(struct mirror *m, const struct entry *parent, const char *name)
-{
-	return &m->by_name[(slice_hash(slice_text(name), m) ^ parent->id * 0x9e3779b97f4a7c15 >> 16) & (BUCKETS - 1)];
-}
-
-static struct entry *entry_find(struct mirror *m, uint64_t id)
-{
-	struct entry *e = *id_bucket(m, id);
-	while (e && e->id != id)
-		e = e->next_id;
-	return e;
-}
-
-static struct entry *entry_named(struct mirror *m, const struct entry *parent, const char *name)
-{
-	struct entry *e = *name_bucket(m, parent, name);
-	while (e && (e->parent != parent || strcmp(e->name, name) != 0))
-		e = e->next_name;
-	return e;
-}
-
-/* A later generation bears the name: only those who hold the entry know it now. */
-static void entry_retire(struct mirror *m, struct entry *e)
-{
-	if (e->gone || !e->parent)
-		return;
-	struct entry **p = name_bucket(m, e->parent, e->name);
-	while (*p != e)
-		p = &(*p)->next_name;
-	*p = e->next_name;
-	e->gone = true;
-}
-
-static struct entry *entry_new(struct mirror *m, struct entry *parent, const char *name, const struct stat *st)
-{
-	struct entry *e = calloc(1, sizeof *e);
-	if (!e || !(e->name = strdup(name))) {
-		free(e);
-		return NULL;
-	}
-	e->id = m->next_id++;
-	e->base = -1;
-	e->st = *st;
-	e->refs = 1;
-	e->next_id = *id_bucket(m, e->id);
-	*id_bucket(m, e->id) = e;
-	if (parent) {
-		e->parent = parent;
-		parent->refs++;
-		e->next_name = *name_bucket(m, parent, name);
-		*name_bucket(m, parent, name) = e;
-	}
-	return e;
-}
-
-static void entry_free(struct mirror *m, struct entry *e)
-{
-	struct entry **p = id_bucket(m, e->id);
-	while (*p != e)
-		p = &(*p)->next_id;
-	*p = e->next_id;
-	entry_retire(m, e);
-	if (e->held)
-		e->held->owner = NULL; /* the shelf may keep it a little longer */
-	if (e->base >= 0)
-		close(e->base);
-	free(e->name);
-	free(e->fault);
-	free(e->filled);
-	free(e);
-}
-
-static void entry_release(struct mirror *m, struct entry *e, uint64_t times)
-{
-	while (e) {
-		struct entry *parent = e->parent;
-		e->refs -= times;
-		if (e->refs > 0)
-			break;
-		entry_free(m, e);
-		e = parent;
-		times = 1;
-	}
-}
-
-/* The folder that the entry's path starts from, and the path below it. */
-static int entry_path(const struct mirror *m, const struct entry *e, struct folder *folder,
-		      char path[PATH_MAX], struct error *err)
-{
-	size_t at = PATH_MAX - 1;
-	path[at] = '\0';
-	*folder = (struct folder){.dir = -1, .path = "", .confined = !m->options.follow};
-	for (; e->base < 0; e = e->parent) {
-		size_t n = strlen(e->name);
-		if (n + 1 > at)
-			return error_set(err, ENAMETOOLONG, "%s", strerror(ENAMETOOLONG));
-		if (path[at])
-			path[--at] = '/';
-		at -= n;
-		memcpy(path + at, e->name, n);
-	}
-	memmove(path, path + at, PATH_MAX - at);
-	folder->dir = e->base;
-	return 0;
-}
-
-/* The folder's descriptor of the entry, a directory; to be closed. */
-static int entry_fd(const struct mirror *m, const struct entry *e, struct error *err)
-{
-	char path[PATH_MAX];
-	struct folder folder;
-	int r = entry_path(m, e, &folder, path, err);
-	if (r < 0)
-		return r;
-	folder.path = path;
-	return folder_fd(&folder, err);
-}
 
 /* --- archives ---------------------------------------------------------- */
 
@@ -197,7 +53,7 @@ static int open_held(struct mirror *m, struct entry *e, struct held **ret, struc
 	int r = h ? 0 : error_set(err, ENOMEM, "no memory");
 
 	if (r == 0 && e->parent)
-		r = entry_path(m, e, &folder, path, err);
+		r = entry_path(e, &folder, path, err);
 	else if (r == 0)
 		snprintf(path, sizeof path, "%s", e->name);
 	struct archive_at at = {&folder, path, reach_of(m, e)};
@@ -317,14 +173,14 @@ static int ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *
 int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct error *err)
 {
 	pthread_mutex_lock(&m->lock);
-	struct entry *e = entry_find(m, ino >> 32);
+	struct entry *e = entry_find(&m->entries, ino >> 32);
 	int r = -ESTALE;
 	if (e) {
 		e->refs++;
 		*ret = (struct mirror_ref){.ino = ino, .entry = e};
 		r = ref_complete(m, ret, err);
 		if (r < 0)
-			entry_release(m, e, 1);
+			entry_release(&m->entries, e, 1);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return r;
@@ -335,7 +191,7 @@ void mirror_put(struct mirror *m, struct mirror_ref *ref)
 	pthread_mutex_lock(&m->lock);
 	if (ref->held)
 		shelf_release(&m->shelf, ref->held);
-	entry_release(m, ref->entry, 1);
+	entry_release(&m->entries, ref->entry, 1);
 	pthread_mutex_unlock(&m->lock);
 	*ref = (struct mirror_ref){0};
 }
@@ -376,9 +232,9 @@ void mirror_remember(struct mirror *m, const struct mirror_ref *ref)
 void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 {
 	pthread_mutex_lock(&m->lock);
-	struct entry *e = entry_find(m, ino >> 32);
+	struct entry *e = entry_find(&m->entries, ino >> 32);
 	if (e && e != m->root)
-		entry_release(m, e, times);
+		entry_release(&m->entries, e, times);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -448,18 +304,18 @@ static bool covered(const struct mirror *m, const struct entry *parent, const ch
 static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
 			bool followed, struct entry **ret)
 {
-	struct entry *e = entry_named(m, parent, name);
+	struct entry *e = entry_named(&m->entries, parent, name);
 	while (e && e->opening) { /* another is judging it */
 		pthread_cond_wait(&m->opened, &m->lock);
-		e = entry_named(m, parent, name);
+		e = entry_named(&m->entries, parent, name);
 	}
 	bool stands = e && entry_stands(e, now, followed);
 	if (e && stands) {
 		e->refs++;
 	} else {
 		if (e)
-			entry_retire(m, e);
-		e = entry_new(m, parent, name, now);
+			entry_retire(&m->entries, e);
+		e = entry_new(&m->entries, parent, name, now);
 		if (!e)
 			return -ENOMEM;
 		e->followed = followed;
@@ -472,12 +328,12 @@ static int entry_lookup(struct mirror *m, struct entry *parent, const char *name
 	judge(m, e);
 	if (e->archive && was_file) { /* it became one: another inode */
 		struct entry *fresh;
-		entry_retire(m, e);
+		entry_retire(&m->entries, e);
 		e->archive = false;
 		if (e->held)
 			e->held->owner = NULL, e->held = NULL;
 		int r = entry_lookup(m, parent, name, now, followed, &fresh);
-		entry_release(m, e, 1);
+		entry_release(&m->entries, e, 1);
 		*ret = fresh;
 		return r;
 	}
@@ -501,7 +357,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 		cover = fcntl(m->cover.fd, F_DUPFD_CLOEXEC, 0);
 		r = cover < 0 || fstat(cover, &now) < 0 ? -errno : 0;
 	} else {
-		int dir = entry_fd(m, parent, err);
+		int dir = entry_fd(parent, err);
 		r = dir < 0 ? dir : look(m, parent, dir, text, &now, &followed);
 		if (dir >= 0)
 			close(dir);
@@ -522,7 +378,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 		ret->ino = ret->entry->id << 32 | TREE_ROOT;
 		r = ref_complete(m, ret, err);
 		if (r < 0)
-			entry_release(m, ret->entry, 1);
+			entry_release(&m->entries, ret->entry, 1);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (cover >= 0)
@@ -582,23 +438,22 @@ static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct erro
 }
 
 /* One number for all names of a hard-linked file: made of the source's own, in
- * a space of their own above the entries'. */
+ * a space of its own above the entries'. */
 static uint64_t linked_ino(const struct stat *st)
 {
-	return (uint64_t)1 << 63 | ((uint64_t)st->st_dev * 0x9e3779b97f4a7c15 >> 8 << 32) >> 1 | st->st_ino;
+	return (uint64_t)1 << 63 | (((uint64_t)st->st_dev * 0x9e3779b97f4a7c15 << 40 ^ st->st_ino) & INT64_MAX);
 }
 
 static void show_stat(const struct mirror_ref *ref, struct stat *st)
 {
-	st->st_ino = ref->ino;
-	if (S_ISDIR(st->st_mode)) {
+	bool directory = S_ISDIR(st->st_mode);
+	st->st_ino = st->st_nlink > 1 && !directory ? linked_ino(st) : ref->ino;
+	if (directory) {
 		st->st_mode &= S_IFMT | 0555;
 		st->st_size = st->st_blocks = 0;
 		st->st_nlink = 1;
 		return;
 	}
-	if (st->st_nlink > 1)
-		st->st_ino = linked_ino(st);
 	if (!S_ISLNK(st->st_mode))
 		st->st_mode &= ~(mode_t)0222;
 }
@@ -618,7 +473,7 @@ int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct s
 	} else if (!e->gone) {
 		struct stat now;
 		bool followed;
-		int dir = entry_fd(m, e->parent, err);
+		int dir = entry_fd(e->parent, err);
 		if (dir >= 0 && look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
 		    now.st_dev == ret->st_dev && now.st_ino == ret->st_ino)
 			*ret = now;
@@ -639,7 +494,7 @@ int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PAT
 	}
 	if (!ref->entry->parent || !S_ISLNK(ref->entry->st.st_mode))
 		return -EINVAL;
-	int dir = entry_fd(m, ref->entry->parent, err);
+	int dir = entry_fd(ref->entry->parent, err);
 	if (dir < 0)
 		return dir;
 	ssize_t n = readlinkat(dir, ref->entry->name, ret, PATH_MAX - 1);
@@ -673,7 +528,7 @@ int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirro
 	if (ref->held) {
 		r = archive_fill(&ref->held->archive, (uint32_t)ref->ino, err);
 	} else if ((r = take_file(m, err)) == 0) {
-		int at = entry_fd(m, ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = at < 0 ? at : fd < 0 ? -errno : 0;
 		if (at >= 0)
 			close(at);
@@ -760,7 +615,7 @@ int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd
 	int r = take_file(m, err);
 	if (r < 0)
 		return r;
-	r = entry_path(m, ref->entry, &folder, path, err);
+	r = entry_path(ref->entry, &folder, path, err);
 	if (r == 0)
 		r = folder_open(&folder, path, reach_of(m, ref->entry), err);
 	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->st.st_dev || st.st_ino != ref->entry->st.st_ino)) {
@@ -885,7 +740,7 @@ unsigned mirror_archives_open(struct mirror *m)
 /* SOURCE is a directory: it is mirrored. */
 static int open_directory(struct mirror *m, int fd, const struct stat *st, struct error *err)
 {
-	m->root = entry_new(m, NULL, ".", st);
+	m->root = entry_new(&m->entries, NULL, ".", st);
 	if (!m->root)
 		return error_set(err, ENOMEM, "no memory");
 	m->root->base = fd;
@@ -903,13 +758,14 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 	free(parent);
 	if (m->folder.dir < 0)
 		return error_set(err, errno, "%s", strerror(errno));
-	m->root = entry_new(m, NULL, slash ? slash + 1 : source, st);
+	m->root = entry_new(&m->entries, NULL, slash ? slash + 1 : source, st);
 	if (!m->root)
 		return error_set(err, ENOMEM, "no memory");
 	m->root->base = m->folder.dir;
 	int r = open_held(m, m->root, &h, err);
 	if (r < 0)
-		return r == -ENOTSUP && !err->text[0] ? error_set(err, ENOTSUP, "not an archive of a format that arrayfs reads") : r;
+		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
+							    : "an empty file, not an archive");
 	m->root->archive = true;
 	adopt_held(m, m->root, h); /* holds it: it never leaves */
 	return 0;
@@ -932,6 +788,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	}
 	m->formats = formats;
 	m->options = *options;
+	m->entries.confined = !options->follow;
 	m->cover.fd = -1;
 	m->folder.dir = -1;
 	m->shelf.closing = note_fillings;
@@ -963,9 +820,7 @@ void mirror_close(struct mirror *m)
 		shelf_release(&m->shelf, m->root->held);
 		m->root->held = NULL;
 	}
-	for (size_t i = 0; i < BUCKETS; i++)
-		while (m->by_id[i])
-			entry_free(m, m->by_id[i]);
+	entries_free(&m->entries);
 	if (!m->root && m->folder.dir >= 0)
 		close(m->folder.dir);
 	if (m->cover.fd >= 0)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <limits.h>
+
+#include "fs/source.h"
+
+struct held;
+
+/*
+ * The entries of a mirror: each stands for one name in a mirrored directory and
+ * one generation of what bears it, as somebody knows it: the kernel, a reference,
+ * or an entry below it.  Numbers are never used again.
+ *
+ * Everything here but entry_path() and entry_fd() is called under one lock, the
+ * mirror's.
+ */
+struct entry {
+	uint64_t id;
+	struct entry *parent; /* NULL for the root; a child holds its parent */
+	char *name;
+	struct stat st;       /* when it was last looked at; of the target, if it is followed */
+	struct stat judged;   /* when it was last opened to see whether it is an archive */
+	bool archive;
+	bool followed;        /* a link, shown as what it leads to */
+	bool gone;            /* a later generation bears the name */
+	bool confined;        /* as the table's */
+	int base;             /* a descriptor of its own, or -1: the root, a covered folder */
+	char *fault;
+	uint64_t refs;        /* the kernel's, ours, and one for each child */
+	struct held *held;    /* while it is open */
+	bool opening;
+	uint32_t *filled, nfilled; /* what was filled when it was closed last */
+	struct entry *next_id, *next_name;
+};
+
+enum { ENTRY_BUCKETS = 1024 };
+
+struct entries {
+	struct entry *by_id[ENTRY_BUCKETS], *by_name[ENTRY_BUCKETS];
+	uint64_t next_id; /* the root's is 0 */
+	bool confined;    /* no entry's path goes through a link */
+};
+
+struct entry *entry_find(struct entries *t, uint64_t id);
+
+/* The present generation of that name, or NULL. */
+struct entry *entry_named(struct entries *t, const struct entry *parent, const char *name);
+
+/* Counted once for the caller; NULL if there is no memory. */
+struct entry *entry_new(struct entries *t, struct entry *parent, const char *name, const struct stat *st);
+
+/* A later generation bears the name: only those who hold the entry know it now. */
+void entry_retire(struct entries *t, struct entry *e);
+
+void entry_release(struct entries *t, struct entry *e, uint64_t times);
+void entries_free(struct entries *t);
+
+/* The folder that the entry's path starts from, and the path below it. */
+int entry_path(const struct entry *e, struct folder *folder, char path[PATH_MAX], struct error *err);
+
+/* A descriptor (O_PATH) of the entry, a directory; to be closed. */
+int entry_fd(const struct entry *e, struct error *err);
