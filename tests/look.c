@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/look.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/name.h"
+
+/* What one node costs, in the bytes that could be read in the same time. */
+enum { NODE_WORK = 200, READ_WORK = 200 };
+
+__attribute__((format(printf, 2, 3))) static bool broken(struct look *l, const char *format, ...)
+{
+	if (l->broken[0] == '\0') {
+		va_list args;
+		va_start(args, format);
+		vsnprintf(l->broken, sizeof l->broken, format, args);
+		va_end(args);
+	}
+	return false;
+}
+
+/* A refusal must be a negative errno and come with a sentence that fits on a line. */
+static bool sentence(struct look *l, const char *what, const char *name, int code, const struct error *err)
+{
+	l->refused++;
+	if (code >= 0 || code < -4095)
+		return broken(l, "%s of %s returned %d", what, name, code);
+	if (err->text[0] == '\0')
+		return broken(l, "%s of %s failed with %d and no sentence", what, name, code);
+	if (!utf8_valid(slice_text(err->text)))
+		return broken(l, "%s of %s failed with a sentence that is not UTF-8", what, name);
+	return true;
+}
+
+bool look_refused(struct look *l, const struct format *f, struct slice file, int code, const struct error *err)
+{
+	size_t n = file.len < HEAD_SIZE ? file.len : HEAD_SIZE;
+	if (code == -ENOTSUP && err->text[0] == '\0' &&
+	    !f->probe(cursor_over((struct slice){file.data, n}), file.len))
+		return true; /* nobody's file */
+	return sentence(l, "open", "it", code, err);
+}
+
+/* --- one node ---------------------------------------------------------- */
+
+static bool check_name(struct look *l, const char *name)
+{
+	size_t n = strlen(name);
+	if (n == 0 || n > 255 || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return broken(l, "\"%s\" is no name for a file", name);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return broken(l, "\"%s\" holds a control byte", name);
+	return utf8_valid(slice_text(name)) || broken(l, "\"%s\" is not UTF-8", name);
+}
+
+/* Touches every byte of the attributes; is there one that tells a fault? */
+static bool attrs_tell_fault(struct look *l, const struct node *n)
+{
+	bool fault = false;
+	volatile uint8_t sum = 0;
+	for (const struct attr *at = n->attrs; at; at = at->next) {
+		for (size_t i = 0; i < at->name.len; i++)
+			sum = (uint8_t)(sum + at->name.data[i]);
+		for (size_t i = 0; i < at->value.len; i++)
+			sum = (uint8_t)(sum + at->value.data[i]);
+		l->work += at->name.len + at->value.len + READ_WORK;
+		fault |= slice_equal(at->name, SLICE("arrayfs.error"));
+	}
+	return fault;
+}
+
+/* Elements of a fixed width fill the file exactly. */
+static bool check_array(struct look *l, const struct node *n, uint64_t size, bool fault)
+{
+	const struct array *array = n->array;
+	uint64_t elements, bits;
+	char name[DTYPE_NAME_MAX];
+
+	if (!array)
+		return true;
+	dtype_name(array, name);
+	if (array->dtype >= DTYPE_COUNT || array->byteorder > BYTEORDER_BIG || (array->rank && !array->shape))
+		return broken(l, "%s: an array that is none", n->name);
+	bits = dtype_bits(array);
+	if (fault || bits == 0 || array->unshaped)
+		return true;
+	if (!shape_elements(array->shape, array->rank, &elements) || __builtin_mul_overflow(elements, bits, &bits))
+		return broken(l, "%s: its shape overflows", n->name);
+	if (bits / 8 + (bits % 8 != 0) != size)
+		return broken(l, "%s: %" PRIu64 " bytes for %" PRIu64 " elements of %s", n->name, size, elements, name);
+	return true;
+}
+
+/* Reads into buf; *ret tells whether the archive answered. */
+static bool read_into(struct look *l, struct archive *a, struct node *n, uint64_t offset, size_t len,
+		      size_t expect, uint8_t *buf, bool *ret)
+{
+	struct answer answer;
+	struct error err = {0};
+	answer_init(&answer);
+	int r = archive_read(a, n, offset, len, &answer, &err);
+	bool fine = true;
+
+	l->work += READ_WORK + len;
+	if (r < 0)
+		fine = sentence(l, "read", n->name, r, &err) &&
+		       (answer.len == 0 || broken(l, "%s: a read that failed answered bytes", n->name));
+	else if (answer.len != expect)
+		fine = broken(l, "%s: %" PRIu64 " bytes for a read of %zu at %" PRIu64 ", not %zu", n->name, answer.len,
+			      len, offset, expect);
+	else
+		answer_copy(&answer, buf);
+	answer_close(&answer);
+	*ret = fine && r == 0;
+	return fine;
+}
+
+/* [at, at + len) again, in pieces of many sizes. */
+static bool read_split(struct look *l, struct archive *a, struct node *n, uint64_t at, size_t len, const uint8_t *whole)
+{
+	static const size_t pieces[] = {1, 7, 64, 509, 4096, 3, 8191};
+	uint8_t *buf = malloc(8192);
+	bool fine = buf != NULL, answered;
+
+	for (size_t done = 0, k = 0, piece; fine && done < len; done += piece, k++) {
+		piece = pieces[k % (sizeof pieces / sizeof *pieces)];
+		piece = piece < len - done ? piece : len - done;
+		fine = read_into(l, a, n, at + done, piece, piece, buf, &answered);
+		if (fine && (!answered || memcmp(buf, whole + done, piece) != 0))
+			fine = broken(l, "%s: %zu bytes at %" PRIu64 " differ from those of a whole read", n->name, piece, at + done);
+	}
+	free(buf);
+	return fine;
+}
+
+static bool read_some(struct look *l, struct archive *a, struct node *n, uint64_t at, size_t len)
+{
+	uint8_t *buf = malloc(len ? len : 1); /* exact, for the sanitizer */
+	bool answered, fine = buf && read_into(l, a, n, at, len, len, buf, &answered);
+	if (fine && answered && l->split)
+		fine = read_split(l, a, n, at, len, buf);
+	free(buf);
+	return fine;
+}
+
+static bool look_file(struct look *l, struct archive *a, struct node *n, bool fault)
+{
+	struct error err = {0};
+	uint64_t size;
+	uint8_t few[8];
+	bool answered;
+	int r = archive_size(a, n, &size, &err);
+
+	if (r < 0)
+		return sentence(l, "size", n->name, r, &err);
+	if (size > INT64_MAX)
+		return broken(l, "%s: a size of %" PRIu64, n->name, size);
+	size_t len = size < l->bytes ? (size_t)size : l->bytes;
+	return check_array(l, n, size, fault) && read_some(l, a, n, 0, len) &&
+	       (size == len || read_some(l, a, n, size - len, len)) &&
+	       (size == 0 || read_into(l, a, n, size - 1, sizeof few, 1, few, &answered)) &&
+	       read_into(l, a, n, size, sizeof few, 0, few, &answered);
+}
+
+static bool look_dir(struct look *l, struct archive *a, uint32_t id, struct node *n)
+{
+	struct error err = {0};
+	int r = archive_fill(a, id, &err);
+	if (r < 0) {
+		struct error again = {0};
+		return sentence(l, "filling", n->name, r, &err) &&
+		       (archive_fill(a, id, &again) < 0 || broken(l, "%s: filled at the second try", n->name));
+	}
+	uint32_t last = 0, child = n->child;
+	for (uint32_t left = l->nodes; child && left; left--) {
+		const struct node *c = tree_node(&a->tree, child);
+		if (!c || c->parent != id || c->hidden)
+			return broken(l, "%s: a child that is not its own", n->name);
+		if (tree_find(&a->tree, n, id, slice_text(c->name)) != child)
+			return broken(l, "%s: lists %s and does not find it", n->name, c->name);
+		last = child;
+		child = c->next;
+	}
+	return child || last == n->last || broken(l, "%s: its list ends early", n->name);
+}
+
+static bool look_node(struct look *l, struct archive *a, uint32_t id, struct node *n)
+{
+	l->work += NODE_WORK;
+	if (id != TREE_ROOT && !check_name(l, n->name))
+		return false;
+	bool fault = attrs_tell_fault(l, n);
+	switch ((enum node_kind)n->kind) {
+	case NODE_DIR:
+		return look_dir(l, a, id, n);
+	case NODE_LINK:
+		return (n->target && n->target[0]) || broken(l, "%s: a link to nothing", n->name);
+	case NODE_HARD: {
+		const struct node *twin = tree_node(&a->tree, tree_resolve(&a->tree, id));
+		return (twin && twin->kind != NODE_HARD && twin->kind != NODE_DIR) ||
+		       broken(l, "%s: another name of nothing", n->name);
+	}
+	case NODE_RANGE:
+	case NODE_BYTES:
+	case NODE_LAZY:
+		return look_file(l, a, n, fault);
+	}
+	return broken(l, "%s: a node of kind %d", n->name, n->kind);
+}
+
+bool look(struct look *l, struct archive *a)
+{
+	struct node *n;
+	/* Filling a directory adds nodes behind, which are met in their turn. */
+	for (uint32_t id = TREE_ROOT; id < l->nodes && (n = tree_node(&a->tree, id)); id++)
+		if (!look_node(l, a, id, n))
+			return false;
+	return true;
+}
