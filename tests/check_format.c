@@ -170,21 +170,12 @@ static bool wishes(const struct format *f, const char *name)
 	return false;
 }
 
-/* The file with its neighbours, as links to them. */
+/* The file with copies of its neighbours. */
 static void check_beside(const struct format *f, struct slice file, const char *folder, const char *name)
 {
 	char *copy = test_folder();
 	struct trial t = {.f = f, .file = file, .folder = copy, .name = name};
-	DIR *dir = opendir(folder);
-	assert_non_null(dir);
-	for (struct dirent *e; (e = readdir(dir));) {
-		if (e->d_name[0] == '.' || strcmp(e->d_name, name) == 0)
-			continue;
-		char *target = test_path(folder, e->d_name);
-		test_link(copy, e->d_name, target);
-		free(target);
-	}
-	closedir(dir);
+	test_copy(folder, copy);
 	check_trial(&t);
 	test_folder_remove(copy);
 }

@@ -236,6 +236,28 @@ struct slice test_load(const char *path)
 	return (struct slice){buf, len};
 }
 
+void test_copy(const char *from, const char *to)
+{
+	DIR *dir = opendir(from);
+	if (!dir)
+		fail_msg("%s: %s", from, strerror(errno));
+	for (struct dirent *e; (e = readdir(dir));) {
+		struct stat st;
+		char *path = test_path(from, e->d_name), *copy = test_path(to, e->d_name);
+		if (e->d_name[0] != '.' && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+			test_mkdir(to, e->d_name);
+			test_copy(path, copy);
+		} else if (e->d_name[0] != '.') {
+			struct slice s = test_load(path);
+			test_write(to, e->d_name, s);
+			test_unload(s);
+		}
+		free(path);
+		free(copy);
+	}
+	closedir(dir);
+}
+
 const char *test_data_folder(void)
 {
 	const char *folder = getenv("TEST_DATA");

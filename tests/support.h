@@ -81,6 +81,7 @@ char *test_path(const char *folder, const char *name); /* the caller's */
 void test_write(const char *folder, const char *name, struct slice bytes);
 void test_link(const char *folder, const char *name, const char *target);
 void test_mkdir(const char *folder, const char *name);
+void test_copy(const char *from, const char *to); /* all that a folder holds, into another */
 
 const char *test_data_folder(void); /* $TEST_DATA */
 
