@@ -17,8 +17,8 @@ struct error {
 /* Says why, and returns -code, so that a check is one statement:
  *     return error_set(err, EBADMSG, "header of %zu bytes in a file of %zu", a, b);
  * The first sentence stays: the place nearest the fault knows most.  Control
- * bytes, which only a file can have brought in, become '?'.  A null err drops
- * the sentence. */
+ * bytes and what is not UTF-8, which only a file can have brought in, become '?'.
+ * A null err drops the sentence. */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
