@@ -486,6 +486,7 @@ int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct s
 
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
 {
+	(void)m;
 	if (ref->held) {
 		if (ref->node->kind != NODE_LINK)
 			return -EINVAL;
