@@ -71,8 +71,7 @@ bool utf8_valid(struct slice s)
 	return true;
 }
 
-/* Are all bytes printable ASCII?  Most names are. */
-static bool is_plain(struct slice s)
+bool name_plain(struct slice s)
 {
 	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
 	uint64_t odd = 0, word;
@@ -91,7 +90,7 @@ size_t name_show(struct slice raw, char ret[NAME_ROOM])
 	bool dots = raw.len >= 1 && raw.len <= 2 && memcmp(raw.data, "..", raw.len) == 0;
 	size_t n = 0, kept = 0;
 
-	if (!dots && raw.len > 0 && raw.len <= NAME_LONGEST && is_plain(raw)) {
+	if (!dots && raw.len > 0 && raw.len <= NAME_LONGEST && name_plain(raw)) {
 		memcpy(ret, raw.data, raw.len);
 		ret[raw.len] = '\0';
 		return raw.len;

@@ -21,6 +21,9 @@ size_t name_show(struct slice component, char ret[NAME_ROOM]);
 /* The 64-bit FNV-1a of the bytes: what a shortened name ends in. */
 uint64_t name_hash(struct slice s);
 
+/* Are all bytes printable ASCII?  Most names are. */
+bool name_plain(struct slice s);
+
 /* For tables: fast, and with a seed that a file cannot know, so that none can be
  * made of names that all fall into one slot.  Any address will do for a seed. */
 uint64_t slice_hash(struct slice s, const void *seed);

@@ -45,13 +45,20 @@ static bool matches(const struct node *n, uint32_t parent, struct slice name, en
 	return n->kind == NODE_DIR && n->suffixed && n->name[name.len] == '~' && !strchr(n->name + name.len + 1, '~');
 }
 
-static uint32_t *slot(const struct tree *t, const struct names *names, uint32_t parent,
-		      struct slice name, enum wanted wanted)
+static struct names_slot *slot_by_hash(const struct tree *t, const struct names *names, uint32_t hash,
+				       uint32_t parent, struct slice name, enum wanted wanted)
 {
-	uint32_t i = key_hash(t, parent, name, wanted) & names->mask;
-	while (names->slots[i] && !matches(at(t, names->slots[i]), parent, name, wanted))
+	uint32_t i = hash & names->mask;
+	while (names->slots[i].id &&
+	       (names->slots[i].hash != hash || !matches(at(t, names->slots[i].id), parent, name, wanted)))
 		i = (i + 1) & names->mask;
 	return &names->slots[i];
+}
+
+/* Who bears the name; 0 for nobody. */
+static uint32_t find(const struct tree *t, const struct names *names, uint32_t parent, struct slice name, enum wanted wanted)
+{
+	return slot_by_hash(t, names, key_hash(t, parent, name, wanted), parent, name, wanted)->id;
 }
 
 static size_t names_bytes(const struct names *names)
@@ -65,15 +72,19 @@ static struct slice base_of(const char *name)
 	return (struct slice){(const uint8_t *)name, (size_t)(strrchr(name, '~') - name)};
 }
 
+static void put_key(struct tree *t, struct names *names, uint32_t id, struct slice name, enum wanted wanted)
+{
+	uint32_t parent = at(t, id)->parent, hash = key_hash(t, parent, name, wanted);
+	*slot_by_hash(t, names, hash, parent, name, wanted) = (struct names_slot){hash, id};
+	names->used++;
+}
+
 static void names_put(struct tree *t, struct names *names, uint32_t id)
 {
 	const struct node *n = at(t, id);
-	*slot(t, names, n->parent, slice_text(n->name), EXACTLY) = id;
-	names->used++;
-	if (n->kind == NODE_DIR && n->suffixed) {
-		*slot(t, names, n->parent, base_of(n->name), SUFFIXED_DIR) = id;
-		names->used++;
-	}
+	put_key(t, names, id, slice_text(n->name), EXACTLY);
+	if (n->kind == NODE_DIR && n->suffixed)
+		put_key(t, names, id, base_of(n->name), SUFFIXED_DIR);
 }
 
 /* Room for two more; the table is never more than two thirds full. */
@@ -82,7 +93,7 @@ static bool names_grow(struct tree *t)
 	struct names *old = t->names;
 	if (((uint64_t)old->used + 2) * 3 < ((uint64_t)old->mask + 1) * 2)
 		return true;
-	struct names grown = {.mask = old->mask * 2 + 1};
+	struct names grown = {.mask = old->mask * 2 + 1, .used = old->used};
 	if (grown.mask > INT32_MAX || !arena_charge(t->arena, names_bytes(&grown)))
 		return false;
 	grown.slots = calloc((size_t)grown.mask + 1, sizeof *grown.slots);
@@ -90,14 +101,16 @@ static bool names_grow(struct tree *t)
 		arena_refund(t->arena, names_bytes(&grown));
 		return false;
 	}
-	uint32_t *slots = old->slots;
-	size_t bytes = names_bytes(old);
-	uint32_t first = (uint32_t)atomic_load_explicit(&t->count, memory_order_relaxed);
+	for (uint32_t i = 0; i <= old->mask; i++) { /* all are distinct: the first free slot */
+		uint32_t to = old->slots[i].hash & grown.mask;
+		while (old->slots[i].id && grown.slots[to].id)
+			to = (to + 1) & grown.mask;
+		if (old->slots[i].id)
+			grown.slots[to] = old->slots[i];
+	}
+	free(old->slots);
+	arena_refund(t->arena, names_bytes(old));
 	*old = grown;
-	for (uint32_t id = first; id < t->made; id++)
-		names_put(t, old, id);
-	free(slots);
-	arena_refund(t->arena, bytes);
 	return true;
 }
 
@@ -150,8 +163,8 @@ void tree_free(struct tree *t)
 
 int tree_fill(struct tree *t, uint32_t dir, struct error *err)
 {
-	struct filling *f = arena_charge(t->arena, sizeof *f + 16 * sizeof(uint32_t)) ? calloc(1, sizeof *f) : NULL;
-	uint32_t *slots = f ? calloc(16, sizeof *slots) : NULL;
+	struct filling *f = arena_charge(t->arena, sizeof *f + 16 * sizeof(struct names_slot)) ? calloc(1, sizeof *f) : NULL;
+	struct names_slot *slots = f ? calloc(16, sizeof *slots) : NULL;
 	if (!slots) {
 		free(f);
 		return error_set(err, ENOMEM, "no memory for a directory's names");
@@ -216,7 +229,7 @@ static struct slice give_way(struct tree *t, uint32_t parent, struct slice name,
 	do {
 		int n = snprintf(out, NAME_ROOM, "%.*s~%u", (int)name.len, (const char *)name.data, ++first->twins + 1);
 		alt = (struct slice){(const uint8_t *)out, (size_t)n};
-	} while (*slot(t, t->names, parent, alt, EXACTLY));
+	} while (find(t, t->names, parent, alt, EXACTLY));
 	return alt;
 }
 
@@ -241,11 +254,11 @@ static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merg
 		return 0;
 	}
 	struct slice name = {(const uint8_t *)shown, name_show(raw, shown)};
-	uint32_t found = *slot(t, t->names, parent, name, EXACTLY);
+	uint32_t found = find(t, t->names, parent, name, EXACTLY);
 	if (found) {
 		if (merge && at(t, found)->kind == NODE_DIR && !at(t, found)->hidden)
 			return found;
-		uint32_t twin = merge ? *slot(t, t->names, parent, name, SUFFIXED_DIR) : 0;
+		uint32_t twin = merge ? find(t, t->names, parent, name, SUFFIXED_DIR) : 0;
 		if (twin)
 			return twin;
 		name = give_way(t, parent, name, at(t, found), suffixed);
@@ -391,7 +404,7 @@ uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_in
 	const struct names *names = atomic_load_explicit(&dir->names, memory_order_acquire);
 	if (!names || memchr(name.data, '\0', name.len))
 		return 0;
-	uint32_t id = *slot(t, names, dir_index, name, EXACTLY);
+	uint32_t id = find(t, names, dir_index, name, EXACTLY);
 	return id && !at(t, id)->hidden ? id : 0;
 }
 

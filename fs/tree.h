@@ -69,10 +69,12 @@ struct node {
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
- * and name. */
+ * and name.  The hash beside the index spares a look at most nodes. */
 struct names {
 	uint32_t mask, used;
-	uint32_t *slots;
+	struct names_slot {
+		uint32_t hash, id; /* id 0: nobody */
+	} *slots;
 };
 
 enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 26 };

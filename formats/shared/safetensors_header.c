@@ -341,6 +341,21 @@ static int check_cover(struct reader *r, uint64_t room)
 	return 0;
 }
 
+/* Tables of the size that a header of that length is likely to need: memory that
+ * is not touched costs nothing, moving to larger tables does. */
+static int reserve(struct reader *r, uint64_t len)
+{
+	enum { USUAL = 96 }; /* bytes of a tensor's description */
+	uint32_t count = (uint32_t)(len / USUAL) + 8;
+	if (slice_map_reserve(&r->h->names, count) &&
+	    (r->h->tensors = arena_array(r->scratch, count, sizeof *r->h->tensors))) {
+		r->room = count;
+		return 0;
+	}
+	no_memory(r);
+	return r->failed;
+}
+
 static int read_json(struct reader *r)
 {
 	struct slice name;
@@ -377,7 +392,7 @@ int safetensors_header_read(const struct source *s, struct arena *keep, struct a
 	if (!utf8_valid(text))
 		return error_set(err, EBADMSG, "the header is not UTF-8");
 	r.j = json_over(text, scratch);
-	if ((n = read_json(&r)) < 0 || (n = check_cover(&r, s->size - LENGTH_BYTES - len)) < 0)
+	if ((n = reserve(&r, len)) < 0 || (n = read_json(&r)) < 0 || (n = check_cover(&r, s->size - LENGTH_BYTES - len)) < 0)
 		return n;
 	for (uint32_t i = 0; i < ret->names.count; i++) {
 		ret->tensors[i].begin += LENGTH_BYTES + len;

@@ -3,45 +3,58 @@
 
 #include "fs/name.h"
 
-static uint32_t *slot(const struct slice_map *m, struct slice key)
+static struct slice_map_slot *slot(const struct slice_map *m, uint32_t hash, struct slice key)
 {
-	uint32_t i = (uint32_t)slice_hash(key, m->arena) & m->mask;
-	while (m->slots[i] && !slice_equal(m->keys[m->slots[i] - 1], key))
+	uint32_t i = hash & m->mask;
+	while (m->slots[i].number && (m->slots[i].hash != hash || !slice_equal(m->keys[m->slots[i].number - 1], key)))
 		i = (i + 1) & m->mask;
 	return &m->slots[i];
 }
 
-/* Doubles both tables; the old ones stay in the arena, and sum up to as much. */
-static bool grow(struct slice_map *m)
+/* Moves to larger tables, of a power of two; the old ones stay in the arena. */
+static bool resize(struct slice_map *m, uint32_t room)
 {
-	uint32_t room = m->room ? m->room * 2 : 8;
 	struct slice *keys = arena_array(m->arena, room, sizeof *keys);
-	uint32_t *slots = arena_array(m->arena, (size_t)room * 2, sizeof *slots);
+	struct slice_map_slot *slots = arena_array(m->arena, (size_t)room * 2, sizeof *slots);
 	if (!keys || !slots || room > INT32_MAX / 2)
 		return false;
 	if (m->count)
 		memcpy(keys, m->keys, m->count * sizeof *keys);
+	for (uint32_t i = 0; m->room && i <= m->mask; i++) { /* all are distinct: the first free slot */
+		uint32_t to = m->slots[i].hash & (room * 2 - 1);
+		while (m->slots[i].number && slots[to].number)
+			to = (to + 1) & (room * 2 - 1);
+		if (m->slots[i].number)
+			slots[to] = m->slots[i];
+	}
 	m->keys = keys, m->room = room, m->slots = slots, m->mask = room * 2 - 1;
-	for (uint32_t i = 0; i < m->count; i++)
-		*slot(m, keys[i]) = i + 1;
 	return true;
 }
 
 uint32_t slice_map_add(struct slice_map *m, struct slice key, bool *ret_new)
 {
-	if (m->count == m->room && !grow(m))
+	uint32_t hash = (uint32_t)slice_hash(key, m->arena);
+	if (m->count == m->room && !resize(m, m->room ? m->room * 2 : 8))
 		return SLICE_MAP_NONE;
-	uint32_t *at = slot(m, key);
-	*ret_new = *at == 0;
+	struct slice_map_slot *at = slot(m, hash, key);
+	*ret_new = at->number == 0;
 	if (*ret_new) {
 		m->keys[m->count++] = key;
-		*at = m->count;
+		*at = (struct slice_map_slot){hash, m->count};
 	}
-	return *at - 1;
+	return at->number - 1;
 }
 
 uint32_t slice_map_find(const struct slice_map *m, struct slice key)
 {
-	uint32_t at = m->room ? *slot(m, key) : 0;
-	return at ? at - 1 : SLICE_MAP_NONE;
+	uint32_t number = m->room ? slot(m, (uint32_t)slice_hash(key, m->arena), key)->number : 0;
+	return number ? number - 1 : SLICE_MAP_NONE;
+}
+
+bool slice_map_reserve(struct slice_map *m, uint32_t count)
+{
+	uint32_t room = 8;
+	while (room < count && room <= INT32_MAX / 4)
+		room *= 2;
+	return resize(m, room);
 }
