@@ -447,8 +447,11 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 
 static void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	if (strncmp(name, "user.", 5) != 0) { /* asked for every file that ls -l tells of */
-		reply_error(req, "getxattr", ino, -ENODATA);
+	/* ls -l asks these of every file, each a round trip, and stops asking for
+	 * good where the file system has no such thing, as this one has not. */
+	if (strcmp(name, "security.selinux") == 0 || strncmp(name, "system.posix_acl_", 17) == 0) {
+		trace(req, "getxattr", ino, "%s -> none on this file system", name);
+		fuse_reply_err(req, EOPNOTSUPP);
 		return;
 	}
 	xattr(req, "getxattr", ino, name, size);
