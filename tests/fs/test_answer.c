@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
+#include "fs/answer.h"
+#include "tests/support.h"
+
+static int released;
+static void release(void *object) { *(int *)object += 1; }
+
+static void spans_come_in_order(void **state)
+{
+	struct answer a;
+	uint8_t *own, buf[64];
+	(void)state;
+	answer_init(&a);
+	assert_int_equal(answer_bytes(&a, "abc", 3), 0);
+	assert_int_equal(answer_zeros(&a, 2), 0);
+	assert_int_equal(answer_own(&a, 2, &own), 0);
+	memcpy(own, "de", 2);
+	assert_int_equal(answer_bytes(&a, "f", 1), 0);
+	assert_int_equal(a.len, 8);
+	answer_copy(&a, buf);
+	assert_memory_equal(buf, "abc\0\0def", 8);
+	answer_close(&a);
+}
+
+static void neighbours_are_one_span(void **state)
+{
+	static const char text[] = "abcdef";
+	struct answer a;
+	(void)state;
+	answer_init(&a);
+	answer_bytes(&a, text, 3);
+	answer_bytes(&a, text + 3, 3);
+	assert_int_equal(a.count, 1);
+	answer_bytes(&a, text, 0);
+	assert_int_equal(a.count, 1);
+	assert_int_equal(a.len, 6);
+	answer_close(&a);
+}
+
+static void many_spans_and_long_zeros(void **state)
+{
+	enum { SPANS = 1000, ZEROS = 300000 };
+	struct answer a;
+	uint8_t bytes[SPANS * 2], *buf = malloc(SPANS + ZEROS);
+	(void)state;
+	answer_init(&a);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(i * 7);
+	for (size_t i = 0; i < SPANS; i++)
+		assert_int_equal(answer_bytes(&a, bytes + i * 2, 1), 0);
+	assert_int_equal(answer_zeros(&a, ZEROS), 0);
+	assert_int_equal(a.len, SPANS + ZEROS);
+	memset(buf, 0xee, SPANS + ZEROS);
+	answer_copy(&a, buf);
+	for (size_t i = 0; i < SPANS; i++)
+		assert_int_equal(buf[i], bytes[i * 2]);
+	for (size_t i = SPANS; i < SPANS + ZEROS; i++)
+		assert_int_equal(buf[i], 0);
+	answer_close(&a);
+	free(buf);
+}
+
+static void pins_are_released_once(void **state)
+{
+	struct answer a;
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(answer_pinned(&a, "x", 1, release, &released), 0);
+	assert_int_equal(released, 0);
+	answer_close(&a);
+	assert_int_equal(released, 20);
+	answer_close(&a); /* and closing again does no harm */
+	assert_int_equal(released, 20);
+}
+
+static void a_reset_answer_is_empty_and_of_use(void **state)
+{
+	struct answer a;
+	uint8_t buf[2];
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	for (int i = 0; i < 20; i++)
+		answer_pinned(&a, i % 2 ? "x" : "y", 1, release, &released);
+	answer_reset(&a);
+	assert_int_equal(released, 20);
+	assert_int_equal(a.len, 0);
+	assert_int_equal(a.count, 0);
+	assert_int_equal(answer_bytes(&a, "ok", 2), 0);
+	answer_copy(&a, buf);
+	assert_memory_equal(buf, "ok", 2);
+	answer_close(&a);
+}
+
+static void nothing_of_ones_own_is_fine(void **state)
+{
+	struct answer a;
+	uint8_t *own;
+	(void)state;
+	answer_init(&a);
+	assert_int_equal(answer_own(&a, 0, &own), 0);
+	assert_non_null(own);
+	assert_int_equal(a.len, 0);
+	assert_int_equal(answer_zeros(&a, 0), 0);
+	assert_int_equal(a.count, 0);
+	answer_close(&a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spans_come_in_order),
+		cmocka_unit_test(neighbours_are_one_span),
+		cmocka_unit_test(many_spans_and_long_zeros),
+		cmocka_unit_test(pins_are_released_once),
+		cmocka_unit_test(a_reset_answer_is_empty_and_of_use),
+		cmocka_unit_test(nothing_of_ones_own_is_fine),
+	};
+	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+}
