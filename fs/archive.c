@@ -238,10 +238,13 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 	pthread_mutex_lock(&a->lock);
 	*ret = atomic_load_explicit(&n->size, memory_order_acquire);
 	if (*ret == SIZE_UNKNOWN) {
-		*ret = 0;
-		r = a->format->size(a, n, ret, err);
+		r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+		if (r == 0 && *ret > INT64_MAX)
+			r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
 		if (r == 0)
 			atomic_store_explicit(&n->size, *ret, memory_order_release);
+		else
+			*ret = 0;
 	}
 	pthread_mutex_unlock(&a->lock);
 	return r;
@@ -280,7 +283,8 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 	case NODE_BYTES:
 		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
 	case NODE_LAZY:
-		r = a->format->read(a, n, offset, len, ret, err);
+		r = a->format->read ? a->format->read(a, n, offset, len, ret, err)
+				    : error_set(err, EIO, "a file that nobody reads");
 		break;
 	}
 	if (r < 0 || ret->len != len)
