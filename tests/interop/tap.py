@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Checks that are told in the Test Anything Protocol, for tests written in Python
+with nothing but its standard library.
+
+    from tap import check, done, skip_all, arrayfs
+
+    with check("names_are_the_references"):
+        assert ours == theirs, f"{ours} is not {theirs}"
+    done()
+"""
+import contextlib
+import importlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ARRAYFS = os.environ.get("ARRAYFS") or str(pathlib.Path(__file__).resolve().parents[2] / "build/mount/arrayfs")
+ONLY = os.environ.get("TEST_ONLY")      # a part of the names of the checks to run
+
+_number = _failed = 0
+
+
+class Skip(Exception):
+    """What a check needs is not there."""
+
+
+def _say(line):
+    print(line, flush=True)
+
+
+def comment(text):
+    for line in str(text).splitlines():
+        _say("# " + line)
+
+
+def result(name, fault=None, skip=None):
+    global _number, _failed
+    _number += 1
+    if skip is not None:
+        _say(f"ok {_number} - {name} # SKIP {skip}")
+    elif fault is None:
+        _say(f"ok {_number} - {name}")
+    else:
+        _failed += 1
+        _say(f"not ok {_number} - {name}")
+        comment(fault)
+
+
+
+
+@contextlib.contextmanager
+def check(name):
+    """One check; an exception in it is its failure, and the next goes on."""
+    try:
+        yield
+        result(name)
+    except Skip as why:
+        result(name, skip=why)
+    except AssertionError as fault:
+        line = traceback.extract_tb(fault.__traceback__)[-1]
+        result(name, f"{os.path.basename(line.filename)}:{line.lineno}: {fault or line.line}")
+    except Exception:
+        result(name, traceback.format_exc())
+
+
+def run_all(tests):
+    """Each function is a check, named by its name."""
+    for test in tests:
+        if not ONLY or ONLY in test.__name__:
+            with check(test.__name__):
+                test()
+
+
+def done():
+    _say(f"1..{_number}")
+    sys.exit(1 if _failed else 0)
+
+
+def skip_all(why):
+    _say(f"1..0 # SKIP {why}")
+    sys.exit(0)
+
+
+def need(*modules):
+    """Imports them, or skips the whole script."""
+    try:
+        return [importlib.import_module(m) for m in modules]
+    except ImportError as fault:
+        skip_all(f"{fault.name} is not installed")
+
+
+def arrayfs(*args, code=0, **how):
+    """Runs the program and checks its exit code; the finished process."""
+    how.setdefault("timeout", 120)
+    p = subprocess.run([ARRAYFS, *map(os.fspath, args)], stdin=subprocess.DEVNULL, capture_output=True, **how)
+    if code is not None:
+        assert p.returncode == code, f"{args} returned {p.returncode}, not {code}: {p.stderr.decode(errors='replace')}"
+    return p
+
+
+def listed(source, *args):
+    """What --list --json tells, as a list of objects."""
+    return [json.loads(line) for line in arrayfs("--list", "--json", source, *args).stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="arrayfs-test-"))
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
