@@ -54,9 +54,10 @@ int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, 
 	*ret = (struct mountpoint){.dir = -1};
 	if (strncmp(path, "/dev/fd/", 8) == 0) {
 		struct stat st;
+		int fd = atoi(path + 8);
 		ret->handed = true;
-		snprintf(ret->path, sizeof ret->path, "%s", path);
-		if (fstat(atoi(path + 8), &st) < 0 || !S_ISCHR(st.st_mode))
+		snprintf(ret->path, sizeof ret->path, "/dev/fd/%d", fd);
+		if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
 			return error_set(err, EBADF, "not an open /dev/fuse");
 		return 0;
 	}
