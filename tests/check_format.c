@@ -26,8 +26,7 @@ static int open_trial(const struct trial *t, struct slice bytes, struct archive 
 {
 	const struct format *const only[] = {t->f, NULL};
 	if (!t->folder)
-		return archive_open_source(a, only, source_memory(bytes), t->f->suffixes ? t->f->suffixes[0] : "",
-					   &t->options, err);
+		return archive_open_source(a, only, source_memory(bytes), test_name(t->f), &t->options, err);
 	struct folder root = test_root();
 	char *path = test_path(t->folder, t->name);
 	struct archive_at at = {.folder = &root, .path = path + 1, .reach = REACH_EXACT};

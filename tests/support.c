@@ -24,10 +24,17 @@ static const struct archive_options *kept_options(void)
 	return &options;
 }
 
+const char *test_name(const struct format *f)
+{
+	static char name[64];
+	snprintf(name, sizeof name, "file%s", f->suffixes && f->suffixes[0] ? f->suffixes[0] : "");
+	return name;
+}
+
 int test_open(struct archive *a, const struct format *f, struct slice file, struct error *err)
 {
 	const struct format *const only[] = {f, NULL};
-	return archive_open_source(a, only, source_memory(file), f->suffixes ? f->suffixes[0] : "", kept_options(), err);
+	return archive_open_source(a, only, source_memory(file), test_name(f), kept_options(), err);
 }
 
 struct folder test_root(void)

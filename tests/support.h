@@ -42,6 +42,9 @@ void check_fixtures(const struct format *f);
 /* Options with plenty of memory, and with all that decoding needs. */
 struct archive_options test_options(void);
 
+/* A name that wishes to be of the format; until the next call. */
+const char *test_name(const struct format *f);
+
 /* Opens bytes or a file with one format alone; -errno and the sentence. */
 int test_open(struct archive *a, const struct format *f, struct slice file, struct error *err);
 int test_open_file(struct archive *a, const struct format *f, const char *path, struct error *err);
