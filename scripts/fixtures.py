@@ -78,10 +78,35 @@ def check_by_reference(data):
     return data
 
 
+def tiny_model():
+    """A language model of two layers, untrained, that scripts/try mounts."""
+    import random
+    rng = random.Random(1)
+
+    def floats(code, *shape):
+        scale = shape[-1] ** -0.5
+        values = [rng.gauss(0, scale) if len(shape) > 1 else rng.gauss(1, 0.1) for _ in range(elements(shape))]
+        if code == "float32":
+            return code, list(shape), struct.pack(f"<{len(values)}f", *values)
+        return code, list(shape), b"".join(struct.pack("<f", v)[2:] for v in values)  # bfloat16: the upper half
+
+    tensors = {"model.embed_tokens.weight": floats("bfloat16", 64, 16)}
+    for i in range(2):
+        layer = f"model.layers.{i}."
+        for part in "qkvo":
+            tensors[f"{layer}self_attn.{part}_proj.weight"] = floats("bfloat16", 16, 16)
+        tensors[layer + "mlp.up_proj.weight"] = floats("bfloat16", 32, 16)
+        tensors[layer + "mlp.down_proj.weight"] = floats("bfloat16", 16, 32)
+        tensors[layer + "input_layernorm.weight"] = floats("float32", 16)
+    tensors["model.norm.weight"] = floats("float32", 16)
+    tensors["lm_head.weight"] = floats("bfloat16", 64, 16)
+    return reference(tensors, {"format": "pt"})
+
+
 @fixtures("safetensors")
 def safetensors(folder):
     """
-    dtypes, shapes, names, metadata, empty: written by the safetensors library (safetensors.serialize).
+    tiny, dtypes, shapes, names, metadata, empty: written by the safetensors library (safetensors.serialize).
     layout, sixbits, spelling: headers written by hand in scripts/fixtures.py, accepted by the library.
     """
     def put(name, data):
@@ -102,6 +127,7 @@ def safetensors(folder):
            "percent%2F", "tab\there", "nul\0byte", "del\x7f", "line\nbreak", "gr\u00fc\u00dfe", "\U0001f600", "x" * 300,
            "\u00e9" * 150, ".arrayfs", "~2", "a~2", "quote\"back\\slash", " space "]
     put("names", reference({name: ("uint8", [1], bytes([i])) for i, name in enumerate(odd)}))
+    put("tiny", tiny_model())
     put("metadata", reference({"w": tensor("float32", [2])}, {"format": "pt"}))
     put("empty", reference({}))
     put("layout", check_by_reference(by_hand(
