@@ -153,6 +153,7 @@ static int serve(struct daemon *d, struct fuse_session *se)
 
 /* --- mounting ---------------------------------------------------------- */
 
+__attribute__((format(printf, 2, 0)))
 static void on_fuse_log(enum fuse_log_level level, const char *format, va_list args)
 {
 	(void)level;
