@@ -109,7 +109,7 @@ static int bad_read(struct archive *a, const struct node *n, uint64_t offset, ui
 		answer_zeros(ret, len);
 		return error_set(err, EIO, "a chunk is broken");
 	}
-	return answer_bytes(ret, "0123456789" + offset, (size_t)len);
+	return answer_bytes(ret, &"0123456789"[offset], (size_t)len);
 }
 
 static int closed;
