@@ -156,8 +156,16 @@ static int serve(struct daemon *d, struct fuse_session *se)
 __attribute__((format(printf, 2, 0)))
 static void on_fuse_log(enum fuse_log_level level, const char *format, va_list args)
 {
+	char text[512];
+	vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\n")] = '\0';
 	(void)level;
-	vfprintf(stderr, format, args);
+	if (log_capturing()) /* while mounting, with what the helper prints */
+		fprintf(stderr, "%s\n", text);
+	else if (strstr(text, "writing device: Bad address")) /* a file that was cut meanwhile: its reader is told */
+		return;
+	else
+		log_say("%s", strncmp(text, "fuse: ", 6) == 0 ? text + 6 : text);
 }
 
 /* Everything that stands in a word of libfuse's option list must be escaped. */

@@ -94,6 +94,11 @@ void log_to_system(void)
 
 static int saved_stderr = -1;
 
+bool log_capturing(void)
+{
+	return saved_stderr >= 0;
+}
+
 int log_capture_begin(void)
 {
 	int ends[2];
@@ -113,6 +118,7 @@ void log_capture_end(int handle, char *ret, size_t room)
 		return;
 	dup2(saved_stderr, STDERR_FILENO);
 	close(saved_stderr);
+	saved_stderr = -1;
 	ssize_t n = read(handle, text, sizeof text - 1);
 	close(handle);
 	if (n <= 0)

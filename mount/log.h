@@ -22,6 +22,7 @@ void log_to_system(void);
 /* While a mount is made, standard error goes into a pipe, so that what libfuse
  * and fusermount3 print there becomes a sentence of ours. */
 int log_capture_begin(void);
+bool log_capturing(void);
 /* The last line printed since, without its end and its program's name; "" if
  * there was none. */
 void log_capture_end(int handle, char *ret, size_t room);
