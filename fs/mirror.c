@@ -1,43 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/mirror.h"
+#include "fs/mirror_impl.h"
 
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "fs/entry.h"
-#include "fs/shelf.h"
-
-/* Descriptors: archives on the shelf, and files passed through that are open.
- * The rest of the usual 1,024 is for directories, threads and the kernel. */
-enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
-
-struct mirror {
-	const struct format *const *formats;
-	struct mirror_options options;
-	pthread_mutex_t lock;
-	pthread_cond_t opened;
-	struct entries entries;
-	struct entry *root;
-	struct folder folder; /* of SOURCE, or that it lies in */
-	char *real;           /* SOURCE's absolute path, to tell whether a link leads out */
-	struct shelf shelf;
-	_Atomic unsigned files; /* that somebody holds open */
-	struct {
-		dev_t dev;
-		ino_t ino;
-		char *name;
-		int fd;
-	} cover; /* the folder that is mounted over */
-};
-
 /* --- archives ---------------------------------------------------------- */
 
-static enum reach reach_of(const struct mirror *m, const struct entry *e)
+enum reach mirror_reach(const struct mirror *m, const struct entry *e)
 {
 	if (!e->parent)
 		return REACH_HUB; /* SOURCE itself, which may be a link */
@@ -56,7 +29,7 @@ static int open_held(struct mirror *m, struct entry *e, struct held **ret, struc
 		r = entry_path(e, &folder, path, err);
 	else if (r == 0)
 		snprintf(path, sizeof path, "%s", e->name);
-	struct archive_at at = {&folder, path, reach_of(m, e)};
+	struct archive_at at = {&folder, path, mirror_reach(m, e)};
 	if (r == 0)
 		r = archive_open(&h->archive, m->formats, &at, &m->options.archive, err);
 	for (uint32_t i = 0; r == 0 && i < e->nfilled; i++) /* numbers as they were */
@@ -122,9 +95,7 @@ static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, stru
 	return r;
 }
 
-/* Opens a file that was not looked at yet, or has changed, to see what it is.
- * Nobody else knows the entry's verdict yet: it is `opening`. */
-static void judge(struct mirror *m, struct entry *e)
+void mirror_judge(struct mirror *m, struct entry *e)
 {
 	struct error err = {0};
 	struct held *h = NULL;
@@ -150,8 +121,7 @@ static void judge(struct mirror *m, struct entry *e)
 
 /* --- references -------------------------------------------------------- */
 
-/* Completes a reference whose entry is already counted; m->lock is held. */
-static int ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err)
+int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err)
 {
 	uint32_t index = (uint32_t)ref->ino;
 	int r = 0;
@@ -178,7 +148,7 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 	if (e) {
 		e->refs++;
 		*ret = (struct mirror_ref){.ino = ino, .entry = e};
-		r = ref_complete(m, ret, err);
+		r = mirror_ref_complete(m, ret, err);
 		if (r < 0)
 			entry_release(&m->entries, e, 1);
 	}
@@ -236,441 +206,6 @@ void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 	if (e && e != m->root)
 		entry_release(&m->entries, e, times);
 	pthread_mutex_unlock(&m->lock);
-}
-
-/* --- looking ----------------------------------------------------------- */
-
-/* Does what the name leads to, resolved to the end, lie outside SOURCE, so that
- * -o follow shows it?  Never an ancestor of the place itself: that would go on
- * for ever. */
-static bool leads_out(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *target)
-{
-	char proc[64], real[PATH_MAX];
-	int fd = openat(dir, name, O_PATH | O_CLOEXEC);
-	ssize_t n = -1;
-	if (fd >= 0 && fstat(fd, target) == 0) {
-		snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-		n = readlink(proc, real, sizeof real - 1);
-	}
-	if (fd >= 0)
-		close(fd);
-	if (n < 0)
-		return false;
-	real[n] = '\0';
-
-	size_t len = strlen(m->real), real_len = (size_t)n;
-	if (strncmp(real, m->real, len) == 0 && (real[len] == '\0' || real[len] == '/' || len == 1))
-		return false; /* within */
-	if (strncmp(m->real, real, real_len) == 0 && (m->real[real_len] == '/' || real_len == 1))
-		return false; /* holds SOURCE */
-	for (const struct entry *e = parent; e; e = e->parent)
-		if (e->st.st_dev == target->st_dev && e->st.st_ino == target->st_ino)
-			return false;
-	return true;
-}
-
-/* Looks at the name in the open folder, as it is to be shown. */
-static int look(const struct mirror *m, const struct entry *parent, int dir, const char *name,
-		struct stat *ret, bool *followed)
-{
-	struct stat target;
-	*followed = false;
-	if (fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (S_ISLNK(ret->st_mode) && m->options.follow && leads_out(m, parent, dir, name, &target)) {
-		*ret = target;
-		*followed = true;
-	}
-	return 0;
-}
-
-/* Is the entry still what is there now? */
-static bool entry_stands(const struct entry *e, const struct stat *now, bool followed)
-{
-	if (e->followed != followed || (e->st.st_mode & S_IFMT) != (now->st_mode & S_IFMT) ||
-	    e->st.st_dev != now->st_dev || e->st.st_ino != now->st_ino)
-		return false;
-	return !e->archive || source_same(&e->judged, now);
-}
-
-static bool covered(const struct mirror *m, const struct entry *parent, const char *name)
-{
-	return m->cover.name && parent->st.st_dev == m->cover.dev && parent->st.st_ino == m->cover.ino &&
-	       strcmp(name, m->cover.name) == 0;
-}
-
-/* The present generation of the name in a mirrored directory, counted once;
- * m->lock is held, and let go while an archive is opened. */
-static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
-			bool followed, struct entry **ret)
-{
-	struct entry *e = entry_named(&m->entries, parent, name);
-	while (e && e->opening) { /* another is judging it */
-		pthread_cond_wait(&m->opened, &m->lock);
-		e = entry_named(&m->entries, parent, name);
-	}
-	bool stands = e && entry_stands(e, now, followed);
-	if (e && stands) {
-		e->refs++;
-	} else {
-		if (e)
-			entry_retire(&m->entries, e);
-		e = entry_new(&m->entries, parent, name, now);
-		if (!e)
-			return -ENOMEM;
-		e->followed = followed;
-	}
-	bool was_file = stands && !e->archive;
-	e->st = *now;
-	*ret = e;
-	if (!S_ISREG(now->st_mode) || (stands && source_same(&e->judged, now)))
-		return 0;
-	judge(m, e);
-	if (e->archive && was_file) { /* it became one: another inode */
-		struct entry *fresh;
-		entry_retire(&m->entries, e);
-		e->archive = false;
-		if (e->held)
-			e->held->owner = NULL, e->held = NULL;
-		int r = entry_lookup(m, parent, name, now, followed, &fresh);
-		entry_release(&m->entries, e, 1);
-		*ret = fresh;
-		return r;
-	}
-	return 0;
-}
-
-static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
-{
-	char text[NAME_MAX + 1];
-	struct stat now;
-	bool followed = false;
-	int r = 0, cover = -1;
-
-	if (!S_ISDIR(parent->st.st_mode))
-		return -ENOTDIR;
-	if (name.len > NAME_MAX)
-		return -ENAMETOOLONG;
-	memcpy(text, name.data, name.len);
-	text[name.len] = '\0';
-	if (covered(m, parent, text)) {
-		cover = fcntl(m->cover.fd, F_DUPFD_CLOEXEC, 0);
-		r = cover < 0 || fstat(cover, &now) < 0 ? -errno : 0;
-	} else {
-		int dir = entry_fd(parent, err);
-		r = dir < 0 ? dir : look(m, parent, dir, text, &now, &followed);
-		if (dir >= 0)
-			close(dir);
-	}
-	if (r < 0) {
-		if (cover >= 0)
-			close(cover);
-		return r;
-	}
-
-	pthread_mutex_lock(&m->lock);
-	r = entry_lookup(m, parent, text, &now, followed, &ret->entry);
-	if (r == 0 && cover >= 0 && ret->entry->base < 0) {
-		ret->entry->base = cover;
-		cover = -1;
-	}
-	if (r == 0) {
-		ret->ino = ret->entry->id << 32 | TREE_ROOT;
-		r = ref_complete(m, ret, err);
-		if (r < 0)
-			entry_release(&m->entries, ret->entry, 1);
-	}
-	pthread_mutex_unlock(&m->lock);
-	if (cover >= 0)
-		close(cover);
-	return r;
-}
-
-static int lookup_node(struct mirror *m, const struct mirror_ref *dir, struct slice name,
-		       struct mirror_ref *ret, struct error *err)
-{
-	struct archive *a = &dir->held->archive;
-	uint32_t index = (uint32_t)dir->ino;
-	int r = archive_fill(a, index, err);
-	if (r < 0)
-		return r;
-	uint32_t id = tree_resolve(&a->tree, tree_find(&a->tree, dir->node, index, name));
-	if (!id)
-		return -ENOENT;
-	return mirror_sibling(m, dir, (dir->ino & ~(uint64_t)UINT32_MAX) | id, ret);
-}
-
-int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
-		  struct mirror_ref *ret, struct error *err)
-{
-	*ret = (struct mirror_ref){0};
-	return dir->held ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->entry, name, ret, err);
-}
-
-static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct error *err)
-{
-	struct archive *a = &ref->held->archive;
-	mode_t read = a->source.st.st_mode & 0444;
-	uint64_t size = 0;
-	int r = archive_size(a, ref->node, &size, err);
-	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM)
-		size = 0; /* shown as empty; opening it fails */
-	else if (r < 0)
-		return r;
-	*ret = a->source.st;
-	ret->st_ino = ref->ino;
-	ret->st_size = (off_t)size;
-	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));
-	ret->st_nlink = 1;
-	ret->st_rdev = 0;
-	switch ((enum node_kind)ref->node->kind) {
-	case NODE_DIR:
-		ret->st_mode = S_IFDIR | read | read >> 2;
-		break;
-	case NODE_LINK:
-		ret->st_mode = S_IFLNK | 0777;
-		break;
-	default:
-		ret->st_mode = S_IFREG | read;
-		ret->st_nlink = ref->node->links ? ref->node->links : 1;
-	}
-	return 0;
-}
-
-/* One number for all names of a hard-linked file: made of the source's own, in
- * a space of its own above the entries'. */
-static uint64_t linked_ino(const struct stat *st)
-{
-	return (uint64_t)1 << 63 | (((uint64_t)st->st_dev * 0x9e3779b97f4a7c15 << 40 ^ st->st_ino) & INT64_MAX);
-}
-
-static void show_stat(const struct mirror_ref *ref, struct stat *st)
-{
-	bool directory = S_ISDIR(st->st_mode);
-	st->st_ino = st->st_nlink > 1 && !directory ? linked_ino(st) : ref->ino;
-	if (directory) {
-		st->st_mode &= S_IFMT | 0555;
-		st->st_size = st->st_blocks = 0;
-		st->st_nlink = 1;
-		return;
-	}
-	if (!S_ISLNK(st->st_mode))
-		st->st_mode &= ~(mode_t)0222;
-}
-
-int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
-{
-	struct entry *e = ref->entry;
-	if (ref->held)
-		return stat_node(ref, ret, err);
-	*ret = e->st;
-	if (fd >= 0) {
-		if (fstat(fd, ret) < 0)
-			return -errno;
-	} else if (e->base >= 0) {
-		if (fstat(e->base, ret) < 0)
-			return -errno;
-	} else if (!e->gone) {
-		struct stat now;
-		bool followed;
-		int dir = entry_fd(e->parent, err);
-		if (dir >= 0 && look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
-		    now.st_dev == ret->st_dev && now.st_ino == ret->st_ino)
-			*ret = now;
-		if (dir >= 0)
-			close(dir);
-	}
-	show_stat(ref, ret);
-	return 0;
-}
-
-int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
-{
-	(void)m;
-	if (ref->held) {
-		if (ref->node->kind != NODE_LINK)
-			return -EINVAL;
-		snprintf(ret, PATH_MAX, "%s", ref->node->target);
-		return 0;
-	}
-	if (!ref->entry->parent || !S_ISLNK(ref->entry->st.st_mode))
-		return -EINVAL;
-	int dir = entry_fd(ref->entry->parent, err);
-	if (dir < 0)
-		return dir;
-	ssize_t n = readlinkat(dir, ref->entry->name, ret, PATH_MAX - 1);
-	int r = n < 0 ? -errno : 0;
-	close(dir);
-	if (r == 0)
-		ret[n] = '\0';
-	return r;
-}
-
-const char *mirror_fault(const struct mirror_ref *ref)
-{
-	return ref->held ? NULL : ref->entry->fault;
-}
-
-/* --- directories ------------------------------------------------------- */
-
-/* Counts a descriptor that somebody holds open. */
-static int take_file(struct mirror *m, struct error *err)
-{
-	if (atomic_fetch_add(&m->files, 1) < FILES_MAX)
-		return 0;
-	atomic_fetch_sub(&m->files, 1);
-	return error_set(err, ENFILE, "more than %d files are open", FILES_MAX);
-}
-
-int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)
-{
-	*ret = (struct mirror_dir){0};
-	int r = 0;
-	if (ref->held) {
-		r = archive_fill(&ref->held->archive, (uint32_t)ref->ino, err);
-	} else if ((r = take_file(m, err)) == 0) {
-		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = at < 0 ? at : fd < 0 ? -errno : 0;
-		if (at >= 0)
-			close(at);
-		if (fd >= 0 && !(ret->stream = fdopendir(fd))) {
-			r = -ENOMEM;
-			close(fd);
-		}
-		if (r < 0)
-			atomic_fetch_sub(&m->files, 1);
-	}
-	if (r == 0)
-		mirror_copy(m, ref, &ret->ref);
-	return r;
-}
-
-void mirror_close_dir(struct mirror *m, struct mirror_dir *dir)
-{
-	if (dir->stream) {
-		closedir(dir->stream);
-		atomic_fetch_sub(&m->files, 1);
-	}
-	mirror_put(m, &dir->ref);
-}
-
-static unsigned char node_type(const struct node *n)
-{
-	return n->kind == NODE_DIR ? DT_DIR : n->kind == NODE_LINK ? DT_LNK : DT_REG;
-}
-
-/* Offsets: 1 behind ".", 2 behind "..", then the node's index + 1. */
-static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
-{
-	const struct tree *t = &dir->ref.held->archive.tree;
-	uint64_t upper = dir->ref.ino & ~(uint64_t)UINT32_MAX;
-	if (offset < 2) {
-		*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .next = offset + 1};
-		ret->ino = offset && dir->ref.node->parent ? upper | dir->ref.node->parent : dir->ref.ino;
-		return 1;
-	}
-	const struct node *before = offset == 2 ? NULL : tree_node(t, (uint64_t)offset - 1);
-	uint32_t id = offset == 2 ? dir->ref.node->child : before ? before->next : 0;
-	const struct node *n = id ? tree_node(t, id) : NULL;
-	if (!n)
-		return 0;
-	uint32_t resolved = tree_resolve(t, id);
-	*ret = (struct mirror_name){n->name, node_type(tree_node(t, resolved)), upper | resolved, (off_t)id + 1};
-	return 1;
-}
-
-int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
-{
-	if (dir->ref.held)
-		return next_node(dir, offset, ret);
-	if (offset != dir->at)
-		seekdir(dir->stream, offset);
-	errno = 0;
-	struct dirent *d = readdir(dir->stream);
-	if (!d)
-		return errno ? error_set(err, errno, "%s", strerror(errno)) : 0;
-	dir->at = telldir(dir->stream);
-	*ret = (struct mirror_name){.name = d->d_name, .type = d->d_type, .next = dir->at};
-	/* A file may be an archive, and a link may be followed. */
-	if (d->d_type == DT_REG || (d->d_type == DT_LNK && m->options.follow))
-		ret->type = DT_UNKNOWN;
-	return 1;
-}
-
-/* --- bytes ------------------------------------------------------------- */
-
-int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
-{
-	char path[PATH_MAX];
-	struct folder folder;
-	struct stat st;
-	*ret_fd = -1;
-	if (ref->held) {
-		uint64_t size;
-		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->held->archive, ref->node, &size, err);
-	}
-	if (!S_ISREG(ref->entry->st.st_mode))
-		return S_ISDIR(ref->entry->st.st_mode) ? -EISDIR : -ENXIO;
-	if (ref->entry->gone)
-		return error_set(err, ESTALE, "replaced by another file");
-	int r = take_file(m, err);
-	if (r < 0)
-		return r;
-	r = entry_path(ref->entry, &folder, path, err);
-	if (r == 0)
-		r = folder_open(&folder, path, reach_of(m, ref->entry), err);
-	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->st.st_dev || st.st_ino != ref->entry->st.st_ino)) {
-		close(r);
-		r = error_set(err, ESTALE, "replaced by another file");
-	}
-	if (r < 0) {
-		atomic_fetch_sub(&m->files, 1);
-		return r;
-	}
-	*ret_fd = r;
-	return 0;
-}
-
-void mirror_close_file(struct mirror *m, int fd)
-{
-	if (fd < 0)
-		return;
-	close(fd);
-	atomic_fetch_sub(&m->files, 1);
-}
-
-static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	uint8_t *buf;
-	struct stat st;
-	/* Not more memory than the file can fill. */
-	if (fstat(fd, &st) < 0)
-		return error_set(err, errno, "%s", strerror(errno));
-	uint64_t size = (uint64_t)st.st_size;
-	len = offset >= size ? 0 : len < size - offset ? len : size - offset;
-	int r = answer_own(ret, (size_t)len, &buf);
-	size_t done = 0;
-	while (r == 0 && done < len) {
-		ssize_t n = pread(fd, buf + done, (size_t)len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			r = error_set(err, errno, "reading at %" PRIu64 ": %s", offset + done, strerror(errno));
-		if (n <= 0)
-			break;
-		done += (size_t)n;
-	}
-	if (r == 0)
-		answer_cut(ret, done);
-	return r;
-}
-
-int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
-		struct answer *ret, struct error *err)
-{
-	(void)m;
-	return ref->held ? archive_read(&ref->held->archive, ref->node, offset, len, ret, err)
-			 : read_file(fd, offset, len, ret, err);
 }
 
 /* --- the whole --------------------------------------------------------- */

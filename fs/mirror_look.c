@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror_impl.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- looking ----------------------------------------------------------- */
+
+/* Does what the name leads to, resolved to the end, lie outside SOURCE, so that
+ * -o follow shows it?  Never an ancestor of the place itself: that would go on
+ * for ever. */
+static bool leads_out(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *target)
+{
+	char proc[64], real[PATH_MAX];
+	int fd = openat(dir, name, O_PATH | O_CLOEXEC);
+	ssize_t n = -1;
+	if (fd >= 0 && fstat(fd, target) == 0) {
+		snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+		n = readlink(proc, real, sizeof real - 1);
+	}
+	if (fd >= 0)
+		close(fd);
+	if (n < 0)
+		return false;
+	real[n] = '\0';
+
+	size_t len = strlen(m->real), real_len = (size_t)n;
+	if (strncmp(real, m->real, len) == 0 && (real[len] == '\0' || real[len] == '/' || len == 1))
+		return false; /* within */
+	if (strncmp(m->real, real, real_len) == 0 && (m->real[real_len] == '/' || real_len == 1))
+		return false; /* holds SOURCE */
+	for (const struct entry *e = parent; e; e = e->parent)
+		if (e->st.st_dev == target->st_dev && e->st.st_ino == target->st_ino)
+			return false;
+	return true;
+}
+
+/* Looks at the name in the open folder, as it is to be shown. */
+static int look(const struct mirror *m, const struct entry *parent, int dir, const char *name,
+		struct stat *ret, bool *followed)
+{
+	struct stat target;
+	*followed = false;
+	if (fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(ret->st_mode) && m->options.follow && leads_out(m, parent, dir, name, &target)) {
+		*ret = target;
+		*followed = true;
+	}
+	return 0;
+}
+
+/* Is the entry still what is there now? */
+static bool entry_stands(const struct entry *e, const struct stat *now, bool followed)
+{
+	if (e->followed != followed || (e->st.st_mode & S_IFMT) != (now->st_mode & S_IFMT) ||
+	    e->st.st_dev != now->st_dev || e->st.st_ino != now->st_ino)
+		return false;
+	return !e->archive || source_same(&e->judged, now);
+}
+
+static bool covered(const struct mirror *m, const struct entry *parent, const char *name)
+{
+	return m->cover.name && parent->st.st_dev == m->cover.dev && parent->st.st_ino == m->cover.ino &&
+	       strcmp(name, m->cover.name) == 0;
+}
+
+/* The present generation of the name in a mirrored directory, counted once;
+ * m->lock is held, and let go while an archive is opened. */
+static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
+			bool followed, struct entry **ret)
+{
+	struct entry *e = entry_named(&m->entries, parent, name);
+	while (e && e->opening) { /* another is judging it */
+		pthread_cond_wait(&m->opened, &m->lock);
+		e = entry_named(&m->entries, parent, name);
+	}
+	bool stands = e && entry_stands(e, now, followed);
+	if (e && stands) {
+		e->refs++;
+	} else {
+		if (e)
+			entry_retire(&m->entries, e);
+		e = entry_new(&m->entries, parent, name, now);
+		if (!e)
+			return -ENOMEM;
+		e->followed = followed;
+	}
+	bool was_file = stands && !e->archive;
+	e->st = *now;
+	*ret = e;
+	if (!S_ISREG(now->st_mode) || (stands && source_same(&e->judged, now)))
+		return 0;
+	mirror_judge(m, e);
+	if (e->archive && was_file) { /* it became one: another inode */
+		struct entry *fresh;
+		entry_retire(&m->entries, e);
+		e->archive = false;
+		if (e->held)
+			e->held->owner = NULL, e->held = NULL;
+		int r = entry_lookup(m, parent, name, now, followed, &fresh);
+		entry_release(&m->entries, e, 1);
+		*ret = fresh;
+		return r;
+	}
+	return 0;
+}
+
+static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
+{
+	char text[NAME_MAX + 1];
+	struct stat now;
+	bool followed = false;
+	int r = 0, cover = -1;
+
+	if (!S_ISDIR(parent->st.st_mode))
+		return -ENOTDIR;
+	if (name.len > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(text, name.data, name.len);
+	text[name.len] = '\0';
+	if (covered(m, parent, text)) {
+		cover = fcntl(m->cover.fd, F_DUPFD_CLOEXEC, 0);
+		r = cover < 0 || fstat(cover, &now) < 0 ? -errno : 0;
+	} else {
+		int dir = entry_fd(parent, err);
+		r = dir < 0 ? dir : look(m, parent, dir, text, &now, &followed);
+		if (dir >= 0)
+			close(dir);
+	}
+	if (r < 0) {
+		if (cover >= 0)
+			close(cover);
+		return r;
+	}
+
+	pthread_mutex_lock(&m->lock);
+	r = entry_lookup(m, parent, text, &now, followed, &ret->entry);
+	if (r == 0 && cover >= 0 && ret->entry->base < 0) {
+		ret->entry->base = cover;
+		cover = -1;
+	}
+	if (r == 0) {
+		ret->ino = ret->entry->id << 32 | TREE_ROOT;
+		r = mirror_ref_complete(m, ret, err);
+		if (r < 0)
+			entry_release(&m->entries, ret->entry, 1);
+	}
+	pthread_mutex_unlock(&m->lock);
+	if (cover >= 0)
+		close(cover);
+	return r;
+}
+
+static int lookup_node(struct mirror *m, const struct mirror_ref *dir, struct slice name,
+		       struct mirror_ref *ret, struct error *err)
+{
+	struct archive *a = &dir->held->archive;
+	uint32_t index = (uint32_t)dir->ino;
+	int r = archive_fill(a, index, err);
+	if (r < 0)
+		return r;
+	uint32_t id = tree_resolve(&a->tree, tree_find(&a->tree, dir->node, index, name));
+	if (!id)
+		return -ENOENT;
+	return mirror_sibling(m, dir, (dir->ino & ~(uint64_t)UINT32_MAX) | id, ret);
+}
+
+int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
+		  struct mirror_ref *ret, struct error *err)
+{
+	*ret = (struct mirror_ref){0};
+	return dir->held ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->entry, name, ret, err);
+}
+
+static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct error *err)
+{
+	struct archive *a = &ref->held->archive;
+	mode_t read = a->source.st.st_mode & 0444;
+	uint64_t size = 0;
+	int r = archive_size(a, ref->node, &size, err);
+	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM)
+		size = 0; /* shown as empty; opening it fails */
+	else if (r < 0)
+		return r;
+	*ret = a->source.st;
+	ret->st_ino = ref->ino;
+	ret->st_size = (off_t)size;
+	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));
+	ret->st_nlink = 1;
+	ret->st_rdev = 0;
+	switch ((enum node_kind)ref->node->kind) {
+	case NODE_DIR:
+		ret->st_mode = S_IFDIR | read | read >> 2;
+		break;
+	case NODE_LINK:
+		ret->st_mode = S_IFLNK | 0777;
+		break;
+	default:
+		ret->st_mode = S_IFREG | read;
+		ret->st_nlink = ref->node->links ? ref->node->links : 1;
+	}
+	return 0;
+}
+
+/* One number for all names of a hard-linked file: made of the source's own, in
+ * a space of its own above the entries'. */
+static uint64_t linked_ino(const struct stat *st)
+{
+	return (uint64_t)1 << 63 | (((uint64_t)st->st_dev * 0x9e3779b97f4a7c15 << 40 ^ st->st_ino) & INT64_MAX);
+}
+
+static void show_stat(const struct mirror_ref *ref, struct stat *st)
+{
+	bool directory = S_ISDIR(st->st_mode);
+	st->st_ino = st->st_nlink > 1 && !directory ? linked_ino(st) : ref->ino;
+	if (directory) {
+		st->st_mode &= S_IFMT | 0555;
+		st->st_size = st->st_blocks = 0;
+		st->st_nlink = 1;
+		return;
+	}
+	if (!S_ISLNK(st->st_mode))
+		st->st_mode &= ~(mode_t)0222;
+}
+
+int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
+{
+	struct entry *e = ref->entry;
+	if (ref->held)
+		return stat_node(ref, ret, err);
+	*ret = e->st;
+	if (fd >= 0) {
+		if (fstat(fd, ret) < 0)
+			return -errno;
+	} else if (e->base >= 0) {
+		if (fstat(e->base, ret) < 0)
+			return -errno;
+	} else if (!e->gone) {
+		struct stat now;
+		bool followed;
+		int dir = entry_fd(e->parent, err);
+		if (dir >= 0 && look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
+		    now.st_dev == ret->st_dev && now.st_ino == ret->st_ino)
+			*ret = now;
+		if (dir >= 0)
+			close(dir);
+	}
+	show_stat(ref, ret);
+	return 0;
+}
+
+int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
+{
+	(void)m;
+	if (ref->held) {
+		if (ref->node->kind != NODE_LINK)
+			return -EINVAL;
+		snprintf(ret, PATH_MAX, "%s", ref->node->target);
+		return 0;
+	}
+	if (!ref->entry->parent || !S_ISLNK(ref->entry->st.st_mode))
+		return -EINVAL;
+	int dir = entry_fd(ref->entry->parent, err);
+	if (dir < 0)
+		return dir;
+	ssize_t n = readlinkat(dir, ref->entry->name, ret, PATH_MAX - 1);
+	int r = n < 0 ? -errno : 0;
+	close(dir);
+	if (r == 0)
+		ret[n] = '\0';
+	return r;
+}
+
+const char *mirror_fault(const struct mirror_ref *ref)
+{
+	return ref->held ? NULL : ref->entry->fault;
+}
+

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror_impl.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <unistd.h>
+
+/* --- directories ------------------------------------------------------- */
+
+/* Counts a descriptor that somebody holds open. */
+static int take_file(struct mirror *m, struct error *err)
+{
+	if (atomic_fetch_add(&m->files, 1) < FILES_MAX)
+		return 0;
+	atomic_fetch_sub(&m->files, 1);
+	return error_set(err, ENFILE, "more than %d files are open", FILES_MAX);
+}
+
+int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)
+{
+	*ret = (struct mirror_dir){0};
+	int r = 0;
+	if (ref->held) {
+		r = archive_fill(&ref->held->archive, (uint32_t)ref->ino, err);
+	} else if ((r = take_file(m, err)) == 0) {
+		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		r = at < 0 ? at : fd < 0 ? -errno : 0;
+		if (at >= 0)
+			close(at);
+		if (fd >= 0 && !(ret->stream = fdopendir(fd))) {
+			r = -ENOMEM;
+			close(fd);
+		}
+		if (r < 0)
+			atomic_fetch_sub(&m->files, 1);
+	}
+	if (r == 0)
+		mirror_copy(m, ref, &ret->ref);
+	return r;
+}
+
+void mirror_close_dir(struct mirror *m, struct mirror_dir *dir)
+{
+	if (dir->stream) {
+		closedir(dir->stream);
+		atomic_fetch_sub(&m->files, 1);
+	}
+	mirror_put(m, &dir->ref);
+}
+
+static unsigned char node_type(const struct node *n)
+{
+	return n->kind == NODE_DIR ? DT_DIR : n->kind == NODE_LINK ? DT_LNK : DT_REG;
+}
+
+/* Offsets: 1 behind ".", 2 behind "..", then the node's index + 1. */
+static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
+{
+	const struct tree *t = &dir->ref.held->archive.tree;
+	uint64_t upper = dir->ref.ino & ~(uint64_t)UINT32_MAX;
+	if (offset < 2) {
+		*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .next = offset + 1};
+		ret->ino = offset && dir->ref.node->parent ? upper | dir->ref.node->parent : dir->ref.ino;
+		return 1;
+	}
+	const struct node *before = offset == 2 ? NULL : tree_node(t, (uint64_t)offset - 1);
+	uint32_t id = offset == 2 ? dir->ref.node->child : before ? before->next : 0;
+	const struct node *n = id ? tree_node(t, id) : NULL;
+	if (!n)
+		return 0;
+	uint32_t resolved = tree_resolve(t, id);
+	*ret = (struct mirror_name){n->name, node_type(tree_node(t, resolved)), upper | resolved, (off_t)id + 1};
+	return 1;
+}
+
+int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
+{
+	if (dir->ref.held)
+		return next_node(dir, offset, ret);
+	if (offset != dir->at)
+		seekdir(dir->stream, offset);
+	errno = 0;
+	struct dirent *d = readdir(dir->stream);
+	if (!d)
+		return errno ? error_set(err, errno, "%s", strerror(errno)) : 0;
+	dir->at = telldir(dir->stream);
+	*ret = (struct mirror_name){.name = d->d_name, .type = d->d_type, .next = dir->at};
+	/* A file may be an archive, and a link may be followed. */
+	if (d->d_type == DT_REG || (d->d_type == DT_LNK && m->options.follow))
+		ret->type = DT_UNKNOWN;
+	return 1;
+}
+
+/* --- bytes ------------------------------------------------------------- */
+
+int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
+{
+	char path[PATH_MAX];
+	struct folder folder;
+	struct stat st;
+	*ret_fd = -1;
+	if (ref->held) {
+		uint64_t size;
+		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->held->archive, ref->node, &size, err);
+	}
+	if (!S_ISREG(ref->entry->st.st_mode))
+		return S_ISDIR(ref->entry->st.st_mode) ? -EISDIR : -ENXIO;
+	if (ref->entry->gone)
+		return error_set(err, ESTALE, "replaced by another file");
+	int r = take_file(m, err);
+	if (r < 0)
+		return r;
+	r = entry_path(ref->entry, &folder, path, err);
+	if (r == 0)
+		r = folder_open(&folder, path, mirror_reach(m, ref->entry), err);
+	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->st.st_dev || st.st_ino != ref->entry->st.st_ino)) {
+		close(r);
+		r = error_set(err, ESTALE, "replaced by another file");
+	}
+	if (r < 0) {
+		atomic_fetch_sub(&m->files, 1);
+		return r;
+	}
+	*ret_fd = r;
+	return 0;
+}
+
+void mirror_close_file(struct mirror *m, int fd)
+{
+	if (fd < 0)
+		return;
+	close(fd);
+	atomic_fetch_sub(&m->files, 1);
+}
+
+static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	uint8_t *buf;
+	struct stat st;
+	/* Not more memory than the file can fill. */
+	if (fstat(fd, &st) < 0)
+		return error_set(err, errno, "%s", strerror(errno));
+	uint64_t size = (uint64_t)st.st_size;
+	len = offset >= size ? 0 : len < size - offset ? len : size - offset;
+	int r = answer_own(ret, (size_t)len, &buf);
+	size_t done = 0;
+	while (r == 0 && done < len) {
+		ssize_t n = pread(fd, buf + done, (size_t)len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			r = error_set(err, errno, "reading at %" PRIu64 ": %s", offset + done, strerror(errno));
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	if (r == 0)
+		answer_cut(ret, done);
+	return r;
+}
+
+int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
+		struct answer *ret, struct error *err)
+{
+	(void)m;
+	return ref->held ? archive_read(&ref->held->archive, ref->node, offset, len, ret, err)
+			 : read_file(fd, offset, len, ret, err);
+}
+
