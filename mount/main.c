@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <signal.h>
 #include <stdio.h>
 
 #include "mount/commands.h"
@@ -10,6 +11,9 @@ int main(int argc, char **argv)
 {
 	struct options o;
 	int r = options_parse(&o, argc, argv);
+	/* A closed pipe ends a command quietly, whatever our parent thinks of it;
+	 * a mount has its own handlers. */
+	signal(SIGPIPE, SIG_DFL);
 	if (r == 0) {
 		switch (o.command) {
 		case COMMAND_HELP:

@@ -24,7 +24,8 @@ int source_command_open(struct opened *ret, const struct options *o)
 	if (r == 0)
 		r = mirror_open(&ret->mirror, formats, o->source, &options, &err);
 	if (r < 0)
-		log_say("%s: %s", o->source, err.text[0] ? err.text : strerror(-r));
+		log_say("%s: %s%s", o->source, err.text[0] ? err.text : strerror(-r),
+			r == -ENOMEM ? " (-o cache=SIZE allows more)" : "");
 	return r < 0;
 }
 

@@ -25,7 +25,7 @@ static int safetensors_open(struct archive *a, struct error *err)
 	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
 		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
 	for (uint32_t i = 0; r == 0 && i < h.names.count; i++)
-		safetensors_add(a, &h.tensors[i], 0);
+		safetensors_add(a, &h, i, 0);
 	arena_free(&scratch);
 	return r;
 }

@@ -192,11 +192,11 @@ static int add_tensors(struct archive *a, const struct reader *r, const struct s
 	for (uint32_t i = 0; i < r->tensors.count; i++) {
 		struct slice name = r->tensors.keys[i], path = r->shards.keys[r->shard_of[i]];
 		const struct shard *s = &shards[r->shard_of[i]];
-		const struct safetensors_tensor *t = safetensors_header_find(&s->header, name);
-		if (!t)
+		uint32_t number = slice_map_find(&s->header.names, name);
+		if (number == SLICE_MAP_NONE)
 			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
 					 cut(path), path.data);
-		safetensors_add(a, t, s->source);
+		safetensors_add(a, &s->header, number, s->source);
 	}
 	return 0;
 }

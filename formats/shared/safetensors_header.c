@@ -83,7 +83,7 @@ bool safetensors_probe(struct cursor head, uint64_t size)
 static void no_memory(struct reader *r)
 {
 	if (!r->failed)
-		r->failed = error_set(r->err, ENOMEM, "no memory for a header of so many tensors");
+		r->failed = error_set(r->err, ENOMEM, "no memory for all that the header holds");
 }
 
 /* Doubles an array in the scratch arena; the old copies sum up to as much. */
@@ -216,7 +216,7 @@ static const struct array *describe(struct reader *r, uint8_t dtype, const char 
 	struct array *array = arena_alloc(r->keep, sizeof *array);
 	uint64_t *shape = arena_array(r->keep, rank ? rank : 1, sizeof *shape);
 	if (!array || !shape) {
-		r->failed = error_set(r->err, ENOMEM, "no memory for so many tensors");
+		r->failed = error_set(r->err, ENOMEM, "no memory for all that the header holds");
 		return NULL;
 	}
 	if (rank)
@@ -228,11 +228,11 @@ static const struct array *describe(struct reader *r, uint8_t dtype, const char 
 }
 
 /* Rules 3: the product of the shape, in whole bytes, is what the offsets span. */
-static int check_size(struct reader *r, const struct safetensors_tensor *t)
+static int check_size(struct reader *r, struct slice tensor, const struct safetensors_tensor *t)
 {
 	uint64_t n, bits = dtype_bits(t->array);
-	const char *name = (const char *)t->name.data;
-	int cut = name_cut(t->name);
+	const char *name = (const char *)tensor.data;
+	int cut = name_cut(tensor);
 
 	if (t->end < t->begin)
 		return error_set(r->err, EBADMSG, "tensor %.*s: ends at %" PRIu64 ", before it begins at %" PRIu64,
@@ -266,10 +266,10 @@ static void read_tensor(struct reader *r, struct slice name)
 		return;
 	}
 	struct safetensors_tensor *t = &h->tensors[id];
-	*t = (struct safetensors_tensor){.name = name, .begin = p.begin, .end = p.end};
+	*t = (struct safetensors_tensor){.begin = p.begin, .end = p.end};
 	t->array = describe(r, dtypes[i].dtype, dtypes[i].type, p.rank);
 	if (t->array)
-		r->failed = check_size(r, t);
+		r->failed = check_size(r, name, t);
 }
 
 /* --- the header -------------------------------------------------------- */
@@ -297,12 +297,6 @@ static void read_metadata(struct reader *r)
 	}
 }
 
-const struct safetensors_tensor *safetensors_header_find(const struct safetensors_header *h, struct slice name)
-{
-	uint32_t id = slice_map_find(&h->names, name);
-	return id == SLICE_MAP_NONE ? NULL : &h->tensors[id];
-}
-
 static int by_offset(const void *a, const void *b)
 {
 	const struct safetensors_tensor *x = *(const struct safetensors_tensor *const *)a;
@@ -312,40 +306,58 @@ static int by_offset(const void *a, const void *b)
 	return (x->end > y->end) - (x->end < y->end);
 }
 
+/* The tensors sorted by offset; NULL where they stand so already, as most writers
+ * have it. */
+static int sort(struct reader *r, const struct safetensors_tensor ***ret)
+{
+	const struct safetensors_header *h = r->h;
+	bool in_order = true;
+	*ret = NULL;
+	for (uint32_t i = 1; i < h->names.count && in_order; i++) {
+		const struct safetensors_tensor *pair[2] = {&h->tensors[i - 1], &h->tensors[i]};
+		in_order = by_offset(&pair[0], &pair[1]) <= 0;
+	}
+	if (in_order)
+		return 0;
+	*ret = arena_array(r->scratch, h->names.count, sizeof **ret);
+	if (!*ret) {
+		no_memory(r);
+		return r->failed;
+	}
+	for (uint32_t i = 0; i < h->names.count; i++)
+		(*ret)[i] = &h->tensors[i];
+	qsort(*ret, h->names.count, sizeof **ret, by_offset);
+	return 0;
+}
+
 /* Rule 2: sorted by offset, each tensor begins where the one before ends, and
  * the last ends with the file. */
 static int check_cover(struct reader *r, uint64_t room)
 {
 	const struct safetensors_header *h = r->h;
-	const struct safetensors_tensor **sorted = arena_array(r->scratch, h->names.count, sizeof *sorted);
+	const struct safetensors_tensor **sorted;
 	uint64_t at = 0;
-	bool in_order = true;
+	int failed = sort(r, &sorted);
 
-	if (!sorted)
-		return error_set(r->err, ENOMEM, "no memory to sort %" PRIu32 " tensors", h->names.count);
-	for (uint32_t i = 0; i < h->names.count; i++) {
-		sorted[i] = &h->tensors[i];
-		in_order &= i == 0 || by_offset(&sorted[i - 1], &sorted[i]) <= 0;
-	}
-	if (!in_order)
-		qsort(sorted, h->names.count, sizeof *sorted, by_offset);
-	for (uint32_t i = 0; i < h->names.count; i++) {
-		const struct safetensors_tensor *t = sorted[i];
+	for (uint32_t i = 0; i < h->names.count && failed == 0; i++) {
+		const struct safetensors_tensor *t = sorted ? sorted[i] : &h->tensors[i];
+		struct slice name = h->names.keys[t - h->tensors];
 		if (t->begin != at)
-			return error_set(r->err, EBADMSG, "tensor %.*s: begins at %" PRIu64 ", not where the one before ends, at %" PRIu64,
-					 name_cut(t->name), t->name.data, t->begin, at);
+			failed = error_set(r->err, EBADMSG,
+					   "tensor %.*s: begins at %" PRIu64 ", not where the one before ends, at %" PRIu64,
+					   name_cut(name), name.data, t->begin, at);
 		at = t->end;
 	}
-	if (at != room)
-		return error_set(r->err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
-	return 0;
+	if (failed == 0 && at != room)
+		failed = error_set(r->err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
+	return failed;
 }
 
 /* Tables of the size that a header of that length is likely to need: memory that
  * is not touched costs nothing, moving to larger tables does. */
 static int reserve(struct reader *r, uint64_t len)
 {
-	enum { USUAL = 96 }; /* bytes of a tensor's description */
+	enum { USUAL = 80 }; /* bytes of a tensor's description */
 	uint32_t count = (uint32_t)(len / USUAL) + 8;
 	if (slice_map_reserve(&r->h->names, count) &&
 	    (r->h->tensors = arena_array(r->scratch, count, sizeof *r->h->tensors))) {
@@ -416,9 +428,10 @@ void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, s
 	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
 }
 
-void safetensors_add(struct archive *a, const struct safetensors_tensor *t, uint32_t source)
+void safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
 {
-	struct tree_path path = tree_path(&a->tree, TREE_ROOT, t->name, a->options->split);
+	const struct safetensors_tensor *t = &h->tensors[number];
+	struct tree_path path = tree_path(&a->tree, TREE_ROOT, h->names.keys[number], a->options->split);
 	uint32_t id = tree_range(&a->tree, path.parent, path.leaf, source, t->begin, t->end - t->begin);
 	tree_describe(&a->tree, id, t->array);
 	tree_path_end(&a->tree, &path, id);

@@ -8,13 +8,12 @@
  * files: read whole, checked by every rule of the reference reader.
  */
 struct safetensors_tensor {
-	struct slice name;         /* borrowed from the header's text */
 	const struct array *array; /* in the archive's arena; dtype, shape and type */
 	uint64_t begin, end;       /* its bytes in the file */
 };
 
 struct safetensors_header {
-	struct slice_map names;             /* numbers the tensors, in the header's order */
+	struct slice_map names; /* numbers the tensors, in the header's order; keys are slices of its text */
 	struct safetensors_tensor *tensors; /* by number */
 	struct slice_map metadata_names;
 	struct slice *metadata; /* values, by number */
@@ -28,11 +27,8 @@ bool safetensors_probe(struct cursor head, uint64_t size);
 int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err);
 
-/* The tensor of that name, or NULL. */
-const struct safetensors_tensor *safetensors_header_find(const struct safetensors_header *h, struct slice name);
-
 /* Gives the node "user.attr.NAME" = value. */
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
 
-/* Adds one tensor to the tree, as bytes of the numbered source. */
-void safetensors_add(struct archive *a, const struct safetensors_tensor *t, uint32_t source);
+/* Adds the tensor of that number to the tree, as bytes of the numbered source. */
+void safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);
