@@ -56,6 +56,9 @@ struct entry *entry_new(struct entries *t, struct entry *parent, const char *nam
 	e->base = -1;
 	e->confined = t->confined;
 	e->st = *st;
+	e->dev = st->st_dev;
+	e->ino = st->st_ino;
+	e->type = st->st_mode & S_IFMT;
 	e->refs = 1;
 	e->next_id = *id_bucket(t, e->id);
 	*id_bucket(t, e->id) = e;

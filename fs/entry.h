@@ -18,7 +18,10 @@ struct entry {
 	uint64_t id;
 	struct entry *parent; /* NULL for the root; a child holds its parent */
 	char *name;
-	struct stat st;       /* when it was last looked at; of the target, if it is followed */
+	dev_t dev;            /* what bears the name, for good: of the target, if it is followed */
+	ino_t ino;
+	mode_t type;          /* S_IFMT of it */
+	struct stat st;       /* when it was last looked at */
 	struct stat judged;   /* when it was last opened to see whether it is an archive */
 	bool archive;
 	bool followed;        /* a link, shown as what it leads to */

@@ -76,9 +76,9 @@ bool mirror_size_known(const struct mirror_ref *ref); /* without decoding */
 int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 
-/* Why what bears an archive's name is shown as a file; NULL if there is nothing
+/* Why what bears an archive's name is shown as a file; false if there is nothing
  * to say. */
-const char *mirror_fault(const struct mirror_ref *ref);
+bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret);
 
 /* An open directory.  Not for several threads at once. */
 struct mirror_dir {

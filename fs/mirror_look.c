@@ -33,7 +33,7 @@ static bool leads_out(const struct mirror *m, const struct entry *parent, int di
 	if (strncmp(m->real, real, real_len) == 0 && (m->real[real_len] == '/' || real_len == 1))
 		return false; /* holds SOURCE */
 	for (const struct entry *e = parent; e; e = e->parent)
-		if (e->st.st_dev == target->st_dev && e->st.st_ino == target->st_ino)
+		if (e->dev == target->st_dev && e->ino == target->st_ino)
 			return false;
 	return true;
 }
@@ -56,15 +56,14 @@ static int look(const struct mirror *m, const struct entry *parent, int dir, con
 /* Is the entry still what is there now? */
 static bool entry_stands(const struct entry *e, const struct stat *now, bool followed)
 {
-	if (e->followed != followed || (e->st.st_mode & S_IFMT) != (now->st_mode & S_IFMT) ||
-	    e->st.st_dev != now->st_dev || e->st.st_ino != now->st_ino)
+	if (e->followed != followed || e->type != (now->st_mode & S_IFMT) || e->dev != now->st_dev || e->ino != now->st_ino)
 		return false;
 	return !e->archive || source_same(&e->judged, now);
 }
 
 static bool covered(const struct mirror *m, const struct entry *parent, const char *name)
 {
-	return m->cover.name && parent->st.st_dev == m->cover.dev && parent->st.st_ino == m->cover.ino &&
+	return m->cover.name && parent->dev == m->cover.dev && parent->ino == m->cover.ino &&
 	       strcmp(name, m->cover.name) == 0;
 }
 
@@ -116,7 +115,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 	bool followed = false;
 	int r = 0, cover = -1;
 
-	if (!S_ISDIR(parent->st.st_mode))
+	if (!S_ISDIR(parent->type))
 		return -ENOTDIR;
 	if (name.len > NAME_MAX)
 		return -ENAMETOOLONG;
@@ -232,14 +231,17 @@ int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct s
 	struct entry *e = ref->entry;
 	if (ref->held)
 		return stat_node(ref, ret, err);
+	pthread_mutex_lock(&m->lock);
+	bool gone = e->gone;
 	*ret = e->st;
+	pthread_mutex_unlock(&m->lock);
 	if (fd >= 0) {
 		if (fstat(fd, ret) < 0)
 			return -errno;
 	} else if (e->base >= 0) {
 		if (fstat(e->base, ret) < 0)
 			return -errno;
-	} else if (!e->gone) {
+	} else if (!gone) {
 		struct stat now;
 		bool followed;
 		int dir = entry_fd(e->parent, err);
@@ -262,7 +264,7 @@ int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PAT
 		snprintf(ret, PATH_MAX, "%s", ref->node->target);
 		return 0;
 	}
-	if (!ref->entry->parent || !S_ISLNK(ref->entry->st.st_mode))
+	if (!ref->entry->parent || !S_ISLNK(ref->entry->type))
 		return -EINVAL;
 	int dir = entry_fd(ref->entry->parent, err);
 	if (dir < 0)
@@ -275,8 +277,14 @@ int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PAT
 	return r;
 }
 
-const char *mirror_fault(const struct mirror_ref *ref)
+bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret)
 {
-	return ref->held ? NULL : ref->entry->fault;
+	*ret = (struct error){0};
+	if (ref->held)
+		return false;
+	pthread_mutex_lock(&m->lock); /* it may be judged anew */
+	if (ref->entry->fault)
+		error_set(ret, EBADMSG, "%s", ref->entry->fault);
+	pthread_mutex_unlock(&m->lock);
+	return ret->text[0] != '\0';
 }
-

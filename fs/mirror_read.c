@@ -104,8 +104,8 @@ int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd
 		uint64_t size;
 		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->held->archive, ref->node, &size, err);
 	}
-	if (!S_ISREG(ref->entry->st.st_mode))
-		return S_ISDIR(ref->entry->st.st_mode) ? -EISDIR : -ENXIO;
+	if (!S_ISREG(ref->entry->type))
+		return S_ISDIR(ref->entry->type) ? -EISDIR : -ENXIO;
 	if (ref->entry->gone)
 		return error_set(err, ESTALE, "replaced by another file");
 	int r = take_file(m, err);
@@ -114,7 +114,7 @@ int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd
 	r = entry_path(ref->entry, &folder, path, err);
 	if (r == 0)
 		r = folder_open(&folder, path, mirror_reach(m, ref->entry), err);
-	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->st.st_dev || st.st_ino != ref->entry->st.st_ino)) {
+	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->dev || st.st_ino != ref->entry->ino)) {
 		close(r);
 		r = error_set(err, ESTALE, "replaced by another file");
 	}

@@ -170,7 +170,6 @@ static void put_json(struct list *l, const char *path, const struct mirror_ref *
 {
 	char target[PATH_MAX];
 	struct error err = {0};
-	const char *why = mirror_fault(ref);
 	printf("{\"path\":");
 	json_put_string(stdout, slice_text(path));
 	printf(",\"kind\":\"%s\"", kind_name(st->st_mode));
@@ -180,9 +179,9 @@ static void put_json(struct list *l, const char *path, const struct mirror_ref *
 		fputs(",\"target\":", stdout);
 		json_put_string(stdout, slice_text(target));
 	}
-	if (why) {
+	if (mirror_fault(l->m, ref, &err)) {
 		fputs(",\"error\":", stdout);
-		json_put_string(stdout, slice_text(why));
+		json_put_string(stdout, slice_text(err.text));
 	}
 	if (ref->held) {
 		struct json_attrs theirs = {0};

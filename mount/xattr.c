@@ -16,12 +16,12 @@ static bool fits(struct slice name, struct slice value)
 }
 
 /* Walks the attributes of anything: a node, or a file with a fault. */
-static int walk(const struct mirror_ref *ref, attrs_each *each, void *arg)
+static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg)
 {
-	const char *fault = mirror_fault(ref);
+	struct error fault;
 	if (ref->held)
 		return attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, each, arg);
-	return fault ? each(arg, SLICE("arrayfs.error"), slice_text(fault)) : 0;
+	return mirror_fault(m, ref, &fault) ? each(arg, SLICE("arrayfs.error"), slice_text(fault.text)) : 0;
 }
 
 struct wanted {
@@ -45,12 +45,12 @@ static int get_one(void *arg, struct slice name, struct slice value)
 	return 1;
 }
 
-ssize_t xattr_get(const struct mirror_ref *ref, const char *name, void *buf, size_t room)
+ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room)
 {
 	if (strncmp(name, prefix, PREFIX) != 0)
 		return -ENODATA;
 	struct wanted w = {.name = slice_text(name + PREFIX), .buf = buf, .room = room, .ret = -ENODATA};
-	walk(ref, get_one, &w);
+	walk(m, ref, get_one, &w);
 	return w.ret;
 }
 
@@ -74,9 +74,9 @@ static int list_one(void *arg, struct slice name, struct slice value)
 	return 0;
 }
 
-ssize_t xattr_list(const struct mirror_ref *ref, char *buf, size_t room)
+ssize_t xattr_list(struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room)
 {
 	struct list l = {buf, room, 0};
-	walk(ref, list_one, &l);
+	walk(m, ref, list_one, &l);
 	return room > 0 && l.len > room ? -ERANGE : (ssize_t)l.len;
 }
