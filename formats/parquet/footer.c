@@ -52,6 +52,15 @@ static void read_size_statistics(struct cursor *c, struct chunk *ret)
 	}
 }
 
+/* Some writers count what DELTA_BYTE_ARRAY stores, not what it stands for. */
+static void read_encodings(struct cursor *c, const struct thrift_field *f, struct chunk *ret)
+{
+	uint32_t n;
+	if (thrift_list(c, f, THRIFT_I32, &n))
+		for (uint32_t i = 0; i < n && !c->failed; i++)
+			ret->prefixed |= thrift_zigzag(c) == DELTA_BYTE_ARRAY;
+}
+
 static void read_meta(struct cursor *c, struct chunk *ret)
 {
 	struct thrift_field f = {0};
@@ -59,6 +68,7 @@ static void read_meta(struct cursor *c, struct chunk *ret)
 	while (thrift_field(c, &f)) {
 		switch (f.id) {
 		case 1: thrift_i32(c, &f, &ret->type); break;
+		case 2: read_encodings(c, &f, ret); break;
 		case 4: thrift_i32(c, &f, &ret->codec); break;
 		case 5: thrift_int(c, &f, &ret->values); break;
 		case 7: thrift_int(c, &f, &ret->bytes); break;
@@ -173,7 +183,7 @@ bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t r
 		ret[d] = there - further;
 	}
 	if (leaf->strings) {
-		if (chunk->string_bytes < 0 || leaf->convert != CONVERT_NONE)
+		if (chunk->string_bytes < 0 || chunk->prefixed)
 			return false;
 		ret[leaf->max_rep + 1] = (uint64_t)chunk->string_bytes;
 	}

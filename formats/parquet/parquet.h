@@ -100,6 +100,7 @@ struct chunk {
 	int64_t string_bytes;     /* unencoded_byte_array_data_bytes; -1: not known */
 	struct slice rep_histogram, def_histogram; /* lists of i64, from their heads */
 	bool encrypted, external, has_meta;
+	bool prefixed;            /* DELTA_BYTE_ARRAY is among its encodings */
 };
 
 int footer_read(struct archive *a, struct parquet *p, struct error *err);
