@@ -261,16 +261,64 @@ def make(folder):
     yield folder + '/int96.parquet'
 
 
+def others(folder):
+    """The same by other writers, those that are installed."""
+    c, nested = columns(700, .2, random.Random(77))
+    skip = ('mm', 'ts_ms', 'u8', 'f16', 't64', 'dec60', 'dict', 'dec5')
+    t = pa.table({k: v for k, v in (c | nested).items() if k not in skip})
+    try:
+        import duckdb
+        for codec in ('uncompressed', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4_raw'):
+            for version in ('v1', 'v2'):
+                path = '%s/duckdb-%s-%s.parquet' % (folder, codec, version)
+                duckdb.sql("copy (select * from t) to '%s' (format parquet, compression %s, parquet_version %s, row_group_size 300)" % (path, codec, version))
+                yield path
+        path = folder + '/duckdb-types.parquet'
+        duckdb.sql("copy (select (range %% 100)::utinyint a, range::hugeint h, gen_random_uuid() v, interval (range) day as iv, "
+                   "case when range %% 3 = 0 then null else range::double end d, 'x' || (range // 1000) s, [range, null] l, {'a': [range]} st, "
+                   "'2020-01-01'::date + range::int dt, '12:00:00'::time tm, map {'k': range} m, (range %% 2 = 0) bo, encode('ab' || range::varchar) bl "
+                   "from range(5000)) to '%s' (format parquet)" % path)
+        yield path
+    except ImportError:
+        print('# duckdb is missing')
+    try:
+        import polars
+        d = polars.from_arrow(t.select([k for k in t.column_names if k not in ('map', 'mm', 'fixed')]))
+        for codec in ('uncompressed', 'snappy', 'gzip', 'zstd', 'brotli', 'lz4'):
+            path = '%s/polars-%s.parquet' % (folder, codec)
+            d.write_parquet(path, compression=codec, row_group_size=300, data_page_size=500)
+            yield path
+    except ImportError:
+        print('# polars is missing')
+    try:
+        import fastparquet
+        d = t.select([k for k in ('i32', 'i64', 'f64', 'few', 'str', 'uniq', 'bool', 'ts_us', 'runs')]).to_pandas()
+        for codec in ('UNCOMPRESSED', 'SNAPPY', 'GZIP', 'ZSTD', 'BROTLI', 'LZ4_RAW'):
+            path = '%s/fastparquet-%s.parquet' % (folder, codec)
+            fastparquet.write(path, d, compression=codec, row_group_offsets=300)
+            yield path
+    except ImportError:
+        print('# fastparquet is missing')
+
+
+def by_duckdb(path):
+    import duckdb
+    r = duckdb.sql("select * from '%s'" % path)
+    return (r.to_arrow_table if hasattr(r, 'to_arrow_table') else r.arrow)()
+
+
 def main():
     arrayfs, files = os.path.abspath(sys.argv[1]), sys.argv[2:]
     folder = tempfile.mkdtemp()
     failed = done = 0
     try:
-        for path in files or make(folder):
+        for path in files or itertools.chain(make(folder), others(folder)):
             try:
                 table = pq.read_table(path)
             except Exception as e:
-                print('# pyarrow refuses %s: %s' % (path, str(e)[:100]))
+                table = by_duckdb(path) if 'duckdb-' in path else None
+            if table is None:
+                print('# the reference refuses %s' % path)
                 continue
             faults = compare(arrayfs, path, table)
             done += 1
