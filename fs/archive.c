@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "fs/blocks.h"
 #include "fs/name.h"
 
 bool archive_is_text(struct slice head)
@@ -132,6 +133,8 @@ int archive_open(struct archive *a, const struct format *const *formats,
 
 void archive_close(struct archive *a)
 {
+	if (a->options)
+		blocks_drop_archive(a->options->blocks, a);
 	if (a->format && a->format->close)
 		a->format->close(a);
 	for (uint32_t i = 0; i < a->nsiblings; i++) {

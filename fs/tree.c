@@ -244,16 +244,15 @@ static void chain(struct tree *t, uint32_t parent, uint32_t id)
 }
 
 /* Adds the node, or finds the directory that is already there if it may merge. */
-static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merge, struct node node)
+static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, struct slice name, bool merge, struct node node)
 {
-	char shown[NAME_ROOM], suffixed[NAME_ROOM];
+	char suffixed[NAME_ROOM];
 	if (t->failed || parent == 0)
 		return 0;
 	if (!names_grow(t)) {
 		tree_fail(t, -ENOMEM);
 		return 0;
 	}
-	struct slice name = {(const uint8_t *)shown, name_show(raw, shown)};
 	uint32_t found = find(t, t->names, parent, name, EXACTLY);
 	if (found) {
 		if (merge && at(t, found)->kind == NODE_DIR && !at(t, found)->hidden)
@@ -282,9 +281,32 @@ static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merg
 	return id;
 }
 
+static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merge, struct node node)
+{
+	char shown[NAME_ROOM];
+	struct slice name = {(const uint8_t *)shown, name_show(raw, shown)};
+	return add_shown(t, parent, raw, name, merge, node);
+}
+
 uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name)
 {
 	return add(t, parent, name, true, (struct node){.kind = NODE_DIR});
+}
+
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_DIR});
+}
+
+uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size)
+{
+	char name[NAME_ROOM];
+	const struct node *n = tree_edit(t, id);
+	if (!n)
+		return 0;
+	int len = snprintf(name, sizeof name, "%s%s", n->name, suffix);
+	struct slice shown = {(const uint8_t *)name, (size_t)len < sizeof name ? (size_t)len : sizeof name - 1};
+	return add_shown(t, n->parent, shown, shown, false, (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size});
 }
 
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy)

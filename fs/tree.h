@@ -107,12 +107,17 @@ int tree_publish(struct tree *t, struct error *err);
  * component, raw: it has no '/' that separates.
  */
 uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name); /* or finds the one that is implied */
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, never another's */
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
+
+/* A lazy file beside another node, called as that is shown and `suffix`, which is
+ * short: it always fits. */
+uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
 /* Makes the directories that a name like "a/b/c" implies below `parent`, and
  * tells the last component and its directory.  '/' separates, and so does

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "formats/parquet/parquet.h"
+#include "formats/parquet/thrift.h"
+
+/* Up to here the footer is copied, so that nothing changes while it is used;
+ * beyond, it is read in the mapping, each part anew, so that tables as large do
+ * not cost as much memory. */
+enum { COPIED = 8 << 20 };
+
+enum codec footer_codec(int32_t codec)
+{
+	static const enum codec codecs[] = {CODEC_NONE,   CODEC_SNAPPY,     CODEC_GZIP, CODEC_LZO,
+					    CODEC_BROTLI, CODEC_LZ4_HADOOP, CODEC_ZSTD, CODEC_LZ4_RAW};
+	return codec >= 0 && codec < 8 ? codecs[codec] : CODEC_COUNT;
+}
+
+/* --- one chunk -------------------------------------------------------------- */
+
+static void read_statistics(struct cursor *c, struct chunk *ret)
+{
+	struct thrift_field f = {0};
+	while (thrift_field(c, &f)) {
+		if (f.id == 3)
+			thrift_int(c, &f, &ret->null_count);
+		else
+			thrift_skip(c, &f);
+	}
+}
+
+/* A list of i64, kept as it stands. */
+static void keep_list(struct cursor *c, const struct thrift_field *f, struct slice *ret)
+{
+	const uint8_t *start = c->pos;
+	thrift_skip(c, f);
+	if (f->type == THRIFT_LIST && !c->failed)
+		*ret = (struct slice){start, (size_t)(c->pos - start)};
+}
+
+static void read_size_statistics(struct cursor *c, struct chunk *ret)
+{
+	struct thrift_field f = {0};
+	while (thrift_field(c, &f)) {
+		switch (f.id) {
+		case 1: thrift_int(c, &f, &ret->string_bytes); break;
+		case 2: keep_list(c, &f, &ret->rep_histogram); break;
+		case 3: keep_list(c, &f, &ret->def_histogram); break;
+		default: thrift_skip(c, &f);
+		}
+	}
+}
+
+/* Some writers count what DELTA_BYTE_ARRAY stores, not what it stands for. */
+static void read_encodings(struct cursor *c, const struct thrift_field *f, struct chunk *ret)
+{
+	uint32_t n;
+	if (thrift_list(c, f, THRIFT_I32, &n))
+		for (uint32_t i = 0; i < n && !c->failed; i++)
+			ret->prefixed |= thrift_zigzag(c) == DELTA_BYTE_ARRAY;
+}
+
+static void read_meta(struct cursor *c, struct chunk *ret)
+{
+	struct thrift_field f = {0};
+	ret->has_meta = true;
+	while (thrift_field(c, &f)) {
+		switch (f.id) {
+		case 1: thrift_i32(c, &f, &ret->type); break;
+		case 2: read_encodings(c, &f, ret); break;
+		case 4: thrift_i32(c, &f, &ret->codec); break;
+		case 5: thrift_int(c, &f, &ret->values); break;
+		case 7: thrift_int(c, &f, &ret->bytes); break;
+		case 9: thrift_int(c, &f, &ret->data_at); break;
+		case 11: thrift_int(c, &f, &ret->dictionary_at); break;
+		case 12:
+			if (thrift_struct(c, &f))
+				read_statistics(c, ret);
+			break;
+		case 16:
+			if (thrift_struct(c, &f))
+				read_size_statistics(c, ret);
+			break;
+		default: thrift_skip(c, &f);
+		}
+	}
+}
+
+static void read_chunk(struct cursor *c, struct chunk *ret)
+{
+	struct thrift_field f = {0};
+	*ret = (struct chunk){.type = -1, .codec = -1, .null_count = -1, .string_bytes = -1, .values = -1};
+	while (thrift_field(c, &f)) {
+		switch (f.id) {
+		case 1:
+			ret->external = true;
+			thrift_skip(c, &f);
+			break;
+		case 3:
+			if (thrift_struct(c, &f))
+				read_meta(c, ret);
+			break;
+		case 4: thrift_int(c, &f, &ret->index_at); break;
+		case 5: thrift_i32(c, &f, &ret->index_bytes); break;
+		case 8:
+			ret->encrypted = true;
+			thrift_skip(c, &f);
+			break;
+		default: thrift_skip(c, &f);
+		}
+	}
+}
+
+int footer_chunk(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
+{
+	struct parquet *p = a->priv;
+	struct cursor c = cursor_over(p->footer);
+	int r = 0;
+
+	if (p->mapped)
+		source_enter(&a->source);
+	cursor_skip(&c, p->chunks[(size_t)group * p->nleaves + leaf->number]);
+	read_chunk(&c, ret);
+	r = c.failed ? error_set(err, EBADMSG, "the footer is broken at byte %zu", cursor_at(&c)) : 0;
+	if (p->mapped) {
+		int left = source_leave(&a->source, p->footer_at, p->footer.len, err);
+		r = r < 0 ? r : left;
+	}
+	return r;
+}
+
+int footer_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err)
+{
+	enum codec codec = footer_codec(chunk->codec);
+	if (leaf->fault)
+		return error_set(err, ENOTSUP, "%s", leaf->fault);
+	if (chunk->encrypted)
+		return error_set(err, ENOTSUP, "the column is encrypted");
+	if (chunk->external)
+		return error_set(err, ENOTSUP, "its data lie in another file");
+	if (!chunk->has_meta)
+		return error_set(err, EBADMSG, "a column chunk without metadata");
+	if (chunk->type != leaf->element->physical)
+		return error_set(err, EBADMSG, "a chunk of physical type %d in a column of type %d", chunk->type,
+				 leaf->element->physical);
+	if (codec == CODEC_COUNT)
+		return error_set(err, ENOTSUP, "compressed with codec %d, which is unknown", chunk->codec);
+	if (!codec_known(codec))
+		return error_set(err, ENOTSUP, "compressed with %s, which is not built in", codec_name(codec));
+	return 0;
+}
+
+/* --- sizes without decoding -------------------------------------------------- */
+
+/* The sum of a histogram from bin `from` on; false if it does not have `bins`. */
+static bool histogram_above(struct slice list, unsigned bins, unsigned from, uint64_t *ret)
+{
+	struct cursor c = cursor_over(list);
+	struct thrift_field f = {.type = THRIFT_LIST};
+	uint32_t n;
+	*ret = 0;
+	if (list.len == 0 || !thrift_list(&c, &f, THRIFT_I64, &n) || n != bins)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t count = thrift_zigzag(&c);
+		if (count < 0 || (i >= from && __builtin_add_overflow(*ret, (uint64_t)count, ret)))
+			return false;
+	}
+	return !c.failed;
+}
+
+bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret)
+{
+	ret[0] = rows;
+	for (unsigned d = 1; d <= leaf->max_rep; d++) {
+		/* Entries that are there at all at that depth, less those that only go on
+		 * with a list further in. */
+		uint64_t there, further = 0;
+		if (!histogram_above(chunk->def_histogram, leaf->max_def + 1u, leaf->exists[d], &there) ||
+		    !histogram_above(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &further) || further > there)
+			return false;
+		ret[d] = there - further;
+	}
+	if (leaf->strings) {
+		if (chunk->string_bytes < 0 || chunk->prefixed)
+			return false;
+		ret[leaf->max_rep + 1] = (uint64_t)chunk->string_bytes;
+	}
+	return true;
+}
+
+/* --- the whole --------------------------------------------------------------- */
+
+/* What the tree needs to know of a chunk, kept at its leaf. */
+static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
+{
+	enum codec codec = footer_codec(chunk->codec);
+	const char *name = codec != CODEC_NONE ? codec_name(codec) : NULL;
+
+	if (chunk->encrypted || !chunk->has_meta || (rows > 0 && chunk->null_count != 0))
+		leaf->nulls = true;
+	if (chunk->encrypted)
+		leaf->fault = "the column is encrypted";
+	if (!leaf->met)
+		leaf->codec = name;
+	else if (leaf->codec != name)
+		leaf->codec = NULL;
+	leaf->met = true;
+}
+
+static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct error *err)
+{
+	struct thrift_field f = {0};
+	const uint8_t *columns = NULL;
+	int64_t rows = -1;
+	uint32_t n = 0;
+
+	while (thrift_field(c, &f)) {
+		if (f.id == 1 && !columns && f.type == THRIFT_LIST) {
+			if (!thrift_list(c, &f, THRIFT_STRUCT, &n))
+				break;
+			if (n != p->nleaves)
+				return error_set(err, EBADMSG, "row group %u has %u columns, the schema %u", g, n, p->nleaves);
+			columns = c->pos;
+			for (uint32_t i = 0; i < n; i++) {
+				struct chunk chunk;
+				p->chunks[(size_t)g * p->nleaves + i] = (uint32_t)cursor_at(c);
+				read_chunk(c, &chunk);
+				note_chunk(&p->leaves[i], &chunk, chunk.values != 0);
+			}
+		} else if (f.id == 3) {
+			thrift_int(c, &f, &rows);
+		} else {
+			thrift_skip(c, &f);
+		}
+	}
+	int r = cursor_check(c, err, "the footer");
+	if (r < 0)
+		return r;
+	if (rows < 0 || (n != p->nleaves))
+		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u columns of %u", g, rows, n, p->nleaves);
+	if (__builtin_add_overflow(p->first_row[g], (uint64_t)rows, &p->first_row[g + 1]) ||
+	    p->first_row[g + 1] > INT64_MAX / 64)
+		return error_set(err, EBADMSG, "more rows than there can be up to row group %u", g);
+	return 0;
+}
+
+static int read_groups(struct archive *a, struct parquet *p, struct cursor *c, uint32_t n, struct error *err)
+{
+	size_t chunks;
+	int r = 0;
+
+	if (!p->elements)
+		return error_set(err, EBADMSG, "row groups before the schema");
+	if (__builtin_mul_overflow((size_t)n, p->nleaves, &chunks) || chunks > cursor_left(c))
+		return error_set(err, EBADMSG, "%u row groups of %u columns in %zu bytes", n, p->nleaves, cursor_left(c));
+	p->chunks = arena_array(&a->arena, chunks, sizeof *p->chunks);
+	p->first_row = arena_array(&a->arena, (size_t)n + 1, sizeof *p->first_row);
+	if (!p->chunks || !p->first_row)
+		return error_set(err, ENOMEM, "no memory for %u row groups", n);
+	p->ngroups = n;
+	for (uint32_t g = 0; g < n && r == 0; g++)
+		r = read_group(p, c, g, err);
+	return r;
+}
+
+/* The archive's own attributes. */
+static void read_key_values(struct archive *a, struct cursor *c, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !c->failed; i++) {
+		struct slice key = {NULL, 0}, value = {NULL, 0};
+		struct thrift_field f = {0};
+		while (thrift_field(c, &f)) {
+			if (f.id == 1)
+				thrift_binary(c, &f, &key);
+			else if (f.id == 2)
+				thrift_binary(c, &f, &value);
+			else
+				thrift_skip(c, &f);
+		}
+		char name[256];
+		int len = snprintf(name, sizeof name, "attr.%.*s", key.len < 240 ? (int)key.len : 240, (const char *)key.data);
+		if (!c->failed && key.len > 0 && key.len < 240 && strlen(name) == (size_t)len && value.len <= 65536)
+			tree_attr(&a->tree, TREE_ROOT, slice_text(name), value);
+	}
+}
+
+/* parquet-mr before 1.2.9 left the header of the dictionary page out of the
+ * chunk's length (PARQUET-816); the oldest do not tell their version. */
+static bool forgets_dictionary_header(struct slice created_by)
+{
+	char text[40];
+	unsigned major, minor, patch;
+
+	if (created_by.len < 10 || memcmp(created_by.data, "parquet-mr", 10) != 0)
+		return false;
+	int n = snprintf(text, sizeof text, "%.*s", created_by.len < 39 ? (int)created_by.len : 39, (const char *)created_by.data);
+	if (n < 0 || sscanf(text, "parquet-mr version %u.%u.%u", &major, &minor, &patch) != 3)
+		return true;
+	return major < 1 || (major == 1 && (minor < 2 || (minor == 2 && patch < 9)));
+}
+
+static int read_footer(struct archive *a, struct parquet *p, struct error *err)
+{
+	struct cursor c = cursor_over(p->footer);
+	struct thrift_field f = {0};
+	struct slice created_by = {NULL, 0};
+	uint32_t n;
+	int r = 0;
+
+	while (r == 0 && thrift_field(&c, &f)) {
+		if (f.id == 2 && !p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			r = schema_read(a, p, &c, n, err);
+			else if (f.id == 4 && !p->first_row && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			r = read_groups(a, p, &c, n, err);
+		else if (f.id == 5 && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			read_key_values(a, &c, n);
+		else if (f.id == 6)
+			thrift_binary(&c, &f, &created_by);
+		else if (f.id != 2 && f.id != 4 && f.id != 5)
+			thrift_skip(&c, &f);
+		else if (f.type != THRIFT_LIST || p->elements)
+			break;
+	}
+	if (r == 0)
+		r = cursor_check(&c, err, "the footer");
+	if (r == 0 && (!p->elements || !p->first_row))
+		r = error_set(err, EBADMSG, "a footer without %s", p->elements ? "row groups" : "a schema");
+	p->short_chunks = forgets_dictionary_header(created_by);
+	return r;
+}
+
+int footer_read(struct archive *a, struct parquet *p, struct error *err)
+{
+	uint8_t tail[8];
+	struct cursor c;
+	uint64_t size = a->source.size;
+
+	int r = source_read(&a->source, size - 8, tail, sizeof tail, err);
+	if (r < 0)
+		return r;
+	c = cursor_over((struct slice){tail, sizeof tail});
+	uint64_t len = cursor_u32le(&c);
+	if (memcmp(tail + 4, "PARE", 4) == 0)
+		return error_set(err, ENOTSUP, "its footer is encrypted");
+	if (memcmp(tail + 4, "PAR1", 4) != 0)
+		return error_set(err, EBADMSG, "no PAR1 at its end");
+	if (len == 0 || len > size - 12)
+		return error_set(err, EBADMSG, "footer of %" PRIu64 " bytes in a file of %" PRIu64, len, size);
+	p->footer_at = size - 8 - len;
+	p->mapped = len > COPIED;
+	if (!p->mapped) {
+		r = source_load(&a->source, &a->arena, p->footer_at, len, &c, err);
+		p->footer = (struct slice){c.start, (size_t)len};
+		return r < 0 ? r : read_footer(a, p, err);
+	}
+	r = source_map(&a->source, p->footer_at, len, &p->footer, err);
+	if (r < 0)
+		return r;
+	source_enter(&a->source);
+	r = read_footer(a, p, err);
+	int left = source_leave(&a->source, p->footer_at, len, err);
+	return r < 0 ? r : left;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parquet: columns of a table, cut into row groups, in compressed pages.
+ *
+ *      0  PAR1
+ *      4  row groups: of each column a chunk, which is
+ *             [dictionary page] data page, data page …
+ *             page: header (thrift compact), then the stored bytes:
+ *                 v1: compress(repetition levels, definition levels, values)
+ *                 v2: repetition levels, definition levels, compress(values)
+ *         … [page indexes, bloom filters]
+ *    n-8-f  footer: FileMetaData (thrift compact): schema, row groups, key-value pairs
+ *    n-8  f, the footer's length: u32, little-endian
+ *    n-4  PAR1; PARE if the footer is encrypted
+ *
+ * Shown: a file for each column that has values of fixed width; a directory with
+ * offsets and values for strings and lists, offsets, values/key and values/value
+ * for maps, a directory of its fields for a group; which slots are null beside, in
+ * NAME.validity.  Codecs and encodings do not show.  Key-value pairs are attributes
+ * of the root.
+ *
+ * Not shown: columns that are encrypted, that lie in other files, or that are
+ * compressed with LZO, are listed and cannot be read.  The ALP encoding is refused.
+ *
+ * https://github.com/apache/parquet-format at 2.12: README, parquet.thrift,
+ * Encodings.md, Compression.md, LogicalTypes.md, PageIndex.md.
+ *
+ * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata" and
+ * "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested Types",
+ * page.c "Data Pages", rle.c encoding.c strings.c "Encodings", leaf.c what pages
+ * give as blocks, read.c which bytes of a file are in which.
+ */
+#include "formats/parquet/parquet.h"
+
+static bool parquet_probe(struct cursor head, uint64_t size)
+{
+	return size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
+}
+
+static int parquet_open(struct archive *a, struct error *err)
+{
+	struct parquet *p = arena_alloc(&a->arena, sizeof *p);
+	if (!p)
+		return error_set(err, ENOMEM, "no memory for the footer");
+	a->priv = p;
+	if (a->source.size < 12)
+		return error_set(err, EBADMSG, "%u bytes are no Parquet file", (unsigned)a->source.size);
+	int r = footer_read(a, p, err);
+	if (r < 0)
+		return r;
+	if (!p->mapped)
+		return schema_show(a, p, err);
+	source_enter(&a->source);
+	r = schema_show(a, p, err);
+	int left = source_leave(&a->source, p->footer_at, p->footer.len, err);
+	return r < 0 ? r : left;
+}
+
+const struct format format_parquet = {
+	.name = "parquet",
+	.title = "Apache Parquet: columns of a table",
+	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
+	.probe = parquet_probe,
+	.open = parquet_open,
+	.size = parquet_size,
+	.read = parquet_read,
+};

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/archive.h"
+#include "fs/blocks.h"
+#include "fs/codec.h"
+
+/*
+ * What the files of this format share.  Terms are the specification's: a leaf is
+ * a column of the schema; a chunk is a leaf's part of a row group; an entry is one
+ * (repetition level, definition level, perhaps a value) of a page.
+ *
+ * And one of our own: a slot of depth d is an element of a shown array below d
+ * lists; depth 0 are the rows.  An entry begins a slot of depth d if its
+ * repetition level is at most d and its definition level at least leaf->exists[d].
+ */
+
+/* parquet.thrift, "Type"; and what a group is. */
+enum physical { BOOLEAN, INT32, INT64, INT96, FLOAT, DOUBLE, BYTE_ARRAY, FIXED_LEN_BYTE_ARRAY, GROUP };
+
+enum repetition { REQUIRED, OPTIONAL, REPEATED };
+
+/* parquet.thrift, "LogicalType", by its field numbers; converted types are
+ * translated to these. */
+enum logical {
+	LOGICAL_NONE, LOGICAL_STRING, LOGICAL_MAP, LOGICAL_LIST, LOGICAL_ENUM, LOGICAL_DECIMAL, LOGICAL_DATE,
+	LOGICAL_TIME, LOGICAL_TIMESTAMP, LOGICAL_INTERVAL, LOGICAL_INTEGER, LOGICAL_UNKNOWN, LOGICAL_JSON,
+	LOGICAL_BSON, LOGICAL_UUID, LOGICAL_FLOAT16, LOGICAL_VARIANT, LOGICAL_GEOMETRY, LOGICAL_GEOGRAPHY,
+	LOGICAL_FILE, LOGICAL_COUNT
+};
+
+enum encoding {
+	PLAIN = 0, PLAIN_DICTIONARY = 2, RLE = 3, BIT_PACKED = 4, DELTA_BINARY_PACKED = 5,
+	DELTA_LENGTH_BYTE_ARRAY = 6, DELTA_BYTE_ARRAY = 7, RLE_DICTIONARY = 8, BYTE_STREAM_SPLIT = 9,
+};
+
+struct element {
+	struct slice name;    /* in the footer */
+	uint32_t children;
+	uint32_t next;        /* the element behind its subtree */
+	uint32_t leaf;        /* the first leaf in it */
+	int32_t length;       /* type_length */
+	int32_t scale, precision;
+	uint8_t physical;     /* enum physical */
+	uint8_t repetition;
+	uint8_t logical;      /* enum logical; NONE if it does not fit */
+	uint8_t unit;         /* of TIME and TIMESTAMP: 1 ms, 2 us, 3 ns */
+	uint8_t bits;         /* of INTEGER */
+	bool is_signed, utc;
+	uint8_t max_def, max_rep;
+};
+
+/* How stored values become shown ones. */
+enum convert { CONVERT_NONE, CONVERT_NARROW, CONVERT_INT96, CONVERT_DECIMAL, CONVERT_ZERO };
+
+/* What the blocks of a leaf are of; struct leaf holds an owner for each. */
+enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_CHECKED, KINDS };
+
+struct leaf {
+	struct owner {
+		struct leaf *leaf;
+	} owners[KINDS];
+	const struct element *element;
+	uint32_t number;
+	uint8_t max_def, max_rep;
+	uint8_t convert;          /* enum convert */
+	bool strings;             /* values of variable length, shown as such */
+	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
+	const uint8_t *exists;    /* max_rep + 1 definition levels */
+	uint64_t *totals;         /* see leaf_totals(); NULL until somebody asked */
+	const char *fault;        /* why no row group of it can be read; NULL if some can */
+	const char *codec;        /* of all chunks; NULL for none, or several */
+	bool nulls;               /* some chunk may hold them */
+	bool met;                 /* a chunk was seen */
+};
+
+struct parquet {
+	struct slice footer;      /* in the arena, or, if large, in the mapping */
+	bool mapped;
+	uint64_t footer_at;
+	const struct element *elements;
+	uint32_t nelements;
+	struct leaf *leaves;
+	uint32_t nleaves;
+	uint32_t ngroups;
+	uint64_t *first_row;      /* ngroups + 1 */
+	uint32_t *chunks;         /* where in the footer they stand, ngroups × nleaves */
+	bool short_chunks;        /* a writer that did not count the dictionary's header */
+	const struct array *arrays[16]; /* described lately, to share */
+};
+
+/* --- footer.c: "File Metadata", "Column Metadata" ------------------------- */
+
+struct chunk {
+	int64_t values;           /* entries */
+	int64_t data_at, dictionary_at, bytes; /* total_compressed_size */
+	int64_t index_at;         /* of the offset index; 0 for none */
+	int32_t index_bytes;
+	int32_t type, codec;      /* as in the file */
+	int64_t null_count;       /* -1: not known */
+	int64_t string_bytes;     /* unencoded_byte_array_data_bytes; -1: not known */
+	struct slice rep_histogram, def_histogram; /* lists of i64, from their heads */
+	bool encrypted, external, has_meta;
+	bool prefixed;            /* DELTA_BYTE_ARRAY is among its encodings */
+};
+
+int footer_read(struct archive *a, struct parquet *p, struct error *err);
+int footer_chunk(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+
+/* The slots of each depth, and behind them the bytes of strings, by the size
+ * statistics; false if they do not tell. */
+bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret);
+
+/* 0, or why the chunk cannot be read. */
+int footer_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
+enum codec footer_codec(int32_t codec); /* CODEC_COUNT if unknown */
+
+/* --- schema.c: the tree ---------------------------------------------------- */
+
+/* What a shown file is of. */
+enum what { WHAT_VALUES, WHAT_STRINGS, WHAT_STRING_OFFSETS, WHAT_OFFSETS, WHAT_VALIDITY };
+
+struct shown {
+	struct leaf *leaf;  /* it is made of this one */
+	uint8_t what;
+	uint8_t depth;      /* whose slots it has elements for */
+	uint8_t level;      /* VALIDITY: valid from this definition level on */
+	_Atomic uint64_t next; /* where a reader that goes on would ask */
+};
+
+int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err);
+int schema_show(struct archive *a, struct parquet *p, struct error *err);
+
+/* --- page.c: "Data Pages", "Page Index" ------------------------------------ */
+
+struct page_header {
+	int32_t type, size, stored, crc; /* size: uncompressed_page_size */
+	int32_t values, encoding, def_encoding, rep_encoding;
+	int32_t nulls, rows, def_bytes, rep_bytes; /* v2 */
+	bool has_crc, compressed, v2, data, dictionary;
+};
+
+/* KIND_PAGES, index = row group. */
+struct pages {
+	uint64_t dictionary_at;   /* 0: none */
+	uint64_t end;             /* of the chunk */
+	uint32_t count;
+	uint32_t codec;           /* enum codec */
+	struct page {
+		uint64_t at;      /* in the file; UINT64_MAX: it cannot be found */
+		uint64_t first;   /* entry */
+	} page[];                 /* and one that has only `first`: all entries */
+};
+
+/* A page at hand: its sections, in the mapping or in scratch. */
+struct page_data {
+	struct page_header header;
+	struct slice rep, def, values;
+	bool in_place;            /* in the mapping */
+	uint64_t at;              /* values: in the file, if in_place */
+	uint64_t end;             /* of the page, in the file; 0 if unknown */
+};
+
+int pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
+int page_header(struct cursor *c, struct page_header *ret, struct error *err);
+
+/* Between source_enter() and source_leave().  With `straight` the values are
+ * decompressed there if they fill it exactly. */
+int page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
+	      bool levels_only, struct slice straight, struct page_data *ret, struct error *err);
+
+/* Ends that; -EIO if the page at `at` was cut off meanwhile. */
+int page_leave(struct archive *a, uint64_t at, const struct page_data *page, struct error *err);
+int page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint8_t *ret, struct error *err);
+
+/* --- rle.c, encoding.c, strings.c: "Encodings" ----------------------------- */
+
+struct rle {
+	struct cursor c;
+	unsigned width;
+	uint64_t left;      /* values of the run */
+	bool packed;
+	uint32_t value;     /* of a run that is not packed */
+	struct slice run;   /* of a packed one */
+	uint64_t at;        /* values of it that are gone */
+};
+
+struct rle rle_over(struct slice s, unsigned width);
+bool rle_run(struct rle *r); /* makes sure that a run is under way; false if it ends */
+/* Of the packed run under way; false if its bytes are not all there. */
+bool rle_unpack(struct rle *r, uint32_t *ret, size_t n);
+bool rle_bytes(struct rle *r, uint8_t *ret, uint64_t n);   /* width at most 8 */
+bool rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit); /* all below limit */
+void unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n);
+
+int delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct error *err);
+
+/* What decoding works on. */
+struct dictionary {
+	uint32_t count;
+	const uint8_t *values; /* fixed: as shown */
+	const uint32_t *ends;  /* strings: count + 1, from 0 */
+};
+struct decoding {
+	struct leaf *leaf;
+	struct block *block;
+	struct dictionary dictionary;
+	bool has_dictionary;
+};
+
+/* n values, one behind the other, as shown. */
+int fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err);
+
+/* Lengths of n values, in scratch, and their sum; then their bytes. */
+struct strings {
+	uint32_t *lengths;
+	uint64_t total;
+	uint32_t *indices;    /* dictionary */
+	uint32_t *prefixes;   /* DELTA_BYTE_ARRAY */
+	struct slice rest;
+};
+int strings_measure(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, struct strings *ret, struct error *err);
+int strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, uint64_t n, uint8_t *ret, struct error *err);
+
+int dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
+struct dictionary dictionary_of(const struct leaf *leaf, const struct block *block);
+
+/* --- leaf.c: what a page gives --------------------------------------------- */
+
+/* Indices of KIND_LEVELS, KIND_VALUES, KIND_CHECKED. */
+static inline uint64_t leaf_page(uint32_t group, uint32_t page) { return (uint64_t)group << 32 | page; }
+
+struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind kind);
+int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
+	     struct block **ret, struct error *err);
+
+/* Slots by depth, and bytes: the quantities that have sums. */
+static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
+
+/* leaf->totals: for each quantity, what lies before each row group, and all of
+ * it.  Under the archive's lock. */
+int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err);
+
+int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+		 struct error *err);
+int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);

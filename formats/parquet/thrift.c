@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/parquet/thrift.h"
+
+enum { DEPTH = 32 };
+
+uint64_t thrift_varint(struct cursor *c)
+{
+	uint64_t value = 0;
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		if (c->pos == c->end)
+			break;
+		uint8_t byte = *c->pos++;
+		if (shift == 63 && byte > 1)
+			break;
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return value;
+	}
+	c->failed = true;
+	c->pos = c->end;
+	return 0;
+}
+
+int64_t thrift_zigzag(struct cursor *c)
+{
+	uint64_t n = thrift_varint(c);
+	return (int64_t)(n >> 1 ^ -(n & 1));
+}
+
+bool thrift_field(struct cursor *c, struct thrift_field *f)
+{
+	uint8_t head = cursor_u8(c);
+	f->type = head & 15;
+	if (c->failed || f->type == THRIFT_STOP)
+		return false;
+	f->id = head >> 4 ? (int16_t)(f->id + (head >> 4)) : (int16_t)thrift_zigzag(c);
+	return !c->failed;
+}
+
+static void skip(struct cursor *c, uint8_t type, unsigned depth);
+
+static void skip_list(struct cursor *c, unsigned depth)
+{
+	uint8_t head = cursor_u8(c), type = head & 15;
+	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
+	for (uint64_t i = 0; i < n && !c->failed; i++) {
+		if (type <= THRIFT_BYTE)
+			cursor_skip(c, 1); /* booleans, too, are a byte each */
+		else
+			skip(c, type, depth);
+	}
+}
+
+static void skip_map(struct cursor *c, unsigned depth)
+{
+	uint64_t n = thrift_varint(c);
+	if (n == 0)
+		return;
+	uint8_t types = cursor_u8(c);
+	n = cursor_count(c, n, 2);
+	for (uint64_t i = 0; i < n && !c->failed; i++) {
+		for (unsigned k = 0; k < 2; k++) {
+			uint8_t type = k ? types & 15 : types >> 4;
+			if (type <= THRIFT_BYTE)
+				cursor_skip(c, 1);
+			else
+				skip(c, type, depth);
+		}
+	}
+}
+
+static void skip(struct cursor *c, uint8_t type, unsigned depth)
+{
+	struct thrift_field f = {0};
+
+	if (depth == 0)
+		c->failed = true;
+	if (c->failed)
+		return;
+	switch (type) {
+	case THRIFT_TRUE:
+	case THRIFT_FALSE:
+		break;
+	case THRIFT_BYTE:
+		cursor_skip(c, 1);
+		break;
+	case THRIFT_I16:
+	case THRIFT_I32:
+	case THRIFT_I64:
+		thrift_varint(c);
+		break;
+	case THRIFT_DOUBLE:
+		cursor_skip(c, 8);
+		break;
+	case THRIFT_BINARY:
+		cursor_skip(c, thrift_varint(c));
+		break;
+	case THRIFT_LIST:
+	case THRIFT_SET:
+		skip_list(c, depth - 1);
+		break;
+	case THRIFT_MAP:
+		skip_map(c, depth - 1);
+		break;
+	case THRIFT_STRUCT:
+		while (thrift_field(c, &f))
+			skip(c, f.type, depth - 1);
+		break;
+	case THRIFT_UUID:
+		cursor_skip(c, 16);
+		break;
+	default:
+		c->failed = true;
+	}
+}
+
+void thrift_skip(struct cursor *c, const struct thrift_field *f)
+{
+	skip(c, f->type, DEPTH);
+}
+
+void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret)
+{
+	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
+		*ret = thrift_zigzag(c);
+	else if (f->type == THRIFT_BYTE)
+		*ret = (int8_t)cursor_u8(c);
+	else
+		thrift_skip(c, f);
+}
+
+void thrift_i32(struct cursor *c, const struct thrift_field *f, int32_t *ret)
+{
+	int64_t n = *ret;
+	thrift_int(c, f, &n);
+	if (n != (int32_t)n)
+		c->failed = true;
+	*ret = (int32_t)n;
+}
+
+void thrift_bool(struct cursor *c, const struct thrift_field *f, bool *ret)
+{
+	if (f->type == THRIFT_TRUE || f->type == THRIFT_FALSE)
+		*ret = f->type == THRIFT_TRUE;
+	else
+		thrift_skip(c, f);
+}
+
+void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice *ret)
+{
+	if (f->type == THRIFT_BINARY)
+		*ret = cursor_take(c, thrift_varint(c));
+	else
+		thrift_skip(c, f);
+}
+
+bool thrift_struct(struct cursor *c, const struct thrift_field *f)
+{
+	if (f->type == THRIFT_STRUCT)
+		return true;
+	thrift_skip(c, f);
+	return false;
+}
+
+bool thrift_list(struct cursor *c, const struct thrift_field *f, enum thrift_type of, uint32_t *ret_count)
+{
+	struct cursor ahead = *c;
+	uint8_t head = cursor_u8(&ahead);
+	*ret_count = 0;
+	if (f->type != THRIFT_LIST || (head & 15) != of) {
+		/* An empty list may name any type. */
+		bool empty = f->type == THRIFT_LIST && head >> 4 == 0 && !ahead.failed;
+		thrift_skip(c, f);
+		return empty;
+	}
+	*c = ahead;
+	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
+	if (n > UINT32_MAX)
+		c->failed = true;
+	*ret_count = c->failed ? 0 : (uint32_t)n;
+	return !c->failed;
+}

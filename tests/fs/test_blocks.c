@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "fs/archive.h"
+#include "tests/support.h"
+
+/* What is asked of decode(), and what it counts. */
+struct plan {
+	size_t len, scratch;
+	_Atomic unsigned calls, at_once, most;
+	unsigned fail;      /* so many times */
+	useconds_t pause;
+	struct plan *needs; /* a block of that, too */
+	struct blocks *blocks;
+};
+
+static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
+
+static struct block_source source_of(const struct plan *p)
+{
+	return (struct block_source){(struct archive *)(uintptr_t)0x1000, p, decode};
+}
+
+static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+{
+	struct plan *p = (struct plan *)(uintptr_t)owner;
+	struct block *other;
+	(void)a;
+	unsigned n = ++p->calls, now = ++p->at_once;
+	if (now > p->most)
+		p->most = now;
+	usleep(p->pause);
+	p->at_once--;
+	if (n <= p->fail)
+		return error_set(err, EBADMSG, "fault %u", n);
+	if (p->needs) {
+		struct block_source from = source_of(p->needs);
+		int r = blocks_get(p->blocks, ret, &from, 0, &other, err);
+		if (r < 0)
+			return r;
+		blocks_release(other);
+	}
+	if (p->scratch) {
+		uint8_t *s = block_scratch(ret, p->scratch, err);
+		if (!s)
+			return -ENOMEM;
+		memset(s, 1, p->scratch);
+	}
+	uint8_t *bytes = block_room(ret, p->len, err);
+	if (!bytes)
+		return -ENOMEM;
+	memset(bytes, (int)index, p->len);
+	return 0;
+}
+
+static struct block *get(struct blocks *b, const struct plan *p, uint64_t index)
+{
+	struct block_source from = source_of(p);
+	struct error err = {""};
+	struct block *block = NULL;
+	assert_int_equal(blocks_get(b, NULL, &from, index, &block, &err), 0);
+	assert_int_equal(block->len, p->len);
+	for (size_t i = 0; i < block->len; i += 1 + block->len / 64)
+		assert_int_equal(block->bytes[i], (uint8_t)index);
+	return block;
+}
+
+static struct blocks *cache(size_t budget, unsigned threads)
+{
+	struct blocks *b;
+	assert_int_equal(blocks_open(&b, budget, threads), 0);
+	return b;
+}
+
+static void a_block_is_made_once_and_kept(void **state)
+{
+	struct blocks *b = cache(1 << 20, 2);
+	struct plan p = {.len = 1000, .scratch = 10};
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		blocks_release(get(b, &p, 3));
+	assert_int_equal(p.calls, 1);
+	blocks_close(b);
+}
+
+static void the_oldest_goes_when_the_budget_is_reached(void **state)
+{
+	struct blocks *b = cache(10000, 1);
+	struct plan p = {.len = 2000};
+	struct blocks_stats stats;
+	(void)state;
+	for (uint64_t i = 0; i < 4; i++)
+		blocks_release(get(b, &p, i));
+	blocks_release(get(b, &p, 0)); /* young again */
+	blocks_release(get(b, &p, 4)); /* 1 goes */
+	assert_int_equal(p.calls, 5);
+	blocks_release(get(b, &p, 0));
+	assert_int_equal(p.calls, 5);
+	blocks_release(get(b, &p, 1));
+	assert_int_equal(p.calls, 6);
+	blocks_stats(b, &stats);
+	assert_true(stats.used <= 10000);
+	blocks_close(b);
+}
+
+static void what_is_in_use_does_not_go(void **state)
+{
+	struct blocks *b = cache(5000, 1);
+	struct plan p = {.len = 2000};
+	struct answer answer;
+	(void)state;
+	answer_init(&answer);
+	assert_int_equal(blocks_answer(b, get(b, &p, 7), 10, 100, &answer), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		blocks_release(get(b, &p, i + 20));
+	uint8_t bytes[100];
+	answer_copy(&answer, bytes);
+	for (size_t i = 0; i < 100; i++)
+		assert_int_equal(bytes[i], 7);
+	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	answer_copy(&answer, bytes);
+	assert_int_equal(bytes[99], 7);
+	answer_close(&answer);
+	blocks_close(b);
+}
+
+static void a_failure_tells_all_and_is_tried_again(void **state)
+{
+	struct blocks *b = cache(1 << 20, 1);
+	struct plan p = {.len = 10, .fail = 1};
+	struct block_source from = source_of(&p);
+	struct error err = {""};
+	struct block *block;
+	(void)state;
+	assert_int_equal(blocks_get(b, NULL, &from, 0, &block, &err), -EBADMSG);
+	assert_string_equal(err.text, "fault 1");
+	blocks_release(get(b, &p, 0));
+	assert_int_equal(p.calls, 2);
+	blocks_close(b);
+}
+
+struct reader {
+	struct blocks *b;
+	const struct plan *p;
+	unsigned blocks, rounds;
+	unsigned failed;
+};
+
+static void *read_all(void *arg)
+{
+	struct reader *r = arg;
+	struct block_source from = source_of(r->p);
+	for (unsigned i = 0; i < r->rounds; i++) {
+		struct error err = {""};
+		struct block *block;
+		uint64_t index = (i * 7919u) % r->blocks;
+		if (blocks_get(r->b, NULL, &from, index, &block, &err) < 0) {
+			r->failed++;
+			continue;
+		}
+		r->failed += block->bytes[block->len - 1] != (uint8_t)index;
+		blocks_release(block);
+	}
+	return NULL;
+}
+
+static void run(struct blocks *b, const struct plan *p, unsigned threads, unsigned blocks, unsigned rounds)
+{
+	pthread_t ids[64];
+	struct reader readers[64];
+	for (unsigned i = 0; i < threads; i++) {
+		readers[i] = (struct reader){b, p, blocks, rounds, 0};
+		assert_int_equal(pthread_create(&ids[i], NULL, read_all, &readers[i]), 0);
+	}
+	for (unsigned i = 0; i < threads; i++) {
+		pthread_join(ids[i], NULL);
+		assert_int_equal(readers[i].failed, 0);
+	}
+}
+
+static void many_readers_make_it_once(void **state)
+{
+	struct blocks *b = cache(1 << 20, 2);
+	struct plan p = {.len = 100, .pause = 20000};
+	(void)state;
+	run(b, &p, 16, 1, 3);
+	assert_int_equal(p.calls, 1);
+	blocks_close(b);
+}
+
+static void many_readers_of_a_small_cache_all_get_through(void **state)
+{
+	struct blocks *b = cache(50000, 2);
+	struct plan dictionary = {.len = 9000}, p = {.len = 20000, .scratch = 30000, .needs = &dictionary, .blocks = b};
+	struct blocks_stats stats;
+	(void)state;
+	run(b, &p, 64, 50, 200);
+	blocks_stats(b, &stats);
+	assert_true(stats.used <= 50000);
+	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	blocks_stats(b, &stats);
+	assert_int_equal(stats.used, 0);
+	blocks_close(b);
+}
+
+static void workers_make_what_is_wanted_side_by_side(void **state)
+{
+	struct blocks *b = cache(1 << 20, 3);
+	struct plan p = {.len = 100, .pause = 10000};
+	struct block_source from = source_of(&p);
+	(void)state;
+	for (uint64_t i = 0; i < 12; i++)
+		blocks_want(b, &from, i);
+	for (uint64_t i = 12; i-- > 0;)
+		blocks_release(get(b, &p, i));
+	assert_int_equal(p.calls, 12);
+	assert_true(p.most >= 2);
+	for (uint64_t i = 100; i < 1000; i++) /* more than it takes on; nobody waits */
+		blocks_want(b, &from, i);
+	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	blocks_close(b);
+}
+
+static void more_than_the_cache_is_refused(void **state)
+{
+	struct blocks *b = cache(1 << 20, 1);
+	struct plan p = {.len = (size_t)1 << 30};
+	struct block_source from = source_of(&p);
+	struct error err = {""};
+	struct block *block;
+	(void)state;
+	assert_int_equal(blocks_get(b, NULL, &from, 0, &block, &err), -ENOMEM);
+	assert_string_equal(err.text, "1073741824 bytes to decode at once do not fit the cache");
+	blocks_close(b);
+}
+
+static void without_a_cache_each_call_makes_it(void **state)
+{
+	struct plan p = {.len = 100};
+	struct answer answer;
+	(void)state;
+	answer_init(&answer);
+	assert_int_equal(blocks_answer(NULL, get(NULL, &p, 1), 0, 100, &answer), 0);
+	blocks_release(get(NULL, &p, 1));
+	assert_int_equal(p.calls, 2);
+	answer_close(&answer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_block_is_made_once_and_kept),
+		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
+		cmocka_unit_test(what_is_in_use_does_not_go),
+		cmocka_unit_test(a_failure_tells_all_and_is_tried_again),
+		cmocka_unit_test(many_readers_make_it_once),
+		cmocka_unit_test(many_readers_of_a_small_cache_all_get_through),
+		cmocka_unit_test(workers_make_what_is_wanted_side_by_side),
+		cmocka_unit_test(more_than_the_cache_is_refused),
+		cmocka_unit_test(without_a_cache_each_call_makes_it),
+	};
+	return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Makes tests/data/parquet: small files by four writers.  parquet_fixtures.py FOLDER"""
+import random, sys
+import pyarrow as pa, pyarrow.parquet as pq
+import duckdb, fastparquet, pandas, polars
+sys.path.insert(0, __file__.rsplit('/', 1)[0])
+import parquet as interop
+
+to = sys.argv[1]
+c, nested = interop.columns(12, .2, random.Random(1))
+flat = pa.table({k: c[k] for k in ('i8', 'few', 'runs', 'bool', 'f64', 'dec30', 'str', 'fixed')})
+pq.write_table(flat, to + '/pyarrow-v1-snappy.parquet', compression='snappy', data_page_size=40, write_batch_size=4, store_schema=False)
+pq.write_table(flat, to + '/pyarrow-v2-zstd.parquet', compression='zstd', data_page_version='2.0', use_dictionary=False,
+               write_page_checksum=True, write_page_index=True, store_schema=False)
+pq.write_table(pa.table({k: nested[k] for k in ('ll', 'ls', 'map')}), to + '/pyarrow-nested.parquet', compression='none',
+               row_group_size=5, store_schema=False)
+delta = pa.table({k: c[k] for k in ('i32', 'u64', 'uniq')} | {'bss': c['f32'], 'pre': c['uniq'], 'b': c['bools']})
+pq.write_table(delta, to + '/pyarrow-encodings.parquet', compression='none', use_dictionary=False, store_schema=False, column_encoding={
+    'i32': 'DELTA_BINARY_PACKED', 'u64': 'DELTA_BINARY_PACKED', 'uniq': 'DELTA_LENGTH_BYTE_ARRAY', 'bss': 'BYTE_STREAM_SPLIT',
+    'pre': 'DELTA_BYTE_ARRAY', 'b': 'RLE'})
+plain = pa.table({'x': pa.array(range(50), pa.int32()), 'y': pa.array([.5] * 50)})
+pq.write_table(plain.cast(pa.schema([f.with_nullable(False) for f in plain.schema])), to + '/pyarrow-required.parquet',
+               compression='none', use_dictionary=False, store_schema=False)
+duckdb.sql("copy (select range::int as i, 'v' || range as s, [range, null] as l, {'a': range, 'b': 'x'} as st from range(10)) "
+           f"to '{to}/duckdb.parquet' (format parquet, compression lz4_raw)")
+polars.DataFrame({'i': [1, None, 3], 's': ['a', None, 'ccc'], 'l': [[1], [], None]}).write_parquet(to + '/polars.parquet', compression='brotli')
+fastparquet.write(to + '/fastparquet.parquet', pandas.DataFrame({'i': [1, 2, 3], 'f': [.5, None, 2], 's': ['a', 'bb', None]}), compression='GZIP')
