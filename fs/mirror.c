@@ -329,7 +329,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	m->folder.dir = -1;
 	m->shelf.closing = note_fillings;
 	m->shelf.count_max = ARCHIVES_MAX;
-	m->shelf.memory_max = options->archive.memory / 2;
+	m->shelf.memory_max = METADATA_MAX;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);

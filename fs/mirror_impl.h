@@ -13,6 +13,9 @@
  * The rest of the usual 1,024 is for directories, threads and the kernel. */
 enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 
+/* Bytes of metadata, of all archives on the shelf but the newest. */
+enum { METADATA_MAX = 24 << 20 };
+
 struct mirror {
 	const struct format *const *formats;
 	struct mirror_options options;

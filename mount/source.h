@@ -7,6 +7,7 @@
  * that do without one. */
 struct opened {
 	struct mirror *mirror;
+	struct blocks *blocks; /* the cache of decoded data */
 };
 
 /* 0, or the exit code, and the fault was told. */
