@@ -67,6 +67,13 @@ static int check_tree(struct archive *a, uint32_t first, struct error *err)
 	return 0;
 }
 
+/* Tells the cache what the metadata take now. */
+static void count_metadata(struct archive *a, size_t now)
+{
+	blocks_metadata(a->options->blocks, a->counted, now);
+	a->counted = now;
+}
+
 static int open_tree(struct archive *a, struct error *err)
 {
 	int r = tree_init(&a->tree, &a->arena);
@@ -89,7 +96,11 @@ static int open_detected(struct archive *a, const struct format *const *formats,
 	if (r < 0)
 		return r;
 	a->format = detect(formats, (struct slice){head, n}, a->source.size, name);
-	return a->format ? open_tree(a, err) : -ENOTSUP;
+	if (!a->format)
+		return -ENOTSUP;
+	r = open_tree(a, err);
+	count_metadata(a, a->arena.used);
+	return r;
 }
 
 static void archive_init(struct archive *a, const struct archive_options *options)
@@ -133,8 +144,10 @@ int archive_open(struct archive *a, const struct format *const *formats,
 
 void archive_close(struct archive *a)
 {
-	if (a->options)
+	if (a->options) {
 		blocks_drop_archive(a->options->blocks, a);
+		count_metadata(a, 0);
+	}
 	if (a->format && a->format->close)
 		a->format->close(a);
 	for (uint32_t i = 0; i < a->nsiblings; i++) {
@@ -210,6 +223,7 @@ static int fill(struct archive *a, uint32_t dir, struct error *err)
 	if (r < 0)
 		a->tree.failed = r;
 	r = tree_publish(&a->tree, err);
+	count_metadata(a, a->arena.used);
 	if (r == 0)
 		a->filled[a->nfilled++] = dir;
 	return r;

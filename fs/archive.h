@@ -62,6 +62,7 @@ struct archive {
 	struct source **siblings; /* other files that the format opened */
 	uint32_t nsiblings;
 	struct arena arena;
+	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings and sizes */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */

@@ -12,6 +12,8 @@ enum {
 	BEHIND = 64,         /* bytes behind each block, for loops that overshoot */
 	QUEUE = 256,         /* blocks that workers may be asked for */
 	MOST_THREADS = 64,
+	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
+	LEAST = 8 << 20,      /* what remains of the budget whatever metadata take */
 	BEYOND = 32 << 20,   /* how far past the budget a lone decode may go */
 };
 
@@ -51,7 +53,8 @@ struct blocks {
 	struct block_private **buckets;
 	struct list unused, queue;
 	unsigned queued;
-	size_t used, pinned, budget;
+	size_t used, pinned, metadata, limit;
+	_Atomic size_t budget; /* the limit, less what metadata takes of it */
 	unsigned making, stuck; /* threads that decode, and those of them that wait */
 	unsigned nthreads, started;
 	pthread_t threads[MOST_THREADS];
@@ -476,6 +479,20 @@ unsigned blocks_ahead(const struct blocks *b, size_t bytes)
 	return (unsigned)(fit < useful ? fit : useful);
 }
 
+void blocks_metadata(struct blocks *b, size_t before, size_t now)
+{
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->metadata = b->metadata - before + now;
+	size_t over = b->metadata > METADATA_FREE ? b->metadata - METADATA_FREE : 0;
+	size_t least = b->limit < LEAST ? b->limit : LEAST;
+	b->budget = over < b->limit - least ? b->limit - over : least;
+	struct block_private *gone = make_room(b, 0);
+	pthread_mutex_unlock(&b->lock);
+	dispose_all(gone);
+}
+
 /* --- its life ------------------------------------------------------------- */
 
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
@@ -488,7 +505,7 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 		free(b);
 		return -ENOMEM;
 	}
-	b->budget = budget;
+	b->budget = b->limit = budget;
 	b->nthreads = threads ? threads : cpus > 0 ? (unsigned)cpus : 1;
 	if (b->nthreads > MOST_THREADS)
 		b->nthreads = MOST_THREADS;

@@ -69,6 +69,10 @@ unsigned blocks_ahead(const struct blocks *b, size_t bytes);
  * for any of them; answers that hold some stay good. */
 void blocks_drop_archive(struct blocks *b, const struct archive *archive);
 
+/* Archives' metadata grew, or shrank: what they take beyond a certain amount is
+ * taken from the budget, so that all memory together stays bounded. */
+void blocks_metadata(struct blocks *b, size_t before, size_t now);
+
 /* While making a block.  NULL and a sentence if there is no memory, or the block
  * would take more than the cache holds.  Scratch is freed after decode(); neither
  * is zeroed. */
