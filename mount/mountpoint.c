@@ -9,8 +9,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+/* The numbers of /dev/fuse: Documentation/admin-guide/devices.txt. */
+enum { MISC = 10, FUSE = 229 };
 
 const char mountpoint_mark[] = "user.arrayfs.made";
 
@@ -49,6 +53,12 @@ static int open_directory(struct mountpoint *p, const char *path, bool nonempty,
 	return 0;
 }
 
+static bool is_number(const char *text)
+{
+	size_t n = strspn(text, "0123456789");
+	return n > 0 && n < 9 && text[n] == '\0';
+}
+
 int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, struct error *err)
 {
 	*ret = (struct mountpoint){.dir = -1};
@@ -57,7 +67,7 @@ int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, 
 		int fd = atoi(path + 8);
 		ret->handed = true;
 		snprintf(ret->path, sizeof ret->path, "/dev/fd/%d", fd);
-		if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		if (!is_number(path + 8) || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(MISC, FUSE))
 			return error_set(err, EBADF, "not an open /dev/fuse");
 		return 0;
 	}

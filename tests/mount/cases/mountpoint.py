@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Where it is mounted: made, removed, refused, handed over, inside SOURCE; signals."""
+import os
+import signal
+import subprocess
+
+from harness import *
+
+
+def test_made_if_missing_and_removed_again(s):
+    data = simple(s.path("m.safetensors"))
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        m = s.mount(s.path("m.safetensors"), made=False)
+        same(read(m / "a"), data)
+        m.stop(sig)
+        same(os.path.exists(m.path), False, "the mountpoint")
+
+
+def test_only_the_last_component_is_made(s):
+    simple(s.path("m.safetensors"))
+    s.run(s.path("m.safetensors"), s.path("no", "mnt")).refused(s.path("no", "mnt"))
+    same(os.path.exists(s.path("no")), False)
+
+
+def test_one_that_was_there_stays(s):
+    simple(s.path("m.safetensors"))
+    m = s.mount(s.path("m.safetensors"))
+    m.stop()
+    same(os.listdir(m.path), [])
+
+
+def test_a_file_is_refused(s):
+    simple(s.path("m.safetensors"))
+    write(s.path("f"), b"x")
+    for target in ("f", "m.safetensors"):
+        s.run(s.path("m.safetensors"), s.path(target)).refused(s.path(target))
+
+
+def test_not_empty_needs_nonempty(s):
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    d = s.mkdir("d")
+    write(s.path("d", "f"), b"x")
+    s.run(s.path("m.safetensors"), d).refused(d, "not empty")
+    same(mounts(d), [])
+    m = s.mount(s.path("m.safetensors"), "-o", "nonempty", at=d)
+    same(read(m / "a"), data)
+    m.stop()
+    same(names(d), ["f"])
+
+
+def test_slash_behind_and_dots_in_it(s):
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    s.mkdir("x")
+    s.run(s.path("m.safetensors"), s.path("x/../mnt/")).ok()
+    same(read(s.path("mnt/a")), data)
+    s.run("-u", s.path("x/../mnt/")).ok()
+    same(os.path.exists(s.path("mnt")), False)
+
+
+def open_and_mount(s, path):
+    """As a privileged helper does it, and hands the descriptor over."""
+    fuse_works()
+    need_root()
+    fd = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,default_permissions,allow_other"
+    if libc.mount(b"handed", path.encode(), b"fuse.arrayfs", 7, options.encode()) < 0:  # MS_RDONLY | NOSUID | NODEV
+        os.close(fd)
+        raise Skip("mount(2) is not permitted")
+    return fd
+
+
+def test_descriptor_handed_over(s):
+    data = simple(s.path("m.safetensors"))
+    mnt = s.mkdir("mnt")
+    fd = open_and_mount(s, mnt)
+    try:
+        p = subprocess.Popen([s.exe, "-f", s.path("m.safetensors"), f"/dev/fd/{fd}"], pass_fds=[fd], cwd=s.dir)
+    finally:
+        os.close(fd)
+    try:
+        same(read(os.path.join(mnt, "a")), data)
+        until(lambda: libc.umount2(mnt.encode(), 0) == 0, "umount2")
+        same(p.wait(PATIENCE), 0, "exit code")
+        same(names(s.dir), ["m.safetensors", "mnt"])
+    finally:
+        libc.umount2(mnt.encode(), 2)
+        p.kill()
+
+
+def test_descriptor_handed_over_in_the_background(s):
+    data = simple(s.path("m.safetensors"))
+    mnt = s.mkdir("mnt")
+    fd = open_and_mount(s, mnt)
+    r = s.command(s.exe, s.path("m.safetensors"), f"/dev/fd/{fd}", pass_fds=[fd])
+    os.close(fd)
+    r.ok()
+    same(read(os.path.join(mnt, "a")), data)
+    until(lambda: libc.umount2(mnt.encode(), 0) == 0, "umount2")
+
+
+def test_descriptor_that_is_none_is_refused(s):
+    simple(s.path("m.safetensors"))
+    for word in ("77", "x", "0", ""):
+        s.run(s.path("m.safetensors"), "/dev/fd/" + word, timeout=5).refused("/dev/fd/")
+
+
+def test_mount_command_and_fstab_type(s):
+    """mount(8) looks for the program in its own PATH: shown there in a name space of this case's own."""
+    need("mount", "umount", "unshare", "mount.fuse.arrayfs" if shutil.which("mount.fuse.arrayfs") else "mount.fuse3")
+    need_root()
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    mnt, bin_dir = s.mkdir("mnt"), s.mkdir("bin")
+    os.symlink(s.exe, os.path.join(bin_dir, "arrayfs"))
+    script = """mount --bind "$1" /usr/local/bin || exit 77
+mount -t fuse.arrayfs -o noauto,nofail,_netdev,x-some=1,split=. "$2" "$3" || exit 1
+cat "$3/a"; grep -F " $3 " /proc/self/mountinfo | grep -c " - fuse.arrayfs " >&2; umount "$3" """
+    r = s.command("unshare", "-m", "sh", "-c", script, "sh", bin_dir, s.path("m.safetensors"), mnt)
+    if r.code == 77 or (r.code and b"unshare" in r.err):
+        raise Skip(r.err.decode().strip())
+    same((r.code, r.out, r.err), (0, data, b"1\n"), "mount, cat, umount")
+
+
+def test_inside_source_shows_what_lies_beneath(s):
+    d = s.mkdir("d")
+    data = simple(s.path("d", "m.safetensors"))
+    s.mkdir("d", "mnt")
+    write(s.path("d", "mnt", "beneath"), b"below")
+    m = s.mount(d, "-o", "nonempty", at=s.path("d", "mnt"))
+    same(names(m.path), ["m.safetensors", "mnt"])
+    same(names(m / "mnt"), ["beneath"])
+    same(read(m / "mnt/beneath"), b"below")
+    same(read(m / "m.safetensors/a"), data)
+    s.tool("find", m.path)
+
+
+def test_inside_source_made_and_deep(s):
+    d = s.mkdir("d", "e", "f")
+    simple(s.path("d", "m.safetensors"))
+    m = s.mount(s.path("d"), at=os.path.join(d, "mnt"))
+    same(names(m / "e/f"), ["mnt"])
+    same(names(m / "e/f/mnt"), [])
+    s.tool("find", m.path)
+    m.stop()
+    same(names(d), [])
+
+
+def test_on_source_itself(s):
+    d = s.mkdir("d")
+    data = simple(s.path("d", "m.safetensors"))
+    write(s.path("d", "f"), b"text")
+    m = s.mount(d, "-o", "nonempty", at=d)
+    same(names(d), ["f", "m.safetensors"])
+    same(read(m / "m.safetensors/a"), data)
+    same(read(m / "f"), b"text")
+    m.stop()
+    same(os.path.isfile(s.path("d", "m.safetensors")), True)
+
+
+def test_archive_below_the_mountpoint(s):
+    d = s.mkdir("d")
+    data = simple(s.path("d", "m.safetensors"))
+    m = s.mount(s.path("d", "m.safetensors"), "-o", "nonempty", at=d)
+    same(read(m / "a"), data)
+
+
+def test_directory_below_the_mountpoint(s):
+    d = s.mkdir("d", "e")
+    data = simple(s.path("d", "e", "m.safetensors"))
+    write(s.path("d", "e", "f"), b"text")
+    m = s.mount(d, "-o", "nonempty", at=s.path("d"))
+    same(names(m.path), ["f", "m.safetensors"])
+    same(read(m / "m.safetensors/a"), data)
+    same(read(m / "f"), b"text")
+
+
+def test_signals_in_the_background(s):
+    need("pgrep")
+    fuse_works()
+    simple(s.path("m.safetensors"))
+    for sig in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        s.run(s.path("m.safetensors"), s.path("mnt")).ok()
+        for pid in s.command("pgrep", "-f", s.path("mnt")).out.split():
+            os.kill(int(pid), sig)
+        until(lambda: not os.path.exists(s.path("mnt")), "the mountpoint removed")
