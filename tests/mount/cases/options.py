@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""The command line, exit codes and messages (usage, refused sources)."""
+import os
+import subprocess
+
+from harness import *
+
+
+def test_options_stand_before_between_and_after_operands(s):
+    src = s.path("m.safetensors")
+    simple(src)
+    for args in (["--list", "--long", src], [src, "--list", "--long"], ["--long", src, "--list"]):
+        r = s.run(*args).ok()
+        same(r.out.split(), [b"uint8", b"[100]", b"100", b"a"], str(args))
+
+
+def test_two_dashes_end_options(s):
+    simple(s.path("-odd"))
+    same(s.run("--list", "--", "-odd", cwd=s.dir).ok().out, b"a\n")
+    s.run("--cat", "--", "--long", "--json", cwd=s.dir).refused("--long")
+
+
+def test_help_and_version_go_to_standard_output(s):
+    for flag in ("-h", "--help", "-V", "--version"):
+        r = s.run(flag).ok()
+        holds(b"arrayfs" in r.out, flag)
+
+
+def test_usage_errors_exit_with_two_and_name_the_word(s):
+    src = s.path("m.safetensors")
+    simple(src)
+    for args, word in (
+            ([], "SOURCE"), ([src], "MOUNTPOINT"), ([src, "b", "c"], "'c'"), (["--wrong", src], "--wrong"),
+            (["-z", src, "m"], "-z"), (["-o"], "-o"), (["--list"], "SOURCE"), (["--cat", src], "PATH"),
+            (["--extract", src], "DEST"), (["-u"], "MOUNTPOINT"), (["-u", "a", "b"], "'b'"),
+            (["--list", "--cat", src], "one command"), (["--long", src, "m"], "--long"),
+            (["--list", "--long", "--json", src], "--json"), (["--list", "--force", src], "--force"),
+            (["-o", "bogus", src, "m"], "bogus"), (["-o", "ro,bogus=3", src, "m"], "bogus=3"),
+            (["-o", "split=ab", src, "m"], "split=ab"), (["-o", "split=", src, "m"], "split="),
+            (["-o", "cache=lots", src, "m"], "cache=lots"), (["-o", "threads=0", src, "m"], "threads=0"),
+            (["-o", "verify=maybe", src, "m"], "verify=maybe"), (["-o", "sandbox=x", src, "m"], "sandbox=x"),
+            (["-o", "rwx", src, "m"], "rwx"), (["--list", "-o", "bogus", src], "bogus"),
+            (["-o", "bogus\nline", src, "m"], "bogus%0Aline")):
+        s.run(*args, cwd=s.dir).refused(word, code=2)
+    same(os.path.exists(s.path("m")), False, "a mountpoint")
+
+
+def test_every_mount_option_is_accepted(s):
+    src = s.path("m.safetensors")
+    data = simple(src)
+    words = ("nonempty fsname=some ro rw noauto nofail user _netdev x-systemd.automount split=. follow cache=64M "
+             "verify=no threads=2 sandbox=no defaults nosuid nodev relatime noatime auto users allow_other noexec "
+             "exec suid dev sync async owner group x-gvfs-hide comment=hello").split()
+    for some in (words[:12], words[12:], [",".join(words)]):
+        m = s.mount(src, "-o", ",".join(some))
+        same(read(m / "a"), data)
+        options = mounts(m.path)[0]
+        for word in ("ro", "nosuid", "nodev"):
+            holds(word in options[1].split(","), f"{word} in {options}")
+        m.stop()
+
+
+def test_several_o_add_up(s):
+    src = s.path("m.safetensors")
+    archive(src, [("a.b", "U8", [1], b"x")])
+    same(s.run("--list", "-o", "ro", "-o", "split=.", "-osandbox=no", src).ok().out, b"a/b\n")
+
+
+def test_fsname_and_type_show_in_the_mount_table(s):
+    src = s.path("m,\\o del.safetensors")
+    simple(src)
+    m = s.mount(src)
+    kind = mounts(m.path)[0][0]
+    same(kind[0], "fuse.arrayfs")
+    same(kind[1].encode().decode("unicode_escape"), src)
+    m.stop()
+    m = s.mount(src, "-o", "fsname=some")
+    same(mounts(m.path)[0][0][1], "some")
+
+
+def test_refused_sources_cost_one_sentence(s):
+    mnt = s.mkdir("mnt")
+    write(s.path("empty"), b"")
+    write(s.path("text"), b"hello, world, this is no archive\n" * 10)
+    write(s.path("huge.safetensors"), (2305843009213693952).to_bytes(8, "little") + b"{}      ")
+    write(s.path("short.safetensors"), archive_bytes([("a", "U8", [100], b"x" * 100)])[:-1])
+    write(s.path("bad.safetensors"), archive_bytes([("a", "U9", [1], b"x")]))
+    os.mkfifo(s.path("fifo.safetensors"))
+    os.symlink("nowhere", s.path("dangling"))
+    write(s.path("new\nline.safetensors"), b"\x08\0\0\0\0\0\0\0garbage!")
+    for name in ("empty", "text", "huge.safetensors", "short.safetensors", "bad.safetensors", "missing", "dangling",
+                 "fifo.safetensors"):
+        for args in ((s.path(name), mnt), ("-f", s.path(name), mnt), ("--list", s.path(name)),
+                     ("--cat", s.path(name), "a"), ("--extract", s.path(name), s.path("out"))):
+            s.run(*args).refused(name)
+    s.run("--list", s.path("new\nline.safetensors")).refused("new%0Aline")
+    s.run(s.path("huge.safetensors"), mnt).refused("2305843009213693952", "16")
+    same(mounts(mnt), [])
+    same(os.path.exists(s.path("out")), False, "DEST")
+    s.run(s.path("empty"), s.path("made")).refused("empty")
+    same(os.path.exists(s.path("made")), False, "the mountpoint")
+
+
+def test_source_may_be_a_link_and_relative(s):
+    s.mkdir("d")
+    data = simple(s.path("d", "m.safetensors"))
+    os.symlink("d/m.safetensors", s.path("l"))
+    os.symlink("d", s.path("ld"))
+    same(s.run("--cat", "l", "a", cwd=s.dir).ok().out, data)
+    same(s.run("--cat", "ld", "m.safetensors/a", cwd=s.dir).ok().out, data)
+    same(s.run("--cat", "m.safetensors", "a", cwd=s.path("d")).ok().out, data)
+
+
+def test_background_parent_returns_when_the_mount_answers(s):
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    for i in range(5):
+        s.run("m.safetensors", "mnt", cwd=s.dir).ok()
+        same(read(s.path("mnt", "a")), data)
+        s.run("-u", "mnt", cwd=s.dir).ok()
+        same(os.path.exists(s.path("mnt")), False, "the mountpoint")
+
+
+def test_debug_says_requests_one_a_line(s):
+    data = simple(s.path("m.safetensors"))
+    m = s.mount(s.path("m.safetensors"), "-d")
+    same(read(m / "a"), data)
+    until(lambda: any("lookup" in line for line in m.log()) and any(" read " in line for line in m.log()), "the trace")
+
+
+def test_single_threaded(s):
+    data = simple(s.path("m.safetensors"))
+    m = s.mount(s.path("m.safetensors"), "-s")
+    same(read(m / "a"), data)
