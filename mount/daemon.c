@@ -268,7 +268,8 @@ int daemon_run(const struct options *o)
 	pthread_cond_init(&d.initialisation, NULL);
 	d.mount.mirror = opened.mirror;
 	d.mount.fixed = mirror_is_archive(opened.mirror);
-	d.mount.stateless = mirror_is_stateless(opened.mirror);
+	/* One that was handed over may be mounted writable: then we refuse, at open. */
+	d.mount.stateless = mirror_is_stateless(opened.mirror) && strncmp(o->destination, "/dev/fd/", 8) != 0;
 	prctl(PR_SET_DUMPABLE, 0);
 	r = run(&d);
 	source_command_close(&opened);
