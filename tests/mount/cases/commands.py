@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""--list, --cat, --extract."""
+import json
+import os
+import signal
+import subprocess
+
+from harness import *
+
+
+def make(s):
+    d = s.mkdir("d")
+    archive(s.path("d", "m.safetensors"), [("z", "U8", [3], b"abc"), ("a/b", "F32", [2, 1], b"x" * 8), ("a/c", "I64", [], b"y" * 8)])
+    s.mkdir("d", "empty")
+    write(s.path("d", "plain"), b"plain text")
+    os.symlink("m.safetensors/z", s.path("d", "link"))
+    return d
+
+
+def test_list_in_archive_order(s):
+    d = make(s)
+    same(s.run("--list", os.path.join(d, "m.safetensors")).ok().out, b"z\na/b\na/c\n")
+    same(s.run("--list", os.path.join(d, "m.safetensors"), "a", "z").ok().out, b"a/b\na/c\nz\n")
+    same(s.run("--list", d).ok().out, b"empty/\nlink\nm.safetensors/z\nm.safetensors/a/b\nm.safetensors/a/c\nplain\n")
+    same(s.run("--list", d, "m.safetensors/a/").ok().out, b"m.safetensors/a/b\nm.safetensors/a/c\n")
+    r = s.run("--list", d, "none", "plain").refused("none")
+    same(r.out, b"plain\n")
+
+
+def test_list_long_and_json(s):
+    d = make(s)
+    rows = s.run("--list", "--long", os.path.join(d, "m.safetensors")).ok().out.decode().splitlines()
+    same(rows[0].split(), ["uint8", "[3]", "3", "z"])
+    same(len({r.rindex(" ") for r in rows}), 1, "columns")
+    objects = [json.loads(line) for line in s.run("--list", "--json", d).ok().out.splitlines()]
+    by = {o["path"]: o for o in objects}
+    a = by["m.safetensors/a/b"]
+    same((a["kind"], a["size"], a["dtype"], a["shape"], a["type"]), ("file", 8, "float32", [2, 1], "F32"))
+    same((by["link"]["kind"], by["link"]["target"]), ("link", "m.safetensors/z"))
+
+
+def test_full_disk_and_closed_pipe(s):
+    d = s.mkdir("d")
+    simple(s.path("d", "m.safetensors"), n=3000000)
+    for args in (("--cat", d, "m.safetensors/a"), ("--list", d), ("--list", "--json", d)):
+        with open("/dev/full", "wb") as full:
+            s.run(*args, stdout=full).refused("No space")
+    r = s.command("sh", "-c", '"$1" --cat "$2" m.safetensors/a | head -c 1', "sh", s.exe, d)
+    same((len(r.out), r.err), (1, b""))
+
+
+def test_cat(s):
+    d = make(s)
+    same(s.run("--cat", d, "link", "plain", "m.safetensors/a/c").ok().out, b"abcplain text" + b"y" * 8)
+    s.run("--cat", d, "empty").refused("empty")
+    s.run("--cat", d, "m.safetensors").refused("m.safetensors")
+    same(s.run("--cat", d, "none", "plain").refused("none").out, b"plain text")
+
+
+def test_extract(s):
+    d = make(s)
+    os.link(s.path("d", "plain"), s.path("d", "second"))
+    out = s.path("out")
+    s.run("--extract", d, out).ok()
+    same(names(out), ["empty", "link", "m.safetensors", "plain", "second"])
+    same((read(out + "/m.safetensors/z"), os.readlink(out + "/link")), (b"abc", "m.safetensors/z"))
+    same(os.stat(out + "/plain").st_ino, os.stat(out + "/second").st_ino, "hard link")
+    write(out + "/plain", b"mine")
+    r = s.run("--extract", d, out).told("--force")
+    same((r.code, read(out + "/plain")), (1, b"mine"))
+    s.run("--extract", "--force", d, out).ok()
+    same(read(out + "/plain"), b"plain text")
+    s.run("--extract", d, s.path("part"), "m.safetensors/a").ok()
+    same(names(s.path("part")), ["m.safetensors"])
+    same(names(s.path("part", "m.safetensors")), ["a"])
+
+
+def test_extract_never_leaves_dest(s):
+    archive(s.path("m.safetensors"), [("../up", "U8", [1], b"1"), ("/abs", "U8", [1], b"2"), ("l/in", "U8", [1], b"3"),
+                                      ("f", "U8", [1], b"4")])
+    out, other = s.mkdir("out"), s.mkdir("other")
+    os.symlink(other, out + "/l")
+    write(s.path("victim"), b"v")
+    os.symlink(s.path("victim"), out + "/f")
+    same(s.run("--extract", "--force", s.path("m.safetensors"), out).code, 1)
+    same((os.listdir(other), read(s.path("victim")), os.path.exists(s.path("up"))), ([], b"v", False))
+    same((read(out + "/%2E%2E/up"), read(out + "/abs"), os.path.islink(out + "/f")), (b"1", b"2", False))
+
+
+def test_extract_skips_and_names_what_cannot_be_shown(s):
+    d = make(s)
+    os.mkfifo(s.path("d", "fifo"))
+    s.run("--extract", d, s.path("out")).refused("fifo")
+    same(read(s.path("out", "plain")), b"plain text")
+
+
+def test_extract_interrupted_leaves_nothing_half_written(s):
+    p = s.path("m.safetensors")
+    archive(p, [("a", "U8", [1 << 30], b"")])
+    head = json.dumps({"a": {"dtype": "U8", "shape": [1 << 32], "data_offsets": [0, 1 << 32]}}).encode()
+    write(p, struct.pack("<Q", len(head)) + head)
+    os.truncate(p, 8 + len(head) + (1 << 32))
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        out = s.path(f"out{sig}")
+        q = subprocess.Popen([s.exe, "--extract", p, out], stderr=subprocess.PIPE)
+        until(lambda: os.path.isdir(out) and os.listdir(out), "a temporary file")
+        q.send_signal(sig)
+        err = q.communicate(timeout=PATIENCE)[1]
+        same((q.returncode, os.listdir(out), err), (-sig, [], b""))

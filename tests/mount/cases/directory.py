@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""A directory mirrored live; unmounting; truncation; real tools; many archives."""
+import mmap
+import os
+import socket
+import subprocess
+import threading
+
+from harness import *
+
+
+def test_changes_show(s):
+    d = s.mkdir("d")
+    simple(s.path("d", "m.safetensors"), "1")
+    write(s.path("d", "plain"), b"one")
+    m = s.mount(d)
+    same(read(m / "plain"), b"one")
+    write(s.path("d", "fresh"), b"new")
+    same(read(m / "fresh"), b"new")
+    with open(s.path("d", "plain"), "ab") as f:
+        f.write(b" two")
+    until(lambda: read(m / "plain") == b"one two", "appended", 1)
+    os.unlink(s.path("d", "fresh"))
+    until(lambda: not os.path.exists(m / "fresh"), "removed", 1)
+    os.mkdir(s.path("d", "fresh"))
+    until(lambda: os.path.isdir(m / "fresh"), "a directory now", 1)
+
+
+def test_replaced_archive_is_a_new_generation(s):
+    d = s.mkdir("d")
+    old = simple(s.path("d", "m.safetensors"), "1", 500000)
+    m = s.mount(d)
+    before = os.stat(m / "m.safetensors/a").st_ino
+    new = pattern("2", 500000)
+    with open(m / "m.safetensors/a", "rb", buffering=0) as f:
+        same(f.read(10), old[:10])
+        replace(s.path("d", "m.safetensors"), archive_bytes([("a", "U8", [len(new)], new)]))
+        until(lambda: read(m / "m.safetensors/a") == new, "the new bytes", 1)
+        holds(os.stat(m / "m.safetensors/a").st_ino != before, "the old inode")
+        f.seek(0)
+        same(f.read(), old)
+
+
+def test_special_files_are_never_opened(s):
+    d = s.mkdir("d")
+    os.mkfifo(s.path("d", "f.safetensors"))
+    with socket.socket(socket.AF_UNIX) as k:
+        k.bind(s.path("d", "s"))
+    m = s.mount(d)
+    same((oct(os.lstat(m / "f.safetensors").st_mode), oct(os.lstat(m / "s").st_mode >> 12)), ("0o10444", "0o14"))
+    same(names(m.path), ["f.safetensors", "s"])
+
+
+def test_bad_archive_is_a_file_with_an_error(s):
+    d = s.mkdir("d")
+    write(s.path("d", "bad.safetensors"), b"\xff" * 100)
+    write(s.path("d", "empty.safetensors"), b"")
+    write(s.path("d", "text.txt"), b"hello")
+    m = s.mount(d)
+    same(read(m / "bad.safetensors"), b"\xff" * 100)
+    holds(os.getxattr(m / "bad.safetensors", "user.arrayfs.error"), "a reason")
+    for n in ("empty.safetensors", "text.txt"):
+        same(os.listxattr(m / n), [], n)
+
+
+def test_follow(s):
+    d, out = s.mkdir("d"), s.mkdir("out")
+    data = simple(s.path("out", "m.safetensors"))
+    for name, to in (("dir", out), ("m", out + "/m.safetensors"), ("up", ".."), ("self", "."), ("loop", "loop"),
+                     ("dangling", "/nowhere")):
+        os.symlink(to, s.path("d", name))
+    os.symlink(d, s.path("out", "back"))
+    m = s.mount(d)
+    holds(all(os.path.islink(m / n) for n in names(m.path)), "links")
+    m.stop()
+    m = s.mount(d, "-o", "follow")
+    same((read(m / "dir/m.safetensors/a"), read(m / "m/a")), (data, data))
+    same([os.path.islink(m / n) for n in ("up", "self", "loop", "dangling")], [True] * 4)
+    s.tool("find", m.path)
+
+
+def test_tools_agree_with_the_plain_tree(s):
+    need("diff", "tar", "du", "cp", "cmp", "find")
+    d, plain = s.mkdir("d"), s.path("plain")
+    archive(s.path("d", "m.safetensors"), [(f"l{i}/w", "U8", [9999 * i], pattern(i, 9999 * i)) for i in range(20)])
+    write(s.path("d", "f"), b"text")
+    s.run("--extract", d, plain).ok()
+    m = s.mount(d)
+    s.tool("diff", "-r", plain, m.path)
+    s.tool("cp", "-a", m.path, s.path("copy"))
+    s.tool("diff", "-r", plain, s.path("copy"))
+    s.tool("sh", "-c", f"tar -cf - -C {m.path} . | tar -df - -C {plain} 2>&1 | grep -qv differs; true")
+    s.tool("cmp", m / "m.safetensors/l7/w", plain + "/m.safetensors/l7/w")
+    same(len(s.tool("find", m.path, "-size", "+0", "-type", "f").split()), 20)
+    if shutil.which("rsync"):
+        s.tool("rsync", "-a", m.path + "/", s.path("synced/"))
+        same(s.tool("rsync", "-ain", "--checksum", m.path + "/", s.path("synced/")), b"")
+    with open(m / "m.safetensors/l3/w", "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as v:
+        same(bytes(v), pattern(3, 29997))
+
+
+def test_truncation_loses_only_what_is_lost(s):
+    d = s.mkdir("d")
+    path = s.path("d", "m.safetensors")
+    data = simple(path, "t", 1 << 20)
+    begin = os.path.getsize(path) - len(data)
+    m = s.mount(path)
+    good = 300001
+    os.truncate(path, begin + good)
+    for flags in (0, os.O_DIRECT):
+        fd = os.open(m / "a", os.O_RDONLY | flags)
+        buf = mmap.mmap(-1, 4096)
+        for at in range(0, len(data), 4096):
+            try:
+                n = os.preadv(fd, [buf], at)
+                same(buf[:n], data[at:at + n], f"bytes at {at}")
+                holds(at + n <= good, f"{n} bytes at {at} are gone")
+            except OSError as e:
+                same(e.errno, errno.EIO)
+                holds(at + 4096 > good - 4096, f"good bytes at {at} are lost")
+        os.close(fd)
+    same(len(m.log()), 1, f"log {m.log()}")
+
+
+def test_many_archives_are_bounded(s):
+    d = s.mkdir("d")
+    for i in range(3000):
+        archive(s.path("d", f"{i}.safetensors"), [("a", "U8", [4], struct.pack("<I", i))])
+    m = s.mount(d)
+    for i in range(3000):
+        same(read(m / f"{i}.safetensors/a"), struct.pack("<I", i))
+    holds(len(m.fds()) < 600, f"{len(m.fds())} descriptors")
+    if not sanitized(s.exe):
+        holds(rss_anon(m.pid) < 64 << 20, f"{rss_anon(m.pid)} bytes")
+        holds(len(read(f"/proc/{m.pid}/maps").splitlines()) < 1000, "mappings")
+    held = [open(m / f"{i}.safetensors/a", "rb") for i in range(1000)]
+    holds(len(m.fds()) < 900, f"{len(m.fds())} descriptors")
+    for i, f in enumerate(held):
+        same(f.read(), struct.pack("<I", i))
+        f.close()
+
+
+def test_readers_while_archives_are_replaced(s):
+    """Each block of 64 bytes tells its generation and place: old bytes, new bytes or EIO, never others."""
+    d = s.mkdir("d")
+    n, stop, wrong, count = 1000, threading.Event(), [], [0]
+
+    errors = {}
+
+    def make(g):
+        return archive_bytes([("a", "U8", [n * 64], b"".join((b"%08d %08d\n" % (g, i)).ljust(64, b".") for i in range(n)))])
+    made = [make(g) for g in range(4)]
+    good = {b: None for b in (g[-n * 64:] for g in made)}
+    for i in range(4):
+        write(s.path("d", f"{i}.safetensors"), made[0])
+    m = s.mount(d)
+
+    def reader(k):
+        while not stop.is_set():
+            try:
+                with open(m / f"{k % 4}.safetensors/a", "rb") as f:
+                    data = f.read()
+                if data not in good and not any(g.startswith(data) for g in good):
+                    wrong.append(data[:40])
+                count[0] += 1
+            except OSError as e:
+                errors[e.errno] = errors.get(e.errno, 0) + 1
+                if e.errno not in (errno.EIO, errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
+                    wrong.append(e)
+    threads = [threading.Thread(target=reader, args=(k,)) for k in range(64)]
+    for t in threads:
+        t.start()
+    end, g = time.monotonic() + 6, 0
+    while time.monotonic() < end:
+        g += 1
+        path = s.path("d", f"{g % 4}.safetensors")
+        if g % 5 == 0:
+            os.truncate(path, len(made[0]) // 2)
+        replace(path, made[g % 4])
+        time.sleep(0.01)
+    stop.set()
+    for t in threads:
+        t.join()
+    same(wrong[:3], [], f"wrong of {count[0]}")
+    holds(count[0] > 10, f"hardly a read: {count[0]}, errors {errors}")
+    for k in range(4):
+        until(lambda: read(m / f"{k}.safetensors/a") in good, "it reads on", 2)
+
+
+def test_unmount_command(s):
+    fuse_works()
+    d = s.mkdir("d")
+    data = simple(s.path("d", "m.safetensors"))
+    s.run("-u", d).refused(d, "nothing is mounted")
+    s.run("-u", "/proc").refused("/proc", "proc")
+    m = s.mount(d, made=False)
+    with open(m / "m.safetensors/a", "rb") as f:
+        s.run("-u", m.path).refused(m.path, "in use")
+        same(f.read(), data)
+    until(lambda: s.run("-u", m.path).code == 0, "unmounted")
+    same((m.process.poll() is not None or m.wait() == 0, os.path.exists(m.path)), (True, False))
+    m = s.mount(d, made=False)
+    m.kill()
+    fails(errno.ENOTCONN, os.stat, m / "never looked up")
+    s.run("-u", m.path).ok()
+    same(mounts(m.path), [])
