@@ -89,7 +89,14 @@ def test_tools_agree_with_the_plain_tree(s):
     s.tool("diff", "-r", plain, m.path)
     s.tool("cp", "-a", m.path, s.path("copy"))
     s.tool("diff", "-r", plain, s.path("copy"))
-    s.tool("sh", "-c", f"tar -cf - -C {m.path} . | tar -df - -C {plain} 2>&1 | grep -qv differs; true")
+    s.tool("tar", "-cf", s.path("t.tar"), "-C", m.path, ".")
+    told = s.command("tar", "-df", s.path("t.tar"), "-C", plain).out  # modes differ: the mount is read-only
+    same([line for line in told.splitlines() if b"Contents" in line or b"Size" in line], [])
+    same(len(s.tool("tar", "-tf", s.path("t.tar")).splitlines()), 20 + 20 + 1 + 1 + 1)
+    same(s.tool("sh", "-c", f"cd {m.path} && find . -type f -exec sha256sum {{}} + | sort"),
+         s.tool("sh", "-c", f"cd {plain} && find . -type f -exec sha256sum {{}} + | sort"))
+    same(s.tool("dd", f"if={m.path}/m.safetensors/l9/w", "bs=1", "skip=5000", "count=9", "status=none"),
+         pattern(9, 9 * 9999)[5000:5009])
     s.tool("cmp", m / "m.safetensors/l7/w", plain + "/m.safetensors/l7/w")
     same(len(s.tool("find", m.path, "-size", "+0", "-type", "f").split()), 20)
     if shutil.which("rsync"):
@@ -120,6 +127,96 @@ def test_truncation_loses_only_what_is_lost(s):
                 holds(at + 4096 > good - 4096, f"good bytes at {at} are lost")
         os.close(fd)
     same(len(m.log()), 1, f"log {m.log()}")
+
+
+def test_mapped_bytes_that_are_cut(s):
+    """A mapping in a reader: the lost pages are SIGBUS there, the others and the daemon go on."""
+    d = s.mkdir("d")
+    data = pattern(3, 64 << 12)
+    path = archive(s.path("d", "m.safetensors"), [("a", "U8", [len(data)], data)])
+    start = os.path.getsize(path) - len(data)
+    m = s.mount(d)
+    os.truncate(path, start + (32 << 12))
+    look = """
+import mmap, sys
+f = open(sys.argv[1], "rb")
+v = mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)
+sys.stdout.buffer.write(v[:30 << 12]); sys.stdout.flush()
+v[40 << 12]
+"""
+    r = s.command(sys.executable, "-c", look, m / "m.safetensors/a")
+    # A second later it is a broken archive, which is a file: the reader may come too late.
+    if r.code != 1:
+        same((r.code, r.out == data[:30 << 12]), (-signal.SIGBUS, True))
+    same(m.process.poll(), None)
+
+
+def test_removed_and_rewritten_archives(s):
+    d = s.mkdir("d")
+    old, new = pattern(1, 40000), pattern(2, 40000)
+    path = archive(s.path("d", "m.safetensors"), [("a", "U8", [40000], old)])
+    start = os.path.getsize(path) - 40000
+    m = s.mount(d)
+    with open(m / "m.safetensors/a", "rb", buffering=0) as f:
+        same(f.read(100), old[:100])
+        os.unlink(path)
+        until(lambda: not os.path.exists(m / "m.safetensors"), "it is gone", 2)
+        f.seek(0)
+        same(f.read(), old)  # who holds it goes on
+    path = archive(s.path("d", "n.safetensors"), [("a", "U8", [40000], old)])
+    same(read(m / "n.safetensors/a"), old)
+    with open(path, "r+b") as f:
+        f.seek(start)
+        f.write(new)
+    os.utime(path, (1, 1))
+    until(lambda: read(m / "n.safetensors/a") == new, "the new bytes show", 2)
+
+
+def test_an_ordinary_user_mounts(s):
+    if os.geteuid() != 0:
+        raise Skip("needs root to become somebody else")
+    if stat.S_IMODE(os.stat("/dev/fuse").st_mode) & 0o006 != 0o006:
+        raise Skip("/dev/fuse is root's alone")
+    d = s.mkdir("d")
+    archive(s.path("d", "m.safetensors"), [("a", "U8", [3], b"abc")])
+    for parent in (os.path.dirname(d), d):
+        os.chmod(parent, 0o755)
+    m = s.mount(d, user=NOBODY)
+    # The mount is his alone: not even root looks in.
+    fails(errno.EACCES, os.listdir, m.path)
+    out = subprocess.run(["cat", m / "m.safetensors/a"], user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True)
+    same((out.returncode, out.stdout), (0, b"abc"))
+    busy = subprocess.Popen(["sh", "-c", f"cd {m.path} && echo in && exec sleep 60"], stdout=subprocess.PIPE, user=NOBODY, group=NOBODY, extra_groups=[])
+    same(busy.stdout.readline(), b"in\n")
+    how = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "capture_output": True}
+    r = subprocess.run([s.exe, "-u", m.path], **how)
+    same((r.returncode, b"in use" in r.stderr, r.stderr.count(b"\n")), (1, True, 1))
+    busy.kill()
+    busy.wait()
+    r = subprocess.run([s.exe, "-u", m.path], **how)
+    same((r.returncode, r.stderr), (0, b""))
+    same(mounts(m.path), [])
+
+
+def test_many_files_are_open(s):
+    """Passed-through files need a descriptor each: past the limit ENFILE, and others are not harmed."""
+    d = s.mkdir("d")
+    for i in range(600):
+        write(s.path("d", f"f{i}"), b"%d" % i)
+    m = s.mount(d)
+    held, refused = [], 0
+    for i in range(600):
+        try:
+            held.append(open(m / f"f{i}", "rb"))
+        except OSError as e:
+            same(e.errno, errno.ENFILE)
+            refused += 1
+    holds(0 < refused < 200, f"{refused} refused")
+    holds(len(m.fds()) < 900, f"{len(m.fds())} descriptors")
+    for i, f in enumerate(held):
+        same(f.read(), b"%d" % i)
+        f.close()
+    same(read(m / "f599"), b"599")
 
 
 def test_many_archives_are_bounded(s):
@@ -160,7 +257,7 @@ def test_readers_while_archives_are_replaced(s):
             try:
                 with open(m / f"{k % 4}.safetensors/a", "rb") as f:
                     data = f.read()
-                if data not in good and not any(g.startswith(data) for g in good):
+                if data not in good:
                     wrong.append(data[:40])
                 count[0] += 1
             except OSError as e:
@@ -183,8 +280,14 @@ def test_readers_while_archives_are_replaced(s):
         t.join()
     same(wrong[:3], [], f"wrong of {count[0]}")
     holds(count[0] > 10, f"hardly a read: {count[0]}, errors {errors}")
+
+    def reads_on(k):  # the last look may be half a second old
+        try:
+            return read(m / f"{k}.safetensors/a") in good
+        except OSError:
+            return False
     for k in range(4):
-        until(lambda: read(m / f"{k}.safetensors/a") in good, "it reads on", 2)
+        until(lambda: reads_on(k), "it reads on", 2)
 
 
 def test_unmount_command(s):
