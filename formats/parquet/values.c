@@ -88,7 +88,7 @@ static int count_slots(struct values *v, bool first, struct error *err)
 	v->slots = v->present = v->entries;
 	if (leaf->max_def == 0)
 		return 0;
-	uint8_t *levels = block_scratch(v->d.block, (size_t)v->entries * 2, err);
+	uint8_t *levels = block_scratch(v->d.block, (size_t)v->entries * (1u + (leaf->max_rep > 0)), err);
 	if (!levels)
 		return -ENOMEM;
 	int r = decode_levels(leaf, &v->page, first, v->entries, levels, levels + v->entries, err);
