@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,9 @@ enum {
 	MOST_THREADS = 64,
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,      /* what remains of the budget whatever metadata take */
+	LARGE = 64 << 10,    /* memory from here on is mapped, and so given back for good */
+	SPARE = 4 << 20,     /* save so much, which is used again without new faults */
+	SPARES = 16,
 	BEYOND = 32 << 20,   /* how far past the budget a lone decode may go */
 };
 
@@ -21,7 +25,7 @@ enum state { WANTED, MAKING, READY, FAILED };
 
 struct scratch {
 	struct scratch *next;
-	size_t len;
+	size_t size;
 	_Alignas(64) uint8_t bytes[];
 };
 
@@ -36,6 +40,7 @@ struct block_private {
 	unsigned uses;
 	enum state state;
 	bool known;                   /* in its bucket */
+	size_t size;                  /* of its memory */
 	size_t charged, scratched;
 	struct scratch *scratch;
 	int code;
@@ -59,6 +64,12 @@ struct blocks {
 	unsigned nthreads, started;
 	pthread_t threads[MOST_THREADS];
 	bool closing;
+	pthread_mutex_t spare_lock;
+	struct spare {
+		void *bytes;
+		size_t size;
+	} spares[SPARES];
+	size_t spare;
 	struct blocks_stats stats;
 };
 
@@ -117,10 +128,65 @@ static struct block_private *remember(struct blocks *b, const struct block_sourc
 	return p;
 }
 
+/* --- where memory comes from ----------------------------------------------- */
+
+static void *spare_take(struct blocks *b, size_t *size)
+{
+	void *bytes = NULL;
+	pthread_mutex_lock(&b->spare_lock);
+	for (size_t i = 0; i < SPARES && !bytes; i++) {
+		struct spare *s = &b->spares[i];
+		if (s->bytes && s->size >= *size && s->size / 2 <= *size) {
+			bytes = s->bytes;
+			*size = s->size;
+			b->spare -= s->size;
+			s->bytes = NULL;
+		}
+	}
+	pthread_mutex_unlock(&b->spare_lock);
+	return bytes;
+}
+
+static bool spare_give(struct blocks *b, void *bytes, size_t size)
+{
+	bool kept = false;
+	pthread_mutex_lock(&b->spare_lock);
+	for (size_t i = 0; i < SPARES && !kept && size <= SPARE - b->spare; i++)
+		if (!b->spares[i].bytes) {
+			b->spares[i] = (struct spare){bytes, size};
+			b->spare += size;
+			kept = true;
+		}
+	pthread_mutex_unlock(&b->spare_lock);
+	return kept;
+}
+
+/* At least `len` bytes, aligned; *ret_size of them. */
+static void *memory_get(struct blocks *b, size_t len, size_t *ret_size)
+{
+	void *bytes = NULL;
+	*ret_size = len;
+	if (len < LARGE)
+		return posix_memalign(&bytes, 64, len) == 0 ? bytes : NULL;
+	*ret_size = (len + 4095) & ~(size_t)4095;
+	if (b && (bytes = spare_take(b, ret_size)))
+		return bytes;
+	bytes = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static void memory_put(struct blocks *b, void *bytes, size_t size)
+{
+	if (!bytes || size < LARGE)
+		free(bytes);
+	else if (!b || !spare_give(b, bytes, size))
+		munmap(bytes, size);
+}
+
 /* Frees a block that nobody knows any more; outside the lock if that matters. */
 static void dispose(struct block_private *p)
 {
-	free(p->block.bytes);
+	memory_put(p->cache, p->block.bytes, p->size);
 	free(p);
 }
 
@@ -203,14 +269,16 @@ uint8_t *block_room(struct block *block, size_t len, struct error *err)
 		error_set(err, ENOMEM, "no memory for %zu bytes", len);
 		return NULL;
 	}
-	void *bytes = NULL;
-	if (posix_memalign(&bytes, 64, len + BEHIND) != 0) {
+	size_t size;
+	void *bytes = memory_get(p->cache, len + BEHIND, &size);
+	if (!bytes) {
 		refund(p->cache, len);
 		error_set(err, ENOMEM, "no memory for %zu bytes", len);
 		return NULL;
 	}
 	p->charged += p->cache ? len : 0;
-	free(block->bytes);
+	memory_put(p->cache, block->bytes, p->size);
+	p->size = size;
 	block->bytes = bytes;
 	block->len = len;
 	return bytes;
@@ -219,17 +287,18 @@ uint8_t *block_room(struct block *block, size_t len, struct error *err)
 uint8_t *block_scratch(struct block *block, size_t len, struct error *err)
 {
 	struct block_private *p = block->private;
-	void *bytes = NULL;
+	size_t size;
 	if (len > SIZE_MAX / 2 || charge(p, len, err) < 0)
 		return NULL;
-	if (posix_memalign(&bytes, 64, sizeof(struct scratch) + len + BEHIND) != 0) {
+	void *bytes = memory_get(p->cache, sizeof(struct scratch) + len + BEHIND, &size);
+	if (!bytes) {
 		refund(p->cache, len);
 		error_set(err, ENOMEM, "no memory for %zu bytes", len);
 		return NULL;
 	}
 	struct scratch *s = bytes;
 	s->next = p->scratch;
-	s->len = len;
+	s->size = size;
 	p->scratch = s;
 	p->scratched += p->cache ? len : 0;
 	return s->bytes;
@@ -250,7 +319,7 @@ static void decode(struct block_private *p)
 		p->code = -ENOMEM;
 	for (struct scratch *s = p->scratch, *next; s; s = next) {
 		next = s->next;
-		free(s);
+		memory_put(p->cache, s, s->size);
 	}
 	p->scratch = NULL;
 }
@@ -510,6 +579,7 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	if (b->nthreads > MOST_THREADS)
 		b->nthreads = MOST_THREADS;
 	pthread_mutex_init(&b->lock, NULL);
+	pthread_mutex_init(&b->spare_lock, NULL);
 	pthread_cond_init(&b->changed, NULL);
 	pthread_cond_init(&b->work, NULL);
 	*ret = b;
@@ -572,7 +642,11 @@ void blocks_close(struct blocks *b)
 	for (unsigned i = 0; i < b->started; i++)
 		pthread_join(b->threads[i], NULL);
 	blocks_drop_archive(b, NULL);
+	for (size_t i = 0; i < SPARES; i++)
+		if (b->spares[i].bytes)
+			munmap(b->spares[i].bytes, b->spares[i].size);
 	pthread_mutex_destroy(&b->lock);
+	pthread_mutex_destroy(&b->spare_lock);
 	pthread_cond_destroy(&b->changed);
 	pthread_cond_destroy(&b->work);
 	free(b->buckets);

@@ -192,6 +192,20 @@ bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t r
 
 /* --- the whole --------------------------------------------------------------- */
 
+/* Sizes that every chunk tells are known before anybody asks. */
+static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
+{
+	unsigned quantities = leaf_quantities(leaf);
+	uint64_t sizes[258];
+	if (quantities == 1 || !leaf->stated)
+		return;
+	bool told = footer_sizes(leaf, chunk, 0, sizes);
+	for (unsigned q = 1; q < quantities && told; q++)
+		told = !__builtin_add_overflow(leaf->stated[q], sizes[q], &leaf->stated[q]) && leaf->stated[q] <= INT64_MAX / 64;
+	if (!told)
+		leaf->stated = NULL;
+}
+
 /* What the tree needs to know of a chunk, kept at its leaf. */
 static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
 {
@@ -202,11 +216,18 @@ static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t ro
 		leaf->nulls = true;
 	if (chunk->encrypted)
 		leaf->fault = "the column is encrypted";
+	else if (chunk->external)
+		leaf->fault = "its data lie in another file";
+	else if (!codec_known(codec))
+		leaf->fault = codec < CODEC_COUNT ? "compressed with lzo, which is not built in" : "compressed with an unknown codec";
+	else
+		leaf->sound = true;
 	if (!leaf->met)
 		leaf->codec = name;
 	else if (leaf->codec != name)
 		leaf->codec = NULL;
 	leaf->met = true;
+	note_sizes(leaf, chunk);
 }
 
 static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct error *err)
@@ -262,6 +283,9 @@ static int read_groups(struct archive *a, struct parquet *p, struct cursor *c, u
 	p->ngroups = n;
 	for (uint32_t g = 0; g < n && r == 0; g++)
 		r = read_group(p, c, g, err);
+	for (uint32_t i = 0; i < p->nleaves && r == 0; i++)
+		if (p->leaves[i].sound) /* some of it can be read: each chunk tells for itself */
+			p->leaves[i].fault = NULL;
 	return r;
 }
 

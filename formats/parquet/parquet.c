@@ -27,8 +27,9 @@
  *
  * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata" and
  * "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested Types",
- * page.c "Data Pages", rle.c encoding.c strings.c "Encodings", leaf.c what pages
- * give as blocks, read.c which bytes of a file are in which.
+ * page.c "Data Pages", rle.c encoding.c strings.c "Encodings", values.c what a
+ * page gives, leaf.c the blocks of a column and their sums, read.c which bytes of a
+ * file are in which.
  */
 #include "formats/parquet/parquet.h"
 

@@ -66,11 +66,12 @@ struct leaf {
 	bool strings;             /* values of variable length, shown as such */
 	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
+	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
 	uint64_t *totals;         /* see leaf_totals(); NULL until somebody asked */
 	const char *fault;        /* why no row group of it can be read; NULL if some can */
 	const char *codec;        /* of all chunks; NULL for none, or several */
 	bool nulls;               /* some chunk may hold them */
-	bool met;                 /* a chunk was seen */
+	bool met, sound;          /* a chunk was seen, and one without such a fault */
 };
 
 struct parquet {
@@ -224,7 +225,11 @@ int strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, 
 int dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
 struct dictionary dictionary_of(const struct leaf *leaf, const struct block *block);
 
-/* --- leaf.c: what a page gives --------------------------------------------- */
+/* --- values.c: what a page gives; leaf.c: as blocks, and how much of it ---- */
+
+int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
 
 /* Indices of KIND_LEVELS, KIND_VALUES, KIND_CHECKED. */
 static inline uint64_t leaf_page(uint32_t group, uint32_t page) { return (uint64_t)group << 32 | page; }

@@ -231,7 +231,11 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 		if (!exists)
 			return error_set(err, ENOMEM, "no memory for the schema");
 		memcpy(exists, path.exists, path.rep + 1u);
-		make_leaf(&p->leaves[p->nleaves], e, p->nleaves, exists);
+		struct leaf *leaf = &p->leaves[p->nleaves];
+		make_leaf(leaf, e, p->nleaves, exists);
+		leaf->stated = arena_array(&a->arena, leaf_quantities(leaf), sizeof *leaf->stated);
+		if (!leaf->stated)
+			return error_set(err, ENOMEM, "no memory for the schema");
 		p->nleaves++;
 	}
 	for (uint32_t i = 0; i < e->children && r == 0; i++) {

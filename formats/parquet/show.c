@@ -32,7 +32,7 @@ static bool same_array(const struct array *a, const struct array *b)
 	       (a->type == b->type || (a->type && b->type && strcmp(a->type, b->type) == 0));
 }
 
-/* Rows tell the shape of what lies below no list; UINT64_MAX: it is not known. */
+/* UINT64_MAX: the extent is not known without decoding. */
 static void describe(struct showing *s, uint32_t id, struct array array, uint64_t n)
 {
 	struct array *kept;
@@ -66,15 +66,25 @@ static void describe(struct showing *s, uint32_t id, struct array array, uint64_
 	tree_describe(s->t, id, kept);
 }
 
-static uint64_t rows_at(const struct showing *s, const struct place *at)
+/* How much there is of a quantity: rows; by the size statistics; or unknown. */
+static uint64_t extent(const struct showing *s, const struct leaf *leaf, unsigned quantity)
 {
-	return at->depth == 0 ? s->p->first_row[s->p->ngroups] : UINT64_MAX;
+	if (quantity == 0)
+		return s->p->first_row[s->p->ngroups];
+	return leaf && leaf->stated ? leaf->stated[quantity] : UINT64_MAX;
+}
+
+static const struct leaf *best_leaf(const struct showing *s, const struct element *e);
+
+static uint64_t extent_at(const struct showing *s, const struct element *e, const struct place *at)
+{
+	return extent(s, at->depth ? best_leaf(s, e) : NULL, at->depth);
 }
 
 static void describe_dir(struct showing *s, uint32_t id, const struct element *e, uint8_t dtype, const struct place *at)
 {
 	struct array array = {.dtype = dtype, .type = schema_word(s->t->arena, e)};
-	describe(s, id, array, rows_at(s, at));
+	describe(s, id, array, extent_at(s, e, at));
 }
 
 /* --- files -------------------------------------------------------------------------- */
@@ -96,21 +106,20 @@ static void tell_fault(struct showing *s, uint32_t id, const struct leaf *leaf)
 		tree_attr(s->t, id, SLICE("arrayfs.error"), slice_text(leaf->fault));
 }
 
-static uint64_t size_of(const struct showing *s, uint8_t depth, uint32_t width, uint64_t more)
+static uint64_t size_of(uint64_t extent, uint32_t width)
 {
-	uint64_t size, n = s->p->first_row[s->p->ngroups] + more;
-	if (depth > 0)
-		return SIZE_UNKNOWN;
-	return __builtin_mul_overflow(n, width, &size) || size > INT64_MAX ? SIZE_UNKNOWN : size;
+	uint64_t size;
+	return extent == UINT64_MAX || __builtin_mul_overflow(extent, width, &size) || size > INT64_MAX ? SIZE_UNKNOWN : size;
 }
 
 static uint32_t add_file(struct showing *s, uint32_t parent, struct slice name, const struct leaf *leaf, enum what what,
-			 uint8_t depth, uint8_t level, struct array array, uint64_t size)
+			 uint8_t depth, struct array array, uint32_t width)
 {
-	uint32_t id = tree_lazy(s->t, parent, name, shown(s, leaf, what, depth, level), size);
-	uint64_t n = s->p->first_row[s->p->ngroups];
-	describe(s, id, array, depth > 0 || what == WHAT_STRINGS ? UINT64_MAX
-			       : n + (what == WHAT_OFFSETS || what == WHAT_STRING_OFFSETS));
+	uint64_t n = extent(s, leaf, what == WHAT_STRINGS ? leaf->max_rep + 1u : depth);
+	if (n != UINT64_MAX && (what == WHAT_OFFSETS || what == WHAT_STRING_OFFSETS))
+		n++;
+	uint32_t id = tree_lazy(s->t, parent, name, shown(s, leaf, what, depth, 0), size_of(n, width));
+	describe(s, id, array, n);
 	if (what != WHAT_VALUES)
 		tell_fault(s, id, leaf);
 	return id;
@@ -119,7 +128,7 @@ static uint32_t add_file(struct showing *s, uint32_t parent, struct slice name, 
 static void add_offsets(struct showing *s, uint32_t dir, const struct leaf *leaf, enum what what, uint8_t depth)
 {
 	struct array array = {.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE};
-	add_file(s, dir, SLICE("offsets"), leaf, what, depth, 0, array, size_of(s, depth, 8, 1));
+	add_file(s, dir, SLICE("offsets"), leaf, what, depth, array, 8);
 }
 
 /* The leaf that a group's offsets and validity are best made of: one that can be
@@ -154,8 +163,8 @@ static void add_validity(struct showing *s, const struct element *e, const struc
 	if (e->physical != GROUP && !leaf->nulls && s->p->first_row[s->p->ngroups] > 0 && leaf->met)
 		return;
 	uint32_t beside = tree_beside(s->t, id, ".validity", shown(s, leaf, WHAT_VALIDITY, at->depth, at->def),
-				      size_of(s, at->depth, 1, 0));
-	describe(s, beside, array, rows_at(s, at));
+				      size_of(extent(s, leaf, at->depth), 1));
+	describe(s, beside, array, extent(s, leaf, at->depth));
 	tell_fault(s, beside, leaf);
 }
 
@@ -167,12 +176,11 @@ static uint32_t show_leaf(struct showing *s, const struct element *e, const stru
 
 	array.type = schema_word(s->t->arena, e);
 	if (!leaf->strings)
-		return add_file(s, at->parent, at->name, leaf, WHAT_VALUES, at->depth, 0, array,
-				size_of(s, at->depth, leaf->width, 0));
+		return add_file(s, at->parent, at->name, leaf, WHAT_VALUES, at->depth, array, leaf->width);
 	id = place_dir(s, at);
-	describe(s, id, array, rows_at(s, at));
+	describe(s, id, array, extent_at(s, e, at));
 	add_offsets(s, id, leaf, WHAT_STRING_OFFSETS, at->depth);
-	add_file(s, id, SLICE("values"), leaf, WHAT_STRINGS, at->depth, 0, bytes, SIZE_UNKNOWN);
+	add_file(s, id, SLICE("values"), leaf, WHAT_STRINGS, at->depth, bytes, 1);
 	return id;
 }
 
@@ -254,7 +262,7 @@ static uint32_t show_map(struct showing *s, const struct element *e, const struc
 	if (leaf)
 		add_offsets(s, dir, leaf, WHAT_OFFSETS, at->depth);
 	uint32_t values = tree_branch(s->t, dir, SLICE("values"));
-	describe(s, values, (struct array){.dtype = DTYPE_STRUCT}, UINT64_MAX);
+	describe(s, values, (struct array){.dtype = DTYPE_STRUCT}, extent(s, leaf, at->depth + 1u));
 	for (uint32_t i = 0; i < pair->children; i++) {
 		const struct element *c = child(s, pair, i);
 		show(s, c, (struct place){.parent = values, .name = names[i], .depth = (uint8_t)(at->depth + 1),
@@ -301,7 +309,7 @@ static void show(struct showing *s, const struct element *e, struct place at)
 	at.name = path.leaf;
 	if (e->repetition == REPEATED && e->max_rep > at.depth) { /* a list without annotation */
 		uint32_t dir = place_dir(s, &at);
-		describe(s, dir, (struct array){.dtype = DTYPE_LIST}, rows_at(s, &at));
+		describe(s, dir, (struct array){.dtype = DTYPE_LIST}, extent_at(s, e, &at));
 		show_repeated(s, e, dir, e, false, &at);
 		id = dir;
 	} else {

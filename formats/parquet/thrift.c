@@ -3,7 +3,7 @@
 
 enum { DEPTH = 32 };
 
-uint64_t thrift_varint(struct cursor *c)
+uint64_t thrift_long_varint(struct cursor *c)
 {
 	uint64_t value = 0;
 	for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -21,34 +21,20 @@ uint64_t thrift_varint(struct cursor *c)
 	return 0;
 }
 
-int64_t thrift_zigzag(struct cursor *c)
-{
-	uint64_t n = thrift_varint(c);
-	return (int64_t)(n >> 1 ^ -(n & 1));
-}
-
-bool thrift_field(struct cursor *c, struct thrift_field *f)
-{
-	uint8_t head = cursor_u8(c);
-	f->type = head & 15;
-	if (c->failed || f->type == THRIFT_STOP)
-		return false;
-	f->id = head >> 4 ? (int16_t)(f->id + (head >> 4)) : (int16_t)thrift_zigzag(c);
-	return !c->failed;
-}
-
 static void skip(struct cursor *c, uint8_t type, unsigned depth);
 
 static void skip_list(struct cursor *c, unsigned depth)
 {
-	uint8_t head = cursor_u8(c), type = head & 15;
+	uint8_t head = thrift_byte(c), type = head & 15;
 	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
-	for (uint64_t i = 0; i < n && !c->failed; i++) {
-		if (type <= THRIFT_BYTE)
-			cursor_skip(c, 1); /* booleans, too, are a byte each */
-		else
+	if (type <= THRIFT_BYTE) /* booleans, too, are a byte each */
+		cursor_skip(c, n);
+	else if (type <= THRIFT_I64)
+		while (n-- > 0 && !c->failed)
+			thrift_varint(c);
+	else
+		while (n-- > 0 && !c->failed)
 			skip(c, type, depth);
-	}
 }
 
 static void skip_map(struct cursor *c, unsigned depth)
@@ -56,7 +42,7 @@ static void skip_map(struct cursor *c, unsigned depth)
 	uint64_t n = thrift_varint(c);
 	if (n == 0)
 		return;
-	uint8_t types = cursor_u8(c);
+	uint8_t types = thrift_byte(c);
 	n = cursor_count(c, n, 2);
 	for (uint64_t i = 0; i < n && !c->failed; i++) {
 		for (unsigned k = 0; k < 2; k++) {
@@ -124,7 +110,7 @@ void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret)
 	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
 		*ret = thrift_zigzag(c);
 	else if (f->type == THRIFT_BYTE)
-		*ret = (int8_t)cursor_u8(c);
+		*ret = (int8_t)thrift_byte(c);
 	else
 		thrift_skip(c, f);
 }
@@ -165,7 +151,7 @@ bool thrift_struct(struct cursor *c, const struct thrift_field *f)
 bool thrift_list(struct cursor *c, const struct thrift_field *f, enum thrift_type of, uint32_t *ret_count)
 {
 	struct cursor ahead = *c;
-	uint8_t head = cursor_u8(&ahead);
+	uint8_t head = thrift_byte(&ahead);
 	*ret_count = 0;
 	if (f->type != THRIFT_LIST || (head & 15) != of) {
 		/* An empty list may name any type. */

@@ -19,8 +19,38 @@ struct thrift_field {
 	uint8_t type;
 };
 
+/* The numbers, of which most are short. */
+uint64_t thrift_long_varint(struct cursor *c);
+
+static inline uint8_t thrift_byte(struct cursor *c)
+{
+	if (c->pos < c->end)
+		return *c->pos++;
+	c->failed = true;
+	return 0;
+}
+
+static inline uint64_t thrift_varint(struct cursor *c)
+{
+	return c->pos < c->end && *c->pos < 0x80 ? *c->pos++ : thrift_long_varint(c);
+}
+
+static inline int64_t thrift_zigzag(struct cursor *c)
+{
+	uint64_t n = thrift_varint(c);
+	return (int64_t)(n >> 1 ^ -(n & 1));
+}
+
 /* The next field; false at the struct's end, or once the cursor failed. */
-bool thrift_field(struct cursor *c, struct thrift_field *f);
+static inline bool thrift_field(struct cursor *c, struct thrift_field *f)
+{
+	uint8_t head = thrift_byte(c);
+	f->type = head & 15;
+	if (c->failed || f->type == THRIFT_STOP)
+		return false;
+	f->id = head >> 4 ? (int16_t)(f->id + (head >> 4)) : (int16_t)thrift_zigzag(c);
+	return !c->failed;
+}
 
 /* Steps over the field's value, whatever it is. */
 void thrift_skip(struct cursor *c, const struct thrift_field *f);
@@ -36,7 +66,3 @@ void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice 
  * element type).  The count is bounded by the bytes left. */
 bool thrift_struct(struct cursor *c, const struct thrift_field *f);
 bool thrift_list(struct cursor *c, const struct thrift_field *f, enum thrift_type of, uint32_t *ret_count);
-
-/* One element of a list of integers. */
-int64_t thrift_zigzag(struct cursor *c);
-uint64_t thrift_varint(struct cursor *c);

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* What one page gives: its levels, or its values by slot. */
+#include <inttypes.h>
+
+#include "formats/parquet/parquet.h"
+
+/* --- levels ------------------------------------------------------------------------
+ * A block of KIND_LEVELS: the definition level of each entry, then, below lists,
+ * the repetition level of each. */
+
+struct page_view {
+	struct block *pages_block;
+	const struct pages *pages;
+	struct page page;
+	uint64_t entries;
+};
+
+static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struct block *within, struct page_view *v,
+		     struct error *err)
+{
+	uint32_t number = (uint32_t)index;
+	int r = leaf_get(a, leaf, KIND_PAGES, index >> 32, within, &v->pages_block, err);
+	if (r < 0)
+		return r;
+	v->pages = (const struct pages *)(const void *)v->pages_block->bytes;
+	if (number >= v->pages->count) {
+		blocks_release(v->pages_block);
+		return error_set(err, EIO, "page %u of %u", number, v->pages->count);
+	}
+	v->page = v->pages->page[number];
+	v->entries = v->pages->page[number + 1].first - v->page.first;
+	return 0;
+}
+
+static int check_header(const struct page_view *v, const struct page_data *page, struct error *err)
+{
+	if (!page->header.data || (uint64_t)page->header.values != v->entries)
+		return error_set(err, EBADMSG, "a page of %d values where there should be %" PRIu64, page->header.values, v->entries);
+	return 0;
+}
+
+/* The first entry of a row group cannot go on with a list. */
+static int decode_levels(const struct leaf *leaf, const struct page_data *page, bool first, uint64_t n, uint8_t *def,
+			 uint8_t *rep, struct error *err)
+{
+	int r = page_levels(page->def, page->header.def_encoding, leaf->max_def, n, def, err);
+	if (r == 0 && leaf->max_rep > 0)
+		r = page_levels(page->rep, page->header.rep_encoding, leaf->max_rep, n, rep, err);
+	if (r == 0 && leaf->max_rep > 0 && first && n > 0 && rep[0] != 0)
+		r = error_set(err, EBADMSG, "the row group begins within a list");
+	return r;
+}
+
+int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	struct page_view v;
+	struct page_data page = {.end = 0};
+	int r = view_page(a, leaf, index, ret, &v, err);
+	if (r < 0)
+		return r;
+	source_enter(&a->source);
+	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
+	if (r == 0)
+		r = check_header(&v, &page, err);
+	uint8_t *room = r == 0 ? block_room(ret, (size_t)v.entries * (1u + (leaf->max_rep > 0)), err) : NULL;
+	if (room)
+		r = decode_levels(leaf, &page, (uint32_t)index == 0, v.entries, room, room + v.entries, err);
+	int left = page_leave(a, v.page.at, &page, err);
+	blocks_release(v.pages_block);
+	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
+}
+
+/* --- values ------------------------------------------------------------------------
+ * A block of KIND_VALUES: a value for each slot of the innermost depth, zeros
+ * where there is none; or, of strings, the ends of the slots' bytes, from 0, and
+ * then the bytes. */
+
+struct values {
+	struct decoding d;
+	struct page_data page;
+	const uint8_t *def;  /* NULL: all values are there */
+	uint64_t entries, slots, present;
+};
+
+static int count_slots(struct values *v, bool first, struct error *err)
+{
+	const struct leaf *leaf = v->d.leaf;
+	v->slots = v->present = v->entries;
+	if (leaf->max_def == 0)
+		return 0;
+	uint8_t *levels = block_scratch(v->d.block, (size_t)v->entries * (1u + (leaf->max_rep > 0)), err);
+	if (!levels)
+		return -ENOMEM;
+	int r = decode_levels(leaf, &v->page, first, v->entries, levels, levels + v->entries, err);
+	if (r < 0)
+		return r;
+	uint8_t exists = leaf->exists[leaf->max_rep], max = leaf->max_def;
+	uint64_t slots = 0, present = 0;
+	for (uint64_t i = 0; i < v->entries; i++) {
+		slots += levels[i] >= exists;
+		present += levels[i] == max;
+	}
+	v->slots = slots;
+	v->present = present;
+	v->def = present < v->entries ? levels : NULL;
+	return 0;
+}
+
+#define SPREAD(type)                                               \
+	for (uint64_t i = 0; i < v->entries; i++) {                \
+		type value = 0;                                    \
+		if (v->def[i] < exists)                            \
+			continue;                                  \
+		if (v->def[i] == max) {                            \
+			memcpy(&value, from, sizeof value);        \
+			from += sizeof value;                      \
+		}                                                  \
+		memcpy(to, &value, sizeof value);                  \
+		to += sizeof value;                                \
+	}
+
+/* From the end of the room, where they lie together, to their slots. */
+static void spread(const struct values *v, unsigned width, const uint8_t *from, uint8_t *to)
+{
+	uint8_t exists = v->d.leaf->exists[v->d.leaf->max_rep], max = v->d.leaf->max_def;
+	switch (width) {
+	case 1: SPREAD(uint8_t) break;
+	case 2: SPREAD(uint16_t) break;
+	case 4: SPREAD(uint32_t) break;
+	case 8: SPREAD(uint64_t) break;
+	default:
+		for (uint64_t i = 0; i < v->entries; i++) {
+			if (v->def[i] < exists)
+				continue;
+			if (v->def[i] == max) {
+				memmove(to, from, width);
+				from += width;
+			} else {
+				memset(to, 0, width);
+			}
+			to += width;
+		}
+	}
+}
+
+static int fixed_values(struct values *v, struct error *err)
+{
+	unsigned width = v->d.leaf->width;
+	size_t len;
+	if (__builtin_mul_overflow((size_t)v->slots, width, &len))
+		return error_set(err, ENOMEM, "%" PRIu64 " values in one page", v->slots);
+	uint8_t *room = v->d.block->bytes ? v->d.block->bytes : block_room(v->d.block, len, err);
+	if (!room)
+		return -ENOMEM;
+	if (v->page.values.data == room && len > 0) /* decompressed to where it belongs */
+		return 0;
+	uint8_t *dense = room + (v->slots - v->present) * width;
+	int r = fixed_decode(&v->d, v->page.header.encoding, v->page.values, v->present, dense, err);
+	if (r == 0 && v->def)
+		spread(v, width, dense, room);
+	return r;
+}
+
+static void fill_ends(const struct values *v, const struct strings *m, uint32_t *ends)
+{
+	uint8_t exists = v->d.leaf->exists[v->d.leaf->max_rep], max = v->d.leaf->max_def;
+	uint32_t end = 0;
+	*ends++ = 0;
+	if (!v->def) {
+		for (uint64_t i = 0; i < v->present; i++)
+			*ends++ = end += m->lengths[i];
+		return;
+	}
+	for (uint64_t i = 0, k = 0; i < v->entries; i++) {
+		if (v->def[i] < exists)
+			continue;
+		if (v->def[i] == max)
+			end += m->lengths[k++];
+		*ends++ = end;
+	}
+}
+
+static int string_values(struct values *v, struct error *err)
+{
+	struct strings m;
+	int r = strings_measure(&v->d, v->page.header.encoding, v->page.values, v->present, &m, err);
+	if (r < 0)
+		return r;
+	size_t ends = ((size_t)v->slots + 1) * sizeof(uint32_t);
+	uint8_t *room = block_room(v->d.block, ends + (size_t)m.total, err);
+	if (!room)
+		return -ENOMEM;
+	fill_ends(v, &m, (uint32_t *)(void *)room);
+	return strings_copy(&v->d, v->page.header.encoding, &m, v->present, room + ends, err);
+}
+
+static int load_values(struct archive *a, struct values *v, const struct page_view *view, bool first, struct error *err)
+{
+	const struct leaf *leaf = v->d.leaf;
+	struct slice straight = {NULL, 0};
+	struct cursor c;
+	size_t len;
+	int r;
+
+	/* Required PLAIN values are decompressed to where they belong. */
+	if (leaf->max_def == 0 && !leaf->strings && leaf->convert == CONVERT_NONE && leaf->element->physical != BOOLEAN &&
+	    view->pages->codec != CODEC_NONE && view->page.at < view->pages->end &&
+	    !__builtin_mul_overflow((size_t)v->entries, leaf->width, &len)) {
+		struct page_header h;
+		c = cursor_over((struct slice){a->source.bytes + view->page.at, (size_t)(view->pages->end - view->page.at)});
+		if (page_header(&c, &h, NULL) == 0 && h.data && h.encoding == PLAIN && (uint64_t)h.values == v->entries &&
+		    (uint64_t)h.size == len) {
+			uint8_t *room = block_room(v->d.block, len, err);
+			if (!room)
+				return -ENOMEM;
+			straight = (struct slice){room, len};
+		}
+	}
+	r = page_load(a, leaf, view->pages, view->page.at, v->d.block, false, straight, &v->page, err);
+	if (r == 0)
+		r = check_header(view, &v->page, err);
+	if (r == 0)
+		r = count_slots(v, first, err);
+	if (r < 0)
+		return r;
+	return leaf->strings ? string_values(v, err) : fixed_values(v, err);
+}
+
+int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	struct values v = {.d = {.leaf = leaf, .block = ret}};
+	struct page_view view;
+	struct block *dictionary = NULL;
+	int r = view_page(a, leaf, index, ret, &view, err);
+	if (r < 0)
+		return r;
+	v.entries = view.entries;
+	if (view.pages->dictionary_at) {
+		r = leaf_get(a, leaf, KIND_DICTIONARY, index >> 32, ret, &dictionary, err);
+		if (r == 0) {
+			v.d.dictionary = dictionary_of(leaf, dictionary);
+			v.d.has_dictionary = true;
+		}
+	}
+	if (r == 0) {
+		source_enter(&a->source);
+		r = load_values(a, &v, &view, (uint32_t)index == 0, err);
+		int left = page_leave(a, view.page.at, &v.page, err);
+		r = r < 0 ? r : left;
+	}
+	if (dictionary)
+		blocks_release(dictionary);
+	blocks_release(view.pages_block);
+	return r;
+}
+
+/* The checksum of a page that is served from the mapping was looked at. */
+int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	struct page_view v;
+	struct page_data page = {.end = 0};
+	int r = view_page(a, leaf, index, ret, &v, err);
+	if (r < 0)
+		return r;
+	source_enter(&a->source);
+	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
+	if (r == 0)
+		r = check_header(&v, &page, err);
+	int left = page_leave(a, v.page.at, &page, err);
+	uint8_t *room = r == 0 ? block_room(ret, sizeof page, err) : NULL;
+	if (room)
+		memcpy(room, &page, sizeof page);
+	blocks_release(v.pages_block);
+	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
+}
