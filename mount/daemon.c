@@ -270,8 +270,10 @@ int daemon_run(const struct options *o)
 	d.mount.fixed = mirror_is_archive(opened.mirror);
 	/* One that was handed over may be mounted writable: then we refuse, at open. */
 	d.mount.stateless = mirror_is_stateless(opened.mirror) && strncmp(o->destination, "/dev/fd/", 8) != 0;
+	mount_init(&d.mount);
 	prctl(PR_SET_DUMPABLE, 0);
 	r = run(&d);
+	mount_close(&d.mount);
 	source_command_close(&opened);
 	return r;
 }

@@ -15,11 +15,56 @@
  * mirrored directory changes show within a second. */
 static const double for_ever = 1e9, a_moment = 0.5;
 
-/* What an open file is, where it is not just its inode. */
-struct file {
-	struct mirror_ref ref;
-	int fd; /* of a file that is passed through, or -1 */
+/* An open file or directory. */
+struct handle {
+	struct handle *next, **at; /* among all of the mount */
+	struct mirror_dir dir;     /* of a directory */
+	struct mirror_ref ref;     /* of a file */
+	int fd;                    /* of a file that is passed through, or -1 */
 };
+
+static struct handle *handle_new(struct mount *m)
+{
+	struct handle *h = calloc(1, sizeof *h);
+	if (!h)
+		return NULL;
+	h->fd = -1;
+	pthread_mutex_lock(&m->lock);
+	h->next = m->handles;
+	h->at = &m->handles;
+	if (h->next)
+		h->next->at = &h->next;
+	m->handles = h;
+	pthread_mutex_unlock(&m->lock);
+	return h;
+}
+
+static void handle_close(struct mount *m, struct handle *h)
+{
+	pthread_mutex_lock(&m->lock);
+	*h->at = h->next;
+	if (h->next)
+		h->next->at = h->at;
+	pthread_mutex_unlock(&m->lock);
+	if (h->dir.ref.entry)
+		mirror_close_dir(m->mirror, &h->dir);
+	mirror_close_file(m->mirror, h->fd);
+	if (h->ref.entry)
+		mirror_put(m->mirror, &h->ref);
+	free(h);
+}
+
+void mount_init(struct mount *m)
+{
+	pthread_mutex_init(&m->lock, NULL);
+}
+
+void mount_close(struct mount *m)
+{
+	while (m->handles)
+		handle_close(m, m->handles);
+	pthread_mutex_destroy(&m->lock);
+}
 
 static struct mount *mount_of(fuse_req_t req)
 {
@@ -129,27 +174,27 @@ static void op_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_dat
 	fuse_reply_none(req);
 }
 
-static struct file *file_of(const struct fuse_file_info *fi)
+static struct handle *handle_of(const struct fuse_file_info *fi)
 {
-	return fi ? (struct file *)(uintptr_t)fi->fh : NULL;
+	return fi ? (struct handle *)(uintptr_t)fi->fh : NULL;
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct file *f = file_of(fi);
+	struct handle *h = handle_of(fi);
 	struct mirror_ref ref;
 	struct error err = {0};
 	struct stat st;
 	int r;
 
-	if (f)
-		mirror_copy(m->mirror, &f->ref, &ref);
+	if (h)
+		mirror_copy(m->mirror, &h->ref, &ref);
 	else if ((r = mirror_get(m->mirror, ino, &ref, &err)) < 0) {
 		reply_error(req, "getattr", ino, r);
 		return;
 	}
-	r = mirror_stat(m->mirror, &ref, f ? f->fd : -1, &st, &err);
+	r = mirror_stat(m->mirror, &ref, h ? h->fd : -1, &st, &err);
 	if (r < 0) {
 		reply_error(req, "getattr", ino, r);
 	} else {
@@ -187,36 +232,33 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 		reply_error(req, "opendir", ino, -ENOSYS);
 		return;
 	}
-	struct mirror_dir *dir = calloc(1, sizeof *dir);
+	struct handle *h = handle_new(m);
 	struct mirror_ref ref;
 	struct error err = {0};
-	int r = dir ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
+	int r = h ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
 	if (r == 0) {
-		r = mirror_open_dir(m->mirror, &ref, dir, &err);
+		r = mirror_open_dir(m->mirror, &ref, &h->dir, &err);
 		if (r < 0)
 			tell_fault(req, &ref, r, &err);
 		fi->cache_readdir = fi->keep_cache = r == 0 && ref.held;
 		mirror_put(m->mirror, &ref);
 	}
 	if (r < 0) {
-		free(dir);
+		if (h)
+			handle_close(m, h);
 		reply_error(req, "opendir", ino, r);
 		return;
 	}
 	trace(req, "opendir", ino, "-> open");
-	fi->fh = (uintptr_t)dir;
-	if (fuse_reply_open(req, fi) < 0) {
-		mirror_close_dir(m->mirror, dir);
-		free(dir);
-	}
+	fi->fh = (uintptr_t)h;
+	if (fuse_reply_open(req, fi) < 0)
+		handle_close(m, h);
 }
 
 static void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct mirror_dir *dir = (struct mirror_dir *)(uintptr_t)fi->fh;
 	trace(req, "closedir", ino, "%s", "");
-	mirror_close_dir(mount_of(req)->mirror, dir);
-	free(dir);
+	handle_close(mount_of(req), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 
@@ -282,7 +324,7 @@ static void read_dir_of(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offse
 	struct mirror_ref ref;
 	struct error err = {0};
 	if (fi->fh) {
-		read_dir(req, ino, size, offset, (struct mirror_dir *)(uintptr_t)fi->fh, plus);
+		read_dir(req, ino, size, offset, &handle_of(fi)->dir, plus);
 		return;
 	}
 	int r = mirror_get(m->mirror, ino, &ref, &err);
@@ -314,7 +356,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct error err = {0};
-	struct file *f;
+	struct handle *h;
 	int r;
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
@@ -325,38 +367,29 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		reply_error(req, "open", ino, -ENOSYS);
 		return;
 	}
-	f = calloc(1, sizeof *f);
-	r = f ? mirror_get(m->mirror, ino, &f->ref, &err) : -ENOMEM;
-	if (r == 0 && (r = mirror_open_file(m->mirror, &f->ref, &f->fd, &err)) < 0) {
-		tell_fault(req, &f->ref, r, &err);
-		mirror_put(m->mirror, &f->ref);
-	}
+	h = handle_new(m);
+	r = h ? mirror_get(m->mirror, ino, &h->ref, &err) : -ENOMEM;
+	if (r == 0 && (r = mirror_open_file(m->mirror, &h->ref, &h->fd, &err)) < 0)
+		tell_fault(req, &h->ref, r, &err);
 	if (r < 0) {
-		free(f);
+		if (h)
+			handle_close(m, h);
 		reply_error(req, "open", ino, r);
 		return;
 	}
-	fi->fh = (uintptr_t)f;
-	fi->keep_cache = f->fd < 0;
+	fi->fh = (uintptr_t)h;
+	fi->keep_cache = h->fd < 0;
 	fi->noflush = 1;
 	trace(req, "open", ino, "-> open");
-	if (fuse_reply_open(req, fi) < 0) {
-		mirror_close_file(m->mirror, f->fd);
-		mirror_put(m->mirror, &f->ref);
-		free(f);
-	}
+	if (fuse_reply_open(req, fi) < 0)
+		handle_close(m, h);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	struct mount *m = mount_of(req);
-	struct file *f = file_of(fi);
 	trace(req, "close", ino, "%s", "");
-	if (f) {
-		mirror_close_file(m->mirror, f->fd);
-		mirror_put(m->mirror, &f->ref);
-		free(f);
-	}
+	if (handle_of(fi))
+		handle_close(mount_of(req), handle_of(fi));
 	fuse_reply_err(req, 0);
 }
 
@@ -384,15 +417,15 @@ static void reply_answer(fuse_req_t req, const struct answer *a)
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
-	struct file *f = file_of(fi);
-	struct mirror_ref got = {0}, *ref = f ? &f->ref : &got;
+	struct handle *h = handle_of(fi);
+	struct mirror_ref got = {0}, *ref = h ? &h->ref : &got;
 	struct error err = {0};
 	struct answer a;
-	int r = f ? 0 : mirror_get(m->mirror, ino, &got, &err);
+	int r = h ? 0 : mirror_get(m->mirror, ino, &got, &err);
 
 	answer_init(&a);
 	if (r == 0)
-		r = mirror_read(m->mirror, ref, f ? f->fd : -1, (uint64_t)offset, size, &a, &err);
+		r = mirror_read(m->mirror, ref, h ? h->fd : -1, (uint64_t)offset, size, &a, &err);
 	if (r < 0 && ref->entry)
 		tell_fault(req, ref, r, &err);
 	/* The page cache asks again, page by page, for what failed.  Who reads past
@@ -400,7 +433,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 	while (r < 0 && (fi->flags & O_DIRECT) && size > 4096) {
 		size = (size / 2 + 4095) & ~(size_t)4095;
 		answer_reset(&a);
-		r = mirror_read(m->mirror, ref, f ? f->fd : -1, (uint64_t)offset, size, &a, &err);
+		r = mirror_read(m->mirror, ref, h ? h->fd : -1, (uint64_t)offset, size, &a, &err);
 	}
 	if (r < 0) {
 		reply_error(req, "read", ino, r);

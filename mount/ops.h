@@ -15,7 +15,14 @@ struct mount {
 	bool fixed;               /* one archive: nothing ever changes */
 	bool stateless;           /* and nothing in it needs to be opened */
 	void (*ready)(struct mount *); /* called once the session is agreed upon */
+	pthread_mutex_t lock;     /* of handles */
+	struct handle *handles;   /* all that are open */
 };
+
+void mount_init(struct mount *m);
+
+/* Closes what is still open when the session ends; the mirror stays the caller's. */
+void mount_close(struct mount *m);
 
 struct fuse_lowlevel_ops;
 extern const struct fuse_lowlevel_ops mount_ops;

@@ -152,7 +152,8 @@ static int read_names(struct walker *w, const struct mirror_ref *dir, char ***re
 		free_names(names, count);
 		return r;
 	}
-	qsort(names, count, sizeof *names, by_name);
+	if (count)
+		qsort(names, count, sizeof *names, by_name);
 	*ret = names;
 	*ret_count = count;
 	return 0;
