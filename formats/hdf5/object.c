@@ -120,11 +120,22 @@ static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const s
 	return 0;
 }
 
+/* The directory that stands for a dataset is its own; one that stands for a
+ * member may be the one that a name with a '/' implied. */
+static uint32_t own_dir(struct emit *e, uint32_t parent, struct slice name, unsigned depth)
+{
+	if (depth > 0)
+		return tree_dir(e->t, parent, name);
+	uint32_t id = tree_open_dir(e->t, parent, name, NULL);
+	if (id)
+		tree_edit(e->t, id)->open = false;
+	return id;
+}
+
 static int emit_compound(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
 			 const struct dims *dims, unsigned depth, uint32_t *ret)
 {
-	/* A directory of its own, whatever stands there already. */
-	uint32_t dir = tree_dir(e->t, parent, name);
+	uint32_t dir = own_dir(e, parent, name, depth);
 	int r = 0;
 	*ret = dir;
 	tree_describe(e->t, dir, describe(e, t, dims));
@@ -143,7 +154,7 @@ static int emit_compound(struct emit *e, uint32_t parent, struct slice name, con
 static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
 		     const struct dims *dims, unsigned depth, uint32_t *ret)
 {
-	uint32_t dir = tree_dir(e->t, parent, name), id = 0;
+	uint32_t dir = own_dir(e, parent, name, depth), id = 0;
 	struct h5_vlen *vlen = arena_alloc(&e->a->arena, sizeof *vlen);
 	struct h5_node *offsets = new_node(e, H5_NODE_OFFSETS), *values = new_node(e, H5_NODE_VALUES);
 	struct array *arrays = arena_array(&e->a->arena, 2, sizeof *arrays);

@@ -247,7 +247,7 @@ def make(path, libver):
                 f.create_dataset(name + "never", shape=shape, dtype=dtype, fillvalue=7)
         for i, n in enumerate((0, 1, 10, 10000)):
             f.create_dataset("vlen/str%d" % i, data=["x" * (j % 13) + "\u00e9" for j in range(n)], dtype=h5py.string_dtype(), shape=(n,))
-            d = f.create_dataset("vlen/int%d" % i, (n,), dtype=h5py.vlen_dtype("<i4"), chunks=(max(n // 3, 1),), compression="gzip")
+            d = f.create_dataset("vlen/int%d" % i, (n,), dtype=h5py.vlen_dtype("<i4"), maxshape=(None,), chunks=(max(n // 3, 1),), compression="gzip")
             for j in range(min(n, 50)):
                 d[j] = np.arange(j)
         f["link/hard"] = f["t0/s1/contiguous"]
