@@ -29,12 +29,11 @@ struct reader {
 
 static void put(struct text *t, const char *s, size_t n)
 {
-	if (n > VALUE_MAX - t->len) {
+	if (n > VALUE_MAX - t->len)
 		t->full = true;
-		return;
-	}
-	memcpy(t->bytes + t->len, s, n);
-	t->len += n;
+	else if (n > 0)
+		memcpy(t->bytes + t->len, s, n);
+	t->len += t->full ? 0 : n;
 }
 
 static void put_text(struct text *t, const char *s)

@@ -117,11 +117,14 @@ int h5_global(const struct h5_file *f, struct block *within, uint64_t address, u
 {
 	struct block_source from = {f->a, f, decode_collection};
 	int r = blocks_get(f->a->options->blocks, within, &from, address, ret_block, err);
-	if (r < 0)
+	if (r < 0) {
+		*ret_block = NULL;
 		return r;
+	}
 	const struct collection *c = (const void *)(*ret_block)->bytes;
 	if (index >= c->count || c->objects[index].offset == 0) {
 		blocks_release(*ret_block);
+		*ret_block = NULL;
 		return error_set(err, EBADMSG, "no object %" PRIu32 " in the global heap at %" PRIu64, index, address);
 	}
 	*ret = (struct slice){(*ret_block)->bytes + c->objects[index].offset, (size_t)c->objects[index].len};

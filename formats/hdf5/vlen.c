@@ -39,6 +39,7 @@ static int sequence(const struct h5_vlen *v, struct block *within, const uint8_t
 		return r;
 	if (d.len > ret->len / v->base) {
 		blocks_release(*ret_block);
+		*ret_block = NULL;
 		return error_set(err, EBADMSG, "a sequence of %" PRIu64 " items of %" PRIu32 " bytes in %zu", d.len, v->base, ret->len);
 	}
 	ret->len = (size_t)d.len * v->base;
