@@ -207,8 +207,12 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
 }
 
-static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, const struct link *l, struct error *err)
+static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, struct link *l, struct error *err)
 {
+	/* No writer puts a '/' into a name; where one stands, it separates. */
+	struct tree_path path = tree_path(&a->tree, dir, l->name, 0);
+	dir = path.parent;
+	l->name = path.leaf;
 	switch (l->kind) {
 	case LINK_HARD:
 		return h5_object(a, dir, l->name, g, l->address, err);
