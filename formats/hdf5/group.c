@@ -113,6 +113,36 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 	return r;
 }
 
+static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t *address, struct error *err)
+{
+	struct links l = {.f = f, .s = s};
+	struct h5_header h;
+	int r = h5_header(f, s, *address, &h, err);
+	if (r < 0 || (r = read_links(&l, &h, err)) < 0)
+		return r;
+	*address = H5_UNDEFINED;
+	for (uint32_t i = 0; i < l.count; i++)
+		if (slice_equal(l.list[i].name, name)) {
+			if (l.list[i].kind != LINK_HARD)
+				return error_set(err, ENOTSUP, "a virtual dataset whose source is behind a link");
+			*address = l.list[i].address;
+		}
+	return 0;
+}
+
+int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err)
+{
+	*ret = f->root;
+	for (size_t i = 0, end; i < path.len && *ret != H5_UNDEFINED; i = end + 1) {
+		const uint8_t *slash = memchr(path.data + i, '/', path.len - i);
+		end = slash ? (size_t)(slash - path.data) : path.len;
+		int r = end == i ? 0 : find_child(f, s, (struct slice){path.data + i, end - i}, ret, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* --- what a link becomes --------------------------------------------------------------- */
 
 static unsigned depth_of(const struct tree *t, uint32_t dir)

@@ -321,6 +321,9 @@ struct h5_group {
 	const struct h5_group *parent;
 	uint64_t address;
 };
+
+/* Follows hard links from the root; undefined if there is nothing. */
+int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err);
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err);
 
 /* object.c: the node of one dataset, group or committed type */
