@@ -96,7 +96,7 @@ static int set_chunks(struct parse *p, const uint64_t *dims, unsigned rank)
 static int read_old_layout(struct parse *p, struct cursor *c, unsigned version)
 {
 	struct h5_store *s = p->store;
-	unsigned rank = 0, class;
+	unsigned rank = 0, class = 0;
 	uint64_t dims[H5_RANK_MAX + 1] = {0};
 	if (version < 3) {
 		rank = cursor_u8(c);
@@ -111,6 +111,8 @@ static int read_old_layout(struct parse *p, struct cursor *c, unsigned version)
 		if (class == H5_CHUNKED || class == H5_CONTIGUOUS)
 			s->address = h5_address(p->f, c);
 	}
+	if (class > H5_CHUNKED)
+		return error_set(p->err, EBADMSG, "a data layout of version %u and class %u", version, class);
 	if (rank > H5_RANK_MAX + 1)
 		return error_set(p->err, EBADMSG, "a layout of rank %u", rank);
 	for (unsigned i = 0; i < rank; i++)
