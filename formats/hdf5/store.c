@@ -223,8 +223,10 @@ static int read_external(struct parse *p, struct h5_external *e, struct cursor *
 		return r;
 	if (e->size > left)
 		e->size = left;
-	if (archive_sibling(p->f->a, name, REACH_BENEATH, &e->source, &why) == 0)
+	if (archive_sibling(p->f->a, name, REACH_BENEATH, &e->source, &why) == 0) {
+		source_rest(archive_source(p->f->a, e->source)); /* there may be thousands */
 		return 0;
+	}
 	e->fault = arena_printf(&p->f->a->arena, "its external file cannot be had: %s", why.text);
 	return e->fault ? 0 : error_set(p->err, ENOMEM, "no memory for a dataset");
 }
