@@ -77,7 +77,7 @@ int h5_view_size(const struct h5_view *v, uint64_t *ret, struct error *err)
 			return r;
 		elements /= v->element;
 	}
-	if (__builtin_mul_overflow(elements, (uint64_t)v->slots * v->width, ret) || *ret > INT64_MAX)
+	if (__builtin_mul_overflow(elements, (uint64_t)v->slots * v->width, ret) || *ret > INT64_MAX / 8)
 		return error_set(err, EBADMSG, "%" PRIu64 " elements", elements);
 	return 0;
 }

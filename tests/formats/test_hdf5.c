@@ -32,9 +32,9 @@ static void old_and_new_groups_show_the_same(void **state)
 		check_bytes(&a, "g/hard", big, sizeof big);
 		assert_string_equal(test_dtype(&a, "a"), "int32");
 		assert_string_equal(test_shape(&a, "a"), "[2,3]");
-		assert_string_equal(test_attr(&a, "a", "array.byteorder"), "big");
-		assert_string_equal(test_attr(&a, "a", "array.type"), "H5T_STD_I32BE");
-		assert_string_equal(test_attr(&a, "c", "array.codec"), "shuffle+deflate+fletcher32");
+		assert_int_equal(test_node(&a, "a")->array->byteorder, BYTEORDER_BIG);
+		assert_string_equal(test_node(&a, "a")->array->type, "H5T_STD_I32BE");
+		assert_string_equal(test_node(&a, "c")->array->codec, "shuffle+deflate+fletcher32");
 		archive_close(&a);
 	}
 }
