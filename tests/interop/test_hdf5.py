@@ -2,23 +2,27 @@
 # SPDX-License-Identifier: MIT
 """Compares every file that arrayfs shows of HDF5 archives with what h5py reads.
 
-    hdf5.py ARRAYFS [FILE...]
+    test_hdf5.py [FILE...]
 
 Without files, makes a matrix of its own: type x layout x index x filter x version
-bound x shape.  77 if h5py is not installed.
+bound x shape; and reads the files that others wrote, where they lie beside the
+project.
 """
 import itertools
 import os
+import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 
+from tap import ARRAYFS, Skip, check, comment, done, skip_all
+
 try:
     import h5py
     import numpy as np
-except ImportError:
-    sys.exit(77)
+except ImportError as e:
+    skip_all(str(e))
 try:
     import hdf5plugin
 except ImportError:
@@ -110,7 +114,7 @@ class Run:
         self.same = self.differ = self.refused = self.skipped = 0
 
     def tell(self, *words):
-        print("#", *words, flush=True)
+        comment(" ".join(map(str, words)))
 
     def compare(self, file, dest):
         def visit(name, d, seen=set()):
@@ -274,21 +278,70 @@ def early(path):
                 d[...] = np.arange(np.prod(shape)).reshape(shape)
 
 
-def main():
-    run = Run(sys.argv[1])
-    files = sys.argv[2:]
-    with tempfile.TemporaryDirectory() as tmp:
-        if not files:
-            for name, libver in (("old.h5", ("earliest", "v108")), ("v110.h5", ("v110", "v110")), ("latest.h5", ("latest", "latest"))):
-                files.append(os.path.join(tmp, name))
-                make(files[-1], libver)
-            files.append(os.path.join(tmp, "early.h5"))
-            early(files[-1])
+def virtual(folder):
+    for i in range(3):
+        with h5py.File("%s/s%d.h5" % (folder, i), "w") as f:
+            f["data"] = np.arange(20, dtype="<i4").reshape(4, 5) + 100 * i
+    with h5py.File(folder + "/v.h5", "w", libver="latest") as f:
+        layout = h5py.VirtualLayout((4, 4, 5), "<i4")
+        for i in range(4):
+            layout[i] = h5py.VirtualSource("s%d.h5" % i, "data", (4, 5))
+        f.create_virtual_dataset("stack", layout, fillvalue=-1)
+        layout = h5py.VirtualLayout((12,), "<i4")
+        layout[0:10:2] = h5py.VirtualSource("s1.h5", "data", (4, 5))[2]
+        layout[1:9:2] = h5py.VirtualSource("s2.h5", "data", (4, 5))[:, 3]
+        f.create_virtual_dataset("interleaved", layout, fillvalue=7)
+        layout = h5py.VirtualLayout((2, 10), "<i4")
+        layout[:, 2:10:4] = h5py.VirtualSource("s0.h5", "data", (4, 5))[0:4:2, 1:3]
+        f.create_virtual_dataset("grid", layout)
+    return folder + "/v.h5"
+
+
+def external(folder):
+    """The library finds relative files from where it runs; we, beside the archive."""
+    os.chdir(folder)
+    np.arange(10, dtype="<i4").tofile("raw.bin")
+    with h5py.File("e.h5", "w") as f:
+        f.create_dataset("x", shape=(8,), dtype="<i4", external=[("raw.bin", 4, 16), ("raw.bin", 24, 16)])
+        f.create_dataset("short", shape=(8,), dtype="<i4", external=[("raw.bin", 24, 32)])
+    return folder + "/e.h5"
+
+
+def compare(name, *files):
+    with check(name):
+        run = Run(ARRAYFS)
         for file in files:
-            run.file(file)
-    print("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
-    return 1 if run.differ or not run.same else 0
+            run.file(str(file))
+        comment("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
+        assert run.same and not run.differ and not run.refused
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def main():
+    if sys.argv[1:]:
+        compare("files_as_named", *sys.argv[1:])
+        return
+    with tempfile.TemporaryDirectory() as tmp:
+        for bound in (("earliest", "v108"), ("v110", "v110"), ("latest", "latest")):
+            path = os.path.join(tmp, bound[1] + ".h5")
+            make(path, bound)
+            compare("matrix_" + bound[1], path)
+        path = os.path.join(tmp, "early.h5")
+        early(path)
+        compare("allocated_early", path)
+        compare("virtual_datasets", virtual(tmp))
+        compare("external_files", external(tmp))
+        os.chdir("/")
+    corpora = pathlib.Path(__file__).resolve().parents[3] / "shared/corpora"
+    with check("files_of_others"):
+        files = [p for end in ("h5", "hdf5", "nc") for p in sorted(corpora.glob("**/*." + end))]
+        if not files:
+            raise Skip("no files of others beside the project")
+        run = Run(ARRAYFS)
+        for file in files:
+            run.file(str(file))
+        comment("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
+        assert run.same and not run.differ
+
+
+main()
+done()
