@@ -88,6 +88,18 @@ static bool is_range(const struct h5_view *v, uint64_t *ret)
 	       range_within(*ret, s->size, h5_source(s->file)->size);
 }
 
+/* Why some or all of a dataset's bytes cannot be had; NULL if nothing is known to
+ * be wrong. */
+static const char *fault_of(const struct h5_store *s)
+{
+	if (s->storage == H5_FAULT)
+		return s->fault;
+	for (uint32_t i = 0; s->storage == H5_EXTERNALS && i < s->nexternals; i++)
+		if (s->externals[i].fault)
+			return s->externals[i].fault;
+	return NULL;
+}
+
 static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
 		     const struct dims *dims, uint32_t *ret)
 {
@@ -115,8 +127,8 @@ static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const s
 	}
 	tree_describe(e->t, *ret, array);
 	name_enum(e, *ret, t);
-	if (v->store && v->store->storage == H5_FAULT)
-		tree_attr(e->t, *ret, SLICE("arrayfs.error"), slice_text(v->store->fault));
+	if (v->store && fault_of(v->store))
+		tree_attr(e->t, *ret, SLICE("arrayfs.error"), slice_text(fault_of(v->store)));
 	return 0;
 }
 
@@ -288,8 +300,8 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
 	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};
 	r = emit(&e, parent, name, &type, v, dims, 0, ret);
-	if (r == 0 && store->storage == H5_FAULT && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)
-		tree_attr(&a->tree, *ret, SLICE("arrayfs.error"), slice_text(store->fault));
+	if (r == 0 && fault_of(store) && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)
+		tree_attr(&a->tree, *ret, SLICE("arrayfs.error"), slice_text(fault_of(store)));
 	return r;
 }
 
