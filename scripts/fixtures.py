@@ -173,6 +173,67 @@ def safetensors_index(folder):
         '"embed.weight":"./model-00001-of-00002.safetensors"},"metadata":{"by":"hand","n":[1,2.5,null],"t":true},"version":1}')
 
 
+# --- hdf5 ------------------------------------------------------------------
+
+@fixtures("hdf5")
+def hdf5(folder):
+    """old.h5, latest.h5, dense.h5, index.h5, pack.h5: h5py.
+    pytables.h5: PyTables.  netcdf.nc: netCDF4."""
+    import h5py
+    import hdf5plugin
+    import netCDF4
+    import numpy as np
+    import tables
+    folder = str(folder)
+
+    def small(path, libver):
+        with h5py.File(path,'w',libver=libver) as f:
+            f.attrs['title']='a file'; f.attrs['numbers']=np.arange(3,dtype='f4')/10; f.attrs['n']=np.int16(-7); f.attrs['one']=[1]; f.attrs['vs']=['a','bc']; f.attrs['e']=h5py.Empty('i4')
+            g=f.create_group('g'); g['up']=f['/']; g['soft']=h5py.SoftLink('/a'); g['ext']=h5py.ExternalLink('other.h5','/x')
+            f['a']=np.arange(6,dtype='>i4').reshape(2,3)
+            g['hard']=f['a']
+            f.create_dataset('c',data=np.arange(60,dtype='<f8').reshape(6,10),chunks=(4,4),maxshape=(None,10),compression='gzip',shuffle=True,fletcher32=True)
+            f.create_dataset('l',data=np.arange(40,dtype='<u2'),chunks=(16,),maxshape=(None,),compression='lzf')
+            d=f.create_dataset('s',(3,),dtype=h5py.string_dtype()); d[:]=['x','','yé']
+            d=f.create_dataset('v',(3,),dtype=h5py.vlen_dtype('<i2')); d[0]=[1,2]; d[2]=[3]
+            f.create_dataset('k',data=np.array([(1,2.5,b'ab',[1,2])],dtype=[('a','<i2'),('b/c','>f4'),('s','S3'),('m','u1',(2,))]))
+            f.create_dataset('b',data=np.array([True,False]))
+            f.create_dataset('z',data=np.array([1+2j],dtype='c8'))
+            f.create_dataset('en',data=np.array([0,1],dtype='u1'),dtype=h5py.enum_dtype({'RED':0,'GREEN':1},basetype='u1'))
+            f['nul']=h5py.Empty('f4'); f['t']=np.dtype('<f8')
+            f['ref']=np.array([f['a'].ref],dtype=h5py.ref_dtype)
+    small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
+    with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
+        for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))
+        for i in range(12): f.attrs['a%02d'%i]=i
+    with h5py.File(folder+'/index.h5','w',libver='latest') as f:
+        f.create_dataset('fixed',data=np.arange(30,dtype='u1'),chunks=(4,))
+        f.create_dataset('extensible',data=np.arange(60,dtype='u1'),chunks=(2,),maxshape=(None,))
+        f.create_dataset('second',data=np.arange(60,dtype='u1').reshape(3,20),chunks=(2,3),maxshape=(3,None))
+        f.create_dataset('btree',data=np.arange(60,dtype='u1').reshape(6,10),chunks=(2,3),maxshape=(None,None),compression='gzip')
+        f.create_dataset('single',data=np.arange(60,dtype='u1'),chunks=(60,),compression='gzip')
+        d=f.create_dataset('holes',(10,),dtype='i4',chunks=(3,),fillvalue=5); d[4]=9
+    with h5py.File(folder+'/pack.h5','w') as f:
+        f.create_dataset('so',data=np.arange(50,dtype='<i4'),chunks=(20,),scaleoffset=0)
+        f.create_dataset('sf',data=np.arange(50,dtype='<f4')/8,chunks=(20,),scaleoffset=3)
+        f.create_dataset('sz',data=np.arange(64,dtype='<i2'),chunks=(32,),compression='szip')
+        for n,p in (('zstd',hdf5plugin.Zstd()),('lz4',hdf5plugin.LZ4()),('bs',hdf5plugin.Bitshuffle(cname='lz4')),('bz',hdf5plugin.BZip2()),('bl',hdf5plugin.Blosc())):
+            f.create_dataset(n,data=np.arange(64,dtype='<i4'),chunks=(40,),**dict(p))
+        t=h5py.h5t.STD_I32LE.copy(); t.set_precision(17); t.set_offset(3)
+        pl=h5py.h5p.create(h5py.h5p.DATASET_CREATE); pl.set_chunk((16,)); pl.set_filter(h5py.h5z.FILTER_NBIT,h5py.h5z.FLAG_OPTIONAL,())
+        d=h5py.h5d.create(f.id,b'nb',t,h5py.h5s.create_simple((20,)),pl); d.write(h5py.h5s.ALL,h5py.h5s.ALL,np.arange(20,dtype='<i4')*1000)
+
+    with tables.open_file(folder + "/pytables.h5", "w") as f:
+        t = f.create_table("/", "t", np.zeros(0, dtype=[("a", "<i4"), ("b", "S4")]), filters=tables.Filters(5, "blosc"))
+        t.append([(1, b"x"), (2, b"yz")])
+        f.create_array("/", "a", np.arange(5))
+    with netCDF4.Dataset(folder + "/netcdf.nc", "w") as f:
+        f.createDimension("x", 4)
+        v = f.createVariable("v", "f4", ("x",), zlib=True)
+        v[:] = np.arange(4)
+        v.units = "m"
+
+
 # --- all -------------------------------------------------------------------
 
 def make(name):

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Chapter III.A.1: version 1 B-trees, of old groups and old chunk indexes; and
+ * III.B, the symbol nodes that are the leaves of groups. */
+#include "formats/hdf5/hdf5.h"
+
+#include <inttypes.h>
+
+struct level {
+	struct cursor entries;
+	unsigned level, count;
+};
+
+static int load_node(const struct h5_file *f, struct arena *s, uint64_t address, unsigned type, unsigned entry,
+		     struct level *ret, struct error *err)
+{
+	struct cursor c;
+	unsigned head = 8u + 2u * f->offsets;
+	int r = h5_load(f, s, address, head, &c, err);
+	if (r < 0)
+		return r;
+	if (!cursor_match(&c, "TREE", 4))
+		return error_set(err, EBADMSG, "no TREE at %" PRIu64, address);
+	unsigned found = cursor_u8(&c);
+	ret->level = cursor_u8(&c);
+	ret->count = cursor_u16le(&c);
+	if (found != type)
+		return error_set(err, EBADMSG, "a B-tree of type %u, not %u, at %" PRIu64, found, type, address);
+	return h5_load(f, s, address + head, (uint64_t)ret->count * entry, &ret->entries, err);
+}
+
+/* --- groups ------------------------------------------------------------------ */
+
+struct walk {
+	const struct h5_file *f;
+	struct arena *s;
+	const struct h5_local_heap *heap;
+	h5_entry_fn *each;
+	void *arg;
+	uint64_t budget; /* nodes that a file of this size can hold: more is a knot */
+};
+
+static int symbols(struct walk *w, uint64_t address, struct error *err)
+{
+	struct cursor c;
+	unsigned each = 2u * w->f->offsets + 24u;
+	int r = h5_load(w->f, w->s, address, 8, &c, err);
+	if (r < 0)
+		return r;
+	if (!cursor_match(&c, "SNOD", 4))
+		return error_set(err, EBADMSG, "no SNOD at %" PRIu64, address);
+	cursor_skip(&c, 2);
+	unsigned count = cursor_u16le(&c);
+	r = h5_load(w->f, w->s, address + 8, (uint64_t)count * each, &c, err);
+	for (unsigned i = 0; r == 0 && i < count; i++) {
+		struct slice name, target = {0};
+		uint64_t at = h5_address(w->f, &c), object = h5_address(w->f, &c);
+		uint32_t cache = cursor_u32le(&c);
+		cursor_skip(&c, 4);
+		uint32_t text = cursor_u32le(&c);
+		cursor_skip(&c, 12);
+		r = h5_local_text(w->heap, at, &name, err);
+		if (r == 0 && cache == 2)
+			r = h5_local_text(w->heap, text, &target, err);
+		if (r == 0)
+			r = w->each(w->arg, name, object, cache == 2, target, err);
+	}
+	return r;
+}
+
+static int walk_group(struct walk *w, uint64_t address, unsigned parent_level, struct error *err)
+{
+	struct level n;
+	if (w->budget-- == 0)
+		return error_set(err, EBADMSG, "a group's B-tree has more nodes than the file can hold");
+	int r = load_node(w->f, w->s, address, 0, w->f->lengths + w->f->offsets, &n, err);
+	if (r < 0)
+		return r;
+	if (n.level >= parent_level)
+		return error_set(err, EBADMSG, "a B-tree's node of level %u at %" PRIu64 " below one of level %u", n.level, address,
+				 parent_level);
+	for (unsigned i = 0; r == 0 && i < n.count; i++) {
+		cursor_skip(&n.entries, w->f->lengths);
+		uint64_t child = h5_address(w->f, &n.entries);
+		if (n.level > 0)
+			r = walk_group(w, child, n.level, err);
+		else if (w->budget-- == 0)
+			r = error_set(err, EBADMSG, "a group's B-tree has more nodes than the file can hold");
+		else
+			r = symbols(w, child, err);
+	}
+	return r;
+}
+
+int h5_btree1_group(const struct h5_file *f, struct arena *s, uint64_t address, const struct h5_local_heap *heap,
+		    h5_entry_fn *each, void *arg, struct error *err)
+{
+	struct walk w = {f, s, heap, each, arg, h5_source(f)->size / 8 + 1};
+	return walk_group(&w, address, H5_DEPTH_MAX, err);
+}
+
+/* --- chunks ------------------------------------------------------------------ */
+
+static int compare_key(struct cursor key, unsigned rank, const uint64_t *at)
+{
+	cursor_skip(&key, 8);
+	for (unsigned i = 0; i < rank; i++) {
+		uint64_t found = cursor_u64le(&key);
+		if (at[i] != found)
+			return at[i] < found ? -1 : 1;
+	}
+	return 0;
+}
+
+/* Keys bracket what lies below a child, so one descent finds a chunk. */
+int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
+		    struct h5_chunk_at *ret, struct error *err)
+{
+	struct arena s = {.limit = f->a->arena.limit};
+	unsigned key = 8 + 8 * (rank + 1), each = key + f->offsets, level = H5_DEPTH_MAX;
+	int r = 0;
+	ret->address = H5_UNDEFINED;
+	while (r == 0 && level > 0) {
+		struct level n;
+		if ((r = load_node(f, &s, address, 1, each, &n, err)) < 0)
+			break;
+		if (n.level >= level) {
+			r = error_set(err, EBADMSG, "a B-tree's node of level %u at %" PRIu64 " below one of level %u", n.level,
+				      address, level);
+			break;
+		}
+		level = n.level;
+		unsigned low = 0, high = n.count; /* the last key that is not behind what is sought */
+		while (low < high) {
+			unsigned mid = (low + high) / 2;
+			struct cursor c = n.entries;
+			cursor_skip(&c, (uint64_t)mid * each);
+			if (compare_key(c, rank, at) < 0)
+				high = mid;
+			else
+				low = mid + 1;
+		}
+		if (low == 0)
+			break;
+		struct cursor c = n.entries;
+		cursor_skip(&c, (uint64_t)(low - 1) * each);
+		bool same = compare_key(c, rank, at) == 0;
+		uint32_t size = cursor_u32le(&c), mask = cursor_u32le(&c);
+		cursor_skip(&c, key - 8);
+		address = h5_address(f, &c);
+		r = cursor_check(&c, err, "a B-tree's node");
+		if (r == 0 && level == 0 && same)
+			*ret = (struct h5_chunk_at){address, size, mask};
+	}
+	arena_free(&s);
+	return r;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* Chunks: where each lies ("Data Layout", the index types), how it is decoded, and
+ * how a range of the dataset is put together from them. */
+#include "formats/hdf5/hdf5.h"
+
+#include <inttypes.h>
+
+/* --- where a chunk lies ---------------------------------------------------------- */
+
+struct scaled_key {
+	const struct h5_store *s;
+	const uint64_t *at;
+};
+
+static int compare_record(const void *arg, struct cursor c)
+{
+	const struct scaled_key *k = arg;
+	const struct h5_store *s = k->s;
+	cursor_skip(&c, s->file->offsets + (s->pipeline.count ? s->size_bytes + 4u : 0));
+	for (uint32_t i = 0; i < s->rank; i++) {
+		uint64_t found = cursor_u64le(&c);
+		if (k->at[i] != found)
+			return k->at[i] < found ? -1 : 1;
+	}
+	return 0;
+}
+
+static int in_btree2(const struct h5_store *s, struct arena *scratch, const uint64_t *scaled, struct h5_chunk_at *ret,
+		     struct error *err)
+{
+	struct scaled_key key = {s, scaled};
+	struct h5_btree2 tree;
+	struct cursor c;
+	bool filtered = s->pipeline.count > 0;
+	ret->address = H5_UNDEFINED;
+	int r = h5_btree2(s->file, scratch, s->address, &tree, err);
+	if (r < 0)
+		return r;
+	unsigned want = s->file->offsets + (filtered ? s->size_bytes + 4u : 0) + 8 * s->rank;
+	if (tree.type != (filtered ? 11 : 10) || tree.record_size != want)
+		return error_set(err, EBADMSG, "a B-tree of type %u with records of %u bytes, not %u, for chunks", tree.type,
+				 tree.record_size, want);
+	r = h5_btree2_find(s->file, scratch, &tree, compare_record, &key, &c, err);
+	if (r < 0 || c.failed)
+		return r;
+	ret->address = h5_address(s->file, &c);
+	ret->size = filtered ? cursor_le(&c, s->size_bytes) : s->chunk_bytes;
+	ret->mask = filtered ? cursor_u32le(&c) : 0;
+	return cursor_check(&c, err, "a B-tree's record");
+}
+
+/* The number of a chunk among all that the dataset may ever have.  In an extensible
+ * array the unlimited dimension comes first, wherever it stands. */
+static int array_index(const struct h5_store *s, const uint64_t *scaled, uint64_t *ret, struct error *err)
+{
+	uint32_t first = 0;
+	if (s->index == H5_EXTENSIBLE)
+		while (first + 1 < s->rank && s->max_chunks[first] != H5_UNDEFINED)
+			first++;
+	uint64_t index = s->index == H5_EXTENSIBLE ? scaled[first] : 0;
+	for (uint32_t i = 0; i < s->rank; i++) {
+		if (s->index == H5_EXTENSIBLE && i == first)
+			continue;
+		if (__builtin_mul_overflow(index, s->max_chunks[i], &index) || __builtin_add_overflow(index, scaled[i], &index))
+			return error_set(err, EBADMSG, "a chunk's number exceeds 64 bits");
+	}
+	*ret = index;
+	return 0;
+}
+
+static int find(const struct h5_store *s, struct arena *scratch, const uint64_t *scaled, struct h5_chunk_at *ret,
+		struct error *err)
+{
+	uint64_t index = 0, at[H5_RANK_MAX];
+	int r;
+	*ret = (struct h5_chunk_at){H5_UNDEFINED, s->chunk_bytes, 0};
+	if (s->address == H5_UNDEFINED)
+		return 0;
+	switch ((enum h5_index)s->index) {
+	case H5_BTREE1:
+		for (uint32_t i = 0; i < s->rank; i++)
+			at[i] = scaled[i] * s->chunk[i];
+		return h5_btree1_chunk(s->file, s->address, s->rank, at, ret, err);
+	case H5_SINGLE:
+		*ret = (struct h5_chunk_at){s->address, s->pipeline.count ? s->single_size : s->chunk_bytes, s->single_mask};
+		return 0;
+	case H5_BTREE2:
+		return in_btree2(s, scratch, scaled, ret, err);
+	case H5_IMPLICIT:
+		if ((r = array_index(s, scaled, &index, err)) < 0)
+			return r;
+		if (__builtin_mul_overflow(index, s->chunk_bytes, &index) ||
+		    __builtin_add_overflow(index, s->address, &ret->address))
+			return error_set(err, EBADMSG, "a chunk's address exceeds 64 bits");
+		return 0;
+	case H5_FIXED_ARRAY:
+		return (r = array_index(s, scaled, &index, err)) < 0 ? r : h5_fixed_array(s, scratch, index, ret, err);
+	case H5_EXTENSIBLE:
+		return (r = array_index(s, scaled, &index, err)) < 0 ? r : h5_extensible_array(s, scratch, index, ret, err);
+	}
+	return error_set(err, ENOTSUP, "a chunk index of type %u", s->index);
+}
+
+int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err)
+{
+	struct arena scratch = {.limit = s->file->a->arena.limit};
+	int r = find(s, &scratch, scaled, ret, err);
+	arena_free(&scratch);
+	return r;
+}
+
+/* --- decoding ------------------------------------------------------------------- */
+
+static void scaled_of(const struct h5_store *s, uint64_t number, uint64_t *ret)
+{
+	for (uint32_t i = s->rank; i-- > 0; number /= s->chunks[i])
+		ret[i] = number % s->chunks[i];
+}
+
+static bool at_edge(const struct h5_store *s, const uint64_t *scaled)
+{
+	for (uint32_t i = 0; i < s->rank; i++)
+		if (s->dims[i] - scaled[i] * s->chunk[i] < s->chunk[i])
+			return true;
+	return false;
+}
+
+void h5_fill(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out)
+{
+	if (!s->fill) {
+		memset(out, 0, (size_t)len);
+		return;
+	}
+	for (uint64_t i = 0; i < len; i++)
+		out[i] = s->fill[(offset + i) % s->element];
+}
+
+static int decode_stored(const struct h5_store *s, struct h5_chunk_at at, uint32_t mask, struct block *block,
+			 struct error *err)
+{
+	struct source *src = h5_source(s->file);
+	struct slice in;
+	uint64_t place;
+	if (__builtin_add_overflow(at.address, s->file->base, &place) || !range_within(place, at.size, src->size))
+		return error_set(err, EIO, "a chunk of %" PRIu64 " bytes at %" PRIu64 " of a file of %" PRIu64, at.size, at.address,
+				 src->size);
+	int r = source_map(src, place, at.size, &in, err);
+	if (r < 0)
+		return r;
+	source_enter(src);
+	r = h5_pipeline_run(&s->pipeline, mask, in, (size_t)s->chunk_bytes, block, err);
+	int lost = source_leave(src, place, at.size, err);
+	return lost < 0 ? lost : r;
+}
+
+static int decode_chunk(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+{
+	const struct h5_store *s = owner;
+	uint64_t scaled[H5_RANK_MAX];
+	struct h5_chunk_at at;
+	(void)a;
+	scaled_of(s, index, scaled);
+	int r = h5_chunk_find(s, scaled, &at, err);
+	if (r < 0)
+		return r;
+	if (at.address != H5_UNDEFINED)
+		return decode_stored(s, at, s->unfiltered_edges && at_edge(s, scaled) ? UINT32_MAX : at.mask, ret, err);
+	uint8_t *room = block_room(ret, (size_t)s->chunk_bytes, err);
+	if (!room)
+		return -ENOMEM;
+	h5_fill(s, 0, s->chunk_bytes, room);
+	return 0;
+}
+
+static struct block_source blocks_of(const struct h5_store *s)
+{
+	return (struct block_source){s->file->a, s, decode_chunk};
+}
+
+/* --- unfiltered chunks are copied from where they lie --------------------------------- */
+
+/* The bytes of a chunk: in a block, in the mapping, or nowhere (fill). */
+struct bytes {
+	struct block *block;
+	const uint8_t *at;
+	uint64_t place; /* in the source, where not in a block */
+};
+
+static int get(const struct h5_store *s, struct block *within, uint64_t number, struct bytes *ret, struct error *err)
+{
+	uint64_t scaled[H5_RANK_MAX], place;
+	struct block_source from = blocks_of(s);
+	struct h5_chunk_at at;
+	*ret = (struct bytes){0};
+	if (s->pipeline.count > 0) {
+		int r = blocks_get(s->file->a->options->blocks, within, &from, number, &ret->block, err);
+		if (r == 0)
+			ret->at = ret->block->bytes;
+		return r;
+	}
+	scaled_of(s, number, scaled);
+	int r = h5_chunk_find(s, scaled, &at, err);
+	if (r < 0 || at.address == H5_UNDEFINED)
+		return r;
+	if (__builtin_add_overflow(at.address, s->file->base, &place) ||
+	    !range_within(place, s->chunk_bytes, h5_source(s->file)->size) || at.size != s->chunk_bytes)
+		return error_set(err, EIO, "a chunk of %" PRIu64 " bytes at %" PRIu64 " of a file of %" PRIu64, at.size, at.address,
+				 h5_source(s->file)->size);
+	struct slice in;
+	ret->place = place;
+	r = source_map(h5_source(s->file), place, s->chunk_bytes, &in, err);
+	ret->at = in.data;
+	return r;
+}
+
+/* --- a range of the dataset ---------------------------------------------------------- */
+
+/* One run: bytes that lie together in a chunk and in the range. */
+struct run {
+	uint64_t number, in_chunk, len;
+};
+
+/* The run at a byte of the dataset, at most `most` long. */
+static struct run run_at(const struct h5_store *s, uint64_t offset, uint64_t most)
+{
+	uint32_t rank = s->rank;
+	uint64_t element = offset / s->element, within = offset % s->element, at[H5_RANK_MAX];
+	for (uint32_t i = rank; i-- > 0; element /= s->dims[i])
+		at[i] = element % s->dims[i];
+	struct run run = {0};
+	uint64_t in_chunk = 0, step = 1, together = 1;
+	bool whole = true; /* all later dimensions are whole in a chunk */
+	for (uint32_t i = 0; i < rank; i++) {
+		run.number = run.number * s->chunks[i] + at[i] / s->chunk[i];
+		in_chunk = in_chunk * s->chunk[i] + at[i] % s->chunk[i];
+	}
+	for (uint32_t i = rank; whole && i-- > 0; step *= s->chunk[i]) {
+		uint64_t end = s->chunk[i] - at[i] % s->chunk[i], rest = s->dims[i] - at[i];
+		together += ((end < rest ? end : rest) - 1) * step;
+		whole = s->chunk[i] == s->dims[i];
+	}
+	run.in_chunk = in_chunk * s->element + within;
+	run.len = together * s->element - within;
+	if (run.len > most)
+		run.len = most;
+	return run;
+}
+
+/* Rows go through one chunk after another and come back to the first. */
+enum { HELD = 32 };
+struct held {
+	uint64_t number;
+	struct bytes bytes;
+};
+
+static int copy_runs(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
+		     struct error *err)
+{
+	struct source *src = h5_source(s->file);
+	struct held held[HELD];
+	int r = 0;
+	for (unsigned i = 0; i < HELD; i++)
+		held[i] = (struct held){.number = H5_UNDEFINED};
+	for (uint64_t done = 0; r == 0 && done < len;) {
+		struct run run = run_at(s, offset + done, len - done);
+		struct held *h = &held[run.number % HELD];
+		if (run.number != h->number) {
+			if (h->bytes.block)
+				blocks_release(h->bytes.block);
+			*h = (struct held){.number = run.number};
+			if ((r = get(s, within, run.number, &h->bytes, err)) < 0)
+				break;
+		}
+		struct bytes b = h->bytes;
+		if (!b.at) {
+			h5_fill(s, run.in_chunk, run.len, out + done);
+		} else if (b.block) {
+			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
+		} else {
+			source_enter(src);
+			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
+			r = source_leave(src, b.place + run.in_chunk, run.len, err);
+		}
+		done += run.len;
+	}
+	for (unsigned i = 0; i < HELD; i++)
+		if (held[i].bytes.block)
+			blocks_release(held[i].bytes.block);
+	return r;
+}
+
+int h5_chunks_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
+		   struct error *err)
+{
+	return copy_runs(s, within, offset, len, out, err);
+}
+
+/* --- answering a reader ---------------------------------------------------------------- */
+
+/* The chunks of [offset, offset + len), and as many behind them as are worth having
+ * ready where the reader goes on in order. */
+void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
+{
+	struct blocks *blocks = s->file->a->options->blocks;
+	if (s->storage != H5_CHUNKED || s->pipeline.count == 0 || !blocks || len == 0)
+		return;
+	struct block_source from = blocks_of(s);
+	_Atomic uint64_t *next = (_Atomic uint64_t *)(uintptr_t)&s->next;
+	bool sequential = atomic_exchange_explicit(next, offset + len, memory_order_relaxed) == offset;
+	uint64_t first = run_at(s, offset, len).number, last = run_at(s, offset + len - 1, 1).number;
+	uint64_t row_first[H5_RANK_MAX], most = blocks_ahead(blocks, (size_t)s->chunk_bytes);
+	scaled_of(s, first, row_first);
+	/* Behind the last one stand all that share its place in the outermost dimension. */
+	uint64_t slab = s->nchunks / s->chunks[0], end = last + 1;
+	if (!s->flat && end < (last / slab + 1) * slab && len >= s->size / s->dims[0])
+		end = (last / slab + 1) * slab;
+	for (uint64_t i = first; i < end && i < s->nchunks && i - first < 4096; i++)
+		blocks_want(blocks, &from, i);
+	for (uint64_t i = end; sequential && i < s->nchunks && i - end < most; i++)
+		blocks_want(blocks, &from, i);
+}
+
+/* Runs long enough to be spans of their own are handed over as they are. */
+enum { SPAN_MIN = 32768 };
+
+static int answer_span(const struct h5_store *s, struct run run, struct answer *ret, struct error *err)
+{
+	struct block_source from = blocks_of(s);
+	struct blocks *blocks = s->file->a->options->blocks;
+	struct block *block;
+	if (s->pipeline.count > 0) {
+		int r = blocks_get(blocks, NULL, &from, run.number, &block, err);
+		return r < 0 ? r : blocks_answer(blocks, block, (size_t)run.in_chunk, (size_t)run.len, ret);
+	}
+	struct bytes b;
+	struct source *src = h5_source(s->file);
+	int r = get(s, NULL, run.number, &b, err);
+	if (r < 0)
+		return r;
+	if (b.at && src->dir >= 0 && !source_intact(src, b.place + run.in_chunk, run.len))
+		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, b.place + run.in_chunk + run.len);
+	if (b.at)
+		return answer_bytes(ret, b.at + run.in_chunk, (size_t)run.len);
+	if (!s->fill)
+		return answer_zeros(ret, run.len);
+	uint8_t *own;
+	if ((r = answer_own(ret, (size_t)run.len, &own)) == 0)
+		h5_fill(s, run.in_chunk, run.len, own);
+	return r;
+}
+
+int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	int r = 0;
+	h5_store_want(s, offset, len);
+	for (uint64_t done = 0; r == 0 && done < len;) {
+		struct run run = run_at(s, offset + done, len - done);
+		uint64_t rest = len - done;
+		if (run.len >= SPAN_MIN || run.len == rest) {
+			r = answer_span(s, run, ret, err);
+			done += run.len;
+			continue;
+		}
+		uint8_t *own;
+		if ((r = answer_own(ret, (size_t)rest, &own)) == 0)
+			r = copy_runs(s, NULL, offset + done, rest, own, err);
+		done = len;
+	}
+	return r;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/* Chapter IV.A.2.l, "The Filter Pipeline Message", and how a pipeline is undone. */
+#include "formats/hdf5/hdf5.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "fs/codec.h"
+
+static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);
+static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);
+
+static int inflate(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+{
+	(void)f;
+	return codec_run_some(CODEC_ZLIB, in, out, room, ret, err);
+}
+
+static int zstd(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+{
+	(void)f;
+	return codec_run_some(CODEC_ZSTD, in, out, room, ret, err);
+}
+
+/* The registry of filters: the library's own below 256, and those that are
+ * registered with The HDF Group.  Without a decoder: known by name only. */
+static const struct known {
+	uint16_t id;
+	const char *name;
+	h5_decode_fn *decode;
+} table[] = {
+	{1, "deflate", inflate},
+	{2, "shuffle", unshuffle},
+	{3, "fletcher32", fletcher32},
+	{4, "szip", h5_szip},
+	{5, "nbit", h5_nbit},
+	{6, "scaleoffset", h5_scaleoffset},
+	{305, "lzo", NULL},
+	{307, "bzip2", h5_bzip2},
+	{32000, "lzf", h5_lzf},
+	{32001, "blosc", h5_blosc},
+	{32004, "lz4", h5_lz4},
+	{32008, "bitshuffle", h5_bitshuffle},
+	{32013, "zfp", NULL},
+	{32015, "zstd", zstd},
+	{32017, "sz", NULL},
+	{32024, "sz3", NULL},
+	{32026, "blosc2", NULL},
+};
+
+static const struct known *lookup(uint16_t id)
+{
+	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+		if (table[i].id == id)
+			return &table[i];
+	return NULL;
+}
+
+/* --- the message ------------------------------------------------------------------ */
+
+static int read_filter(struct arena *s, struct cursor *c, unsigned version, struct h5_filter *f, struct error *err)
+{
+	f->id = cursor_u16le(c);
+	unsigned name_len = version == 1 || f->id >= 256 ? cursor_u16le(c) : 0;
+	f->optional = cursor_u16le(c) & 1;
+	unsigned count = cursor_u16le(c);
+	if (version == 1)
+		name_len = (name_len + 7) & ~7u;
+	struct slice name = cursor_take(c, name_len);
+	f->nvalues = (uint32_t)cursor_count(c, count, 4);
+	int r = cursor_check(c, err, "a filter");
+	if (r < 0)
+		return r;
+	f->values = arena_array(s, f->nvalues, sizeof *f->values);
+	const struct known *k = lookup(f->id);
+	f->name = k ? k->name : arena_printf(s, "filter-%u", f->id);
+	(void)name;
+	if ((!f->values && f->nvalues) || !f->name)
+		return error_set(err, ENOMEM, "no memory for a filter");
+	for (uint32_t i = 0; i < f->nvalues; i++)
+		f->values[i] = cursor_u32le(c);
+	if (version == 1 && count % 2)
+		cursor_skip(c, cursor_left(c) < 4 ? cursor_left(c) : 4);
+	return 0;
+}
+
+int h5_filters(const struct h5_file *f, struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err)
+{
+	unsigned version = cursor_u8(&c), count = cursor_u8(&c);
+	(void)f;
+	*ret = (struct h5_pipeline){0};
+	if (version != 1 && version != 2)
+		return error_set(err, ENOTSUP, "a filter pipeline of version %u", version);
+	if (count > 32)
+		return error_set(err, EBADMSG, "a pipeline of %u filters", count);
+	if (version == 1)
+		cursor_skip(&c, 6);
+	ret->filters = arena_array(s, count, sizeof *ret->filters);
+	if (!ret->filters && count)
+		return error_set(err, ENOMEM, "no memory for filters");
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < count; i++)
+		r = read_filter(s, &c, version, &ret->filters[i], err);
+	ret->count = count;
+	return r;
+}
+
+const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p)
+{
+	const char *text = NULL;
+	for (uint32_t i = 0; i < p->count; i++)
+		text = text ? arena_printf(a, "%s+%s", text, p->filters[i].name) : p->filters[i].name;
+	return text;
+}
+
+const struct h5_filter *h5_pipeline_unknown(const struct h5_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->count; i++) {
+		const struct known *k = lookup(p->filters[i].id);
+		if (!k || !k->decode)
+			return &p->filters[i];
+	}
+	return NULL;
+}
+
+/* --- shuffle and fletcher32 ---------------------------------------------------------- */
+
+/* Plain loops over a fixed width, which compilers turn into vectors. */
+static void unshuffle4(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
+{
+	const uint8_t *a = in, *b = in + n, *c = in + 2 * n, *d = in + 3 * n;
+	for (size_t i = 0; i < n; i++) {
+		out[4 * i] = a[i];
+		out[4 * i + 1] = b[i];
+		out[4 * i + 2] = c[i];
+		out[4 * i + 3] = d[i];
+	}
+}
+
+static void unshuffle2(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		out[2 * i] = in[i];
+		out[2 * i + 1] = in[n + i];
+	}
+}
+
+static void unshuffle8(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t v = 0;
+		for (unsigned k = 0; k < 8; k++)
+			v |= (uint64_t)in[k * n + i] << 8 * k;
+		v = htole64(v);
+		memcpy(out + 8 * i, &v, 8);
+	}
+}
+
+static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+{
+	size_t size = f->nvalues ? f->values[0] : 0;
+	if (in.len > room || size == 0)
+		return error_set(err, EBADMSG, "shuffled bytes: %zu of elements of %zu in room for %zu", in.len, size, room);
+	size_t n = in.len / size;
+	*ret = in.len;
+	if (size == 1 || n <= 1) {
+		memcpy(out, in.data, in.len);
+		return 0;
+	}
+	if (size == 2)
+		unshuffle2(in.data, out, n);
+	else if (size == 4)
+		unshuffle4(in.data, out, n);
+	else if (size == 8)
+		unshuffle8(in.data, out, n);
+	else
+		for (size_t k = 0; k < size; k++)
+			for (size_t i = 0; i < n; i++)
+				out[i * size + k] = in.data[k * n + i];
+	memcpy(out + n * size, in.data + n * size, in.len - n * size);
+	return 0;
+}
+
+static uint32_t fletcher(const uint8_t *p, size_t len)
+{
+	uint32_t a = 0, b = 0;
+	for (size_t words = len / 2; words;) {
+		size_t some = words > 360 ? 360 : words;
+		words -= some;
+		for (; some; some--, p += 2) {
+			a += (uint32_t)p[0] << 8 | p[1];
+			b += a;
+		}
+		a = (a & 0xffff) + (a >> 16);
+		b = (b & 0xffff) + (b >> 16);
+	}
+	if (len % 2) {
+		a += (uint32_t)*p << 8;
+		b += a;
+		a = (a & 0xffff) + (a >> 16);
+		b = (b & 0xffff) + (b >> 16);
+	}
+	a = (a & 0xffff) + (a >> 16);
+	b = (b & 0xffff) + (b >> 16);
+	return b << 16 | a;
+}
+
+/* Old releases wrote the bytes of each half in the other order. */
+static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+{
+	(void)f;
+	if (in.len < 4 || in.len - 4 > room)
+		return error_set(err, EBADMSG, "a fletcher32 sum over %zu bytes", in.len);
+	size_t len = in.len - 4;
+	struct cursor c = cursor_over((struct slice){in.data + len, 4});
+	memcpy(out, in.data, len);
+	uint32_t stored = cursor_u32le(&c), sum = fletcher(out, len);
+	uint32_t swapped = (sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff);
+	*ret = len;
+	if (stored == sum || stored == swapped)
+		return 0;
+	return error_set(err, EBADMSG, "a fletcher32 sum of %08" PRIx32 " over bytes that make %08" PRIx32, stored, sum);
+}
+
+/* --- a pipeline ------------------------------------------------------------------------ */
+
+int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
+		    struct error *err)
+{
+	/* Between filters there may be more bytes than the chunk has: sums, headers,
+	 * what did not shrink. */
+	size_t room = len + len / 4 + 4096, made;
+	uint32_t left = 0, step = 0;
+	uint8_t *out = block_room(block, len, err), *scratch[2] = {0};
+	for (uint32_t i = 0; i < p->count; i++)
+		left += !(mask >> i & 1);
+	if (!out)
+		return -ENOMEM;
+	if (left == 0 && in.len == len)
+		memcpy(out, in.data, len);
+	made = in.len;
+	for (uint32_t i = p->count; i-- > 0;) {
+		const struct h5_filter *f = &p->filters[i];
+		const struct known *k = lookup(f->id);
+		if (mask >> i & 1)
+			continue;
+		if (!k || !k->decode)
+			return error_set(err, ENOTSUP, "the filter %s is not built in", f->name);
+		uint8_t **to = &scratch[step++ % 2];
+		if (--left > 0 && !*to && !(*to = block_scratch(block, room, err)))
+			return -ENOMEM;
+		uint8_t *target = left ? *to : out;
+		int r = k->decode(f, in, target, left ? room : len, &made, err);
+		if (r < 0)
+			return error_prefix(err, r, f->name);
+		in = (struct slice){target, made};
+	}
+	if (made == len)
+		return 0;
+	return error_set(err, EBADMSG, "a chunk decodes to %zu bytes, not %zu", made, len);
+}

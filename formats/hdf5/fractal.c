@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Chapter III.G: fractal heaps.  Objects are found by the IDs that B-trees hold,
+ * never by walking blocks, where deleted ones still lie. */
+#include "formats/hdf5/hdf5.h"
+
+#include <inttypes.h>
+
+int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_fractal *ret, struct error *err)
+{
+	struct cursor c;
+	unsigned len = 22u + 12u * f->lengths + 3u * f->offsets + 4u;
+	*ret = (struct h5_fractal){.address = address, .s = s};
+	int r = h5_load(f, s, address, len, &c, err);
+	if (r < 0)
+		return r;
+	if (!cursor_match(&c, "FRHP", 4))
+		return error_set(err, EBADMSG, "no FRHP at %" PRIu64, address);
+	cursor_skip(&c, 1);
+	ret->id_len = cursor_u16le(&c);
+	ret->filtered = cursor_u16le(&c) != 0;
+	ret->flags = cursor_u8(&c);
+	uint32_t max_managed = cursor_u32le(&c);
+	cursor_skip(&c, f->lengths);
+	ret->huge = h5_address(f, &c);
+	cursor_skip(&c, f->lengths);
+	cursor_skip(&c, f->offsets);
+	cursor_skip(&c, 8u * f->lengths);
+	ret->width = cursor_u16le(&c);
+	ret->start = h5_length(f, &c);
+	ret->max_direct = h5_length(f, &c);
+	ret->heap_bits = (uint8_t)cursor_u16le(&c);
+	cursor_skip(&c, 2);
+	ret->root = h5_address(f, &c);
+	ret->rows = cursor_u16le(&c);
+	uint32_t sum = cursor_u32le(&c);
+	if ((r = cursor_check(&c, err, "a fractal heap")) < 0)
+		return r;
+	if (ret->filtered)
+		return error_set(err, ENOTSUP, "a fractal heap whose blocks are filtered");
+	if ((r = h5_check_sum(f, (struct slice){c.start, len - 4}, sum, "FRHP", address, err)) < 0)
+		return r;
+	if (ret->width == 0 || (ret->width & (ret->width - 1)) || ret->start == 0 || (ret->start & (ret->start - 1)) ||
+	    ret->max_direct < ret->start || (ret->max_direct & (ret->max_direct - 1)) || ret->heap_bits > 64 ||
+	    ret->start > UINT32_MAX || ret->max_direct > UINT32_MAX)
+		return error_set(err, EBADMSG, "a fractal heap at %" PRIu64 " of impossible shape", address);
+	ret->offset_size = (uint8_t)((ret->heap_bits + 7) / 8);
+	unsigned by_block = (h5_log2(ret->max_direct) + 7) / 8, by_object = h5_enc_size(max_managed);
+	ret->length_size = (uint8_t)(by_block < by_object ? by_block : by_object);
+	return 0;
+}
+
+/* The bytes of a direct block, checked once and kept for the next objects. */
+static int direct_block(const struct h5_file *f, struct h5_fractal *h, uint64_t address, uint64_t size, struct slice *ret,
+			struct error *err)
+{
+	struct h5_fractal_block *kept = &h->kept[(address >> 9 ^ address >> 15) % 64];
+	struct cursor c;
+	if (kept->address == address && kept->bytes.len == size) {
+		*ret = kept->bytes;
+		return 0;
+	}
+	int r = h5_load(f, h->s, address, size, &c, err);
+	if (r < 0)
+		return r;
+	unsigned head = 5u + f->offsets + h->offset_size;
+	if (!cursor_match(&c, "FHDB", 4))
+		return error_set(err, EBADMSG, "no FHDB at %" PRIu64, address);
+	if (h->flags & 2) {
+		cursor_skip(&c, head - 4);
+		uint8_t *field = (uint8_t *)(uintptr_t)c.pos; /* our own copy: the sum is over zeros there */
+		uint32_t sum = cursor_u32le(&c);
+		if ((r = cursor_check(&c, err, "a heap's block")) < 0)
+			return r;
+		memset(field, 0, 4);
+		if ((r = h5_check_sum(f, (struct slice){c.start, (size_t)size}, sum, "FHDB", address, err)) < 0)
+			return r;
+	}
+	*ret = (struct slice){c.start, (size_t)size};
+	*kept = (struct h5_fractal_block){address, *ret};
+	return 0;
+}
+
+/* The entry of an indirect block that holds `offset`, which is made relative to
+ * it; *size is the child's. */
+static int descend(const struct h5_file *f, struct h5_fractal *h, uint64_t *address, unsigned *rows, uint64_t *offset,
+		   uint64_t *size, bool *direct, struct error *err)
+{
+	uint64_t first = h->start * h->width;
+	unsigned row = *offset < first ? 0 : h5_log2(*offset / first) + 1;
+	uint64_t row_size = row ? h->start << (row - 1) : h->start;
+	uint64_t row_at = row ? first << (row - 1) : 0;
+	unsigned direct_rows = h5_log2(h->max_direct) - h5_log2(h->start) + 2;
+	uint64_t column = (*offset - row_at) / row_size;
+	struct cursor c;
+
+	if (row >= *rows || row > 60)
+		return error_set(err, EBADMSG, "an object beyond the rows of the heap at %" PRIu64, h->address);
+	uint64_t len = 5u + f->offsets + h->offset_size + (uint64_t)*rows * h->width * f->offsets + 4;
+	int r = h5_load_summed(f, h->s, *address, len, "FHIB", &c, err);
+	if (r < 0)
+		return r;
+	cursor_skip(&c, 1u + f->offsets + h->offset_size);
+	cursor_skip(&c, ((uint64_t)row * h->width + column) * f->offsets);
+	*address = h5_address(f, &c);
+	*offset -= row_at + column * row_size;
+	*size = row_size;
+	*direct = row < direct_rows;
+	if (!*direct)
+		*rows = h5_log2(row_size) - h5_log2(first) + 1;
+	return cursor_check(&c, err, "a heap's block");
+}
+
+static int managed(const struct h5_file *f, struct h5_fractal *h, struct cursor id, struct slice *ret, struct error *err)
+{
+	uint64_t offset = cursor_le(&id, h->offset_size), len = cursor_le(&id, h->length_size);
+	uint64_t address = h->root, size = h->start;
+	unsigned rows = h->rows;
+	bool direct = rows == 0;
+	struct slice block = {0};
+	int r = cursor_check(&id, err, "a heap's ID");
+	for (unsigned depth = 0; r == 0 && !direct; depth++)
+		r = depth > H5_DEPTH_MAX ? error_set(err, EBADMSG, "a heap deeper than %u", H5_DEPTH_MAX)
+					 : descend(f, h, &address, &rows, &offset, &size, &direct, err);
+	if (r < 0 || (r = direct_block(f, h, address, size, &block, err)) < 0)
+		return r;
+	if (!range_within(offset, len, block.len))
+		return error_set(err, EBADMSG, "an object of %" PRIu64 " bytes at %" PRIu64 " of a heap's block of %zu", len, offset,
+				 block.len);
+	*ret = (struct slice){block.data + offset, (size_t)len};
+	return 0;
+}
+
+struct huge_key {
+	const struct h5_file *f;
+	uint64_t id;
+};
+
+static int compare_huge(const void *arg, struct cursor record)
+{
+	const struct huge_key *k = arg;
+	cursor_skip(&record, k->f->offsets);
+	cursor_skip(&record, k->f->lengths);
+	uint64_t id = h5_length(k->f, &record);
+	return k->id < id ? -1 : k->id > id;
+}
+
+static int huge(const struct h5_file *f, struct h5_fractal *h, struct cursor id, struct slice *ret, struct error *err)
+{
+	struct h5_btree2 tree;
+	struct cursor c = id;
+	int r = 0;
+	if (h->id_len < 1u + f->offsets + f->lengths) { /* too short for the place itself */
+		struct huge_key key = {f, cursor_le(&id, h->id_len - 1u < f->lengths ? h->id_len - 1u : f->lengths)};
+		if ((r = h5_btree2(f, h->s, h->huge, &tree, err)) < 0)
+			return r;
+		if (tree.type != 1 || tree.record_size != f->offsets + 2u * f->lengths)
+			return error_set(err, EBADMSG, "a B-tree of type %u for a heap's huge objects", tree.type);
+		if ((r = h5_btree2_find(f, h->s, &tree, compare_huge, &key, &c, err)) < 0)
+			return r;
+	}
+	uint64_t address = h5_address(f, &c), len = h5_length(f, &c);
+	if ((r = cursor_check(&c, err, "a heap's huge object")) < 0 || (r = h5_load(f, h->s, address, len, &c, err)) < 0)
+		return r;
+	*ret = (struct slice){c.pos, cursor_left(&c)};
+	return 0;
+}
+
+int h5_fractal_get(const struct h5_file *f, struct h5_fractal *h, struct slice id, struct slice *ret, struct error *err)
+{
+	struct cursor c = cursor_over(id);
+	unsigned first = cursor_u8(&c);
+	if (first >> 6)
+		return error_set(err, ENOTSUP, "a heap's ID of version %u", first >> 6);
+	switch (first >> 4 & 3) {
+	case 0:
+		return managed(f, h, c, ret, err);
+	case 1:
+		return huge(f, h, c, ret, err);
+	case 2: {
+		unsigned len = (first & 15) + 1;
+		if (h->id_len > 17)
+			len = ((first & 15) << 8 | cursor_u8(&c)) + 1;
+		*ret = cursor_take(&c, len);
+		return cursor_check(&c, err, "a heap's tiny object");
+	}
+	default:
+		return error_set(err, EBADMSG, "a heap's ID of type 3");
+	}
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/* Groups: symbol tables (III.A, III.B) and the messages "Link", "Link Info"
+ * (IV.A.2); what each link becomes. */
+#include <stdlib.h>
+
+#include "formats/hdf5/hdf5.h"
+#include "fs/name.h"
+
+enum link_kind { LINK_HARD = 0, LINK_SOFT = 1, LINK_EXTERNAL = 64 };
+
+struct link {
+	struct slice name, target;
+	uint64_t address;
+	uint8_t kind;
+};
+
+struct links {
+	const struct h5_file *f;
+	struct arena *s;
+	struct h5_fractal *heap;
+	struct link *list;
+	uint32_t count, room;
+};
+
+static int add(struct links *l, struct link link, struct error *err)
+{
+	if (l->count == l->room) {
+		uint32_t more = l->room ? l->room * 2 : 16;
+		struct link *grown = arena_array(l->s, more, sizeof *grown);
+		if (!grown)
+			return error_set(err, ENOMEM, "no memory for a group");
+		if (l->count)
+			memcpy(grown, l->list, l->count * sizeof *grown);
+		l->list = grown;
+		l->room = more;
+	}
+	l->list[l->count++] = link;
+	return 0;
+}
+
+static int add_symbol(void *arg, struct slice name, uint64_t address, bool soft, struct slice target, struct error *err)
+{
+	return add(arg, (struct link){name, target, address, soft ? LINK_SOFT : LINK_HARD}, err);
+}
+
+static int add_message(struct links *l, struct cursor c, struct error *err)
+{
+	struct link link = {.kind = LINK_HARD};
+	unsigned version = cursor_u8(&c), flags = cursor_u8(&c);
+	if (flags & 8)
+		link.kind = cursor_u8(&c);
+	cursor_skip(&c, (flags & 4 ? 8u : 0) + (flags & 16 ? 1u : 0));
+	link.name = cursor_take(&c, cursor_le(&c, 1u << (flags & 3)));
+	if (link.kind == LINK_HARD)
+		link.address = h5_address(l->f, &c);
+	else
+		link.target = cursor_take(&c, cursor_u16le(&c));
+	int r = cursor_check(&c, err, "a link");
+	if (r == 0 && version != 1)
+		r = error_set(err, ENOTSUP, "a link of version %u", version);
+	return r < 0 ? r : add(l, link, err);
+}
+
+static int add_dense(void *arg, struct cursor record, struct error *err)
+{
+	struct links *l = arg;
+	struct slice bytes;
+	cursor_skip(&record, 4);
+	struct slice id = cursor_take(&record, cursor_left(&record));
+	int r = h5_fractal_get(l->f, l->heap, id, &bytes, err);
+	return r < 0 ? r : add_message(l, cursor_over(bytes), err);
+}
+
+static int read_dense(struct links *l, struct cursor c, struct error *err)
+{
+	struct h5_btree2 tree;
+	cursor_skip(&c, 1);
+	unsigned flags = cursor_u8(&c);
+	cursor_skip(&c, flags & 1 ? 8 : 0);
+	uint64_t heap = h5_address(l->f, &c), names = h5_address(l->f, &c);
+	int r = cursor_check(&c, err, "a group's link information");
+	if (r < 0 || heap == H5_UNDEFINED)
+		return r;
+	l->heap = arena_alloc(l->s, sizeof *l->heap);
+	if (!l->heap)
+		return error_set(err, ENOMEM, "no memory for a group");
+	if ((r = h5_fractal(l->f, l->s, heap, l->heap, err)) < 0 || (r = h5_btree2(l->f, l->s, names, &tree, err)) < 0)
+		return r;
+	if (tree.type != 5 || tree.record_size != 4u + l->heap->id_len)
+		return error_set(err, EBADMSG, "a B-tree of type %u for a group's names", tree.type);
+	return h5_btree2_each(l->f, l->s, &tree, add_dense, l, err);
+}
+
+static int read_links(struct links *l, const struct h5_header *h, struct error *err)
+{
+	struct cursor c;
+	int r;
+	if (h5_message(l->f, l->s, h, H5_SYMBOL_TABLE, &c, &r, err)) {
+		struct h5_local_heap *heap = arena_alloc(l->s, sizeof *heap);
+		uint64_t tree = h5_address(l->f, &c), at = h5_address(l->f, &c);
+		if (!heap)
+			return error_set(err, ENOMEM, "no memory for a group");
+		if ((r = cursor_check(&c, err, "a symbol table's message")) < 0 ||
+		    (r = h5_local_heap(l->f, l->s, at, heap, err)) < 0)
+			return r;
+		return h5_btree1_group(l->f, l->s, tree, heap, add_symbol, l, err);
+	}
+	for (uint32_t i = 0; r == 0 && i < h->count; i++)
+		if (h->messages[i].type == H5_LINK)
+			r = add_message(l, cursor_over(h->messages[i].data), err);
+	if (r == 0 && h5_message(l->f, l->s, h, H5_LINK_INFO, &c, &r, err))
+		r = read_dense(l, c, err);
+	return r;
+}
+
+static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t *address, struct error *err)
+{
+	struct links l = {.f = f, .s = s};
+	struct h5_header h;
+	int r = h5_header(f, s, *address, &h, err);
+	if (r < 0 || (r = read_links(&l, &h, err)) < 0)
+		return r;
+	*address = H5_UNDEFINED;
+	for (uint32_t i = 0; i < l.count; i++)
+		if (slice_equal(l.list[i].name, name)) {
+			if (l.list[i].kind != LINK_HARD)
+				return error_set(err, ENOTSUP, "a virtual dataset whose source is behind a link");
+			*address = l.list[i].address;
+		}
+	return 0;
+}
+
+int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err)
+{
+	*ret = f->root;
+	for (size_t i = 0, end; i < path.len && *ret != H5_UNDEFINED; i = end + 1) {
+		const uint8_t *slash = memchr(path.data + i, '/', path.len - i);
+		end = slash ? (size_t)(slash - path.data) : path.len;
+		int r = end == i ? 0 : find_child(f, s, (struct slice){path.data + i, end - i}, ret, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- what a link becomes --------------------------------------------------------------- */
+
+static unsigned depth_of(const struct tree *t, uint32_t dir)
+{
+	unsigned depth = 0;
+	for (; dir != TREE_ROOT && dir; depth++)
+		dir = tree_edit((struct tree *)(uintptr_t)t, dir)->parent;
+	return depth;
+}
+
+/* Text that grows in the archive's arena; cut, it is no link. */
+struct text {
+	char *bytes;
+	size_t len, room;
+};
+
+static void put(struct text *t, const char *s, size_t n)
+{
+	if (n > t->room - t->len)
+		n = t->room - t->len;
+	memcpy(t->bytes + t->len, s, n);
+	t->len += n;
+}
+
+/* The components of an HDF5 path as the mount shows them. */
+static void put_path(struct text *t, struct slice path)
+{
+	bool some = false;
+	for (size_t i = 0, end; i < path.len; i = end + 1) {
+		char shown[NAME_ROOM];
+		const uint8_t *slash = memchr(path.data + i, '/', path.len - i);
+		end = slash ? (size_t)(slash - path.data) : path.len;
+		struct slice part = {path.data + i, end - i};
+		if (part.len == 0 || slice_equal(part, SLICE(".")))
+			continue;
+		if (some)
+			put(t, "/", 1);
+		put(t, shown, name_show(part, shown));
+		some = true;
+	}
+}
+
+static void add_link(struct archive *a, uint32_t parent, const struct link *l, struct slice file, struct slice path)
+{
+	unsigned up = depth_of(&a->tree, parent) + (file.len > 0);
+	bool absolute = file.len > 0 || (path.len && path.data[0] == '/');
+	struct text t = {.room = (absolute ? up * 3u : 0) + (file.len + path.len) * 3 + 8};
+	t.bytes = arena_alloc(&a->arena, t.room + 1);
+	if (!t.bytes) {
+		a->tree.failed = -ENOMEM;
+		return;
+	}
+	for (unsigned i = 0; absolute && i < up; i++)
+		put(&t, "../", 3);
+	put_path(&t, file);
+	size_t before = t.len;
+	if (file.len && path.len)
+		put(&t, "/", 1);
+	size_t mark = t.len;
+	put_path(&t, path);
+	if (t.len == mark)
+		t.len = before;
+	while (t.len > 1 && t.bytes[t.len - 1] == '/')
+		t.len--;
+	t.bytes[t.len] = '\0';
+	tree_link(&a->tree, parent, l->name, t.len ? t.bytes : ".");
+}
+
+/* flags, file NUL, path NUL */
+static void add_external(struct archive *a, uint32_t parent, const struct link *l)
+{
+	struct cursor c = cursor_over(l->target);
+	cursor_skip(&c, 1);
+	const uint8_t *end = memchr(c.pos, 0, cursor_left(&c));
+	struct slice file = cursor_take(&c, end ? (size_t)(end - c.pos) : cursor_left(&c) + 1);
+	cursor_skip(&c, 1);
+	end = c.failed ? NULL : memchr(c.pos, 0, cursor_left(&c));
+	struct slice path = {c.pos, end ? (size_t)(end - c.pos) : cursor_left(&c)};
+	if (c.failed || file.len == 0)
+		h5_error_node(a, parent, l->name, "an external link without a file");
+	else if (file.data[0] == '/')
+		h5_error_node(a, parent, l->name, "an external link to an absolute path, which is not followed");
+	else
+		add_link(a, parent, l, file, path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct link *x = a, *y = b;
+	size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
+	int order = n ? memcmp(x->name.data, y->name.data, n) : 0;
+	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
+}
+
+static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, struct link *l, struct error *err)
+{
+	/* No writer puts a '/' into a name; where one stands, it separates. */
+	struct tree_path path = tree_path(&a->tree, dir, l->name, 0);
+	dir = path.parent;
+	l->name = path.leaf;
+	switch (l->kind) {
+	case LINK_HARD:
+		return h5_object(a, dir, l->name, g, l->address, err);
+	case LINK_SOFT:
+		add_link(a, dir, l, (struct slice){0}, l->target);
+		return 0;
+	case LINK_EXTERNAL:
+		add_external(a, dir, l);
+		return 0;
+	default:
+		h5_error_node(a, dir, l->name, "a user-defined link");
+		return 0;
+	}
+}
+
+/* What a filling that failed had shown is not there. */
+static void forget(struct archive *a, uint32_t first)
+{
+	struct h5_archive *h = a->priv;
+	for (uint32_t i = 0; h->shown && i <= h->shown_mask; i++)
+		if (h->shown[i].node >= first)
+			h->shown[i].node = 0;
+}
+
+int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err)
+{
+	struct arena s = {.limit = a->arena.limit};
+	struct links l = {.f = g->file, .s = &s};
+	struct h5_header h;
+	uint32_t first = a->tree.made;
+	int r = h5_header(g->file, &s, g->address, &h, err);
+	if (r == 0)
+		r = read_links(&l, &h, err);
+	if (r == 0 && l.count)
+		qsort(l.list, l.count, sizeof *l.list, by_name);
+	for (uint32_t i = 0; r == 0 && !a->tree.failed && i < l.count; i++)
+		r = show_link(a, dir, g, &l.list[i], err);
+	if (r < 0 || a->tree.failed)
+		forget(a, first);
+	arena_free(&s);
+	return r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HDF5: a graph of groups and datasets in one file.
+ *
+ *      0, 512, 1024 …  superblock: signature, sizes of addresses and lengths, and
+ *                      where the root group's object header lies
+ *      anywhere        object headers: messages that say what an object is
+ *                        group    -> B-tree v1 + local heap, or link messages, or
+ *                                    B-tree v2 + fractal heap: names -> object headers
+ *                        dataset  -> datatype, dataspace, fill value, filters, layout
+ *                                    layout -> its bytes: in the header, in one piece,
+ *                                    in chunks behind an index, in other files
+ *      anywhere        global heaps: what has no fixed length
+ *
+ * Shown: groups as directories, filled when first looked into; datasets as files,
+ * or as directories where elements are compounds or of variable length; attributes
+ * as attributes.  Not shown: some virtual datasets (virtual.c), filters without a
+ * decoder (filter.c), heaps whose blocks are filtered, files split by a driver, metadata in
+ * a cache image.  Those are listed where they have a name, and say why.
+ *
+ * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
+ * follow its chapters.
+ */
+#include "formats/hdf5/hdf5.h"
+
+#include <inttypes.h>
+
+static int hdf5_open(struct archive *a, struct error *err)
+{
+	struct arena s = {.limit = a->arena.limit};
+	struct h5_archive *h = arena_alloc(&a->arena, sizeof *h);
+	struct h5_header root;
+	if (!h)
+		return error_set(err, ENOMEM, "no memory for the file");
+	a->priv = h;
+	h->file = (struct h5_file){.a = a};
+	int r = h5_superblock(&h->file, &s, err);
+	if (r == 0)
+		r = h5_header(&h->file, &s, h->file.root, &root, err);
+	if (r == 0) {
+		h->root = (struct h5_group){.file = &h->file, .address = h->file.root};
+		tree_open_root(&a->tree, &h->root);
+		h5_attributes(a, &h->file, &s, &root, TREE_ROOT);
+	}
+	arena_free(&s);
+	return r;
+}
+
+static int hdf5_list(struct archive *a, uint32_t dir, struct error *err)
+{
+	return h5_group_list(a, dir, tree_edit(&a->tree, dir)->lazy, err);
+}
+
+static int hdf5_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+{
+	const struct h5_node *h = n->lazy;
+	int r;
+	(void)a;
+	switch (h->kind) {
+	case H5_NODE_VIEW:
+		return h5_view_size(&h->view, ret, err);
+	case H5_NODE_STORE:
+		*ret = h->store->size;
+		return 0;
+	case H5_NODE_OFFSETS:
+		r = h5_view_size(&h->vlen->of, ret, err);
+		*ret = (*ret / h->vlen->of.width + 1) * 8;
+		return r;
+	case H5_NODE_VALUES:
+		return h5_vlen_total(h->vlen, NULL, ret, err);
+	case H5_NODE_FAULT:
+		break;
+	}
+	return error_set(err, EIO, "%s", h->fault);
+}
+
+static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+		     struct error *err)
+{
+	const struct h5_node *h = n->lazy;
+	uint8_t *out;
+	(void)a;
+	if (h->kind == H5_NODE_STORE)
+		return h5_store_answer(h->store, offset, len, ret, err);
+	if (h->kind == H5_NODE_FAULT)
+		return error_set(err, EIO, "%s", h->fault);
+	int r = answer_own(ret, (size_t)len, &out);
+	if (r < 0)
+		return error_set(err, ENOMEM, "no memory for %" PRIu64 " bytes", len);
+	if (h->kind == H5_NODE_OFFSETS)
+		return h5_vlen_offsets(h->vlen, offset, len, out, err);
+	if (h->kind == H5_NODE_VALUES)
+		return h5_vlen_read(h->vlen, NULL, offset, len, out, err);
+	if (h->view.store) { /* the elements that these parts are of */
+		uint64_t per = (uint64_t)h->view.slots * h->view.width, first = offset / per, last = (offset + len - 1) / per;
+		h5_store_want(h->view.store, first * h->view.element, (last - first + 1) * h->view.element);
+	}
+	return h5_view_read(&h->view, NULL, offset, len, out, err);
+}
+
+const struct format format_hdf5 = {
+	.name = "hdf5",
+	.title = "HDF5: groups, datasets and attributes",
+	.suffixes = (const char *const[]){".h5", ".hdf5", ".he5", ".h5ad", ".nc4", NULL},
+	.probe = h5_probe,
+	.open = hdf5_open,
+	.list = hdf5_list,
+	.size = hdf5_size,
+	.read = hdf5_read,
+};

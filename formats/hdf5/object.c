@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* One object of the file as nodes of the tree: a dataset, and what its datatype
+ * makes of it; a group; a committed datatype. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "formats/hdf5/hdf5.h"
+#include "fs/name.h"
+
+struct emit {
+	struct archive *a;
+	struct tree *t;
+	const struct h5_space *space;
+	const struct h5_store *store;
+	const char *codec;
+	struct error *err;
+};
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ENOMEM, "no memory for a dataset");
+}
+
+void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const char *sentence)
+{
+	struct h5_node *n = arena_alloc(&a->arena, sizeof *n);
+	char *text = arena_text(&a->arena, slice_text(sentence));
+	if (!n || !text) {
+		a->tree.failed = -ENOMEM;
+		return;
+	}
+	*n = (struct h5_node){.kind = H5_NODE_FAULT, .fault = text};
+	uint32_t id = tree_lazy(&a->tree, parent, name, n, SIZE_UNKNOWN);
+	tree_attr(&a->tree, id, SLICE("arrayfs.error"), slice_text(text));
+}
+
+/* --- arrays ---------------------------------------------------------------------------- */
+
+/* The shape of a leaf: the dataset's, and the array types' on the way to it. */
+struct dims {
+	uint64_t *list;
+	uint32_t rank;
+	bool unknown; /* below sequences only the reader will know */
+};
+
+static const struct array *describe(struct emit *e, const struct h5_type *t, const struct dims *dims)
+{
+	struct array *array = arena_alloc(&e->a->arena, sizeof *array);
+	uint64_t *shape = arena_array(&e->a->arena, dims->rank + 1u, sizeof *shape);
+	if (!array || !shape)
+		return NULL;
+	if (dims->rank)
+		memcpy(shape, dims->list, dims->rank * sizeof *shape);
+	array->rank = dims->rank;
+	array->shape = shape;
+	array->unshaped = dims->unknown || (e->space && e->space->null);
+	array->codec = e->codec;
+	h5_describe(&e->a->arena, t, array);
+	return array;
+}
+
+static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
+{
+	while (t->class == H5_ARRAY)
+		t = t->base;
+	const char *json = t->class == H5_ENUM && id ? h5_enum_json(&e->a->arena, t) : NULL;
+	if (json)
+		tree_attr(e->t, id, SLICE("array.enum"), slice_text(json));
+}
+
+static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
+		struct dims dims, unsigned depth, uint32_t *ret);
+
+static struct h5_node *new_node(struct emit *e, int kind)
+{
+	struct h5_node *n = arena_alloc(&e->a->arena, sizeof *n);
+	if (n)
+		n->kind = kind;
+	return n;
+}
+
+/* Elements that lie together in a file need no code of ours to be read. */
+static bool is_range(const struct h5_view *v, uint64_t *ret)
+{
+	const struct h5_store *s = v->store;
+	return s && s->storage == H5_CONTIGUOUS && v->nlevels == 0 && v->offset == 0 && v->width == v->element &&
+	       s->size > 0 && !__builtin_add_overflow(s->address, s->file->base, ret) &&
+	       range_within(*ret, s->size, h5_source(s->file)->size);
+}
+
+/* Why some or all of a dataset's bytes cannot be had; NULL if nothing is known to
+ * be wrong. */
+static const char *fault_of(const struct h5_store *s)
+{
+	if (s->storage == H5_FAULT)
+		return s->fault;
+	for (uint32_t i = 0; s->storage == H5_EXTERNALS && i < s->nexternals; i++)
+		if (s->externals[i].fault)
+			return s->externals[i].fault;
+	return NULL;
+}
+
+static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
+		     const struct dims *dims, uint32_t *ret)
+{
+	const struct array *array = describe(e, t, dims);
+	uint64_t at, size = SIZE_UNKNOWN;
+	int r;
+	if (!array)
+		return no_memory(e->err);
+	if (v->store && (r = h5_view_size(v, &size, e->err)) < 0)
+		return r;
+	if (is_range(v, &at)) {
+		*ret = tree_range(e->t, parent, name, v->store->file->number, at, size);
+	} else if (size == 0) {
+		*ret = tree_bytes(e->t, parent, name, "", 0);
+	} else {
+		bool whole = v->store && v->nlevels == 0 && v->offset == 0 && v->width == v->element;
+		struct h5_node *n = new_node(e, whole ? H5_NODE_STORE : H5_NODE_VIEW);
+		if (!n)
+			return no_memory(e->err);
+		if (whole)
+			n->store = v->store;
+		else
+			n->view = *v;
+		*ret = tree_lazy(e->t, parent, name, n, size);
+	}
+	tree_describe(e->t, *ret, array);
+	name_enum(e, *ret, t);
+	if (v->store && fault_of(v->store))
+		tree_attr(e->t, *ret, SLICE("arrayfs.error"), slice_text(fault_of(v->store)));
+	return 0;
+}
+
+/* The directory that stands for a dataset is its own; one that stands for a
+ * member may be the one that a name with a '/' implied. */
+static uint32_t own_dir(struct emit *e, uint32_t parent, struct slice name, unsigned depth)
+{
+	if (depth > 0)
+		return tree_dir(e->t, parent, name);
+	uint32_t id = tree_open_dir(e->t, parent, name, NULL);
+	if (id)
+		tree_edit(e->t, id)->open = false;
+	return id;
+}
+
+static int emit_compound(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
+			 const struct dims *dims, unsigned depth, uint32_t *ret)
+{
+	uint32_t dir = own_dir(e, parent, name, depth);
+	int r = 0;
+	*ret = dir;
+	tree_describe(e->t, dir, describe(e, t, dims));
+	for (uint32_t i = 0; r == 0 && dir && i < t->nmembers; i++) {
+		const struct h5_member *m = &t->members[i];
+		struct h5_view part = *v;
+		struct tree_path path = tree_path(e->t, dir, m->name, 0);
+		uint32_t id = 0;
+		part.offset += m->offset;
+		part.width = m->type->size;
+		r = emit(e, path.parent, path.leaf, m->type, part, *dims, depth + 1, &id);
+	}
+	return r;
+}
+
+static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
+		     const struct dims *dims, unsigned depth, uint32_t *ret)
+{
+	uint32_t dir = own_dir(e, parent, name, depth), id = 0;
+	struct h5_vlen *vlen = arena_alloc(&e->a->arena, sizeof *vlen);
+	struct h5_node *offsets = new_node(e, H5_NODE_OFFSETS), *values = new_node(e, H5_NODE_VALUES);
+	struct array *arrays = arena_array(&e->a->arena, 2, sizeof *arrays);
+	uint64_t *shape = arena_array(&e->a->arena, 1, sizeof *shape), size = 0;
+	int r = 0;
+	*ret = dir;
+	if (!vlen || !offsets || !values || !arrays || !shape)
+		return no_memory(e->err);
+	*vlen = (struct h5_vlen){.of = *v, .base = t->base->size, .string = t->vlen_string};
+	if (t->vlen_string && t->base->size != 1)
+		return error_set(e->err, EBADMSG, "a string of characters of %" PRIu32 " bytes", t->base->size);
+	offsets->vlen = values->vlen = vlen;
+	tree_describe(e->t, dir, describe(e, t, dims));
+	if (v->store && (r = h5_view_size(v, &size, e->err)) < 0)
+		return r;
+	*shape = size / v->width + 1;
+	arrays[0] = (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE, .rank = 1, .shape = shape,
+				   .unshaped = !v->store};
+	arrays[1] = (struct array){.dtype = DTYPE_UINT8, .unshaped = true};
+	id = tree_lazy(e->t, dir, SLICE("offsets"), offsets, v->store ? *shape * 8 : SIZE_UNKNOWN);
+	tree_describe(e->t, id, &arrays[0]);
+	if (t->vlen_string) {
+		id = tree_lazy(e->t, dir, SLICE("values"), values, SIZE_UNKNOWN);
+		tree_describe(e->t, id, &arrays[1]);
+		return 0;
+	}
+	struct h5_view items = {.file = v->file, .vlen = vlen, .element = t->base->size, .width = t->base->size, .slots = 1};
+	struct dims unknown = {.unknown = true};
+	return emit(e, dir, SLICE("values"), t->base, items, unknown, depth + 1, &id);
+}
+
+static int emit_array(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
+		      struct dims dims, unsigned depth, uint32_t *ret)
+{
+	struct dims inner = {arena_array(&e->a->arena, dims.rank + t->rank, sizeof *inner.list), dims.rank + t->rank,
+			     dims.unknown};
+	if (!inner.list)
+		return no_memory(e->err);
+	if (dims.rank)
+		memcpy(inner.list, dims.list, dims.rank * sizeof *inner.list);
+	memcpy(inner.list + dims.rank, t->dims, t->rank * sizeof *inner.list);
+	const struct h5_type *b = t->base;
+	if (b->class != H5_ARRAY && b->class != H5_VLEN && (b->class != H5_COMPOUND || h5_is_complex(b)))
+		return emit_leaf(e, parent, name, b, &v, &inner, ret); /* its bytes lie together */
+	if (v.nlevels == sizeof v.levels / sizeof *v.levels)
+		return error_set(e->err, ENOTSUP, "arrays nested more than %u deep", v.nlevels);
+	v.levels[v.nlevels++] = (struct h5_level){t->size / b->size, b->size};
+	v.slots *= t->size / b->size;
+	v.width = b->size;
+	return emit(e, parent, name, b, v, inner, depth + 1, ret);
+}
+
+static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
+		struct dims dims, unsigned depth, uint32_t *ret)
+{
+	if (depth > H5_DEPTH_MAX * 2)
+		return error_set(e->err, EBADMSG, "a datatype nested more than %u deep", H5_DEPTH_MAX);
+	if (t->class == H5_ARRAY)
+		return emit_array(e, parent, name, t, v, dims, depth, ret);
+	if (t->class == H5_COMPOUND && !h5_is_complex(t))
+		return emit_compound(e, parent, name, t, &v, &dims, depth, ret);
+	if (t->class == H5_VLEN)
+		return emit_vlen(e, parent, name, t, &v, &dims, depth, ret);
+	return emit_leaf(e, parent, name, t, &v, &dims, ret);
+}
+
+/* --- hard links to datasets ------------------------------------------------------------------ */
+
+static struct h5_shown *shown(struct h5_archive *h, uint64_t address)
+{
+	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32) & h->shown_mask;
+	while (h->shown[i].address != H5_UNDEFINED && h->shown[i].address != address)
+		i = (i + 1) & h->shown_mask;
+	return &h->shown[i];
+}
+
+static int show(struct archive *a, uint64_t address, uint32_t node, struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	if (!h->shown || h->shown_used * 2 > h->shown_mask) {
+		struct h5_archive grown = {.shown_mask = h->shown ? h->shown_mask * 2 + 1 : 63};
+		grown.shown = arena_array(&a->arena, grown.shown_mask + 1u, sizeof *grown.shown);
+		if (!grown.shown)
+			return no_memory(err);
+		for (uint32_t i = 0; i <= grown.shown_mask; i++)
+			grown.shown[i].address = H5_UNDEFINED;
+		for (uint32_t i = 0; h->shown && i <= h->shown_mask; i++)
+			if (h->shown[i].address != H5_UNDEFINED)
+				*shown(&grown, h->shown[i].address) = h->shown[i];
+		h->shown = grown.shown;
+		h->shown_mask = grown.shown_mask;
+	}
+	struct h5_shown *slot = shown(h, address);
+	h->shown_used += slot->address == H5_UNDEFINED;
+	*slot = (struct h5_shown){address, node};
+	return 0;
+}
+
+/* --- objects ------------------------------------------------------------------------------------ */
+
+static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_file *f,
+			const struct h5_header *h, uint32_t *ret, struct error *err)
+{
+	struct h5_type type;
+	struct h5_space space;
+	struct cursor c;
+	struct emit e = {.a = a, .t = &a->tree, .space = &space, .err = err};
+	int r;
+	if (!h5_message(f, s, h, H5_DATATYPE, &c, &r, err))
+		return r < 0 ? r : error_set(err, EBADMSG, "a dataset without a datatype");
+	if ((r = h5_datatype(f, s, &c, &type, err)) < 0)
+		return r;
+	if (!h5_message(f, s, h, H5_DATASPACE, &c, &r, err))
+		return r < 0 ? r : error_set(err, EBADMSG, "a dataset without a dataspace");
+	if ((r = h5_dataspace(f, c, &space, err)) < 0)
+		return r;
+	struct dims dims = {space.dims, space.rank, false};
+	if (space.null) {
+		dims.rank = 0;
+		*ret = tree_bytes(&a->tree, parent, name, "", 0);
+		tree_describe(&a->tree, *ret, describe(&e, &type, &dims));
+		name_enum(&e, *ret, &type);
+		return 0;
+	}
+	struct h5_store *store = arena_alloc(&a->arena, sizeof *store);
+	if (!store)
+		return no_memory(err);
+	if ((r = h5_store(f, s, h, &type, &space, store, err)) < 0)
+		return r;
+	e.store = store;
+	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
+	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};
+	r = emit(&e, parent, name, &type, v, dims, 0, ret);
+	if (r == 0 && fault_of(store) && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)
+		tree_attr(&a->tree, *ret, SLICE("arrayfs.error"), slice_text(fault_of(store)));
+	return r;
+}
+
+static int emit_shared_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name,
+			       const struct h5_file *f, const struct h5_header *h, uint32_t *ret, struct error *err)
+{
+	struct h5_archive *all = a->priv;
+	if (h->links > 1 && all->shown) {
+		struct h5_shown *before = shown(all, h->address);
+		if (before->address == h->address && before->node) {
+			*ret = 0;
+			tree_hard(&a->tree, parent, name, before->node);
+			return 0;
+		}
+	}
+	int r = emit_dataset(a, s, parent, name, f, h, ret, err);
+	struct node *n = r == 0 ? tree_edit(&a->tree, *ret) : NULL;
+	if (!n || n->kind == NODE_DIR)
+		return r;
+	n->links = h->links > 1 ? h->links : 0;
+	return h->links > 1 ? show(a, h->address, *ret, err) : 0;
+}
+
+static const char *group_link(struct arena *a, const struct h5_group *g, uint64_t address)
+{
+	const char *text = NULL;
+	for (unsigned up = 0; g; g = g->parent, up++) {
+		if (g->address == address)
+			return text ? text : ".";
+		text = text ? arena_printf(a, "../%s", text) : "..";
+		if (!text)
+			return NULL;
+	}
+	return NULL;
+}
+
+static int emit_group(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
+		      uint32_t *ret, struct error *err)
+{
+	for (const struct h5_group *p = g; p; p = p->parent)
+		if (p->address == address) {
+			const char *target = group_link(&a->arena, g, address);
+			tree_link(&a->tree, parent, name, target ? target : ".");
+			*ret = 0;
+			return 0;
+		}
+	struct h5_group *child = arena_alloc(&a->arena, sizeof *child);
+	if (!child)
+		return error_set(err, ENOMEM, "no memory for a group");
+	*child = (struct h5_group){g->file, g, address};
+	*ret = tree_open_dir(&a->tree, parent, name, child);
+	return 0;
+}
+
+static int emit_object(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
+		       uint64_t address, struct error *err)
+{
+	struct h5_header h;
+	uint32_t id = 0;
+	int r = h5_header(g->file, s, address, &h, err);
+	if (r < 0)
+		return r;
+	if (h5_has(&h, H5_SYMBOL_TABLE) || h5_has(&h, H5_LINK_INFO) || h5_has(&h, H5_LINK)) {
+		r = emit_group(a, parent, name, g, address, &id, err);
+	} else if (h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE)) {
+		r = emit_shared_dataset(a, s, parent, name, g->file, &h, &id, err);
+	} else if (h5_has(&h, H5_DATATYPE)) {
+		struct array *array = arena_alloc(&a->arena, sizeof *array);
+		struct h5_type type;
+		struct cursor c;
+		if (array && h5_message(g->file, s, &h, H5_DATATYPE, &c, &r, err) &&
+		    (r = h5_datatype(g->file, s, &c, &type, err)) == 0) {
+			array->unshaped = true;
+			h5_describe(&a->arena, &type, array);
+			id = tree_bytes(&a->tree, parent, name, "", 0);
+			tree_describe(&a->tree, id, array);
+			name_enum(&(struct emit){.a = a, .t = &a->tree}, id, &type);
+		}
+	} else {
+		return error_set(err, ENOTSUP, "an object that is neither group nor dataset nor datatype");
+	}
+	if (r == 0 && id)
+		h5_attributes(a, g->file, s, &h, id);
+	return r;
+}
+
+int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
+	      struct error *err)
+{
+	struct arena s = {.limit = a->arena.limit};
+	struct error why = {0};
+	int r = emit_object(a, &s, parent, name, g, address, &why);
+	arena_free(&s);
+	if (r == -ENOMEM)
+		return error_set(err, ENOMEM, "%s", why.text);
+	if (r < 0)
+		h5_error_node(a, parent, name, why.text);
+	return 0;
+}

@@ -1,0 +1,347 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compares every file that arrayfs shows of HDF5 archives with what h5py reads.
+
+    test_hdf5.py [FILE...]
+
+Without files, makes a matrix of its own: type x layout x index x filter x version
+bound x shape; and reads the files that others wrote, where they lie beside the
+project.
+"""
+import itertools
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+from tap import ARRAYFS, Skip, check, comment, done, skip_all
+
+try:
+    import h5py
+    import numpy as np
+except ImportError as e:
+    skip_all(str(e))
+try:
+    import hdf5plugin
+except ImportError:
+    hdf5plugin = None
+
+
+def shown(name):
+    """A component as the mount shows it, for the plain cases."""
+    out = []
+    for part in name.encode("utf-8", "surrogateescape").split(b"/"):
+        if part in (b".", b".."):
+            part = part.replace(b".", b"%2E")
+        part = re.sub(rb"[\x00-\x1f\x7f]", lambda m: b"%%%02X" % m.group()[0], part)
+        out.append(part if part else b"_")
+    return b"/".join(out).decode("utf-8", "surrogateescape")
+
+
+def is_complex(t):
+    if t.get_class() != h5py.h5t.COMPOUND or t.get_nmembers() != 2:
+        return False
+    a, b = t.get_member_type(0), t.get_member_type(1)
+    return ([t.get_member_name(i) for i in (0, 1)] == [b"r", b"i"] and a.get_class() == h5py.h5t.FLOAT
+            and a.equal(b) and t.get_size() == 2 * a.get_size() and t.get_member_offset(0) == 0
+            and t.get_member_offset(1) == a.get_size())
+
+
+def expect(raw, t, path, out):
+    """raw: uint8 of shape (elements, size).  Fills out: path -> bytes."""
+    c = t.get_class()
+    if c == h5py.h5t.ARRAY:
+        base = t.get_super()
+        expect(np.ascontiguousarray(raw).reshape(-1, base.get_size()), base, path, out)
+    elif c == h5py.h5t.COMPOUND and not is_complex(t):
+        for i in range(t.get_nmembers()):
+            m = t.get_member_type(i)
+            at = t.get_member_offset(i)
+            name = shown(t.get_member_name(i).decode("utf-8", "surrogateescape"))
+            expect(raw[:, at:at + m.get_size()], m, path + "/" + name, out)
+    elif c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
+        out[path + "/offsets"] = out[path + "/values"] = None  # see sequences()
+    else:
+        out[path] = np.ascontiguousarray(raw).tobytes()
+
+
+def sequences(d, path, out):
+    data = d[...] if d.shape is not None else None
+    flat = np.asarray(data, dtype=object).reshape(-1)
+    t = d.id.get_type()
+    if t.get_class() == h5py.h5t.STRING:
+        items = [x if isinstance(x, bytes) else str(x).encode() for x in flat]
+        lengths = [len(x) for x in items]
+    else:
+        base = t.get_super()
+        if base.get_class() in (h5py.h5t.VLEN, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.ARRAY):
+            return
+        items = [np.asarray(x, dtype=base.dtype).tobytes() for x in flat]
+        lengths = [len(x) // base.get_size() for x in items]
+    out[path + "/offsets"] = np.cumsum([0] + lengths, dtype="<i8").tobytes()
+    out[path + "/values"] = b"".join(items)
+
+
+def expected(d):
+    out = {}
+    t = d.id.get_type()
+    space = d.id.get_space()
+    path = shown(d.name.lstrip("/"))
+    if space.get_simple_extent_type() == h5py.h5s.NULL:
+        return {path: b""}
+    n = int(np.prod(d.shape, dtype=np.int64))
+    size = t.get_size()
+    if n * size > 1 << 28:
+        return None
+    c = t.get_class()
+    if c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
+        sequences(d, path, out)
+        return out
+    raw = np.zeros((n, size), np.uint8)
+    if n:
+        buf = np.zeros(n, dtype="V%d" % size)
+        d.id.read(h5py.h5s.ALL, h5py.h5s.ALL, buf, mtype=t)
+        raw = buf.view(np.uint8).reshape(n, size)
+    expect(raw, t, path, out)
+    return out
+
+
+class Run:
+    def __init__(self, arrayfs):
+        self.arrayfs = arrayfs
+        self.same = self.differ = self.refused = self.skipped = 0
+
+    def tell(self, *words):
+        comment(" ".join(map(str, words)))
+
+    def compare(self, file, dest):
+        def visit(name, d, seen=set()):
+            if not isinstance(d, h5py.Dataset):
+                return
+            try:
+                want = expected(d)
+            except Exception as e:  # what the library cannot read, we need not
+                self.skipped += 1
+                self.tell("h5py cannot read", file, name, str(e)[:100])
+                return
+            if want is None:
+                self.skipped += 1
+                return
+            for path, data in want.items():
+                if data is not None:
+                    self.check(file, dest, path, data)
+        with h5py.File(file, "r") as f:
+            f.visititems(visit)
+
+    def check(self, file, dest, path, data):
+        full = os.path.join(dest, path)
+        try:
+            with open(full, "rb") as f:
+                have = f.read()
+        except OSError as e:
+            self.refused += 1
+            self.tell("not shown:", os.path.basename(file), path, e.strerror, self.words.get(path, ""))
+            return
+        if have == data:
+            self.same += 1
+        else:
+            self.differ += 1
+            at = next((i for i, (a, b) in enumerate(zip(have, data)) if a != b), min(len(have), len(data)))
+            self.tell("DIFFERS:", os.path.basename(file), path, len(have), len(data), "at", at)
+
+    def file(self, file):
+        with tempfile.TemporaryDirectory() as tmp:
+            dest = os.path.join(tmp, "x")
+            p = subprocess.run([self.arrayfs, "--extract", file, dest], capture_output=True, text=True, errors="replace", timeout=300)
+            self.words = {}
+            for line in p.stderr.splitlines():
+                self.words[line.split(": ")[1].split("/", 1)[-1] if ": " in line else ""] = line
+            if p.returncode not in (0, 1):
+                self.differ += 1
+                self.tell("DIED:", file, p.returncode, p.stderr[-300:])
+            try:
+                self.compare(file, dest)
+            except OSError as e:
+                self.skipped += 1
+                self.tell("h5py cannot open", os.path.basename(file), str(e)[:80], "| arrayfs:", p.returncode, p.stderr.strip()[-120:])
+            if p.returncode == 1:
+                self.tell(os.path.basename(file), p.stderr.strip()[:600])
+
+
+# --- the matrix -----------------------------------------------------------------
+
+TYPES = [
+    "<i1", "<u1", "<i2", ">i2", "<u4", ">u4", "<i8", ">u8", "<f2", ">f2", "<f4", ">f4", "<f8", ">f8", "?", "<c8", ">c16",
+    "S5", "S8", "V7",
+    [("a", "<i4"), ("b", ">f8"), ("c", "S3", (2,)), ("d", [("x", "<u2"), ("y", "<f4", (2, 3))])],
+    np.dtype([("a", "<i1"), ("b", "<i8")], align=True),
+]
+SHAPES = [((), None), ((0,), (None,)), ((1,), (1,)), ((7,), (None,)), ((1000,), (None,)), ((5, 6), (5, 6)), ((17, 23), (None, 23)),
+          ((17, 23), (17, None)), ((17, 23), (None, None)), ((4, 5, 6), (4, 5, 6)), ((9, 10, 11), (9, None, 11)),
+          ((3, 4, 5, 6), (None, 4, None, 6)), ((2500,), (2500,)), ((3000, 2), (None, 2))]
+
+
+def values(dtype, shape, rng):
+    dtype = np.dtype(dtype)
+    n = int(np.prod(shape, dtype=np.int64))
+    if dtype == np.dtype("?"):
+        return rng.integers(0, 2, shape).astype("?")
+    raw = rng.integers(0, 120, (n, dtype.itemsize), dtype=np.uint8)
+    raw[:, 1:] %= 5
+    return raw.reshape(-1).view(dtype).reshape(shape) if n else np.zeros(shape, dtype)
+
+
+def filters(dtype):
+    dtype = np.dtype(dtype)
+    yield {}
+    yield {"compression": "gzip", "compression_opts": 4}
+    yield {"compression": "gzip", "shuffle": True, "fletcher32": True}
+    yield {"shuffle": True}
+    yield {"fletcher32": True}
+    yield {"compression": "lzf", "shuffle": True}
+    if dtype.kind in "iuf" and dtype.itemsize <= 8:
+        yield {"compression": "szip", "compression_opts": ("nn", 8)}
+        yield {"compression": "szip", "compression_opts": ("ec", 16)}
+        if dtype.kind in "iu":
+            yield {"scaleoffset": 0}
+            yield {"scaleoffset": 0, "compression": "gzip"}
+        elif dtype.itemsize > 2:
+            yield {"scaleoffset": 3}
+    if hdf5plugin:
+        p = hdf5plugin
+        for f in (p.Zstd(), p.LZ4(), p.Bitshuffle(cname="none"), p.Bitshuffle(cname="lz4"), p.Bitshuffle(cname="zstd"),
+                  p.BZip2(), p.Blosc(cname="lz4", shuffle=p.Blosc.SHUFFLE), p.Blosc(cname="zstd", shuffle=p.Blosc.BITSHUFFLE),
+                  p.Blosc(cname="blosclz"), p.Blosc(cname="zlib"), p.LZ4(nbytes=64)):
+            yield dict(f)
+
+
+def make(path, libver):
+    rng = np.random.default_rng(5)
+    count = 0
+    with h5py.File(path, "w", libver=libver) as f:
+        for (i, dtype), (k, (shape, maxshape)) in itertools.product(enumerate(TYPES), enumerate(SHAPES)):
+            data = values(dtype, shape, rng)
+            name = "t%d/s%d/" % (i, k)
+            f.create_dataset(name + "contiguous", data=data, dtype=dtype)
+            if not shape:
+                continue
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_layout(h5py.h5d.COMPACT)
+            d = h5py.h5d.create(f.require_group(name).id, b"compact", h5py.h5t.py_create(np.dtype(dtype)), h5py.h5s.create_simple(shape), plist) if data.nbytes < 60000 else None
+            if d is not None:
+                d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(data))
+            for j, flt in enumerate(filters(dtype)):
+                for chunk in {tuple(max(1, x // 3) for x in shape), tuple(max(1, x) for x in shape), tuple(max(1, min(x, 2)) for x in shape) if k < 6 else tuple(max(1, x // 2) for x in shape)}:
+                    label = "f%d_%s" % (j, "x".join(map(str, chunk)))
+                    if "contiguous" in label:
+                        continue
+                    try:
+                        d = f.create_dataset(name + label, shape=shape, maxshape=maxshape, dtype=dtype, chunks=chunk, **flt)
+                        d[...] = data
+                        count += 1
+                    except (ValueError, OSError):
+                        if name + label in f:
+                            del f[name + label]
+            if np.dtype(dtype).kind in "iuf":
+                d = f.create_dataset(name + "holes", shape=shape, maxshape=maxshape, dtype=dtype, chunks=tuple(max(1, x // 3) for x in shape), fillvalue=42)
+                if shape[0] > 2:
+                    d[1:2] = data[1:2]
+                f.create_dataset(name + "never", shape=shape, dtype=dtype, fillvalue=7)
+        for i, n in enumerate((0, 1, 10, 10000)):
+            f.create_dataset("vlen/str%d" % i, data=["x" * (j % 13) + "\u00e9" for j in range(n)], dtype=h5py.string_dtype(), shape=(n,))
+            d = f.create_dataset("vlen/int%d" % i, (n,), dtype=h5py.vlen_dtype("<i4"), maxshape=(None,), chunks=(max(n // 3, 1),), compression="gzip")
+            for j in range(min(n, 50)):
+                d[j] = np.arange(j)
+        f["link/hard"] = f["t0/s1/contiguous"]
+        f["link/soft"] = h5py.SoftLink("/t0/s1/contiguous")
+        f["link/up"] = f["/"]
+        f["empty"] = h5py.Empty("f4")
+        f["type"] = np.dtype("<f8")
+    return count
+
+
+def early(path):
+    """Allocated early: implicit indexes; and edges that are not filtered."""
+    with h5py.File(path, "w", libver="latest") as f:
+        for k, shape in enumerate([(10,), (17, 23), (5, 6, 7)]):
+            for flt in (False, True):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_chunk(tuple(max(1, x // 3) for x in shape))
+                plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                if flt:
+                    plist.set_deflate(4)
+                    if hasattr(plist, "set_chunk_opts"):
+                        plist.set_chunk_opts(1)
+                d = h5py.Dataset(h5py.h5d.create(f.id, b"d%d%d" % (k, flt), h5py.h5t.NATIVE_INT32, h5py.h5s.create_simple(shape), plist))
+                d[...] = np.arange(np.prod(shape)).reshape(shape)
+
+
+def virtual(folder):
+    for i in range(3):
+        with h5py.File("%s/s%d.h5" % (folder, i), "w") as f:
+            f["data"] = np.arange(20, dtype="<i4").reshape(4, 5) + 100 * i
+    with h5py.File(folder + "/v.h5", "w", libver="latest") as f:
+        layout = h5py.VirtualLayout((4, 4, 5), "<i4")
+        for i in range(4):
+            layout[i] = h5py.VirtualSource("s%d.h5" % i, "data", (4, 5))
+        f.create_virtual_dataset("stack", layout, fillvalue=-1)
+        layout = h5py.VirtualLayout((12,), "<i4")
+        layout[0:10:2] = h5py.VirtualSource("s1.h5", "data", (4, 5))[2]
+        layout[1:9:2] = h5py.VirtualSource("s2.h5", "data", (4, 5))[:, 3]
+        f.create_virtual_dataset("interleaved", layout, fillvalue=7)
+        layout = h5py.VirtualLayout((2, 10), "<i4")
+        layout[:, 2:10:4] = h5py.VirtualSource("s0.h5", "data", (4, 5))[0:4:2, 1:3]
+        f.create_virtual_dataset("grid", layout)
+    return folder + "/v.h5"
+
+
+def external(folder):
+    """The library finds relative files from where it runs; we, beside the archive."""
+    os.chdir(folder)
+    np.arange(10, dtype="<i4").tofile("raw.bin")
+    with h5py.File("e.h5", "w") as f:
+        f.create_dataset("x", shape=(8,), dtype="<i4", external=[("raw.bin", 4, 16), ("raw.bin", 24, 16)])
+        f.create_dataset("short", shape=(8,), dtype="<i4", external=[("raw.bin", 24, 32)])
+    return folder + "/e.h5"
+
+
+def compare(name, *files):
+    with check(name):
+        run = Run(ARRAYFS)
+        for file in files:
+            run.file(str(file))
+        comment("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
+        assert run.same and not run.differ and not run.refused
+
+
+def main():
+    if sys.argv[1:]:
+        compare("files_as_named", *sys.argv[1:])
+        return
+    with tempfile.TemporaryDirectory() as tmp:
+        for bound in (("earliest", "v108"), ("v110", "v110"), ("latest", "latest")):
+            path = os.path.join(tmp, bound[1] + ".h5")
+            make(path, bound)
+            compare("matrix_" + bound[1], path)
+        path = os.path.join(tmp, "early.h5")
+        early(path)
+        compare("allocated_early", path)
+        compare("virtual_datasets", virtual(tmp))
+        compare("external_files", external(tmp))
+        os.chdir("/")
+    corpora = pathlib.Path(__file__).resolve().parents[3] / "shared/corpora"
+    with check("files_of_others"):
+        files = [p for end in ("h5", "hdf5", "nc") for p in sorted(corpora.glob("**/*." + end))]
+        if not files:
+            raise Skip("no files of others beside the project")
+        run = Run(ARRAYFS)
+        for file in files:
+            run.file(str(file))
+        comment("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
+        assert run.same and not run.differ
+
+
+main()
+done()
