@@ -129,6 +129,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 
 	archive_init(a, options);
 	a->folder = *at->folder;
+	a->mirrored = at->mirrored;
 	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
 			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
 	a->path = n < PATH_MAX ? strdup(folder) : NULL;

@@ -59,6 +59,7 @@ struct archive {
 	struct source source;
 	struct folder folder; /* where it lies, for siblings; dir is -1 in memory */
 	char *path;           /* kept for folder.path */
+	bool mirrored;        /* its siblings are shown beside it, one level up */
 	struct source **siblings; /* other files that the format opened */
 	uint32_t nsiblings;
 	struct arena arena;
@@ -76,6 +77,7 @@ struct archive_at {
 	const struct folder *folder;
 	const char *path;
 	enum reach reach;
+	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
 };
 
 /*

@@ -29,7 +29,7 @@ static int open_held(struct mirror *m, struct entry *e, struct held **ret, struc
 		r = entry_path(e, &folder, path, err);
 	else if (r == 0)
 		snprintf(path, sizeof path, "%s", e->name);
-	struct archive_at at = {&folder, path, mirror_reach(m, e)};
+	struct archive_at at = {&folder, path, mirror_reach(m, e), e->parent != NULL};
 	if (r == 0)
 		r = archive_open(&h->archive, m->formats, &at, &m->options.archive, err);
 	for (uint32_t i = 0; r == 0 && i < e->nfilled; i++) /* numbers as they were */

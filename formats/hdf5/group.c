@@ -187,7 +187,9 @@ static void put_path(struct text *t, struct slice path)
 
 static void add_link(struct archive *a, uint32_t parent, const struct link *l, struct slice file, struct slice path)
 {
-	unsigned up = depth_of(&a->tree, parent) + (file.len > 0);
+	/* Another file is a sibling where archives stand side by side; else the link
+	 * dangles, inside the mount. */
+	unsigned up = depth_of(&a->tree, parent) + (file.len > 0 && a->mirrored);
 	bool absolute = file.len > 0 || (path.len && path.data[0] == '/');
 	struct text t = {.room = (absolute ? up * 3u : 0) + (file.len + path.len) * 3 + 8};
 	t.bytes = arena_alloc(&a->arena, t.room + 1);

@@ -81,6 +81,15 @@ def done():
     sys.exit(1 if _failed else 0)
 
 
+def others(pattern):
+    """Files that other projects wrote, where they lie beside the project (in
+    ../shared/corpora); none is a skip, but nothing that must be there."""
+    found = sorted(map(str, (pathlib.Path(__file__).resolve().parents[3] / "shared/corpora").glob(pattern)))
+    if not found and os.environ.get("MUST_RUN") != "1":
+        raise Skip("no files of others beside the project")
+    return found
+
+
 def skip_all(why):
     _say(f"1..0 # SKIP {why}")
     sys.exit(0)
