@@ -288,10 +288,15 @@ void source_enter(struct source *s)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
+void source_look_away(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	guarded = NULL;
+}
+
+int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	source_look_away();
 	if (s->dir < 0 || len == 0 || source_intact(s, offset, len))
 		return 0;
 	return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);

@@ -93,6 +93,10 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 void source_enter(struct source *s);
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err);
 
+/* Ends a look without asking: for many short looks, after which the caller asks
+ * source_intact() once, of all of them. */
+void source_look_away(void);
+
 /* Installs the SIGBUS handler that source_enter() counts on; once a process. */
 int source_guard(void);
 
