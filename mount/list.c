@@ -31,8 +31,9 @@ static void put_path(const char *path, bool directory)
 {
 	static const char control[] = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15"
 				      "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
-	if (name_plain(slice_text(path))) {
-		fputs_unlocked(path, stdout);
+	struct slice whole = slice_text(path);
+	if (name_plain(whole)) {
+		fwrite_unlocked(whole.data, 1, whole.len, stdout);
 		path = "";
 	}
 	for (size_t n; n = strcspn(path, control), fwrite_unlocked(path, 1, n, stdout), path[n]; path += n + 1)

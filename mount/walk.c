@@ -44,6 +44,13 @@ static void cut(struct walker *w, size_t len)
 	w->path[len] = '\0';
 }
 
+/* Takes the last component off again, and its slash. */
+static void pop(struct walker *w, const char *name)
+{
+	size_t n = strlen(name);
+	cut(w, w->len > n ? w->len - n - 1 : 0);
+}
+
 static int no_memory(struct walker *w)
 {
 	struct error err = {"no memory"};
@@ -87,12 +94,12 @@ static int walk_archive(struct walker *w, const struct mirror_ref *top)
 			name = at.node->child;
 		} else {
 			while (name != first && !tree_node(t, name)->next) {
-				cut(w, w->len - strlen(tree_node(t, name)->name) - (w->len > strlen(tree_node(t, name)->name)));
+				pop(w, tree_node(t, name)->name);
 				name = tree_node(t, name)->parent;
 			}
 			if (name == first)
 				break;
-			cut(w, w->len - strlen(tree_node(t, name)->name) - (w->len > strlen(tree_node(t, name)->name)));
+			pop(w, tree_node(t, name)->name);
 			name = tree_node(t, name)->next;
 		}
 		if (!push(w, tree_node(t, name)->name))

@@ -11,23 +11,29 @@ static struct slice_map_slot *slot(const struct slice_map *m, uint32_t hash, str
 	return &m->slots[i];
 }
 
-/* Moves to larger tables, of a power of two; the old ones stay in the arena. */
+/* Moves to larger tables; the old ones stay in the arena.  The slots are a power
+ * of two, and at most three quarters of them get full. */
 static bool resize(struct slice_map *m, uint32_t room)
 {
+	uint64_t size = 16;
+	while (size * 3 < (uint64_t)room * 4)
+		size *= 2;
+	if (size > INT32_MAX)
+		return false;
 	struct slice *keys = arena_array(m->arena, room, sizeof *keys);
-	struct slice_map_slot *slots = arena_array(m->arena, (size_t)room * 2, sizeof *slots);
-	if (!keys || !slots || room > INT32_MAX / 2)
+	struct slice_map_slot *slots = arena_array(m->arena, size, sizeof *slots);
+	if (!keys || !slots)
 		return false;
 	if (m->count)
 		memcpy(keys, m->keys, m->count * sizeof *keys);
 	for (uint32_t i = 0; m->room && i <= m->mask; i++) { /* all are distinct: the first free slot */
-		uint32_t to = m->slots[i].hash & (room * 2 - 1);
+		uint32_t to = m->slots[i].hash & ((uint32_t)size - 1);
 		while (m->slots[i].number && slots[to].number)
-			to = (to + 1) & (room * 2 - 1);
+			to = (to + 1) & ((uint32_t)size - 1);
 		if (m->slots[i].number)
 			slots[to] = m->slots[i];
 	}
-	m->keys = keys, m->room = room, m->slots = slots, m->mask = room * 2 - 1;
+	m->keys = keys, m->room = room, m->slots = slots, m->mask = (uint32_t)size - 1;
 	return true;
 }
 
@@ -53,8 +59,5 @@ uint32_t slice_map_find(const struct slice_map *m, struct slice key)
 
 bool slice_map_reserve(struct slice_map *m, uint32_t count)
 {
-	uint32_t room = 8;
-	while (room < count && room <= INT32_MAX / 4)
-		room *= 2;
-	return resize(m, room);
+	return resize(m, count);
 }
