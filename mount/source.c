@@ -22,7 +22,7 @@ int source_command_open(struct opened *ret, const struct options *o)
 	*ret = (struct opened){0};
 	int r = source_guard();
 	if (r == 0 && o->dataset)
-		r = error_set(&err, ENOTSUP, "no format of this build makes a dataset of a directory");
+		r = error_set(&err, ENOTSUP, "this version shows no datasets (-o dataset)");
 	if (r == 0 && (r = blocks_open(&ret->blocks, o->cache, o->threads)) < 0)
 		error_set(&err, -r, "no memory for the cache");
 	options.archive.blocks = ret->blocks;
