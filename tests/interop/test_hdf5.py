@@ -232,6 +232,9 @@ def make(path, libver):
             if d is not None:
                 d.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ascontiguousarray(data))
             for j, flt in enumerate(filters(dtype)):
+                # A tenth of them, other ones for each version bound; all, if asked for.
+                if (i * 3 + k * 7 + j + sum(os.path.basename(path).encode())) % 10 and os.environ.get("TEST_WORK") != "all":
+                    continue
                 for chunk in {tuple(max(1, x // 3) for x in shape), tuple(max(1, x) for x in shape), tuple(max(1, min(x, 2)) for x in shape) if k < 6 else tuple(max(1, x // 2) for x in shape)}:
                     label = "f%d_%s" % (j, "x".join(map(str, chunk)))
                     if "contiguous" in label:
