@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,11 @@ static int serve(struct daemon *d, struct fuse_session *se)
 {
 	pthread_t greeter;
 	int r;
+	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
+	 * end a mount whoever started it. */
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	if (fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: signals cannot be handled", d->options->destination);
 		return 1;
