@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the mount calls a datatype. */
 #include "formats/hdf5/hdf5.h"
+#include "fs/name.h"
 
 #include <stdio.h>
 
@@ -167,13 +168,16 @@ const char *h5_enum_json(struct arena *a, const struct h5_type *t)
 		unsigned size = t->size <= 8 ? t->size : 8;
 		uint64_t value = t->base->big ? cursor_be(&c, size) : cursor_le(&c, size);
 		p += sprintf(p, "%s\"", i ? ", " : "");
-		for (size_t k = 0; k < name.len; k++) {
-			if (name.data[k] < 0x20 || name.data[k] == '"' || name.data[k] == '\\')
+		for (size_t k = 0, n; k < name.len; k += n ? n : 1) {
+			n = utf8_length((struct slice){name.data + k, name.len - k});
+			if (n == 0) /* as in names of files: the text stays valid */
+				p += sprintf(p, "%%%02X", name.data[k]);
+			else if (name.data[k] < 0x20 || name.data[k] == '"' || name.data[k] == '\\')
 				p += sprintf(p, "\\u%04x", name.data[k]);
 			else
-				*p++ = (char)name.data[k];
+				memcpy(p, name.data + k, n), p += n;
 		}
-		unsigned unused = 64 - size * 8;
+		unsigned unused = size ? 64 - size * 8 : 0;
 		if (t->base->sign)
 			p += sprintf(p, "\": %lld", (long long)((int64_t)(value << unused) >> unused));
 		else
