@@ -4,10 +4,14 @@
 
 #include "fs/answer.h"
 #include "fs/source.h"
+#include "fs/text.h"
 #include "fs/tree.h"
 
 struct archive;
 struct blocks;
+
+/* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
+typedef int attrs_each(void *arg, const struct attr *attr);
 
 /*
  * What a format is.  name, title, probe and open are required; the others go
@@ -39,6 +43,17 @@ struct format {
 	 * it.  Many threads at once. */
 	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		    struct answer *ret, struct error *err);
+
+	/* Optional: attributes that the tree does not hold, read when somebody asks,
+	 * always in the same order.  Returns what `each` did, or an error of its own.
+	 * Many threads at once. */
+	int (*attrs)(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+		     struct error *err);
+
+	/* Optional: what more is known of a node (chunks, row groups, statistics), as
+	 * members of a JSON object, each with a comma before it: `,"name":value`.
+	 * Reads metadata only.  Many threads at once. */
+	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);

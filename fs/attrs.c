@@ -25,9 +25,15 @@ size_t attrs_shape(const struct array *array, char *buf, size_t room)
 	return n;
 }
 
+static int each_one(attrs_each *each, void *arg, const char *name, struct slice value, bool json)
+{
+	struct attr attr = {NULL, slice_text(name), value, json};
+	return each(arg, &attr);
+}
+
 static int each_text(attrs_each *each, void *arg, const char *name, const char *value)
 {
-	return value ? each(arg, slice_text(name), slice_text(value)) : 0;
+	return value ? each_one(each, arg, name, slice_text(value), false) : 0;
 }
 
 static int each_shape(const struct array *array, attrs_each *each, void *arg)
@@ -35,12 +41,12 @@ static int each_shape(const struct array *array, attrs_each *each, void *arg)
 	char few[256];
 	size_t n = attrs_shape(array, few, sizeof few);
 	if (n <= sizeof few)
-		return each(arg, SLICE("array.shape"), (struct slice){(const uint8_t *)few, n});
+		return each_one(each, arg, "array.shape", (struct slice){(const uint8_t *)few, n}, true);
 	char *many = malloc(n);
 	if (!many)
 		return -ENOMEM;
 	attrs_shape(array, many, n);
-	int r = each(arg, SLICE("array.shape"), (struct slice){(const uint8_t *)many, n});
+	int r = each_one(each, arg, "array.shape", (struct slice){(const uint8_t *)many, n}, true);
 	free(many);
 	return r;
 }
@@ -64,7 +70,8 @@ static int walk_array(const struct array *array, bool values, attrs_each *each, 
 	return r;
 }
 
-int attrs_walk(const struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg)
+int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+	       struct error *err)
 {
 	int r = 0;
 	if (index == TREE_ROOT)
@@ -72,6 +79,8 @@ int attrs_walk(const struct archive *a, uint32_t index, const struct node *n, at
 	if (r == 0 && n->array)
 		r = walk_array(n->array, n->kind != NODE_DIR, each, arg);
 	for (const struct attr *attr = n->attrs; attr && r == 0; attr = attr->next)
-		r = each(arg, attr->name, attr->value);
+		r = each(arg, attr);
+	if (r == 0 && a->format->attrs)
+		r = a->format->attrs(a, index, n, each, arg, err);
 	return r;
 }

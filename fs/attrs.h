@@ -7,11 +7,12 @@
  * the mount, for --list --json and for whoever describes a node.  Names come
  * without the "user." that all share.
  */
-typedef int attrs_each(void *arg, struct slice name, struct slice value);
 
 /* Calls for every attribute, in a fixed order, until a call returns other than
- * 0, and returns that. */
-int attrs_walk(const struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg);
+ * 0, and returns that; or the error that kept the format from reading its own,
+ * after all the others were told. */
+int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+	       struct error *err);
 
 /* The shape as JSON, "[2,3]"; its length.  Cut, as snprintf() does, at `room`. */
 size_t attrs_shape(const struct array *array, char *buf, size_t room);

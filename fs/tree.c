@@ -392,7 +392,7 @@ void tree_describe(struct tree *t, uint32_t id, const struct array *array)
 		at(t, id)->array = array;
 }
 
-void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value)
+static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slice value, bool json)
 {
 	struct attr *attr = id ? arena_alloc(t->arena, sizeof *attr) : NULL;
 	char *name_kept = attr ? arena_text(t->arena, name) : NULL;
@@ -403,7 +403,7 @@ void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice valu
 		tree_fail(t, -ENOMEM);
 		return;
 	}
-	*attr = (struct attr){.name = {(uint8_t *)name_kept, name.len}, .value = {(uint8_t *)value_kept, value.len}};
+	*attr = (struct attr){NULL, {(uint8_t *)name_kept, name.len}, {(uint8_t *)value_kept, value.len}, json};
 	if (t->attr_node != id || !at(t, id)->attrs) { /* mostly the same node again */
 		t->attr_node = id;
 		t->attr_tail = &at(t, id)->attrs;
@@ -412,6 +412,16 @@ void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice valu
 	}
 	*t->attr_tail = attr;
 	t->attr_tail = &attr->next;
+}
+
+void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value)
+{
+	add_attr(t, id, name, value, false);
+}
+
+void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value)
+{
+	add_attr(t, id, name, value, true);
 }
 
 /* --- looking ----------------------------------------------------------- */

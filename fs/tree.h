@@ -35,6 +35,7 @@ enum node_kind {
 struct attr {
 	const struct attr *next;
 	struct slice name, value;
+	bool json; /* the value is JSON; else it is a string as it stands */
 };
 
 struct node {
@@ -139,6 +140,7 @@ void tree_open_root(struct tree *t, const void *lazy);
  * The array and the slices stay the caller's, with the arena's lifetime. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
+void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
 /* Looking, at what is published: any thread.  A hard link's index leads to the

@@ -9,7 +9,7 @@
 #include "fs/name.h"
 #include "fs/shelf.h"
 #include "mount/commands.h"
-#include "mount/json.h"
+#include "mount/describe.h"
 #include "mount/log.h"
 #include "mount/source.h"
 #include "mount/walk.h"
@@ -23,6 +23,7 @@ struct list {
 	struct mirror *m;
 	struct row *rows; /* of --long, which must know them all before it aligns them */
 	size_t count, room;
+	struct text json; /* of --json, on its way out */
 	bool failed;
 };
 
@@ -104,96 +105,6 @@ static void put_rows(struct list *l)
 	free(l->rows);
 }
 
-/* --- --json ------------------------------------------------------------ */
-
-static const char *kind_name(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return "directory";
-	case S_IFLNK:
-		return "link";
-	case S_IFIFO:
-		return "fifo";
-	case S_IFSOCK:
-		return "socket";
-	case S_IFCHR:
-	case S_IFBLK:
-		return "device";
-	default:
-		return "file";
-	}
-}
-
-struct json_attrs {
-	bool any; /* of the archive's own */
-};
-
-static bool begins(struct slice *s, const char *prefix)
-{
-	size_t n = strlen(prefix);
-	if (s->len < n || memcmp(s->data, prefix, n) != 0)
-		return false;
-	s->data += n, s->len -= n;
-	return true;
-}
-
-/* Ours first: array.X and arrayfs.X are fields of their own. */
-static int put_ours(void *arg, struct slice name, struct slice value)
-{
-	(void)arg;
-	if (!begins(&name, "array.") && !begins(&name, "arrayfs."))
-		return 0;
-	putchar(',');
-	json_put_string(stdout, name);
-	putchar(':');
-	if (slice_equal(name, SLICE("shape")) || slice_equal(name, SLICE("enum")))
-		fwrite(value.data, 1, value.len, stdout); /* is JSON */
-	else
-		json_put_string(stdout, value);
-	return 0;
-}
-
-static int put_theirs(void *arg, struct slice name, struct slice value)
-{
-	struct json_attrs *a = arg;
-	if (!begins(&name, "attr."))
-		return 0;
-	fputs(a->any ? "," : ",\"attributes\":{", stdout);
-	a->any = true;
-	json_put_string(stdout, name);
-	putchar(':');
-	json_put_string(stdout, value);
-	return 0;
-}
-
-static void put_json(struct list *l, const char *path, const struct mirror_ref *ref, const struct stat *st)
-{
-	char target[PATH_MAX];
-	struct error err = {0};
-	printf("{\"path\":");
-	json_put_string(stdout, slice_text(path));
-	printf(",\"kind\":\"%s\"", kind_name(st->st_mode));
-	if (S_ISREG(st->st_mode))
-		printf(",\"size\":%" PRIu64, (uint64_t)st->st_size);
-	if (S_ISLNK(st->st_mode) && mirror_readlink(l->m, ref, target, &err) == 0) {
-		fputs(",\"target\":", stdout);
-		json_put_string(stdout, slice_text(target));
-	}
-	if (mirror_fault(l->m, ref, &err)) {
-		fputs(",\"error\":", stdout);
-		json_put_string(stdout, slice_text(err.text));
-	}
-	if (ref->held) {
-		struct json_attrs theirs = {0};
-		attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, put_ours, NULL);
-		attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, put_theirs, &theirs);
-		if (theirs.any)
-			putchar('}');
-	}
-	fputs("}\n", stdout);
-}
-
 /* --- both -------------------------------------------------------------- */
 
 static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const struct error *fault)
@@ -219,11 +130,19 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		error_set(&err, -r, "%s", strerror(-r));
 		return visit(arg, WALK_FAULT, path, NULL, &err);
 	}
-	if (l->options->list_json)
-		put_json(l, path, ref, &st);
-	else if (!add_row(l, path, &st, array_of(ref), directory))
+	if (l->options->list_json) {
+		describe(l->m, ref, path, &st, &l->json);
+		text_add(&l->json, "\n");
+		return l->json.failed != 0;
+	}
+	if (!add_row(l, path, &st, array_of(ref), directory))
 		return visit(arg, WALK_FAULT, path, NULL, &(struct error){"no memory"});
 	return ferror(stdout);
+}
+
+static int put_out(void *arg, const char *bytes, size_t len)
+{
+	return fwrite_unlocked(bytes, 1, len, arg) == len ? 0 : -EIO;
 }
 
 int list_run(const struct options *o)
@@ -233,13 +152,15 @@ int list_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct list l = {.options = o, .m = opened.mirror};
+	struct list l = {.options = o, .m = opened.mirror, .json = {.flush = put_out, .arg = stdout}};
 	static char buffer[1 << 16];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	for (char **path = *o->paths ? o->paths : whole; *path; path++)
 		if (walk(opened.mirror, *path, visit, &l))
 			break;
 	put_rows(&l);
+	text_flush(&l.json);
+	text_free(&l.json);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_say("standard output: %s", strerror(errno));
 		l.failed = true;

@@ -470,7 +470,10 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 	char few[256], *buf = size <= sizeof few ? few : malloc(size);
 	ssize_t n = buf ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
 	if (n == 0) {
-		n = name ? xattr_get(m->mirror, &ref, name, buf, size) : xattr_list(m->mirror, &ref, buf, size);
+		n = name ? xattr_get(m->mirror, &ref, name, buf, size, &err)
+			 : xattr_list(m->mirror, &ref, buf, size, &err);
+		if (n < 0)
+			tell_fault(req, &ref, (int)n, &err);
 		mirror_put(m->mirror, &ref);
 	}
 	reply_xattr(req, what, ino, size, n, buf);

@@ -9,19 +9,22 @@
 static const char prefix[] = "user.";
 enum { PREFIX = sizeof prefix - 1 };
 
-static bool fits(struct slice name, struct slice value)
+static bool fits(const struct attr *attr)
 {
+	struct slice name = attr->name;
 	return name.len > 0 && name.len + PREFIX <= XATTR_NAME_MAX && !memchr(name.data, '\0', name.len) &&
-	       value.len <= XATTR_SIZE_MAX;
+	       attr->value.len <= XATTR_SIZE_MAX;
 }
 
 /* Walks the attributes of anything: a node, or a file with a fault. */
-static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg)
+static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg, struct error *err)
 {
 	struct error fault;
 	if (ref->held)
-		return attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, each, arg);
-	return mirror_fault(m, ref, &fault) ? each(arg, SLICE("arrayfs.error"), slice_text(fault.text)) : 0;
+		return attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, each, arg, err);
+	if (!mirror_fault(m, ref, &fault))
+		return 0;
+	return each(arg, &(struct attr){NULL, SLICE("arrayfs.error"), slice_text(fault.text), false});
 }
 
 struct wanted {
@@ -32,10 +35,11 @@ struct wanted {
 	ssize_t ret;
 };
 
-static int get_one(void *arg, struct slice name, struct slice value)
+static int get_one(void *arg, const struct attr *attr)
 {
 	struct wanted *w = arg;
-	if (!slice_equal(name, w->name) || !fits(name, value))
+	struct slice value = attr->value;
+	if (!slice_equal(attr->name, w->name) || !fits(attr))
 		return 0;
 	w->ret = (ssize_t)value.len;
 	if (w->room > 0 && value.len > w->room)
@@ -45,13 +49,14 @@ static int get_one(void *arg, struct slice name, struct slice value)
 	return 1;
 }
 
-ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room)
+ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room,
+		  struct error *err)
 {
 	if (strncmp(name, prefix, PREFIX) != 0)
 		return -ENODATA;
 	struct wanted w = {.name = slice_text(name + PREFIX), .buf = buf, .room = room, .ret = -ENODATA};
-	walk(m, ref, get_one, &w);
-	return w.ret;
+	int r = walk(m, ref, get_one, &w, err);
+	return r < 0 ? r : w.ret;
 }
 
 struct list {
@@ -59,11 +64,12 @@ struct list {
 	size_t room, len;
 };
 
-static int list_one(void *arg, struct slice name, struct slice value)
+static int list_one(void *arg, const struct attr *attr)
 {
 	struct list *l = arg;
+	struct slice name = attr->name;
 	size_t n = PREFIX + name.len + 1;
-	if (!fits(name, value) || l->len + n > XATTR_LIST_MAX)
+	if (!fits(attr) || l->len + n > XATTR_LIST_MAX)
 		return 0;
 	if (l->len + n <= l->room) {
 		memcpy(l->buf + l->len, prefix, PREFIX);
@@ -74,9 +80,11 @@ static int list_one(void *arg, struct slice name, struct slice value)
 	return 0;
 }
 
-ssize_t xattr_list(struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room)
+ssize_t xattr_list(struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room, struct error *err)
 {
 	struct list l = {buf, room, 0};
-	walk(m, ref, list_one, &l);
+	int r = walk(m, ref, list_one, &l, err);
+	if (r < 0 && l.len == 0)
+		return r;
 	return room > 0 && l.len > room ? -ERANGE : (ssize_t)l.len;
 }

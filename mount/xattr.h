@@ -9,5 +9,6 @@
  *
  * Both return the length, or -errno; a room of 0 asks for the length alone.
  */
-ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room);
-ssize_t xattr_list(struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room);
+ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room,
+		  struct error *err);
+ssize_t xattr_list(struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room, struct error *err);

@@ -11,7 +11,7 @@
 /* The longest value that an extended attribute can have. */
 enum { VALUE_MAX = 65536, NAME_LIMIT = 255 - sizeof "user.attr." + 1 };
 
-struct text {
+struct value {
 	char *bytes;
 	size_t len;
 	bool full;
@@ -23,11 +23,11 @@ struct reader {
 	struct arena *s;
 	struct h5_fractal *heap;
 	uint32_t id;
-	struct text text;
+	struct value text;
 	struct error err; /* why one of them is not shown: nobody asks */
 };
 
-static void put(struct text *t, const char *s, size_t n)
+static void put(struct value *t, const char *s, size_t n)
 {
 	if (n > VALUE_MAX - t->len)
 		t->full = true;
@@ -36,12 +36,12 @@ static void put(struct text *t, const char *s, size_t n)
 	t->len += t->full ? 0 : n;
 }
 
-static void put_text(struct text *t, const char *s)
+static void put_text(struct value *t, const char *s)
 {
 	put(t, s, strlen(s));
 }
 
-static void put_json_string(struct text *t, struct slice s)
+static void put_json_string(struct value *t, struct slice s)
 {
 	put(t, "\"", 1);
 	for (size_t i = 0; i < s.len && !t->full;) {
@@ -60,7 +60,7 @@ static void put_json_string(struct text *t, struct slice s)
 	put(t, "\"", 1);
 }
 
-static void put_float(struct text *t, double v, unsigned size)
+static void put_float(struct value *t, double v, unsigned size)
 {
 	char s[40];
 	if (isnan(v) || isinf(v)) {
@@ -84,7 +84,7 @@ static double half(uint16_t h)
 	return h & 0x8000 ? -v : v;
 }
 
-static void put_hex(struct text *t, const uint8_t *p, size_t n)
+static void put_hex(struct value *t, const uint8_t *p, size_t n)
 {
 	char hex[3];
 	put(t, "\"", 1);
@@ -95,7 +95,7 @@ static void put_hex(struct text *t, const uint8_t *p, size_t n)
 	put(t, "\"", 1);
 }
 
-static void put_number(struct text *t, const struct h5_type *type, const uint8_t *p)
+static void put_number(struct value *t, const struct h5_type *type, const uint8_t *p)
 {
 	struct array array = {0};
 	struct arena none = {.limit = 4096};

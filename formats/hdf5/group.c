@@ -154,12 +154,12 @@ static unsigned depth_of(const struct tree *t, uint32_t dir)
 }
 
 /* Text that grows in the archive's arena; cut, it is no link. */
-struct text {
+struct link_text {
 	char *bytes;
 	size_t len, room;
 };
 
-static void put(struct text *t, const char *s, size_t n)
+static void put(struct link_text *t, const char *s, size_t n)
 {
 	if (n > t->room - t->len)
 		n = t->room - t->len;
@@ -168,7 +168,7 @@ static void put(struct text *t, const char *s, size_t n)
 }
 
 /* The components of an HDF5 path as the mount shows them. */
-static void put_path(struct text *t, struct slice path)
+static void put_path(struct link_text *t, struct slice path)
 {
 	bool some = false;
 	for (size_t i = 0, end; i < path.len; i = end + 1) {
@@ -191,7 +191,7 @@ static void add_link(struct archive *a, uint32_t parent, const struct link *l, s
 	 * dangles, inside the mount. */
 	unsigned up = depth_of(&a->tree, parent) + (file.len > 0 && a->mirrored);
 	bool absolute = file.len > 0 || (path.len && path.data[0] == '/');
-	struct text t = {.room = (absolute ? up * 3u : 0) + (file.len + path.len) * 3 + 8};
+	struct link_text t = {.room = (absolute ? up * 3u : 0) + (file.len + path.len) * 3 + 8};
 	t.bytes = arena_alloc(&a->arena, t.room + 1);
 	if (!t.bytes) {
 		a->tree.failed = -ENOMEM;

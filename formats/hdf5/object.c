@@ -65,7 +65,7 @@ static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
 		t = t->base;
 	const char *json = t->class == H5_ENUM && id ? h5_enum_json(&e->a->arena, t) : NULL;
 	if (json)
-		tree_attr(e->t, id, SLICE("array.enum"), slice_text(json));
+		tree_attr_json(e->t, id, SLICE("array.enum"), slice_text(json));
 }
 
 static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
