@@ -22,6 +22,7 @@ struct format {
 	const char *title;           /* one line for people */
 	const char *const *suffixes; /* names that wish to be this; ends with NULL */
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
+	bool siblings;               /* opens other files below its folder later than in open() */
 
 	/* Is it ours?  Sees the file's first HEAD_SIZE bytes and its size, and
 	 * nothing else; pure. */

@@ -2,37 +2,34 @@
 #include "mount/daemon.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
+#include <fcntl.h>
 
 #include "mount/fuse.h"
+#include "mount/keeper.h"
 #include "mount/log.h"
-#include "mount/mountpoint.h"
 #include "mount/ops.h"
+#include "mount/sandbox.h"
 #include "mount/source.h"
 
 /* Requests wait in a thread each, and one that waits for a slow disk must not
  * hold up the others. */
-enum { THREADS_MAX = 64, READ_AHEAD_KB = 1024 };
+enum { THREADS_MAX = 64 };
 
 /* What the parts of one mount know of each other. */
 struct daemon {
 	struct mount mount;
 	const struct options *options;
-	struct mountpoint point;
-	int parent;           /* a pipe to the process that was started, or -1 */
-	bool initialised;
-	pthread_mutex_t lock;
-	pthread_cond_t initialisation;
+	char *list;    /* libfuse's options */
+	bool handed;   /* the mountpoint is /dev/fd/N: mounted already, by somebody else */
+	int parent;    /* a pipe to the process that was started, or -1 */
+	struct keeper keeper;
 };
 
 /* --- the parent -------------------------------------------------------- */
@@ -67,94 +64,69 @@ static int split_off(int *ret_pipe)
 	return n == 1 ? 0 : 1; /* without a word it has failed, and said why */
 }
 
-/* The mount answers: lets the parent go, and the terminal. */
-static void leave_parent(struct daemon *d)
+/* --- once it is mounted ------------------------------------------------ */
+
+/* The session is agreed upon: lets go of the terminal, and of the parent unless
+ * the keeper does. */
+static void on_ready(struct mount *m)
 {
+	struct daemon *d = (struct daemon *)(void *)m;
+	if (!d->options->foreground)
+		log_to_system();
 	if (d->parent < 0)
 		return;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	log_to_system();
-	for (int fd = 0; null >= 0 && fd <= 2; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
 	while (write(d->parent, "1", 1) < 0 && errno == EINTR)
 		;
 	close(d->parent);
 	d->parent = -1;
 }
 
-/* --- once it is mounted ------------------------------------------------ */
-
-static void on_ready(struct mount *m)
+static int loop(struct daemon *d, struct fuse_session *se)
 {
-	struct daemon *d = (struct daemon *)(void *)m;
-	pthread_mutex_lock(&d->lock);
-	d->initialised = true;
-	pthread_cond_signal(&d->initialisation);
-	pthread_mutex_unlock(&d->lock);
+	if (d->options->single_threaded)
+		return fuse_session_loop(se);
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	int r = fuse_session_loop_mt(se, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
 }
 
-/* Only root may raise it, and only by this file: the largest single gain there
- * is for reading a file from one end to the other. */
-static void raise_read_ahead(dev_t dev)
+/* Has somebody unmounted it?  Then the kernel has closed its end. */
+static bool is_unmounted(int device)
 {
-	char path[64], text[16];
-	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u/read_ahead_kb", major(dev), minor(dev));
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int n = snprintf(text, sizeof text, "%d", READ_AHEAD_KB);
-	if (fd >= 0 && write(fd, text, (size_t)n) < 0 && errno != EACCES)
-		log_say("%s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+	struct pollfd p = {.fd = device};
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
 }
 
-/* Waits, beside those who serve, for the session to be agreed upon and for the
- * first answer; then tells that it is there. */
-static void *greet(void *arg)
+/* Serves the device until it is unmounted, or a signal comes; whether it still is
+ * mounted is told in *ret_unmounted. */
+static int serve(struct daemon *d, int device, bool *ret_unmounted)
 {
-	struct daemon *d = arg;
-	struct stat st;
-	pthread_mutex_lock(&d->lock);
-	while (!d->initialised)
-		pthread_cond_wait(&d->initialisation, &d->lock);
-	pthread_mutex_unlock(&d->lock);
-	if (!d->point.handed && stat(d->point.path, &st) == 0)
-		raise_read_ahead(st.st_dev);
-	leave_parent(d);
-	return NULL;
-}
+	char path[32];
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	int r = 1;
 
-static int serve(struct daemon *d, struct fuse_session *se)
-{
-	pthread_t greeter;
-	int r;
+	snprintf(path, sizeof path, "/dev/fd/%d", device);
+	if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, d->list) == 0)
+		se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, &d->mount);
+	fuse_opt_free_args(&args);
 	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
 	 * end a mount whoever started it. */
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	if (fuse_set_signal_handlers(se) < 0) {
-		log_say("%s: signals cannot be handled", d->options->destination);
-		return 1;
-	}
-	if ((r = pthread_create(&greeter, NULL, greet, d)) != 0) {
-		log_say("%s: %s", d->options->destination, strerror(r));
-		return 1;
-	}
-	if (d->options->single_threaded) {
-		r = fuse_session_loop(se);
+	if (!se || fuse_session_mount(se, path) < 0 || fuse_set_signal_handlers(se) < 0) {
+		log_say("%s: cannot be served", d->options->destination);
 	} else {
-		struct fuse_loop_config *config = fuse_loop_cfg_create();
-		fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
-		r = fuse_session_loop_mt(se, config);
-		fuse_loop_cfg_destroy(config);
+		r = loop(d, se) < 0; /* a signal's number is no failure */
+		*ret_unmounted = is_unmounted(device);
+		fuse_remove_signal_handlers(se);
 	}
-	on_ready(&d->mount); /* if it ended before it began */
-	fuse_remove_signal_handlers(se);
-	fuse_session_unmount(se);
-	pthread_join(greeter, NULL);
-	return r < 0 ? 1 : 0; /* a signal's number is no failure */
+	if (se)
+		fuse_session_destroy(se); /* ends the connection */
+	return r;
 }
 
 /* --- mounting ---------------------------------------------------------- */
@@ -186,100 +158,94 @@ static char *escaped(const char *text)
 	return ret;
 }
 
-static struct fuse_session *new_session(struct daemon *d)
+/* libfuse's option list, for the keeper, who mounts, and for the session. */
+static char *option_list(const struct options *o)
 {
-	const struct options *o = d->options;
 	char *real = realpath(o->source, NULL), *name = escaped(real ? real : o->source), *list = NULL;
-	const char *fsname = strstr(o->fuse, "fsname=") ? "" : "fsname=";
-	struct fuse_session *se = NULL;
-
-	if (name && asprintf(&list, "ro,nosuid,nodev,default_permissions,subtype=arrayfs%s%s%s%s%s", *o->fuse ? "," : "",
-			     o->fuse, *fsname ? "," : "", fsname, *fsname ? name : "") >= 0) {
-		struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
-		if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 &&
-		    fuse_opt_add_arg(&args, list) == 0)
-			se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, &d->mount);
-		fuse_opt_free_args(&args);
-		free(list);
-	}
+	bool named = strstr(o->fuse, "fsname=");
+	if (name && asprintf(&list, "ro,nosuid,nodev,default_permissions,subtype=arrayfs%s%s%s%s", *o->fuse ? "," : "",
+			     o->fuse, named ? "" : ",fsname=", named ? "" : name) < 0)
+		list = NULL;
 	free(name);
 	free(real);
-	return se;
-}
-
-/* Mounts; what libfuse and its helper have to say becomes our sentence. */
-static struct fuse_session *mount_session(struct daemon *d)
-{
-	char words[512];
-	int capture = log_capture_begin();
-	fuse_set_log_func(on_fuse_log);
-	struct fuse_session *se = new_session(d);
-	bool mounted = se && fuse_session_mount(se, d->point.path) == 0;
-	fflush(stderr);
-	log_capture_end(capture, words, sizeof words);
-	if (mounted)
-		return se;
-	log_say("%s: cannot be mounted: %s", d->options->destination, *words ? words : "libfuse gives no reason");
-	if (se)
-		fuse_session_destroy(se);
-	return NULL;
+	return list;
 }
 
 /* Lets a mirrored directory show what lies below its own mountpoint. */
-static void cover(struct daemon *d)
+static void cover(struct daemon *d, const struct kept *kept)
 {
-	char path[PATH_MAX], base[PATH_MAX];
-	if (d->point.handed || d->mount.fixed)
-		return;
-	strcpy(path, d->point.path);
-	strcpy(base, d->point.path);
-	int parent = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fd = fcntl(d->point.dir, F_DUPFD_CLOEXEC, 3);
-	if (parent >= 0 && fd >= 0)
-		mirror_cover(d->mount.mirror, parent, basename(base), fd);
-	if (parent >= 0)
-		close(parent);
+	char base[PATH_MAX];
+	strcpy(base, kept->path);
+	if (kept->parent >= 0 && !d->mount.fixed)
+		mirror_cover(d->mount.mirror, kept->parent, basename(base), kept->covered);
+	else if (kept->covered >= 0)
+		close(kept->covered);
+	if (kept->parent >= 0)
+		close(kept->parent);
 }
 
 static int run(struct daemon *d)
 {
+	struct kept kept = {.parent = -1, .covered = -1};
+	struct mountpoint handed;
 	struct error err = {0};
-	if (mountpoint_prepare(&d->point, d->options->destination, d->options->nonempty, &err) < 0) {
+	bool unmounted = false;
+	if (!d->handed && keeper_mount(&d->keeper, &kept) < 0)
+		return 1;
+	if (d->handed && mountpoint_prepare(&handed, d->options->destination, false, &err) < 0) {
 		log_say("%s: %s", d->options->destination, err.text);
 		return 1;
 	}
-	cover(d);
-	struct fuse_session *se = mount_session(d);
-	int r = se ? serve(d, se) : 1;
-	if (se)
-		fuse_session_destroy(se);
-	mountpoint_finish(&d->point);
+	if (d->handed)
+		kept.device = atoi(d->options->destination + strlen("/dev/fd/"));
+	cover(d, &kept);
+	int r = serve(d, kept.device, &unmounted);
+	if (!d->handed)
+		keeper_end(&d->keeper, unmounted);
 	return r;
+}
+
+/* Opens SOURCE within the sandbox. */
+static int open_source(struct daemon *d, struct opened *ret)
+{
+	const struct options *o = d->options;
+	int r = source_command_open(ret, o);
+	if (r)
+		return r;
+	d->mount.mirror = ret->mirror;
+	d->mount.fixed = mirror_is_archive(ret->mirror);
+	/* One that was handed over may be mounted writable: then we refuse, at open. */
+	d->mount.stateless = mirror_is_stateless(ret->mirror) && !d->handed;
+	return 0;
 }
 
 int daemon_run(const struct options *o)
 {
 	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.debug = o->debug,
-			   .mount.ready = on_ready};
+			   .mount.ready = on_ready, .handed = strncmp(o->destination, "/dev/fd/", 8) == 0};
+	struct opened opened;
+	int r;
 	if (!o->foreground) {
 		int code = split_off(&d.parent);
 		if (code >= 0)
 			return code;
+		log_prepare_system();
 	}
-	struct opened opened;
-	int r = source_command_open(&opened, o);
-	if (r)
-		return r;
-	pthread_mutex_init(&d.lock, NULL);
-	pthread_cond_init(&d.initialisation, NULL);
-	d.mount.mirror = opened.mirror;
-	d.mount.fixed = mirror_is_archive(opened.mirror);
-	/* One that was handed over may be mounted writable: then we refuse, at open. */
-	d.mount.stateless = mirror_is_stateless(opened.mirror) && strncmp(o->destination, "/dev/fd/", 8) != 0;
-	mount_init(&d.mount);
-	prctl(PR_SET_DUMPABLE, 0);
-	r = run(&d);
-	mount_close(&d.mount);
-	source_command_close(&opened);
+	fuse_set_log_func(on_fuse_log);
+	d.list = option_list(o);
+	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {
+		log_say("cannot start a daemon: %s", strerror(d.list ? -r : ENOMEM));
+		return 1;
+	}
+	if (!d.handed)
+		d.parent = -1; /* the keeper tells it */
+	r = open_source(&d, &opened);
+	if (r == 0) {
+		mount_init(&d.mount);
+		r = run(&d);
+		mount_close(&d.mount);
+		source_command_close(&opened);
+	}
+	free(d.list);
 	return r;
 }

@@ -15,6 +15,7 @@
 enum { LINE = 1024, REMEMBERED = 256, A_MINUTE = 60 };
 
 static bool to_system;
+static int null = -1;
 
 /* Lines said lately, by hash: direct-mapped, so that memory is bounded.  Two
  * that share a slot may be said more often, never less. */
@@ -84,10 +85,20 @@ void log_fault(const char *where, const char *why)
 		log_say("%s: %s", where, why);
 }
 
-void log_to_system(void)
+void log_prepare_system(void)
 {
 	openlog("arrayfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+void log_to_system(void)
+{
 	to_system = true;
+	for (int fd = 0; null >= 0 && fd <= 2; fd++)
+		dup2(null, fd);
+	if (null > 2)
+		close(null);
+	null = -1;
 }
 
 /* --- what others print ------------------------------------------------- */

@@ -16,7 +16,10 @@ void log_vsay(const char *format, va_list args) __attribute__((format(printf, 1,
  * not make it another fault: a file that was cut short has one for every page. */
 void log_fault(const char *where, const char *why);
 
-/* From here on, to the system's log. */
+/* Opens the system's log, and /dev/null, while that is still possible. */
+void log_prepare_system(void);
+
+/* From here on, to the system's log; lets go of the terminal. */
 void log_to_system(void);
 
 /* While a mount is made, standard error goes into a pipe, so that what libfuse

@@ -102,6 +102,7 @@ const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
 	.suffixes = (const char *const[]){".h5", ".hdf5", ".he5", ".h5ad", ".nc4", NULL},
+	.siblings = true,
 	.probe = h5_probe,
 	.open = hdf5_open,
 	.list = hdf5_list,

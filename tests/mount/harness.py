@@ -28,6 +28,7 @@ import traceback
 
 PATIENCE = 20.0  # seconds that anything may take, a sanitizer's build included
 NOBODY = 65534
+OPTIONS = os.environ.get("TEST_OPTIONS", "").split()  # for every run of the program
 DATA = os.environ.get("TEST_DATA", os.path.join(os.path.dirname(__file__), "..", "data"))
 libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
 
@@ -245,7 +246,7 @@ class Sandbox:
         return self.path(*parts)
 
     def run(self, *args, user=None, input=None, stdout=subprocess.PIPE, timeout=PATIENCE, env=None, cwd=None):
-        return self.command(self.exe, *args, user=user, input=input, stdout=stdout, timeout=timeout, env=env, cwd=cwd)
+        return self.command(self.exe, *OPTIONS, *args, user=user, input=input, stdout=stdout, timeout=timeout, env=env, cwd=cwd)
 
     def command(self, *args, user=None, input=None, stdout=subprocess.PIPE, timeout=PATIENCE, env=None, cwd=None,
                 pass_fds=()):
@@ -279,7 +280,7 @@ class Sandbox:
         ids = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
         before = len(mounts(path))
         with open(log, "wb") as err:
-            p = subprocess.Popen([self.exe, "-f", *options, source, path], stdin=subprocess.DEVNULL, stdout=err,
+            p = subprocess.Popen([self.exe, "-f", *OPTIONS, *options, source, path], stdin=subprocess.DEVNULL, stdout=err,
                                  stderr=err, **ids)
         m = Mount(self, p, path, log)
         self.mounted.append(m)
