@@ -66,15 +66,13 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, cons
 {
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group], stated[258];
-	struct chunk chunk;
-	int r = footer_chunk(a, leaf, group, &chunk, err);
+	bool told;
+	int r = chunk_sizes_of(a, leaf, group, stated, &told, err);
 	if (r < 0)
 		return r;
 	if (sums[pages] != rows)
 		return error_set(err, EBADMSG, "%" PRIu64 " rows in the pages of a row group of %" PRIu64, sums[pages], rows);
-	if (!footer_sizes(leaf, &chunk, rows, stated))
-		return 0;
-	for (unsigned q = 0; q < leaf_quantities(leaf); q++)
+	for (unsigned q = 0; told && q < leaf_quantities(leaf); q++)
 		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
 			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
 					 sums[(size_t)q * (pages + 1) + pages]);
@@ -149,13 +147,13 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, ui
 	const struct parquet *p = a->priv;
 	unsigned quantities = leaf_quantities(leaf);
 	struct error own = {""};
-	struct chunk chunk;
 	struct block *sums;
+	bool told = true;
 
 	memset(ret, 0, quantities * sizeof *ret);
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
-	int r = footer_chunk(a, leaf, group, &chunk, err);
-	if (r < 0 || quantities == 1 || footer_sizes(leaf, &chunk, ret[0], ret))
+	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
+	if (r < 0 || told)
 		return r;
 	memset(ret + 1, 0, (quantities - 1) * sizeof *ret);
 	r = leaf_get(a, leaf, KIND_SUMS, group, NULL, &sums, &own);

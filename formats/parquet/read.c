@@ -40,9 +40,9 @@ static void set_up(struct reading *r)
 {
 	const struct shown *s = r->shown;
 	r->leaf = s->leaf;
-	r->width = s->what == WHAT_VALUES ? s->leaf->width : s->what == WHAT_VALIDITY || s->what == WHAT_STRINGS ? 1 : 8;
-	r->quantity = s->what == WHAT_STRINGS ? s->leaf->max_rep + 1u : s->depth;
-	r->tail = s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS;
+	r->width = shown_width(s);
+	r->quantity = shown_quantity(s);
+	r->tail = shown_tail(s);
 	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
 }
 

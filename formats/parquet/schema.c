@@ -172,6 +172,7 @@ static int read_element(struct cursor *c, struct element *e, uint32_t number, st
 		from_converted(e, converted);
 	if (!fits(e))
 		e->logical = LOGICAL_NONE;
+	e->foreign = e->logical == LOGICAL_NONE && (said || converted >= 0);
 	return 0;
 }
 

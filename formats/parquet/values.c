@@ -13,6 +13,7 @@ struct page_view {
 	const struct pages *pages;
 	struct page page;
 	uint64_t entries;
+	uint64_t end; /* of the page, by the offset index; 0: it does not tell */
 };
 
 static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struct block *within, struct page_view *v,
@@ -29,6 +30,7 @@ static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struc
 	}
 	v->page = v->pages->page[number];
 	v->entries = v->pages->page[number + 1].first - v->page.first;
+	v->end = v->pages->indexed ? v->pages->page[number + 1].at : 0;
 	return 0;
 }
 
@@ -36,6 +38,8 @@ static int check_header(const struct page_view *v, const struct page_data *page,
 {
 	if (!page->header.data || (uint64_t)page->header.values != v->entries)
 		return error_set(err, EBADMSG, "a page of %d values where there should be %" PRIu64, page->header.values, v->entries);
+	if (v->end && page->end != v->end)
+		return error_set(err, EBADMSG, "a page that ends at byte %" PRIu64 ", by the offset index at %" PRIu64, page->end, v->end);
 	return 0;
 }
 
