@@ -253,18 +253,14 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 	*ret = n->kind == NODE_DIR ? 0 : atomic_load_explicit(&n->size, memory_order_acquire);
 	if (*ret != SIZE_UNKNOWN)
 		return 0;
-	pthread_mutex_lock(&a->lock);
-	*ret = atomic_load_explicit(&n->size, memory_order_acquire);
-	if (*ret == SIZE_UNKNOWN) {
-		r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
-		if (r == 0 && *ret > INT64_MAX)
-			r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
-		if (r == 0)
-			atomic_store_explicit(&n->size, *ret, memory_order_release);
-		else
-			*ret = 0;
-	}
-	pthread_mutex_unlock(&a->lock);
+	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
+	r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+	if (r == 0 && *ret > INT64_MAX)
+		r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
+	if (r == 0)
+		atomic_store_explicit(&n->size, *ret, memory_order_release);
+	else
+		*ret = 0;
 	return r;
 }
 

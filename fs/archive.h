@@ -36,7 +36,9 @@ struct format {
 	 * a->tree is open for it.  One at a time per archive. */
 	int (*list)(struct archive *a, uint32_t dir, struct error *err);
 
-	/* The size of a node that was added with SIZE_UNKNOWN; asked once. */
+	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
+	 * Many threads at once: what is decoded for it belongs into blocks, which are
+	 * made once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
 	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
@@ -80,7 +82,7 @@ struct archive {
 	struct arena arena;
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct tree tree;
-	pthread_mutex_t lock; /* of fillings and sizes */
+	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */
 	uint32_t nfilled;     /* numbers depend on it */
 	void *priv;           /* the format's own */

@@ -194,7 +194,7 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 		return error_set(err, EIO, "the file changed while it was read");
 	w.pages->dictionary_at = w.dictionary_at;
 	w.pages->end = end;
-	w.pages->codec = chunk_codec(chunk->codec);
+	w.pages->codec = (uint16_t)chunk_codec(chunk->codec);
 	w.pages->indexed = indexed;
 	w.pages->page[count] = (struct page){end, values};
 	return 0;

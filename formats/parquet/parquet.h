@@ -54,7 +54,7 @@ struct element {
 enum convert { CONVERT_NONE, CONVERT_NARROW, CONVERT_INT96, CONVERT_DECIMAL, CONVERT_ZERO };
 
 /* What the blocks of a leaf are of; struct leaf holds an owner for each. */
-enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_CHECKED, KINDS };
+enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_TOTALS, KIND_CHECKED, KINDS };
 
 struct leaf {
 	struct owner {
@@ -69,7 +69,7 @@ struct leaf {
 	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
 	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
-	uint64_t *totals;         /* see leaf_totals(); NULL until somebody asked */
+	const uint64_t *_Atomic totals; /* see leaf_totals(); NULL until somebody asked */
 	const char *fault;        /* why no row group of it can be read; NULL if some can */
 	const char *codec;        /* of all chunks; NULL for none, or several */
 	bool nulls;               /* some chunk may hold them */
@@ -280,7 +280,7 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
 
 /* leaf->totals: for each quantity, what lies before each row group, and all of
- * it.  Under the archive's lock. */
+ * it.  Any thread. */
 int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err);
 
 int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,

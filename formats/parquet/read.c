@@ -26,7 +26,9 @@ struct reading {
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
 {
-	return quantity == 0 ? r->p->first_row : r->leaf->totals + (size_t)quantity * (r->p->ngroups + 1u);
+	if (quantity == 0)
+		return r->p->first_row;
+	return atomic_load_explicit(&r->leaf->totals, memory_order_acquire) + (size_t)quantity * (r->p->ngroups + 1u);
 }
 
 static uint64_t before_page(const struct reading *r, unsigned quantity, uint32_t page)
@@ -49,18 +51,6 @@ static void set_up(struct reading *r)
 static bool needs_sums(const struct reading *r)
 {
 	return r->leaf->max_rep > 0 || r->shown->what == WHAT_STRINGS || r->shown->what == WHAT_STRING_OFFSETS;
-}
-
-static int have_totals(struct archive *a, struct leaf *leaf, bool locked, struct error *err)
-{
-	if (__atomic_load_n(&leaf->totals, __ATOMIC_ACQUIRE))
-		return 0;
-	if (!locked)
-		pthread_mutex_lock(&a->lock);
-	int r = leaf_totals(a, leaf, err);
-	if (!locked)
-		pthread_mutex_unlock(&a->lock);
-	return r;
 }
 
 /* --- groups and pages -------------------------------------------------------------- */
@@ -327,7 +317,7 @@ int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	set_up(&r);
 	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
 	if (r.quantity > 0 || r.tail)
-		e = have_totals(a, r.leaf, false, err);
+		e = leaf_totals(a, r.leaf, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
 		uint64_t done = len;
@@ -355,7 +345,7 @@ int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct 
 	set_up(&r);
 	if (r.leaf->fault)
 		return error_set(err, ENOTSUP, "%s", r.leaf->fault);
-	int e = r.quantity > 0 || r.tail ? have_totals(a, r.leaf, true, err) : 0;
+	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, err) : 0;
 	if (e < 0)
 		return e;
 	uint64_t count = totals_of(&r, r.quantity)[r.p->ngroups];
