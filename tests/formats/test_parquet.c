@@ -96,6 +96,35 @@ static void a_broken_page_is_a_fault_of_its_rows(void **state)
 	test_unload(file);
 }
 
+/* The codec of column x, which is none, is said to be LZO. */
+static void lzo_is_named_and_refused(void **state)
+{
+	static const uint8_t before[] = {0x19, 0x18, 1, 'x', 0x15}; /* path_in_schema; then codec */
+	struct archive_options options = test_options();
+	static const struct format *const only[] = {&format_parquet, NULL};
+	struct slice file = test_data("pyarrow-required.parquet");
+	struct error err = {""};
+	struct answer answer;
+	struct archive a;
+	(void)state;
+
+	uint8_t *at = memmem(file.data, file.len, before, sizeof before);
+	assert_non_null(at);
+	assert_int_equal(at[sizeof before], 0);
+	at[sizeof before] = 6;
+	assert_int_equal(archive_open_source(&a, only, source_memory(file), "x", &options, &err), 0);
+	assert_string_equal(test_attr(&a, "x", "arrayfs.error"), "compressed with lzo, which is not built in");
+	answer_init(&answer);
+	assert_int_equal(archive_read(&a, test_node(&a, "x"), 0, 4, &answer, &err), -ENOTSUP);
+	assert_string_equal(err.text, "row group 0: compressed with lzo, which is not built in");
+	answer_close(&answer);
+	struct slice y = test_bytes(&a, "y");
+	assert_int_equal(y.len, 400);
+	test_unload(y);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* --- many readers ------------------------------------------------------------------ */
 
 enum { READERS = 64, FILES_MAX = 64 };
@@ -195,6 +224,7 @@ int main(void)
 		cmocka_unit_test(lists_are_offsets_and_values),
 		cmocka_unit_test(what_is_no_parquet_is_told),
 		cmocka_unit_test(a_broken_page_is_a_fault_of_its_rows),
+		cmocka_unit_test(lzo_is_named_and_refused),
 		cmocka_unit_test(many_readers_of_a_small_cache_read_the_same),
 		cmocka_unit_test(keeps_the_promises),
 	};
