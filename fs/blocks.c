@@ -230,7 +230,7 @@ static int charge(struct block_private *p, size_t len, struct error *err)
 	size_t most = (b ? b->budget : (size_t)256 << 20) + BEYOND;
 
 	if (len > most || p->charged + p->scratched > most - len)
-		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache", len);
+		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache: -o cache= makes it larger", len);
 	if (!b) {
 		p->charged += len;
 		return 0;
