@@ -57,7 +57,7 @@ static void read_v2(struct cursor *c, struct page_header *ret)
 	}
 }
 
-int page_header(struct cursor *c, struct page_header *ret, struct error *err)
+static void read_header(struct cursor *c, struct page_header *ret)
 {
 	struct thrift_field f = {0};
 	int64_t crc = 0;
@@ -88,6 +88,11 @@ int page_header(struct cursor *c, struct page_header *ret, struct error *err)
 		default: thrift_skip(c, &f);
 		}
 	}
+}
+
+int page_header(struct cursor *c, struct page_header *ret, struct error *err)
+{
+	read_header(c, ret);
 	if (c->failed)
 		return error_set(err, EBADMSG, "a page header is cut short");
 	if (ret->size < 0 || ret->stored < 0)

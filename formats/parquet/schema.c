@@ -130,49 +130,58 @@ static bool fits(const struct element *e)
 	}
 }
 
-static int read_element(struct cursor *c, struct element *e, uint32_t number, struct error *err)
-{
-	struct thrift_field f = {0};
-	int32_t physical = GROUP, repetition = REQUIRED, children = 0, converted = -1;
-	bool leaf = false, said = false;
+/* What stands in the file; read_element() makes sense of it. */
+struct raw_element {
+	int32_t physical, repetition, children, converted;
+	bool leaf, said;
+};
 
+static struct raw_element read_fields(struct cursor *c, struct element *e)
+{
+	struct raw_element raw = {.physical = GROUP, .repetition = REQUIRED, .converted = -1};
+	struct thrift_field f = {0};
 	while (thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: leaf = true; thrift_i32(c, &f, &physical); break;
+		case 1: raw.leaf = true; thrift_i32(c, &f, &raw.physical); break;
 		case 2: thrift_i32(c, &f, &e->length); break;
-		case 3: thrift_i32(c, &f, &repetition); break;
+		case 3: thrift_i32(c, &f, &raw.repetition); break;
 		case 4: thrift_binary(c, &f, &e->name); break;
-		case 5: thrift_i32(c, &f, &children); break;
-		case 6: thrift_i32(c, &f, &converted); break;
+		case 5: thrift_i32(c, &f, &raw.children); break;
+		case 6: thrift_i32(c, &f, &raw.converted); break;
 		case 7: thrift_i32(c, &f, &e->scale); break;
 		case 8: thrift_i32(c, &f, &e->precision); break;
 		case 10:
-			said = true;
+			raw.said = true;
 			if (thrift_struct(c, &f))
 				read_logical(c, e);
 			break;
 		default: thrift_skip(c, &f);
 		}
 	}
+	return raw;
+}
+
+static int read_element(struct cursor *c, struct element *e, uint32_t number, struct error *err)
+{
+	struct raw_element raw = read_fields(c, e);
 	int r = cursor_check(c, err, "the footer");
 	if (r < 0)
 		return r;
-	if (leaf && children > 0) /* some writers give both */
-		leaf = false;
-	if (physical < 0 || physical > (leaf ? FIXED_LEN_BYTE_ARRAY : GROUP) || repetition < 0 || repetition > REPEATED ||
-	    children < 0)
-		return error_set(err, EBADMSG, "schema element %u of type %d, repetition %d and %d children", number, physical,
-				 repetition, children);
-	e->physical = leaf ? (uint8_t)physical : GROUP;
-	e->repetition = (uint8_t)repetition;
-	e->children = (uint32_t)children;
-	if (leaf && physical == FIXED_LEN_BYTE_ARRAY && (e->length < 1 || e->length > 1 << 24))
+	bool leaf = raw.leaf && raw.children <= 0; /* some writers give both */
+	if (raw.physical < 0 || raw.physical > (leaf ? FIXED_LEN_BYTE_ARRAY : GROUP) || raw.repetition < 0 ||
+	    raw.repetition > REPEATED || raw.children < 0)
+		return error_set(err, EBADMSG, "schema element %u of type %d, repetition %d and %d children", number,
+				 raw.physical, raw.repetition, raw.children);
+	e->physical = leaf ? (uint8_t)raw.physical : GROUP;
+	e->repetition = (uint8_t)raw.repetition;
+	e->children = (uint32_t)raw.children;
+	if (leaf && raw.physical == FIXED_LEN_BYTE_ARRAY && (e->length < 1 || e->length > 1 << 24))
 		return error_set(err, EBADMSG, "schema element %u of fixed length %d", number, e->length);
-	if (!said || (e->logical == LOGICAL_NONE && converted == 21))
-		from_converted(e, converted);
+	if (!raw.said || (e->logical == LOGICAL_NONE && raw.converted == 21))
+		from_converted(e, raw.converted);
 	if (!fits(e))
 		e->logical = LOGICAL_NONE;
-	e->foreign = e->logical == LOGICAL_NONE && (said || converted >= 0);
+	e->foreign = e->logical == LOGICAL_NONE && (raw.said || raw.converted >= 0);
 	return 0;
 }
 

@@ -58,10 +58,19 @@ static void skip_map(struct cursor *c, unsigned depth)
 	}
 }
 
-static void skip(struct cursor *c, uint8_t type, unsigned depth)
+static void skip_struct(struct cursor *c, unsigned depth)
 {
 	struct thrift_field f = {0};
+	while (thrift_field(c, &f)) {
+		if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* most are */
+			(void)thrift_varint(c);
+		else
+			skip(c, f.type, depth);
+	}
+}
 
+static void skip(struct cursor *c, uint8_t type, unsigned depth)
+{
 	if (depth == 0)
 		c->failed = true;
 	if (c->failed)
@@ -92,12 +101,7 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth)
 		skip_map(c, depth - 1);
 		break;
 	case THRIFT_STRUCT:
-		while (thrift_field(c, &f)) {
-			if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* most are */
-				(void)thrift_varint(c);
-			else
-				skip(c, f.type, depth - 1);
-		}
+		skip_struct(c, depth - 1);
 		break;
 	case THRIFT_UUID:
 		cursor_skip(c, 16);

@@ -55,10 +55,12 @@ static int decode_levels(const struct leaf *leaf, const struct page_data *page, 
 	return r;
 }
 
-int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+/* Makes a block of a page without its values: its levels, or what it is. */
+static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, bool levels, struct block *ret, struct error *err)
 {
 	struct page_view v;
 	struct page_data page = {.end = 0};
+	uint8_t *room = NULL;
 	int r = view_page(a, leaf, index, ret, &v, err);
 	if (r < 0)
 		return r;
@@ -66,12 +68,26 @@ int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
 	if (r == 0)
 		r = check_header(&v, &page, err);
-	uint8_t *room = r == 0 ? block_room(ret, (size_t)v.entries * (1u + (leaf->max_rep > 0)), err) : NULL;
-	if (room)
+	if (r == 0)
+		room = block_room(ret, levels ? (size_t)v.entries * (1u + (leaf->max_rep > 0)) : sizeof page, err);
+	if (room && levels)
 		r = decode_levels(leaf, &page, (uint32_t)index == 0, v.entries, room, room + v.entries, err);
+	else if (room)
+		memcpy(room, &page, sizeof page);
 	int left = page_leave(a, v.page.at, &page, err);
 	blocks_release(v.pages_block);
 	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
+}
+
+int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	return decode_head(a, leaf, index, true, ret, err);
+}
+
+/* The checksum of a page that is served from the mapping was looked at. */
+int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	return decode_head(a, leaf, index, false, ret, err);
 }
 
 /* --- values ------------------------------------------------------------------------
@@ -256,24 +272,4 @@ int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 		blocks_release(dictionary);
 	blocks_release(view.pages_block);
 	return r;
-}
-
-/* The checksum of a page that is served from the mapping was looked at. */
-int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
-{
-	struct page_view v;
-	struct page_data page = {.end = 0};
-	int r = view_page(a, leaf, index, ret, &v, err);
-	if (r < 0)
-		return r;
-	source_enter(&a->source);
-	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
-	if (r == 0)
-		r = check_header(&v, &page, err);
-	int left = page_leave(a, v.page.at, &page, err);
-	uint8_t *room = r == 0 ? block_room(ret, sizeof page, err) : NULL;
-	if (room)
-		memcpy(room, &page, sizeof page);
-	blocks_release(v.pages_block);
-	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
 }
