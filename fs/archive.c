@@ -143,6 +143,26 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	return r;
 }
 
+int archive_open_folder(struct archive *a, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err)
+{
+	int r = 0;
+	archive_init(a, options);
+	a->folder = (struct folder){.dir = dir, .path = "", .confined = confined};
+	for (; *formats && !a->format; formats++)
+		a->format = (*formats)->folder;
+	if (!a->format)
+		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
+	else if (fstat(dir, &a->source.st) < 0)
+		r = error_set(err, errno, "%s", strerror(errno));
+	else
+		r = open_tree(a, err);
+	count_metadata(a, a->arena.used);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
 void archive_close(struct archive *a)
 {
 	if (a->options) {

@@ -59,6 +59,10 @@ struct format {
 
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
+
+	/* Optional: what a folder of its files is, taken as one archive.  Its open()
+	 * finds the folder in a->folder, and no source. */
+	const struct format *folder;
 };
 
 enum { HEAD_SIZE = 4096 };
@@ -79,6 +83,7 @@ struct archive {
 	bool mirrored;        /* its siblings are shown beside it, one level up */
 	struct source **siblings; /* other files that the format opened */
 	uint32_t nsiblings;
+	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct tree tree;
@@ -109,6 +114,11 @@ int archive_open(struct archive *ret, const struct format *const *formats,
  * `name` tells the wish. */
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
+
+/* A folder, given by an open descriptor, as one archive of the first format that
+ * knows folders.  The caller keeps the descriptor open. */
+int archive_open_folder(struct archive *ret, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err);
 
 void archive_close(struct archive *a);
 

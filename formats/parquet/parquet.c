@@ -29,9 +29,9 @@
  * chunk.c "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested
  * Types", page.c "Data Pages", page_index.c, statistics.c for callers, rle.c encoding.c strings.c "Encodings", values.c what a
  * page gives, leaf.c the blocks of a column and their sums, read.c which bytes of a
- * file are in which.
+ * file are in which; dataset.h a directory of files as one table.
  */
-#include "formats/parquet/parquet.h"
+#include "formats/parquet/dataset.h"
 #include "formats/parquet/statistics.h"
 
 static bool parquet_probe(struct cursor head, uint64_t size)
@@ -67,4 +67,5 @@ const struct format format_parquet = {
 	.size = parquet_size,
 	.read = parquet_read,
 	.details = parquet_details,
+	.folder = &parquet_dataset,
 };

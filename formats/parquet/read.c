@@ -137,7 +137,7 @@ static int begin_making(struct reading *r, uint64_t at, size_t len, struct makin
 static int page_string_offsets(struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len)
 {
 	const uint32_t *ends = (const uint32_t *)(const void *)block->bytes;
-	uint64_t base = totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
+	uint64_t base = r->shown->base + totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
 	struct making m;
 	int e = begin_making(r, at, len, &m);
 	if (e < 0)
@@ -163,7 +163,9 @@ static int page_levels_of(struct reading *r, const struct block *block, uint32_t
 	const uint8_t *def = block->bytes, *rep = def + n;
 	uint8_t exists = leaf->exists[s->depth];
 	uint8_t inner = s->what == WHAT_OFFSETS ? leaf->exists[s->depth + 1] : 0;
-	uint64_t count = s->what == WHAT_OFFSETS ? totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page) : 0;
+	uint64_t count = s->base;
+	if (s->what == WHAT_OFFSETS)
+		count += totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
 	struct making m;
 	int e = begin_making(r, at, len, &m);
 	for (size_t i = 0; e == 0 && i < n && m.left > 0; i++) {
@@ -305,10 +307,9 @@ static const char *group_name(uint32_t group, char name[24])
 	return name;
 }
 
-int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err)
+int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, uint64_t len, struct answer *ret,
+		       struct error *err)
 {
-	struct shown *shown = (struct shown *)(uintptr_t)n->lazy;
 	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret};
 	char name[24];
 	uint64_t expected = atomic_exchange(&shown->next, offset + len);
@@ -337,6 +338,12 @@ int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	}
 	close_group(&r);
 	return e;
+}
+
+int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+		 struct error *err)
+{
+	return parquet_read_shown(a, (struct shown *)(uintptr_t)n->lazy, offset, len, ret, err);
 }
 
 int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)

@@ -257,38 +257,44 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 	return r;
 }
 
+int schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err)
+{
+	uint32_t leaves = 0, next = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		leaves += all[i].physical != GROUP;
+	p->elements = all;
+	p->nelements = count;
+	p->leaves = arena_array(&a->arena, leaves, sizeof *p->leaves);
+	if (!p->leaves)
+		return error_set(err, ENOMEM, "no memory for %u columns", leaves);
+	int r = number(a, p, all, 0, (struct path){0}, 0, &next, err);
+	if (r == 0 && next != count)
+		r = error_set(err, EBADMSG, "%u schema elements belong to no group", count - next);
+	return r;
+}
+
 int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err)
 {
 	struct element *all = arena_array(&a->arena, count, sizeof *all);
-	uint32_t leaves = 0, next = 0;
 	int r = 0;
 
 	if (count == 0)
 		return error_set(err, EBADMSG, "an empty schema");
 	if (!all)
 		return error_set(err, ENOMEM, "no memory for %u schema elements", count);
-	for (uint32_t i = 0; i < count && r == 0; i++) {
+	for (uint32_t i = 0; i < count && r == 0; i++)
 		r = read_element(c, &all[i], i, err);
-		leaves += all[i].physical != GROUP;
-	}
 	if (r < 0)
 		return r;
 	if (all[0].physical != GROUP)
 		return error_set(err, EBADMSG, "the schema's root is no group");
-	p->elements = all;
-	p->nelements = count;
-	p->leaves = arena_array(&a->arena, leaves, sizeof *p->leaves);
-	if (!p->leaves)
-		return error_set(err, ENOMEM, "no memory for %u columns", leaves);
-	r = number(a, p, all, 0, (struct path){0}, 0, &next, err);
-	if (r == 0 && next != count)
-		r = error_set(err, EBADMSG, "%u schema elements belong to no group", count - next);
-	return r;
+	return schema_number(a, p, all, count, err);
 }
 
 /* --- words ----------------------------------------------------------------------- */
 
-static uint8_t dtype_of(const struct element *e)
+uint8_t schema_dtype(const struct element *e)
 {
 	static const uint8_t physical[] = {DTYPE_BOOL,    DTYPE_INT32,   DTYPE_INT64, DTYPE_TIMESTAMP_NS,
 					   DTYPE_FLOAT32, DTYPE_FLOAT64, DTYPE_BYTES, DTYPE_VOID};
@@ -341,7 +347,7 @@ const char *schema_word(struct arena *arena, const struct element *e)
 struct array schema_array(const struct leaf *leaf)
 {
 	const struct element *e = leaf->element;
-	struct array array = {.dtype = dtype_of(e), .width = leaf->width, .codec = leaf->codec};
+	struct array array = {.dtype = schema_dtype(e), .width = leaf->width, .codec = leaf->codec};
 	if (array.dtype == DTYPE_DECIMAL) {
 		array.precision = (uint8_t)e->precision;
 		array.scale = (int8_t)e->scale;
