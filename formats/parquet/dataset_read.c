@@ -8,6 +8,9 @@
  * hold all of them. */
 enum { SMALL = 64 << 10 };
 
+/* Files opened before a reader who goes on, if they are small. */
+enum { AHEAD = 4 };
+
 struct reading {
 	struct archive *a;
 	const struct dataset *d;
@@ -100,8 +103,8 @@ static int find_totals(struct archive *a, struct leaf *column, struct error *err
 		struct error own = {""};
 		struct archive *file;
 		uint64_t has[258] = {0};
-		if (i + 1 < d->p.ngroups)
-			part_want(d->files[i + 1]);
+		for (uint32_t k = 1; k <= AHEAD && i + k < d->p.ngroups; k++)
+			part_want(d->files[i + k]);
 		if (part_hold(d->files[i], &file, &own) == 0) {
 			r = count_in(file, d->columns[column->number], column, has, &own);
 			if (r == -ENOMEM)
@@ -436,8 +439,8 @@ int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 			uint32_t i = search(totals, files, offset / r.width);
 			uint64_t start = totals[i] * r.width, end = totals[i + 1] * r.width;
 			done = len < end - offset ? len : end - offset;
-			if (r.sequential && i + 1 < files && end - offset < 4 << 20)
-				part_want(r.d->files[i + 1]);
+			for (uint32_t k = 1; r.sequential && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
+				part_want(r.d->files[i + k]);
 			e = r.field->key ? read_key(&r, i, offset - start, done) : read_file(&r, i, offset - start, done, err);
 			if (e < 0)
 				error_prefix(err, e, r.d->files[i]->path);
