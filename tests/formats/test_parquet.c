@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: MIT */
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "fs/blocks.h"
+#include "fs/parts.h"
+#include "tests/look.h"
 #include "tests/support.h"
 
 extern const struct format format_parquet;
@@ -217,6 +222,164 @@ static void many_readers_of_a_small_cache_read_the_same(void **state)
 	}
 }
 
+/* --- a directory as one table ------------------------------------------------------ */
+
+static int open_dataset(struct archive *a, const char *folder, const struct archive_options *options, int *ret_fd, struct error *err)
+{
+	static const struct format *const only[] = {&format_parquet, NULL};
+	*ret_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_true(*ret_fd >= 0);
+	int r = archive_open_folder(a, only, *ret_fd, true, options, err);
+	if (r < 0) {
+		close(*ret_fd);
+		*ret_fd = -1;
+	}
+	return r;
+}
+
+static char *two_files(struct slice first, struct slice second)
+{
+	char *folder = test_folder();
+	test_mkdir(folder, "k=1");
+	test_mkdir(folder, "k=2");
+	test_write(folder, "k=1/a.parquet", first);
+	test_write(folder, "k=2/b.parquet", second);
+	return folder;
+}
+
+static void files_of_a_directory_are_one_table(void **state)
+{
+	struct slice required = test_data("pyarrow-required.parquet");
+	char *folder = two_files(required, required);
+	struct archive_options options = test_options();
+	struct error err = {""};
+	struct archive a;
+	int32_t x[100];
+	int64_t k[100];
+	int fd;
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		x[i] = i % 50;
+		k[i] = 1 + i / 50;
+	}
+	assert_int_equal(open_dataset(&a, folder, &options, &fd, &err), 0);
+	assert_string_equal(test_list(&a, ""), "x y k");
+	check_bytes(&a, "x", x, sizeof x);
+	check_bytes(&a, "k", k, sizeof k);
+	assert_string_equal(test_shape(&a, "x"), "[100]");
+	assert_int_equal(a.more, 2 * required.len);
+	archive_close(&a);
+	close(fd);
+	test_folder_remove(folder);
+	test_unload(required);
+}
+
+/* Whatever the second file holds: it opens or is refused with a sentence, and what
+ * is shown keeps its promises. */
+static void a_broken_file_breaks_no_promise(void **state)
+{
+	struct slice sound = test_data("pyarrow-nested.parquet");
+	struct slice other = test_data("pyarrow-v1-snappy.parquet");
+	struct archive_options options = test_options();
+	char *folder = two_files(sound, other);
+	struct look l = {.nodes = 1000, .bytes = 1 << 16, .split = true};
+	uint8_t *changed = malloc(sound.len);
+	unsigned opened = 0;
+	int fd;
+	(void)state;
+
+	for (size_t i = 0; i < 1200; i++) {
+		struct error err = {""};
+		struct archive a;
+		size_t at = i * 7919 % sound.len, len = i % 4 ? sound.len : at;
+		memcpy(changed, sound.data, sound.len);
+		changed[at] = (uint8_t)(changed[at] + 1 + i * 13 % 255);
+		test_write(folder, "k=2/b.parquet", (struct slice){changed, len});
+		int r = open_dataset(&a, folder, &options, &fd, &err);
+		if (r < 0) {
+			assert_string_not_equal(err.text, "");
+			continue;
+		}
+		opened++;
+		if (!look(&l, &a))
+			fail_msg("byte %zu changed: %s", at, l.broken);
+		archive_close(&a);
+		close(fd);
+	}
+	assert_true(opened > 100);
+	free(changed);
+	test_folder_remove(folder);
+	test_unload(sound);
+	test_unload(other);
+}
+
+static void without_memory_a_directory_is_refused(void **state)
+{
+	struct slice sound = test_data("pyarrow-nested.parquet");
+	struct archive_options options = test_options();
+	char *folder = two_files(sound, sound);
+	int r = -ENOMEM, fd;
+	(void)state;
+	for (options.memory = 0; r < 0; options.memory += 211) {
+		struct error err = {""};
+		struct archive a;
+		r = open_dataset(&a, folder, &options, &fd, &err);
+		if (r == 0) {
+			archive_close(&a);
+			close(fd);
+		} else {
+			assert_int_equal(r, -ENOMEM);
+			assert_string_not_equal(err.text, "");
+		}
+	}
+	test_folder_remove(folder);
+	test_unload(sound);
+}
+
+/* More files than stay open, read by many at once, from a cache that holds little. */
+static void many_readers_of_many_files_read_the_same(void **state)
+{
+	static const char *const paths[] = {"ll/offsets", "ll/values/values/values", "ls/values/x", "map/values/key/offsets",
+					    "ls/values/y/values", "k/values"};
+	struct slice sound = test_data("pyarrow-nested.parquet"), whole[6];
+	struct archive_options options = test_options();
+	struct error err = {""};
+	struct blocks *blocks;
+	struct reader readers[8];
+	pthread_t threads[8];
+	struct archive a;
+	char *folder = test_folder(), name[40];
+	int fd;
+	(void)state;
+
+	for (int i = 0; i < 90; i++) {
+		snprintf(name, sizeof name, "k=%c%d", 'a' + i % 26, i);
+		test_mkdir(folder, name);
+		strcat(name, "/f.parquet");
+		test_write(folder, name, sound);
+	}
+	assert_int_equal(blocks_open(&blocks, 8000, 3), 0);
+	options.blocks = blocks;
+	assert_int_equal(open_dataset(&a, folder, &options, &fd, &err), 0);
+	for (unsigned k = 0; k < 6; k++)
+		whole[k] = test_bytes(&a, paths[k]);
+	for (unsigned i = 0; i < 8; i++) {
+		readers[i] = (struct reader){&a, paths, whole, i, 0};
+		assert_int_equal(pthread_create(&threads[i], NULL, read_pieces, &readers[i]), 0);
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(readers[i].failed, 0);
+	}
+	for (unsigned k = 0; k < 6; k++)
+		test_unload(whole[k]);
+	archive_close(&a);
+	close(fd);
+	blocks_close(blocks);
+	test_folder_remove(folder);
+	test_unload(sound);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +389,10 @@ int main(void)
 		cmocka_unit_test(a_broken_page_is_a_fault_of_its_rows),
 		cmocka_unit_test(lzo_is_named_and_refused),
 		cmocka_unit_test(many_readers_of_a_small_cache_read_the_same),
+		cmocka_unit_test(files_of_a_directory_are_one_table),
+		cmocka_unit_test(a_broken_file_breaks_no_promise),
+		cmocka_unit_test(without_memory_a_directory_is_refused),
+		cmocka_unit_test(many_readers_of_many_files_read_the_same),
 		cmocka_unit_test(keeps_the_promises),
 	};
 	return cmocka_run_group_tests_name("parquet", tests, NULL, NULL);
