@@ -353,7 +353,7 @@ static void make(struct blocks *b, struct block_private *p, bool nested)
 	b->pinned += p->code < 0 ? 0 : p->charged;
 	if (p->code < 0) {
 		forget(b, p);
-		b->stats.failed++;
+		b->stats.failed += p->code != -ECANCELED;
 	}
 	b->stats.decoded++;
 	b->stats.bytes += p->block.len;

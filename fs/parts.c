@@ -139,7 +139,6 @@ int part_hold(struct part *part, struct archive **ret, struct error *err)
 		part->opening = false;
 		pthread_cond_broadcast(&p->opened);
 		part->archive = a;
-		part->opens++;
 		p->open += r == 0;
 		p->memory += r == 0 ? a->arena.used : 0;
 	}
@@ -166,22 +165,22 @@ void part_release(void *part)
 	close_spare(p);
 }
 
-/* Opening ahead is making a block of nothing, another one each time.  It closes none: that may wait for
- * another who makes a block, and who waits for us. */
+/* Opening ahead is making a block of which nothing is kept.  It closes none: that
+ * may wait for another who makes a block, and who waits for us. */
 static int open_ahead(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
 {
-	struct part *part = &((struct parts *)(uintptr_t)owner)->all[(uint32_t)index];
+	struct part *part = &((struct parts *)(uintptr_t)owner)->all[index];
 	struct archive *opened;
 	int r = part_hold(part, &opened, err);
 	(void)a;
 	(void)ret;
 	if (r == 0)
 		release(part);
-	return r;
+	return r < 0 ? r : -ECANCELED;
 }
 
 void part_want(struct part *part)
 {
 	struct block_source from = {part->in->whole, part->in, open_ahead};
-	blocks_want(part->in->whole->options->blocks, &from, (uint64_t)part->opens << 32 | (uint64_t)(part - part->in->all));
+	blocks_want(part->in->whole->options->blocks, &from, (uint64_t)(part - part->in->all));
 }

@@ -20,7 +20,6 @@ struct part {
 	struct timespec mtime;
 	bool wished;       /* its name says that it belongs here */
 	bool opening;
-	_Atomic uint32_t opens;      /* how often it was opened */
 	struct parts *in;
 	struct archive *archive;     /* while it is open */
 	unsigned holds;
