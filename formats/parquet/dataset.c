@@ -138,5 +138,6 @@ const struct format parquet_dataset = {
 	.open = dataset_open,
 	.size = dataset_size,
 	.read = dataset_read,
+	.details = dataset_details,
 	.close = dataset_close,
 };

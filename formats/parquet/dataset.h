@@ -14,7 +14,8 @@
  *
  * Files: dataset.c finds and opens, dataset_union.c makes the union of schemas,
  * dataset_keys.c reads partition keys out of paths, dataset_map.c finds in a file
- * what a field of the union is there, dataset_read.c answers.
+ * what a field of the union is there, dataset_read.c answers, dataset_details.c tells
+ * of row groups.
  */
 enum form { FORM_NONE, FORM_LEAF, FORM_STRUCT, FORM_LIST, FORM_MAP };
 
@@ -91,10 +92,20 @@ struct mapped {
 	struct leaf *counts;       /* and a leaf that has its slots; NULL for those of depth 0 */
 };
 struct mapped dataset_map(const struct parquet *file, const struct field *f);
+int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err); /* of an open one */
 struct leaf *dataset_leaf(const struct parquet *file, const struct element *e); /* the best to read a group by */
 
 /* --- dataset_read.c ------------------------------------------------------------- */
 
+/* What of the files a shown file is made of: the column, or a field above it, whose
+ * offsets or validity it is. */
+const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *column);
+
 int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 		 struct error *err);
 int dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
+
+/* --- dataset_details.c: as parquet_details(), each row group with its file and the
+ * values of the partition keys there ------------------------------------------------ */
+
+int dataset_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);

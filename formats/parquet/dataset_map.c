@@ -69,3 +69,12 @@ struct mapped dataset_map(const struct parquet *p, const struct field *f)
 	struct leaf *counts = f->depth == 0 ? NULL : dataset_leaf(p, e && f->parent->form != FORM_STRUCT ? e : above.e);
 	return (struct mapped){.lacked = f, .counts = counts};
 }
+
+int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	if (p->mapped)
+		source_enter(&file->source);
+	*ret = dataset_map(p, f);
+	return p->mapped ? source_leave(&file->source, p->footer_at, p->footer.len, err) : 0;
+}

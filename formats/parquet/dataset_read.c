@@ -31,7 +31,7 @@ static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
 }
 
 /* The list that the offsets are of, or the field that the validity is of. */
-static const struct field *target_of(const struct dataset *d, const struct shown *s, const struct field *f)
+const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *f)
 {
 	if (s->what == WHAT_OFFSETS)
 		while (f && !((f->form == FORM_LIST || f->form == FORM_MAP) && f->depth == s->depth))
@@ -44,35 +44,25 @@ static const struct field *target_of(const struct dataset *d, const struct shown
 
 static void set_up(struct reading *r, struct archive *a, const struct shown *s)
 {
-	const struct leaf *l = s->leaf;
 	r->a = a;
 	r->d = a->priv;
 	r->shown = s;
-	r->field = r->d->columns[l->number];
-	r->target = target_of(r->d, s, r->field);
-	r->width = s->what == WHAT_VALUES ? l->width : s->what == WHAT_VALIDITY || s->what == WHAT_STRINGS ? 1 : 8;
-	r->quantity = s->what == WHAT_STRINGS ? l->max_rep + 1u : s->depth;
-	r->tail = s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS;
-	r->counted = s->what == WHAT_STRING_OFFSETS ? l->max_rep + 1u : s->depth + 1u;
+	r->field = r->d->columns[s->leaf->number];
+	r->target = dataset_target(r->d, s, r->field);
+	r->width = shown_width(s);
+	r->quantity = shown_quantity(s);
+	r->tail = shown_tail(s);
+	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
 }
 
 /* --- how much each file has ------------------------------------------------------------ */
-
-static int map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err)
-{
-	const struct parquet *p = file->priv;
-	if (p->mapped)
-		source_enter(&file->source);
-	*ret = dataset_map(p, f);
-	return p->mapped ? source_leave(&file->source, p->footer_at, p->footer.len, err) : 0;
-}
 
 /* Of the quantities of a column, what one open file has. */
 static int count_in(struct archive *file, const struct field *f, const struct leaf *column, uint64_t *ret, struct error *err)
 {
 	const struct parquet *p = file->priv;
 	struct mapped m;
-	int r = map_in(file, f, &m, err);
+	int r = dataset_map_in(file, f, &m, err);
 	if (r < 0)
 		return r;
 	struct leaf *l = m.e ? &p->leaves[m.e->leaf] : m.counts;
@@ -395,7 +385,7 @@ static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t l
 	if (e < 0)
 		return e == -ENOMEM ? e : -EIO;
 	struct mapped m;
-	e = map_in(file, r->target, &m, err);
+	e = dataset_map_in(file, r->target, &m, err);
 	if (e < 0 || !m.e) {
 		part_release(part);
 		return e < 0 ? e : read_lacked(r, number, at, len, err);

@@ -321,6 +321,7 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 		r = chunk_look(p, leaf, g, &chunk, err);
 		if (r == 0) {
 			text_add(ret, first && g == 0 ? "{" : ",{");
+			text_put(ret, of->members);
 			put_range(ret, "rows", begin, begin + rows);
 			sizes[0] = rows;
 			if (known && (quantity == 0 || chunk_sizes(leaf, &chunk, rows, sizes))) {
@@ -328,7 +329,7 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 				put_range(ret, "bytes", byte, byte + (sizes[quantity] + shown_tail(of->shown)) * width);
 				byte += sizes[quantity] * width;
 			}
-			put_chunk(known ? of : &(struct statistics_of){of->file, of->shown, of->row, UINT64_MAX}, &chunk, begin, rows, ret);
+			put_chunk(known ? of : &(struct statistics_of){.file = of->file, .shown = of->shown, .row = of->row, .byte = UINT64_MAX}, &chunk, begin, rows, ret);
 			text_add(ret, "}");
 		}
 		int left = source_leave(&of->file->source, p->footer_at, p->mapped ? p->footer.len : 0, err);
@@ -339,7 +340,7 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 
 /* A directory that stands for a column of strings tells what its values do, save
  * where they lie. */
-static const struct shown *shown_of(struct archive *a, const struct node *n, bool *ret_whole)
+const struct shown *statistics_shown(struct archive *a, const struct node *n, bool *ret_whole)
 {
 	const struct node *first = n->kind == NODE_DIR && n->child ? tree_node(&a->tree, n->child) : NULL;
 	*ret_whole = first != NULL;
@@ -354,11 +355,11 @@ static const struct shown *shown_of(struct archive *a, const struct node *n, boo
 int parquet_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
 {
 	bool whole;
-	const struct shown *shown = index == TREE_ROOT ? NULL : shown_of(a, n, &whole);
+	const struct shown *shown = index == TREE_ROOT ? NULL : statistics_shown(a, n, &whole);
 	if (!shown)
 		return 0;
 	text_add(ret, ",\"row_groups\":[");
-	struct statistics_of of = {a, shown, 0, whole ? UINT64_MAX : 0};
+	struct statistics_of of = {.file = a, .shown = shown, .byte = whole ? UINT64_MAX : 0};
 	int r = statistics_put(&of, true, ret, err);
 	text_add(ret, "]");
 	return r;

@@ -8,6 +8,7 @@ struct statistics_of {
 	struct archive *file;
 	const struct shown *shown;
 	uint64_t row, byte; /* byte UINT64_MAX: not known, or a directory */
+	struct slice members; /* of JSON, each with a comma behind: put first into each object */
 };
 
 /*
@@ -27,5 +28,9 @@ struct statistics_of {
  * the one behind the last.
  */
 int statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err);
+
+/* What a node tells of: itself, or, of the directory of a column of strings
+ * (*ret_whole), its values; NULL for others. */
+const struct shown *statistics_shown(struct archive *a, const struct node *n, bool *ret_whole);
 
 int parquet_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);

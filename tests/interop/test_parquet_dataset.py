@@ -277,6 +277,32 @@ with check("metadata_of_the_files_does_not_show_and_attributes_do"):
         assert told["d"]["dtype"] == "date32[day]" and told["d"]["type"] == "DATE"
         assert told["v"]["codec"] == "snappy"
 
+with check("row_groups_are_told_with_their_files_and_partitions"):
+    with folder() as f:
+        import json
+        days = ["2024-01-15", "2024-01-16"]
+        for k, day in enumerate(days):
+            x = pa.array([k * 1000 + i for i in range(100)], pa.int32() if k else pa.int64())
+            write(f, f"d={day}/k=%2F/p.parquet", pa.table({"x": x} | ({"y": pa.array(range(100))} if k else {})), row_group_size=30)
+        told = {o["path"]: o for o in map(json.loads, run("--list", "--json", str(f)).stdout.decode().splitlines())}
+        row, groups = 0, told["x"]["row_groups"]
+        for k, day in enumerate(days):
+            path = f"d={day}/k=%2F/p.parquet"
+            meta = pq.read_metadata(f / path)
+            for g in range(meta.num_row_groups):
+                o, m = groups.pop(0), meta.row_group(g).column(0)
+                assert o["file"] == path and o["partition"] == {"d": day, "k": "/"}, o
+                assert o["rows"] == [row, row + m.num_values] and o["bytes"] == [8 * r for r in o["rows"]], o
+                assert (o["min"], o["max"], o["null_count"]) == (m.statistics.min, m.statistics.max, m.statistics.null_count), o
+                row += m.num_values
+        assert not groups
+        assert told["y"]["row_groups"][0] == {"file": f"d={days[0]}/k=%2F/p.parquet", "partition": {"d": days[0], "k": "/"},
+                                              "rows": [0, 100], "bytes": [0, 800], "null_count": 100}
+        first = told["d"]["row_groups"][0]
+        day = (datetime.date(2024, 1, 15) - datetime.date(1970, 1, 1)).days
+        assert (first["min"], first["max"], first["bytes"], first["null_count"]) == (day, day, [0, 400], 0), first
+        assert [(o["min"], o["bytes"]) for o in told["k/values"]["row_groups"]] == [("/", [0, 100]), ("/", [100, 200])]
+
 with check("a_single_file_is_itself"):
     with folder() as f:
         path = write(f, "a.parquet", pa.table({"x": [1, 2]}))
