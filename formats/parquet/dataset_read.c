@@ -196,7 +196,7 @@ static void widen_one(enum widening how, const uint8_t *from, uint32_t from_widt
 {
 	uint16_t h;
 	float s;
-	double v;
+	double v = 0;
 	switch (how) {
 	case SIGNED:
 	case UNSIGNED:
