@@ -112,6 +112,20 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret)
 	return r < 0 ? r : append(a, *ret, len);
 }
 
+int answer_join(struct answer *a, struct answer *other, void (*release)(void *), void *object)
+{
+	int r = pin(a, release, object);
+	struct pin **last = &a->pins;
+	while (*last)
+		last = &(*last)->next;
+	*last = other->pins;
+	other->pins = NULL;
+	for (size_t i = 0; i < other->count && r == 0; i++)
+		r = append(a, other->spans[i].iov_base, other->spans[i].iov_len);
+	answer_close(other);
+	return r;
+}
+
 void answer_cut(struct answer *a, uint64_t len)
 {
 	while (a->len > len) {

@@ -31,6 +31,10 @@ int answer_bytes(struct answer *a, const void *bytes, size_t len); /* outlive th
 int answer_zeros(struct answer *a, uint64_t len);
 int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the caller to fill, all of it */
 
+/* Appends all of another answer, which is empty then, and calls release(object)
+ * when this one is closed, or at once if it fails. */
+int answer_join(struct answer *a, struct answer *other, void (*release)(void *), void *object);
+
 /* As answer_bytes(), and release(object) when the answer is closed; also if this
  * fails. */
 int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object);

@@ -143,6 +143,26 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	return r;
 }
 
+int archive_open_folder(struct archive *a, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err)
+{
+	int r = 0;
+	archive_init(a, options);
+	a->folder = (struct folder){.dir = dir, .path = "", .confined = confined};
+	for (; *formats && !a->format; formats++)
+		a->format = (*formats)->folder;
+	if (!a->format)
+		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
+	else if (fstat(dir, &a->source.st) < 0)
+		r = error_set(err, errno, "%s", strerror(errno));
+	else
+		r = open_tree(a, err);
+	count_metadata(a, a->arena.used);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
 void archive_close(struct archive *a)
 {
 	if (a->options) {
@@ -253,18 +273,14 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 	*ret = n->kind == NODE_DIR ? 0 : atomic_load_explicit(&n->size, memory_order_acquire);
 	if (*ret != SIZE_UNKNOWN)
 		return 0;
-	pthread_mutex_lock(&a->lock);
-	*ret = atomic_load_explicit(&n->size, memory_order_acquire);
-	if (*ret == SIZE_UNKNOWN) {
-		r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
-		if (r == 0 && *ret > INT64_MAX)
-			r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
-		if (r == 0)
-			atomic_store_explicit(&n->size, *ret, memory_order_release);
-		else
-			*ret = 0;
-	}
-	pthread_mutex_unlock(&a->lock);
+	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
+	r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+	if (r == 0 && *ret > INT64_MAX)
+		r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
+	if (r == 0)
+		atomic_store_explicit(&n->size, *ret, memory_order_release);
+	else
+		*ret = 0;
 	return r;
 }
 

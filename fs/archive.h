@@ -37,7 +37,9 @@ struct format {
 	 * a->tree is open for it.  One at a time per archive. */
 	int (*list)(struct archive *a, uint32_t dir, struct error *err);
 
-	/* The size of a node that was added with SIZE_UNKNOWN; asked once. */
+	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
+	 * Many threads at once: what is decoded for it belongs into blocks, which are
+	 * made once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
 	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
@@ -58,6 +60,10 @@ struct format {
 
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
+
+	/* Optional: what a folder of its files is, taken as one archive.  Its open()
+	 * finds the folder in a->folder, and no source. */
+	const struct format *folder;
 };
 
 enum { HEAD_SIZE = 4096 };
@@ -78,10 +84,11 @@ struct archive {
 	bool mirrored;        /* its siblings are shown beside it, one level up */
 	struct source **siblings; /* other files that the format opened */
 	uint32_t nsiblings;
+	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct tree tree;
-	pthread_mutex_t lock; /* of fillings and sizes */
+	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */
 	uint32_t nfilled;     /* numbers depend on it */
 	void *priv;           /* the format's own */
@@ -108,6 +115,11 @@ int archive_open(struct archive *ret, const struct format *const *formats,
  * `name` tells the wish. */
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
+
+/* A folder, given by an open descriptor, as one archive of the first format that
+ * knows folders.  The caller keeps the descriptor open. */
+int archive_open_folder(struct archive *ret, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err);
 
 void archive_close(struct archive *a);
 

@@ -230,7 +230,7 @@ static int charge(struct block_private *p, size_t len, struct error *err)
 	size_t most = (b ? b->budget : (size_t)256 << 20) + BEYOND;
 
 	if (len > most || p->charged + p->scratched > most - len)
-		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache", len);
+		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache: -o cache= makes it larger", len);
 	if (!b) {
 		p->charged += len;
 		return 0;
@@ -353,7 +353,7 @@ static void make(struct blocks *b, struct block_private *p, bool nested)
 	b->pinned += p->code < 0 ? 0 : p->charged;
 	if (p->code < 0) {
 		forget(b, p);
-		b->stats.failed++;
+		b->stats.failed += p->code != -ECANCELED;
 	}
 	b->stats.decoded++;
 	b->stats.bytes += p->block.len;

@@ -27,7 +27,8 @@ struct block_source {
 	const void *owner;
 
 	/* Makes the block `index`: asks block_room() once, and fills it.  -errno and
-	 * a sentence fail it for everybody who waits; who asks later tries anew. */
+	 * a sentence fail it for everybody who waits; who asks later tries anew.
+	 * -ECANCELED: no fault, there is just nothing to keep. */
 	int (*decode)(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
 };
 

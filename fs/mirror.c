@@ -259,7 +259,7 @@ uint64_t mirror_bytes(const struct mirror *m)
 	struct statvfs vfs;
 	if (!m->root->archive)
 		return fstatvfs(m->root->base, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize;
-	uint64_t sum = 0;
+	uint64_t sum = m->root->held->archive.more;
 	for (uint32_t i = 0; i <= m->root->held->archive.nsiblings; i++)
 		sum += archive_source(&m->root->held->archive, i)->size;
 	return sum;
@@ -307,6 +307,28 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 	return 0;
 }
 
+/* SOURCE is a directory that is one archive as a whole. */
+static int open_dataset(struct mirror *m, const char *source, int fd, const struct stat *st, struct error *err)
+{
+	const char *slash = strrchr(source, '/');
+	struct held *h = calloc(1, sizeof *h);
+	m->folder = (struct folder){.dir = fd, .path = ""};
+	m->root = h ? entry_new(&m->entries, NULL, slash && slash[1] ? slash + 1 : source, st) : NULL;
+	if (!m->root) {
+		free(h);
+		return error_set(err, ENOMEM, "no memory");
+	}
+	m->root->base = fd;
+	int r = archive_open_folder(&h->archive, m->formats, fd, !m->options.follow, &m->options.archive, err);
+	if (r < 0) {
+		free(h);
+		return r;
+	}
+	m->root->archive = true;
+	adopt_held(m, m->root, h);
+	return 0;
+}
+
 int mirror_open(struct mirror **ret, const struct format *const *formats, const char *source,
 		const struct mirror_options *options, struct error *err)
 {
@@ -336,7 +358,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	if (!m->real)
 		r = error_set(err, errno, "%s", strerror(errno));
 	else if (S_ISDIR(st.st_mode))
-		r = open_directory(m, fd, &st, err);
+		r = options->dataset ? open_dataset(m, source, fd, &st, err) : open_directory(m, fd, &st, err);
 	else
 		r = open_archive(m, source, &st, err);
 	if (!m->root || m->root->base != fd)

@@ -5,7 +5,7 @@
 #include "fs/archive.h"
 
 /*
- * SOURCE as one tree: an archive, or a directory shown as it is at each moment,
+ * SOURCE as one tree: an archive (a file, or a whole directory), or a directory shown as it is at each moment,
  * in which every archive is a directory of the same name.
  *
  * What is shown is known by inode numbers: the upper half is an entry, which
@@ -23,6 +23,7 @@ struct held;
 
 struct mirror_options {
 	bool follow; /* show links that lead out of SOURCE as what they lead to */
+	bool dataset; /* SOURCE, if it is a directory, is one archive */
 	struct archive_options archive;
 };
 

@@ -295,6 +295,7 @@ void options_help(void)
 	      "  -s               one thread\n"
 	      "  -o OPT[,OPT]     mount options:\n"
 	      "       split=C         C separates directories in names, besides '/'\n"
+	      "       dataset         a directory of Parquet files is one table\n"
 	      "       follow          show links that lead out of SOURCE as what they lead to\n"
 	      "       cache=SIZE      memory for decoded data (256M)\n"
 	      "       threads=N       threads that decode (one a processor)\n"

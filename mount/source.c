@@ -41,6 +41,7 @@ int source_command_open(struct opened *ret, const struct options *o)
 	struct error err = {0};
 	struct mirror_options options = {
 		.follow = o->follow,
+		.dataset = o->dataset,
 		.archive = {
 			.memory = o->cache + ((size_t)METADATA_MB << 20),
 			.split = o->split,
@@ -51,8 +52,6 @@ int source_command_open(struct opened *ret, const struct options *o)
 	if (is_confined(o))
 		sandbox_enter(o->source, o->follow, o->debug);
 	int r = source_guard();
-	if (r == 0 && o->dataset)
-		r = error_set(&err, ENOTSUP, "this version shows no datasets (-o dataset)");
 	if (r == 0 && (r = blocks_open(&ret->blocks, o->cache, o->threads)) < 0)
 		error_set(&err, -r, "no memory for the cache");
 	options.archive.blocks = ret->blocks;

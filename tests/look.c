@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fs/attrs.h"
 #include "fs/name.h"
 
 /* What one node costs, in the bytes that could be read in the same time. */
@@ -188,12 +189,48 @@ static bool look_dir(struct look *l, struct archive *a, uint32_t id, struct node
 	return child || last == n->last || broken(l, "%s: its list ends early", n->name);
 }
 
+static int touch_attr(void *arg, const struct attr *attr)
+{
+	struct look *l = arg;
+	volatile uint8_t sum = 0;
+	for (size_t i = 0; i < attr->value.len; i++)
+		sum = (uint8_t)(sum + attr->value.data[i]);
+	l->work += attr->name.len + attr->value.len + READ_WORK;
+	return 0;
+}
+
+static int count_text(void *arg, const char *bytes, size_t len)
+{
+	struct look *l = arg;
+	l->work += len;
+	(void)bytes;
+	return 0;
+}
+
+/* What the format tells only when somebody asks. */
+static bool look_closer(struct look *l, struct archive *a, uint32_t id, struct node *n)
+{
+	struct text text = {.flush = count_text, .arg = l};
+	struct error err = {0};
+	int r = attrs_walk(a, id, n, touch_attr, l, &err);
+	bool fine = r >= 0 || sentence(l, "attributes", n->name, r, &err);
+	err.text[0] = '\0';
+	r = fine && a->format->details ? a->format->details(a, id, n, &text, &err) : 0;
+	int flushed = text_flush(&text);
+	text_free(&text);
+	if (flushed < 0)
+		return broken(l, "details of %s: %d while writing", n->name, flushed);
+	return fine && (r >= 0 || sentence(l, "details", n->name, r, &err));
+}
+
 static bool look_node(struct look *l, struct archive *a, uint32_t id, struct node *n)
 {
 	l->work += NODE_WORK;
 	if (id != TREE_ROOT && !check_name(l, n->name))
 		return false;
 	bool fault = attrs_tell_fault(l, n);
+	if (n->kind != NODE_HARD && !look_closer(l, a, id, n))
+		return false;
 	switch ((enum node_kind)n->kind) {
 	case NODE_DIR:
 		return look_dir(l, a, id, n);

@@ -10,186 +10,6 @@
  * not cost as much memory. */
 enum { COPIED = 8 << 20 };
 
-enum codec footer_codec(int32_t codec)
-{
-	static const enum codec codecs[] = {CODEC_NONE,   CODEC_SNAPPY,     CODEC_GZIP, CODEC_LZO,
-					    CODEC_BROTLI, CODEC_LZ4_HADOOP, CODEC_ZSTD, CODEC_LZ4_RAW};
-	return codec >= 0 && codec < 8 ? codecs[codec] : CODEC_COUNT;
-}
-
-/* --- one chunk -------------------------------------------------------------- */
-
-static void read_statistics(struct cursor *c, struct chunk *ret)
-{
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
-		if (f.id == 3)
-			thrift_int(c, &f, &ret->null_count);
-		else
-			thrift_skip(c, &f);
-	}
-}
-
-/* A list of i64, kept as it stands. */
-static void keep_list(struct cursor *c, const struct thrift_field *f, struct slice *ret)
-{
-	const uint8_t *start = c->pos;
-	thrift_skip(c, f);
-	if (f->type == THRIFT_LIST && !c->failed)
-		*ret = (struct slice){start, (size_t)(c->pos - start)};
-}
-
-static void read_size_statistics(struct cursor *c, struct chunk *ret)
-{
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
-		switch (f.id) {
-		case 1: thrift_int(c, &f, &ret->string_bytes); break;
-		case 2: keep_list(c, &f, &ret->rep_histogram); break;
-		case 3: keep_list(c, &f, &ret->def_histogram); break;
-		default: thrift_skip(c, &f);
-		}
-	}
-}
-
-/* Some writers count what DELTA_BYTE_ARRAY stores, not what it stands for. */
-static void read_encodings(struct cursor *c, const struct thrift_field *f, struct chunk *ret)
-{
-	uint32_t n;
-	if (thrift_list(c, f, THRIFT_I32, &n))
-		for (uint32_t i = 0; i < n && !c->failed; i++)
-			ret->prefixed |= thrift_zigzag(c) == DELTA_BYTE_ARRAY;
-}
-
-static void read_meta(struct cursor *c, struct chunk *ret)
-{
-	struct thrift_field f = {0};
-	ret->has_meta = true;
-	while (thrift_field(c, &f)) {
-		switch (f.id) {
-		case 1: thrift_i32(c, &f, &ret->type); break;
-		case 2: read_encodings(c, &f, ret); break;
-		case 4: thrift_i32(c, &f, &ret->codec); break;
-		case 5: thrift_int(c, &f, &ret->values); break;
-		case 7: thrift_int(c, &f, &ret->bytes); break;
-		case 9: thrift_int(c, &f, &ret->data_at); break;
-		case 11: thrift_int(c, &f, &ret->dictionary_at); break;
-		case 12:
-			if (thrift_struct(c, &f))
-				read_statistics(c, ret);
-			break;
-		case 16:
-			if (thrift_struct(c, &f))
-				read_size_statistics(c, ret);
-			break;
-		default: thrift_skip(c, &f);
-		}
-	}
-}
-
-static void read_chunk(struct cursor *c, struct chunk *ret)
-{
-	struct thrift_field f = {0};
-	*ret = (struct chunk){.type = -1, .codec = -1, .null_count = -1, .string_bytes = -1, .values = -1};
-	while (thrift_field(c, &f)) {
-		switch (f.id) {
-		case 1:
-			ret->external = true;
-			thrift_skip(c, &f);
-			break;
-		case 3:
-			if (thrift_struct(c, &f))
-				read_meta(c, ret);
-			break;
-		case 4: thrift_int(c, &f, &ret->index_at); break;
-		case 5: thrift_i32(c, &f, &ret->index_bytes); break;
-		case 8:
-			ret->encrypted = true;
-			thrift_skip(c, &f);
-			break;
-		default: thrift_skip(c, &f);
-		}
-	}
-}
-
-int footer_chunk(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
-{
-	struct parquet *p = a->priv;
-	struct cursor c = cursor_over(p->footer);
-	int r = 0;
-
-	if (p->mapped)
-		source_enter(&a->source);
-	cursor_skip(&c, p->chunks[(size_t)group * p->nleaves + leaf->number]);
-	read_chunk(&c, ret);
-	r = c.failed ? error_set(err, EBADMSG, "the footer is broken at byte %zu", cursor_at(&c)) : 0;
-	if (p->mapped) {
-		int left = source_leave(&a->source, p->footer_at, p->footer.len, err);
-		r = r < 0 ? r : left;
-	}
-	return r;
-}
-
-int footer_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err)
-{
-	enum codec codec = footer_codec(chunk->codec);
-	if (leaf->fault)
-		return error_set(err, ENOTSUP, "%s", leaf->fault);
-	if (chunk->encrypted)
-		return error_set(err, ENOTSUP, "the column is encrypted");
-	if (chunk->external)
-		return error_set(err, ENOTSUP, "its data lie in another file");
-	if (!chunk->has_meta)
-		return error_set(err, EBADMSG, "a column chunk without metadata");
-	if (chunk->type != leaf->element->physical)
-		return error_set(err, EBADMSG, "a chunk of physical type %d in a column of type %d", chunk->type,
-				 leaf->element->physical);
-	if (codec == CODEC_COUNT)
-		return error_set(err, ENOTSUP, "compressed with codec %d, which is unknown", chunk->codec);
-	if (!codec_known(codec))
-		return error_set(err, ENOTSUP, "compressed with %s, which is not built in", codec_name(codec));
-	return 0;
-}
-
-/* --- sizes without decoding -------------------------------------------------- */
-
-/* The sum of a histogram from bin `from` on; false if it does not have `bins`. */
-static bool histogram_above(struct slice list, unsigned bins, unsigned from, uint64_t *ret)
-{
-	struct cursor c = cursor_over(list);
-	struct thrift_field f = {.type = THRIFT_LIST};
-	uint32_t n;
-	*ret = 0;
-	if (list.len == 0 || !thrift_list(&c, &f, THRIFT_I64, &n) || n != bins)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t count = thrift_zigzag(&c);
-		if (count < 0 || (i >= from && __builtin_add_overflow(*ret, (uint64_t)count, ret)))
-			return false;
-	}
-	return !c.failed;
-}
-
-bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret)
-{
-	ret[0] = rows;
-	for (unsigned d = 1; d <= leaf->max_rep; d++) {
-		/* Entries that are there at all at that depth, less those that only go on
-		 * with a list further in. */
-		uint64_t there, further = 0;
-		if (!histogram_above(chunk->def_histogram, leaf->max_def + 1u, leaf->exists[d], &there) ||
-		    !histogram_above(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &further) || further > there)
-			return false;
-		ret[d] = there - further;
-	}
-	if (leaf->strings) {
-		if (chunk->string_bytes < 0 || chunk->prefixed)
-			return false;
-		ret[leaf->max_rep + 1] = (uint64_t)chunk->string_bytes;
-	}
-	return true;
-}
-
 /* --- the whole --------------------------------------------------------------- */
 
 /* Sizes that every chunk tells are known before anybody asks. */
@@ -199,7 +19,7 @@ static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 	uint64_t sizes[258];
 	if (quantities == 1 || !leaf->stated)
 		return;
-	bool told = footer_sizes(leaf, chunk, 0, sizes);
+	bool told = chunk_sizes(leaf, chunk, 0, sizes);
 	for (unsigned q = 1; q < quantities && told; q++)
 		told = !__builtin_add_overflow(leaf->stated[q], sizes[q], &leaf->stated[q]) && leaf->stated[q] <= INT64_MAX / 64;
 	if (!told)
@@ -209,7 +29,7 @@ static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 /* What the tree needs to know of a chunk, kept at its leaf. */
 static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
 {
-	enum codec codec = footer_codec(chunk->codec);
+	enum codec codec = chunk_codec(chunk->codec);
 	const char *name = codec != CODEC_NONE ? codec_name(codec) : NULL;
 
 	if (chunk->encrypted || !chunk->has_meta || (rows > 0 && chunk->null_count != 0))
@@ -247,7 +67,7 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 			for (uint32_t i = 0; i < n; i++) {
 				struct chunk chunk;
 				p->chunks[(size_t)g * p->nleaves + i] = (uint32_t)cursor_at(c);
-				read_chunk(c, &chunk);
+				chunk_read(c, &chunk);
 				note_chunk(&p->leaves[i], &chunk, chunk.values != 0);
 			}
 		} else if (f.id == 3) {
@@ -287,6 +107,19 @@ static int read_groups(struct archive *a, struct parquet *p, struct cursor *c, u
 		if (p->leaves[i].sound) /* some of it can be read: each chunk tells for itself */
 			p->leaves[i].fault = NULL;
 	return r;
+}
+
+/* "ColumnOrder", of each leaf: 1 what its type defines, 2 IEEE 754's total order. */
+static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && !c->failed; i++) {
+		struct thrift_field f = {0};
+		while (thrift_field(c, &f)) {
+			if (i < p->nleaves)
+				p->leaves[i].order = f.id == 1 || f.id == 2 ? (uint8_t)f.id : 0;
+			thrift_skip(c, &f);
+		}
+	}
 }
 
 /* The archive's own attributes. */
@@ -336,13 +169,15 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 	while (r == 0 && thrift_field(&c, &f)) {
 		if (f.id == 2 && !p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			r = schema_read(a, p, &c, n, err);
-			else if (f.id == 4 && !p->first_row && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+		else if (f.id == 4 && !p->first_row && thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			r = read_groups(a, p, &c, n, err);
 		else if (f.id == 5 && thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			read_key_values(a, &c, n);
 		else if (f.id == 6)
 			thrift_binary(&c, &f, &created_by);
-		else if (f.id != 2 && f.id != 4 && f.id != 5)
+		else if (f.id == 7 && p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			read_orders(p, &c, n);
+		else if (f.id != 2 && f.id != 4 && f.id != 5 && f.id != 7)
 			thrift_skip(&c, &f);
 		else if (f.type != THRIFT_LIST || p->elements)
 			break;

@@ -66,15 +66,13 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, cons
 {
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group], stated[258];
-	struct chunk chunk;
-	int r = footer_chunk(a, leaf, group, &chunk, err);
+	bool told;
+	int r = chunk_sizes_of(a, leaf, group, stated, &told, err);
 	if (r < 0)
 		return r;
 	if (sums[pages] != rows)
 		return error_set(err, EBADMSG, "%" PRIu64 " rows in the pages of a row group of %" PRIu64, sums[pages], rows);
-	if (!footer_sizes(leaf, &chunk, rows, stated))
-		return 0;
-	for (unsigned q = 0; q < leaf_quantities(leaf); q++)
+	for (unsigned q = 0; told && q < leaf_quantities(leaf); q++)
 		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
 			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
 					 sums[(size_t)q * (pages + 1) + pages]);
@@ -112,7 +110,65 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 	return r;
 }
 
-/* --- blocks and totals ------------------------------------------------------------------ */
+/* --- totals ----------------------------------------------------------------------------- */
+
+/* What a row group holds: by the size statistics, or by its pages; of one that
+ * cannot be read, its rows. */
+static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within,
+			uint64_t *ret, struct error *err)
+{
+	const struct parquet *p = a->priv;
+	unsigned quantities = leaf_quantities(leaf);
+	struct error own = {""};
+	struct block *sums;
+	bool told = true;
+
+	memset(ret, 0, quantities * sizeof *ret);
+	ret[0] = p->first_row[group + 1] - p->first_row[group];
+	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
+	if (r < 0 || told)
+		return r;
+	memset(ret + 1, 0, (quantities - 1) * sizeof *ret);
+	if (group + 1 < p->ngroups) {
+		struct block_source from = leaf_source(a, leaf, KIND_SUMS);
+		blocks_want(a->options->blocks, &from, group + 1);
+	}
+	r = leaf_get(a, leaf, KIND_SUMS, group, within, &sums, &own);
+	if (r < 0)
+		return r == -ENOMEM ? error_set(err, ENOMEM, "%s", own.text) : 0;
+	size_t each = sums->len / sizeof(uint64_t) / quantities;
+	for (unsigned q = 0; q < quantities; q++)
+		ret[q] = ((const uint64_t *)(const void *)sums->bytes)[(q + 1) * each - 1];
+	blocks_release(sums);
+	return 0;
+}
+
+/* A block of KIND_TOTALS, the only one: what leaf->totals is a copy of. */
+static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	const struct parquet *p = a->priv;
+	unsigned quantities = leaf_quantities(leaf);
+	size_t each = (size_t)p->ngroups + 1;
+	uint64_t group[258];
+	int r = 0;
+
+	(void)index;
+	uint64_t *totals = (uint64_t *)(void *)block_room(ret, each * quantities * sizeof *totals, err);
+	if (!totals)
+		return -ENOMEM;
+	for (unsigned q = 0; q < quantities; q++)
+		totals[q * each] = 0;
+	for (uint32_t g = 0; g < p->ngroups && r == 0; g++) {
+		r = group_totals(a, leaf, g, ret, group, err);
+		for (unsigned q = 0; q < quantities && r == 0; q++)
+			if (__builtin_add_overflow(totals[q * each + g], group[q], &totals[q * each + g + 1]) ||
+			    totals[q * each + g + 1] > INT64_MAX / 64)
+				r = error_set(err, EBADMSG, "a column is larger than any file");
+	}
+	return r;
+}
+
+/* --- blocks ----------------------------------------------------------------------------- */
 
 #define DECODE(kind)                                                                                              \
 	static int kind##_block(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err) \
@@ -124,13 +180,15 @@ DECODE(dictionary)
 DECODE(levels)
 DECODE(values)
 DECODE(sums)
+DECODE(totals)
 DECODE(checked)
 
 struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind kind)
 {
 	static int (*const decode[KINDS])(struct archive *, const void *, uint64_t, struct block *, struct error *) = {
 		[KIND_PAGES] = pages_block, [KIND_DICTIONARY] = dictionary_block, [KIND_LEVELS] = levels_block,
-		[KIND_VALUES] = values_block, [KIND_SUMS] = sums_block, [KIND_CHECKED] = checked_block,
+		[KIND_VALUES] = values_block, [KIND_SUMS] = sums_block, [KIND_TOTALS] = totals_block,
+		[KIND_CHECKED] = checked_block,
 	};
 	return (struct block_source){a, &leaf->owners[kind], decode[kind]};
 }
@@ -142,53 +200,26 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 	return blocks_get(a->options->blocks, within, &from, index, ret, err);
 }
 
-/* What a row group holds: by the size statistics, or by its pages; of one that
- * cannot be read, its rows. */
-static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, uint64_t *ret, struct error *err)
-{
-	const struct parquet *p = a->priv;
-	unsigned quantities = leaf_quantities(leaf);
-	struct error own = {""};
-	struct chunk chunk;
-	struct block *sums;
-
-	memset(ret, 0, quantities * sizeof *ret);
-	ret[0] = p->first_row[group + 1] - p->first_row[group];
-	int r = footer_chunk(a, leaf, group, &chunk, err);
-	if (r < 0 || quantities == 1 || footer_sizes(leaf, &chunk, ret[0], ret))
-		return r;
-	memset(ret + 1, 0, (quantities - 1) * sizeof *ret);
-	r = leaf_get(a, leaf, KIND_SUMS, group, NULL, &sums, &own);
-	if (r < 0)
-		return r == -ENOMEM ? error_set(err, ENOMEM, "%s", own.text) : 0;
-	size_t each = sums->len / sizeof(uint64_t) / quantities;
-	for (unsigned q = 0; q < quantities; q++)
-		ret[q] = ((const uint64_t *)(const void *)sums->bytes)[(q + 1) * each - 1];
-	blocks_release(sums);
-	return 0;
-}
-
+/* Decoded once, by whoever comes first, and kept. */
 int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err)
 {
-	const struct parquet *p = a->priv;
-	unsigned quantities = leaf_quantities(leaf);
-	uint64_t group[258];
-	int r = 0;
-
-	if (leaf->totals)
+	struct block *block;
+	if (atomic_load_explicit(&leaf->totals, memory_order_acquire))
 		return 0;
-	size_t each = (size_t)p->ngroups + 1;
-	uint64_t *totals = arena_array(&a->arena, each * quantities, sizeof *totals);
-	if (!totals)
-		return error_set(err, ENOMEM, "no memory for the sizes of a column");
-	for (uint32_t g = 0; g < p->ngroups && r == 0; g++) {
-		r = group_totals(a, leaf, g, group, err);
-		for (unsigned q = 0; q < quantities && r == 0; q++)
-			if (__builtin_add_overflow(totals[q * each + g], group[q], &totals[q * each + g + 1]) ||
-			    totals[q * each + g + 1] > INT64_MAX / 64)
-				r = error_set(err, EBADMSG, "a column is larger than any file");
+	int r = leaf_get(a, leaf, KIND_TOTALS, 0, NULL, &block, err);
+	if (r < 0)
+		return r;
+	pthread_mutex_lock(&a->lock);
+	if (!atomic_load_explicit(&leaf->totals, memory_order_relaxed)) {
+		uint64_t *totals = arena_alloc(&a->arena, block->len);
+		if (totals) {
+			memcpy(totals, block->bytes, block->len);
+			atomic_store_explicit(&leaf->totals, totals, memory_order_release);
+		} else {
+			r = error_set(err, ENOMEM, "no memory for the sizes of a column");
+		}
 	}
-	if (r == 0)
-		leaf->totals = totals;
+	pthread_mutex_unlock(&a->lock);
+	blocks_release(block);
 	return r;
 }

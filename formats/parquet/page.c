@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <libdeflate.h>
 
-#include "formats/parquet/parquet.h"
+#include "formats/parquet/page_index.h"
 #include "formats/parquet/thrift.h"
 
 enum { DATA_PAGE = 0, DICTIONARY_PAGE = 2, DATA_PAGE_V2 = 3 };
@@ -57,7 +57,7 @@ static void read_v2(struct cursor *c, struct page_header *ret)
 	}
 }
 
-int page_header(struct cursor *c, struct page_header *ret, struct error *err)
+static void read_header(struct cursor *c, struct page_header *ret)
 {
 	struct thrift_field f = {0};
 	int64_t crc = 0;
@@ -88,6 +88,11 @@ int page_header(struct cursor *c, struct page_header *ret, struct error *err)
 		default: thrift_skip(c, &f);
 		}
 	}
+}
+
+int page_header(struct cursor *c, struct page_header *ret, struct error *err)
+{
+	read_header(c, ret);
 	if (c->failed)
 		return error_set(err, EBADMSG, "a page header is cut short");
 	if (ret->size < 0 || ret->stored < 0)
@@ -164,14 +169,50 @@ static int chunk_range(struct archive *a, const struct chunk *chunk, uint64_t *r
 	return 0;
 }
 
+/* By the offset index, if it can be believed; else from header to header.  The
+ * first time counts. */
+static int find_pages(struct archive *a, const struct leaf *leaf, const struct chunk *chunk, uint64_t at, uint64_t end,
+		      struct block *ret, struct error *err)
+{
+	uint64_t values = (uint64_t)chunk->values, dictionary = 0;
+	struct walk w = {.source = &a->source};
+	uint32_t count = 0;
+
+	bool indexed = leaf->max_rep == 0 && offset_index_pages(a, chunk, at, end, NULL, &count, &dictionary);
+	if (!indexed) {
+		walk_pages(&w, at, end, values);
+		count = w.count;
+	}
+	size_t len = sizeof *w.pages + ((size_t)count + 1) * sizeof *w.pages->page;
+	w.pages = (struct pages *)(void *)block_room(ret, len, err);
+	if (!w.pages)
+		return -ENOMEM;
+	memset(w.pages, 0xff, len);
+	w.pages->count = count;
+	w.count = 0;
+	w.dictionary_at = 0;
+	if (!indexed)
+		walk_pages(&w, at, end, values);
+	else if (!offset_index_pages(a, chunk, at, end, w.pages, &w.count, &w.dictionary_at))
+		w.count = count - 1;
+	if (w.count != count)
+		return error_set(err, EIO, "the file changed while it was read");
+	w.pages->dictionary_at = w.dictionary_at;
+	w.pages->end = end;
+	w.pages->codec = (uint16_t)chunk_codec(chunk->codec);
+	w.pages->indexed = indexed;
+	w.pages->page[count] = (struct page){end, values};
+	return 0;
+}
+
 int pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	struct chunk chunk;
 	uint64_t at = 0, end = 0, rows = p->first_row[group + 1] - p->first_row[group];
-	int r = footer_chunk(a, leaf, (uint32_t)group, &chunk, err);
+	int r = chunk_of(a, leaf, (uint32_t)group, &chunk, err);
 	if (r == 0)
-		r = footer_readable(leaf, &chunk, err);
+		r = chunk_readable(leaf, &chunk, err);
 	if (r == 0)
 		r = chunk_range(a, &chunk, &at, &end, err);
 	if (r < 0)
@@ -179,28 +220,10 @@ int pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct bl
 	if (leaf->max_rep == 0 ? (uint64_t)chunk.values != rows : (uint64_t)chunk.values < rows)
 		return error_set(err, EBADMSG, "%" PRId64 " values in a row group of %" PRIu64 " rows", chunk.values, rows);
 
-	struct walk w = {.source = &a->source};
 	source_enter(&a->source);
-	walk_pages(&w, at, end, (uint64_t)chunk.values);
-	size_t len = sizeof *w.pages + ((size_t)w.count + 1) * sizeof *w.pages->page;
-	w.pages = (struct pages *)(void *)block_room(ret, len, err);
-	if (w.pages) {
-		memset(w.pages, 0xff, len);
-		w.pages->count = w.count;
-		w.count = 0;
-		w.dictionary_at = 0;
-		walk_pages(&w, at, end, (uint64_t)chunk.values);
-	}
+	r = find_pages(a, leaf, &chunk, at, end, ret, err);
 	source_leave(&a->source, 0, 0, err); /* what is cut off reads as a header that is broken */
-	if (!w.pages)
-		return -ENOMEM;
-	if (w.count != w.pages->count)
-		return error_set(err, EIO, "the file changed while it was read");
-	w.pages->dictionary_at = w.dictionary_at;
-	w.pages->end = end;
-	w.pages->codec = footer_codec(chunk.codec);
-	w.pages->page[w.count] = (struct page){end, (uint64_t)chunk.values};
-	return 0;
+	return r;
 }
 
 /* --- one page ------------------------------------------------------------------- */

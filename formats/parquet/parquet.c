@@ -25,13 +25,14 @@
  * https://github.com/apache/parquet-format at 2.12: README, parquet.thrift,
  * Encodings.md, Compression.md, LogicalTypes.md, PageIndex.md.
  *
- * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata" and
- * "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested Types",
- * page.c "Data Pages", rle.c encoding.c strings.c "Encodings", values.c what a
+ * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata",
+ * chunk.c "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested
+ * Types", page.c "Data Pages", page_index.c, statistics.c for callers, rle.c encoding.c strings.c "Encodings", values.c what a
  * page gives, leaf.c the blocks of a column and their sums, read.c which bytes of a
- * file are in which.
+ * file are in which; dataset.h a directory of files as one table.
  */
-#include "formats/parquet/parquet.h"
+#include "formats/parquet/dataset.h"
+#include "formats/parquet/statistics.h"
 
 static bool parquet_probe(struct cursor head, uint64_t size)
 {
@@ -65,4 +66,6 @@ const struct format format_parquet = {
 	.open = parquet_open,
 	.size = parquet_size,
 	.read = parquet_read,
+	.details = parquet_details,
+	.folder = &parquet_dataset,
 };

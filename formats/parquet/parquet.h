@@ -47,13 +47,14 @@ struct element {
 	uint8_t bits;         /* of INTEGER */
 	bool is_signed, utc;
 	uint8_t max_def, max_rep;
+	bool foreign;         /* it has an annotation that is unknown, or does not fit */
 };
 
 /* How stored values become shown ones. */
 enum convert { CONVERT_NONE, CONVERT_NARROW, CONVERT_INT96, CONVERT_DECIMAL, CONVERT_ZERO };
 
 /* What the blocks of a leaf are of; struct leaf holds an owner for each. */
-enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_CHECKED, KINDS };
+enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_TOTALS, KIND_CHECKED, KINDS };
 
 struct leaf {
 	struct owner {
@@ -63,11 +64,12 @@ struct leaf {
 	uint32_t number;
 	uint8_t max_def, max_rep;
 	uint8_t convert;          /* enum convert */
+	uint8_t order;            /* "ColumnOrder" of its statistics: 0 undefined, 1 its type's, 2 IEEE 754's */
 	bool strings;             /* values of variable length, shown as such */
 	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
 	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
-	uint64_t *totals;         /* see leaf_totals(); NULL until somebody asked */
+	const uint64_t *_Atomic totals; /* see leaf_totals(); NULL until somebody asked */
 	const char *fault;        /* why no row group of it can be read; NULL if some can */
 	const char *codec;        /* of all chunks; NULL for none, or several */
 	bool nulls;               /* some chunk may hold them */
@@ -89,31 +91,49 @@ struct parquet {
 	const struct array *arrays[16]; /* described lately, to share */
 };
 
-/* --- footer.c: "File Metadata", "Column Metadata" ------------------------- */
+/* --- footer.c: "File Metadata"; chunk.c: "Column Metadata" ------------------ */
+
+int footer_read(struct archive *a, struct parquet *p, struct error *err);
+
+/* Of "Statistics": as stored; data is NULL for what is not told. */
+struct bounds {
+	struct slice min, max;
+	bool min_exact, max_exact;
+};
 
 struct chunk {
 	int64_t values;           /* entries */
 	int64_t data_at, dictionary_at, bytes; /* total_compressed_size */
-	int64_t index_at;         /* of the offset index; 0 for none */
-	int32_t index_bytes;
+	int64_t uncompressed;     /* -1: not known */
+	int64_t index_at, column_index_at; /* of the offset index, the column index; 0 for none */
+	int32_t index_bytes, column_index_bytes;
 	int32_t type, codec;      /* as in the file */
-	int64_t null_count;       /* -1: not known */
+	int64_t null_count, distinct_count; /* -1: not known */
 	int64_t string_bytes;     /* unencoded_byte_array_data_bytes; -1: not known */
-	struct slice rep_histogram, def_histogram; /* lists of i64, from their heads */
 	bool encrypted, external, has_meta;
 	bool prefixed;            /* DELTA_BYTE_ARRAY is among its encodings */
+
+	/* In the footer: to be looked at between source_enter() and source_leave(). */
+	struct slice rep_histogram, def_histogram; /* lists of i64, from their heads */
+	struct slice encodings;   /* a list of i32 */
+	struct bounds bounds, old_bounds; /* min_value and max_value; the deprecated min and max */
 };
 
-int footer_read(struct archive *a, struct parquet *p, struct error *err);
-int footer_chunk(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+/* Between source_enter() and source_leave(): the chunk that the cursor is at; a
+ * leaf's; and, by its size statistics, the slots of each depth, of which the rows
+ * are given, and behind them the bytes of strings: false if they do not tell. */
+void chunk_read(struct cursor *c, struct chunk *ret);
+int chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret);
 
-/* The slots of each depth, and behind them the bytes of strings, by the size
- * statistics; false if they do not tell. */
-bool footer_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret);
+/* The same elsewhere: the chunk's numbers, and its sizes. */
+int chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+int chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told,
+		   struct error *err);
 
 /* 0, or why the chunk cannot be read. */
-int footer_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
-enum codec footer_codec(int32_t codec); /* CODEC_COUNT if unknown */
+int chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
+enum codec chunk_codec(int32_t codec); /* CODEC_COUNT if unknown */
 
 /* --- schema.c: the tree ---------------------------------------------------- */
 
@@ -125,8 +145,26 @@ struct shown {
 	uint8_t what;
 	uint8_t depth;      /* whose slots it has elements for */
 	uint8_t level;      /* VALIDITY: valid from this definition level on */
+	uint64_t base;      /* OFFSETS: added to each, for a file that is part of a dataset */
 	_Atomic uint64_t next; /* where a reader that goes on would ask */
 };
+
+/* The quantity that a file has elements for, the bytes of each, and whether one
+ * more is behind them: offsets end with the total. */
+static inline unsigned shown_quantity(const struct shown *s)
+{
+	return s->what == WHAT_STRINGS ? s->leaf->max_rep + 1u : s->depth;
+}
+
+static inline uint32_t shown_width(const struct shown *s)
+{
+	return s->what == WHAT_VALUES ? s->leaf->width : s->what == WHAT_VALIDITY || s->what == WHAT_STRINGS ? 1 : 8;
+}
+
+static inline bool shown_tail(const struct shown *s)
+{
+	return s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS;
+}
 
 int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err);
 int schema_show(struct archive *a, struct parquet *p, struct error *err);
@@ -145,7 +183,8 @@ struct pages {
 	uint64_t dictionary_at;   /* 0: none */
 	uint64_t end;             /* of the chunk */
 	uint32_t count;
-	uint32_t codec;           /* enum codec */
+	uint16_t codec;           /* enum codec */
+	bool indexed;             /* by the offset index: each page ends where the next begins */
 	struct page {
 		uint64_t at;      /* in the file; UINT64_MAX: it cannot be found */
 		uint64_t first;   /* entry */
@@ -242,9 +281,13 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
 
 /* leaf->totals: for each quantity, what lies before each row group, and all of
- * it.  Under the archive's lock. */
+ * it.  Any thread. */
 int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err);
 
+/* Of any struct shown; `next` of one that was made for this call says whether the
+ * reader goes on. */
+int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, uint64_t len, struct answer *ret,
+		       struct error *err);
 int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 		 struct error *err);
 int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);

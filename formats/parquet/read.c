@@ -26,7 +26,9 @@ struct reading {
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
 {
-	return quantity == 0 ? r->p->first_row : r->leaf->totals + (size_t)quantity * (r->p->ngroups + 1u);
+	if (quantity == 0)
+		return r->p->first_row;
+	return atomic_load_explicit(&r->leaf->totals, memory_order_acquire) + (size_t)quantity * (r->p->ngroups + 1u);
 }
 
 static uint64_t before_page(const struct reading *r, unsigned quantity, uint32_t page)
@@ -40,27 +42,15 @@ static void set_up(struct reading *r)
 {
 	const struct shown *s = r->shown;
 	r->leaf = s->leaf;
-	r->width = s->what == WHAT_VALUES ? s->leaf->width : s->what == WHAT_VALIDITY || s->what == WHAT_STRINGS ? 1 : 8;
-	r->quantity = s->what == WHAT_STRINGS ? s->leaf->max_rep + 1u : s->depth;
-	r->tail = s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS;
+	r->width = shown_width(s);
+	r->quantity = shown_quantity(s);
+	r->tail = shown_tail(s);
 	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
 }
 
 static bool needs_sums(const struct reading *r)
 {
 	return r->leaf->max_rep > 0 || r->shown->what == WHAT_STRINGS || r->shown->what == WHAT_STRING_OFFSETS;
-}
-
-static int have_totals(struct archive *a, struct leaf *leaf, bool locked, struct error *err)
-{
-	if (__atomic_load_n(&leaf->totals, __ATOMIC_ACQUIRE))
-		return 0;
-	if (!locked)
-		pthread_mutex_lock(&a->lock);
-	int r = leaf_totals(a, leaf, err);
-	if (!locked)
-		pthread_mutex_unlock(&a->lock);
-	return r;
 }
 
 /* --- groups and pages -------------------------------------------------------------- */
@@ -147,7 +137,7 @@ static int begin_making(struct reading *r, uint64_t at, size_t len, struct makin
 static int page_string_offsets(struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len)
 {
 	const uint32_t *ends = (const uint32_t *)(const void *)block->bytes;
-	uint64_t base = totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
+	uint64_t base = r->shown->base + totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
 	struct making m;
 	int e = begin_making(r, at, len, &m);
 	if (e < 0)
@@ -173,7 +163,9 @@ static int page_levels_of(struct reading *r, const struct block *block, uint32_t
 	const uint8_t *def = block->bytes, *rep = def + n;
 	uint8_t exists = leaf->exists[s->depth];
 	uint8_t inner = s->what == WHAT_OFFSETS ? leaf->exists[s->depth + 1] : 0;
-	uint64_t count = s->what == WHAT_OFFSETS ? totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page) : 0;
+	uint64_t count = s->base;
+	if (s->what == WHAT_OFFSETS)
+		count += totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
 	struct making m;
 	int e = begin_making(r, at, len, &m);
 	for (size_t i = 0; e == 0 && i < n && m.left > 0; i++) {
@@ -315,10 +307,9 @@ static const char *group_name(uint32_t group, char name[24])
 	return name;
 }
 
-int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err)
+int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, uint64_t len, struct answer *ret,
+		       struct error *err)
 {
-	struct shown *shown = (struct shown *)(uintptr_t)n->lazy;
 	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret};
 	char name[24];
 	uint64_t expected = atomic_exchange(&shown->next, offset + len);
@@ -327,7 +318,7 @@ int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	set_up(&r);
 	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
 	if (r.quantity > 0 || r.tail)
-		e = have_totals(a, r.leaf, false, err);
+		e = leaf_totals(a, r.leaf, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
 		uint64_t done = len;
@@ -349,13 +340,19 @@ int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	return e;
 }
 
+int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+		 struct error *err)
+{
+	return parquet_read_shown(a, (struct shown *)(uintptr_t)n->lazy, offset, len, ret, err);
+}
+
 int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
 {
 	struct reading r = {.a = a, .p = a->priv, .shown = n->lazy};
 	set_up(&r);
 	if (r.leaf->fault)
 		return error_set(err, ENOTSUP, "%s", r.leaf->fault);
-	int e = r.quantity > 0 || r.tail ? have_totals(a, r.leaf, true, err) : 0;
+	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, err) : 0;
 	if (e < 0)
 		return e;
 	uint64_t count = totals_of(&r, r.quantity)[r.p->ngroups];

@@ -130,48 +130,58 @@ static bool fits(const struct element *e)
 	}
 }
 
-static int read_element(struct cursor *c, struct element *e, uint32_t number, struct error *err)
-{
-	struct thrift_field f = {0};
-	int32_t physical = GROUP, repetition = REQUIRED, children = 0, converted = -1;
-	bool leaf = false, said = false;
+/* What stands in the file; read_element() makes sense of it. */
+struct raw_element {
+	int32_t physical, repetition, children, converted;
+	bool leaf, said;
+};
 
+static struct raw_element read_fields(struct cursor *c, struct element *e)
+{
+	struct raw_element raw = {.physical = GROUP, .repetition = REQUIRED, .converted = -1};
+	struct thrift_field f = {0};
 	while (thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: leaf = true; thrift_i32(c, &f, &physical); break;
+		case 1: raw.leaf = true; thrift_i32(c, &f, &raw.physical); break;
 		case 2: thrift_i32(c, &f, &e->length); break;
-		case 3: thrift_i32(c, &f, &repetition); break;
+		case 3: thrift_i32(c, &f, &raw.repetition); break;
 		case 4: thrift_binary(c, &f, &e->name); break;
-		case 5: thrift_i32(c, &f, &children); break;
-		case 6: thrift_i32(c, &f, &converted); break;
+		case 5: thrift_i32(c, &f, &raw.children); break;
+		case 6: thrift_i32(c, &f, &raw.converted); break;
 		case 7: thrift_i32(c, &f, &e->scale); break;
 		case 8: thrift_i32(c, &f, &e->precision); break;
 		case 10:
-			said = true;
+			raw.said = true;
 			if (thrift_struct(c, &f))
 				read_logical(c, e);
 			break;
 		default: thrift_skip(c, &f);
 		}
 	}
+	return raw;
+}
+
+static int read_element(struct cursor *c, struct element *e, uint32_t number, struct error *err)
+{
+	struct raw_element raw = read_fields(c, e);
 	int r = cursor_check(c, err, "the footer");
 	if (r < 0)
 		return r;
-	if (leaf && children > 0) /* some writers give both */
-		leaf = false;
-	if (physical < 0 || physical > (leaf ? FIXED_LEN_BYTE_ARRAY : GROUP) || repetition < 0 || repetition > REPEATED ||
-	    children < 0)
-		return error_set(err, EBADMSG, "schema element %u of type %d, repetition %d and %d children", number, physical,
-				 repetition, children);
-	e->physical = leaf ? (uint8_t)physical : GROUP;
-	e->repetition = (uint8_t)repetition;
-	e->children = (uint32_t)children;
-	if (leaf && physical == FIXED_LEN_BYTE_ARRAY && (e->length < 1 || e->length > 1 << 24))
+	bool leaf = raw.leaf && raw.children <= 0; /* some writers give both */
+	if (raw.physical < 0 || raw.physical > (leaf ? FIXED_LEN_BYTE_ARRAY : GROUP) || raw.repetition < 0 ||
+	    raw.repetition > REPEATED || raw.children < 0)
+		return error_set(err, EBADMSG, "schema element %u of type %d, repetition %d and %d children", number,
+				 raw.physical, raw.repetition, raw.children);
+	e->physical = leaf ? (uint8_t)raw.physical : GROUP;
+	e->repetition = (uint8_t)raw.repetition;
+	e->children = (uint32_t)raw.children;
+	if (leaf && raw.physical == FIXED_LEN_BYTE_ARRAY && (e->length < 1 || e->length > 1 << 24))
 		return error_set(err, EBADMSG, "schema element %u of fixed length %d", number, e->length);
-	if (!said || (e->logical == LOGICAL_NONE && converted == 21))
-		from_converted(e, converted);
+	if (!raw.said || (e->logical == LOGICAL_NONE && raw.converted == 21))
+		from_converted(e, raw.converted);
 	if (!fits(e))
 		e->logical = LOGICAL_NONE;
+	e->foreign = e->logical == LOGICAL_NONE && (raw.said || raw.converted >= 0);
 	return 0;
 }
 
@@ -247,38 +257,44 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 	return r;
 }
 
+int schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err)
+{
+	uint32_t leaves = 0, next = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		leaves += all[i].physical != GROUP;
+	p->elements = all;
+	p->nelements = count;
+	p->leaves = arena_array(&a->arena, leaves, sizeof *p->leaves);
+	if (!p->leaves)
+		return error_set(err, ENOMEM, "no memory for %u columns", leaves);
+	int r = number(a, p, all, 0, (struct path){0}, 0, &next, err);
+	if (r == 0 && next != count)
+		r = error_set(err, EBADMSG, "%u schema elements belong to no group", count - next);
+	return r;
+}
+
 int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err)
 {
 	struct element *all = arena_array(&a->arena, count, sizeof *all);
-	uint32_t leaves = 0, next = 0;
 	int r = 0;
 
 	if (count == 0)
 		return error_set(err, EBADMSG, "an empty schema");
 	if (!all)
 		return error_set(err, ENOMEM, "no memory for %u schema elements", count);
-	for (uint32_t i = 0; i < count && r == 0; i++) {
+	for (uint32_t i = 0; i < count && r == 0; i++)
 		r = read_element(c, &all[i], i, err);
-		leaves += all[i].physical != GROUP;
-	}
 	if (r < 0)
 		return r;
 	if (all[0].physical != GROUP)
 		return error_set(err, EBADMSG, "the schema's root is no group");
-	p->elements = all;
-	p->nelements = count;
-	p->leaves = arena_array(&a->arena, leaves, sizeof *p->leaves);
-	if (!p->leaves)
-		return error_set(err, ENOMEM, "no memory for %u columns", leaves);
-	r = number(a, p, all, 0, (struct path){0}, 0, &next, err);
-	if (r == 0 && next != count)
-		r = error_set(err, EBADMSG, "%u schema elements belong to no group", count - next);
-	return r;
+	return schema_number(a, p, all, count, err);
 }
 
 /* --- words ----------------------------------------------------------------------- */
 
-static uint8_t dtype_of(const struct element *e)
+uint8_t schema_dtype(const struct element *e)
 {
 	static const uint8_t physical[] = {DTYPE_BOOL,    DTYPE_INT32,   DTYPE_INT64, DTYPE_TIMESTAMP_NS,
 					   DTYPE_FLOAT32, DTYPE_FLOAT64, DTYPE_BYTES, DTYPE_VOID};
@@ -331,7 +347,7 @@ const char *schema_word(struct arena *arena, const struct element *e)
 struct array schema_array(const struct leaf *leaf)
 {
 	const struct element *e = leaf->element;
-	struct array array = {.dtype = dtype_of(e), .width = leaf->width, .codec = leaf->codec};
+	struct array array = {.dtype = schema_dtype(e), .width = leaf->width, .codec = leaf->codec};
 	if (array.dtype == DTYPE_DECIMAL) {
 		array.precision = (uint8_t)e->precision;
 		array.scale = (int8_t)e->scale;

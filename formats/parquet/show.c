@@ -231,7 +231,7 @@ static void show_repeated(struct showing *s, const struct element *e, uint32_t d
 
 /* "Lists", with its backward-compatibility rules: is the repeated field the
  * element itself, or is its only child? */
-static bool is_element(const struct element *list, const struct element *repeated)
+bool schema_is_element(const struct element *list, const struct element *repeated)
 {
 	char tuple[300];
 	if (repeated->physical != GROUP || repeated->children != 1 || (repeated + 1)->repetition == REPEATED)
@@ -244,7 +244,7 @@ static bool is_element(const struct element *list, const struct element *repeate
 
 static uint32_t show_list(struct showing *s, const struct element *e, const struct place *at)
 {
-	const struct element *repeated = e + 1, *item = is_element(e, repeated) ? repeated : repeated + 1;
+	const struct element *repeated = e + 1, *item = schema_is_element(e, repeated) ? repeated : repeated + 1;
 	uint32_t dir = place_dir(s, at);
 	describe_dir(s, dir, e, DTYPE_LIST, at);
 	show_repeated(s, e, dir, item, item->repetition == OPTIONAL, at);
@@ -271,12 +271,12 @@ static uint32_t show_map(struct showing *s, const struct element *e, const struc
 	return dir;
 }
 
-static bool is_list(const struct element *e)
+bool schema_is_list(const struct element *e)
 {
 	return e->logical == LOGICAL_LIST && e->children == 1 && (e + 1)->repetition == REPEATED;
 }
 
-static bool is_map(const struct element *e)
+bool schema_is_map(const struct element *e)
 {
 	const struct element *pair = e + 1;
 	return e->logical == LOGICAL_MAP && e->children == 1 && pair->repetition == REPEATED && pair->physical == GROUP &&
@@ -288,9 +288,9 @@ static uint32_t show_once(struct showing *s, const struct element *e, const stru
 {
 	if (e->physical != GROUP)
 		return show_leaf(s, e, at);
-	if (is_list(e))
+	if (schema_is_list(e))
 		return show_list(s, e, at);
-	if (is_map(e))
+	if (schema_is_map(e))
 		return show_map(s, e, at);
 	uint32_t dir = place_dir(s, at);
 	describe_dir(s, dir, e, DTYPE_STRUCT, at);

@@ -27,7 +27,10 @@ static void skip_list(struct cursor *c, unsigned depth)
 {
 	uint8_t head = thrift_byte(c), type = head & 15;
 	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
-	if (type <= THRIFT_BYTE) /* booleans, too, are a byte each */
+	if (type == THRIFT_BINARY)
+		while (n-- > 0 && !c->failed)
+			cursor_skip(c, thrift_varint(c));
+	else if (type <= THRIFT_BYTE) /* booleans, too, are a byte each */
 		cursor_skip(c, n);
 	else if (type <= THRIFT_I64)
 		while (n-- > 0 && !c->failed)
@@ -55,10 +58,19 @@ static void skip_map(struct cursor *c, unsigned depth)
 	}
 }
 
-static void skip(struct cursor *c, uint8_t type, unsigned depth)
+static void skip_struct(struct cursor *c, unsigned depth)
 {
 	struct thrift_field f = {0};
+	while (thrift_field(c, &f)) {
+		if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* most are */
+			(void)thrift_varint(c);
+		else
+			skip(c, f.type, depth);
+	}
+}
 
+static void skip(struct cursor *c, uint8_t type, unsigned depth)
+{
 	if (depth == 0)
 		c->failed = true;
 	if (c->failed)
@@ -89,8 +101,7 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth)
 		skip_map(c, depth - 1);
 		break;
 	case THRIFT_STRUCT:
-		while (thrift_field(c, &f))
-			skip(c, f.type, depth - 1);
+		skip_struct(c, depth - 1);
 		break;
 	case THRIFT_UUID:
 		cursor_skip(c, 16);
@@ -100,42 +111,15 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth)
 	}
 }
 
-void thrift_skip(struct cursor *c, const struct thrift_field *f)
+void thrift_skip_any(struct cursor *c, const struct thrift_field *f)
 {
 	skip(c, f->type, DEPTH);
-}
-
-void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret)
-{
-	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
-		*ret = thrift_zigzag(c);
-	else if (f->type == THRIFT_BYTE)
-		*ret = (int8_t)thrift_byte(c);
-	else
-		thrift_skip(c, f);
-}
-
-void thrift_i32(struct cursor *c, const struct thrift_field *f, int32_t *ret)
-{
-	int64_t n = *ret;
-	thrift_int(c, f, &n);
-	if (n != (int32_t)n)
-		c->failed = true;
-	*ret = (int32_t)n;
 }
 
 void thrift_bool(struct cursor *c, const struct thrift_field *f, bool *ret)
 {
 	if (f->type == THRIFT_TRUE || f->type == THRIFT_FALSE)
 		*ret = f->type == THRIFT_TRUE;
-	else
-		thrift_skip(c, f);
-}
-
-void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice *ret)
-{
-	if (f->type == THRIFT_BINARY)
-		*ret = cursor_take(c, thrift_varint(c));
 	else
 		thrift_skip(c, f);
 }

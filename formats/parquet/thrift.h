@@ -52,15 +52,51 @@ static inline bool thrift_field(struct cursor *c, struct thrift_field *f)
 	return !c->failed;
 }
 
-/* Steps over the field's value, whatever it is. */
-void thrift_skip(struct cursor *c, const struct thrift_field *f);
+/* Steps over the field's value, whatever it is; footers are mostly steps over
+ * numbers and short strings. */
+void thrift_skip_any(struct cursor *c, const struct thrift_field *f);
+
+static inline void thrift_skip(struct cursor *c, const struct thrift_field *f)
+{
+	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
+		(void)thrift_varint(c);
+	else if (f->type == THRIFT_BINARY)
+		cursor_skip(c, thrift_varint(c));
+	else if (f->type > THRIFT_FALSE)
+		thrift_skip_any(c, f);
+}
 
 /* The field's value, if it is of that kind; otherwise steps over it and leaves
  * *ret. */
-void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret);
-void thrift_i32(struct cursor *c, const struct thrift_field *f, int32_t *ret); /* out of range: fails */
+static inline void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret)
+{
+	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
+		*ret = thrift_zigzag(c);
+	else if (f->type == THRIFT_BYTE)
+		*ret = (int8_t)thrift_byte(c);
+	else
+		thrift_skip(c, f);
+}
+
+/* Out of range: fails. */
+static inline void thrift_i32(struct cursor *c, const struct thrift_field *f, int32_t *ret)
+{
+	int64_t n = *ret;
+	thrift_int(c, f, &n);
+	if (n != (int32_t)n)
+		c->failed = true;
+	*ret = (int32_t)n;
+}
+
+static inline void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice *ret)
+{
+	if (f->type == THRIFT_BINARY)
+		*ret = cursor_take(c, thrift_varint(c));
+	else
+		thrift_skip(c, f);
+}
+
 void thrift_bool(struct cursor *c, const struct thrift_field *f, bool *ret);
-void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice *ret);
 
 /* Enters a struct or a list; false, and stepped over, if it is none (of that
  * element type).  The count is bounded by the bytes left. */

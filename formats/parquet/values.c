@@ -13,6 +13,7 @@ struct page_view {
 	const struct pages *pages;
 	struct page page;
 	uint64_t entries;
+	uint64_t end; /* of the page, by the offset index; 0: it does not tell */
 };
 
 static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struct block *within, struct page_view *v,
@@ -29,6 +30,7 @@ static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struc
 	}
 	v->page = v->pages->page[number];
 	v->entries = v->pages->page[number + 1].first - v->page.first;
+	v->end = v->pages->indexed ? v->pages->page[number + 1].at : 0;
 	return 0;
 }
 
@@ -36,6 +38,8 @@ static int check_header(const struct page_view *v, const struct page_data *page,
 {
 	if (!page->header.data || (uint64_t)page->header.values != v->entries)
 		return error_set(err, EBADMSG, "a page of %d values where there should be %" PRIu64, page->header.values, v->entries);
+	if (v->end && page->end != v->end)
+		return error_set(err, EBADMSG, "a page that ends at byte %" PRIu64 ", by the offset index at %" PRIu64, page->end, v->end);
 	return 0;
 }
 
@@ -51,10 +55,12 @@ static int decode_levels(const struct leaf *leaf, const struct page_data *page, 
 	return r;
 }
 
-int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+/* Makes a block of a page without its values: its levels, or what it is. */
+static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, bool levels, struct block *ret, struct error *err)
 {
 	struct page_view v;
 	struct page_data page = {.end = 0};
+	uint8_t *room = NULL;
 	int r = view_page(a, leaf, index, ret, &v, err);
 	if (r < 0)
 		return r;
@@ -62,12 +68,26 @@ int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
 	if (r == 0)
 		r = check_header(&v, &page, err);
-	uint8_t *room = r == 0 ? block_room(ret, (size_t)v.entries * (1u + (leaf->max_rep > 0)), err) : NULL;
-	if (room)
+	if (r == 0)
+		room = block_room(ret, levels ? (size_t)v.entries * (1u + (leaf->max_rep > 0)) : sizeof page, err);
+	if (room && levels)
 		r = decode_levels(leaf, &page, (uint32_t)index == 0, v.entries, room, room + v.entries, err);
+	else if (room)
+		memcpy(room, &page, sizeof page);
 	int left = page_leave(a, v.page.at, &page, err);
 	blocks_release(v.pages_block);
 	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
+}
+
+int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	return decode_head(a, leaf, index, true, ret, err);
+}
+
+/* The checksum of a page that is served from the mapping was looked at. */
+int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+{
+	return decode_head(a, leaf, index, false, ret, err);
 }
 
 /* --- values ------------------------------------------------------------------------
@@ -252,24 +272,4 @@ int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 		blocks_release(dictionary);
 	blocks_release(view.pages_block);
 	return r;
-}
-
-/* The checksum of a page that is served from the mapping was looked at. */
-int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
-{
-	struct page_view v;
-	struct page_data page = {.end = 0};
-	int r = view_page(a, leaf, index, ret, &v, err);
-	if (r < 0)
-		return r;
-	source_enter(&a->source);
-	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
-	if (r == 0)
-		r = check_header(&v, &page, err);
-	int left = page_leave(a, v.page.at, &page, err);
-	uint8_t *room = r == 0 ? block_room(ret, sizeof page, err) : NULL;
-	if (room)
-		memcpy(room, &page, sizeof page);
-	blocks_release(v.pages_block);
-	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
 }

@@ -110,6 +110,30 @@ static void nothing_of_ones_own_is_fine(void **state)
 	answer_close(&a);
 }
 
+static void a_joined_answer_goes_on_and_is_released_with_all(void **state)
+{
+	struct answer a, b;
+	uint8_t *own;
+	char buf[6];
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	answer_init(&b);
+	answer_pinned(&a, "ab", 2, release, &released);
+	answer_pinned(&b, "cd", 2, release, &released);
+	assert_int_equal(answer_own(&b, 2, &own), 0);
+	memcpy(own, "ef", 2);
+	assert_int_equal(answer_join(&a, &b, release, &released), 0);
+	assert_int_equal(b.len, 0);
+	answer_close(&b);
+	assert_int_equal(released, 0);
+	assert_int_equal(a.len, 6);
+	answer_copy(&a, buf);
+	assert_memory_equal(buf, "abcdef", 6);
+	answer_close(&a);
+	assert_int_equal(released, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +142,7 @@ int main(void)
 		cmocka_unit_test(many_spans_and_long_zeros),
 		cmocka_unit_test(pins_are_released_once),
 		cmocka_unit_test(a_reset_answer_is_empty_and_of_use),
+		cmocka_unit_test(a_joined_answer_goes_on_and_is_released_with_all),
 		cmocka_unit_test(nothing_of_ones_own_is_fine),
 	};
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);

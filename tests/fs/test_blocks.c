@@ -234,7 +234,7 @@ static void more_than_the_cache_is_refused(void **state)
 	struct block *block;
 	(void)state;
 	assert_int_equal(blocks_get(b, NULL, &from, 0, &block, &err), -ENOMEM);
-	assert_string_equal(err.text, "1073741824 bytes to decode at once do not fit the cache");
+	assert_string_equal(err.text, "1073741824 bytes to decode at once do not fit the cache: -o cache= makes it larger");
 	blocks_close(b);
 }
 

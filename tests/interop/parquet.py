@@ -125,10 +125,10 @@ def shown(folder):
     return out
 
 
-def compare(arrayfs, path, table=None):
+def compare(arrayfs, path, table=None, options=()):
     dest = tempfile.mkdtemp()
     try:
-        r = subprocess.run([arrayfs, '--extract', '--force', path, dest + '/o'], capture_output=True, text=True)
+        r = subprocess.run([arrayfs, *options, '--extract', '--force', path, dest + '/o'], capture_output=True, text=True)
         got = shown(dest + '/o')
     finally:
         shutil.rmtree(dest)

@@ -26,3 +26,8 @@ duckdb.sql("copy (select range::int as i, 'v' || range as s, [range, null] as l,
            f"to '{to}/duckdb.parquet' (format parquet, compression lz4_raw)")
 polars.DataFrame({'i': [1, None, 3], 's': ['a', None, 'ccc'], 'l': [[1], [], None]}).write_parquet(to + '/polars.parquet', compression='brotli')
 fastparquet.write(to + '/fastparquet.parquet', pandas.DataFrame({'i': [1, 2, 3], 'f': [.5, None, 2], 's': ['a', 'bb', None]}), compression='GZIP')
+# Pages of 50 rows in row groups of 200, whose bytes stand in the file as they are shown.
+pages = pa.table({'x': pa.array(range(1000, 1400), pa.int64()), 'y': pa.array(range(3000, 3400), pa.int64())},
+                 schema=pa.schema([pa.field('x', pa.int64()), pa.field('y', pa.int64(), nullable=False)]))
+pq.write_table(pages, to + '/pyarrow-pages.parquet', compression='none', use_dictionary=False, store_schema=False, row_group_size=200,
+               data_page_size=64, write_batch_size=50, write_page_checksum=True, write_page_index=True)

@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/* Which bytes of a shown column are made of which files. */
+#include <inttypes.h>
+
+#include "formats/parquet/dataset.h"
+
+/* A piece up to here is copied, so that an answer of many small files does not
+ * hold all of them. */
+enum { SMALL = 64 << 10 };
+
+/* Files opened before a reader who goes on, if they are small. */
+enum { AHEAD = 4 };
+
+struct reading {
+	struct archive *a;
+	const struct dataset *d;
+	const struct shown *shown;
+	const struct field *field;  /* the leaf */
+	const struct field *target; /* what the file tells of: the leaf or one above it */
+	struct answer *answer;
+	unsigned quantity, counted; /* as in read.c */
+	uint32_t width;
+	bool tail, sequential;
+};
+
+static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
+{
+	if (quantity == 0)
+		return r->d->p.first_row;
+	return atomic_load_explicit(&r->shown->leaf->totals, memory_order_acquire) + (size_t)quantity * (r->d->p.ngroups + 1u);
+}
+
+/* The list that the offsets are of, or the field that the validity is of. */
+const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *f)
+{
+	if (s->what == WHAT_OFFSETS)
+		while (f && !((f->form == FORM_LIST || f->form == FORM_MAP) && f->depth == s->depth))
+			f = f->parent;
+	if (s->what == WHAT_VALIDITY)
+		while (f && !(f->nullable && d->p.elements[f->element].max_def == s->level))
+			f = f->parent;
+	return f;
+}
+
+static void set_up(struct reading *r, struct archive *a, const struct shown *s)
+{
+	r->a = a;
+	r->d = a->priv;
+	r->shown = s;
+	r->field = r->d->columns[s->leaf->number];
+	r->target = dataset_target(r->d, s, r->field);
+	r->width = shown_width(s);
+	r->quantity = shown_quantity(s);
+	r->tail = shown_tail(s);
+	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
+}
+
+/* --- how much each file has ------------------------------------------------------------ */
+
+/* Of the quantities of a column, what one open file has. */
+static int count_in(struct archive *file, const struct field *f, const struct leaf *column, uint64_t *ret, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	struct mapped m;
+	int r = dataset_map_in(file, f, &m, err);
+	if (r < 0)
+		return r;
+	struct leaf *l = m.e ? &p->leaves[m.e->leaf] : m.counts;
+	unsigned most = m.e ? leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
+	if (!l)
+		return 0;
+	r = leaf_totals(file, l, err);
+	const uint64_t *totals = atomic_load_explicit(&l->totals, memory_order_acquire);
+	for (unsigned q = 1; q < most && q < leaf_quantities(l) && r == 0; q++)
+		ret[q] = totals[(size_t)q * (p->ngroups + 1u) + p->ngroups];
+	return r;
+}
+
+/* Under the archive's lock.  A file that cannot be had any more has no elements
+ * below its rows. */
+static int find_totals(struct archive *a, struct leaf *column, struct error *err)
+{
+	const struct dataset *d = a->priv;
+	unsigned most = leaf_quantities(column);
+	size_t each = (size_t)d->p.ngroups + 1;
+	int r = 0;
+	if (atomic_load_explicit(&column->totals, memory_order_acquire))
+		return 0;
+	uint64_t *totals = arena_array(&a->arena, each * most, sizeof *totals);
+	if (!totals)
+		return error_set(err, ENOMEM, "no memory for the sizes of a column");
+	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
+		struct error own = {""};
+		struct archive *file;
+		uint64_t has[258] = {0};
+		for (uint32_t k = 1; k <= AHEAD && i + k < d->p.ngroups; k++)
+			part_want(d->files[i + k]);
+		if (part_hold(d->files[i], &file, &own) == 0) {
+			r = count_in(file, d->columns[column->number], column, has, &own);
+			if (r == -ENOMEM)
+				error_set(err, ENOMEM, "%s", own.text);
+			else
+				r = 0;
+			part_release(d->files[i]);
+		}
+		for (unsigned q = 1; q < most && r == 0; q++)
+			if (__builtin_add_overflow(totals[q * each + i], has[q], &totals[q * each + i + 1]) ||
+			    totals[q * each + i + 1] > INT64_MAX / 64)
+				r = error_set(err, EFBIG, "a column is larger than any file");
+	}
+	if (r == 0)
+		atomic_store_explicit(&column->totals, totals, memory_order_release);
+	return r;
+}
+
+static int have_totals(const struct reading *r, struct error *err)
+{
+	struct leaf *column = r->shown->leaf;
+	if ((r->quantity == 0 && !r->tail) || atomic_load_explicit(&column->totals, memory_order_acquire))
+		return 0;
+	pthread_mutex_lock(&r->a->lock);
+	int e = find_totals(r->a, column, err);
+	pthread_mutex_unlock(&r->a->lock);
+	return e;
+}
+
+/* --- the same element many times -------------------------------------------------------- */
+
+/* `len` bytes of the unit repeated, from byte `at` of that on. */
+static int repeat(struct answer *answer, const void *unit, size_t n, uint64_t at, uint64_t len)
+{
+	uint8_t *to;
+	int r = answer_own(answer, (size_t)len, &to);
+	if (r < 0)
+		return r;
+	size_t done = 0, skip = (size_t)(at % n), whole;
+	while (done < len && done < n) { /* one unit, turned so that it begins where we do */
+		to[done] = ((const uint8_t *)unit)[(skip + done) % n];
+		done++;
+	}
+	for (; done < len; done += whole) {
+		whole = done < len - done ? done : (size_t)len - done;
+		memcpy(to + done, to, whole);
+	}
+	return 0;
+}
+
+static int repeat_number(struct answer *answer, int64_t value, uint32_t width, uint64_t at, uint64_t len)
+{
+	return repeat(answer, &value, width, at, len); /* little-endian */
+}
+
+/* What a partition key is in the rows of one file. */
+static int read_key(struct reading *r, uint32_t file, uint64_t at, uint64_t len)
+{
+	const struct key *key = r->field->key;
+	struct slice value = key->values[file];
+	switch ((enum what)r->shown->what) {
+	case WHAT_VALIDITY:
+		return repeat_number(r->answer, value.data != NULL, 1, at, len);
+	case WHAT_STRINGS:
+		return repeat(r->answer, value.data, value.len, at, len);
+	case WHAT_STRING_OFFSETS: {
+		uint64_t offset = totals_of(r, r->counted)[file] + at / 8 * value.len;
+		uint8_t *to;
+		int e = answer_own(r->answer, (size_t)len, &to);
+		for (uint64_t i = 0; e == 0 && i < len;) {
+			size_t within = (size_t)((at + i) % 8), n = 8 - within < len - i ? 8 - within : (size_t)(len - i);
+			memcpy(to + i, (uint8_t *)&offset + within, n);
+			offset += value.len;
+			i += n;
+		}
+		return e;
+	}
+	default:
+		return repeat_number(r->answer, dataset_key_number(key, file), r->width, at, len);
+	}
+}
+
+/* --- wider types ------------------------------------------------------------------------ */
+
+enum widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
+
+static double half(uint16_t h)
+{
+	unsigned exponent = h >> 10 & 31;
+	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
+	double v;
+	memcpy(&v, &bits, 8);
+	if (exponent < 31)
+		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
+	return h & 0x8000 ? -v : v;
+}
+
+static void widen_one(enum widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
+{
+	uint16_t h;
+	float s;
+	double v = 0;
+	switch (how) {
+	case SIGNED:
+	case UNSIGNED:
+		memcpy(to, from, from_width);
+		memset(to + from_width, how == SIGNED && from[from_width - 1] & 0x80 ? 0xff : 0, width - from_width);
+		return;
+	case HALF:
+		memcpy(&h, from, 2);
+		v = half(h);
+		break;
+	case SINGLE:
+		memcpy(&s, from, 4);
+		v = (double)s;
+		break;
+	case HALF_TO_SINGLE:
+		memcpy(&h, from, 2);
+		s = (float)half(h);
+		memcpy(to, &s, 4);
+		return;
+	}
+	memcpy(to, &v, 8);
+}
+
+#define BULK(how_is, from_type, to_type)                                                      \
+	if (how == how_is && from_width == sizeof(from_type) && width == sizeof(to_type)) {   \
+		for (size_t i = 0; i < n; i++) {                                              \
+			from_type x;                                                          \
+			memcpy(&x, from + i * sizeof x, sizeof x);                            \
+			to_type y = (to_type)x;                                               \
+			memcpy(to + i * sizeof y, &y, sizeof y);                              \
+		}                                                                             \
+		return;                                                                       \
+	}
+
+static void widen(enum widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
+{
+	BULK(SIGNED, int32_t, int64_t)
+	BULK(UNSIGNED, uint32_t, uint64_t)
+	BULK(SIGNED, int16_t, int32_t)
+	BULK(SIGNED, int16_t, int64_t)
+	BULK(SINGLE, float, double)
+	for (size_t i = 0; i < n; i++)
+		widen_one(how, from + i * from_width, from_width, to + i * width, width);
+}
+
+/* How the file's values become the column's; false: not at all, then the file is
+ * not what it was. */
+static bool widening_of(const struct field *f, const struct element *e, uint32_t e_width, enum widening *ret)
+{
+	struct element as = f->type;
+	uint32_t width = f->width;
+	uint8_t dtype = schema_dtype(e), to = schema_dtype(&f->type);
+	if (!dataset_widen(&as, &width, e, e_width) || width != f->width || schema_dtype(&as) != to ||
+	    as.precision != f->type.precision)
+		return false;
+	if (dtype == DTYPE_FLOAT16)
+		*ret = width == 8 ? HALF : HALF_TO_SINGLE;
+	else if (dtype == DTYPE_FLOAT32)
+		*ret = SINGLE;
+	else
+		*ret = dtype >= DTYPE_UINT8 && dtype <= DTYPE_UINT64 ? UNSIGNED : SIGNED;
+	return true;
+}
+
+/* Of elements [first, first + n) at `from`, the bytes [at, at + len) of the
+ * column, which begin and end within the first and last of them. */
+static void convert(enum widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
+		    uint8_t *to)
+{
+	uint8_t one[32];
+	while (len > 0 && (within > 0 || len < width)) {
+		size_t n = width - within < len ? (size_t)(width - within) : (size_t)len;
+		widen_one(how, from, from_width, one, width);
+		memcpy(to, one + within, n);
+		from += from_width, to += n, len -= n, within = 0;
+		if (len >= width)
+			break;
+	}
+	size_t whole = (size_t)(len / width);
+	widen(how, from, from_width, to, width, whole);
+	len -= (uint64_t)whole * width;
+	if (len > 0)
+		convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
+}
+
+static int read_widened(struct reading *r, struct archive *file, struct shown *s, const struct element *e, uint64_t at,
+			uint64_t len, struct error *err)
+{
+	uint32_t from_width = s->leaf->width, width = r->width;
+	uint64_t first = at / width, end = (at + len + width - 1) / width;
+	struct answer raw;
+	enum widening how;
+	uint8_t *to, *from;
+
+	if (width > 32 || !widening_of(r->field, e, from_width, &how))
+		return error_set(err, EIO, "its type is not what it was");
+	answer_init(&raw);
+	atomic_store(&s->next, r->sequential ? first * from_width : UINT64_MAX / 2);
+	int x = parquet_read_shown(file, s, first * from_width, (end - first) * from_width, &raw, err);
+	struct answer flat;
+	answer_init(&flat);
+	if (x == 0)
+		x = answer_own(&flat, (size_t)raw.len, &from);
+	if (x == 0)
+		answer_copy(&raw, from);
+	answer_close(&raw);
+	if (x == 0 && flat.len != (end - first) * from_width)
+		x = error_set(err, EIO, "fewer elements than there should be");
+	if (x == 0)
+		x = answer_own(r->answer, (size_t)len, &to);
+	if (x == 0)
+		convert(how, from, from_width, width, at % width, len, to);
+	answer_close(&flat);
+	return x;
+}
+
+/* --- one file ------------------------------------------------------------------------------ */
+
+/* What it lacks: null. */
+static int read_lacked(struct reading *r, uint32_t file, uint64_t at, uint64_t len, struct error *err)
+{
+	if (r->tail)
+		return repeat_number(r->answer, (int64_t)totals_of(r, r->counted)[file], 8, at, len);
+	if (r->shown->what == WHAT_STRINGS)
+		return error_set(err, EIO, "fewer bytes than there should be");
+	return answer_zeros(r->answer, len);
+}
+
+/* An answer of its own for the file, and what holds the file behind it. */
+static int pass_on(struct reading *r, struct part *part, struct answer *piece, uint64_t len, struct error *err)
+{
+	uint8_t *to;
+	int e = 0;
+	if (piece->len != len)
+		e = error_set(err, EIO, "fewer elements than there should be");
+	if (e == 0 && len <= SMALL) {
+		e = answer_own(r->answer, (size_t)len, &to);
+		if (e == 0)
+			answer_copy(piece, to);
+	}
+	if (e < 0 || len <= SMALL) {
+		answer_close(piece);
+		part_release(part);
+		return e;
+	}
+	return answer_join(r->answer, piece, part_release, part);
+}
+
+static int read_there(struct reading *r, struct part *part, struct archive *file, const struct mapped *m, uint32_t number,
+		      uint64_t at, uint64_t len, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	const struct element *e = m->e;
+	const struct shown *as = r->shown;
+	bool bare = e->repetition == REPEATED && e->max_rep > r->target->depth;
+	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : dataset_leaf(p, e), .what = as->what,
+			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare),
+			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
+	struct answer piece;
+	int x;
+
+	if (as->what == WHAT_VALIDITY && s.level == 0) {
+		part_release(part);
+		return repeat_number(r->answer, 1, 1, at, len);
+	}
+	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || schema_dtype(e) != schema_dtype(&r->field->type))) {
+		x = read_widened(r, file, &s, e, at, len, err);
+		part_release(part);
+		return x;
+	}
+	atomic_store(&s.next, r->sequential ? at : UINT64_MAX / 2);
+	answer_init(&piece);
+	x = parquet_read_shown(file, &s, at, len, &piece, err);
+	if (x == 0)
+		return pass_on(r, part, &piece, len, err);
+	answer_close(&piece);
+	part_release(part);
+	return x;
+}
+
+static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t len, struct error *err)
+{
+	struct part *part = r->d->files[number];
+	struct archive *file;
+	int e = part_hold(part, &file, err);
+	if (e < 0)
+		return e == -ENOMEM ? e : -EIO;
+	struct mapped m;
+	e = dataset_map_in(file, r->target, &m, err);
+	if (e < 0 || !m.e) {
+		part_release(part);
+		return e < 0 ? e : read_lacked(r, number, at, len, err);
+	}
+	return read_there(r, part, file, &m, number, at, len, err);
+}
+
+/* --- a read ----------------------------------------------------------------------------------- */
+
+static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
+{
+	uint32_t low = 0, high = n;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (positions[middle] <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct shown *shown = (struct shown *)(uintptr_t)n->lazy;
+	struct reading r = {.answer = ret};
+	uint64_t expected = atomic_exchange(&shown->next, offset + len);
+
+	set_up(&r, a, shown);
+	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
+	int e = r.target ? have_totals(&r, err) : error_set(err, EIO, "a file that belongs to no column");
+	uint32_t files = r.d->p.ngroups;
+	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
+	while (e == 0 && len > 0) {
+		uint64_t done = len;
+		if (offset / r.width >= totals[files]) {
+			if (!r.tail)
+				return error_set(err, EIO, "fewer elements than there should be");
+			e = repeat_number(ret, (int64_t)totals_of(&r, r.counted)[files], 8, offset, len);
+		} else {
+			uint32_t i = search(totals, files, offset / r.width);
+			uint64_t start = totals[i] * r.width, end = totals[i + 1] * r.width;
+			done = len < end - offset ? len : end - offset;
+			for (uint32_t k = 1; r.sequential && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
+				part_want(r.d->files[i + k]);
+			e = r.field->key ? read_key(&r, i, offset - start, done) : read_file(&r, i, offset - start, done, err);
+			if (e < 0)
+				error_prefix(err, e, r.d->files[i]->path);
+		}
+		offset += done;
+		len -= done;
+	}
+	return e;
+}
+
+int dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+{
+	struct reading r = {.answer = NULL};
+	set_up(&r, a, n->lazy);
+	if (r.shown->leaf->fault)
+		return error_set(err, ENOTSUP, "%s", r.shown->leaf->fault);
+	int e = have_totals(&r, err);
+	if (e < 0)
+		return e;
+	uint64_t count = totals_of(&r, r.quantity)[r.d->p.ngroups];
+	if (__builtin_add_overflow(count, (uint64_t)r.tail, &count) || __builtin_mul_overflow(count, r.width, ret) || *ret > INT64_MAX)
+		return error_set(err, EFBIG, "%" PRIu64 " elements are larger than any file", count);
+	return 0;
+}
