@@ -105,7 +105,7 @@ int h5_global(const struct h5_file *f, struct block *within, uint64_t address, u
 struct h5_fractal {
 	uint64_t address, huge, root, start, max_direct;
 	struct arena *s;
-	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64];
+	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64], indirect; /* the last ones read */
 	uint16_t id_len, width, rows;
 	uint8_t flags, offset_size, length_size, heap_bits;
 	bool filtered;
