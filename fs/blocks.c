@@ -16,8 +16,9 @@ enum {
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,      /* what remains of the budget whatever metadata take */
 	LARGE = 64 << 10,    /* memory from here on is mapped, and so given back for good */
-	SPARE = 4 << 20,     /* save so much, which is used again without new faults */
-	SPARES = 16,
+	SPARE = 4 << 20,     /* save so much, which is used again without new faults, */
+	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this, as a part of it */
+	SPARES = 128,
 	BEYOND = 32 << 20,   /* how far past the budget a lone decode may go */
 };
 
@@ -40,6 +41,7 @@ struct block_private {
 	unsigned uses;
 	enum state state;
 	bool known;                   /* in its bucket */
+	bool spent;                   /* nobody is expected to ask again */
 	size_t size;                  /* of its memory */
 	size_t charged, scratched;
 	struct scratch *scratch;
@@ -69,7 +71,8 @@ struct blocks {
 		void *bytes;
 		size_t size;
 	} spares[SPARES];
-	size_t spare;
+	size_t spare, spare_limit;
+	unsigned spare_at;
 	struct blocks_stats stats;
 };
 
@@ -130,35 +133,48 @@ static struct block_private *remember(struct blocks *b, const struct block_sourc
 
 /* --- where memory comes from ----------------------------------------------- */
 
+/* The smallest that does and is hardly too large: else blocks, which stay, take the
+ * scratch memory, which is needed again at once. */
 static void *spare_take(struct blocks *b, size_t *size)
 {
+	struct spare *best = NULL;
 	void *bytes = NULL;
 	pthread_mutex_lock(&b->spare_lock);
-	for (size_t i = 0; i < SPARES && !bytes; i++) {
-		struct spare *s = &b->spares[i];
-		if (s->bytes && s->size >= *size && s->size / 2 <= *size) {
-			bytes = s->bytes;
-			*size = s->size;
-			b->spare -= s->size;
-			s->bytes = NULL;
-		}
+	for (struct spare *s = b->spares; s < b->spares + SPARES; s++)
+		if (s->bytes && s->size >= *size && s->size - s->size / 8 <= *size && (!best || s->size < best->size))
+			best = s;
+	if (best) {
+		bytes = best->bytes;
+		*size = best->size;
+		b->spare -= best->size;
+		*best = (struct spare){0};
 	}
 	pthread_mutex_unlock(&b->spare_lock);
 	return bytes;
 }
 
+/* What came free last is needed first: others make room for it. */
 static bool spare_give(struct blocks *b, void *bytes, size_t size)
 {
-	bool kept = false;
-	pthread_mutex_lock(&b->spare_lock);
-	for (size_t i = 0; i < SPARES && !kept && size <= SPARE - b->spare; i++)
-		if (!b->spares[i].bytes) {
-			b->spares[i] = (struct spare){bytes, size};
-			b->spare += size;
-			kept = true;
-		}
-	pthread_mutex_unlock(&b->spare_lock);
-	return kept;
+	if (size > b->spare_limit)
+		return false;
+	for (bool kept = false; !kept;) {
+		struct spare gone = {0}, *s = b->spares;
+		pthread_mutex_lock(&b->spare_lock);
+		while (s < b->spares + SPARES && s->bytes)
+			s++;
+		kept = b->spare + size <= b->spare_limit && s < b->spares + SPARES;
+		if (!kept)
+			s = &b->spares[b->spare_at++ % SPARES];
+		gone = *s;
+		*s = kept ? (struct spare){bytes, size} : (struct spare){0};
+		b->spare += s->size;
+		b->spare -= gone.size;
+		pthread_mutex_unlock(&b->spare_lock);
+		if (gone.bytes)
+			munmap(gone.bytes, gone.size);
+	}
+	return true;
 }
 
 /* At least `len` bytes, aligned; *ret_size of them. */
@@ -367,7 +383,7 @@ static struct block_private *let_go(struct blocks *b, struct block_private *p)
 	if (--p->uses > 0)
 		return NULL;
 	b->pinned -= p->state == READY ? p->charged : 0;
-	if (p->known && b->used <= b->budget) {
+	if (p->known && b->used <= (p->spent ? b->budget / 8 : b->budget)) {
 		list_add(&b->unused, p);
 		return NULL;
 	}
@@ -380,6 +396,7 @@ static struct block_private *let_go(struct blocks *b, struct block_private *p)
 
 static void use(struct blocks *b, struct block_private *p)
 {
+	p->spent = false;
 	if (p->uses++ == 0 && p->state == READY) {
 		list_remove(&b->unused, p);
 		b->pinned += p->charged;
@@ -472,6 +489,16 @@ void blocks_release(struct block *block)
 		dispose(gone);
 }
 
+void blocks_spent(struct block *block)
+{
+	struct blocks *b = block->private->cache;
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	block->private->spent = true;
+	pthread_mutex_unlock(&b->lock);
+}
+
 static void release(void *block)
 {
 	blocks_release(block);
@@ -548,6 +575,11 @@ unsigned blocks_ahead(const struct blocks *b, size_t bytes)
 	return (unsigned)(fit < useful ? fit : useful);
 }
 
+bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count)
+{
+	return b && count <= b->budget / (bytes + OVERHEAD);
+}
+
 void blocks_metadata(struct blocks *b, size_t before, size_t now)
 {
 	if (!b)
@@ -574,7 +606,9 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 		free(b);
 		return -ENOMEM;
 	}
-	b->budget = b->limit = budget;
+	b->spare_limit = budget / 8 < SPARE ? SPARE : budget / 8 < SPARE_MOST ? budget / 8 : SPARE_MOST;
+	b->limit = budget / 8 < SPARE ? budget : budget - (b->spare_limit - SPARE);
+	b->budget = b->limit;
 	b->nthreads = threads ? threads : cpus > 0 ? (unsigned)cpus : 1;
 	if (b->nthreads > MOST_THREADS)
 		b->nthreads = MOST_THREADS;

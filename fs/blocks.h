@@ -55,6 +55,11 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 struct block *blocks_peek(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_release(struct block *block);
 
+/* A reader in order has passed the block that the caller holds: nobody is expected
+ * to ask again.  Once a share of the budget is used, it goes when released, so that
+ * a long file is read through a little memory, over and over. */
+void blocks_spent(struct block *block);
+
 /* Answers [offset, offset + len) of a block that the caller holds and gives up:
  * pinned until the answer is closed, or copied if memory is tight. */
 int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t len, struct answer *answer);
@@ -65,6 +70,9 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 
 /* How many blocks of so many bytes should be wanted ahead of a reader. */
 unsigned blocks_ahead(const struct blocks *b, size_t bytes);
+
+/* Would so many blocks of so many bytes fit the cache, if there were no others? */
+bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count);
 
 /* Forgets the archive's blocks and waits for who makes one.  Nobody may be asking
  * for any of them; answers that hold some stay good. */

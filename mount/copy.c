@@ -2,6 +2,7 @@
 #include "mount/copy.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <unistd.h>
 
 /* As much as is decoded in parallel, at a time. */
@@ -30,22 +31,119 @@ static int write_spans(struct copy *c, struct answer *a, struct error *err)
 	return 0;
 }
 
+/* --- pieces, read ahead by a thread while others are being written ---------- */
+
+/* One is written, one waits, one is read: so much memory, and no more. */
+enum { PIECES = 3 };
+
+struct reader {
+	struct mirror *m;
+	const struct mirror_ref *ref;
+	int fd;
+	uint64_t at;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned made, taken; /* ever */
+	bool stop;
+	struct piece {
+		struct answer a;
+		struct error err;
+		int r;
+	} pieces[PIECES];
+};
+
+static void read_piece(struct reader *q, struct piece *p)
+{
+	p->err = (struct error){0};
+	answer_init(&p->a);
+	p->r = mirror_read(q->m, q->ref, q->fd, q->at, PIECE, &p->a, &p->err);
+	q->at += p->a.len;
+}
+
+static bool is_last(const struct piece *p)
+{
+	return p->r != 0 || p->a.len < PIECE;
+}
+
+static void *read_ahead(void *arg)
+{
+	struct reader *q = arg;
+	pthread_mutex_lock(&q->lock);
+	for (bool last = false; !last;) {
+		while (q->made - q->taken == PIECES && !q->stop)
+			pthread_cond_wait(&q->changed, &q->lock);
+		if (q->stop)
+			break;
+		struct piece *p = &q->pieces[q->made % PIECES];
+		pthread_mutex_unlock(&q->lock);
+		read_piece(q, p);
+		last = is_last(p);
+		pthread_mutex_lock(&q->lock);
+		q->made++;
+		pthread_cond_signal(&q->changed);
+	}
+	pthread_mutex_unlock(&q->lock);
+	return NULL;
+}
+
+/* The piece that is next; the one before is the reader's again. */
+static struct piece *next_piece(struct reader *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->taken++;
+	pthread_cond_signal(&q->changed);
+	while (q->made == q->taken)
+		pthread_cond_wait(&q->changed, &q->lock);
+	pthread_mutex_unlock(&q->lock);
+	return &q->pieces[q->taken % PIECES];
+}
+
+static int write_piece(struct copy *c, struct piece *p, struct error *err)
+{
+	int r = p->r < 0 ? error_set(err, -p->r, "%s", p->err.text[0] ? p->err.text : strerror(-p->r)) : write_spans(c, &p->a, err);
+	if (r == 0 && c->progress)
+		r = c->progress(c->arg, p->a.len);
+	return r;
+}
+
+/* Files of one piece, which most are, are worth no thread. */
+static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
+{
+	pthread_t thread;
+	struct piece *p = &q->pieces[0];
+	read_piece(q, p);
+	q->made = 1;
+	bool last = is_last(p), ahead = !last && pthread_create(&thread, NULL, read_ahead, q) == 0;
+	int r = write_piece(c, p, err);
+	answer_close(&p->a);
+	while (r == 0 && !last) {
+		if (ahead)
+			p = next_piece(q);
+		else
+			read_piece(q, p);
+		last = is_last(p);
+		r = write_piece(c, p, err);
+		answer_close(&p->a);
+	}
+	if (!ahead)
+		return r;
+	pthread_mutex_lock(&q->lock);
+	q->stop = true;
+	pthread_cond_signal(&q->changed);
+	pthread_mutex_unlock(&q->lock);
+	pthread_join(thread, NULL);
+	while (++q->taken < q->made)
+		answer_close(&q->pieces[q->taken % PIECES].a);
+	return r;
+}
+
 int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, struct error *err)
 {
-	int fd, r = mirror_open_file(m, ref, &fd, err);
+	struct reader q = {.m = m, .ref = ref, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	int r = mirror_open_file(m, ref, &q.fd, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
-	for (uint64_t at = 0, n = 1; r == 0 && n > 0; at += n) {
-		struct answer a;
-		answer_init(&a);
-		r = mirror_read(m, ref, fd, at, PIECE, &a, err);
-		n = a.len;
-		if (r == 0)
-			r = write_spans(c, &a, err);
-		answer_close(&a);
-		if (r == 0 && c->progress)
-			r = c->progress(c->arg, n);
-	}
-	mirror_close_file(m, fd);
+	r = copy_pieces(&q, c, err);
+	mirror_close_file(m, q.fd);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : r;
 }

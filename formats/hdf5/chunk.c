@@ -253,8 +253,25 @@ struct held {
 	struct bytes bytes;
 };
 
-static int copy_runs(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
-		     struct error *err)
+/* Is the byte before `end` of the chunk its last one in the dataset? */
+static bool ends_chunk(const struct h5_store *s, uint64_t number, uint64_t end)
+{
+	uint64_t scaled[H5_RANK_MAX], last = 0;
+	if (end == s->chunk_bytes)
+		return true;
+	if (end < s->chunk_bytes / 2)
+		return false;
+	scaled_of(s, number, scaled);
+	for (uint32_t i = 0; i < s->rank; i++) {
+		uint64_t rest = s->dims[i] - scaled[i] * s->chunk[i];
+		last = last * s->chunk[i] + (rest < s->chunk[i] ? rest : s->chunk[i]) - 1;
+	}
+	return end == (last + 1) * s->element;
+}
+
+/* `passing`: in order, so what was read to its end will not be asked for again. */
+static int copy_runs(const struct h5_store *s, struct block *within, bool passing, uint64_t offset, uint64_t len,
+		     uint8_t *out, struct error *err)
 {
 	struct source *src = h5_source(s->file);
 	struct held held[HELD];
@@ -277,6 +294,8 @@ static int copy_runs(const struct h5_store *s, struct block *within, uint64_t of
 			h5_fill(s, run.in_chunk, run.len, out + done);
 		} else if (b.block) {
 			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
+			if (passing && ends_chunk(s, run.number, run.in_chunk + run.len))
+				blocks_spent(b.block);
 		} else {
 			uint64_t end = b.place + run.in_chunk + run.len;
 			looked = end > looked ? end : looked;
@@ -298,44 +317,80 @@ static int copy_runs(const struct h5_store *s, struct block *within, uint64_t of
 int h5_chunks_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
 		   struct error *err)
 {
-	return copy_runs(s, within, offset, len, out, err);
+	return copy_runs(s, within, false, offset, len, out, err);
 }
 
 /* --- answering a reader ---------------------------------------------------------------- */
 
+/* Does a read go on where another ended?  Readers are told apart by that, so any
+ * number may pass through at once; *ret is how many lately do. */
+static bool continues(const struct h5_store *store, uint64_t offset, uint64_t len, unsigned *ret)
+{
+	enum { SLOTS = 8, LATELY = 64 };
+	struct h5_streams *s = (struct h5_streams *)(uintptr_t)&store->streams;
+	uint32_t now = atomic_fetch_add_explicit(&s->reads, 1, memory_order_relaxed) + LATELY;
+	unsigned at = SLOTS;
+	*ret = 0;
+	for (unsigned i = 0; i < SLOTS; i++) {
+		uint64_t expected = offset;
+		if (at == SLOTS && atomic_compare_exchange_strong(&s->next[i], &expected, offset + len)) {
+			atomic_store_explicit(&s->when[i], now, memory_order_relaxed);
+			at = i;
+		}
+		*ret += now - atomic_load_explicit(&s->when[i], memory_order_relaxed) < LATELY;
+	}
+	if (at == SLOTS)
+		atomic_store(&s->next[atomic_fetch_add_explicit(&s->turn, 1, memory_order_relaxed) % SLOTS], offset + len);
+	return at < SLOTS;
+}
+
+/* How many chunks behind those at hand are worth having ready.  Where chunks are no
+ * whole rows a reader needs all that share a place in the outermost dimension
+ * (`slab` of them) at once, so then the next slab, if all slabs of all readers fit. */
+static uint64_t worth_ahead(const struct h5_store *s, struct blocks *blocks, uint64_t slab, unsigned readers)
+{
+	uint64_t most = blocks_ahead(blocks, (size_t)s->chunk_bytes), fit;
+	readers = readers ? readers : 1;
+	if (__builtin_mul_overflow(slab, (uint64_t)readers * 8, &fit))
+		return 0;
+	if (!s->flat && slab > most && blocks_fit(blocks, (size_t)s->chunk_bytes, fit))
+		return slab;
+	return most / readers;
+}
+
 /* The chunks of [offset, offset + len), and as many behind them as are worth having
  * ready where the reader goes on in order. */
-void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
+bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
 	struct blocks *blocks = s->file->a->options->blocks;
+	unsigned readers;
 	if (s->storage != H5_CHUNKED || s->pipeline.count == 0 || !blocks || len == 0)
-		return;
+		return false;
 	struct block_source from = blocks_of(s);
-	_Atomic uint64_t *next = (_Atomic uint64_t *)(uintptr_t)&s->next;
-	bool sequential = atomic_exchange_explicit(next, offset + len, memory_order_relaxed) == offset;
+	bool sequential = continues(s, offset, len, &readers);
 	uint64_t first = run_at(s, offset, len).number, last = run_at(s, offset + len - 1, 1).number;
-	uint64_t row_first[H5_RANK_MAX], most = blocks_ahead(blocks, (size_t)s->chunk_bytes);
-	scaled_of(s, first, row_first);
 	/* Behind the last one stand all that share its place in the outermost dimension. */
 	uint64_t slab = s->nchunks / s->chunks[0], end = last + 1;
 	if (!s->flat && end < (last / slab + 1) * slab && len >= s->size / s->dims[0])
 		end = (last / slab + 1) * slab;
-	for (uint64_t i = first; i < end && i < s->nchunks && i - first < 4096; i++)
+	uint64_t most = sequential ? worth_ahead(s, blocks, slab, readers) : 0;
+	for (uint64_t i = first; i < s->nchunks && i - first < 4096 && (i < end || i - end < most); i++)
 		blocks_want(blocks, &from, i);
-	for (uint64_t i = end; sequential && i < s->nchunks && i - end < most; i++)
-		blocks_want(blocks, &from, i);
+	return sequential;
 }
 
 /* Runs long enough to be spans of their own are handed over as they are. */
 enum { SPAN_MIN = 32768 };
 
-static int answer_span(const struct h5_store *s, struct run run, struct answer *ret, struct error *err)
+static int answer_span(const struct h5_store *s, struct run run, bool passing, struct answer *ret, struct error *err)
 {
 	struct block_source from = blocks_of(s);
 	struct blocks *blocks = s->file->a->options->blocks;
 	struct block *block;
 	if (s->pipeline.count > 0) {
 		int r = blocks_get(blocks, NULL, &from, run.number, &block, err);
+		if (r == 0 && passing && ends_chunk(s, run.number, run.in_chunk + run.len))
+			blocks_spent(block);
 		return r < 0 ? r : blocks_answer(blocks, block, (size_t)run.in_chunk, (size_t)run.len, ret);
 	}
 	struct bytes b;
@@ -358,18 +413,18 @@ static int answer_span(const struct h5_store *s, struct run run, struct answer *
 int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	int r = 0;
-	h5_store_want(s, offset, len);
+	bool passing = h5_store_want(s, offset, len);
 	for (uint64_t done = 0; r == 0 && done < len;) {
 		struct run run = run_at(s, offset + done, len - done);
 		uint64_t rest = len - done;
 		if (run.len >= SPAN_MIN || run.len == rest) {
-			r = answer_span(s, run, ret, err);
+			r = answer_span(s, run, passing, ret, err);
 			done += run.len;
 			continue;
 		}
 		uint8_t *own;
 		if ((r = answer_own(ret, (size_t)rest, &own)) == 0)
-			r = copy_runs(s, NULL, offset + done, rest, own, err);
+			r = copy_runs(s, NULL, passing, offset + done, rest, own, err);
 		done = len;
 	}
 	return r;

@@ -96,9 +96,13 @@ static int descend(const struct h5_file *f, struct h5_fractal *h, uint64_t *addr
 	if (row >= *rows || row > 60)
 		return error_set(err, EBADMSG, "an object beyond the rows of the heap at %" PRIu64, h->address);
 	uint64_t len = 5u + f->offsets + h->offset_size + (uint64_t)*rows * h->width * f->offsets + 4;
-	int r = h5_load_summed(f, h->s, *address, len, "FHIB", &c, err);
-	if (r < 0)
-		return r;
+	if (h->indirect.address != *address || h->indirect.bytes.len != len - 8) {
+		int r = h5_load_summed(f, h->s, *address, len, "FHIB", &c, err);
+		if (r < 0)
+			return r;
+		h->indirect = (struct h5_fractal_block){*address, {c.pos, cursor_left(&c)}};
+	}
+	c = cursor_over(h->indirect.bytes); /* behind the signature, before the sum */
 	cursor_skip(&c, 1u + f->offsets + h->offset_size);
 	cursor_skip(&c, ((uint64_t)row * h->width + column) * f->offsets);
 	*address = h5_address(f, &c);

@@ -105,7 +105,7 @@ int h5_global(const struct h5_file *f, struct block *within, uint64_t address, u
 struct h5_fractal {
 	uint64_t address, huge, root, start, max_direct;
 	struct arena *s;
-	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64];
+	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64], indirect; /* the last ones read */
 	uint16_t id_len, width, rows;
 	uint8_t flags, offset_size, length_size, heap_bits;
 	bool filtered;
@@ -242,7 +242,11 @@ struct h5_store {
 	uint32_t nmappings;
 	int code;
 	const char *fault;    /* why nothing can be read */
-	_Atomic uint64_t next; /* where a sequential reader would go on */
+	struct h5_streams {
+		_Atomic uint64_t next[8]; /* where readers in order would go on */
+		_Atomic uint32_t when[8]; /* they last did, in reads */
+		_Atomic uint32_t reads, turn;
+	} streams;
 };
 
 /* Reads layout, filters and fill value; a fault becomes the store's own. */
@@ -253,7 +257,8 @@ int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h
 int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
 		  struct error *err);
 int h5_store_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
-void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
+/* Asks for the chunks of the range, and for more where it continues another; then true. */
+bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
 
 /* chunk.c, chunk_array.c */
 int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err);

@@ -96,7 +96,10 @@ static int read_first(struct walk *w, uint64_t address, struct error *err)
 	struct cursor c;
 	uint64_t end = h5_source(w->f)->size - w->f->base;
 	uint64_t peek = address < end ? end - address : 0;
-	int r = h5_load(w->f, w->s, address, peek < 64 ? peek : 64, &c, err);
+	/* Most headers are that short, and so are read at one go. */
+	peek = peek < 512 ? peek : 512;
+	int r = h5_load(w->f, w->s, address, peek, &c, err);
+	struct cursor all = c;
 	if (r < 0)
 		return r;
 	if (!cursor_match(&c, "OHDR", 4)) {
@@ -121,9 +124,19 @@ static int read_first(struct walk *w, uint64_t address, struct error *err)
 	w->h->links = 1;
 	if ((r = cursor_check(&c, err, "an object header")) < 0)
 		return r;
-	if (len > end || (r = h5_load_summed(w->f, w->s, address, head + len + 4, "OHDR", &c, err)) < 0)
-		return r < 0 ? r : error_set(err, EBADMSG, "an object header of %" PRIu64 " bytes", len);
-	cursor_skip(&c, head - 4);
+	if (len > end)
+		return error_set(err, EBADMSG, "an object header of %" PRIu64 " bytes", len);
+	if (head + len + 4 > peek) {
+		if ((r = h5_load_summed(w->f, w->s, address, head + len + 4, "OHDR", &c, err)) < 0)
+			return r;
+		cursor_skip(&c, head - 4);
+		return read_messages(w, c, err);
+	}
+	struct slice bytes = cursor_take(&all, head + len);
+	if ((r = h5_check_sum(w->f, bytes, cursor_u32le(&all), "OHDR", address, err)) < 0)
+		return r;
+	c = cursor_over(bytes);
+	cursor_skip(&c, head);
 	return read_messages(w, c, err);
 }
 

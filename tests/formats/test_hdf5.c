@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fs/blocks.h"
 #include "tests/support.h"
 
 extern const struct format format_hdf5;
@@ -117,6 +118,48 @@ static void every_index_and_packing_is_read(void **state)
 	archive_close(&a);
 }
 
+static void read_from(struct archive *a, const char *path, uint64_t offset, uint64_t len, const void *expected)
+{
+	struct error err = {0};
+	struct answer answer;
+	uint8_t bytes[64];
+	assert_in_range(len, 1, sizeof bytes);
+	answer_init(&answer);
+	assert_int_equal(archive_read(a, test_node(a, path), offset, len, &answer, &err), 0);
+	assert_int_equal(answer.len, len);
+	answer_copy(&answer, bytes);
+	assert_memory_equal(bytes, expected, len);
+	answer_close(&answer);
+}
+
+/* "l": 40 numbers of two bytes in chunks of 16. */
+static void a_read_makes_one_chunk_and_the_next_in_it_none(void **state)
+{
+	struct archive_options options = test_options();
+	struct blocks_stats stats;
+	struct archive a;
+	struct error err = {0};
+	struct slice file = test_data("old.h5");
+	(void)state;
+	assert_int_equal(blocks_open(&options.blocks, 1 << 20, 2), 0);
+	const struct format *const only[] = {&format_hdf5, NULL};
+	assert_int_equal(archive_open_source(&a, only, source_memory(file), "old.h5", &options, &err), 0);
+	test_node(&a, "l");
+	blocks_stats(options.blocks, &stats); /* attributes may have made some */
+	uint64_t before = stats.decoded;
+	read_from(&a, "l", 50, 4, "\31\0\32\0");
+	read_from(&a, "l", 40, 4, "\24\0\25\0");
+	read_from(&a, "l", 58, 2, "\35\0");
+	blocks_stats(options.blocks, &stats);
+	assert_int_equal(stats.decoded - before, 1);
+	read_from(&a, "l", 6, 2, "\3\0");
+	blocks_stats(options.blocks, &stats);
+	assert_int_equal(stats.decoded - before, 2);
+	archive_close(&a);
+	blocks_close(options.blocks);
+	test_unload(file);
+}
+
 static void dense_links_and_attributes_are_found(void **state)
 {
 	(void)state;
@@ -166,6 +209,7 @@ int main(void)
 		cmocka_unit_test(types_become_files_and_directories),
 		cmocka_unit_test(hard_links_are_one_file),
 		cmocka_unit_test(every_index_and_packing_is_read),
+		cmocka_unit_test(a_read_makes_one_chunk_and_the_next_in_it_none),
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),

@@ -107,6 +107,27 @@ static void the_oldest_goes_when_the_budget_is_reached(void **state)
 	blocks_close(b);
 }
 
+static void what_is_spent_leaves_room_for_the_next(void **state)
+{
+	struct plan p = {.len = 1000};
+	struct blocks *b = cache(80000, 1);
+	struct blocks_stats stats;
+	(void)state;
+	struct block *kept = get(b, &p, 1000);
+	blocks_release(kept);
+	for (uint64_t i = 0; i < 50; i++) {
+		struct block *block = get(b, &p, i);
+		blocks_spent(block);
+		blocks_release(block);
+	}
+	blocks_stats(b, &stats);
+	assert_in_range(stats.used, 1000, 80000 / 8 + 2000);
+	assert_int_equal(p.calls, 51);
+	blocks_release(get(b, &p, 1000));
+	assert_int_equal(p.calls, 51);
+	blocks_close(b);
+}
+
 static void what_is_in_use_does_not_go(void **state)
 {
 	struct blocks *b = cache(5000, 1);
@@ -255,6 +276,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_is_made_once_and_kept),
 		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
+		cmocka_unit_test(what_is_spent_leaves_room_for_the_next),
 		cmocka_unit_test(what_is_in_use_does_not_go),
 		cmocka_unit_test(a_failure_tells_all_and_is_tried_again),
 		cmocka_unit_test(many_readers_make_it_once),
