@@ -175,9 +175,47 @@ def safetensors_index(folder):
 
 # --- hdf5 ------------------------------------------------------------------
 
+def attributes(path):
+    import h5py
+    import numpy as np
+    with h5py.File(path, "w", libver=("earliest", "v110")) as f:
+        f.create_group("z/y")["d"] = np.arange(4, dtype="i1")
+        f["alias"] = f["z/y/d"]
+        a = f.create_group("a").attrs
+        a["half"] = np.array([0.1, 65504, -np.inf, 6e-8], "<f2")
+        a["single"] = np.array([0.1, 1 / 3], ">f4")
+        a["double"] = np.array([0.1, 1 / 3, np.nan, 1e300])
+        a["x87"] = np.array([1, -1.5, 3], np.longdouble) / 3
+        a["complex"] = np.array([1 + 2j, -0.5j], "c16")
+        a["bool"] = np.array([True, False])
+        a["one"] = np.uint64(2**64 - 1)
+        a["grid"] = np.arange(6, dtype=">i2").reshape(2, 3)
+        a["none"] = h5py.Empty("S3")
+        a["empty"] = np.zeros((0, 2))
+        a["fixed"] = np.bytes_(b"ab\0\0")
+        a["text"] = "h\u00e9\n\"quoted\""
+        a["texts"] = ["a", "h\u00e9\n\"quoted\""]
+        a["opaque"] = np.void(b"\x01\xff\x00")
+        a["mixed"] = np.array([(1, 2.5, b"ab", [[1, 2]])], dtype=[("i", "<i4"), ("f", ">f4"), ("s", "S4"), ("m", "u1", (1, 2))])
+        a.create("colour", np.uint8(1), dtype=h5py.enum_dtype({"RED": 0, "GREEN": 1}, basetype="u1"))
+        a.create("sequences", np.array([np.array([1, 2], "<i4"), np.array([], "<i4")], dtype=object), dtype=h5py.vlen_dtype("<i4"))
+        a.create("object", f["z/y/d"].ref, dtype=h5py.ref_dtype)
+        a.create("objects", np.array([f["/"].ref, f["z"].ref, h5py.Reference()], dtype=object), dtype=h5py.ref_dtype)
+        a.create("region", f["alias"].regionref[1:3], dtype=h5py.regionref_dtype)
+        b = f.create_group("b")
+        low = h5py.h5a.create(b.id, b"\xff\xfe", h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR))
+        low.write(np.array(5, "i1"))
+        b.attrs["n" * 250] = 6
+        e4 = h5py.h5t.IEEE_F16LE.copy(); e4.set_fields(7, 3, 4, 0, 3); e4.set_size(1); e4.set_ebias(7)
+        h5py.h5a.create(b.id, b"float8", e4, h5py.h5s.create_simple((4,))).write(np.array([0x01, 0x38, 0x7e, 0xff], np.uint8).view("V1"), mtype=e4)
+        t = h5py.h5t.STD_I16LE.copy(); t.set_precision(9); t.set_offset(3)
+        h5py.h5a.create(b.id, b"narrow", t, h5py.h5s.create_simple((2,))).write(np.array([-200, 99], "<i2"))
+        h5py.h5a.create(b.id, b"bits", h5py.h5t.STD_B16BE, h5py.h5s.create_simple((1,))).write(np.array([0x1234], ">u2").view("V2"), mtype=h5py.h5t.STD_B16BE)
+
+
 @fixtures("hdf5")
 def hdf5(folder):
-    """old.h5, latest.h5, dense.h5, index.h5, pack.h5: h5py.
+    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5: h5py.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -202,6 +240,7 @@ def hdf5(folder):
             f.create_dataset('en',data=np.array([0,1],dtype='u1'),dtype=h5py.enum_dtype({'RED':0,'GREEN':1},basetype='u1'))
             f['nul']=h5py.Empty('f4'); f['t']=np.dtype('<f8')
             f['ref']=np.array([f['a'].ref],dtype=h5py.ref_dtype)
+    attributes(folder + '/attributes.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

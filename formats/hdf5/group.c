@@ -6,27 +6,19 @@
 #include "formats/hdf5/hdf5.h"
 #include "fs/name.h"
 
-enum link_kind { LINK_HARD = 0, LINK_SOFT = 1, LINK_EXTERNAL = 64 };
-
-struct link {
-	struct slice name, target;
-	uint64_t address;
-	uint8_t kind;
-};
-
 struct links {
 	const struct h5_file *f;
 	struct arena *s;
 	struct h5_fractal *heap;
-	struct link *list;
+	struct h5_link *list;
 	uint32_t count, room;
 };
 
-static int add(struct links *l, struct link link, struct error *err)
+static int add(struct links *l, struct h5_link link, struct error *err)
 {
 	if (l->count == l->room) {
 		uint32_t more = l->room ? l->room * 2 : 16;
-		struct link *grown = arena_array(l->s, more, sizeof *grown);
+		struct h5_link *grown = arena_array(l->s, more, sizeof *grown);
 		if (!grown)
 			return error_set(err, ENOMEM, "no memory for a group");
 		if (l->count)
@@ -40,18 +32,18 @@ static int add(struct links *l, struct link link, struct error *err)
 
 static int add_symbol(void *arg, struct slice name, uint64_t address, bool soft, struct slice target, struct error *err)
 {
-	return add(arg, (struct link){name, target, address, soft ? LINK_SOFT : LINK_HARD}, err);
+	return add(arg, (struct h5_link){name, target, address, soft ? H5_LINK_SOFT : H5_LINK_HARD}, err);
 }
 
 static int add_message(struct links *l, struct cursor c, struct error *err)
 {
-	struct link link = {.kind = LINK_HARD};
+	struct h5_link link = {.kind = H5_LINK_HARD};
 	unsigned version = cursor_u8(&c), flags = cursor_u8(&c);
 	if (flags & 8)
 		link.kind = cursor_u8(&c);
 	cursor_skip(&c, (flags & 4 ? 8u : 0) + (flags & 16 ? 1u : 0));
 	link.name = cursor_take(&c, cursor_le(&c, 1u << (flags & 3)));
-	if (link.kind == LINK_HARD)
+	if (link.kind == H5_LINK_HARD)
 		link.address = h5_address(l->f, &c);
 	else
 		link.target = cursor_take(&c, cursor_u16le(&c));
@@ -113,19 +105,42 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 	return r;
 }
 
-static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t *address, struct error *err)
+static int by_name(const void *a, const void *b)
+{
+	const struct h5_link *x = a, *y = b;
+	size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
+	int order = n ? memcmp(x->name.data, y->name.data, n) : 0;
+	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
+}
+
+int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
+	     struct error *err)
 {
 	struct links l = {.f = f, .s = s};
 	struct h5_header h;
-	int r = h5_header(f, s, *address, &h, err);
+	int r = h5_header(f, s, address, &h, err);
 	if (r < 0 || (r = read_links(&l, &h, err)) < 0)
 		return r;
+	if (l.count)
+		qsort(l.list, l.count, sizeof *l.list, by_name);
+	*ret = l.list;
+	*ret_count = l.count;
+	return 0;
+}
+
+static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t *address, struct error *err)
+{
+	struct h5_link *list;
+	uint32_t count;
+	int r = h5_links(f, s, *address, &list, &count, err);
+	if (r < 0)
+		return r;
 	*address = H5_UNDEFINED;
-	for (uint32_t i = 0; i < l.count; i++)
-		if (slice_equal(l.list[i].name, name)) {
-			if (l.list[i].kind != LINK_HARD)
+	for (uint32_t i = 0; i < count; i++)
+		if (slice_equal(list[i].name, name)) {
+			if (list[i].kind != H5_LINK_HARD)
 				return error_set(err, ENOTSUP, "a virtual dataset whose source is behind a link");
-			*address = l.list[i].address;
+			*address = list[i].address;
 		}
 	return 0;
 }
@@ -185,7 +200,7 @@ static void put_path(struct link_text *t, struct slice path)
 	}
 }
 
-static void add_link(struct archive *a, uint32_t parent, const struct link *l, struct slice file, struct slice path)
+static void add_link(struct archive *a, uint32_t parent, const struct h5_link *l, struct slice file, struct slice path)
 {
 	/* Another file is a sibling where archives stand side by side; else the link
 	 * dangles, inside the mount. */
@@ -214,7 +229,7 @@ static void add_link(struct archive *a, uint32_t parent, const struct link *l, s
 }
 
 /* flags, file NUL, path NUL */
-static void add_external(struct archive *a, uint32_t parent, const struct link *l)
+static void add_external(struct archive *a, uint32_t parent, const struct h5_link *l)
 {
 	struct cursor c = cursor_over(l->target);
 	cursor_skip(&c, 1);
@@ -231,27 +246,19 @@ static void add_external(struct archive *a, uint32_t parent, const struct link *
 		add_link(a, parent, l, file, path);
 }
 
-static int by_name(const void *a, const void *b)
-{
-	const struct link *x = a, *y = b;
-	size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
-	int order = n ? memcmp(x->name.data, y->name.data, n) : 0;
-	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
-}
-
-static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, struct link *l, struct error *err)
+static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, struct h5_link *l, struct error *err)
 {
 	/* No writer puts a '/' into a name; where one stands, it separates. */
 	struct tree_path path = tree_path(&a->tree, dir, l->name, 0);
 	dir = path.parent;
 	l->name = path.leaf;
 	switch (l->kind) {
-	case LINK_HARD:
+	case H5_LINK_HARD:
 		return h5_object(a, dir, l->name, g, l->address, err);
-	case LINK_SOFT:
+	case H5_LINK_SOFT:
 		add_link(a, dir, l, (struct slice){0}, l->target);
 		return 0;
-	case LINK_EXTERNAL:
+	case H5_LINK_EXTERNAL:
 		add_external(a, dir, l);
 		return 0;
 	default:
@@ -261,29 +268,28 @@ static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, 
 }
 
 /* What a filling that failed had shown is not there. */
-static void forget(struct archive *a, uint32_t first)
+static void forget(struct archive *a)
 {
 	struct h5_archive *h = a->priv;
 	for (uint32_t i = 0; h->shown && i <= h->shown_mask; i++)
-		if (h->shown[i].node >= first)
+		if (h->shown[i].node >= a->tree.made)
 			h->shown[i].node = 0;
+	for (uint32_t i = a->tree.made; i < h->made; i++)
+		h5_place(a, i, (struct h5_place){0}, &(struct error){0});
 }
 
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err)
 {
+	struct h5_archive *h = a->priv;
 	struct arena s = {.limit = a->arena.limit};
-	struct links l = {.f = g->file, .s = &s};
-	struct h5_header h;
-	uint32_t first = a->tree.made;
-	int r = h5_header(g->file, &s, g->address, &h, err);
-	if (r == 0)
-		r = read_links(&l, &h, err);
-	if (r == 0 && l.count)
-		qsort(l.list, l.count, sizeof *l.list, by_name);
-	for (uint32_t i = 0; r == 0 && !a->tree.failed && i < l.count; i++)
-		r = show_link(a, dir, g, &l.list[i], err);
-	if (r < 0 || a->tree.failed)
-		forget(a, first);
+	struct h5_link *list = NULL;
+	uint32_t count = 0;
+	if (a->tree.made < h->made)
+		forget(a);
+	int r = h5_links(g->file, &s, g->address, &list, &count, err);
+	for (uint32_t i = 0; r == 0 && !a->tree.failed && i < count; i++)
+		r = show_link(a, dir, g, &list[i], err);
+	h->made = a->tree.made;
 	arena_free(&s);
 	return r;
 }

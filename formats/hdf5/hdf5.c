@@ -40,7 +40,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	if (r == 0) {
 		h->root = (struct h5_group){.file = &h->file, .address = h->file.root};
 		tree_open_root(&a->tree, &h->root);
-		h5_attributes(a, &h->file, &s, &root, TREE_ROOT);
+		r = h5_place(a, TREE_ROOT, (struct h5_place){.address = h->file.root}, err);
 	}
 	arena_free(&s);
 	return r;
@@ -98,6 +98,16 @@ static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, u
 	return h5_view_read(&h->view, NULL, offset, len, out, err);
 }
 
+/* Members of a compound have none of their own. */
+static int hdf5_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+		      struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	(void)n;
+	struct h5_place place = h5_place_of(a, index);
+	return place.address ? h5_attributes(&h->file, place.address, each, arg, err) : 0;
+}
+
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
@@ -107,4 +117,5 @@ const struct format format_hdf5 = {
 	.list = hdf5_list,
 	.size = hdf5_size,
 	.read = hdf5_read,
+	.attrs = hdf5_attrs,
 };

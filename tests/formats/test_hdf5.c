@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/support.h"
 
+#include <float.h>
+
+#include "fs/attrs.h"
+
 extern const struct format format_hdf5;
 
 static void open_fixture(struct archive *a, const char *name)
@@ -39,6 +43,13 @@ static void old_and_new_groups_show_the_same(void **state)
 	}
 }
 
+static int count_attr(void *arg, const struct attr *attr)
+{
+	(void)attr;
+	++*(unsigned *)arg;
+	return 0;
+}
+
 static void attributes_are_text_or_json(void **state)
 {
 	(void)state;
@@ -51,6 +62,72 @@ static void attributes_are_text_or_json(void **state)
 	assert_string_equal(test_attr(&a, "", "attr.vs"), "[\"a\", \"bc\"]");
 	assert_string_equal(test_attr(&a, "", "attr.e"), "null");
 	archive_close(&a);
+}
+
+/* Values as h5py reads them; floats as the shortest text of their own type. */
+static void attributes_of_every_type_are_told(void **state)
+{
+	static const char *const values[][2] = {
+		{"half", "[0.1, 6.55e+04, \"-Infinity\", 6e-08]"},
+		{"single", "[0.1, 0.33333334]"},
+		{"double", "[0.1, 0.3333333333333333, \"NaN\", 1e+300]"},
+		{"complex", "[[1.0, 2.0], [-0.0, -0.5]]"},
+		{"bool", "[1, 0]"},
+		{"one", "18446744073709551615"},
+		{"grid", "[[0, 1, 2], [3, 4, 5]]"},
+		{"none", "null"},
+		{"empty", "[]"},
+		{"fixed", "ab"},
+		{"text", "h\303\251\n\"quoted\""},
+		{"texts", "[\"a\", \"h\303\251\\u000a\\\"quoted\\\"\"]"},
+		{"opaque", "\"01ff00\""},
+		{"mixed", "[{\"i\": 1, \"f\": 2.5, \"s\": \"ab\", \"m\": [[1, 2]]}]"},
+		{"colour", "1"},
+		{"sequences", "[[1, 2], []]"},
+		{"object", "\"/alias\""},
+		{"objects", "[\"/\", \"/z\", null]"},
+		{"region", "\"/alias\""},
+	};
+	char name[300];
+	(void)state;
+	struct archive a;
+	open_fixture(&a, "attributes.h5");
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+		snprintf(name, sizeof name, "attr.%s", values[i][0]);
+		assert_string_equal(test_attr(&a, "a", name), values[i][1]);
+	}
+	if (LDBL_MANT_DIG == 64)
+		assert_string_equal(test_attr(&a, "a", "attr.x87"), "[0.33333333333333333334, -0.5, 1.0]");
+	assert_string_equal(test_attr(&a, "b", "attr.float8"), "[0.002, 1.0, 4.5e+02, \"NaN\"]");
+	assert_string_equal(test_attr(&a, "b", "attr.narrow"), "[-200, 99]");
+	assert_string_equal(test_attr(&a, "b", "attr.bits"), "[4660]");
+	assert_string_equal(test_attr(&a, "b", "attr.\xff\xfe"), "5");
+	memset(name, 'n', 255);
+	memcpy(name, "attr.", 5);
+	name[255] = '\0';
+	assert_string_equal(test_attr(&a, "b", name), "6");
+	archive_close(&a);
+}
+
+/* One attribute that breaks the rules is named, and the others are told. */
+static void a_broken_attribute_leaves_the_others(void **state)
+{
+	static const uint8_t name[] = "half";
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	struct slice file = test_data("attributes.h5");
+	uint8_t *at = memmem(file.data, file.len, name, sizeof name);
+	assert_non_null(at);
+	at[40] = 0xff; /* its dataspace: 255 elements, of which 4 are there */
+	assert_int_equal(test_open(&a, &format_hdf5, file, &err), 0);
+	uint32_t id = test_find(&a, "a");
+	unsigned count = 0;
+	assert_int_equal(attrs_walk(&a, id, tree_node(&a.tree, id), count_attr, &count, &err), -EBADMSG);
+	assert_int_equal(count, 20 - 1);
+	assert_string_equal(err.text, "attribute half: dimension 0 is 255 and may be at most 4");
+	archive_close(&a);
+	test_unload(file);
 }
 
 static void types_become_files_and_directories(void **state)
@@ -163,6 +240,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_and_new_groups_show_the_same),
 		cmocka_unit_test(attributes_are_text_or_json),
+		cmocka_unit_test(attributes_of_every_type_are_told),
+		cmocka_unit_test(a_broken_attribute_leaves_the_others),
 		cmocka_unit_test(types_become_files_and_directories),
 		cmocka_unit_test(hard_links_are_one_file),
 		cmocka_unit_test(every_index_and_packing_is_read),

@@ -327,6 +327,132 @@ def external_links(folder):
     assert alone["absolute"]["kind"] == "file" and "absolute" in alone["absolute"]["error"]
 
 
+# --- attributes -------------------------------------------------------------------
+
+def number(x, dtype):
+    if dtype.kind in "ui":
+        return int(x)
+    x = float(x)
+    return "NaN" if x != x else "Infinity" if x == float("inf") else "-Infinity" if x == -float("inf") else x
+
+
+def plain(x, dtype, f):
+    """A value as JSON has it."""
+    h = h5py.check_dtype
+    if h(ref=dtype):
+        return None if not x else f[x].name
+    if h(vlen=dtype) and h5py.check_string_dtype(dtype):
+        return x if isinstance(x, str) else x.decode("utf-8", "surrogateescape")
+    if h(vlen=dtype):
+        return [plain(y, h(vlen=dtype), f) for y in x]
+    if dtype.subdtype:
+        return plain_array(x, dtype.subdtype[0], f)
+    if dtype.kind == "S":
+        return x.rstrip(b"\0").decode()
+    if dtype.kind == "V" and dtype.names:
+        return {n: plain(x[n], dtype[n], f) for n in dtype.names}
+    if dtype.kind == "V":
+        return x.tobytes().hex()
+    if dtype.kind == "c":
+        part = np.dtype("f%d" % (dtype.itemsize // 2))
+        return [number(x.real, part), number(x.imag, part)]
+    if dtype.kind == "b":
+        return int(x)
+    return number(x, dtype)
+
+
+def plain_array(x, dtype, f):
+    if not isinstance(x, np.ndarray):
+        return plain(x, dtype, f)
+    if x.ndim == 0:
+        return plain(x[()], dtype, f)
+    return [plain_array(y, dtype, f) if x.ndim > 1 else plain(y, dtype, f) for y in x]
+
+
+def alike(a, b):
+    """JSON of ours, whose floats are the shortest of their own type, and of h5py's."""
+    if isinstance(a, float) and isinstance(b, float):
+        with np.errstate(over="ignore"):
+            return a == b or any(t(a) == t(b) for t in (np.float16, np.float32) if np.isfinite(t(b)) and t(b) == b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(alike(a[k], b[k]) for k in a)
+    return type(a) is type(b) and a == b
+
+
+def make_attributes(path, libver, dense):
+    """A dataset for each attribute of a kind; and one that has them all."""
+    rng = np.random.default_rng(6)
+    with h5py.File(path, "w", libver=libver, track_order=dense) as f:
+        f["target"] = np.arange(3)
+        all_of_them = f.create_dataset("all", data=0)
+        f["empty"] = 0
+        kinds = {}
+        for i, dtype in enumerate(TYPES + [[("v", h5py.string_dtype()), ("w", h5py.vlen_dtype("<f4"))], np.dtype(("<i2", (2, 3)))]):
+            for k, shape in enumerate([(), (1,), (5,), (2, 3), (0,), (3, 0)]):
+                dtype = np.dtype(dtype)
+                if dtype.names == ("v", "w"):
+                    data = np.zeros(shape, dtype)
+                    for at in np.ndindex(shape):
+                        data[at] = ("x\u00e9" * at[-1] if at else "one", np.arange(len(at), dtype="<f4"))
+                else:
+                    data = values(dtype, shape, rng) if not dtype.subdtype else np.ones(shape + (2, 3), "<i2")
+                kinds["t%d_%d" % (i, k)] = (data, dtype if dtype.subdtype else data.dtype, data.shape)
+        words = np.array(["", "a", "h\u00e9\n\"\\"], dtype=object)
+        kinds["words"] = (words, h5py.string_dtype(), (3,))
+        kinds["word"] = ("h\u00e9\n", h5py.string_dtype(), ())
+        kinds["ascii"] = ("abc", h5py.string_dtype("ascii"), ())
+        kinds["utf8_fixed"] = ("h\u00e9".encode(), h5py.string_dtype("utf-8", 8), ())
+        kinds["none"] = (h5py.Empty("f8"), None, None)
+        kinds["ref"] = (f["target"].ref, h5py.ref_dtype, ())
+        kinds["enum"] = (np.array([1, 0, 1], "<u2"), h5py.enum_dtype({"A": 0, "B": 1}, basetype="<u2"), (3,))
+        kinds["long"] = ("x" * 60000, h5py.string_dtype(), ())
+        if dense:
+            kinds["larger"] = (np.arange(40000), np.dtype("<i8"), (40000,))
+        for name, (data, dtype, shape) in kinds.items():
+            for d in (f.create_dataset("of/" + name, data=0), all_of_them):
+                if shape is None:
+                    d.attrs[name] = data
+                else:
+                    d.attrs.create(name, data, shape=shape, dtype=dtype)
+        refs = np.array([np.array([f["target"].ref, f["all"].ref], dtype=object), np.array([f["empty"].ref], dtype=object)], dtype=object)
+        f["of/ref"].attrs.create("list", refs, dtype=h5py.vlen_dtype(h5py.ref_dtype))
+        return len(kinds)
+
+
+def compare_attributes(path):
+    told = {o["path"]: o.get("attributes", {}) for o in listed(path)}
+    count = 0
+    with h5py.File(path) as f:
+        def visit(name, d):
+            nonlocal count
+            if not isinstance(d, h5py.Dataset):
+                return
+            have = told[name]
+            assert sorted(have) == sorted(d.attrs), (name, sorted(have), sorted(d.attrs))
+            for key in d.attrs:
+                value = d.attrs[key]
+                want = None if isinstance(value, h5py.Empty) else plain_array(value, h5py.h5a.open(d.id, key.encode()).dtype, f)
+                assert alike(have[key], want), (name, key, have[key], want)
+                count += 1
+        f.visititems(visit)
+    return count
+
+
+def huge_attributes(path):
+    """One too large to be told is named, and those beside it are told."""
+    with h5py.File(path, "w", libver="latest") as f:
+        d = f.create_dataset("d", data=1)
+        d.attrs["one"] = 1
+        d.attrs["huge"] = np.zeros(100 << 20, "u1")
+        d.attrs["text"] = "x" * (5 << 20)
+        d.attrs["two"] = 2
+    told, = listed(path)
+    assert told["attributes"] == {"one": 1, "text": "x" * (5 << 20), "two": 2}
+    assert "104857600" in told["error"], told["error"]
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -352,6 +478,13 @@ def main():
         compare("external_files", external(tmp))
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
+        for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
+            with check("attributes_%s" % bound[-1] if bound != "latest" else "attributes_latest"):
+                path = os.path.join(tmp, "attributes.h5")
+                kinds = make_attributes(path, bound, dense)
+                assert compare_attributes(path) >= 2 * kinds
+        with check("attributes_that_are_huge"):
+            huge_attributes(os.path.join(tmp, "huge.h5"))
         os.chdir("/")
     with check("files_of_others"):
         files = [p for end in ("h5", "hdf5", "nc") for p in others("**/*." + end)]
