@@ -108,6 +108,12 @@ static int hdf5_attrs(struct archive *a, uint32_t index, const struct node *n, a
 	return place.address ? h5_attributes(&h->file, place.address, each, arg, err) : 0;
 }
 
+static int hdf5_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+{
+	(void)n;
+	return h5_details(a, index, ret, err);
+}
+
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
@@ -118,4 +124,5 @@ const struct format format_hdf5 = {
 	.size = hdf5_size,
 	.read = hdf5_read,
 	.attrs = hdf5_attrs,
+	.details = hdf5_details,
 };

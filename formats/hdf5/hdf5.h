@@ -344,8 +344,10 @@ int h5_object(struct archive *a, uint32_t parent, struct slice name, const struc
 	      struct error *err);
 void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const char *sentence);
 
-/* --- attr.c, value.c, reference.c: what is told when asked; any thread ---------- */
+/* --- attr.c, detail.c, value.c, reference.c: what is told when asked; any thread ---------- */
 
+/* detail.c: as struct format's details(). */
+int h5_details(struct archive *a, uint32_t index, struct text *ret, struct error *err);
 int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, void *arg, struct error *err);
 
 /* Elements as text: JSON, or a scalar string as it is. */

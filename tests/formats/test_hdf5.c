@@ -109,6 +109,24 @@ static void attributes_of_every_type_are_told(void **state)
 	archive_close(&a);
 }
 
+static void details_are_layout_chunks_and_filters(void **state)
+{
+	struct archive a;
+	struct text t = {0};
+	struct error err = {0};
+	(void)state;
+	open_fixture(&a, "old.h5");
+	uint32_t id = test_find(&a, "c");
+	assert_int_equal(format_hdf5.details(&a, id, tree_node(&a.tree, id), &t, &err), 0);
+	assert_string_equal(t.bytes, ",\"layout\":\"chunked\",\"chunks\":[4,4],\"index\":\"btree1\",\"filters\":["
+				     "{\"name\":\"shuffle\",\"id\":2,\"options\":[8],\"optional\":true},"
+				     "{\"name\":\"deflate\",\"id\":1,\"options\":[4],\"optional\":true},"
+				     "{\"name\":\"fletcher32\",\"id\":3,\"options\":[]}],"
+				     "\"storage_size\":212,\"fill_value\":0.0");
+	text_free(&t);
+	archive_close(&a);
+}
+
 /* One attribute that breaks the rules is named, and the others are told. */
 static void a_broken_attribute_leaves_the_others(void **state)
 {
@@ -241,6 +259,7 @@ int main(void)
 		cmocka_unit_test(old_and_new_groups_show_the_same),
 		cmocka_unit_test(attributes_are_text_or_json),
 		cmocka_unit_test(attributes_of_every_type_are_told),
+		cmocka_unit_test(details_are_layout_chunks_and_filters),
 		cmocka_unit_test(a_broken_attribute_leaves_the_others),
 		cmocka_unit_test(types_become_files_and_directories),
 		cmocka_unit_test(hard_links_are_one_file),
