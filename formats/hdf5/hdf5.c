@@ -114,6 +114,13 @@ static int hdf5_details(struct archive *a, uint32_t index, const struct node *n,
 	return h5_details(a, index, ret, err);
 }
 
+/* Groups may have several paths; nothing else is a directory twice. */
+static uint64_t hdf5_same(const struct archive *a, uint32_t index)
+{
+	struct h5_place place = h5_place_of(a, index);
+	return place.store ? 0 : place.address;
+}
+
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
@@ -125,4 +132,5 @@ const struct format format_hdf5 = {
 	.read = hdf5_read,
 	.attrs = hdf5_attrs,
 	.details = hdf5_details,
+	.same = hdf5_same,
 };
