@@ -213,9 +213,30 @@ def attributes(path):
         h5py.h5a.create(b.id, b"bits", h5py.h5t.STD_B16BE, h5py.h5s.create_simple((1,))).write(np.array([0x1234], ">u2").view("V2"), mtype=h5py.h5t.STD_B16BE)
 
 
+def links(path):
+    """Soft links to names that gave way; groups with several paths."""
+    import h5py
+    with h5py.File(path, "w") as f:
+        f[".arrayfs"] = [0]
+        f["g%01/d"] = [1]
+        f["g\x01/d"] = [2]
+        f["h/x%7F"] = [3]
+        f["h/x\x7f"] = [4]
+        for i, t in enumerate(["/.arrayfs", "/g%01/d", "/g\x01/d", "/h/x%7F", "/h/x\x7f", "/h/gone%01", "/_/.."]):
+            f["s/l%d" % i] = h5py.SoftLink(t)
+        f["h/near"] = h5py.SoftLink("x\x7f")
+        f["h/plain"] = h5py.SoftLink(".//a/./b")
+        f["b/d"] = [1, 2]
+        f["b/sub/e"] = [3]
+        f.create_group("a/deep")
+        f["a/deep/x"] = f["b/sub"]
+        f["a/y"] = f["b"]
+        f["z"] = f["b/sub"]
+
+
 @fixtures("hdf5")
 def hdf5(folder):
-    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5: h5py.
+    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5: h5py.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -241,6 +262,7 @@ def hdf5(folder):
             f['nul']=h5py.Empty('f4'); f['t']=np.dtype('<f8')
             f['ref']=np.array([f['a'].ref],dtype=h5py.ref_dtype)
     attributes(folder + '/attributes.h5')
+    links(folder + '/links.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

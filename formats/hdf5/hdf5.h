@@ -365,6 +365,7 @@ struct h5_archive {
 	struct h5_group root;
 	struct h5_shown { uint64_t address; uint32_t node; } *shown;
 	uint32_t shown_mask, shown_used;
+	uint64_t looked; /* at links, for the names of others' targets */
 	uint32_t made; /* nodes, when the last filling ended well */
 	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];
 	struct h5_paths *paths; /* reference.c's; under the archive's lock */
