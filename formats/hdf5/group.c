@@ -7,6 +7,9 @@
 #include "formats/hdf5/hdf5.h"
 #include "fs/name.h"
 
+/* As the library counts. */
+enum { SOFT_MAX = 16 };
+
 struct links {
 	const struct h5_file *f;
 	struct arena *s;
@@ -129,34 +132,49 @@ int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct 
 	return 0;
 }
 
-static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t *address, struct error *err)
+static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t group, struct h5_link *ret,
+		      struct error *err)
 {
 	struct h5_link *list;
 	uint32_t count;
-	int r = h5_links(f, s, *address, &list, &count, err);
-	if (r < 0)
-		return r;
-	*address = H5_UNDEFINED;
-	for (uint32_t i = 0; i < count; i++)
-		if (slice_equal(list[i].name, name)) {
-			if (list[i].kind != H5_LINK_HARD)
-				return error_set(err, ENOTSUP, "a virtual dataset whose source is behind a link");
-			*address = list[i].address;
-		}
+	int r = h5_links(f, s, group, &list, &count, err);
+	*ret = (struct h5_link){.address = H5_UNDEFINED};
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		if (slice_equal(list[i].name, name))
+			*ret = list[i];
+	return r;
+}
+
+static int find_below(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *at, unsigned links,
+		      struct error *err)
+{
+	if (path.len && path.data[0] == '/')
+		*at = f->root;
+	for (size_t i = 0, end; i < path.len && *at != H5_UNDEFINED; i = end + 1) {
+		const uint8_t *slash = memchr(path.data + i, '/', path.len - i);
+		struct slice part = {path.data + i, slash ? (size_t)(slash - path.data) - i : path.len - i};
+		struct h5_link link;
+		end = i + part.len;
+		if (part.len == 0 || slice_equal(part, SLICE(".")))
+			continue;
+		int r = find_child(f, s, part, *at, &link, err);
+		if (r == 0 && link.kind == H5_LINK_SOFT)
+			r = links == SOFT_MAX ? error_set(err, EBADMSG, "more than %d links on the way to an object", SOFT_MAX)
+					      : find_below(f, s, link.target, at, links + 1, err);
+		else if (r == 0 && link.kind != H5_LINK_HARD)
+			r = error_set(err, ENOTSUP, "a virtual dataset whose source is behind a link to another file");
+		else
+			*at = link.address;
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
 int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err)
 {
 	*ret = f->root;
-	for (size_t i = 0, end; i < path.len && *ret != H5_UNDEFINED; i = end + 1) {
-		const uint8_t *slash = memchr(path.data + i, '/', path.len - i);
-		end = slash ? (size_t)(slash - path.data) : path.len;
-		int r = end == i ? 0 : find_child(f, s, (struct slice){path.data + i, end - i}, ret, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	return find_below(f, s, path, ret, 0, err);
 }
 
 /* --- what a link becomes --------------------------------------------------------------- */

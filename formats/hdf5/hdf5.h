@@ -335,7 +335,7 @@ struct h5_link {
 int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
 	     struct error *err);
 
-/* Follows hard links from the root; undefined if there is nothing. */
+/* Follows hard and soft links from the root; undefined if there is nothing. */
 int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err);
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err);
 
@@ -365,6 +365,7 @@ struct h5_archive {
 	struct h5_group root;
 	struct h5_shown { uint64_t address; uint32_t node; } *shown;
 	uint32_t shown_mask, shown_used;
+	uint32_t virtual_depth, virtual_sources; /* while a filling reads them */
 	uint64_t looked; /* at links, for the names of others' targets */
 	uint32_t made; /* nodes, when the last filling ended well */
 	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];

@@ -327,6 +327,8 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 		return no_memory(err);
 	if ((r = h5_store(f, s, h, &type, &space, store, err)) < 0)
 		return r;
+	if (space.rank) /* a virtual dataset's sources may settle them */
+		memcpy(space.dims, store->dims, space.rank * sizeof *space.dims);
 	e.store = *ret_store = store;
 	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
 	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};

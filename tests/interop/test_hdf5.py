@@ -299,6 +299,54 @@ def virtual(folder):
     return folder + "/v.h5"
 
 
+def slab(shape, maxshape, *slab):
+    s = h5py.h5s.create_simple(shape, maxshape)
+    s.select_hyperslab(*slab)
+    return s
+
+
+def virtual_without_end(folder):
+    """Extents that the sources settle, sources by number, virtual sources, and links to them."""
+    U = h5py.h5s.UNLIMITED
+    for i in range(3):
+        with h5py.File("%s/b%d.h5" % (folder, i), "w") as f:
+            f["d"] = np.arange(6, dtype="<i4").reshape(2, 3) + 10 * i
+    with h5py.File(folder + "/u.h5", "w") as f:
+        f.create_dataset("d", data=np.arange(21, dtype="<i4").reshape(7, 3), maxshape=(None, 3), chunks=(2, 3))
+        f["soft"] = h5py.SoftLink("/g/up")
+        f.create_group("g")["up"] = h5py.SoftLink("/d")
+    with h5py.File(folder + "/w.h5", "w", libver="latest") as f:
+        def make(name, shape, maxshape, *maps):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_fill_value(np.array(-1, "<i4"))
+            for to, file, path, source in maps:
+                plist.set_virtual(to, file, path, source)
+            h5py.h5d.create(f.id, name, h5py.h5t.STD_I32LE, h5py.h5s.create_simple(shape, maxshape), plist)
+        rows, one, block = slab((7, 3), (U, 3), (0, 0), (U, 1), (1, 1), (1, 3)), (1, 1), (2, 3)
+        flat = (0, 3), (U, 3)
+        whole = slab(block, block, (0, 0), one, one, block)
+        make(b"numbered", *flat, (slab(*flat, (0, 0), (U, 1), block, block), b"b%b.h5", b"d", whole))
+        make(b"gaps", *flat, (slab(*flat, (1, 0), (U, 1), (3, 3), block), b"b%b.h5", b"d", whole))
+        make(b"percent", block, block, (slab(block, block, (0, 0), one, one, block), b"b%%.h5", b"d", whole))
+        make(b"rows", *flat, (slab(*flat, (0, 0), (U, 1), one, (1, 3)), b"u.h5", b"d", rows))
+        make(b"soft", *flat, (slab(*flat, (0, 0), (U, 1), one, (1, 3)), b"u.h5", b"soft", rows))
+        make(b"strided", *flat, (slab(*flat, (1, 0), (U, 1), (5, 3), block), b"u.h5", b"d",
+                                 slab((7, 3), (U, 3), (1, 0), (U, 1), (3, 3), block)))
+        make(b"cut", (17, 3), (U, 3),
+             (slab(*flat, (0, 0), (U, 1), (6, 3), (4, 3)), b"u.h5", b"d", rows),
+             (slab((17, 3), (U, 3), (15, 0), one, one, block), b"b1.h5", b"d", whole))
+        make(b"longer", (2, 0, 3), (2, U, 3), *[
+            (slab((2, 0, 3), (2, U, 3), (k, 0, 0), (1, U, 1), (1, 1, 1), (1, 1, 3)), n, b"d", rows)
+            for k, n in enumerate((b"u.h5", b"missing.h5"))])
+        make(b"turned", (3, 0), (3, U), (slab((3, 0), (3, U), (0, 0), (1, U), one, (3, 1)), b"u.h5", b"d", rows))
+        for k, name in enumerate((b"inner", b"nested")):
+            make(name, (6, 3), None, *[(slab((6, 3), None, (2 * i, 0), one, one, block), (b"b%d.h5" % i, b".")[k], (b"d", b"inner")[k],
+                                        slab((6, 3), None, (4 - 2 * i, 0), one, one, block) if k else whole) for i in range(3)])
+        make(b"alternating", (8, 3), None, *[(slab((8, 3), None, (2 * i, 0), one, one, block), b"b%d.h5" % (i % 2), b"d", whole)
+                                             for i in range(4)])
+    return folder + "/w.h5"
+
+
 def external(folder):
     """The library finds relative files from where it runs; we, beside the archive."""
     os.chdir(folder)
@@ -504,6 +552,7 @@ def main():
         with check("details_early"):
             compare_details(path)
         compare("virtual_datasets", virtual(tmp))
+        compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("external_files", external(tmp))
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
