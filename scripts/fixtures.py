@@ -234,9 +234,43 @@ def links(path):
         f["z"] = f["b/sub"]
 
 
+def virtual(folder):
+    """Virtual datasets without end, of numbered sources, of virtual ones."""
+    import h5py
+    import numpy as np
+    U = h5py.h5s.UNLIMITED
+
+    def slab(shape, maxshape, *slab):
+        s = h5py.h5s.create_simple(shape, maxshape)
+        s.select_hyperslab(*slab)
+        return s
+
+    for i in range(3):
+        with h5py.File(folder + "/b%d.h5" % i, "w", libver="latest") as f:
+            f["d"] = np.arange(6, dtype="<i2").reshape(2, 3) + 10 * i
+    with h5py.File(folder + "/u.h5", "w", libver="latest") as f:
+        f.create_dataset("d", data=np.arange(21, dtype="<i2").reshape(7, 3), maxshape=(None, 3), chunks=(2, 3))
+    with h5py.File(folder + "/virtual.h5", "w", libver="latest") as f:
+        def make(name, shape, maxshape, *maps):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_fill_value(np.array(-1, "<i2"))
+            for to, file, path, source in maps:
+                plist.set_virtual(to, file, path, source)
+            h5py.h5d.create(f.id, name, h5py.h5t.STD_I16LE, h5py.h5s.create_simple(shape, maxshape), plist)
+        flat, one, block = ((0, 3), (U, 3)), (1, 1), (2, 3)
+        whole = slab(block, block, (0, 0), one, one, block)
+        make(b"numbered", *flat, (slab(*flat, (0, 0), (U, 1), block, block), b"b%b.h5", b"d", whole))
+        make(b"strided", *flat, (slab(*flat, (1, 0), (U, 1), (5, 3), block), b"u.h5", b"d",
+                                 slab((7, 3), (U, 3), (1, 0), (U, 1), (3, 3), block)))
+        for k, name in enumerate((b"inner", b"nested")):
+            make(name, (4, 3), None, *[(slab((4, 3), None, (2 * i, 0), one, one, block), (b"b%d.h5" % i, b".")[k], (b"d", b"inner")[k],
+                                        slab((4, 3), None, (2 - 2 * i, 0), one, one, block) if k else whole) for i in range(2)])
+
+
 @fixtures("hdf5")
 def hdf5(folder):
-    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5: h5py.
+    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
+    b0.h5, b1.h5, b2.h5, u.h5: h5py.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -263,6 +297,7 @@ def hdf5(folder):
             f['ref']=np.array([f['a'].ref],dtype=h5py.ref_dtype)
     attributes(folder + '/attributes.h5')
     links(folder + '/links.h5')
+    virtual(folder)
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

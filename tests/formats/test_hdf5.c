@@ -212,6 +212,23 @@ static void every_index_and_packing_is_read(void **state)
 	archive_close(&a);
 }
 
+/* Extents and values as h5py reads them. */
+static void virtual_datasets_reach_as_far_as_their_sources(void **state)
+{
+	static const int16_t numbered[] = {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25};
+	static const int16_t strided[] = {-1, -1, -1, 3, 4, 5, 6, 7, 8, -1, -1, -1, -1, -1, -1, -1, -1, -1, 12, 13, 14, 15, 16, 17};
+	static const int16_t nested[] = {10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5};
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "virtual.h5");
+	assert_string_equal(test_shape(&a, "numbered"), "[6,3]");
+	check_bytes(&a, "numbered", numbered, sizeof numbered);
+	assert_string_equal(test_shape(&a, "strided"), "[8,3]");
+	check_bytes(&a, "strided", strided, sizeof strided);
+	check_bytes(&a, "nested", nested, sizeof nested);
+	archive_close(&a);
+}
+
 static void dense_links_and_attributes_are_found(void **state)
 {
 	(void)state;
@@ -264,6 +281,7 @@ int main(void)
 		cmocka_unit_test(types_become_files_and_directories),
 		cmocka_unit_test(hard_links_are_one_file),
 		cmocka_unit_test(every_index_and_packing_is_read),
+		cmocka_unit_test(virtual_datasets_reach_as_far_as_their_sources),
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
