@@ -270,6 +270,83 @@ static void chunks_of_another_rank_are_a_fault(void **state)
 	test_unload(file);
 }
 
+/* What a file names that broke other readers: one change to a good one, by which a
+ * part cannot be had, and the rest can. */
+static uint8_t *open_patched(struct archive *a, struct slice *file, const char *fixture, const void *find, size_t len,
+			     size_t skip, uint8_t value)
+{
+	struct error err = {0};
+	*file = test_data(fixture);
+	uint8_t *at = memmem(file->data, file->len, find, len);
+	assert_non_null(at);
+	at[skip] = value;
+	assert_int_equal(test_open(a, &format_hdf5, *file, &err), 0);
+	return at;
+}
+
+static void read_fails(struct archive *a, const char *path, int code, const char *sentence)
+{
+	struct answer answer;
+	struct error err = {0};
+	answer_init(&answer);
+	assert_int_equal(archive_read(a, test_node(a, path), 0, 1 << 20, &answer, &err), code);
+	assert_string_equal(err.text, sentence);
+	answer_close(&answer);
+}
+
+/* CVE-2025-2310: an attribute's name that is longer than its message. */
+static void a_name_longer_than_its_attribute_is_a_fault(void **state)
+{
+	struct archive a;
+	struct slice file;
+	struct error err = {0};
+	unsigned count = 0;
+	static const uint8_t half[] = {5, 0, 20, 0, 24, 0, 'h', 'a', 'l', 'f', 0};
+	(void)state;
+	open_patched(&a, &file, "attributes.h5", half, sizeof half, 1, 0xff);
+	uint32_t id = test_find(&a, "a");
+	assert_int_equal(attrs_walk(&a, id, tree_node(&a.tree, id), count_attr, &count, &err), -EBADMSG);
+	assert_int_equal(count, 20 - 1);
+	archive_close(&a);
+	test_unload(file);
+}
+
+/* CVE-2025-2308, CVE-2025-44905: scale-offset with more bits an element than it has. */
+static void scaled_values_of_too_many_bits_are_a_fault(void **state)
+{
+	static const uint8_t packed[] = {5, 0, 0, 0, 8, 1, 0, 0, 0, 0, 0, 0, 0};
+	struct archive a;
+	struct slice file;
+	int32_t numbers[64];
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		numbers[i] = i;
+	open_patched(&a, &file, "pack.h5", packed, sizeof packed, 0, 0x7f);
+	read_fails(&a, "so", -EBADMSG, "scaleoffset: 20 elements of 127 bits in 34 bytes");
+	check_bytes(&a, "zstd", numbers, sizeof numbers);
+	archive_close(&a);
+	test_unload(file);
+}
+
+/* CVE-2026-26200: an object of a global heap that is larger than the heap. */
+static void an_object_larger_than_its_heap_is_a_fault(void **state)
+{
+	static const uint8_t object[] = {'G', 'C', 'O', 'L', 1};
+	struct archive a;
+	struct error err = {0};
+	unsigned count = 0;
+	struct slice file;
+	(void)state;
+	open_patched(&a, &file, "old.h5", object, sizeof object, 16 + 8 + 6, 0x7f);
+	uint32_t id = TREE_ROOT;
+	assert_int_equal(attrs_walk(&a, id, tree_node(&a.tree, id), count_attr, &count, &err), -EBADMSG);
+	assert_string_equal(err.text, "attribute title: no object 1 in the global heap at 2048");
+	assert_int_equal(count, 5); /* the format, and four of six: two are in that heap */
+	check_bytes(&a, "en", "\0\1", 2);
+	archive_close(&a);
+	test_unload(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -285,6 +362,9 @@ int main(void)
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
+		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
+		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
+		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
 		cmocka_unit_test(keeps_the_promises),
 	};
 	return cmocka_run_group_tests_name("hdf5", tests, NULL, NULL);
