@@ -58,6 +58,10 @@ struct format {
 	 * Reads metadata only.  Many threads at once. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
+	/* Optional: which directory that is, where several paths may lead to one: an
+	 * identity, or 0 where only one path can.  Any thread. */
+	uint64_t (*same)(const struct archive *a, uint32_t index);
+
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
 

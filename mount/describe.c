@@ -97,7 +97,8 @@ static void put_node(struct archive *a, uint32_t index, const struct node *n, st
 		put_error(t, &err);
 }
 
-void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const struct stat *st, struct text *t)
+void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
+	      const struct stat *st, struct text *t)
 {
 	char target[PATH_MAX];
 	struct error err = {0};
@@ -109,6 +110,10 @@ void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, 
 	if (S_ISLNK(st->st_mode) && mirror_readlink(m, ref, target, &err) == 0) {
 		text_add(t, ",\"target\":");
 		text_json(t, slice_text(target));
+	}
+	if (same) {
+		text_add(t, ",\"same_as\":");
+		text_json(t, slice_text(same));
 	}
 	if (mirror_fault(m, ref, &err))
 		put_error(t, &err);

@@ -14,5 +14,5 @@
  *
  * `st` is what mirror_stat() told.  Faults in a part become its "error".
  */
-void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const struct stat *st,
+void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same, const struct stat *st,
 	      struct text *ret);

@@ -168,16 +168,42 @@ static int extract_bytes(struct extract *x, const struct mirror_ref *ref, int di
 	return 0;
 }
 
-static int extract_symlink(struct extract *x, const struct mirror_ref *ref, int dir, const char *name, struct error *err)
+static int make_symlink(struct extract *x, const char *target, int dir, const char *name, struct error *err)
 {
-	char target[PATH_MAX], temporary[64];
-	int r = mirror_readlink(x->m, ref, target, err);
-	if (r < 0)
-		return error_set(err, -r, "%s", strerror(-r));
+	char temporary[64];
 	temporary_name(temporary);
 	if (symlinkat(target, dir, temporary) < 0 || put_in_place(x, dir, temporary, name) < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	return 0;
+}
+
+static int extract_symlink(struct extract *x, const struct mirror_ref *ref, int dir, const char *name, struct error *err)
+{
+	char target[PATH_MAX];
+	int r = mirror_readlink(x->m, ref, target, err);
+	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : make_symlink(x, target, dir, name, err);
+}
+
+static int extract_same(struct extract *x, const char *path, const char *same, struct error *err)
+{
+	const char *name, *rest = path, *to = same;
+	char target[PATH_MAX];
+	struct stat there;
+	size_t n = 0;
+	int dir = folder_of(x, path, &name);
+	if (dir < 0)
+		return error_set(err, errno, "its folder cannot be made below DEST: %s", strerror(errno));
+	if (!x->options->force && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_set(err, EEXIST, "is there already (--force overwrites)");
+	/* What both paths begin with need not be gone. */
+	for (size_t i = 0; path[i] && path[i] == same[i]; i++)
+		if (path[i] == '/')
+			rest = path + i + 1, to = same + i + 1;
+	for (const char *slash = strchr(rest, '/'); slash && n + 3 < sizeof target; slash = strchr(slash + 1, '/'))
+		n += (size_t)snprintf(target + n, sizeof target - n, "../");
+	if ((size_t)snprintf(target + n, sizeof target - n, "%s", to) >= sizeof target - n)
+		return error_set(err, ENAMETOOLONG, "%s", strerror(ENAMETOOLONG));
+	return make_symlink(x, target, dir, name, err);
 }
 
 static const char *linked_path(const struct extract *x, uint64_t ino)
@@ -230,7 +256,8 @@ static int extract_file(struct extract *x, const char *path, const struct mirror
 	return r;
 }
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
+		 const struct error *fault)
 {
 	struct extract *x = arg;
 	struct error err = {0};
@@ -239,6 +266,10 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		complain(x, path, fault->text);
 	} else if (kind == WALK_FILE) {
 		r = extract_file(x, path, ref, &err);
+		if (r < 0)
+			complain(x, path, err.text);
+	} else if (kind == WALK_SAME) {
+		r = extract_same(x, path, same, &err);
 		if (r < 0)
 			complain(x, path, err.text);
 	} else if (kind == WALK_EMPTY_DIR) {
@@ -251,12 +282,13 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	return stopped;
 }
 
-static int visit_size(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const struct error *fault)
+static int visit_size(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
+		      const struct error *fault)
 {
 	struct extract *x = arg;
 	struct error err = {0};
 	struct stat st;
-	(void)path, (void)fault;
+	(void)path, (void)same, (void)fault;
 	if (kind == WALK_FILE && mirror_stat(x->m, ref, -1, &st, &err) == 0 && S_ISREG(st.st_mode))
 		x->total += (uint64_t)st.st_size;
 	return stopped;

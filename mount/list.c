@@ -107,12 +107,13 @@ static void put_rows(struct list *l)
 
 /* --- both -------------------------------------------------------------- */
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
+		 const struct error *fault)
 {
 	struct list *l = arg;
 	struct error err = {0};
 	struct stat st;
-	bool directory = kind == WALK_EMPTY_DIR;
+	bool directory = kind == WALK_EMPTY_DIR || kind == WALK_SAME;
 
 	if (kind == WALK_FAULT) {
 		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);
@@ -128,15 +129,15 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	int r = mirror_stat(l->m, ref, -1, &st, &err);
 	if (r < 0) {
 		error_set(&err, -r, "%s", strerror(-r));
-		return visit(arg, WALK_FAULT, path, NULL, &err);
+		return visit(arg, WALK_FAULT, path, NULL, NULL, &err);
 	}
 	if (l->options->list_json) {
-		describe(l->m, ref, path, &st, &l->json);
+		describe(l->m, ref, path, same, &st, &l->json);
 		text_add(&l->json, "\n");
 		return l->json.failed != 0;
 	}
 	if (!add_row(l, path, &st, array_of(ref), directory))
-		return visit(arg, WALK_FAULT, path, NULL, &(struct error){"no memory"});
+		return visit(arg, WALK_FAULT, path, NULL, NULL, &(struct error){"no memory"});
 	return ferror(stdout);
 }
 

@@ -54,40 +54,135 @@ static void pop(struct walker *w, const char *name)
 static int no_memory(struct walker *w)
 {
 	struct error err = {"no memory"};
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, &err);
+	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, &err);
 }
 
 static int fault(struct walker *w, int r, struct error *err)
 {
 	error_set(err, -r, "%s", strerror(-r));
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, err);
+	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, err);
+}
+
+/* --- directories with several paths ------------------------------------ */
+
+/* What was visited, by its identity. */
+struct seen {
+	struct seen_slot {
+		uint64_t id;
+		uint32_t node; /* 0: free */
+	} *slots;
+	size_t mask, used;
+};
+
+static struct seen_slot *seen_slot(const struct seen *s, uint64_t id)
+{
+	size_t i = (size_t)((id * 0x9e3779b97f4a7c15) >> 16) & s->mask;
+	while (s->slots[i].node && s->slots[i].id != id)
+		i = (i + 1) & s->mask;
+	return &s->slots[i];
+}
+
+static bool seen_grow(struct seen *s)
+{
+	struct seen grown = {.mask = s->slots ? s->mask * 2 + 1 : 63, .used = s->used};
+	if (s->slots && s->used * 2 <= s->mask)
+		return true;
+	grown.slots = calloc(grown.mask + 1, sizeof *grown.slots);
+	if (!grown.slots)
+		return false;
+	for (size_t i = 0; s->slots && i <= s->mask; i++)
+		if (s->slots[i].node)
+			*seen_slot(&grown, s->slots[i].id) = s->slots[i];
+	free(s->slots);
+	*s = grown;
+	return true;
+}
+
+/* The path of a node below the one that the walk began with; NULL without memory. */
+static char *path_below(const char *top_path, const struct tree *t, uint32_t top, uint32_t node)
+{
+	char *path = strdup("");
+	for (; path && node != top; node = tree_node(t, node)->parent) {
+		char *longer = NULL;
+		if (asprintf(&longer, "%s%s%s", tree_node(t, node)->name, *path ? "/" : "", path) < 0)
+			longer = NULL;
+		free(path);
+		path = longer;
+	}
+	char *whole = NULL;
+	if (path && asprintf(&whole, "%s%s%s", top_path, *top_path && *path ? "/" : "", path) < 0)
+		whole = NULL;
+	free(path);
+	return whole;
 }
 
 /* --- archives ---------------------------------------------------------- */
 
-/* Visits one node; whether to go into it is told in *ret_enter. */
-static int visit_node(struct walker *w, struct mirror_ref *at, bool *ret_enter)
+struct visiting {
+	struct walker *w;
+	struct seen seen;
+	char *top_path;
+	uint32_t top;
+};
+
+/* The node by which the directory was visited before, or 0: then it is noted. */
+static int visited_before(struct visiting *v, const struct mirror_ref *at, uint32_t *ret)
 {
+	const struct archive *a = &at->held->archive;
+	uint64_t id = a->format->same ? a->format->same(a, (uint32_t)at->ino) : 0;
+	*ret = 0;
+	if (id == 0)
+		return 0;
+	if (!seen_grow(&v->seen))
+		return -ENOMEM;
+	struct seen_slot *slot = seen_slot(&v->seen, id);
+	if (slot->node) {
+		*ret = slot->node;
+		return 0;
+	}
+	*slot = (struct seen_slot){id, (uint32_t)at->ino};
+	v->seen.used++;
+	return 0;
+}
+
+static int visit_again(struct visiting *v, const struct mirror_ref *at, uint32_t before)
+{
+	char *same = path_below(v->top_path, &at->held->archive.tree, v->top, before);
+	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, at, same, NULL) : no_memory(v->w);
+	free(same);
+	return r;
+}
+
+/* Visits one node; whether to go into it is told in *ret_enter. */
+static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter)
+{
+	struct walker *w = v->w;
 	struct error err = {0};
+	uint32_t before;
 	*ret_enter = false;
 	if (at->node->kind != NODE_DIR)
-		return w->visit(w->arg, WALK_FILE, w->path, at, NULL);
+		return w->visit(w->arg, WALK_FILE, w->path, at, NULL, NULL);
+	if (visited_before(v, at, &before) < 0)
+		return no_memory(w);
+	if (before)
+		return visit_again(v, at, before);
 	int r = archive_fill(&at->held->archive, (uint32_t)at->ino, &err);
 	if (r < 0)
 		return fault(w, r, &err);
 	*ret_enter = at->node->child != 0;
-	return w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL);
+	return w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL, NULL);
 }
 
 /* By the nodes' own links, so that no depth of names costs any stack. */
-static int walk_archive(struct walker *w, const struct mirror_ref *top)
+static int walk_nodes(struct visiting *v, const struct mirror_ref *top)
 {
+	struct walker *w = v->w;
 	const struct tree *t = &top->held->archive.tree;
 	struct mirror_ref at = *top; /* as long as top is held */
 	uint64_t upper = top->ino & ~(uint64_t)UINT32_MAX;
 	uint32_t first = (uint32_t)top->ino, name = first; /* the name, where a hard link has two */
 	bool enter;
-	int r = visit_node(w, &at, &enter);
+	int r = visit_node(v, &at, &enter);
 
 	while (r == 0) {
 		if (enter) {
@@ -107,8 +202,17 @@ static int walk_archive(struct walker *w, const struct mirror_ref *top)
 		uint32_t index = tree_resolve(t, name);
 		at.ino = upper | index;
 		at.node = tree_node(t, index);
-		r = visit_node(w, &at, &enter);
+		r = visit_node(v, &at, &enter);
 	}
+	return r;
+}
+
+static int walk_archive(struct walker *w, const struct mirror_ref *top)
+{
+	struct visiting v = {.w = w, .top_path = strdup(w->path), .top = (uint32_t)top->ino};
+	int r = v.top_path ? walk_nodes(&v, top) : no_memory(w);
+	free(v.top_path);
+	free(v.seen.slots);
 	return r;
 }
 
@@ -176,7 +280,7 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 	int r = read_names(w, dir, &names, &count, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, dir, NULL);
+	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, dir, NULL, NULL);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct mirror_ref ref;
 		err.text[0] = '\0';
@@ -205,7 +309,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL);
+	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL, NULL);
 }
 
 /* --- resolving --------------------------------------------------------- */

@@ -10,13 +10,14 @@ enum walk_kind {
 	WALK_FILE,      /* or a link, or anything else that is no directory */
 	WALK_DIR,       /* before what is in it */
 	WALK_EMPTY_DIR, /* instead of WALK_DIR */
+	WALK_SAME,      /* a directory that was visited already, by the path `same`: not entered */
 	WALK_FAULT,     /* could not be looked at: `err` says why */
 };
 
 /* path is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
  * ends the walk. */
 typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
-		       const struct error *err);
+		       const char *same, const struct error *err);
 
 /* Visits what the path leads to, and all below.  Returns what a visit returned,
  * or 0; a path that leads nowhere is a WALK_FAULT. */

@@ -175,9 +175,102 @@ def safetensors_index(folder):
 
 # --- hdf5 ------------------------------------------------------------------
 
+def attributes(path):
+    import h5py
+    import numpy as np
+    with h5py.File(path, "w", libver=("earliest", "v110")) as f:
+        f.create_group("z/y")["d"] = np.arange(4, dtype="i1")
+        f["alias"] = f["z/y/d"]
+        a = f.create_group("a").attrs
+        a["half"] = np.array([0.1, 65504, -np.inf, 6e-8], "<f2")
+        a["single"] = np.array([0.1, 1 / 3], ">f4")
+        a["double"] = np.array([0.1, 1 / 3, np.nan, 1e300])
+        a["x87"] = np.array([1, -1.5, 3], np.longdouble) / 3
+        a["complex"] = np.array([1 + 2j, -0.5j], "c16")
+        a["bool"] = np.array([True, False])
+        a["one"] = np.uint64(2**64 - 1)
+        a["grid"] = np.arange(6, dtype=">i2").reshape(2, 3)
+        a["none"] = h5py.Empty("S3")
+        a["empty"] = np.zeros((0, 2))
+        a["fixed"] = np.bytes_(b"ab\0\0")
+        a["text"] = "h\u00e9\n\"quoted\""
+        a["texts"] = ["a", "h\u00e9\n\"quoted\""]
+        a["opaque"] = np.void(b"\x01\xff\x00")
+        a["mixed"] = np.array([(1, 2.5, b"ab", [[1, 2]])], dtype=[("i", "<i4"), ("f", ">f4"), ("s", "S4"), ("m", "u1", (1, 2))])
+        a.create("colour", np.uint8(1), dtype=h5py.enum_dtype({"RED": 0, "GREEN": 1}, basetype="u1"))
+        a.create("sequences", np.array([np.array([1, 2], "<i4"), np.array([], "<i4")], dtype=object), dtype=h5py.vlen_dtype("<i4"))
+        a.create("object", f["z/y/d"].ref, dtype=h5py.ref_dtype)
+        a.create("objects", np.array([f["/"].ref, f["z"].ref, h5py.Reference()], dtype=object), dtype=h5py.ref_dtype)
+        a.create("region", f["alias"].regionref[1:3], dtype=h5py.regionref_dtype)
+        b = f.create_group("b")
+        low = h5py.h5a.create(b.id, b"\xff\xfe", h5py.h5t.STD_I8LE, h5py.h5s.create(h5py.h5s.SCALAR))
+        low.write(np.array(5, "i1"))
+        b.attrs["n" * 250] = 6
+        e4 = h5py.h5t.IEEE_F16LE.copy(); e4.set_fields(7, 3, 4, 0, 3); e4.set_size(1); e4.set_ebias(7)
+        h5py.h5a.create(b.id, b"float8", e4, h5py.h5s.create_simple((4,))).write(np.array([0x01, 0x38, 0x7e, 0xff], np.uint8).view("V1"), mtype=e4)
+        t = h5py.h5t.STD_I16LE.copy(); t.set_precision(9); t.set_offset(3)
+        h5py.h5a.create(b.id, b"narrow", t, h5py.h5s.create_simple((2,))).write(np.array([-200, 99], "<i2"))
+        h5py.h5a.create(b.id, b"bits", h5py.h5t.STD_B16BE, h5py.h5s.create_simple((1,))).write(np.array([0x1234], ">u2").view("V2"), mtype=h5py.h5t.STD_B16BE)
+
+
+def links(path):
+    """Soft links to names that gave way; groups with several paths."""
+    import h5py
+    with h5py.File(path, "w") as f:
+        f[".arrayfs"] = [0]
+        f["g%01/d"] = [1]
+        f["g\x01/d"] = [2]
+        f["h/x%7F"] = [3]
+        f["h/x\x7f"] = [4]
+        for i, t in enumerate(["/.arrayfs", "/g%01/d", "/g\x01/d", "/h/x%7F", "/h/x\x7f", "/h/gone%01", "/_/.."]):
+            f["s/l%d" % i] = h5py.SoftLink(t)
+        f["h/near"] = h5py.SoftLink("x\x7f")
+        f["h/plain"] = h5py.SoftLink(".//a/./b")
+        f["b/d"] = [1, 2]
+        f["b/sub/e"] = [3]
+        f.create_group("a/deep")
+        f["a/deep/x"] = f["b/sub"]
+        f["a/y"] = f["b"]
+        f["z"] = f["b/sub"]
+
+
+def virtual(folder):
+    """Virtual datasets without end, of numbered sources, of virtual ones."""
+    import h5py
+    import numpy as np
+    U = h5py.h5s.UNLIMITED
+
+    def slab(shape, maxshape, *slab):
+        s = h5py.h5s.create_simple(shape, maxshape)
+        s.select_hyperslab(*slab)
+        return s
+
+    for i in range(3):
+        with h5py.File(folder + "/b%d.h5" % i, "w", libver="latest") as f:
+            f["d"] = np.arange(6, dtype="<i2").reshape(2, 3) + 10 * i
+    with h5py.File(folder + "/u.h5", "w", libver="latest") as f:
+        f.create_dataset("d", data=np.arange(21, dtype="<i2").reshape(7, 3), maxshape=(None, 3), chunks=(2, 3))
+    with h5py.File(folder + "/virtual.h5", "w", libver="latest") as f:
+        def make(name, shape, maxshape, *maps):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_fill_value(np.array(-1, "<i2"))
+            for to, file, path, source in maps:
+                plist.set_virtual(to, file, path, source)
+            h5py.h5d.create(f.id, name, h5py.h5t.STD_I16LE, h5py.h5s.create_simple(shape, maxshape), plist)
+        flat, one, block = ((0, 3), (U, 3)), (1, 1), (2, 3)
+        whole = slab(block, block, (0, 0), one, one, block)
+        make(b"numbered", *flat, (slab(*flat, (0, 0), (U, 1), block, block), b"b%b.h5", b"d", whole))
+        make(b"strided", *flat, (slab(*flat, (1, 0), (U, 1), (5, 3), block), b"u.h5", b"d",
+                                 slab((7, 3), (U, 3), (1, 0), (U, 1), (3, 3), block)))
+        for k, name in enumerate((b"inner", b"nested")):
+            make(name, (4, 3), None, *[(slab((4, 3), None, (2 * i, 0), one, one, block), (b"b%d.h5" % i, b".")[k], (b"d", b"inner")[k],
+                                        slab((4, 3), None, (2 - 2 * i, 0), one, one, block) if k else whole) for i in range(2)])
+
+
 @fixtures("hdf5")
 def hdf5(folder):
-    """old.h5, latest.h5, dense.h5, index.h5, pack.h5: h5py.
+    """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
+    b0.h5, b1.h5, b2.h5, u.h5: h5py.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -202,6 +295,9 @@ def hdf5(folder):
             f.create_dataset('en',data=np.array([0,1],dtype='u1'),dtype=h5py.enum_dtype({'RED':0,'GREEN':1},basetype='u1'))
             f['nul']=h5py.Empty('f4'); f['t']=np.dtype('<f8')
             f['ref']=np.array([f['a'].ref],dtype=h5py.ref_dtype)
+    attributes(folder + '/attributes.h5')
+    links(folder + '/links.h5')
+    virtual(folder)
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

@@ -58,20 +58,46 @@ static bool check_name(struct look *l, const char *name)
 	return utf8_valid(slice_text(name)) || broken(l, "\"%s\" is not UTF-8", name);
 }
 
-/* Touches every byte of the attributes; is there one that tells a fault? */
-static bool attrs_tell_fault(struct look *l, const struct node *n)
+struct touching {
+	struct look *l;
+	bool fault; /* is there one that tells a fault? */
+};
+
+static size_t touch(struct slice s)
 {
-	bool fault = false;
 	volatile uint8_t sum = 0;
-	for (const struct attr *at = n->attrs; at; at = at->next) {
-		for (size_t i = 0; i < at->name.len; i++)
-			sum = (uint8_t)(sum + at->name.data[i]);
-		for (size_t i = 0; i < at->value.len; i++)
-			sum = (uint8_t)(sum + at->value.data[i]);
-		l->work += at->name.len + at->value.len + READ_WORK;
-		fault |= slice_equal(at->name, SLICE("arrayfs.error"));
+	for (size_t i = 0; i < s.len; i++)
+		sum = (uint8_t)(sum + s.data[i]);
+	return s.len;
+}
+
+static int touch_attr(void *arg, const struct attr *at)
+{
+	struct touching *t = arg;
+	t->l->work += touch(at->name) + touch(at->value) + READ_WORK;
+	t->fault |= slice_equal(at->name, SLICE("arrayfs.error"));
+	return 0;
+}
+
+/* Touches every byte of what is told of the node. */
+static bool look_told(struct look *l, struct archive *a, uint32_t id, const struct node *n, bool *ret_fault)
+{
+	struct touching t = {.l = l};
+	struct error err = {0};
+	struct text text = {.limit = 1 << 24};
+	int r = attrs_walk(a, id, n, touch_attr, &t, &err);
+	bool fine = r >= 0 || sentence(l, "attributes", n->name, r, &err);
+	if (fine && a->format->details) {
+		err.text[0] = '\0';
+		r = a->format->details(a, id, n, &text, &err);
+		fine = r >= 0 || text.failed || sentence(l, "details", n->name, r, &err);
+		l->work += touch(text_slice(&text)) + READ_WORK;
 	}
-	return fault;
+	if (fine && !text.failed && text.len && (text.bytes[0] != ',' || !utf8_valid(text_slice(&text))))
+		fine = broken(l, "%s: details that are no members of an object", n->name);
+	text_free(&text);
+	*ret_fault = t.fault;
+	return fine;
 }
 
 /* Elements of a fixed width fill the file exactly. */
@@ -189,47 +215,13 @@ static bool look_dir(struct look *l, struct archive *a, uint32_t id, struct node
 	return child || last == n->last || broken(l, "%s: its list ends early", n->name);
 }
 
-static int touch_attr(void *arg, const struct attr *attr)
-{
-	struct look *l = arg;
-	volatile uint8_t sum = 0;
-	for (size_t i = 0; i < attr->value.len; i++)
-		sum = (uint8_t)(sum + attr->value.data[i]);
-	l->work += attr->name.len + attr->value.len + READ_WORK;
-	return 0;
-}
-
-static int count_text(void *arg, const char *bytes, size_t len)
-{
-	struct look *l = arg;
-	l->work += len;
-	(void)bytes;
-	return 0;
-}
-
-/* What the format tells only when somebody asks. */
-static bool look_closer(struct look *l, struct archive *a, uint32_t id, struct node *n)
-{
-	struct text text = {.flush = count_text, .arg = l};
-	struct error err = {0};
-	int r = attrs_walk(a, id, n, touch_attr, l, &err);
-	bool fine = r >= 0 || sentence(l, "attributes", n->name, r, &err);
-	err.text[0] = '\0';
-	r = fine && a->format->details ? a->format->details(a, id, n, &text, &err) : 0;
-	int flushed = text_flush(&text);
-	text_free(&text);
-	if (flushed < 0)
-		return broken(l, "details of %s: %d while writing", n->name, flushed);
-	return fine && (r >= 0 || sentence(l, "details", n->name, r, &err));
-}
-
 static bool look_node(struct look *l, struct archive *a, uint32_t id, struct node *n)
 {
 	l->work += NODE_WORK;
 	if (id != TREE_ROOT && !check_name(l, n->name))
 		return false;
-	bool fault = attrs_tell_fault(l, n);
-	if (n->kind != NODE_HARD && !look_closer(l, a, id, n))
+	bool fault = false;
+	if (n->kind != NODE_HARD && !look_told(l, a, id, n, &fault))
 		return false;
 	switch ((enum node_kind)n->kind) {
 	case NODE_DIR:

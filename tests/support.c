@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/attrs.h"
+
 /* --- archives ---------------------------------------------------------- */
 
 struct archive_options test_options(void)
@@ -146,15 +148,32 @@ const char *test_shape(struct archive *a, const char *path)
 	return text;
 }
 
+struct wanted {
+	const char *name;
+	char text[65537];
+	bool found;
+};
+
+static int take_wanted(void *arg, const struct attr *at)
+{
+	struct wanted *w = arg;
+	if (!slice_equal(at->name, slice_text(w->name)))
+		return 0;
+	snprintf(w->text, sizeof w->text, "%.*s", (int)at->value.len, at->value.data);
+	w->found = true;
+	return 1;
+}
+
 const char *test_attr(struct archive *a, const char *path, const char *name)
 {
-	static char text[65537];
-	for (const struct attr *at = test_node(a, path)->attrs; at; at = at->next)
-		if (slice_equal(at->name, slice_text(name))) {
-			snprintf(text, sizeof text, "%.*s", (int)at->value.len, at->value.data);
-			return text;
-		}
-	return NULL;
+	static struct wanted w;
+	struct error err = {0};
+	uint32_t id = tree_resolve(&a->tree, test_find(a, path));
+	w.name = name;
+	w.found = false;
+	if (attrs_walk(a, id, tree_node(&a->tree, id), take_wanted, &w, &err) < 0)
+		fail_msg("attributes of %s: %s", path, err.text);
+	return w.found ? w.text : NULL;
 }
 
 const char *test_list(struct archive *a, const char *path)

@@ -38,6 +38,7 @@ static void parse_float(struct cursor *c, struct h5_type *t, uint32_t bits)
 {
 	t->big = bits & 1;
 	t->vax = bits & 0x40;
+	t->norm = bits >> 4 & 3;
 	t->sign_at = (uint8_t)(bits >> 8);
 	t->offset = cursor_u16le(c);
 	t->precision = cursor_u16le(c);

@@ -14,8 +14,8 @@
  *
  * Shown: groups as directories, filled when first looked into; datasets as files,
  * or as directories where elements are compounds or of variable length; attributes
- * as attributes.  Not shown: some virtual datasets (virtual.c), filters without a
- * decoder (filter.c), heaps whose blocks are filtered, files split by a driver, metadata in
+ * as attributes, read when asked (attr.c).  Not shown: some virtual datasets
+ * (virtual.c), filters without a decoder (filter.c), heaps whose blocks are filtered, files split by a driver, metadata in
  * a cache image.  Those are listed where they have a name, and say why.
  *
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
@@ -40,7 +40,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	if (r == 0) {
 		h->root = (struct h5_group){.file = &h->file, .address = h->file.root};
 		tree_open_root(&a->tree, &h->root);
-		h5_attributes(a, &h->file, &s, &root, TREE_ROOT);
+		r = h5_place(a, TREE_ROOT, (struct h5_place){.address = h->file.root}, err);
 	}
 	arena_free(&s);
 	return r;
@@ -98,6 +98,29 @@ static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, u
 	return h5_view_read(&h->view, NULL, offset, len, out, err);
 }
 
+/* Members of a compound have none of their own. */
+static int hdf5_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+		      struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	(void)n;
+	struct h5_place place = h5_place_of(a, index);
+	return place.address ? h5_attributes(&h->file, place.address, each, arg, err) : 0;
+}
+
+static int hdf5_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+{
+	(void)n;
+	return h5_details(a, index, ret, err);
+}
+
+/* Groups may have several paths; nothing else is a directory twice. */
+static uint64_t hdf5_same(const struct archive *a, uint32_t index)
+{
+	struct h5_place place = h5_place_of(a, index);
+	return place.store ? 0 : place.address;
+}
+
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
@@ -108,4 +131,7 @@ const struct format format_hdf5 = {
 	.list = hdf5_list,
 	.size = hdf5_size,
 	.read = hdf5_read,
+	.attrs = hdf5_attrs,
+	.details = hdf5_details,
+	.same = hdf5_same,
 };

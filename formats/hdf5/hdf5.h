@@ -158,6 +158,7 @@ struct h5_type {
 	uint32_t size;
 	uint16_t offset, precision;  /* in bits */
 	uint8_t sign_at, exp_at, exp_bits, man_at, man_bits;
+	uint8_t norm; /* 2: the leading bit of the mantissa is implied */
 	uint32_t bias;
 	const struct h5_type *base;  /* enum, vlen, array, complex */
 	struct h5_member {
@@ -327,7 +328,19 @@ struct h5_group {
 	uint64_t address;
 };
 
-/* Follows hard links from the root; undefined if there is nothing. */
+enum h5_link_kind { H5_LINK_HARD = 0, H5_LINK_SOFT = 1, H5_LINK_EXTERNAL = 64 };
+
+struct h5_link {
+	struct slice name, target;
+	uint64_t address;
+	uint8_t kind;
+};
+
+/* The links of a group by name, in s; none if the object is no group. */
+int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
+	     struct error *err);
+
+/* Follows hard and soft links from the root; undefined if there is nothing. */
 int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err);
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err);
 
@@ -336,13 +349,34 @@ int h5_object(struct archive *a, uint32_t parent, struct slice name, const struc
 	      struct error *err);
 void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const char *sentence);
 
-/* attr.c */
-void h5_attributes(struct archive *a, const struct h5_file *f, struct arena *s, const struct h5_header *h, uint32_t id);
+/* --- attr.c, detail.c, value.c, reference.c: what is told when asked; any thread ---------- */
 
-/* What the archive keeps: which node shows which dataset. */
+/* detail.c: as struct format's details(). */
+int h5_details(struct archive *a, uint32_t index, struct text *ret, struct error *err);
+int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, void *arg, struct error *err);
+
+/* Elements as text: JSON, or a scalar string as it is. */
+int h5_value(const struct h5_file *f, const struct h5_type *t, const struct h5_space *space, struct slice data,
+	     struct text *ret, bool *ret_json, struct error *err);
+
+/* Puts the path of the object, in the archive's own words, as a JSON string; false
+ * if it is not among those that were found. */
+bool h5_path_of(const struct h5_file *f, uint64_t address, struct text *ret);
+
+/* What the archive keeps: which node shows which dataset, and where a node's object
+ * is: in chunks that never move, as the tree's own, so that any thread may look. */
 struct h5_archive {
 	struct h5_file file;
 	struct h5_group root;
 	struct h5_shown { uint64_t address; uint32_t node; } *shown;
 	uint32_t shown_mask, shown_used;
+	uint32_t virtual_depth, virtual_sources; /* while a filling reads them */
+	uint64_t looked; /* at links, for the names of others' targets */
+	uint32_t made; /* nodes, when the last filling ended well */
+	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];
+	struct h5_paths *paths; /* reference.c's; under the archive's lock */
 };
+
+/* object.c: the object that a node shows; address 0 if it is a part of one. */
+int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct error *err);
+struct h5_place h5_place_of(const struct archive *a, uint32_t node);

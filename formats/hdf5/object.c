@@ -265,10 +265,41 @@ static int show(struct archive *a, uint64_t address, uint32_t node, struct error
 	return 0;
 }
 
+/* --- where objects are -------------------------------------------------------------------------- */
+
+static unsigned chunk_of(uint32_t node, uint32_t *ret)
+{
+	unsigned k = h5_log2(node / TREE_FIRST_CHUNK + 1);
+	*ret = node - TREE_FIRST_CHUNK * ((1u << k) - 1);
+	return k;
+}
+
+int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	uint32_t at;
+	unsigned k = chunk_of(node, &at);
+	if (!h->places[k] && place.address &&
+	    !(h->places[k] = arena_array(&a->arena, (size_t)TREE_FIRST_CHUNK << k, sizeof place)))
+		return no_memory(err);
+	if (h->places[k])
+		h->places[k][at] = place;
+	return 0;
+}
+
+/* The chunk was there before the node was published. */
+struct h5_place h5_place_of(const struct archive *a, uint32_t node)
+{
+	const struct h5_archive *h = a->priv;
+	uint32_t at;
+	unsigned k = chunk_of(node, &at);
+	return h->places[k] ? h->places[k][at] : (struct h5_place){0};
+}
+
 /* --- objects ------------------------------------------------------------------------------------ */
 
 static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_file *f,
-			const struct h5_header *h, uint32_t *ret, struct error *err)
+			const struct h5_header *h, uint32_t *ret, const struct h5_store **ret_store, struct error *err)
 {
 	struct h5_type type;
 	struct h5_space space;
@@ -296,7 +327,9 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 		return no_memory(err);
 	if ((r = h5_store(f, s, h, &type, &space, store, err)) < 0)
 		return r;
-	e.store = store;
+	if (space.rank) /* a virtual dataset's sources may settle them */
+		memcpy(space.dims, store->dims, space.rank * sizeof *space.dims);
+	e.store = *ret_store = store;
 	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
 	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};
 	r = emit(&e, parent, name, &type, v, dims, 0, ret);
@@ -306,7 +339,8 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 }
 
 static int emit_shared_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name,
-			       const struct h5_file *f, const struct h5_header *h, uint32_t *ret, struct error *err)
+			       const struct h5_file *f, const struct h5_header *h, uint32_t *ret,
+			       const struct h5_store **ret_store, struct error *err)
 {
 	struct h5_archive *all = a->priv;
 	if (h->links > 1 && all->shown) {
@@ -317,7 +351,7 @@ static int emit_shared_dataset(struct archive *a, struct arena *s, uint32_t pare
 			return 0;
 		}
 	}
-	int r = emit_dataset(a, s, parent, name, f, h, ret, err);
+	int r = emit_dataset(a, s, parent, name, f, h, ret, ret_store, err);
 	struct node *n = r == 0 ? tree_edit(&a->tree, *ret) : NULL;
 	if (!n || n->kind == NODE_DIR)
 		return r;
@@ -360,6 +394,7 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 		       uint64_t address, struct error *err)
 {
 	struct h5_header h;
+	const struct h5_store *store = NULL;
 	uint32_t id = 0;
 	int r = h5_header(g->file, s, address, &h, err);
 	if (r < 0)
@@ -367,7 +402,7 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 	if (h5_has(&h, H5_SYMBOL_TABLE) || h5_has(&h, H5_LINK_INFO) || h5_has(&h, H5_LINK)) {
 		r = emit_group(a, parent, name, g, address, &id, err);
 	} else if (h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE)) {
-		r = emit_shared_dataset(a, s, parent, name, g->file, &h, &id, err);
+		r = emit_shared_dataset(a, s, parent, name, g->file, &h, &id, &store, err);
 	} else if (h5_has(&h, H5_DATATYPE)) {
 		struct array *array = arena_alloc(&a->arena, sizeof *array);
 		struct h5_type type;
@@ -383,9 +418,7 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 	} else {
 		return error_set(err, ENOTSUP, "an object that is neither group nor dataset nor datatype");
 	}
-	if (r == 0 && id)
-		h5_attributes(a, g->file, s, &h, id);
-	return r;
+	return r == 0 && id ? h5_place(a, id, (struct h5_place){address, store}, err) : r;
 }
 
 int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,

@@ -5,42 +5,93 @@
  * Selections are regular hyperslabs or all; element k of one is element k of the
  * other.  What no mapping covers, and what a missing source would, is fill value.
  *
- * Not read, and said so: selections without end, irregular ones, names that stand
- * for many files, sources of another datatype, virtual sources.
+ * Where a selection has no end, the extent is what the sources reach: two such
+ * selections run as far as the source does; one of the virtual dataset alone has a
+ * source for each of its blocks, whose number stands for %b in the names, up to
+ * the first that is missing.
+ *
+ * Not read, and said so: irregular selections, points, sources of another datatype.
  */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/virtual.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
-/* Per dimension: `count` blocks of `block`, every `stride` from `start`. */
-struct selection {
-	uint32_t rank;
-	uint64_t elements;
-	struct span { uint64_t start, stride, count, block; } *spans;
-};
-
-struct h5_mapping {
-	const struct h5_store *source; /* NULL: missing */
-	struct selection from, to;
-};
+/* Virtual datasets of virtual datasets; sources in all of an archive. */
+enum { NESTED_MAX = 8, SOURCES_MAX = 1 << 20 };
 
 /* --- the mappings -------------------------------------------------------------------- */
 
+static int impossible(struct error *err)
+{
+	return error_set(err, EBADMSG, "an impossible selection");
+}
+
+/* Everything but the dimension without end. */
 static int check_selection(struct selection *s, uint32_t rank, struct error *err)
 {
-	uint64_t n, last;
+	uint64_t last;
 	if (s->rank != rank)
 		return error_set(err, EBADMSG, "a selection of rank %" PRIu32 " in a dataset of %" PRIu32, s->rank, rank);
 	s->elements = 1;
+	s->endless = rank;
 	for (uint32_t i = 0; i < rank; i++) {
-		const struct span *p = &s->spans[i];
-		if (p->count == H5_UNDEFINED || p->block == H5_UNDEFINED)
-			return error_set(err, ENOTSUP, "a virtual dataset with a selection without end");
-		if (p->stride == 0 || (p->count > 1 && p->stride < p->block) || __builtin_mul_overflow(p->count, p->block, &n) ||
+		struct span *p = &s->spans[i];
+		bool endless = p->count == H5_UNDEFINED || p->block == H5_UNDEFINED;
+		if (p->stride == 0 || (endless && s->endless != rank) || (p->count == H5_UNDEFINED && p->block > p->stride))
+			return impossible(err);
+		if (endless) {
+			s->endless = i;
+			continue;
+		}
+		if ((p->count > 1 && p->stride < p->block) || __builtin_mul_overflow(p->count, p->block, &p->n) ||
 		    __builtin_mul_overflow(p->count, p->stride, &last) || __builtin_add_overflow(last, p->start, &last) ||
-		    __builtin_add_overflow(last, p->block, &last) || __builtin_mul_overflow(s->elements, n, &s->elements))
-			return error_set(err, EBADMSG, "an impossible selection");
+		    __builtin_add_overflow(last, p->block, &last) || __builtin_mul_overflow(s->elements, p->n, &s->elements))
+			return impossible(err);
 	}
+	return 0;
+}
+
+/* Blocks that touch are one. */
+static bool seamless(const struct span *p)
+{
+	return p->block == H5_UNDEFINED || p->block == p->stride;
+}
+
+/* How much of an extent a dimension without end selects. */
+static uint64_t selected(const struct span *p, uint64_t extent)
+{
+	if (p->start >= extent || p->block == 0)
+		return 0;
+	uint64_t rest = extent - p->start;
+	if (seamless(p))
+		return rest;
+	uint64_t in = rest % p->stride;
+	return rest / p->stride * p->block + (in < p->block ? in : p->block);
+}
+
+/* Ends the dimension behind n that are selected; *extent is what they reach. */
+static int cut_selection(struct selection *s, uint64_t n, uint64_t *extent, struct error *err)
+{
+	struct span *p = &s->spans[s->endless];
+	uint64_t last;
+	if (seamless(p)) {
+		p->count = 1;
+		p->block = n;
+		p->stride = n ? n : 1;
+	} else {
+		p->count = p->block ? n / p->block + (n % p->block != 0) : 0;
+	}
+	p->n = n;
+	*extent = 0;
+	if (n == 0 || p->block == 0) {
+		s->elements = 0;
+		return 0;
+	}
+	if (__builtin_mul_overflow(p->count - 1, p->stride, &last) || __builtin_add_overflow(last, p->start, &last) ||
+	    __builtin_add_overflow(last, n - (p->count - 1) * p->block, extent) ||
+	    __builtin_add_overflow(last, p->stride, &last) || __builtin_mul_overflow(s->elements, n, &s->elements))
+		return impossible(err);
 	return 0;
 }
 
@@ -51,7 +102,7 @@ static int whole(struct arena *keep, const uint64_t *dims, uint32_t rank, struct
 	if (!ret->spans)
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
 	for (uint32_t i = 0; i < rank; i++)
-		ret->spans[i] = (struct span){0, dims[i] ? dims[i] : 1, 1, dims[i]};
+		ret->spans[i] = (struct span){0, dims[i] ? dims[i] : 1, 1, dims[i], dims[i]};
 	return 0;
 }
 
@@ -73,7 +124,7 @@ static int hyperslab(struct arena *keep, struct cursor *c, uint32_t version, str
 		if (cursor_le(c, each) != 1)
 			return error_set(err, ENOTSUP, "a virtual dataset with an irregular selection");
 		for (uint32_t i = 0; i < ret->rank; i++)
-			ret->spans[i] = (struct span){cursor_le(c, each), 1, 1, 0};
+			ret->spans[i] = (struct span){cursor_le(c, each), 1, 1, 0, 0};
 		for (uint32_t i = 0; i < ret->rank; i++) {
 			uint64_t end = cursor_le(c, each), start = ret->spans[i].start;
 			if (end < start || end == none)
@@ -87,7 +138,7 @@ static int hyperslab(struct arena *keep, struct cursor *c, uint32_t version, str
 		for (unsigned k = 0; k < 4; k++)
 			if ((v[k] = cursor_le(c, each)) == none && k >= 2)
 				v[k] = H5_UNDEFINED;
-		ret->spans[i] = (struct span){v[0], v[1], v[2], v[3]};
+		ret->spans[i] = (struct span){v[0], v[1], v[2], v[3], 0};
 	}
 	return cursor_check(c, err, "a selection");
 }
@@ -124,8 +175,9 @@ static int open_dataset(const struct h5_file *f, struct arena *s, struct slice p
 		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is no dataset");
 	if (own.has_vlen || !h5_type_equal(&own, type))
 		return error_set(err, ENOTSUP, "a virtual dataset whose source has another datatype");
-	if (h5_message(f, s, &h, H5_LAYOUT, &c, &r, err) && cursor_u8(&c) >= 4 && cursor_u8(&c) == H5_VIRTUAL)
-		return error_set(err, ENOTSUP, "a virtual dataset whose source is virtual, too");
+	struct h5_archive *all = f->a->priv;
+	if (++all->virtual_sources > SOURCES_MAX)
+		return error_set(err, ENOTSUP, "more than %d sources of virtual datasets", SOURCES_MAX);
 	struct h5_store *store = arena_alloc(&f->a->arena, sizeof *store);
 	if (!store)
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
@@ -175,39 +227,245 @@ static struct slice text(struct cursor *c)
 	return s;
 }
 
-static int read_mapping(const struct h5_file *f, struct arena *s, struct cursor *c, const struct h5_type *type,
-			const struct h5_store *store, struct opened *last, struct h5_mapping *m, struct error *err)
+/* What is being read: the mappings so far, and how far they reach. */
+struct mappings {
+	const struct h5_file *f;
+	struct arena *s;
+	const struct h5_type *type;
+	const struct h5_store *store;
+	struct opened last;
+	struct h5_mapping *list;
+	uint32_t count, room;
+	uint64_t reach[H5_RANK_MAX];
+	bool endless[H5_RANK_MAX];
+	struct error *err;
+};
+
+static int no_memory(struct error *err)
 {
-	struct arena *keep = &f->a->arena;
-	struct slice file = text(c), path = text(c);
-	const struct h5_file *other;
-	int r = read_selection(keep, c, &m->from, err);
-	if (r < 0 || (r = read_selection(keep, c, &m->to, err)) < 0)
-		return r;
-	if (memchr(file.data, '%', file.len) || memchr(path.data, '%', path.len))
-		return error_set(err, ENOTSUP, "a virtual dataset with names that stand for many sources");
-	if ((r = open_file(f, s, file, last, &other, err)) < 0 || !other ||
-	    (r = open_dataset(other, s, path, type, &m->source, err)) < 0 || !m->source)
-		return r;
-	if (!m->to.spans && (r = whole(keep, store->dims, store->rank, &m->to, err)) < 0)
-		return r;
-	if (!m->from.spans && (r = whole(keep, m->source->dims, m->source->rank, &m->from, err)) < 0)
-		return r;
-	if ((r = check_selection(&m->to, store->rank, err)) < 0 ||
-	    (r = check_selection(&m->from, m->source->rank, err)) < 0)
-		return r;
-	if (m->to.elements != m->from.elements)
-		return error_set(err, ENOTSUP, "a virtual dataset that maps %" PRIu64 " elements to %" PRIu64, m->from.elements,
-				 m->to.elements);
+	return error_set(err, ENOMEM, "no memory for a virtual dataset");
+}
+
+static int add_mapping(struct mappings *v, const struct h5_mapping *m)
+{
+	if (v->count == v->room) {
+		uint32_t room = v->room ? v->room * 2 : 8;
+		struct h5_mapping *grown = arena_array(&v->f->a->arena, room, sizeof *grown);
+		if (!grown)
+			return no_memory(v->err);
+		if (v->count)
+			memcpy(grown, v->list, v->count * sizeof *grown);
+		v->list = grown;
+		v->room = room;
+	}
+	v->list[v->count++] = *m;
 	return 0;
+}
+
+/* A name with the number of its block for %b, and % for %%; *ret_numbered tells
+ * whether there was one. */
+static int expand(struct mappings *v, struct slice name, uint64_t block, struct slice *ret, bool *ret_numbered)
+{
+	size_t room = name.len * 21 + 1, len = 0;
+	char *out = arena_alloc(v->s, room);
+	if (!out)
+		return no_memory(v->err);
+	for (size_t i = 0; i < name.len; i++) {
+		char next = name.data[i] == '%' && i + 1 < name.len ? (char)name.data[i + 1] : 0;
+		if (next == 'b') {
+			len += (size_t)snprintf(out + len, room - len, "%" PRIu64, block);
+			*ret_numbered = true;
+		} else {
+			out[len++] = (char)name.data[i];
+		}
+		i += next == 'b' || next == '%';
+	}
+	*ret = (struct slice){(const uint8_t *)out, len};
+	return 0;
+}
+
+static int open_source(struct mappings *v, struct slice file, struct slice path, uint64_t block, bool *numbered,
+		       const struct h5_store **ret)
+{
+	const struct h5_file *other;
+	struct slice names[2];
+	int r;
+	*ret = NULL;
+	if ((r = expand(v, file, block, &names[0], numbered)) < 0 || (r = expand(v, path, block, &names[1], numbered)) < 0 ||
+	    (r = open_file(v->f, v->s, names[0], &v->last, &other, v->err)) < 0 || !other)
+		return r;
+	return open_dataset(other, v->s, names[1], v->type, ret, v->err);
+}
+
+static void reach(struct mappings *v, uint32_t dimension, uint64_t extent)
+{
+	if (v->reach[dimension] < extent)
+		v->reach[dimension] = extent;
+}
+
+/* Adds a mapping whose ends are settled. */
+static int finish(struct mappings *v, struct h5_mapping *m)
+{
+	for (uint32_t i = 0; i < m->to.rank; i++) {
+		const struct span *p = &m->to.spans[i];
+		if (i != m->to.endless && p->count && p->block)
+			reach(v, i, p->start + (p->count - 1) * p->stride + p->block);
+	}
+	if (m->source && m->to.elements != m->from.elements)
+		return error_set(v->err, ENOTSUP, "a virtual dataset that maps %" PRIu64 " elements to %" PRIu64,
+				 m->from.elements, m->to.elements);
+	return m->source && m->to.elements ? add_mapping(v, m) : 0;
+}
+
+/* Both run on: as far as the source does. */
+static int map_endless(struct mappings *v, struct h5_mapping *m)
+{
+	uint64_t extent, ignored, n = 0;
+	if (m->source)
+		n = selected(&m->from.spans[m->from.endless], m->source->dims[m->from.endless]);
+	int r = cut_selection(&m->to, n, &extent, v->err);
+	if (r < 0 || (m->source && (r = cut_selection(&m->from, n, &ignored, v->err)) < 0))
+		return r;
+	reach(v, m->to.endless, extent);
+	return finish(v, m);
+}
+
+/* The spans are the mapping's own only until the next one. */
+static int copy_spans(struct mappings *v, struct selection *s)
+{
+	struct span *own = arena_array(&v->f->a->arena, s->rank + 1u, sizeof *own);
+	if (!own)
+		return no_memory(v->err);
+	memcpy(own, s->spans, s->rank * sizeof *own);
+	s->spans = own;
+	return 0;
+}
+
+/* A source for each block. */
+static int map_numbered(struct mappings *v, struct slice file, struct slice path, const struct h5_mapping *pattern)
+{
+	const struct span *run = &pattern->to.spans[pattern->to.endless];
+	int r = 0;
+	if (run->block == H5_UNDEFINED)
+		return error_set(v->err, ENOTSUP, "a virtual dataset of sources by number without blocks");
+	for (uint64_t block = 0; r == 0; block++) {
+		struct h5_mapping m = *pattern;
+		bool numbered = false;
+		uint64_t start, end;
+		if ((r = open_source(v, file, path, block, &numbered, &m.source)) < 0)
+			return r;
+		if (!numbered)
+			return error_set(v->err, ENOTSUP, "a virtual dataset without end whose source has one");
+		if (!m.source)
+			return 0;
+		if (__builtin_mul_overflow(block, run->stride, &start) || __builtin_add_overflow(start, run->start, &start) ||
+		    __builtin_add_overflow(start, run->block, &end))
+			return impossible(v->err);
+		if ((r = copy_spans(v, &m.to)) < 0)
+			return r;
+		m.to.spans[m.to.endless] = (struct span){start, run->block ? run->block : 1, 1, run->block, run->block};
+		if (!m.from.spans)
+			r = whole(&v->f->a->arena, m.source->dims, m.source->rank, &m.from, v->err);
+		if (r < 0 || (r = check_selection(&m.from, m.source->rank, v->err)) < 0)
+			return r;
+		if (m.from.endless != m.from.rank || __builtin_mul_overflow(m.to.elements, run->block, &m.to.elements))
+			return impossible(v->err);
+		reach(v, m.to.endless, end);
+		r = finish(v, &m);
+	}
+	return r;
+}
+
+/* One of the two names; in version 1 it may be the same as an earlier mapping's. */
+static struct slice read_name(const struct mappings *v, struct cursor *c, bool same, const struct slice *earlier,
+			      uint64_t count)
+{
+	uint64_t which = same ? h5_length(v->f, c) : 0;
+	if (!same)
+		return text(c);
+	if (which >= count) {
+		c->failed = true;
+		return (struct slice){0};
+	}
+	return earlier[which];
+}
+
+static int read_mapping(struct mappings *v, struct cursor *c, struct slice file, struct slice path)
+{
+	struct arena *keep = &v->f->a->arena;
+	struct h5_mapping m = {0};
+	bool numbered = false;
+	int r = read_selection(keep, c, &m.from, v->err);
+	if (r < 0 || (r = read_selection(keep, c, &m.to, v->err)) < 0)
+		return r;
+	if (!m.to.spans && (r = whole(keep, v->store->dims, v->store->rank, &m.to, v->err)) < 0)
+		return r;
+	if ((r = check_selection(&m.to, v->store->rank, v->err)) < 0)
+		return r;
+	bool endless = m.to.endless != m.to.rank;
+	if (endless)
+		v->endless[m.to.endless] = true;
+	if (endless && (!m.from.spans || (check_selection(&m.from, m.from.rank, v->err) == 0 && m.from.endless == m.from.rank)))
+		return map_numbered(v, file, path, &m);
+	if ((r = open_source(v, file, path, 0, &numbered, &m.source)) < 0)
+		return r;
+	if (numbered)
+		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose sources have a number");
+	if (m.source && !m.from.spans && (r = whole(keep, m.source->dims, m.source->rank, &m.from, v->err)) < 0)
+		return r;
+	if (m.source && (r = check_selection(&m.from, m.source->rank, v->err)) < 0)
+		return r;
+	if (m.source && (m.from.endless != m.from.rank) != endless)
+		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose source has none");
+	return endless ? map_endless(v, &m) : finish(v, &m);
+}
+
+/* The extent where it has no end of its own. */
+static int set_extent(const struct mappings *v, struct h5_store *s)
+{
+	bool any = false;
+	for (uint32_t i = 0; i < s->rank; i++) {
+		any |= v->endless[i];
+		if (v->endless[i])
+			s->dims[i] = v->reach[i];
+	}
+	if (any && (!shape_elements(s->dims, s->rank, &s->count) || __builtin_mul_overflow(s->count, s->element, &s->size) ||
+		    s->size > INT64_MAX / 8))
+		return error_set(v->err, EBADMSG, "a virtual dataset of more than 2^60 bytes");
+	return 0;
+}
+
+static int read_mappings(struct mappings *v, struct cursor c, struct h5_store *ret)
+{
+	unsigned version = cursor_u8(&c);
+	uint64_t count = cursor_count(&c, h5_length(v->f, &c), 4);
+	int r = cursor_check(&c, v->err, "a virtual dataset's mappings");
+	if (r < 0)
+		return r;
+	if (version > 1)
+		return error_set(v->err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
+	struct slice *files = arena_array(v->s, count + 1, sizeof *files), *paths = arena_array(v->s, count + 1, sizeof *paths);
+	if (!files || !paths)
+		return no_memory(v->err);
+	for (uint64_t i = 0; r == 0 && i < count; i++) {
+		unsigned flags = version == 1 ? cursor_u8(&c) : 0;
+		files[i] = flags & 4 ? SLICE(".") : read_name(v, &c, flags & 1, files, i);
+		paths[i] = read_name(v, &c, flags & 2, paths, i);
+		if ((r = cursor_check(&c, v->err, "a virtual dataset's mapping")) == 0)
+			r = read_mapping(v, &c, files[i], paths[i]);
+	}
+	ret->mappings = v->list;
+	ret->nmappings = v->count;
+	return r < 0 ? r : set_extent(v, ret);
 }
 
 int h5_virtual(const struct h5_file *f, struct arena *s, uint64_t address, uint32_t index, const struct h5_type *t,
 	       struct h5_store *ret, struct error *err)
 {
+	struct h5_archive *all = f->a->priv;
+	struct mappings v = {.f = f, .s = s, .type = t, .store = ret, .err = err};
 	struct block *block;
 	struct slice bytes;
-	struct opened last = {0};
 	if (address == H5_UNDEFINED)
 		return 0; /* maps nothing: all fill value */
 	int r = h5_global(f, NULL, address, index, &bytes, &block, err);
@@ -216,144 +474,11 @@ int h5_virtual(const struct h5_file *f, struct arena *s, uint64_t address, uint3
 	bytes.data = (const uint8_t *)arena_text(s, bytes);
 	blocks_release(block);
 	if (!bytes.data)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
-	struct cursor c = cursor_over(bytes);
-	unsigned version = cursor_u8(&c);
-	uint64_t count = cursor_count(&c, h5_length(f, &c), 4);
-	if ((r = cursor_check(&c, err, "a virtual dataset's mappings")) < 0)
-		return r;
-	if (version != 0)
-		return error_set(err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
-	struct h5_mapping *list = arena_array(&f->a->arena, count + 1, sizeof *list);
-	if (!list)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
-	for (uint64_t i = 0; r == 0 && i < count; i++)
-		r = read_mapping(f, s, &c, t, ret, &last, &list[i], err);
-	ret->mappings = list;
-	ret->nmappings = (uint32_t)count;
-	return r;
-}
-
-/* --- reading -------------------------------------------------------------------------- */
-
-/* Which of the selected coordinates x is, and how many follow it without a gap;
- * false if it is not selected, and then how many follow that are not, either. */
-static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *run)
-{
-	if (p->count == 0 || p->block == 0) {
-		*run = UINT64_MAX;
-		return false;
-	}
-	if (x < p->start) {
-		*run = p->start - x;
-		return false;
-	}
-	uint64_t rel = x - p->start, i = rel / p->stride, in = rel % p->stride;
-	if (p->count == 1) {
-		i = rel < p->block ? 0 : 1;
-		in = rel;
-	}
-	if (i >= p->count) {
-		*run = UINT64_MAX;
-		return false;
-	}
-	if (in >= p->block) {
-		*run = p->stride - in;
-		return false;
-	}
-	*ret = i * p->block + in;
-	*run = p->block - in;
-	return true;
-}
-
-/* Element k of the selection in its source: its number there, and how many lie
- * together; false where the source has shrunk below it. */
-static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64_t *run)
-{
-	const struct h5_store *s = m->source;
-	uint64_t at[H5_RANK_MAX];
-	bool inside = true;
-	*run = 1;
-	*ret = 0;
-	for (uint32_t i = s->rank; i-- > 0;) {
-		const struct span *p = &m->from.spans[i];
-		uint64_t n = p->count * p->block, j = k % n;
-		k /= n;
-		at[i] = p->start + j / p->block * p->stride + j % p->block;
-		inside &= at[i] < s->dims[i];
-		if (i == s->rank - 1) {
-			*run = p->block - j % p->block;
-			if (inside && *run > s->dims[i] - at[i])
-				*run = s->dims[i] - at[i];
-		}
-	}
-	for (uint32_t i = 0; i < s->rank; i++)
-		*ret = *ret * s->dims[i] + at[i];
-	return inside;
-}
-
-/* The part of one row of the virtual dataset that one mapping covers. */
-static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct block *within, const uint64_t *at,
-		   uint64_t count, uint8_t *out, struct error *err)
-{
-	uint64_t k = 0, n, run = 1, last = 0;
-	for (uint32_t i = 0; i + 1 < s->rank; i++) {
-		uint64_t here;
-		if (!ordinal(&m->to.spans[i], at[i], &here, &run))
-			return 0;
-		k = (k + here) * (m->to.spans[i + 1].count * m->to.spans[i + 1].block);
-	}
-	for (uint64_t done = 0; done < count; done += run) {
-		uint64_t from;
-		bool in = s->rank == 0 || ordinal(&m->to.spans[s->rank - 1], at[s->rank - 1] + done, &last, &run);
-		if (run > count - done)
-			run = count - done;
-		if (!in)
-			continue;
-		bool there = locate(m, k + last, &from, &n);
-		if (run > n)
-			run = n;
-		int r = there ? h5_store_read(m->source, within, from * s->element, run * s->element, out + done * s->element, err) : 0;
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int read_rows(const struct h5_store *s, struct block *within, uint64_t first, uint64_t count, uint8_t *out,
-		     struct error *err)
-{
-	uint64_t row = s->rank ? s->dims[s->rank - 1] : 1;
-	int r = 0;
-	while (r == 0 && count > 0) {
-		uint64_t at[H5_RANK_MAX] = {0}, rest = first, some = row - first % row;
-		for (uint32_t i = s->rank; i-- > 0; rest /= s->dims[i])
-			at[i] = rest % s->dims[i];
-		some = some < count ? some : count;
-		for (uint32_t i = 0; r == 0 && i < s->nmappings; i++)
-			if (s->mappings[i].source && s->mappings[i].to.elements)
-				r = map_row(s, &s->mappings[i], within, at, some, out, err);
-		first += some;
-		count -= some;
-		out += some * s->element;
-	}
-	return r;
-}
-
-int h5_virtual_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
-		    struct error *err)
-{
-	uint64_t first = offset / s->element, count = (offset + len - 1) / s->element - first + 1;
-	struct arena scratch = {.limit = s->file->a->arena.limit};
-	bool aligned = offset % s->element == 0 && len % s->element == 0;
-	uint8_t *buf = aligned ? out : arena_alloc(&scratch, count * s->element);
-	int r = buf ? 0 : error_set(err, ENOMEM, "no memory for %" PRIu64 " elements", count);
-	if (r == 0) {
-		h5_fill(s, first * s->element, count * s->element, buf);
-		r = read_rows(s, within, first, count, buf, err);
-	}
-	if (r == 0 && !aligned)
-		memcpy(out, buf + offset % s->element, (size_t)len);
-	arena_free(&scratch);
+		return no_memory(err);
+	if (all->virtual_depth == NESTED_MAX)
+		return error_set(err, ENOTSUP, "virtual datasets nested more than %d deep", NESTED_MAX);
+	all->virtual_depth++;
+	r = read_mappings(&v, cursor_over(bytes), ret);
+	all->virtual_depth--;
 	return r;
 }

@@ -299,6 +299,54 @@ def virtual(folder):
     return folder + "/v.h5"
 
 
+def slab(shape, maxshape, *slab):
+    s = h5py.h5s.create_simple(shape, maxshape)
+    s.select_hyperslab(*slab)
+    return s
+
+
+def virtual_without_end(folder):
+    """Extents that the sources settle, sources by number, virtual sources, and links to them."""
+    U = h5py.h5s.UNLIMITED
+    for i in range(3):
+        with h5py.File("%s/b%d.h5" % (folder, i), "w") as f:
+            f["d"] = np.arange(6, dtype="<i4").reshape(2, 3) + 10 * i
+    with h5py.File(folder + "/u.h5", "w") as f:
+        f.create_dataset("d", data=np.arange(21, dtype="<i4").reshape(7, 3), maxshape=(None, 3), chunks=(2, 3))
+        f["soft"] = h5py.SoftLink("/g/up")
+        f.create_group("g")["up"] = h5py.SoftLink("/d")
+    with h5py.File(folder + "/w.h5", "w", libver="latest") as f:
+        def make(name, shape, maxshape, *maps):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_fill_value(np.array(-1, "<i4"))
+            for to, file, path, source in maps:
+                plist.set_virtual(to, file, path, source)
+            h5py.h5d.create(f.id, name, h5py.h5t.STD_I32LE, h5py.h5s.create_simple(shape, maxshape), plist)
+        rows, one, block = slab((7, 3), (U, 3), (0, 0), (U, 1), (1, 1), (1, 3)), (1, 1), (2, 3)
+        flat = (0, 3), (U, 3)
+        whole = slab(block, block, (0, 0), one, one, block)
+        make(b"numbered", *flat, (slab(*flat, (0, 0), (U, 1), block, block), b"b%b.h5", b"d", whole))
+        make(b"gaps", *flat, (slab(*flat, (1, 0), (U, 1), (3, 3), block), b"b%b.h5", b"d", whole))
+        make(b"percent", block, block, (slab(block, block, (0, 0), one, one, block), b"b%%.h5", b"d", whole))
+        make(b"rows", *flat, (slab(*flat, (0, 0), (U, 1), one, (1, 3)), b"u.h5", b"d", rows))
+        make(b"soft", *flat, (slab(*flat, (0, 0), (U, 1), one, (1, 3)), b"u.h5", b"soft", rows))
+        make(b"strided", *flat, (slab(*flat, (1, 0), (U, 1), (5, 3), block), b"u.h5", b"d",
+                                 slab((7, 3), (U, 3), (1, 0), (U, 1), (3, 3), block)))
+        make(b"cut", (17, 3), (U, 3),
+             (slab(*flat, (0, 0), (U, 1), (6, 3), (4, 3)), b"u.h5", b"d", rows),
+             (slab((17, 3), (U, 3), (15, 0), one, one, block), b"b1.h5", b"d", whole))
+        make(b"longer", (2, 0, 3), (2, U, 3), *[
+            (slab((2, 0, 3), (2, U, 3), (k, 0, 0), (1, U, 1), (1, 1, 1), (1, 1, 3)), n, b"d", rows)
+            for k, n in enumerate((b"u.h5", b"missing.h5"))])
+        make(b"turned", (3, 0), (3, U), (slab((3, 0), (3, U), (0, 0), (1, U), one, (3, 1)), b"u.h5", b"d", rows))
+        for k, name in enumerate((b"inner", b"nested")):
+            make(name, (6, 3), None, *[(slab((6, 3), None, (2 * i, 0), one, one, block), (b"b%d.h5" % i, b".")[k], (b"d", b"inner")[k],
+                                        slab((6, 3), None, (4 - 2 * i, 0), one, one, block) if k else whole) for i in range(3)])
+        make(b"alternating", (8, 3), None, *[(slab((8, 3), None, (2 * i, 0), one, one, block), b"b%d.h5" % (i % 2), b"d", whole)
+                                             for i in range(4)])
+    return folder + "/w.h5"
+
+
 def external(folder):
     """The library finds relative files from where it runs; we, beside the archive."""
     os.chdir(folder)
@@ -327,6 +375,157 @@ def external_links(folder):
     assert alone["absolute"]["kind"] == "file" and "absolute" in alone["absolute"]["error"]
 
 
+# --- attributes -------------------------------------------------------------------
+
+def number(x, dtype):
+    if dtype.kind in "ui":
+        return int(x)
+    x = float(x)
+    return "NaN" if x != x else "Infinity" if x == float("inf") else "-Infinity" if x == -float("inf") else x
+
+
+def plain(x, dtype, f):
+    """A value as JSON has it."""
+    h = h5py.check_dtype
+    if h(ref=dtype):
+        return None if not x else f[x].name
+    if h(vlen=dtype) and h5py.check_string_dtype(dtype):
+        return x if isinstance(x, str) else x.decode("utf-8", "surrogateescape")
+    if h(vlen=dtype):
+        return [plain(y, h(vlen=dtype), f) for y in x]
+    if dtype.subdtype:
+        return plain_array(x, dtype.subdtype[0], f)
+    if dtype.kind == "S":
+        return x.rstrip(b"\0").decode()
+    if dtype.kind == "V" and dtype.names:
+        return {n: plain(x[n], dtype[n], f) for n in dtype.names}
+    if dtype.kind == "V":
+        return x.tobytes().hex()
+    if dtype.kind == "c":
+        part = np.dtype("f%d" % (dtype.itemsize // 2))
+        return [number(x.real, part), number(x.imag, part)]
+    if dtype.kind == "b":
+        return int(x)
+    return number(x, dtype)
+
+
+def plain_array(x, dtype, f):
+    if not isinstance(x, np.ndarray):
+        return plain(x, dtype, f)
+    if x.ndim == 0:
+        return plain(x[()], dtype, f)
+    return [plain_array(y, dtype, f) if x.ndim > 1 else plain(y, dtype, f) for y in x]
+
+
+def alike(a, b):
+    """JSON of ours, whose floats are the shortest of their own type, and of h5py's."""
+    if isinstance(a, float) and isinstance(b, float):
+        with np.errstate(over="ignore"):
+            return a == b or any(t(a) == t(b) for t in (np.float16, np.float32) if np.isfinite(t(b)) and t(b) == b)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(alike(a[k], b[k]) for k in a)
+    return type(a) is type(b) and a == b
+
+
+def make_attributes(path, libver, dense):
+    """A dataset for each attribute of a kind; and one that has them all."""
+    rng = np.random.default_rng(6)
+    with h5py.File(path, "w", libver=libver, track_order=dense) as f:
+        f["target"] = np.arange(3)
+        all_of_them = f.create_dataset("all", data=0)
+        f["empty"] = 0
+        kinds = {}
+        for i, dtype in enumerate(TYPES + [[("v", h5py.string_dtype()), ("w", h5py.vlen_dtype("<f4"))], np.dtype(("<i2", (2, 3)))]):
+            for k, shape in enumerate([(), (1,), (5,), (2, 3), (0,), (3, 0)]):
+                dtype = np.dtype(dtype)
+                if dtype.names == ("v", "w"):
+                    data = np.zeros(shape, dtype)
+                    for at in np.ndindex(shape):
+                        data[at] = ("x\u00e9" * at[-1] if at else "one", np.arange(len(at), dtype="<f4"))
+                else:
+                    data = values(dtype, shape, rng) if not dtype.subdtype else np.ones(shape + (2, 3), "<i2")
+                kinds["t%d_%d" % (i, k)] = (data, dtype if dtype.subdtype else data.dtype, data.shape)
+        words = np.array(["", "a", "h\u00e9\n\"\\"], dtype=object)
+        kinds["words"] = (words, h5py.string_dtype(), (3,))
+        kinds["word"] = ("h\u00e9\n", h5py.string_dtype(), ())
+        kinds["ascii"] = ("abc", h5py.string_dtype("ascii"), ())
+        kinds["utf8_fixed"] = ("h\u00e9".encode(), h5py.string_dtype("utf-8", 8), ())
+        kinds["none"] = (h5py.Empty("f8"), None, None)
+        kinds["ref"] = (f["target"].ref, h5py.ref_dtype, ())
+        kinds["enum"] = (np.array([1, 0, 1], "<u2"), h5py.enum_dtype({"A": 0, "B": 1}, basetype="<u2"), (3,))
+        kinds["long"] = ("x" * 60000, h5py.string_dtype(), ())
+        if dense:
+            kinds["larger"] = (np.arange(40000), np.dtype("<i8"), (40000,))
+        for name, (data, dtype, shape) in kinds.items():
+            for d in (f.create_dataset("of/" + name, data=0), all_of_them):
+                if shape is None:
+                    d.attrs[name] = data
+                else:
+                    d.attrs.create(name, data, shape=shape, dtype=dtype)
+        refs = np.array([np.array([f["target"].ref, f["all"].ref], dtype=object), np.array([f["empty"].ref], dtype=object)], dtype=object)
+        f["of/ref"].attrs.create("list", refs, dtype=h5py.vlen_dtype(h5py.ref_dtype))
+        return len(kinds)
+
+
+def compare_attributes(path):
+    told = {o["path"]: o.get("attributes", {}) for o in listed(path)}
+    count = 0
+    with h5py.File(path) as f:
+        def visit(name, d):
+            nonlocal count
+            if not isinstance(d, h5py.Dataset):
+                return
+            have = told[name]
+            assert sorted(have) == sorted(d.attrs), (name, sorted(have), sorted(d.attrs))
+            for key in d.attrs:
+                value = d.attrs[key]
+                want = None if isinstance(value, h5py.Empty) else plain_array(value, h5py.h5a.open(d.id, key.encode()).dtype, f)
+                assert alike(have[key], want), (name, key, have[key], want)
+                count += 1
+        f.visititems(visit)
+    return count
+
+
+def compare_details(path):
+    """Layout, chunks, filters, bytes in the file and fill value."""
+    names = {h5py.h5d.COMPACT: "compact", h5py.h5d.CONTIGUOUS: "contiguous", h5py.h5d.CHUNKED: "chunked", h5py.h5d.VIRTUAL: "virtual"}
+    told = {o["path"]: o for o in listed(path)}
+    count = 0
+    with h5py.File(path) as f:
+        def visit(name, d):
+            nonlocal count
+            if not isinstance(d, h5py.Dataset) or name not in told or "layout" not in told[name]:
+                return
+            have, plist = told[name], d.id.get_create_plist()
+            assert have["layout"] == names[plist.get_layout()], (name, have)
+            assert have.get("chunks") == (list(d.chunks) if d.chunks else None), (name, have)
+            filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
+            assert [(x["id"], x["options"]) for x in have.get("filters", [])] == [(x[0], list(x[2])) for x in filters], (name, have, filters)
+            if "storage_size" in have:
+                assert have["storage_size"] == d.id.get_storage_size(), (name, have, d.id.get_storage_size())
+            if d.dtype.kind in "iu":
+                assert have["fill_value"] == d.fillvalue, (name, have, d.fillvalue)
+            count += 1
+        f.visititems(visit)
+    comment("%d datasets" % count)
+    assert count
+
+
+def huge_attributes(path):
+    """One too large to be told is named, and those beside it are told."""
+    with h5py.File(path, "w", libver="latest") as f:
+        d = f.create_dataset("d", data=1)
+        d.attrs["one"] = 1
+        d.attrs["huge"] = np.zeros(100 << 20, "u1")
+        d.attrs["text"] = "x" * (5 << 20)
+        d.attrs["two"] = 2
+    told, = listed(path)
+    assert told["attributes"] == {"one": 1, "text": "x" * (5 << 20), "two": 2}
+    assert "no memory for 1048576" in told["error"], told["error"]
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -345,13 +544,25 @@ def main():
             path = os.path.join(tmp, bound[1] + ".h5")
             make(path, bound)
             compare("matrix_" + bound[1], path)
+            with check("details_" + bound[1]):
+                compare_details(path)
         path = os.path.join(tmp, "early.h5")
         early(path)
         compare("allocated_early", path)
+        with check("details_early"):
+            compare_details(path)
         compare("virtual_datasets", virtual(tmp))
+        compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("external_files", external(tmp))
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
+        for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
+            with check("attributes_%s" % bound[-1] if bound != "latest" else "attributes_latest"):
+                path = os.path.join(tmp, "attributes.h5")
+                kinds = make_attributes(path, bound, dense)
+                assert compare_attributes(path) >= 2 * kinds
+        with check("attributes_that_are_huge"):
+            huge_attributes(os.path.join(tmp, "huge.h5"))
         os.chdir("/")
     with check("files_of_others"):
         files = [p for end in ("h5", "hdf5", "nc") for p in others("**/*." + end)]

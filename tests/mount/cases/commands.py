@@ -75,6 +75,29 @@ def test_extract(s):
     same(names(s.path("part", "m.safetensors")), ["a"])
 
 
+def test_a_group_with_several_paths_is_visited_once(s):
+    file = os.path.join(DATA, "hdf5", "links.h5")
+    told = [json.loads(line) for line in s.run("--list", "--json", file).ok().out.splitlines()]
+    same({o["path"]: o["same_as"] for o in told if "same_as" in o}, {"a/y/sub": "a/deep/x", "b": "a/y", "z": "a/deep/x"})
+    assert b"\nz/\n" in s.run("--list", file).ok().out
+    same(s.run("--list", file, "z", "b").ok().out, b"z/e\nb/d\nb/sub/e\n")
+    out = s.path("out")
+    s.run("--extract", file, out).ok()
+    same([os.readlink(os.path.join(out, p)) for p in ("a/y/sub", "b", "z")], ["../deep/x", "a/y", "a/deep/x"])
+    same(read(out + "/z/e"), read(out + "/b/sub/e"))
+
+
+def test_links_lead_to_names_as_they_are_shown(s):
+    """Those that had to give way have a number."""
+    file = os.path.join(DATA, "hdf5", "links.h5")
+    m = s.mount(file).path
+    for i in range(5):
+        same(read(os.path.join(m, "s", "l%d" % i)), bytes([i] + [0] * 7), i)
+    same(read(os.path.join(m, "h", "near")), bytes([4] + [0] * 7))
+    same([os.readlink(os.path.join(m, p)) for p in ("s/l5", "s/l6", "h/plain")], ["../h/gone%01", "../_/%2E%2E", "a/b"])
+    assert os.path.isdir(os.path.join(m, "z")) and not os.path.islink(os.path.join(m, "z"))
+
+
 def test_extract_never_leaves_dest(s):
     archive(s.path("m.safetensors"), [("../up", "U8", [1], b"1"), ("/abs", "U8", [1], b"2"), ("l/in", "U8", [1], b"3"),
                                       ("f", "U8", [1], b"4")])

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* What more is known of a dataset: how it is laid out, what packs it, what stands
+ * where nothing was written. */
+#include <inttypes.h>
+
+#include "formats/hdf5/hdf5.h"
+
+/* Of more chunks nobody asks where each lies, only to add up what they take. */
+enum { CHUNKS_MAX = 4096, FILL_MAX = 65536 };
+
+static const char *layout_name(const struct h5_store *s)
+{
+	switch ((enum h5_storage)s->storage) {
+	case H5_COMPACT:
+		return "compact";
+	case H5_CONTIGUOUS:
+	case H5_UNWRITTEN:
+		return "contiguous";
+	case H5_CHUNKED:
+		return "chunked";
+	case H5_VIRTUAL:
+		return "virtual";
+	case H5_EXTERNALS:
+		return "external";
+	case H5_FAULT:
+		break;
+	}
+	return s->chunk ? "chunked" : NULL;
+}
+
+static void put_chunks(struct text *t, const struct h5_store *s)
+{
+	static const char *const indexes[] = {"btree1", "single", "implicit", "fixed_array", "extensible_array", "btree2"};
+	for (uint32_t i = 0; i < s->rank; i++)
+		text_print(t, "%s%" PRIu64, i ? "," : ",\"chunks\":[", s->chunk[i]);
+	text_add(t, "]");
+	if (s->index < sizeof indexes / sizeof *indexes)
+		text_print(t, ",\"index\":\"%s\"", indexes[s->index]);
+}
+
+static void put_filters(struct text *t, const struct h5_pipeline *p)
+{
+	for (uint32_t i = 0; i < p->count && !t->failed; i++) {
+		const struct h5_filter *f = &p->filters[i];
+		text_add(t, i ? ",{\"name\":" : ",\"filters\":[{\"name\":");
+		text_json(t, slice_text(f->name ? f->name : ""));
+		text_print(t, ",\"id\":%u,\"options\":[", f->id);
+		for (uint32_t k = 0; k < f->nvalues && !t->failed; k++)
+			text_print(t, "%s%" PRIu32, k ? "," : "", f->values[k]);
+		text_add(t, f->optional ? "],\"optional\":true}" : "]}");
+	}
+	if (p->count)
+		text_add(t, "]");
+}
+
+/* Bytes in the file; false if only a look at very many chunks could tell. */
+static bool storage_size(const struct h5_store *s, uint64_t *ret)
+{
+	uint64_t at[H5_RANK_MAX] = {0};
+	*ret = 0;
+	if (s->storage == H5_COMPACT || s->storage == H5_CONTIGUOUS)
+		*ret = s->size;
+	if (s->storage == H5_FAULT || s->storage == H5_EXTERNALS || (s->storage == H5_CHUNKED && s->nchunks > CHUNKS_MAX))
+		return false;
+	for (uint64_t n = s->storage == H5_CHUNKED ? s->nchunks : 0; n > 0; n--) {
+		struct h5_chunk_at chunk;
+		struct error why = {0};
+		if (h5_chunk_find(s, at, &chunk, &why) < 0)
+			return false;
+		if (chunk.address != H5_UNDEFINED)
+			*ret += chunk.size;
+		for (uint32_t i = s->rank; i-- > 0 && ++at[i] == s->chunks[i];)
+			at[i] = 0;
+	}
+	return true;
+}
+
+static int put_fill(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
+{
+	struct arena scratch = {.limit = f->a->arena.limit};
+	struct h5_header h;
+	struct h5_type type;
+	struct h5_space scalar = {.count = 1};
+	struct text value = {.limit = 16 * FILL_MAX};
+	struct cursor c;
+	bool json;
+	int r = h5_header(f, &scratch, address, &h, err);
+	if (r == 0 && h5_message(f, &scratch, &h, H5_DATATYPE, &c, &r, err) &&
+	    (r = h5_datatype(f, &scratch, &c, &type, err)) == 0 && !type.has_vlen && type.size == s->element) {
+		const uint8_t *fill = s->fill ? s->fill : arena_alloc(&scratch, type.size);
+		if (fill && h5_value(f, &type, &scalar, (struct slice){fill, type.size}, &value, &json, err) == 0 && !value.failed) {
+			text_add(t, ",\"fill_value\":");
+			if (json)
+				text_put(t, text_slice(&value));
+			else
+				text_json(t, text_slice(&value));
+		}
+	}
+	text_free(&value);
+	arena_free(&scratch);
+	return r;
+}
+
+int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	struct h5_place place = h5_place_of(a, index);
+	const struct h5_store *s = place.store;
+	const char *layout = s ? layout_name(s) : NULL;
+	uint64_t size;
+	if (!s)
+		return 0;
+	if (layout)
+		text_print(t, ",\"layout\":\"%s\"", layout);
+	if (s->chunk && s->rank)
+		put_chunks(t, s);
+	put_filters(t, &s->pipeline);
+	if (storage_size(s, &size))
+		text_print(t, ",\"storage_size\":%" PRIu64, size);
+	return s->element <= FILL_MAX ? put_fill(&h->file, s, place.address, t, err) : 0;
+}

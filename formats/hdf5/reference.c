@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Where references lead: paths of objects by address.  The file is searched once,
+ * when the first reference is told: level by level, so that an object has its
+ * shortest path, and in the order of names, so that it always has the same. */
+#include "formats/hdf5/hdf5.h"
+
+/* How far the search goes. */
+enum { OBJECTS_MAX = 65536, LINKS_MAX = 1 << 20, SLOTS = 2 * OBJECTS_MAX };
+
+struct h5_paths {
+	struct found {
+		uint64_t address;
+		struct slice name;
+		uint32_t parent;
+	} *list;
+	uint32_t count;
+	uint32_t *slots; /* 1 + number in the list */
+};
+
+static uint32_t *slot(const struct h5_paths *p, uint64_t address)
+{
+	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 40) % SLOTS;
+	while (p->slots[i] && p->list[p->slots[i] - 1].address != address)
+		i = (i + 1) % SLOTS;
+	return &p->slots[i];
+}
+
+static bool add(struct h5_paths *p, struct arena *a, struct slice name, uint64_t address, uint32_t parent)
+{
+	uint32_t *at = slot(p, address);
+	if (*at || p->count == OBJECTS_MAX)
+		return true;
+	if (name.len && !(name.data = (const uint8_t *)arena_text(a, name)))
+		return false;
+	p->list[p->count++] = (struct found){address, name, parent};
+	*at = p->count;
+	return true;
+}
+
+static bool add_children(struct h5_paths *p, const struct h5_file *f, struct arena *a, uint32_t parent, uint64_t *links)
+{
+	struct arena s = {.limit = a->limit};
+	struct h5_link *list = NULL;
+	struct error why = {0};
+	uint32_t count = 0;
+	bool fine = true;
+	/* A group that cannot be read holds nothing that is found. */
+	if (h5_links(f, &s, p->list[parent].address, &list, &count, &why) < 0)
+		count = 0;
+	for (uint32_t i = 0; fine && i < count; i++)
+		if (list[i].kind == H5_LINK_HARD)
+			fine = add(p, a, list[i].name, list[i].address, parent);
+	arena_free(&s);
+	*links += count;
+	return fine;
+}
+
+static struct h5_paths *search(const struct h5_file *f, struct arena *a)
+{
+	struct h5_paths *p = arena_alloc(a, sizeof *p);
+	uint64_t links = 0;
+	uint32_t *slots = p ? arena_array(a, SLOTS, sizeof *slots) : NULL;
+	if (!slots || !(p->list = arena_array(a, OBJECTS_MAX, sizeof *p->list)))
+		return p; /* which knows of nothing, and is not tried again */
+	p->slots = slots;
+	bool fine = add(p, a, (struct slice){0}, f->root, 0);
+	for (uint32_t i = 0; fine && i < p->count && links < LINKS_MAX; i++)
+		fine = add_children(p, f, a, i, &links);
+	return p;
+}
+
+bool h5_path_of(const struct h5_file *f, uint64_t address, struct text *ret)
+{
+	struct h5_archive *h = f->a->priv;
+	struct slice names[256];
+	struct text path = {0};
+	unsigned depth = 0;
+	pthread_mutex_lock(&f->a->lock);
+	if (!h->paths)
+		h->paths = search(&h->file, &f->a->arena);
+	struct h5_paths *p = h->paths;
+	pthread_mutex_unlock(&f->a->lock);
+	uint32_t number = p && p->slots ? *slot(p, address) : 0;
+	if (number == 0)
+		return false;
+	for (uint32_t i = number - 1; i > 0 && depth < 256; i = p->list[i].parent)
+		names[depth++] = p->list[i].name;
+	if (depth == 256) /* deeper than anybody asks */
+		return false;
+	if (depth == 0)
+		text_add(&path, "/");
+	while (depth-- > 0) {
+		text_add(&path, "/");
+		text_put(&path, names[depth]);
+	}
+	text_json(ret, text_slice(&path));
+	bool fine = path.failed == 0;
+	text_free(&path);
+	return fine;
+}

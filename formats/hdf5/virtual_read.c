@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* The bytes of virtual datasets, row by row from their sources. */
+#include <inttypes.h>
+
+#include "formats/hdf5/virtual.h"
+
+/* Which of the selected coordinates x is, and how many follow it without a gap;
+ * false if it is not selected, and then how many follow that are not, either. */
+static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *run)
+{
+	if (p->count == 0 || p->block == 0) {
+		*run = UINT64_MAX;
+		return false;
+	}
+	if (x < p->start) {
+		*run = p->start - x;
+		return false;
+	}
+	uint64_t rel = x - p->start, i = rel / p->stride, in = rel % p->stride;
+	if (p->count == 1) {
+		i = rel < p->block ? 0 : 1;
+		in = rel;
+	}
+	if (i >= p->count) {
+		*run = UINT64_MAX;
+		return false;
+	}
+	if (in >= p->block) {
+		*run = p->stride - in;
+		return false;
+	}
+	*ret = i * p->block + in;
+	if (*ret >= p->n) { /* of a block that is cut */
+		*run = UINT64_MAX;
+		return false;
+	}
+	*run = p->block - in < p->n - *ret ? p->block - in : p->n - *ret;
+	return true;
+}
+
+/* Element k of the selection in its source: its number there, and how many lie
+ * together; false where the source has shrunk below it. */
+static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64_t *run)
+{
+	const struct h5_store *s = m->source;
+	uint64_t at[H5_RANK_MAX];
+	bool inside = true;
+	*run = 1;
+	*ret = 0;
+	for (uint32_t i = s->rank; i-- > 0;) {
+		const struct span *p = &m->from.spans[i];
+		uint64_t n = p->n, j = k % n;
+		k /= n;
+		at[i] = p->start + j / p->block * p->stride + j % p->block;
+		inside &= at[i] < s->dims[i];
+		if (i == s->rank - 1) {
+			*run = p->block - j % p->block;
+			if (inside && *run > s->dims[i] - at[i])
+				*run = s->dims[i] - at[i];
+		}
+	}
+	for (uint32_t i = 0; i < s->rank; i++)
+		*ret = *ret * s->dims[i] + at[i];
+	return inside;
+}
+
+/* The part of one row of the virtual dataset that one mapping covers. */
+static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct block *within, const uint64_t *at,
+		   uint64_t count, uint8_t *out, struct error *err)
+{
+	uint64_t k = 0, n, run = 1, last = 0;
+	for (uint32_t i = 0; i + 1 < s->rank; i++) {
+		uint64_t here;
+		if (!ordinal(&m->to.spans[i], at[i], &here, &run))
+			return 0;
+		k = (k + here) * m->to.spans[i + 1].n;
+	}
+	for (uint64_t done = 0; done < count; done += run) {
+		uint64_t from;
+		bool in = s->rank == 0 || ordinal(&m->to.spans[s->rank - 1], at[s->rank - 1] + done, &last, &run);
+		if (run > count - done)
+			run = count - done;
+		if (!in)
+			continue;
+		bool there = locate(m, k + last, &from, &n);
+		if (run > n)
+			run = n;
+		int r = there ? h5_store_read(m->source, within, from * s->element, run * s->element, out + done * s->element, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_rows(const struct h5_store *s, struct block *within, uint64_t first, uint64_t count, uint8_t *out,
+		     struct error *err)
+{
+	uint64_t row = s->rank ? s->dims[s->rank - 1] : 1;
+	int r = 0;
+	while (r == 0 && count > 0) {
+		uint64_t at[H5_RANK_MAX] = {0}, rest = first, some = row - first % row;
+		for (uint32_t i = s->rank; i-- > 0; rest /= s->dims[i])
+			at[i] = rest % s->dims[i];
+		some = some < count ? some : count;
+		for (uint32_t i = 0; r == 0 && i < s->nmappings; i++)
+			if (s->mappings[i].source && s->mappings[i].to.elements)
+				r = map_row(s, &s->mappings[i], within, at, some, out, err);
+		first += some;
+		count -= some;
+		out += some * s->element;
+	}
+	return r;
+}
+
+int h5_virtual_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
+		    struct error *err)
+{
+	uint64_t first = offset / s->element, count = (offset + len - 1) / s->element - first + 1;
+	struct arena scratch = {.limit = s->file->a->arena.limit};
+	bool aligned = offset % s->element == 0 && len % s->element == 0;
+	uint8_t *buf = aligned ? out : arena_alloc(&scratch, count * s->element);
+	int r = buf ? 0 : error_set(err, ENOMEM, "no memory for %" PRIu64 " elements", count);
+	if (r == 0) {
+		h5_fill(s, first * s->element, count * s->element, buf);
+		r = read_rows(s, within, first, count, buf, err);
+	}
+	if (r == 0 && !aligned)
+		memcpy(out, buf + offset % s->element, (size_t)len);
+	arena_free(&scratch);
+	return r;
+}
