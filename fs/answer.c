@@ -112,6 +112,20 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret)
 	return r < 0 ? r : append(a, *ret, len);
 }
 
+int answer_move(struct answer *a, struct answer *from)
+{
+	struct pin **last = &a->pins;
+	int r = 0;
+	for (size_t i = 0; i < from->count && r == 0; i++)
+		r = append(a, from->spans[i].iov_base, from->spans[i].iov_len);
+	while (*last)
+		last = &(*last)->next;
+	*last = from->pins; /* in any case: what was appended must stay */
+	from->pins = NULL;
+	answer_reset(from);
+	return r;
+}
+
 void answer_cut(struct answer *a, uint64_t len)
 {
 	while (a->len > len) {

@@ -35,6 +35,9 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the c
  * fails. */
 int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object);
 
+/* Appends all that `from` holds, which is empty then. */
+int answer_move(struct answer *a, struct answer *from);
+
 /* Drops what lies behind the first len bytes. */
 void answer_cut(struct answer *a, uint64_t len);
 
