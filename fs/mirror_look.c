@@ -179,9 +179,11 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 		  struct mirror_ref *ret, struct error *err)
 {
 	atomic_fetch_add_explicit(&m->lookups, 1, memory_order_relaxed);
-	if (ino_view(dir->ino) || (dir->ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs"))))
-		return view_lookup(m, dir, name, ret, err);
-	return plain_lookup(m, dir, name, ret, err);
+	int r = ino_view(dir->ino) ? view_lookup(m, dir, name, ret, err) : plain_lookup(m, dir, name, ret, err);
+	/* A mirrored directory that has such a name of its own has no views. */
+	if (r == -ENOENT && dir->ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")))
+		r = view_lookup(m, dir, name, ret, err);
+	return r;
 }
 
 static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct error *err)

@@ -89,8 +89,6 @@ int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mi
 	if (!d)
 		return errno ? error_set(err, errno, "%s", strerror(errno)) : 0;
 	dir->at = telldir(dir->stream);
-	if (dir->ref.ino == TREE_ROOT && strcmp(d->d_name, ".arrayfs") == 0) /* ours is there instead, unlisted */
-		return plain_next(m, dir, dir->at, ret, err);
 	*ret = (struct mirror_name){.name = d->d_name, .type = d->d_type, .next = dir->at};
 	/* A file may be an archive, and a link may be followed. */
 	if (d->d_type == DT_REG || (d->d_type == DT_LNK && m->options.follow))
