@@ -48,6 +48,22 @@ def test_npy_by_its_specification(s):
             same(os.pread(f.fileno(), 7, at), whole[at:at + 7], f"at {at}")
 
 
+def test_text_by_element(s):
+    """Exact sizes, one width, and any piece is that piece of the whole."""
+    m = s.mount(two(s))
+    same(read(m / ".arrayfs/text/d/a.txt"), b"".join(
+        b" ".join(b"%15s" % x for x in row) + b"\n" for row in ((b"0.0", b"1.0", b"2.0"), (b"3.0", b"4.0", b"5.0"))))
+    same((read(m / ".arrayfs/text/b.txt"), read(m / ".arrayfs/text/e.txt")), (b"-123\n", b""))
+    view = m / ".arrayfs/text/d/a.txt"
+    whole = read(view)
+    same(os.stat(view).st_size, len(whole))
+    cat = s.run("--cat", s.path("m.safetensors"), ".arrayfs/text/d/a.txt").ok().out
+    same(cat, whole)
+    with open(view, "rb") as f:
+        for at in range(len(whole) + 2):
+            same(os.pread(f.fileno(), 20, at), whole[at:at + 20], f"at {at}")
+
+
 def test_json_and_attributes(s):
     m = s.mount(two(s))
     j = m / ".arrayfs/json/d/a.json"
