@@ -112,17 +112,26 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret)
 	return r < 0 ? r : append(a, *ret, len);
 }
 
+int answer_move(struct answer *a, struct answer *from)
+{
+	struct pin **last = &a->pins;
+	int r = 0;
+	for (size_t i = 0; i < from->count && r == 0; i++)
+		r = append(a, from->spans[i].iov_base, from->spans[i].iov_len);
+	while (*last)
+		last = &(*last)->next;
+	*last = from->pins; /* in any case: what was appended must stay */
+	from->pins = NULL;
+	answer_reset(from);
+	return r;
+}
+
 int answer_join(struct answer *a, struct answer *other, void (*release)(void *), void *object)
 {
 	int r = pin(a, release, object);
-	struct pin **last = &a->pins;
-	while (*last)
-		last = &(*last)->next;
-	*last = other->pins;
-	other->pins = NULL;
-	for (size_t i = 0; i < other->count && r == 0; i++)
-		r = append(a, other->spans[i].iov_base, other->spans[i].iov_len);
-	answer_close(other);
+	if (r == 0)
+		return answer_move(a, other);
+	answer_reset(other);
 	return r;
 }
 

@@ -39,6 +39,9 @@ int answer_join(struct answer *a, struct answer *other, void (*release)(void *),
  * fails. */
 int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object);
 
+/* Appends all that `from` holds, which is empty then. */
+int answer_move(struct answer *a, struct answer *from);
+
 /* Drops what lies behind the first len bytes. */
 void answer_cut(struct answer *a, uint64_t len);
 

@@ -123,7 +123,7 @@ void mirror_judge(struct mirror *m, struct entry *e)
 
 int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err)
 {
-	uint32_t index = (uint32_t)ref->ino;
+	uint32_t index = ino_view(ref->ino) == VIEW_TOP ? TREE_ROOT : ino_index(ref->ino);
 	int r = 0;
 	ref->held = NULL;
 	ref->node = NULL;
@@ -178,7 +178,7 @@ void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_
 
 int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret)
 {
-	struct node *n = in->held ? tree_node(&in->held->archive.tree, (uint32_t)ino) : NULL;
+	struct node *n = in->held ? tree_node(&in->held->archive.tree, ino_index(ino)) : NULL;
 	if (!n || ino >> 32 != in->ino >> 32)
 		return -ESTALE;
 	mirror_copy(m, in, ret);
@@ -189,6 +189,8 @@ int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, 
 
 bool mirror_size_known(const struct mirror_ref *ref)
 {
+	if (ino_view(ref->ino) == VIEW_JSON_FILE || ino_view(ref->ino) == VIEW_TOP)
+		return false; /* takes making it */
 	return !ref->node || ref->node->kind == NODE_DIR || atomic_load(&ref->node->size) != SIZE_UNKNOWN;
 }
 

@@ -10,8 +10,9 @@
  *
  * What is shown is known by inode numbers: the upper half is an entry, which
  * stands for one name in a mirrored directory and one generation of what bears
- * it; the lower half is a node of the archive that the entry is, or 1.  So the
- * root of all is 1.  A generation ends when the file is replaced, resized or
+ * it; the lower half is a node of the archive that the entry is, or 1; and of the
+ * lower half the upper three bits tell which view of that is meant.  So the root
+ * of all is 1.  A generation ends when the file is replaced, resized or
  * rewritten; those who hold it go on reading it.
  *
  * Archives are opened when somebody looks into them, and a bounded number stays
@@ -26,6 +27,35 @@ struct mirror_options {
 	bool dataset; /* SOURCE, if it is a directory, is one archive */
 	struct archive_options archive;
 };
+
+/*
+ * The views, below .arrayfs at the root: the same tree in which every array is a
+ * file of another form (fs/view.h), or every array and directory one that tells
+ * about it (fs/describe.h).  Directories keep their names, files get a suffix.
+ */
+enum view {
+	VIEW_NONE,
+	VIEW_TOP, /* .arrayfs itself, and what stands in it but has no node */
+	VIEW_NPY,
+	VIEW_TEXT,
+	VIEW_JSON,      /* its directories */
+	VIEW_JSON_FILE, /* its files */
+};
+
+enum { VIEW_SHIFT = 29 };
+
+/* Of VIEW_TOP, instead of nodes. */
+enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3 };
+
+static inline enum view ino_view(uint64_t ino) { return (enum view)((uint32_t)ino >> VIEW_SHIFT); }
+static inline uint32_t ino_index(uint64_t ino) { return (uint32_t)ino & ((1u << VIEW_SHIFT) - 1); }
+static inline uint64_t ino_of(uint64_t like, enum view view, uint32_t index)
+{
+	return (like & ~(uint64_t)UINT32_MAX) | (uint64_t)view << VIEW_SHIFT | index;
+}
+
+/* The daemon's own figures, which change from look to look. */
+#define STATS_INO ino_of(0, VIEW_TOP, TOP_STATS)
 
 /* What an inode number leads to, kept as long as the reference is. */
 struct mirror_ref {
@@ -64,7 +94,7 @@ void mirror_remember(struct mirror *m, const struct mirror_ref *ref);
 void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times);
 
 /* Is that in an archive, where nothing changes? */
-static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held && ref->ino & 0xfffffffe; }
+static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held && ino_index(ref->ino) > TREE_ROOT && ino_view(ref->ino) != VIEW_TOP; }
 
 /* --- looking ----------------------------------------------------------- */
 
@@ -85,6 +115,9 @@ bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *
 struct mirror_dir {
 	struct mirror_ref ref;
 	DIR *stream; /* of a mirrored directory */
+	char **names; /* of one in a view */
+	size_t count; /* of them */
+	char name[NAME_MAX + 16]; /* in a view, with its suffix */
 	off_t at;
 };
 
@@ -119,5 +152,7 @@ void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf
 /* What statfs tells: the bytes that SOURCE holds, or its file system's. */
 uint64_t mirror_bytes(const struct mirror *m);
 
-/* For the daemon's figures. */
+/* What was done since the mirror was opened, as a JSON object and a newline: what
+ * .arrayfs/stats.json holds. */
+void mirror_stats(struct mirror *m, struct text *ret);
 unsigned mirror_archives_open(struct mirror *m);

@@ -27,6 +27,7 @@ struct mirror {
 	char *real;           /* SOURCE's absolute path, to tell whether a link leads out */
 	struct shelf shelf;
 	_Atomic unsigned files; /* that somebody holds open */
+	_Atomic uint64_t lookups, stats, listings, reads, bytes, failed; /* for mirror_stats() */
 	struct {
 		dev_t dev;
 		ino_t ino;
@@ -42,6 +43,27 @@ enum reach mirror_reach(const struct mirror *m, const struct entry *e);
  * m->lock is held, and let go meanwhile: others wait, since the entry is
  * `opening`. */
 void mirror_judge(struct mirror *m, struct entry *e);
+
+/* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
+int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
+int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
+int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
+int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
+
+/* And the views' (mirror_view.c, mirror_view_dir.c). */
+struct mirror_ref view_plain(const struct mirror_ref *ref); /* without the view; borrowed */
+int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
+int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err);
+int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
+int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err);
+void view_close_dir(struct mirror_dir *dir);
+int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
+int view_open_file(const struct mirror_ref *ref, struct error *err);
+int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* What a node is called there, if anything: its suffix, "" for directories and
+ * links to them, NULL if the view has no such thing. */
+const char *view_suffix(struct archive *a, enum view view, uint32_t index);
 
 /* Completes a reference whose entry is already counted; m->lock is held. */
 int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err);

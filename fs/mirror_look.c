@@ -158,21 +158,32 @@ static int lookup_node(struct mirror *m, const struct mirror_ref *dir, struct sl
 		       struct mirror_ref *ret, struct error *err)
 {
 	struct archive *a = &dir->held->archive;
-	uint32_t index = (uint32_t)dir->ino;
+	uint32_t index = ino_index(dir->ino);
 	int r = archive_fill(a, index, err);
 	if (r < 0)
 		return r;
 	uint32_t id = tree_resolve(&a->tree, tree_find(&a->tree, dir->node, index, name));
 	if (!id)
 		return -ENOENT;
-	return mirror_sibling(m, dir, (dir->ino & ~(uint64_t)UINT32_MAX) | id, ret);
+	return mirror_sibling(m, dir, ino_of(dir->ino, VIEW_NONE, id), ret);
+}
+
+int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
+		 struct mirror_ref *ret, struct error *err)
+{
+	*ret = (struct mirror_ref){0};
+	return dir->held ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->entry, name, ret, err);
 }
 
 int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
 		  struct mirror_ref *ret, struct error *err)
 {
-	*ret = (struct mirror_ref){0};
-	return dir->held ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->entry, name, ret, err);
+	atomic_fetch_add_explicit(&m->lookups, 1, memory_order_relaxed);
+	int r = ino_view(dir->ino) ? view_lookup(m, dir, name, ret, err) : plain_lookup(m, dir, name, ret, err);
+	/* A mirrored directory that has such a name of its own has no views. */
+	if (r == -ENOENT && dir->ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")))
+		r = view_lookup(m, dir, name, ret, err);
+	return r;
 }
 
 static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct error *err)
@@ -226,7 +237,7 @@ static void show_stat(const struct mirror_ref *ref, struct stat *st)
 		st->st_mode &= ~(mode_t)0222;
 }
 
-int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
+int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
 {
 	struct entry *e = ref->entry;
 	if (ref->held)
@@ -255,9 +266,19 @@ int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct s
 	return 0;
 }
 
+int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
+{
+	atomic_fetch_add_explicit(&m->stats, 1, memory_order_relaxed);
+	return ino_view(ref->ino) ? view_stat(m, ref, ret, err) : plain_stat(m, ref, fd, ret, err);
+}
+
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
 {
-	(void)m;
+	return ino_view(ref->ino) ? view_readlink(m, ref, ret, err) : plain_readlink(ref, ret, err);
+}
+
+int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
+{
 	if (ref->held) {
 		if (ref->node->kind != NODE_LINK)
 			return -EINVAL;

@@ -21,8 +21,11 @@ int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirro
 {
 	*ret = (struct mirror_dir){0};
 	int r = 0;
-	if (ref->held) {
-		r = archive_fill(&ref->held->archive, (uint32_t)ref->ino, err);
+	atomic_fetch_add_explicit(&m->listings, 1, memory_order_relaxed);
+	if (ino_view(ref->ino)) {
+		r = view_open_dir(m, ref, ret, err);
+	} else if (ref->held) {
+		r = archive_fill(&ref->held->archive, ino_index(ref->ino), err);
 	} else if ((r = take_file(m, err)) == 0) {
 		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = at < 0 ? at : fd < 0 ? -errno : 0;
@@ -46,6 +49,7 @@ void mirror_close_dir(struct mirror *m, struct mirror_dir *dir)
 		closedir(dir->stream);
 		atomic_fetch_sub(&m->files, 1);
 	}
+	view_close_dir(dir);
 	mirror_put(m, &dir->ref);
 }
 
@@ -74,7 +78,7 @@ static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *r
 	return 1;
 }
 
-int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
+int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
 {
 	if (dir->ref.held)
 		return next_node(dir, offset, ret);
@@ -92,6 +96,11 @@ int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct m
 	return 1;
 }
 
+int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
+{
+	return ino_view(dir->ref.ino) ? view_next(m, dir, offset, ret, err) : plain_next(m, dir, offset, ret, err);
+}
+
 /* --- bytes ------------------------------------------------------------- */
 
 int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
@@ -100,6 +109,8 @@ int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd
 	struct folder folder;
 	struct stat st;
 	*ret_fd = -1;
+	if (ino_view(ref->ino))
+		return view_open_file(ref, err);
 	if (ref->held) {
 		uint64_t size;
 		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->held->archive, ref->node, &size, err);
@@ -163,8 +174,13 @@ static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, 
 int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
 		struct answer *ret, struct error *err)
 {
-	(void)m;
-	return ref->held ? archive_read(&ref->held->archive, ref->node, offset, len, ret, err)
-			 : read_file(fd, offset, len, ret, err);
+	int r = ino_view(ref->ino) ? view_read(m, ref, offset, len, ret, err)
+		: ref->held	   ? archive_read(&ref->held->archive, ref->node, offset, len, ret, err)
+				   : read_file(fd, offset, len, ret, err);
+	atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
+	if (r < 0)
+		atomic_fetch_add_explicit(&m->failed, 1, memory_order_relaxed);
+	else
+		atomic_fetch_add_explicit(&m->bytes, ret->len, memory_order_relaxed);
+	return r;
 }
-

@@ -306,7 +306,8 @@ uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void
 		return 0;
 	int len = snprintf(name, sizeof name, "%s%s", n->name, suffix);
 	struct slice shown = {(const uint8_t *)name, (size_t)len < sizeof name ? (size_t)len : sizeof name - 1};
-	return add_shown(t, n->parent, shown, shown, false, (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size});
+	return add_shown(t, n->parent, shown, shown, false,
+			 (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size, .beside = true});
 }
 
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy)

@@ -64,9 +64,10 @@ struct node {
 	};
 	uint32_t twins; /* names that had to give way to this one */
 	uint8_t kind;   /* enum node_kind */
-	bool open;      /* DIR: to be filled on first look */
-	bool suffixed;  /* its name gave way */
-	bool hidden;    /* found by name, never listed */
+	bool open : 1;      /* DIR: to be filled on first look */
+	bool suffixed : 1;  /* its name gave way */
+	bool hidden : 1;    /* found by name, never listed */
+	bool beside : 1;    /* made by tree_beside() */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
@@ -78,11 +79,11 @@ struct names {
 	} *slots;
 };
 
-enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 26 };
+enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 23 };
 
 struct tree {
 	struct arena *arena;
-	struct node *chunks[TREE_CHUNKS]; /* chunk k holds 64 << k nodes, so none ever moves */
+	struct node *chunks[TREE_CHUNKS]; /* chunk k holds 64 << k nodes, so none ever moves; fewer than 1 << 29 */
 	_Atomic uint32_t count;           /* published */
 	uint32_t made;                    /* and those of the filling under way */
 	uint32_t filling;                 /* the directory being filled */

@@ -9,7 +9,7 @@
 #include "fs/name.h"
 #include "fs/shelf.h"
 #include "mount/commands.h"
-#include "mount/describe.h"
+#include "fs/describe.h"
 #include "mount/log.h"
 #include "mount/source.h"
 #include "mount/walk.h"

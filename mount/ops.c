@@ -21,6 +21,7 @@ struct handle {
 	struct mirror_dir dir;     /* of a directory */
 	struct mirror_ref ref;     /* of a file */
 	int fd;                    /* of a file that is passed through, or -1 */
+	struct text figures;       /* of stats.json: as it was at open */
 };
 
 static struct handle *handle_new(struct mount *m)
@@ -49,6 +50,7 @@ static void handle_close(struct mount *m, struct handle *h)
 	if (h->dir.ref.entry)
 		mirror_close_dir(m->mirror, &h->dir);
 	mirror_close_file(m->mirror, h->fd);
+	text_free(&h->figures);
 	if (h->ref.entry)
 		mirror_put(m->mirror, &h->ref);
 	free(h);
@@ -63,6 +65,7 @@ void mount_close(struct mount *m)
 {
 	while (m->handles)
 		handle_close(m, m->handles);
+	text_free(&m->figures);
 	pthread_mutex_destroy(&m->lock);
 }
 
@@ -116,6 +119,8 @@ static void tell_fault(fuse_req_t req, const struct mirror_ref *ref, int r, cons
 
 static bool is_fixed(const struct mount *m, const struct mirror_ref *ref)
 {
+	if (ref->ino == STATS_INO)
+		return false;
 	return m->fixed || mirror_fixed(ref);
 }
 
@@ -125,8 +130,45 @@ static int fill_entry(fuse_req_t req, const struct mirror_ref *ref, struct fuse_
 	struct error err = {0};
 	*ret = (struct fuse_entry_param){.ino = ref->ino, .generation = 1};
 	int r = mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
-	ret->attr_timeout = ret->entry_timeout = is_fixed(m, ref) ? for_ever : a_moment;
+	ret->attr_timeout = ret->entry_timeout = is_fixed(m, ref) ? for_ever : ref->ino == STATS_INO ? 0 : a_moment;
 	return r;
+}
+
+/* --- the daemon's figures ---------------------------------------------- */
+
+/*
+ * stats.json is a snapshot that is made at open, and size 0 to stat().  Where the
+ * kernel opens files by itself, it knows no file that is read beyond its size; but
+ * before it reads there it asks for the size, and by an open file, as it asks for
+ * no one else: that is when the snapshot is made, and its size told.
+ */
+static void reply_figures_size(fuse_req_t req, struct stat *st)
+{
+	struct mount *m = mount_of(req);
+	pthread_mutex_lock(&m->lock);
+	text_free(&m->figures);
+	mirror_stats(m->mirror, &m->figures);
+	st->st_size = (off_t)m->figures.len;
+	pthread_mutex_unlock(&m->lock);
+	fuse_reply_attr(req, st, 0);
+}
+
+static void reply_text(fuse_req_t req, const struct text *t, size_t size, off_t offset)
+{
+	size_t at = offset < 0 || (size_t)offset > t->len ? t->len : (size_t)offset;
+	fuse_reply_buf(req, t->bytes + at, size < t->len - at ? size : t->len - at);
+}
+
+static void reply_figures(fuse_req_t req, struct handle *h, size_t size, off_t offset)
+{
+	struct mount *m = mount_of(req);
+	if (h) {
+		reply_text(req, &h->figures, size, offset);
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	reply_text(req, &m->figures, size, offset);
+	pthread_mutex_unlock(&m->lock);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -197,9 +239,11 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	r = mirror_stat(m->mirror, &ref, h ? h->fd : -1, &st, &err);
 	if (r < 0) {
 		reply_error(req, "getattr", ino, r);
+	} else if (fi && !h && ref.ino == STATS_INO) {
+		reply_figures_size(req, &st);
 	} else {
 		trace(req, "getattr", ino, "-> mode %o, %" PRIu64 " bytes", st.st_mode, (uint64_t)st.st_size);
-		fuse_reply_attr(req, &st, is_fixed(m, &ref) ? for_ever : a_moment);
+		fuse_reply_attr(req, &st, is_fixed(m, &ref) ? for_ever : ino == STATS_INO ? 0 : a_moment);
 	}
 	mirror_put(m->mirror, &ref);
 }
@@ -379,6 +423,11 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	fi->fh = (uintptr_t)h;
 	fi->keep_cache = h->fd < 0;
+	if (ino == STATS_INO) {
+		mirror_stats(m->mirror, &h->figures);
+		fi->keep_cache = 0;
+		fi->direct_io = 1;
+	}
 	fi->noflush = 1;
 	trace(req, "open", ino, "-> open");
 	if (fuse_reply_open(req, fi) < 0)
@@ -421,6 +470,11 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 	struct mirror_ref got = {0}, *ref = h ? &h->ref : &got;
 	struct error err = {0};
 	struct answer a;
+	if (ino == STATS_INO) {
+		trace(req, "read", ino, "%zu at %" PRIu64, size, (uint64_t)offset);
+		reply_figures(req, h, size, offset);
+		return;
+	}
 	int r = h ? 0 : mirror_get(m->mirror, ino, &got, &err);
 
 	answer_init(&a);

@@ -15,8 +15,9 @@ struct mount {
 	bool fixed;               /* one archive: nothing ever changes */
 	bool stateless;           /* and nothing in it needs to be opened */
 	void (*ready)(struct mount *); /* called once the session is agreed upon */
-	pthread_mutex_t lock;     /* of handles */
+	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all that are open */
+	struct text figures;      /* of stats.json, where nobody opens it */
 };
 
 void mount_init(struct mount *m);

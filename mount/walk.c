@@ -240,7 +240,8 @@ static int read_names(struct walker *w, const struct mirror_ref *dir, char ***re
 	int r = mirror_open_dir(w->m, dir, &d, err);
 	if (r < 0)
 		return r;
-	while ((r = mirror_next(w->m, &d, d.at, &name, err)) > 0) {
+	for (off_t at = 0; (r = mirror_next(w->m, &d, at, &name, err)) > 0;) {
+		at = name.next;
 		if (strcmp(name.name, ".") == 0 || strcmp(name.name, "..") == 0)
 			continue;
 		if (count == room) {
@@ -304,7 +305,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 {
 	struct error err = {0};
 	struct stat st;
-	if (ref->held)
+	if (ref->held && !ino_view(ref->ino))
 		return walk_archive(w, ref);
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)

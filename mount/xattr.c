@@ -20,8 +20,11 @@ static bool fits(const struct attr *attr)
 static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg, struct error *err)
 {
 	struct error fault;
+	enum view view = ino_view(ref->ino);
+	if (view == VIEW_TOP || view == VIEW_JSON || view == VIEW_JSON_FILE)
+		return 0;
 	if (ref->held)
-		return attrs_walk(&ref->held->archive, (uint32_t)ref->ino, ref->node, each, arg, err);
+		return attrs_walk(&ref->held->archive, ino_index(ref->ino), ref->node, each, arg, err);
 	if (!mirror_fault(m, ref, &fault))
 		return 0;
 	return each(arg, &(struct attr){NULL, SLICE("arrayfs.error"), slice_text(fault.text), false});

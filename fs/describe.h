@@ -12,6 +12,7 @@
  *                                         are not strings as JSON of their own
  *   …                                     what its format adds: chunks, row groups
  *
+ * `same`, unless NULL, is another path to the same directory, told as "same_as";
  * `st` is what mirror_stat() told.  Faults in a part become its "error".
  */
 void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same, const struct stat *st,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mount/describe.h"
+#include "fs/describe.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -118,6 +118,6 @@ void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, 
 	if (mirror_fault(m, ref, &err))
 		put_error(t, &err);
 	if (ref->held)
-		put_node(&ref->held->archive, (uint32_t)ref->ino, ref->node, t);
+		put_node(&ref->held->archive, ino_index(ref->ino), ref->node, t);
 	text_add(t, "}");
 }
