@@ -62,6 +62,13 @@ static const char *word(struct arena *a, const struct h5_type *t, const char *st
 	return arena_printf(a, "%s%s", stem, t->big ? "BE" : "LE");
 }
 
+/* Are its bytes the number, to whoever knows only its size?  Not if its bits begin
+ * further up, or if the sign is not the uppermost. */
+static bool fills_its_bytes(const struct h5_type *t)
+{
+	return t->offset == 0 && (t->precision == t->size * 8 || !t->sign || t->class == H5_BITFIELD);
+}
+
 static void describe_integer(struct arena *a, const struct h5_type *t, struct array *ret)
 {
 	static const uint8_t by_size[9][2] = {
@@ -70,7 +77,7 @@ static void describe_integer(struct arena *a, const struct h5_type *t, struct ar
 	};
 	char stem[40];
 	bool field = t->class == H5_BITFIELD;
-	if (t->size <= 8 && by_size[t->size][0])
+	if (t->size <= 8 && by_size[t->size][0] && fills_its_bytes(t))
 		ret->dtype = by_size[t->size][t->sign && !field];
 	snprintf(stem, sizeof stem, "H5T_STD_%c%u", field ? 'B' : t->sign ? 'I' : 'U', t->size <= 8 ? t->size * 8 : t->precision);
 	ret->type = word(a, t, stem);

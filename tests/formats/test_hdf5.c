@@ -208,6 +208,8 @@ static void every_index_and_packing_is_read(void **state)
 		numbers[i] = i;
 	open_fixture(&a, "pack.h5");
 	check_bytes(&a, "so", numbers, 50 * 4);
+	assert_string_equal(test_dtype(&a, "so"), "int32");
+	assert_string_equal(test_dtype(&a, "nb"), "V4"); /* 17 bits from the fourth on: no int32 */
 	for (unsigned i = 0; i < sizeof wide / sizeof *wide; i++)
 		check_bytes(&a, wide[i], numbers, sizeof numbers);
 	archive_close(&a);
