@@ -84,7 +84,7 @@ def npy_is_the_references():
     for path in ARCHIVES:
         shown = {o.get("name", o["path"]): o["path"] for o in arrays(path)}
         for name, expected in values(path).items():
-            if name in shown:
+            if name in shown and "%" not in name:   # may be how another name is shown
                 same(view(path, shown[name]), expected, f"{path.name} {name}")
                 compared += 1
     comment(f"{compared} arrays are the references'")
