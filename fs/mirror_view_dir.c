@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "fs/blocks.h"
 
@@ -167,16 +168,12 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 
 /* --- figures -------------------------------------------------------------- */
 
-static uint64_t resident(void)
+/* The most that was ever in memory at once: what is there now only /proc tells,
+ * which a confined process does not see. */
+static uint64_t resident_most(void)
 {
-	unsigned long whole, pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%lu %lu", &whole, &pages) != 2)
-		pages = 0;
-	fclose(f);
-	return (uint64_t)pages * 4096;
+	struct rusage usage;
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
 void mirror_stats(struct mirror *m, struct text *t)
@@ -191,6 +188,6 @@ void mirror_stats(struct mirror *m, struct text *t)
 	text_print(t, ",\"cache\":{\"hits\":%" PRIu64 ",\"decoded\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
 		      ",\"seconds\":%.6f,\"used\":%zu,\"budget\":%zu}",
 		   b.hits, b.decoded, b.failed, b.bytes, (double)b.nanoseconds / 1e9, b.used, b.budget);
-	text_print(t, ",\"archives_open\":%u,\"files_open\":%u,\"resident\":%" PRIu64 "}\n", mirror_archives_open(m),
-		   atomic_load(&m->files), resident());
+	text_print(t, ",\"archives_open\":%u,\"files_open\":%u,\"resident_most\":%" PRIu64 "}\n", mirror_archives_open(m),
+		   atomic_load(&m->files), resident_most());
 }

@@ -187,6 +187,9 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 	if (r == 0 && (!p->elements || !p->first_row))
 		r = error_set(err, EBADMSG, "a footer without %s", p->elements ? "row groups" : "a schema");
 	p->short_chunks = forgets_dictionary_header(created_by);
+	p->created_by = (struct slice){(uint8_t *)arena_text(&a->arena, created_by), created_by.len};
+	if (r == 0 && !p->created_by.data)
+		r = error_set(err, ENOMEM, "no memory for the footer");
 	return r;
 }
 

@@ -86,6 +86,7 @@ struct parquet {
 	uint32_t nleaves;
 	uint32_t ngroups;
 	uint64_t *first_row;      /* ngroups + 1 */
+	struct slice created_by;  /* in the arena */
 	uint32_t *chunks;         /* where in the footer they stand, ngroups × nleaves */
 	bool short_chunks;        /* a writer that did not count the dictionary's header */
 	const struct array *arrays[16]; /* described lately, to share */

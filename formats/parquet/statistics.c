@@ -352,10 +352,21 @@ const struct shown *statistics_shown(struct archive *a, const struct node *n, bo
 	return offsets->what == WHAT_STRING_OFFSETS ? offsets : NULL;
 }
 
+/* Of the file itself. */
+static int put_root(const struct parquet *p, struct text *ret)
+{
+	text_print(ret, ",\"num_rows\":%" PRIu64 ",\"num_row_groups\":%u,\"num_leaf_columns\":%u,\"created_by\":",
+		   p->first_row[p->ngroups], p->ngroups, p->nleaves);
+	text_json(ret, p->created_by);
+	return 0;
+}
+
 int parquet_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
 {
 	bool whole;
 	const struct shown *shown = index == TREE_ROOT ? NULL : statistics_shown(a, n, &whole);
+	if (index == TREE_ROOT)
+		return put_root(a->priv, ret);
 	if (!shown)
 		return 0;
 	text_add(ret, ",\"row_groups\":[");

@@ -30,10 +30,22 @@ static int safetensors_open(struct archive *a, struct error *err)
 	return r;
 }
 
+static int safetensors_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+{
+	uint8_t bytes[8];
+	(void)n;
+	int r = index == TREE_ROOT ? source_read(&a->source, 0, bytes, sizeof bytes, err) : 0;
+	if (index != TREE_ROOT || r < 0)
+		return r;
+	struct cursor c = cursor_over((struct slice){bytes, sizeof bytes});
+	return safetensors_put_header(&a->source, sizeof bytes, cursor_u64le(&c), ret, err); /* of checked length, or EIO */
+}
+
 const struct format format_safetensors = {
 	.name = "safetensors",
 	.title = "safetensors: tensors of a model",
 	.suffixes = (const char *const[]){".safetensors", NULL},
 	.probe = safetensors_probe,
 	.open = safetensors_open,
+	.details = safetensors_details,
 };

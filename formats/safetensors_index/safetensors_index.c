@@ -257,6 +257,12 @@ static int index_open(struct archive *a, struct error *err)
 	return e;
 }
 
+static int index_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+{
+	(void)n;
+	return index == TREE_ROOT ? safetensors_put_header(&a->source, 0, a->source.size, ret, err) : 0;
+}
+
 const struct format format_safetensors_index = {
 	.name = "safetensors.index",
 	.title = "safetensors index: a model in several files",
@@ -264,4 +270,5 @@ const struct format format_safetensors_index = {
 	.text = true,
 	.probe = index_probe,
 	.open = index_open,
+	.details = index_details,
 };

@@ -436,3 +436,17 @@ void safetensors_add(struct archive *a, const struct safetensors_header *h, uint
 	tree_describe(&a->tree, id, t->array);
 	tree_path_end(&a->tree, &path, id);
 }
+
+int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
+{
+	char piece[1 << 14];
+	text_add(ret, ",\"header\":");
+	for (uint64_t n; len > 0 && !ret->failed; offset += n, len -= n) {
+		n = len < sizeof piece ? len : sizeof piece;
+		int r = source_read(s, offset, piece, (size_t)n, err);
+		if (r < 0)
+			return r;
+		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});
+	}
+	return 0;
+}

@@ -71,7 +71,9 @@ def test_json_and_attributes(s):
     same((got["path"], got["kind"], got["dtype"], got["shape"], got["size"]), ("d/a", "file", "float32", [2, 3], 24))
     same(os.stat(j).st_size, len(read(j)))
     same(json.loads(read(m / ".arrayfs/json/d.json"))["kind"], "directory")
-    same(json.loads(read(m / ".arrayfs/archive.json"))["format"], "safetensors")
+    told = json.loads(read(m / ".arrayfs/archive.json"))
+    same(told["format"], "safetensors")
+    same(told["header"]["d/a"]["shape"], [2, 3])
     same(os.getxattr(m / ".arrayfs/npy/d/a.npy", "user.array.dtype"), b"float32")
     same(os.listxattr(j), [])
     for view in ("npy/d/a.npy", "json/d/a.json"):
