@@ -91,6 +91,7 @@ struct archive {
 	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
+	struct block_private *blocks; /* what that cache has of this archive; its own affair */
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */

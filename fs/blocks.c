@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/blocks.h"
 
+#include "fs/archive.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -37,6 +39,7 @@ struct block_private {
 	struct block_source from;
 	uint64_t index;
 	struct block_private *same;   /* in its bucket */
+	struct block_private *next, **at;    /* among all that are known of its archive */
 	struct block_private *older, *newer; /* READY and unused: by age; WANTED: the queue */
 	unsigned uses;
 	enum state state;
@@ -109,13 +112,31 @@ static struct block_private *find(struct blocks *b, const struct block_source *f
 	return p;
 }
 
+static void join_archive(struct block_private *p)
+{
+	p->at = &p->from.archive->blocks;
+	p->next = *p->at;
+	if (p->next)
+		p->next->at = &p->next;
+	*p->at = p;
+	p->known = true;
+}
+
+static void leave_archive(struct block_private *p)
+{
+	*p->at = p->next;
+	if (p->next)
+		p->next->at = p->at;
+	p->known = false;
+}
+
 static void forget(struct blocks *b, struct block_private *p)
 {
 	struct block_private **at = bucket(b, &p->from, p->index);
 	while (*at != p)
 		at = &(*at)->same;
 	*at = p->same;
-	p->known = false;
+	leave_archive(p);
 }
 
 static struct block_private *remember(struct blocks *b, const struct block_source *from, uint64_t index)
@@ -123,11 +144,12 @@ static struct block_private *remember(struct blocks *b, const struct block_sourc
 	struct block_private *p = calloc(1, sizeof *p), **at = bucket(b, from, index);
 	if (!p)
 		return NULL;
-	*p = (struct block_private){.cache = b, .from = *from, .index = index, .same = *at, .known = true};
+	*p = (struct block_private){.cache = b, .from = *from, .index = index, .same = *at};
 	p->block.private = p;
 	p->charged = OVERHEAD;
 	b->used += OVERHEAD;
 	*at = p;
+	join_archive(p);
 	return p;
 }
 
@@ -620,34 +642,30 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	return 0;
 }
 
-/* Under the lock: takes out what matches and is in nobody's hands. */
-static struct block_private *take_out(struct blocks *b, const struct archive *archive, bool *ret_making)
+/* Under the lock: takes out what the archive has and is in nobody's hands. */
+static struct block_private *take_out(struct blocks *b, struct archive *archive, bool *ret_making)
 {
-	struct block_private *gone = NULL;
+	struct block_private *gone = NULL, *next;
 	*ret_making = false;
-	for (size_t i = 0; i < BUCKETS; i++) {
-		struct block_private **at = &b->buckets[i];
-		while (*at) {
-			struct block_private *p = *at;
-			if ((archive && p->from.archive != archive) || (p->state == MAKING && (*ret_making = true))) {
-				at = &p->same;
-				continue;
-			}
-			*at = p->same;
-			p->known = false;
-			if (p->uses > 0)
-				continue; /* an answer's: it goes with it */
-			list_remove(p->state == WANTED ? &b->queue : &b->unused, p);
-			b->queued -= p->state == WANTED;
-			b->used -= p->charged;
-			p->same = gone;
-			gone = p;
+	for (struct block_private *p = archive->blocks; p; p = next) {
+		next = p->next;
+		if (p->state == MAKING) {
+			*ret_making = true;
+			continue;
 		}
+		forget(b, p);
+		if (p->uses > 0)
+			continue; /* an answer's: it goes with it */
+		list_remove(p->state == WANTED ? &b->queue : &b->unused, p);
+		b->queued -= p->state == WANTED;
+		b->used -= p->charged;
+		p->same = gone;
+		gone = p;
 	}
 	return gone;
 }
 
-void blocks_drop_archive(struct blocks *b, const struct archive *archive)
+void blocks_drop_archive(struct blocks *b, struct archive *archive)
 {
 	bool making = true;
 
@@ -675,7 +693,11 @@ void blocks_close(struct blocks *b)
 	pthread_mutex_unlock(&b->lock);
 	for (unsigned i = 0; i < b->started; i++)
 		pthread_join(b->threads[i], NULL);
-	blocks_drop_archive(b, NULL);
+	for (size_t i = 0; i < BUCKETS; i++) { /* of archives that are not closed yet */
+		for (struct block_private *p = b->buckets[i]; p; p = p->same)
+			leave_archive(p);
+		dispose_all(b->buckets[i]);
+	}
 	for (size_t i = 0; i < SPARES; i++)
 		if (b->spares[i].bytes)
 			munmap(b->spares[i].bytes, b->spares[i].size);

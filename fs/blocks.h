@@ -76,7 +76,7 @@ bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count);
 
 /* Forgets the archive's blocks and waits for who makes one.  Nobody may be asking
  * for any of them; answers that hold some stay good. */
-void blocks_drop_archive(struct blocks *b, const struct archive *archive);
+void blocks_drop_archive(struct blocks *b, struct archive *archive);
 
 /* Archives' metadata grew, or shrank: what they take beyond a certain amount is
  * taken from the budget, so that all memory together stays bounded. */

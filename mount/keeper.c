@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -138,19 +137,12 @@ static void do_mount(struct keeping *k)
 
 /* --- unmounting -------------------------------------------------------- */
 
-/* An ordinary user's mount is ended by the helper that made it.  Files that are
- * open do not hold it: the daemon is gone. */
+/* Files that are open do not hold it: the daemon is gone. */
 static void do_unmount(const struct keeping *k)
 {
-	if (umount2(k->point.path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno != EPERM)
-		return;
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("fusermount3", "fusermount3", "-u", "-q", "-z", "--", k->point.path, NULL);
-		_exit(127);
-	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	char words[256];
+	if (mountpoint_unmount(k->point.path, true, words, sizeof words) < 0)
+		log_say("%s: cannot be unmounted: %s", k->options->destination, words);
 }
 
 /* --- both ends --------------------------------------------------------- */

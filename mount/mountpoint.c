@@ -8,10 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include "mount/log.h"
 
 /* The numbers of /dev/fuse: Documentation/admin-guide/devices.txt. */
 enum { MISC = 10, FUSE = 229 };
@@ -125,4 +129,34 @@ bool mountpoint_look(const char *path, struct mounted *ret)
 	if (f)
 		fclose(f);
 	return found;
+}
+
+/* As an ordinary user, by the helper that may. */
+static int by_helper(const char *path, bool detach, char *words, size_t room)
+{
+	int capture = log_capture_begin(), status = -1;
+	pid_t pid = fork();
+	if (pid == 0) {
+		execlp("fusermount3", "fusermount3", detach ? "-uz" : "-u", "--", path, NULL);
+		_exit(127);
+	}
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	log_capture_end(capture, words, room);
+	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
+}
+
+int mountpoint_unmount(const char *path, bool detach, char *words, size_t room)
+{
+	*words = '\0';
+	if (umount2(path, UMOUNT_NOFOLLOW | (detach ? MNT_DETACH : 0)) == 0)
+		return 0;
+	int r = -errno;
+	if (r == -EPERM)
+		r = by_helper(path, detach, words, room);
+	if (r < 0 && strstr(words, "busy"))
+		r = -EBUSY;
+	if (r < 0 && !*words)
+		snprintf(words, room, "%s", strerror(-r));
+	return r;
 }

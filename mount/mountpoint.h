@@ -25,6 +25,11 @@ int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, 
 /* Removes what was made. */
 void mountpoint_finish(struct mountpoint *p);
 
+/* Unmounts what is mounted there, as root by itself and else by fusermount3; with
+ * `detach` also what is in use.  0, or an error, -EBUSY if it is in use, and why
+ * in `words`. */
+int mountpoint_unmount(const char *path, bool detach, char *words, size_t room);
+
 /* What the kernel says is mounted at the path, last of all: its type, and the
  * device number's two halves.  False if nothing is. */
 struct mounted {

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -35,34 +33,15 @@ static bool resolve(const char *path, char ret[PATH_MAX])
 	return snprintf(ret, PATH_MAX, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name) < PATH_MAX;
 }
 
-/* As an ordinary user, by the helper that may. */
-static int by_helper(const char *path, char *words, size_t room)
-{
-	int capture = log_capture_begin(), status = -1;
-	pid_t pid = fork();
-	if (pid == 0) {
-		execlp("fusermount3", "fusermount3", "-u", "--", path, NULL);
-		_exit(127);
-	}
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	log_capture_end(capture, words, room);
-	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
-}
-
 static int unmount(const char *shown, const char *path)
 {
-	char words[256] = "";
-	if (umount2(path, UMOUNT_NOFOLLOW) == 0)
-		return 0;
-	int code = errno;
-	if (code == EPERM && by_helper(path, words, sizeof words) == 0)
-		return 0;
-	if (code == EBUSY || strstr(words, "busy"))
+	char words[256];
+	int r = mountpoint_unmount(path, false, words, sizeof words);
+	if (r == -EBUSY)
 		log_say("%s: in use: a file in it is open, or it is somebody's working directory", shown);
-	else
-		log_say("%s: cannot be unmounted: %s", shown, *words ? words : strerror(code));
-	return -1;
+	else if (r < 0)
+		log_say("%s: cannot be unmounted: %s", shown, words);
+	return r;
 }
 
 int unmount_run(const char *mountpoint)

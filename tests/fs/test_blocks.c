@@ -8,6 +8,8 @@
 #include "fs/archive.h"
 #include "tests/support.h"
 
+static struct archive archive; /* only to be somebody */
+
 /* What is asked of decode(), and what it counts. */
 struct plan {
 	size_t len, scratch;
@@ -22,7 +24,7 @@ static int decode(struct archive *a, const void *owner, uint64_t index, struct b
 
 static struct block_source source_of(const struct plan *p)
 {
-	return (struct block_source){(struct archive *)(uintptr_t)0x1000, p, decode};
+	return (struct block_source){&archive, p, decode};
 }
 
 static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
@@ -142,7 +144,7 @@ static void what_is_in_use_does_not_go(void **state)
 	answer_copy(&answer, bytes);
 	for (size_t i = 0; i < 100; i++)
 		assert_int_equal(bytes[i], 7);
-	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	blocks_drop_archive(b, &archive);
 	answer_copy(&answer, bytes);
 	assert_int_equal(bytes[99], 7);
 	answer_close(&answer);
@@ -222,7 +224,7 @@ static void many_readers_of_a_small_cache_all_get_through(void **state)
 	run(b, &p, 64, 50, 200);
 	blocks_stats(b, &stats);
 	assert_true(stats.used <= 50000);
-	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	blocks_drop_archive(b, &archive);
 	blocks_stats(b, &stats);
 	assert_int_equal(stats.used, 0);
 	blocks_close(b);
@@ -242,7 +244,7 @@ static void workers_make_what_is_wanted_side_by_side(void **state)
 	assert_true(p.most >= 2);
 	for (uint64_t i = 100; i < 1000; i++) /* more than it takes on; nobody waits */
 		blocks_want(b, &from, i);
-	blocks_drop_archive(b, (struct archive *)(uintptr_t)0x1000);
+	blocks_drop_archive(b, &archive);
 	blocks_close(b);
 }
 

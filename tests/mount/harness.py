@@ -237,6 +237,17 @@ class Sandbox:
         os.chmod(self.dir, 0o755)
         self.mounted = []
         self.count = 0
+        self.copy = None
+
+    def exe_of(self, user):
+        """Another user may not reach where it was built."""
+        if user is None:
+            return self.exe
+        if not self.copy:
+            self.copy = tempfile.mkdtemp(prefix="arrayfs-exe-")
+            os.chmod(self.copy, 0o755)
+            shutil.copy(self.exe, self.copy)
+        return os.path.join(self.copy, os.path.basename(self.exe))
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
@@ -246,7 +257,7 @@ class Sandbox:
         return self.path(*parts)
 
     def run(self, *args, user=None, input=None, stdout=subprocess.PIPE, timeout=PATIENCE, env=None, cwd=None):
-        return self.command(self.exe, *OPTIONS, *args, user=user, input=input, stdout=stdout, timeout=timeout, env=env, cwd=cwd)
+        return self.command(self.exe_of(user), *OPTIONS, *args, user=user, input=input, stdout=stdout, timeout=timeout, env=env, cwd=cwd)
 
     def command(self, *args, user=None, input=None, stdout=subprocess.PIPE, timeout=PATIENCE, env=None, cwd=None,
                 pass_fds=()):
@@ -280,7 +291,7 @@ class Sandbox:
         ids = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
         before = len(mounts(path))
         with open(log, "wb") as err:
-            p = subprocess.Popen([self.exe, "-f", *OPTIONS, *options, source, path], stdin=subprocess.DEVNULL, stdout=err,
+            p = subprocess.Popen([self.exe_of(user), "-f", *OPTIONS, *options, source, path], stdin=subprocess.DEVNULL, stdout=err,
                                  stderr=err, **ids)
         m = Mount(self, p, path, log)
         self.mounted.append(m)
@@ -317,6 +328,8 @@ class Sandbox:
                 wrong.append(f"{place} is still mounted")
                 libc.umount2(place.encode(), 2)
         shutil.rmtree(self.dir, ignore_errors=True)
+        if self.copy:
+            shutil.rmtree(self.copy, ignore_errors=True)
         return wrong[:5]
 
 

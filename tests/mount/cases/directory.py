@@ -189,11 +189,11 @@ def test_an_ordinary_user_mounts(s):
     busy = subprocess.Popen(["sh", "-c", f"cd {m.path} && echo in && exec sleep 60"], stdout=subprocess.PIPE, user=NOBODY, group=NOBODY, extra_groups=[])
     same(busy.stdout.readline(), b"in\n")
     how = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "capture_output": True}
-    r = subprocess.run([s.exe, "-u", m.path], **how)
+    r = subprocess.run([s.exe_of(NOBODY), "-u", m.path], **how)
     same((r.returncode, b"in use" in r.stderr, r.stderr.count(b"\n")), (1, True, 1))
     busy.kill()
     busy.wait()
-    r = subprocess.run([s.exe, "-u", m.path], **how)
+    r = subprocess.run([s.exe_of(NOBODY), "-u", m.path], **how)
     same((r.returncode, r.stderr), (0, b""))
     same(mounts(m.path), [])
 
