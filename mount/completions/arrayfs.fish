@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+# fish completion of arrayfs(1).
+
+# The paths in SOURCE, the first operand behind the command.
+function __arrayfs_paths
+    set -l operands
+    for word in (commandline -opc)[2..]
+        string match -q -- '-*' $word; or set -a operands $word
+    end
+    set -q operands[1]; and arrayfs --list -- $operands[1] 2>/dev/null
+end
+
+function __arrayfs_operands
+    set -l operands
+    for word in (commandline -opc)[2..]
+        string match -q -- '-*' $word; or set -a operands $word
+    end
+    test (count $operands) -ge $argv[1]
+end
+
+complete -c arrayfs -l list -d 'print the paths in SOURCE'
+complete -c arrayfs -l long -d 'with dtype, shape and size'
+complete -c arrayfs -l json -d 'with all that is known'
+complete -c arrayfs -l cat -d 'write the bytes of PATHs'
+complete -c arrayfs -l extract -d 'write plain files below DEST'
+complete -c arrayfs -l force -d 'over files that are there'
+complete -c arrayfs -s u -d 'unmount'
+complete -c arrayfs -s f -d 'stay in the foreground'
+complete -c arrayfs -s d -d 'tell every request'
+complete -c arrayfs -s s -d 'one thread'
+complete -c arrayfs -s o -x -a 'dataset split= follow cache= threads= verify=no sandbox=no nonempty allow_other fsname='
+complete -c arrayfs -s h -l help -d 'help'
+complete -c arrayfs -s V -l version -d 'version'
+complete -c arrayfs -n '__fish_contains_opt list cat; and __arrayfs_operands 1' -f -a '(__arrayfs_paths)'
+complete -c arrayfs -n '__fish_contains_opt extract; and __arrayfs_operands 2' -f -a '(__arrayfs_paths)'
