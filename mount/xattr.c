@@ -57,10 +57,11 @@ ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *na
 {
 	if (strncmp(name, prefix, PREFIX) != 0)
 		return -ENODATA;
-	struct wanted w = {.name = slice_text(name + PREFIX), .buf = buf, .room = room, .ret = -ENODATA};
+	struct wanted w = {.name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
+	bool theirs = w.name.len > 5 && memcmp(w.name.data, "attr.", 5) == 0;
 	int r = walk(m, ref, get_one, &w, err);
 	/* One that cannot be read may be the one that was asked for. */
-	return r < 0 && strncmp(name, "user.attr.", 10) == 0 ? r : w.ret;
+	return r < 0 && theirs ? r : w.ret;
 }
 
 struct list {

@@ -446,6 +446,9 @@ int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len
 		int r = source_read(s, offset, piece, (size_t)n, err);
 		if (r < 0)
 			return r;
+		for (uint64_t i = 0; i < n; i++) /* between tokens; in strings JSON has none */
+			if ((unsigned char)piece[i] < ' ')
+				piece[i] = ' ';
 		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});
 	}
 	return 0;

@@ -27,7 +27,8 @@ bool safetensors_probe(struct cursor head, uint64_t size);
 int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err);
 
-/* The root's details: its JSON as it stands in the file, `,"header":{…}`. */
+/* The root's details: its JSON as it stands in the file, on one line,
+ * `,"header":{…}`. */
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err);
 
 /* Gives the node "user.attr.NAME" = value. */

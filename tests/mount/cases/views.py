@@ -83,6 +83,13 @@ def test_json_and_attributes(s):
         same(b.st_blocks, -(-b.st_size // 512), view)
 
 
+def test_a_header_of_many_lines_is_told_on_one(s):
+    header = b'{\n\t"__metadata__": {"a": "b"}\r\n}'
+    write(s.path("m.safetensors"), struct.pack("<Q", len(header)) + header)
+    same([json.loads(line)["header"] for line in s.run("--list", "--json", s.path("m.safetensors")).ok().out.splitlines()],
+         [{"__metadata__": {"a": "b"}}])
+
+
 def test_figures_are_a_snapshot_at_open(s):
     """Of one archive, which the kernel opens by itself, and of a directory."""
     path = two(s)
