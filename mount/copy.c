@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* As much as is decoded in parallel, at a time. */
@@ -60,6 +61,18 @@ static void read_piece(struct reader *q, struct piece *p)
 	q->at += p->a.len;
 }
 
+/* Maps the pages of what lies in the file in one go: write() would meet them one
+ * by one.  Where it fails, write() fails, too. */
+static void populate(const struct answer *a)
+{
+	const uintptr_t page = 4095;
+	for (size_t i = 0; i < a->count; i++) {
+		uintptr_t begin = (uintptr_t)a->spans[i].iov_base & ~page, end = (uintptr_t)a->spans[i].iov_base + a->spans[i].iov_len;
+		if (end - begin >= 1 << 20)
+			madvise((void *)begin, end - begin, MADV_POPULATE_READ);
+	}
+}
+
 static bool is_last(const struct piece *p)
 {
 	return p->r != 0 || p->a.len < PIECE;
@@ -77,6 +90,7 @@ static void *read_ahead(void *arg)
 		struct piece *p = &q->pieces[q->made % PIECES];
 		pthread_mutex_unlock(&q->lock);
 		read_piece(q, p);
+		populate(&p->a);
 		last = is_last(p);
 		pthread_mutex_lock(&q->lock);
 		q->made++;
