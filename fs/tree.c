@@ -243,6 +243,12 @@ static void chain(struct tree *t, uint32_t parent, uint32_t id)
 	dir->last = id;
 }
 
+/* What is still to be filled has names of its own then. */
+static bool may_merge(const struct node *n)
+{
+	return n->kind == NODE_DIR && !n->hidden && !n->open;
+}
+
 /* Adds the node, or finds the directory that is already there if it may merge. */
 static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, struct slice name, bool merge, struct node node)
 {
@@ -255,10 +261,10 @@ static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, str
 	}
 	uint32_t found = find(t, t->names, parent, name, EXACTLY);
 	if (found) {
-		if (merge && at(t, found)->kind == NODE_DIR && !at(t, found)->hidden)
+		if (merge && may_merge(at(t, found)))
 			return found;
 		uint32_t twin = merge ? find(t, t->names, parent, name, SUFFIXED_DIR) : 0;
-		if (twin)
+		if (twin && may_merge(at(t, twin)))
 			return twin;
 		name = give_way(t, parent, name, at(t, found), suffixed);
 	}

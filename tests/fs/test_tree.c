@@ -306,6 +306,24 @@ static void an_open_directory_is_filled_later(void **state)
 	assert_int_equal(find(TREE_ROOT, "d"), dir); /* the first filling is as it was */
 }
 
+/* A name with a '/' may imply a directory that is there, but not yet what it holds. */
+static void what_a_name_implies_is_no_open_directory(void **state)
+{
+	(void)state;
+	uint32_t open = tree_open_dir(&tree, TREE_ROOT, SLICE("d"), "mine");
+	uint32_t implied = tree_dir(&tree, TREE_ROOT, SLICE("d"));
+	assert_string_equal(name_of(implied), "d~2");
+	assert_int_equal(tree_dir(&tree, TREE_ROOT, SLICE("d")), implied);
+	uint32_t a = tree_bytes(&tree, implied, SLICE("a"), "x", 1);
+	assert_int_equal(tree_publish(&tree, NULL), 0);
+
+	assert_int_equal(tree_fill(&tree, open, NULL), 0);
+	uint32_t b = tree_bytes(&tree, open, SLICE("a"), "x", 1);
+	assert_int_equal(tree_publish(&tree, NULL), 0);
+	assert_int_equal(find(open, "a"), b);
+	assert_int_equal(find(implied, "a"), a);
+}
+
 static void a_filling_that_failed_leaves_no_trace(void **state)
 {
 	struct error err = {0};
