@@ -500,6 +500,7 @@ int main(void)
 		TEST(suffixes_are_per_directory),
 		TEST(nothing_is_seen_before_it_is_published),
 		TEST(an_open_directory_is_filled_later),
+		TEST(what_a_name_implies_is_no_open_directory),
 		TEST(a_filling_that_failed_leaves_no_trace),
 		TEST(the_root_may_be_filled_later),
 		TEST(adding_below_nobody_is_harmless),
