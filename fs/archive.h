@@ -92,6 +92,7 @@ struct archive {
 	struct arena arena;
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct block_private *blocks; /* what that cache has of this archive; its own affair */
+	unsigned making, waiting;     /* threads that decode some of it, or wait for their turn; likewise */
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */

@@ -379,12 +379,14 @@ static void make(struct blocks *b, struct block_private *p, bool nested)
 	}
 	p->state = MAKING;
 	b->making += !nested;
+	p->from.archive->making += !nested;
 	pthread_mutex_unlock(&b->lock);
 	uint64_t start = now();
 	decode(p);
 	uint64_t took = now() - start;
 	pthread_mutex_lock(&b->lock);
 	b->making -= !nested;
+	p->from.archive->making -= !nested;
 	b->used -= p->scratched;
 	p->scratched = 0;
 	p->state = p->code < 0 ? FAILED : READY;
@@ -397,6 +399,35 @@ static void make(struct blocks *b, struct block_private *p, bool nested)
 	b->stats.bytes += p->block.len;
 	b->stats.nanoseconds += nested ? 0 : took;
 	pthread_cond_broadcast(&b->changed);
+}
+
+/* So many readers of an archive decode at a time.  More wait, before they take any
+ * memory: else all would hold some, and take it from blocks that are still to be
+ * read from.  It is for each archive, as a slow one shall not hold up another. */
+static bool is_busy(const struct blocks *b, const struct archive *a)
+{
+	return a->making >= 2 * b->nthreads;
+}
+
+static void wait_turn(struct blocks *b, const struct block_private *p)
+{
+	struct archive *a = p->from.archive;
+	if (p->state != WANTED || !is_busy(b, a))
+		return;
+	a->waiting++;
+	while (p->state == WANTED && is_busy(b, a))
+		pthread_cond_wait(&b->changed, &b->lock);
+	if (--a->waiting == 0 && b->queue.oldest)
+		pthread_cond_broadcast(&b->work);
+}
+
+/* What is wanted ahead comes after what is waited for. */
+static struct block_private *next_wanted(const struct blocks *b)
+{
+	struct block_private *p = b->queue.oldest;
+	while (p && p->from.archive->waiting > 0)
+		p = p->newer;
+	return p;
 }
 
 /* Under the lock; one user less. */
@@ -460,6 +491,8 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 	}
 	b->stats.hits += p->state == READY;
 	use(b, p);
+	if (!within)
+		wait_turn(b, p);
 	if (p->state == WANTED)
 		make(b, p, within != NULL);
 	while (p->state == MAKING) {
@@ -552,7 +585,7 @@ static void *worker(void *arg)
 	struct blocks *b = arg;
 	pthread_mutex_lock(&b->lock);
 	while (!b->closing) {
-		struct block_private *p = b->queue.oldest, *gone;
+		struct block_private *p = next_wanted(b), *gone;
 		if (!p) {
 			pthread_cond_wait(&b->work, &b->lock);
 			continue;

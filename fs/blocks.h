@@ -17,6 +17,9 @@ struct blocks;
  * of decoding: who would exceed it waits until others are done.  Only when all
  * that decode wait may one go past it, so that there is always progress.
  *
+ * Of each archive only a few blocks are made at a time, however many readers ask:
+ * what was made for one reader then lasts until he has read it.
+ *
  * Any thread may call anything, save open and close.
  */
 

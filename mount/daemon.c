@@ -20,7 +20,7 @@
 
 /* Requests wait in a thread each, and one that waits for a slow disk must not
  * hold up the others. */
-enum { THREADS_MAX = 64 };
+enum { THREADS_MAX = 256 };
 
 /* What the parts of one mount know of each other. */
 struct daemon {

@@ -577,8 +577,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
 		conn->want |= conn->capable & FUSE_CAP_EXPLICIT_INVAL_DATA;
 	}
-	conn->max_background = 64;
-	conn->congestion_threshold = 64;
+	conn->max_background = 256;
+	conn->congestion_threshold = 256;
 	if (m->ready)
 		m->ready(m);
 }

@@ -8,7 +8,7 @@
 #include "fs/archive.h"
 #include "tests/support.h"
 
-static struct archive archive; /* only to be somebody */
+static struct archive archive, other_archive; /* only to be somebody */
 
 /* What is asked of decode(), and what it counts. */
 struct plan {
@@ -18,13 +18,15 @@ struct plan {
 	useconds_t pause;
 	struct plan *needs; /* a block of that, too */
 	struct blocks *blocks;
+	struct archive *archive; /* NULL: the first */
+	_Atomic bool stalled;    /* it takes until this is false */
 };
 
 static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
 
 static struct block_source source_of(const struct plan *p)
 {
-	return (struct block_source){&archive, p, decode};
+	return (struct block_source){p->archive ? p->archive : &archive, p, decode};
 }
 
 static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
@@ -36,6 +38,8 @@ static int decode(struct archive *a, const void *owner, uint64_t index, struct b
 	if (now > p->most)
 		p->most = now;
 	usleep(p->pause);
+	while (p->stalled)
+		usleep(100);
 	p->at_once--;
 	if (n <= p->fail)
 		return error_set(err, EBADMSG, "fault %u", n);
@@ -230,6 +234,48 @@ static void many_readers_of_a_small_cache_all_get_through(void **state)
 	blocks_close(b);
 }
 
+static void readers_of_an_archive_take_turns(void **state)
+{
+	struct blocks *b = cache(1 << 20, 2);
+	struct plan p = {.len = 100, .pause = 2000};
+	(void)state;
+	run(b, &p, 32, 64, 8);
+	assert_in_range(p.most, 1, 4);
+	blocks_close(b);
+}
+
+static void *read_first(void *reader)
+{
+	struct reader *r = reader;
+	blocks_release(get(r->b, r->p, r->rounds));
+	return NULL;
+}
+
+static void a_stalled_archive_holds_up_no_other(void **state)
+{
+	struct blocks *b = cache(1 << 20, 2);
+	struct plan slow = {.len = 100, .stalled = true}, quick = {.len = 100, .archive = &other_archive};
+	struct reader readers[16];
+	pthread_t ids[16];
+	(void)state;
+	for (unsigned i = 0; i < 16; i++) {
+		readers[i] = (struct reader){b, &slow, 1, i, 0};
+		assert_int_equal(pthread_create(&ids[i], NULL, read_first, &readers[i]), 0);
+	}
+	while (slow.calls < 4)
+		usleep(100);
+	for (uint64_t i = 0; i < 100; i++)
+		blocks_release(get(b, &quick, i));
+	assert_int_equal(slow.calls, 4); /* the others wait */
+	slow.stalled = false;
+	for (unsigned i = 0; i < 16; i++)
+		pthread_join(ids[i], NULL);
+	assert_int_equal(slow.calls, 16);
+	blocks_drop_archive(b, &archive);
+	blocks_drop_archive(b, &other_archive);
+	blocks_close(b);
+}
+
 static void workers_make_what_is_wanted_side_by_side(void **state)
 {
 	struct blocks *b = cache(1 << 20, 3);
@@ -283,6 +329,8 @@ int main(void)
 		cmocka_unit_test(a_failure_tells_all_and_is_tried_again),
 		cmocka_unit_test(many_readers_make_it_once),
 		cmocka_unit_test(many_readers_of_a_small_cache_all_get_through),
+		cmocka_unit_test(readers_of_an_archive_take_turns),
+		cmocka_unit_test(a_stalled_archive_holds_up_no_other),
 		cmocka_unit_test(workers_make_what_is_wanted_side_by_side),
 		cmocka_unit_test(more_than_the_cache_is_refused),
 		cmocka_unit_test(without_a_cache_each_call_makes_it),
