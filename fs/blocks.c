@@ -21,6 +21,7 @@ enum {
 	SPARE = 4 << 20,     /* save so much, which is used again without new faults, */
 	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this, as a part of it */
 	SPARES = 128,
+	PASSING = 32 << 20,  /* memory that what is read in order passes through, at least */
 	BEYOND = 32 << 20,   /* how far past the budget a lone decode may go */
 };
 
@@ -436,7 +437,8 @@ static struct block_private *let_go(struct blocks *b, struct block_private *p)
 	if (--p->uses > 0)
 		return NULL;
 	b->pinned -= p->state == READY ? p->charged : 0;
-	if (p->known && b->used <= (p->spent ? b->budget / 8 : b->budget)) {
+	size_t keep = !p->spent ? b->budget : b->budget / 8 > PASSING ? b->budget / 8 : PASSING;
+	if (p->known && b->used <= b->budget && b->used <= keep) {
 		list_add(&b->unused, p);
 		return NULL;
 	}

@@ -209,7 +209,8 @@ static int page_in_place(struct reading *r, uint32_t page, uint64_t at, size_t l
 	return answer_bytes(r->answer, r->a->source.bytes + data.at + at, len);
 }
 
-static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, struct error *err)
+/* `passed`: a reader in order has come to the end of the page. */
+static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, bool passed, struct error *err)
 {
 	const struct shown *s = r->shown;
 	struct blocks *blocks = r->a->options->blocks;
@@ -224,10 +225,11 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 	e = leaf_get(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES, leaf_page(r->group, page), NULL, &block, err);
 	if (e < 0)
 		return e;
-	if (s->what == WHAT_VALIDITY && r->leaf->max_rep == 0 && r->leaf->max_def == 1)
+	if (s->what == WHAT_VALUES || (s->what == WHAT_VALIDITY && r->leaf->max_rep == 0 && r->leaf->max_def == 1)) {
+		if (passed)
+			blocks_spent(block);
 		return blocks_answer(blocks, block, (size_t)at, len, r->answer);
-	if (s->what == WHAT_VALUES)
-		return blocks_answer(blocks, block, (size_t)at, len, r->answer);
+	}
 	if (s->what == WHAT_STRINGS) {
 		uint64_t slots = before_page(r, r->quantity - 1, page + 1) - before_page(r, r->quantity - 1, page);
 		return blocks_answer(blocks, block, ((size_t)slots + 1) * sizeof(uint32_t) + (size_t)at, len, r->answer);
@@ -282,7 +284,7 @@ static int read_group(struct reading *r, uint64_t at, uint64_t len, uint64_t *re
 		uint64_t n = end - (at + done) < len - done ? end - (at + done) : len - done;
 		if (r->sequential || done + n < len)
 			want_ahead(r, page, end - start);
-		int e = read_page(r, page, at + done - start, (size_t)n, err);
+		int e = read_page(r, page, at + done - start, (size_t)n, r->sequential && at + done + n == end, err);
 		if (e < 0)
 			return e;
 		done += n;

@@ -115,22 +115,22 @@ static void the_oldest_goes_when_the_budget_is_reached(void **state)
 
 static void what_is_spent_leaves_room_for_the_next(void **state)
 {
-	struct plan p = {.len = 1000};
-	struct blocks *b = cache(80000, 1);
+	enum { LEN = 1 << 20, PASSING = 40 * LEN };
+	struct plan p = {.len = LEN};
+	struct blocks *b = cache(8 * (size_t)PASSING, 1);
 	struct blocks_stats stats;
 	(void)state;
-	struct block *kept = get(b, &p, 1000);
-	blocks_release(kept);
-	for (uint64_t i = 0; i < 50; i++) {
+	blocks_release(get(b, &p, 1000));
+	for (uint64_t i = 0; i < 100; i++) {
 		struct block *block = get(b, &p, i);
 		blocks_spent(block);
 		blocks_release(block);
 	}
 	blocks_stats(b, &stats);
-	assert_in_range(stats.used, 1000, 80000 / 8 + 2000);
-	assert_int_equal(p.calls, 51);
+	assert_in_range(stats.used, PASSING / 2, PASSING + 2 * LEN);
+	assert_int_equal(p.calls, 101);
 	blocks_release(get(b, &p, 1000));
-	assert_int_equal(p.calls, 51);
+	assert_int_equal(p.calls, 101);
 	blocks_close(b);
 }
 
