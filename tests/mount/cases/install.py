@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""What `meson install` puts where, and what the package holds."""
+import gzip
+import re
+
+from harness import *
+
+TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+INSTALLED = [
+    "bin/arrayfs",
+    "share/bash-completion/completions/arrayfs",
+    "share/doc/arrayfs/CHANGELOG.md",
+    "share/doc/arrayfs/README.md",
+    "share/fish/vendor_completions.d/arrayfs.fish",
+    "share/man/man1/arrayfs.1",
+    "share/zsh/site-functions/_arrayfs",
+]
+# The same as Debian has it.
+PACKAGED = sorted(
+    ["usr/" + {"share/doc/arrayfs/CHANGELOG.md": "share/doc/arrayfs/changelog.gz",
+               "share/zsh/site-functions/_arrayfs": "share/zsh/vendor-completions/_arrayfs"}
+     .get(name, name + ".gz" if "/man/" in name else name) for name in INSTALLED] +
+    ["usr/share/doc/arrayfs/changelog.Debian.gz", "usr/share/doc/arrayfs/copyright"])
+
+
+def build_of(s):
+    build = os.path.dirname(os.path.dirname(os.path.abspath(s.exe)))
+    if not os.path.isdir(os.path.join(build, "meson-info")):
+        raise Skip("not built by meson")
+    return build
+
+
+def version():
+    with open(os.path.join(TOP, "meson.build"), encoding="utf-8") as f:
+        return f.read().split("version : '")[1].split("'")[0]
+
+
+def files_in(top):
+    return sorted(os.path.relpath(os.path.join(folder, name), top)
+                  for folder, dirs, names_ in os.walk(top) for name in names_ + [d for d in dirs if os.path.islink(os.path.join(folder, d))])
+
+
+def test_version_comes_from_one_place(s):
+    same(s.run("--version").ok().out.decode(), f"arrayfs {version()}\n")
+    for folder in ("mount", "scripts"):
+        for name in files_in(os.path.join(TOP, folder)):
+            text = read(os.path.join(TOP, folder, name)).decode("utf-8", "replace")
+            holds(not re.search(r"(?<![\d.])" + re.escape(version()) + r"(?![\d.])", text), f"{name} has the version, too")
+
+
+def test_meson_install(s):
+    need("meson")
+    build = build_of(s)
+    options = json.loads(s.command("meson", "introspect", build, "--buildoptions").out)
+    prefix = next(o["value"] for o in options if o["name"] == "prefix")
+    s.tool("meson", "install", "-C", build, "--destdir", s.path("root"), "--no-rebuild", "--quiet")
+    root = s.path("root") + prefix
+    same(files_in(root), INSTALLED)
+    same(files_in(s.path("root")), sorted(os.path.relpath(os.path.join(root, n), s.path("root")) for n in INSTALLED), "elsewhere")
+    for name in INSTALLED:
+        mode = os.lstat(os.path.join(root, name)).st_mode & 0o777
+        same(oct(mode), oct(0o777 if os.path.islink(os.path.join(root, name)) else 0o755 if name == "bin/arrayfs" else 0o644), name)
+    holds(f'"arrayfs {version()}"'.encode() in read(os.path.join(root, "share/man/man1/arrayfs.1")), "the man page's version")
+
+
+def test_deb(s):
+    need("dpkg-deb", "dpkg-shlibdeps", "meson", "ninja", "strip", "gzip")
+    if sanitized(s.exe):
+        return      # it is compiled anew, and would be the same
+    build = build_of(s)
+    r = s.command(os.path.join(TOP, "scripts", "package"), "--build", os.path.join(build, "package"), s.path("out"), timeout=300)
+    same((r.code, r.err), (0, b""), r.out)
+    machine = s.tool("dpkg", "--print-architecture").decode().strip()
+    deb = s.path("out", f"arrayfs_{version()}-1_{machine}.deb")
+    same((r.out.decode(), names(s.path("out"))), (deb + "\n", [os.path.basename(deb)]))
+    lines = [line.split(None, 5) for line in s.tool("dpkg-deb", "-c", deb).decode().splitlines()]
+    same(sorted(line[5].split(" -> ")[0][2:] for line in lines if not line[0].startswith("d")), PACKAGED)
+    for mode, owner, _, _, _, name in lines:
+        want = "drwxr-xr-x" if name.endswith("/") else "lrwxrwxrwx" if " -> " in name else \
+            "-rwxr-xr-x" if "/bin/" in name else "-rw-r--r--"
+        same((owner, mode), ("root/root", want), name)
+    fields = dict(line.split(": ", 1) for line in s.tool("dpkg-deb", "-f", deb).decode().splitlines() if line[0] != " ")
+    same((fields["Package"], fields["Version"], fields["Architecture"]), ("arrayfs", version() + "-1", machine))
+    for library in ("libc6", "libfuse3-3", "libseccomp2", "fuse3"):
+        holds(library in [d.split()[0] for d in fields["Depends"].split(", ")], f"{library} in {fields['Depends']}")
+    s.tool("dpkg-deb", "-R", deb, s.path("root"))
+    program = s.path("root", "usr/bin/arrayfs")
+    same(s.command(program, "--version").out.decode(), f"arrayfs {version()}\n")
+    holds(b"options_parse" not in read(program), "symbols are stripped")
+    for line in read(s.path("root", "DEBIAN/md5sums")).decode().splitlines():
+        digest, name = line.split("  ")
+        same(hashlib.md5(read(s.path("root", name))).hexdigest(), digest, name)
+    text = gzip.decompress(read(s.path("root", "usr/share/doc/arrayfs/changelog.Debian.gz"))).decode()
+    holds(text.startswith(f"arrayfs ({version()}-1) "), text)
+    same(gzip.decompress(read(s.path("root", "usr/share/doc/arrayfs/changelog.gz"))), read(os.path.join(TOP, "CHANGELOG.md")))
+    license_ = read(os.path.join(TOP, "LICENSE")).decode().split()
+    have = [w for w in read(s.path("root", "usr/share/doc/arrayfs/copyright")).decode().split() if w != "."]
+    holds(" ".join(license_[license_.index("Permission"):]) in " ".join(have), "the licence in copyright")
