@@ -4,13 +4,18 @@
 
 #include "mount/commands.h"
 #include "mount/daemon.h"
+#include "mount/helper.h"
 #include "mount/options.h"
 #include "mount/version.h"
 
 int main(int argc, char **argv)
 {
 	struct options o;
-	int r = options_parse(&o, argc, argv);
+	struct helper helper = {0};
+	int r = helper_is(argv[0]) ? helper_parse(&helper, argc, argv) : 0;
+	if (r)
+		return r;
+	r = helper.argc ? options_parse(&o, helper.argc, helper.argv) : options_parse(&o, argc, argv);
 	/* A closed pipe ends a command quietly, whatever our parent thinks of it;
 	 * a mount has its own handlers. */
 	signal(SIGPIPE, SIG_DFL);
@@ -23,7 +28,7 @@ int main(int argc, char **argv)
 			puts("arrayfs " VERSION);
 			break;
 		case COMMAND_MOUNT:
-			r = daemon_run(&o);
+			r = helper.fake ? 0 : daemon_run(&o);
 			break;
 		case COMMAND_UNMOUNT:
 			r = unmount_run(o.source);

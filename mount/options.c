@@ -34,7 +34,7 @@ static const char *const ignored[] = {
 	"ro", "rw", "defaults", "auto", "noauto", "nofail", "user", "nouser", "users", "owner", "group", "_netdev",
 	"x-*", "X-*", "comment=", "suid", "nosuid", "dev", "nodev", "exec", "async", "sync", "dirsync", "atime",
 	"noatime", "diratime", "nodiratime", "relatime", "norelatime", "strictatime", "nostrictatime", "lazytime",
-	"nolazytime", "silent", "loud", "iversion", "noiversion", "mand", "nomand", "uhelper=", "helper=",
+	"nolazytime", "nosymfollow", "symfollow", "silent", "loud", "iversion", "noiversion", "mand", "nomand", "uhelper=", "helper=",
 	"default_permissions", "subtype=", NULL,
 };
 

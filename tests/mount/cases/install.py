@@ -8,11 +8,16 @@ from harness import *
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 INSTALLED = [
     "bin/arrayfs",
+    "sbin/mount.fuse.arrayfs",
     "share/bash-completion/completions/arrayfs",
     "share/doc/arrayfs/CHANGELOG.md",
     "share/doc/arrayfs/README.md",
+    "share/doc/arrayfs/examples/arrayfs.service",
+    "share/doc/arrayfs/examples/fstab",
+    "share/doc/arrayfs/examples/mnt-model.mount",
     "share/fish/vendor_completions.d/arrayfs.fish",
     "share/man/man1/arrayfs.1",
+    "share/man/man8/mount.fuse.arrayfs.8",
     "share/zsh/site-functions/_arrayfs",
 ]
 # The same as Debian has it.
@@ -60,7 +65,9 @@ def test_meson_install(s):
     for name in INSTALLED:
         mode = os.lstat(os.path.join(root, name)).st_mode & 0o777
         same(oct(mode), oct(0o777 if os.path.islink(os.path.join(root, name)) else 0o755 if name == "bin/arrayfs" else 0o644), name)
-    holds(f'"arrayfs {version()}"'.encode() in read(os.path.join(root, "share/man/man1/arrayfs.1")), "the man page's version")
+    same(s.command(os.path.join(root, "sbin/mount.fuse.arrayfs"), "-f", "a", "b").code, 0, "the helper")
+    for page in ("man1/arrayfs.1", "man8/mount.fuse.arrayfs.8"):
+        holds(f'"arrayfs {version()}"'.encode() in read(os.path.join(root, "share/man", page)), f"the version in {page}")
 
 
 def test_deb(s):
@@ -96,3 +103,15 @@ def test_deb(s):
     license_ = read(os.path.join(TOP, "LICENSE")).decode().split()
     have = [w for w in read(s.path("root", "usr/share/doc/arrayfs/copyright")).decode().split() if w != "."]
     holds(" ".join(license_[license_.index("Permission"):]) in " ".join(have), "the licence in copyright")
+
+
+def test_examples_are_systemds(s):
+    if not shutil.which("systemd-analyze"):
+        return      # not every system is systemd's
+    s.mkdir("units"), s.mkdir("bin")
+    os.symlink(s.exe, s.path("bin", "arrayfs"))
+    examples = os.path.join(TOP, "mount", "examples")
+    for name in ("mnt-model.mount", "arrayfs.service"):
+        text = read(os.path.join(examples, name)).replace(b"=arrayfs ", b"=" + s.path("bin", "arrayfs").encode() + b" ")
+        r = s.command("systemd-analyze", "verify", write(s.path("units", name), text))
+        same((r.code, [line for line in r.lines if s.dir in line or name in line]), (0, []), name)

@@ -106,23 +106,6 @@ def test_descriptor_that_is_none_is_refused(s):
         s.run(s.path("m.safetensors"), "/dev/fd/" + word, timeout=5).refused("/dev/fd/")
 
 
-def test_mount_command_and_fstab_type(s):
-    """mount(8) looks for the program in its own PATH: shown there in a name space of this case's own."""
-    need("mount", "umount", "unshare", "mount.fuse.arrayfs" if shutil.which("mount.fuse.arrayfs") else "mount.fuse3")
-    need_root()
-    fuse_works()
-    data = simple(s.path("m.safetensors"))
-    mnt, bin_dir = s.mkdir("mnt"), s.mkdir("bin")
-    os.symlink(s.exe, os.path.join(bin_dir, "arrayfs"))
-    script = """mount --bind "$1" /usr/local/bin || exit 77
-mount -t fuse.arrayfs -o noauto,nofail,_netdev,x-some=1,split=. "$2" "$3" || exit 1
-cat "$3/a"; grep -F " $3 " /proc/self/mountinfo | grep -c " - fuse.arrayfs " >&2; umount "$3" """
-    r = s.command("unshare", "-m", "sh", "-c", script, "sh", bin_dir, s.path("m.safetensors"), mnt)
-    if r.code == 77 or (r.code and b"unshare" in r.err):
-        raise Skip(r.err.decode().strip())
-    same((r.code, r.out, r.err), (0, data, b"1\n"), "mount, cat, umount")
-
-
 def test_inside_source_shows_what_lies_beneath(s):
     d = s.mkdir("d")
     data = simple(s.path("d", "m.safetensors"))
