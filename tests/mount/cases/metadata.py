@@ -102,6 +102,31 @@ def test_attributes(s):
     holds(b'user.array.dtype="bfloat16"' in s.tool("getfattr", "--absolute-names", "-d", m / "w/x"), "getfattr -d")
 
 
+def test_attributes_beyond_what_the_kernel_carries(s):
+    """Values to 64 KiB, a list of 64 KiB in all, names of 255 bytes: the rest is in the JSON view, and tools go on."""
+    few = {"full": "z" * 65536, "over": "z" * 65537, "": "of no name of its own", "n" * 250: "a long name", "nul\0in": "x", "v": "a\0b",
+           "line\n": "two\nlines", "\u00e9": "\u00e9"}
+    many = {f"{i:05}" + "n" * 100: str(i) for i in range(1000)}
+    for kept, metadata in ((["full", "", "v", "line\n", "\u00e9"], few), (list(many), many)):
+        src = archive(s.path("m.safetensors"), [("a", "U8", [1], b"x")], metadata)
+        m = s.mount(src)
+        got = {n[len("user.attr."):]: os.getxattr(m.path, n).decode() for n in os.listxattr(m.path) if n.startswith("user.attr.")}
+        if metadata is few:
+            same(got, {k: few[k] for k in kept})
+        else:
+            size = sum(len(n) + 1 for n in os.listxattr(m.path))
+            holds(65536 - 200 < size <= 65536, f"a list of {size} bytes")
+            same(got, {k: many[k] for k in kept[:len(got)]})
+        same(json.loads(read(m / ".arrayfs/archive.json"))["attributes"], metadata)
+        for tool in (["ls", "-la", m.path], ["tar", "--xattrs", "--xattrs-include=user.*", "-cf", s.path("t.tar"), "-C", m.path, "."],
+                     ["getfattr", "--absolute-names", "-dR", m.path], ["cp", "-a", m.path, s.path("copy")]):
+            if shutil.which(tool[0]):
+                out = s.tool(*tool)
+                same(out.count(b"\nuser.attr."), len(got) if tool[0] == "getfattr" else 0, tool[0])
+        shutil.rmtree(s.path("copy"))
+        m.stop()
+
+
 def test_every_writing_call_gives_EROFS(s):
     d = make(s)
     os.symlink("plain", s.path("d", "l"))
