@@ -3,6 +3,7 @@
 """Other programs on a mount: numpy, pyarrow, DuckDB, polars, gnuplot, git, rsync, tar, zip, sha256sum, cp,
 find, du and diff read what the reference libraries read from the archive itself."""
 import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -62,12 +64,12 @@ def mounted(source, *options):
     arrayfs("-u", mnt)
 
 
-def tool(*args, code=0, **how):
+def tool(*args, code=0, env=None, **how):
     """Standard output of a program of the system, which must have nothing to complain of."""
     if not shutil.which(args[0]):
         raise Skip(f"no {args[0]}")
     p = subprocess.run(list(map(os.fspath, args)), stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-                       env=dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC"), **how)
+                       env=dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", **(env or {})), **how)
     assert (p.returncode, p.stderr) == (code, b""), f"{args} returned {p.returncode}: {p.stderr.decode(errors='replace')}"
     return p.stdout
 
@@ -226,13 +228,11 @@ def two_versions_of_a_model_differ_in_one_element(top):
 
 
 def keeps_attributes(path):
-    (path / "probe").write_bytes(b"")
-    try:
-        os.setxattr(path / "probe", "user.probe", b"x")
-    except OSError:
-        return False
-    finally:
-        os.unlink(path / "probe")
+    with tempfile.NamedTemporaryFile(dir=path) as f:
+        try:
+            os.setxattr(f.name, "user.probe", b"x")
+        except OSError:
+            return False
     return True
 
 
@@ -314,6 +314,19 @@ def sums_zips_finds_and_du(top):
         assert tool("od", "-An", "-t", "f8", m / "scalar").split() == [b"2.5"]
 
 
+def recipes_of_the_readme_are_a_run():
+    for program in ("gnuplot", "git", "rsync", "getfattr"):
+        if not shutil.which(program):
+            raise Skip(f"no {program}")
+    top = pathlib.Path(__file__).resolve().parents[2]
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK) or not keeps_attributes(pathlib.Path(tempfile.gettempdir())):
+        raise Skip("no /dev/fuse, or no attributes in the file system of temporary files")
+    said = tool(top / "scripts/recipes", pathlib.Path(ARRAYFS).parents[1], env={"TEST_PYTHON": sys.executable}).decode()
+    chapter = (top / "README.md").read_text().split("\n## Recipes\n", 1)[1].split("\n## ", 1)[0]
+    expected = chapter.split("\n\n", 1)[1].strip()
+    assert said.strip() == expected, "\n".join(difflib.unified_diff(expected.splitlines(), said.strip().splitlines(), lineterm=""))
+
+
 def fresh(test):
     """Each test has its own archives."""
     def run():
@@ -326,5 +339,5 @@ def fresh(test):
 run_all([fresh(f) for f in (
     numpy_reads_every_tensor, pyarrow_takes_the_files_as_buffers, duckdb_asks_the_files, polars_reads_text_and_npy,
     gnuplot_makes_a_histogram_of_the_raw_file, two_versions_of_a_model_differ_in_one_element, copies_are_as_the_mount,
-    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)])
+    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [recipes_of_the_readme_are_a_run])
 done()
