@@ -86,6 +86,7 @@ def test_deb(s):
         want = "drwxr-xr-x" if name.endswith("/") else "lrwxrwxrwx" if " -> " in name else \
             "-rwxr-xr-x" if "/bin/" in name else "-rw-r--r--"
         same((owner, mode), ("root/root", want), name)
+    same(len({(line[3], line[4]) for line in lines}), 1, "times other than the commit's")
     fields = dict(line.split(": ", 1) for line in s.tool("dpkg-deb", "-f", deb).decode().splitlines() if line[0] != " ")
     same((fields["Package"], fields["Version"], fields["Architecture"]), ("arrayfs", version() + "-1", machine))
     for library in ("libc6", "libfuse3-3", "libseccomp2", "fuse3"):
