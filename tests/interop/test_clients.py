@@ -241,7 +241,7 @@ def copies_are_as_the_mount(top):
     kept = keeps_attributes(top)
     if not kept:
         comment("this file system has no user attributes: copies are compared without")
-    for archive in ("a.safetensors", "h.h5"):
+    for archive in ("a.safetensors", "h.h5", "t.parquet"):
         with mounted(top / archive) as m:
             want, bytes_ = {p: attributes(m / p) for p in files(m)}, files(m)
             assert any(b"float" in v.get("user.array.dtype", b"") or b"int" in v.get("user.array.dtype", b"") for v in want.values())
