@@ -3,24 +3,60 @@
 
 #include "mount/commands.h"
 #include "mount/copy.h"
+#include "mount/glob.h"
 #include "mount/log.h"
 #include "mount/source.h"
 #include "mount/walk.h"
 
-static int cat(const struct options *o, struct mirror *m, const char *path)
+struct cat {
+	const struct options *options;
+	struct mirror *m;
+	bool failed;
+};
+
+static int complain(struct cat *c, const char *path, const struct error *err)
 {
-	struct copy c = {.out = STDOUT_FILENO};
+	log_say("%s: %s: %s", c->options->source, *path ? path : ".", err->text);
+	c->failed = true;
+	return 0;
+}
+
+/* Other than 0 if nothing more can be written. */
+static int cat_file(struct cat *c, const char *path, const struct mirror_ref *ref)
+{
+	struct copy copy = {.out = STDOUT_FILENO};
+	struct error err = {0};
+	int r = copy_file(c->m, ref, &copy, &err);
+	if (r < 0 && copy.writing) {
+		log_say("standard output: %s", err.text);
+		c->failed = true;
+		return r;
+	}
+	return r < 0 ? complain(c, path, &err) : 0;
+}
+
+static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
+		 const struct error *fault)
+{
+	struct cat *c = arg;
+	(void)same;
+	if (kind == WALK_FILE)
+		return cat_file(c, path, ref);
+	complain(c, path, kind == WALK_FAULT ? fault : &(struct error){"is a directory"});
+	return kind == WALK_DIR ? WALK_SKIP : 0;
+}
+
+static int cat(struct cat *c, const char *path)
+{
 	struct error err = {0};
 	struct mirror_ref ref;
-	int r = walk_resolve(m, path, true, &ref, &err);
-	if (r == 0) {
-		r = copy_file(m, &ref, &c, &err);
-		mirror_put(m, &ref);
-	}
-	if (r < 0 && c.writing)
-		log_say("standard output: %s", err.text);
-	else if (r < 0)
-		log_say("%s: %s: %s", o->source, path, err.text);
+	int r = walk_resolve(c->m, path, true, &ref, &err);
+	if (r == -ENOENT && glob_is_pattern(path))
+		return walk(c->m, path, visit, c);
+	if (r < 0)
+		return complain(c, path, &err);
+	r = cat_file(c, path, &ref);
+	mirror_put(c->m, &ref);
 	return r;
 }
 
@@ -31,9 +67,9 @@ int cat_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	for (char **path = o->paths; *path; path++)
-		if (cat(o, opened.mirror, *path) < 0)
-			r = 1;
+	struct cat c = {.options = o, .m = opened.mirror};
+	for (char **path = o->paths; *path && cat(&c, *path) == 0; path++)
+		;
 	source_command_close(&opened);
-	return r;
+	return c.failed;
 }

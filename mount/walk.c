@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/walk.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fs/shelf.h"
-
-/* As Linux counts links in a path. */
-enum { LINKS_MAX = 40 };
+#include "mount/glob.h"
 
 struct walker {
 	struct mirror *m;
@@ -170,7 +167,10 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	if (r < 0)
 		return fault(w, r, &err);
 	*ret_enter = at->node->child != 0;
-	return w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL, NULL);
+	r = w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL, NULL);
+	if (r == WALK_SKIP)
+		*ret_enter = false;
+	return r == WALK_SKIP ? 0 : r;
 }
 
 /* By the nodes' own links, so that no depth of names costs any stack. */
@@ -298,7 +298,7 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 		cut(w, len);
 	}
 	free_names(names, count);
-	return r;
+	return r == WALK_SKIP ? 0 : r;
 }
 
 static int walk_ref(struct walker *w, struct mirror_ref *ref)
@@ -313,113 +313,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL, NULL);
 }
 
-/* --- resolving --------------------------------------------------------- */
-
-/* The components of a path that are still to be gone, the next one last. */
-struct steps {
-	char **names;
-	size_t count, room;
-};
-
-static int steps_add(struct steps *s, const char *path)
-{
-	size_t before = s->count;
-	while (*path) {
-		size_t n = strcspn(path, "/");
-		if (n > 0 && !(n == 1 && *path == '.')) {
-			if (s->count == s->room) {
-				char **grown = reallocarray(s->names, s->room ? s->room * 2 : 16, sizeof *grown);
-				if (!grown)
-					return -ENOMEM;
-				s->names = grown;
-				s->room = s->room ? s->room * 2 : 16;
-			}
-			if (!(s->names[s->count] = strndup(path, n)))
-				return -ENOMEM;
-			s->count++;
-		}
-		path += n + (path[n] == '/');
-	}
-	for (size_t i = before, j = s->count; i + 1 < j; i++) {
-		char *name = s->names[i];
-		s->names[i] = s->names[--j];
-		s->names[j] = name;
-	}
-	return 0;
-}
-
-/* The way from the root to where we are. */
-struct trail {
-	struct mirror_ref *refs;
-	size_t count, room;
-};
-
-static int trail_add(struct trail *t, const struct mirror_ref *ref)
-{
-	if (t->count == t->room) {
-		struct mirror_ref *grown = reallocarray(t->refs, t->room ? t->room * 2 : 16, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		t->refs = grown;
-		t->room = t->room ? t->room * 2 : 16;
-	}
-	t->refs[t->count++] = *ref;
-	return 0;
-}
-
-static int step(struct mirror *m, struct steps *s, struct trail *t, bool follow, unsigned *links, struct error *err)
-{
-	char *name = s->names[--s->count], target[PATH_MAX];
-	struct mirror_ref ref;
-	int r;
-
-	if (strcmp(name, "..") == 0) {
-		free(name);
-		if (t->count == 1)
-			return error_set(err, ENOENT, "leads out of SOURCE");
-		mirror_put(m, &t->refs[--t->count]);
-		return 0;
-	}
-	r = mirror_lookup(m, &t->refs[t->count - 1], slice_text(name), &ref, err);
-	free(name);
-	if (r < 0)
-		return error_set(err, -r, "%s", strerror(-r));
-	if ((s->count == 0 && !follow) || mirror_readlink(m, &ref, target, err) < 0) {
-		r = trail_add(t, &ref);
-		if (r < 0)
-			mirror_put(m, &ref);
-		return r;
-	}
-	mirror_put(m, &ref);
-	if (++*links > LINKS_MAX)
-		return error_set(err, ELOOP, "%s", strerror(ELOOP));
-	return target[0] == '/' ? error_set(err, ENOENT, "a link to %s leads out of SOURCE", target) : steps_add(s, target);
-}
-
-int walk_resolve(struct mirror *m, const char *path, bool follow, struct mirror_ref *ret, struct error *err)
-{
-	struct steps s = {0};
-	struct trail t = {0};
-	struct mirror_ref root;
-	unsigned links = 0;
-	int r = mirror_get(m, TREE_ROOT, &root, err);
-	if (r < 0)
-		return r;
-	r = trail_add(&t, &root);
-	if (r < 0)
-		mirror_put(m, &root);
-	if (r == 0)
-		r = steps_add(&s, path);
-	while (r == 0 && s.count > 0)
-		r = step(m, &s, &t, follow, &links, err);
-	free_names(s.names, s.count);
-	if (r == 0)
-		*ret = t.refs[--t.count];
-	for (size_t i = 0; i < t.count; i++)
-		mirror_put(m, &t.refs[i]);
-	free(t.refs);
-	return r == -ENOMEM ? error_set(err, ENOMEM, "no memory") : r;
-}
+/* --- from a path on ------------------------------------------------------ */
 
 /* PATH as it will be told: without needless slashes and dots. */
 static bool push_clean(struct walker *w, const char *path)
@@ -432,21 +326,108 @@ static bool push_clean(struct walker *w, const char *path)
 	return fine;
 }
 
+/* --- patterns -------------------------------------------------------------- */
+
+struct filter {
+	walk_visit *visit;
+	void *arg;
+	const char *pattern;
+	char *inside; /* what matched last: all below it is visited */
+	bool matched;
+};
+
+static bool is_inside(const struct filter *f, const char *path)
+{
+	size_t n = f->inside ? strlen(f->inside) : 0;
+	return f->inside && (n == 0 || (strncmp(path, f->inside, n) == 0 && path[n] == '/'));
+}
+
+static int visit_matching(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
+			  const char *same, const struct error *err)
+{
+	struct filter *f = arg;
+	enum glob fits = is_inside(f, path) ? GLOB_MATCHES : glob_match(f->pattern, path);
+	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR;
+	if (fits == GLOB_NEVER)
+		return directory ? WALK_SKIP : 0;
+	if (fits == GLOB_BELOW && kind != WALK_FAULT)
+		return 0;
+	f->matched = true;
+	if (kind == WALK_DIR && !is_inside(f, path)) {
+		free(f->inside);
+		f->inside = strdup(path);
+	}
+	return f->visit(f->arg, kind, path, ref, same, err);
+}
+
+/* The components before the first that is a pattern; NULL without memory. */
+static char *plain_part(const char *pattern)
+{
+	size_t n = 0;
+	for (size_t end = 0; pattern[end]; end += pattern[end] == '/') {
+		n = end;
+		end += strcspn(pattern + end, "/");
+		char *component = strndup(pattern + n, end - n);
+		bool plain = component && !glob_is_pattern(component);
+		free(component);
+		if (!plain)
+			break;
+	}
+	return strndup(pattern, n);
+}
+
+static int walk_plain(struct walker *w, const char *path, const struct mirror_ref *known)
+{
+	struct mirror_ref ref;
+	struct error err = {0};
+	if (!push_clean(w, path))
+		return no_memory(w);
+	int r = known ? 0 : walk_resolve(w->m, path, false, &ref, &err);
+	if (r < 0)
+		return fault(w, r, &err);
+	if (known)
+		ref = *known;
+	r = walk_ref(w, &ref);
+	mirror_put(w->m, &ref);
+	return r;
+}
+
+static int walk_pattern(struct walker *w, const char *pattern)
+{
+	struct filter f = {.visit = w->visit, .arg = w->arg, .pattern = pattern};
+	struct error err = {0};
+	char *base = plain_part(pattern);
+	if (!base)
+		return no_memory(w);
+	w->visit = visit_matching;
+	w->arg = &f;
+	int r = walk_plain(w, base, NULL);
+	if (r == 0 && !f.matched) {
+		error_set(&err, ENOENT, "matches nothing");
+		r = f.visit(f.arg, WALK_FAULT, pattern, NULL, NULL, &err);
+	}
+	free(f.inside);
+	free(base);
+	return r;
+}
+
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 {
 	struct walker w = {.m = m, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
 	struct mirror_ref ref;
 	struct error err = {0};
-	int r;
-	if (!w.path || !push_clean(&w, path)) {
-		w.path = w.path ? w.path : strdup("");
-		r = no_memory(&w);
-	} else if ((r = walk_resolve(m, path, false, &ref, &err)) < 0) {
-		r = fault(&w, r, &err);
-	} else {
-		r = walk_ref(&w, &ref);
-		mirror_put(m, &ref);
+	if (!w.path) {
+		static char nowhere[1];
+		w.path = nowhere;
+		return no_memory(&w);
 	}
+	int r = walk_resolve(m, path, false, &ref, &err);
+	if (r == 0)
+		r = walk_plain(&w, path, &ref);
+	else if (r == -ENOENT && glob_is_pattern(path))
+		r = walk_pattern(&w, path);
+	else
+		r = push_clean(&w, path) ? fault(&w, r, &err) : no_memory(&w);
 	free(w.path);
 	return r;
 }

@@ -14,13 +14,17 @@ enum walk_kind {
 	WALK_FAULT,     /* could not be looked at: `err` says why */
 };
 
+/* What a visit of a directory returns to have it left out. */
+enum { WALK_SKIP = -0x10000 };
+
 /* path is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
- * ends the walk. */
+ * (and WALK_SKIP) ends the walk. */
 typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
 		       const char *same, const struct error *err);
 
-/* Visits what the path leads to, and all below.  Returns what a visit returned,
- * or 0; a path that leads nowhere is a WALK_FAULT. */
+/* Visits what the path leads to, and all below.  A path that leads nowhere may be
+ * a pattern (mount/glob.h): then all that matches, and what is below that.
+ * Returns what a visit returned, or 0; a path that leads nowhere is a WALK_FAULT. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
 /* Finds what a path leads to, links in it followed, as open(2) does; the last

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 
 from harness import *
 
@@ -130,3 +131,36 @@ def test_extract_interrupted_leaves_nothing_half_written(s):
         q.send_signal(sig)
         err = q.communicate(timeout=PATIENCE)[1]
         same((q.returncode, os.listdir(out), err), (-sig, [], b""))
+
+
+def test_patterns(s):
+    d = s.mkdir("d")
+    tensors = ["layers/0/q", "layers/0/k", "layers/10/q", "layers/10/mlp/up", "layers/.hidden", "head[1]", "head1", "h*", "é1"]
+    archive(s.path("d", "m.safetensors"), [(n, "U8", [1], b"x") for n in tensors])
+    archive(s.path("d", "n.safetensors"), [("layers/0/q", "U8", [1], b"y")])
+    file = s.path("d", "m.safetensors")
+    for pattern, expected in {
+            "layers/*/q": "layers/0/q layers/10/q", "layers/?": "layers/0/q layers/0/k",
+            "layers/1*": "layers/10/q layers/10/mlp/up", "layers/*": "layers/0/q layers/0/k layers/10/q layers/10/mlp/up",
+            "layers/.h*": "layers/.hidden", "**/q": "layers/0/q layers/10/q", "**/up": "layers/10/mlp/up",
+            "layers/**/up": "layers/10/mlp/up", "layers/[0-1]/[!q]": "layers/0/k", "h*": "h*", "head?": "head1",
+            "head[[]1]": "head[1]", "head[1]": "head[1]", r"head\[1]": "head[1]", "?1": "é1", "[à-ê]1": "é1", "./layers//?/q": "layers/0/q",
+            "**": "layers/.hidden layers/0/q layers/0/k layers/10/q layers/10/mlp/up head[1] head1 h* é1"}.items():
+        same(sorted(s.run("--list", file, pattern).ok().out.decode().split()), sorted(expected.split()), pattern)
+    same(s.run("--list", d, "*/layers/0/q").ok().out, b"m.safetensors/layers/0/q\nn.safetensors/layers/0/q\n")
+    same(s.run("--cat", d, "*/layers/0/q").ok().out, b"xy")
+    for command in (["--list", file], ["--cat", file], ["--extract", file, s.path("none")]):
+        s.run(*command, "layers/*/none").refused("layers/*/none: matches nothing")
+    r = s.run("--cat", file, "h*1", "layers/*")
+    same((r.code, r.out, r.lines), (1, b"x", [f"arrayfs: {file}: layers/{n}: is a directory" for n in (0, 10)]))
+    s.run("--extract", d, s.path("out"), "*/layers/*/q").ok()
+    same(sorted(os.path.relpath(os.path.join(a, f), s.path("out")) for a, _, fs in os.walk(s.path("out")) for f in fs),
+         ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
+
+
+def test_patterns_take_no_time(s):
+    archive(s.path("m.safetensors"), [("a" * 200, "U8", [1], b"x"), ("/".join("a" * 100), "U8", [1], b"x")])
+    start = time.monotonic()
+    for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
+        s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
+    holds(time.monotonic() - start < PATIENCE / 4, "too slow")
