@@ -21,11 +21,49 @@ static int complain(struct cat *c, const char *path, const struct error *err)
 	return 0;
 }
 
+static uint64_t clip(int64_t row, uint64_t rows)
+{
+	if (row < 0)
+		return -(uint64_t)row > rows ? 0 : rows + (uint64_t)row;
+	return (uint64_t)row > rows ? rows : (uint64_t)row;
+}
+
+/* Where the rows lie that are asked for, among the file's bytes. */
+static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t *ret_begin, uint64_t *ret_len, struct error *err)
+{
+	const struct array *a = ref->node && !ino_view(ref->ino) ? ref->node->array : NULL;
+	const struct rows *rows = &c->options->rows;
+	uint64_t elements, bits, size;
+	struct stat st;
+	if (!a || a->unshaped || a->rank == 0)
+		return error_set(err, EINVAL, "has no rows");
+	if (a->fortran && a->rank > 1)
+		return error_set(err, EINVAL, "is stored column by column: rows do not lie together");
+	if (!shape_elements(a->shape + 1, a->rank - 1, &elements) || __builtin_mul_overflow(elements, dtype_bits(a), &bits) ||
+	    bits % 8 || dtype_bits(a) == 0 || __builtin_mul_overflow(bits / 8, a->shape[0], &size))
+		return error_set(err, EINVAL, "has no rows of whole bytes");
+	int r = mirror_stat(c->m, ref, -1, &st, err);
+	if (r < 0)
+		return error_set(err, -r, "%s", strerror(-r));
+	if ((uint64_t)st.st_size != size)
+		return error_set(err, EINVAL, "has no rows of one length");
+	uint64_t begin = clip(rows->begin, a->shape[0]), end = clip(rows->end, a->shape[0]);
+	*ret_begin = begin * (bits / 8);
+	*ret_len = end > begin ? (end - begin) * (bits / 8) : 0;
+	return 0;
+}
+
 /* Other than 0 if nothing more can be written. */
 static int cat_file(struct cat *c, const char *path, const struct mirror_ref *ref)
 {
 	struct copy copy = {.out = STDOUT_FILENO};
 	struct error err = {0};
+	if (c->options->rows.given) {
+		if (find_rows(c, ref, &copy.begin, &copy.len, &err) < 0)
+			return complain(c, path, &err);
+		if (copy.len == 0)
+			return 0;
+	}
 	int r = copy_file(c->m, ref, &copy, &err);
 	if (r < 0 && copy.writing) {
 		log_say("standard output: %s", err.text);

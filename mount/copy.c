@@ -41,7 +41,7 @@ struct reader {
 	struct mirror *m;
 	const struct mirror_ref *ref;
 	int fd;
-	uint64_t at;
+	uint64_t at, end;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned made, taken; /* ever */
@@ -50,15 +50,18 @@ struct reader {
 		struct answer a;
 		struct error err;
 		int r;
+		bool last;
 	} pieces[PIECES];
 };
 
 static void read_piece(struct reader *q, struct piece *p)
 {
+	uint64_t want = q->end - q->at < PIECE ? q->end - q->at : PIECE;
 	p->err = (struct error){0};
 	answer_init(&p->a);
-	p->r = mirror_read(q->m, q->ref, q->fd, q->at, PIECE, &p->a, &p->err);
+	p->r = mirror_read(q->m, q->ref, q->fd, q->at, want, &p->a, &p->err);
 	q->at += p->a.len;
+	p->last = p->r != 0 || p->a.len < PIECE || q->at == q->end;
 }
 
 /* Maps the pages of what lies in the file in one go: write() would meet them one
@@ -71,11 +74,6 @@ static void populate(const struct answer *a)
 		if (end - begin >= 1 << 20)
 			madvise((void *)begin, end - begin, MADV_POPULATE_READ);
 	}
-}
-
-static bool is_last(const struct piece *p)
-{
-	return p->r != 0 || p->a.len < PIECE;
 }
 
 static void *read_ahead(void *arg)
@@ -91,7 +89,7 @@ static void *read_ahead(void *arg)
 		pthread_mutex_unlock(&q->lock);
 		read_piece(q, p);
 		populate(&p->a);
-		last = is_last(p);
+		last = p->last;
 		pthread_mutex_lock(&q->lock);
 		q->made++;
 		pthread_cond_signal(&q->changed);
@@ -127,7 +125,7 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 	struct piece *p = &q->pieces[0];
 	read_piece(q, p);
 	q->made = 1;
-	bool last = is_last(p), ahead = !last && pthread_create(&thread, NULL, read_ahead, q) == 0;
+	bool last = p->last, ahead = !last && pthread_create(&thread, NULL, read_ahead, q) == 0;
 	int r = write_piece(c, p, err);
 	answer_close(&p->a);
 	while (r == 0 && !last) {
@@ -135,7 +133,7 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 			p = next_piece(q);
 		else
 			read_piece(q, p);
-		last = is_last(p);
+		last = p->last;
 		r = write_piece(c, p, err);
 		answer_close(&p->a);
 	}
@@ -153,7 +151,8 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 
 int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, struct error *err)
 {
-	struct reader q = {.m = m, .ref = ref, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct reader q = {.m = m, .ref = ref, .at = c->begin, .end = c->len ? c->begin + c->len : UINT64_MAX,
+			   .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 	int r = mirror_open_file(m, ref, &q.fd, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));

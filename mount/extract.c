@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "mount/commands.h"
 #include "mount/copy.h"
 #include "mount/log.h"
+#include "mount/place.h"
 #include "mount/progress.h"
 #include "mount/source.h"
 #include "mount/walk.h"
@@ -35,6 +34,9 @@ struct extract {
 	char *folder;
 	int folder_fd;
 };
+
+/* Where the .npy files stand. */
+#define NPY_VIEW ".arrayfs/npy"
 
 /* Set by Ctrl-C and the like: the file at hand is removed, then the signal has
  * its way. */
@@ -61,43 +63,6 @@ static int on_progress(void *arg, uint64_t bytes)
 
 /* --- below DEST -------------------------------------------------------- */
 
-static int open_beneath(int dir, const char *path)
-{
-	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
-
-/* Makes the folder and those above it, one by one, so that no link that is in
- * DEST, or was extracted to it, can lead out. */
-static int make_folder(int dest, const char *path)
-{
-	int at = fcntl(dest, F_DUPFD_CLOEXEC, 3);
-	for (const char *p = path; at >= 0 && *p;) {
-		char name[NAME_MAX + 1];
-		size_t n = strcspn(p, "/");
-		if (n > NAME_MAX) {
-			close(at);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(name, p, n);
-		name[n] = '\0';
-		p += n + (p[n] == '/');
-		if (mkdirat(at, name, 0777) < 0 && errno != EEXIST) {
-			int code = errno;
-			close(at);
-			errno = code;
-			return -1;
-		}
-		int below = open_beneath(at, name), code = errno;
-		close(at);
-		errno = code;
-		at = below;
-	}
-	return at;
-}
-
 /* The folder of a path, open, and the last component in *ret_name. */
 static int folder_of(struct extract *x, const char *path, const char **ret_name)
 {
@@ -110,37 +75,12 @@ static int folder_of(struct extract *x, const char *path, const char **ret_name)
 		close(x->folder_fd);
 	free(x->folder);
 	x->folder = strndup(path, n);
-	x->folder_fd = x->folder ? make_folder(x->dest, x->folder) : -1;
+	x->folder_fd = x->folder ? place_folder(x->dest, x->folder) : -1;
 	if (x->folder_fd < 0) {
 		free(x->folder);
 		x->folder = NULL;
 	}
 	return x->folder_fd;
-}
-
-/* Gives the finished file its name; never over another without --force. */
-static int put_in_place(struct extract *x, int dir, const char *temporary, const char *name)
-{
-	int r = renameat2(dir, temporary, dir, name, x->options->force ? 0 : RENAME_NOREPLACE);
-	if (r < 0 && errno == EINVAL && !x->options->force) { /* a file system that cannot promise */
-		r = linkat(dir, temporary, dir, name, 0);
-		if (r == 0)
-			unlinkat(dir, temporary, 0);
-	}
-	if (r < 0) {
-		int code = errno;
-		unlinkat(dir, temporary, 0);
-		errno = code;
-	}
-	return r;
-}
-
-/* Short, whatever the file's own name; nobody else's, since it is made with
- * O_EXCL. */
-static void temporary_name(char ret[64])
-{
-	static unsigned count;
-	snprintf(ret, 64, ".arrayfs-%ld-%u~", (long)getpid(), count++);
 }
 
 /* --- one thing at a time ----------------------------------------------- */
@@ -149,7 +89,7 @@ static int extract_bytes(struct extract *x, const struct mirror_ref *ref, int di
 			 const struct stat *st, struct error *err)
 {
 	char temporary[64];
-	temporary_name(temporary);
+	place_temporary(temporary);
 	int fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 	if (fd < 0)
 		return error_set(err, errno, "%s", strerror(errno));
@@ -163,7 +103,7 @@ static int extract_bytes(struct extract *x, const struct mirror_ref *ref, int di
 		unlinkat(dir, temporary, 0);
 		return r;
 	}
-	if (put_in_place(x, dir, temporary, name) < 0)
+	if (place(dir, temporary, name, x->options->force) < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	return 0;
 }
@@ -171,8 +111,8 @@ static int extract_bytes(struct extract *x, const struct mirror_ref *ref, int di
 static int make_symlink(struct extract *x, const char *target, int dir, const char *name, struct error *err)
 {
 	char temporary[64];
-	temporary_name(temporary);
-	if (symlinkat(target, dir, temporary) < 0 || put_in_place(x, dir, temporary, name) < 0)
+	place_temporary(temporary);
+	if (symlinkat(target, dir, temporary) < 0 || place(dir, temporary, name, x->options->force) < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	return 0;
 }
@@ -194,7 +134,7 @@ static int extract_same(struct extract *x, const char *path, const char *same, s
 	if (dir < 0)
 		return error_set(err, errno, "its folder cannot be made below DEST: %s", strerror(errno));
 	if (!x->options->force && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
-		return error_set(err, EEXIST, "is there already (--force overwrites)");
+		return x->options->resume && S_ISLNK(there.st_mode) ? 0 : error_set(err, EEXIST, "is there already (--force overwrites)");
 	/* What both paths begin with need not be gone. */
 	for (size_t i = 0; path[i] && path[i] == same[i]; i++)
 		if (path[i] == '/')
@@ -228,8 +168,17 @@ static void remember_link(struct extract *x, uint64_t ino, const char *path)
 static int extract_hard_link(struct extract *x, const char *first, int dir, const char *name)
 {
 	char temporary[64];
-	temporary_name(temporary);
-	return linkat(x->dest, first, dir, temporary, 0) < 0 ? -1 : put_in_place(x, dir, temporary, name);
+	place_temporary(temporary);
+	return linkat(x->dest, first, dir, temporary, 0) < 0 ? -1 : place(dir, temporary, name, x->options->force);
+}
+
+/* What an earlier run has written has the size and the time of what it was made of,
+ * to the second: file systems keep no more for sure.  Nothing has its name before
+ * it is whole. */
+static bool is_done(const struct stat *there, const struct stat *st)
+{
+	return (there->st_mode & S_IFMT) == (st->st_mode & S_IFMT) && there->st_size == st->st_size &&
+	       (S_ISLNK(st->st_mode) || there->st_mtim.tv_sec == st->st_mtim.tv_sec);
 }
 
 static int extract_file(struct extract *x, const char *path, const struct mirror_ref *ref, struct error *err)
@@ -239,13 +188,21 @@ static int extract_file(struct extract *x, const char *path, const struct mirror
 	int r = mirror_stat(x->m, ref, -1, &st, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
+	if (S_ISLNK(st.st_mode) && x->options->npy)
+		return 0; /* to what has another name here */
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
 		return error_set(err, ENOTSUP, "neither a file nor a link: skipped");
 	int dir = folder_of(x, path, &name);
 	if (dir < 0)
 		return error_set(err, errno, "its folder cannot be made below DEST: %s", strerror(errno));
-	if (!x->options->force && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0)
-		return error_set(err, EEXIST, "is there already (--force overwrites)");
+	if (!x->options->force && fstatat(dir, name, &there, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!x->options->resume || !is_done(&there, &st))
+			return error_set(err, EEXIST, "is there already%s (--force overwrites)", x->options->resume ? ", and another" : "");
+		progress_add(&x->progress, S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0);
+		if (st.st_nlink > 1)
+			remember_link(x, st.st_ino, path);
+		return 0;
+	}
 	if (S_ISLNK(st.st_mode))
 		return extract_symlink(x, ref, dir, name, err);
 	if (st.st_nlink > 1 && (first = linked_path(x, st.st_ino)) && extract_hard_link(x, first, dir, name) == 0)
@@ -256,12 +213,20 @@ static int extract_file(struct extract *x, const char *path, const struct mirror
 	return r;
 }
 
+/* The path by which it is written. */
+static const char *below_view(const struct extract *x, const char *path)
+{
+	size_t n = strlen(NPY_VIEW);
+	return x->options->npy && strncmp(path, NPY_VIEW, n) == 0 ? path + n + (path[n] == '/') : path;
+}
+
 static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
 		 const struct error *fault)
 {
 	struct extract *x = arg;
 	struct error err = {0};
 	int r = 0;
+	path = below_view(x, path);
 	if (kind == WALK_FAULT) {
 		complain(x, path, fault->text);
 	} else if (kind == WALK_FILE) {
@@ -269,11 +234,11 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		if (r < 0)
 			complain(x, path, err.text);
 	} else if (kind == WALK_SAME) {
-		r = extract_same(x, path, same, &err);
+		r = extract_same(x, path, below_view(x, same), &err);
 		if (r < 0)
 			complain(x, path, err.text);
 	} else if (kind == WALK_EMPTY_DIR) {
-		int fd = make_folder(x->dest, path);
+		int fd = place_folder(x->dest, path);
 		if (fd < 0)
 			complain(x, path, strerror(errno));
 		else
@@ -314,16 +279,48 @@ static int open_destination(const struct options *o)
 	return open(o->destination, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+static int found(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
+		 const struct error *fault)
+{
+	(void)path, (void)ref, (void)same, (void)fault;
+	*(bool *)arg = kind != WALK_FAULT;
+	return 1;
+}
+
+/* The PATH of an array, or of a directory of some, in the view; NULL without memory. */
+static char *path_in_view(const struct extract *x, const char *path)
+{
+	char *in_view;
+	bool is_there = false;
+	if (asprintf(&in_view, NPY_VIEW "/%s", path) < 0)
+		return NULL;
+	walk(x->m, in_view, found, &is_there);
+	if (is_there)
+		return in_view;
+	free(in_view);
+	return asprintf(&in_view, NPY_VIEW "/%s.npy", path) < 0 ? NULL : in_view;
+}
+
+static void walk_path(struct extract *x, const char *path, walk_visit *each)
+{
+	char *in_view = x->options->npy ? path_in_view(x, path) : NULL;
+	if (x->options->npy && !in_view)
+		complain(x, path, strerror(ENOMEM));
+	else
+		walk(x->m, in_view ? in_view : path, each, x);
+	free(in_view);
+}
+
 static void extract_all(struct extract *x)
 {
 	static char root_path[] = "", *whole[] = {root_path, NULL};
 	char **paths = *x->options->paths ? x->options->paths : whole;
 	if (progress_wanted()) /* only a bar needs to know */
 		for (char **path = paths; *path && !stopped; path++)
-			walk(x->m, *path, visit_size, x);
+			walk_path(x, *path, visit_size);
 	x->progress = progress_begin(x->total);
 	for (char **path = paths; *path && !stopped; path++)
-		walk(x->m, *path, visit, x);
+		walk_path(x, *path, visit);
 	progress_clear(&x->progress);
 }
 

@@ -84,6 +84,28 @@ static bool parse_count(const char *text, unsigned max, unsigned *ret)
 	return !errno && !*end && n <= max;
 }
 
+/* One end of A:B, which may be missing. */
+static bool parse_row(const char *text, size_t len, int64_t missing, int64_t *ret)
+{
+	char *end;
+	*ret = missing;
+	if (len == 0)
+		return true;
+	if (!isdigit((unsigned char)text[*text == '-']))
+		return false;
+	errno = 0;
+	*ret = strtoll(text, &end, 10);
+	return !errno && end == text + len;
+}
+
+static int set_rows(struct options *o, const char *text)
+{
+	size_t n = strcspn(text, ":");
+	o->rows.given = text[n] == ':' && parse_row(text, n, 0, &o->rows.begin) &&
+			parse_row(text + n + 1, strlen(text + n + 1), INT64_MAX, &o->rows.end);
+	return o->rows.given ? 0 : usage("--rows %s: two numbers A:B are needed, as in 0:10", text);
+}
+
 static bool parse_no(const char *text, bool *ret_no)
 {
 	*ret_no = strcmp(text, "no") == 0;
@@ -154,12 +176,15 @@ static int set_mount_options(struct options *o, char *list)
 
 /* --- the rest ---------------------------------------------------------- */
 
-enum { LIST = 256, CAT, EXTRACT, LONG, JSON, FORCE };
+enum { LIST = 256, CAT, EXTRACT, LONG, JSON, TREE, ROWS, FORCE, RESUME, NPY };
 
 static const struct option long_options[] = {
 	{"list", no_argument, NULL, LIST},       {"cat", no_argument, NULL, CAT},
 	{"extract", no_argument, NULL, EXTRACT}, {"long", no_argument, NULL, LONG},
 	{"json", no_argument, NULL, JSON},       {"force", no_argument, NULL, FORCE},
+	{"tree", no_argument, NULL, TREE},       {"human-readable", no_argument, NULL, 'H'},
+	{"rows", required_argument, NULL, ROWS}, {"resume", no_argument, NULL, RESUME},
+	{"npy", no_argument, NULL, NPY},
 	{"unmount", no_argument, NULL, 'u'},     {"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},       {"options", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'V'},
@@ -191,8 +216,22 @@ static int set_option(struct options *o, int c, char **argv)
 	case JSON:
 		o->list_json = true;
 		return 0;
+	case TREE:
+		o->list_tree = true;
+		return 0;
+	case 'H':
+		o->human = true;
+		return 0;
+	case ROWS:
+		return set_rows(o, optarg);
 	case FORCE:
 		o->force = true;
+		return 0;
+	case RESUME:
+		o->resume = true;
+		return 0;
+	case NPY:
+		o->npy = true;
 		return 0;
 	case 'f':
 		o->foreground = true;
@@ -234,12 +273,16 @@ static int take_operands(struct options *o, int n, char **operands)
 		return usage("%s", needs[o->command].what);
 	if (needs[o->command].most >= 0 && n > needs[o->command].most)
 		return usage("'%s' is one operand too many", operands[needs[o->command].most]);
-	if ((o->list_long || o->list_json) && o->command != COMMAND_LIST)
-		return usage("--long and --json go with --list");
-	if (o->list_long && o->list_json)
-		return usage("--long and --json exclude each other");
-	if (o->force && o->command != COMMAND_EXTRACT)
-		return usage("--force goes with --extract");
+	if ((o->list_long || o->list_json || o->list_tree || o->human) && o->command != COMMAND_LIST)
+		return usage("--long, --tree, --json and -H go with --list");
+	if (o->list_long + o->list_json + o->list_tree > 1)
+		return usage("--long, --tree and --json exclude each other");
+	if (o->rows.given && o->command != COMMAND_CAT)
+		return usage("--rows goes with --cat");
+	if ((o->force || o->resume || o->npy) && o->command != COMMAND_EXTRACT)
+		return usage("--force, --resume and --npy go with --extract");
+	if (o->force && o->resume)
+		return usage("--force and --resume exclude each other");
 	o->source = operands[0];
 	bool two = o->command == COMMAND_MOUNT || o->command == COMMAND_EXTRACT;
 	if (two)
@@ -256,7 +299,7 @@ int options_parse(struct options *o, int argc, char **argv)
 	if (!o->fuse)
 		return usage("no memory for the options");
 	opterr = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, ":fdso:hVu", long_options, NULL)) != -1)
+	while (r == 0 && (c = getopt_long(argc, argv, ":fdsHo:hVu", long_options, NULL)) != -1)
 		r = set_option(o, c, argv);
 	if (r == 0 && o->command != COMMAND_HELP && o->command != COMMAND_VERSION)
 		r = take_operands(o, argc - optind, argv + optind);
@@ -271,22 +314,28 @@ void options_free(struct options *o)
 void options_help(void)
 {
 	fputs("usage: arrayfs [options] SOURCE MOUNTPOINT\n"
-	      "       arrayfs --list [--long | --json] SOURCE [PATH...]\n"
-	      "       arrayfs --cat SOURCE PATH...\n"
-	      "       arrayfs --extract [--force] SOURCE DEST [PATH...]\n"
+	      "       arrayfs --list [--long | --tree | --json] [-H] SOURCE [PATH...]\n"
+	      "       arrayfs --cat [--rows A:B] SOURCE PATH...\n"
+	      "       arrayfs --extract [--force | --resume] [--npy] SOURCE DEST [PATH...]\n"
 	      "       arrayfs -u MOUNTPOINT\n"
 	      "\n"
 	      "Mounts an archive of arrays, read-only, as a directory in which every tensor\n"
 	      "or column is a plain file of raw bytes.  SOURCE is an archive, a sharding index\n"
-	      "or a directory, in which every archive is then shown as a directory.\n"
+	      "or a directory, in which every archive is then shown as a directory.  PATHs may\n"
+	      "be patterns: *, ?, [a-z], and ** for any number of directories.\n"
 	      "\n"
 	      "commands:\n"
 	      "      --list       print the paths in SOURCE, or those at and below PATH\n"
 	      "        --long     with dtype, shape and size\n"
+	      "        --tree     as a tree, with what directories hold\n"
 	      "        --json     with all that is known, an object a line\n"
+	      "        -H, --human-readable  sizes like 1.5G\n"
 	      "      --cat        write the bytes of PATHs to standard output\n"
+	      "        --rows A:B only these, as Python slices the first dimension\n"
 	      "      --extract    write plain files below DEST\n"
 	      "        --force    over files that are there\n"
+	      "        --resume   but not those that an earlier run has written\n"
+	      "        --npy      .npy files\n"
 	      "  -u               unmount, and wait for the daemon to end\n"
 	      "\n"
 	      "options:\n"

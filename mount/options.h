@@ -2,11 +2,19 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * The command line.  See arrayfs(1).
  */
 enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_HELP, COMMAND_VERSION };
+
+/* Of the first dimension, as Python's slices have them: negative from the end on,
+ * cut where the array ends. */
+struct rows {
+	bool given;
+	int64_t begin, end; /* INT64_MAX: to the end */
+};
 
 struct options {
 	enum command command;
@@ -15,7 +23,9 @@ struct options {
 	char **paths;            /* below SOURCE; ends with NULL */
 
 	bool foreground, debug, single_threaded;
-	bool list_long, list_json, force;
+	bool list_long, list_json, list_tree, human;
+	bool force, resume, npy;
+	struct rows rows;
 
 	/* -o */
 	bool dataset, follow, nonempty, no_verify, no_sandbox;

@@ -2,6 +2,7 @@
 """--list, --cat, --extract."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -164,3 +165,56 @@ def test_patterns_take_no_time(s):
     for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
         s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
     holds(time.monotonic() - start < PATIENCE / 4, "too slow")
+
+
+def test_rows(s):
+    archive(s.path("m.safetensors"), [("m", "U16", [4, 3], bytes(range(24))), ("s", "I64", [], b"y" * 8), ("none", "F32", [0, 2], b""),
+                                      ("half", "F4", [4, 1], b"ab"), ("wide", "F4", [2, 4], b"abcd")])
+    file, all_rows = s.path("m.safetensors"), bytes(range(24))
+    for rows in ("0:2", "1:", ":3", ":", "-1:", ":-1", "-3:-1", "2:1", "3:99", "99:", "-99:2", "4:", "0:0"):
+        begin, end = (int(x) if x else None for x in rows.split(":"))
+        want = b"".join([all_rows[i:i + 6] for i in range(0, 24, 6)][begin:end])
+        same(s.run("--cat", "--rows", rows, file, "m").ok().out, want, rows)
+        same(s.run("--cat", f"--rows={rows}", file, "m", "none").ok().out, want, rows)
+    same(s.run("--cat", "--rows", "1:", file, "wide").ok().out, b"cd")
+    s.run("--cat", "--rows", "0:1", file, "s").refused("s: has no rows")
+    s.run("--cat", "--rows", "0:1", file, "half").refused("half: has no rows of whole bytes")
+    s.run("--cat", "--rows", "0:1", file, ".arrayfs/text/m.txt").refused("has no rows")
+    for wrong in ("1", "a:b", "1:2:3", "", "1:x", "1 :2", "99999999999999999999:", "--:"):
+        s.run("--cat", "--rows", wrong, file, "m").refused(f"--rows {wrong}", code=2)
+    parquet = os.path.join(DATA, "parquet", "pyarrow-v2-zstd.parquet")
+    for o in map(json.loads, s.run("--list", "--json", parquet).ok().out.splitlines()):
+        if o["dtype"] in ("int64", "float64"):
+            whole = s.run("--cat", parquet, o["path"]).ok().out
+            same(s.run("--cat", "--rows", "3:-2", parquet, o["path"]).ok().out, whole[24:-16], o["path"])
+
+
+def test_extract_resumes(s):
+    d, out = make(s), s.path("out")
+    s.run("--extract", d, out).ok()
+    kept = {f: os.stat(os.path.join(out, f)).st_ino for f in ("plain", "m.safetensors/a/b")}
+    os.unlink(out + "/m.safetensors/z")
+    os.unlink(out + "/link")
+    s.run("--extract", "--resume", d, out).ok()
+    same((read(out + "/m.safetensors/z"), os.readlink(out + "/link")), (b"abc", "m.safetensors/z"))
+    same({f: os.stat(os.path.join(out, f)).st_ino for f in kept}, kept)
+    write(out + "/plain", b"mine")
+    s.run("--extract", "--resume", d, out).refused("plain: is there already, and another")
+    os.truncate(s.path("d", "m.safetensors"), os.path.getsize(s.path("d", "m.safetensors")))  # a new time
+    os.utime(s.path("d", "m.safetensors"), (1, 1))
+    r = s.run("--extract", "--resume", d, out)
+    same((r.code, len(r.lines)), (1, 4))
+    s.run("--extract", "--resume", "--force", d, out).refused("exclude", code=2)
+
+
+def test_extract_npy(s):
+    d, out = make(s), s.path("out")
+    s.run("--extract", "--npy", d, out).ok()
+    files = [os.path.relpath(os.path.join(a, f), out) for a, _, fs in os.walk(out) for f in fs]
+    same(sorted(files), ["m.safetensors/a/b.npy", "m.safetensors/a/c.npy", "m.safetensors/z.npy"])
+    same(read(out + "/m.safetensors/z.npy"), s.run("--cat", d, ".arrayfs/npy/m.safetensors/z.npy").ok().out)
+    for given, files in {"m.safetensors/a": ["b.npy", "c.npy"], "*/a/*": ["b.npy", "c.npy"], "*/a/b": ["b.npy"], "*/a/b.npy": ["b.npy"]}.items():
+        s.run("--extract", "--npy", "--force", d, s.path("some"), given).ok()
+        same(names(s.path("some/m.safetensors/a")), files, given)
+        shutil.rmtree(s.path("some"))
+    s.run("--extract", "--npy", d, s.path("some"), "plain").refused("plain.npy")
