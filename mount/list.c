@@ -1,44 +1,40 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fs/attrs.h"
-#include "fs/name.h"
 #include "fs/shelf.h"
 #include "mount/commands.h"
 #include "fs/describe.h"
 #include "mount/log.h"
+#include "mount/outline.h"
 #include "mount/source.h"
 #include "mount/walk.h"
 
 struct row {
 	char *dtype, *shape, *size, *path;
+	bool directory;
 };
 
 struct list {
 	const struct options *options;
 	struct mirror *m;
+	struct terminal terminal;
+	struct outline *outline; /* of --tree */
 	struct row *rows; /* of --long, which must know them all before it aligns them */
 	size_t count, room;
 	struct text json; /* of --json, on its way out */
 	bool failed;
 };
 
-/* Names of mirrored files may hold control bytes; no line may. */
-static void put_path(const char *path, bool directory)
+static void put_path(const struct list *l, const char *path, bool directory)
 {
-	static const char control[] = "\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15"
-				      "\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f\x7f";
-	struct slice whole = slice_text(path);
-	if (name_plain(whole)) {
-		fwrite_unlocked(whole.data, 1, whole.len, stdout);
-		path = "";
-	}
-	for (size_t n; n = strcspn(path, control), fwrite_unlocked(path, 1, n, stdout), path[n]; path += n + 1)
-		printf("%%%02X", (unsigned char)path[n]);
+	const char *colour = directory && l->terminal.colour ? "\033[1;34m" : "";
+	fputs_unlocked(colour, stdout);
+	terminal_put(&l->terminal, path);
+	fputs_unlocked(*colour ? "\033[0m" : "", stdout);
 	fputs_unlocked(directory ? "/\n" : "\n", stdout);
 }
 
@@ -62,7 +58,7 @@ static char *shape_text(const struct array *array)
 
 static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory)
 {
-	char dtype[DTYPE_NAME_MAX] = "-", size[32] = "-";
+	char dtype[DTYPE_NAME_MAX] = "-", size[SIZE_TEXT] = "-";
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 256;
 		struct row *grown = reallocarray(l->rows, room, sizeof *grown);
@@ -74,11 +70,10 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 	if (array && array->dtype != DTYPE_NONE)
 		dtype_name(array, dtype);
 	if (S_ISREG(st->st_mode))
-		snprintf(size, sizeof size, "%" PRIu64, (uint64_t)st->st_size);
+		size_text((uint64_t)st->st_size, l->options->human, size);
 	struct row *r = &l->rows[l->count++];
-	*r = (struct row){strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size), NULL};
-	if (asprintf(&r->path, "%s%s", path, directory ? "/" : "") < 0)
-		r->path = NULL;
+	*r = (struct row){strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
+			  strdup(path), directory};
 	return r->dtype && r->shape && r->size && r->path;
 }
 
@@ -99,13 +94,39 @@ static void put_rows(struct list *l)
 	for (size_t i = 0; i < l->count; i++) {
 		struct row *r = &l->rows[i];
 		printf("%-*s  %-*s  %*s  ", dtype, r->dtype, shape, r->shape, size, r->size);
-		put_path(r->path, false);
+		put_path(l, r->path, r->directory);
 		free(r->dtype), free(r->shape), free(r->size), free(r->path);
 	}
 	free(l->rows);
 }
 
-/* --- both -------------------------------------------------------------- */
+/* --- --tree ------------------------------------------------------------ */
+
+/* Sizes that only decoding would tell are left out. */
+static int add_leaf(struct list *l, const char *path, const struct mirror_ref *ref, bool directory, struct error *err)
+{
+	const struct array *array = array_of(ref);
+	char dtype[DTYPE_NAME_MAX] = "", *shape = NULL;
+	struct outline_leaf leaf = {.path = path, .dtype = dtype, .shape = "", .directory = directory};
+	struct stat st;
+
+	leaf.sized = directory || mirror_size_known(ref);
+	if (leaf.sized && !directory) {
+		int r = mirror_stat(l->m, ref, -1, &st, err);
+		if (r < 0)
+			return error_set(err, -r, "%s", strerror(-r));
+		leaf.bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	}
+	if (array && array->dtype != DTYPE_NONE)
+		dtype_name(array, dtype);
+	if (array && !array->unshaped && (shape = shape_text(array)))
+		leaf.shape = shape;
+	bool fine = outline_add(l->outline, &leaf);
+	free(shape);
+	return fine ? 0 : error_set(err, ENOMEM, "no memory");
+}
+
+/* --- all --------------------------------------------------------------- */
 
 static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
 		 const struct error *fault)
@@ -122,8 +143,12 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	}
 	if (kind == WALK_DIR || (directory && !*path && !l->options->list_json))
 		return 0;
+	if (l->options->list_tree) {
+		int r = add_leaf(l, path, ref, directory, &err);
+		return r < 0 ? visit(arg, WALK_FAULT, path, NULL, NULL, &err) : 0;
+	}
 	if (!l->options->list_long && !l->options->list_json) {
-		put_path(path, directory);
+		put_path(l, path, directory);
 		return ferror(stdout);
 	}
 	int r = mirror_stat(l->m, ref, -1, &st, &err);
@@ -154,12 +179,17 @@ int list_run(const struct options *o)
 	if (r)
 		return r;
 	struct list l = {.options = o, .m = opened.mirror, .json = {.flush = put_out, .arg = stdout}};
+	l.terminal = terminal_of(STDOUT_FILENO);
+	l.outline = o->list_tree ? outline_new(o->source) : NULL;
 	static char buffer[1 << 16];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	for (char **path = *o->paths ? o->paths : whole; *path; path++)
 		if (walk(opened.mirror, *path, visit, &l))
 			break;
 	put_rows(&l);
+	if (l.outline)
+		outline_put(l.outline, &l.terminal, o->human);
+	outline_free(l.outline);
 	text_flush(&l.json);
 	text_free(&l.json);
 	if (fflush(stdout) != 0 || ferror(stdout)) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fs/name.h"
+#include "mount/terminal.h"
 
 enum { LINE = 1024, REMEMBERED = 256, A_MINUTE = 60 };
 
@@ -29,11 +30,14 @@ static void write_line(const char *text)
 {
 	char line[LINE + 64] = "arrayfs: ";
 	size_t n = strlen(line);
-	for (const char *c = text; *c && n < LINE + 56; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)*c);
+	size_t harm = 0;
+	for (const char *c = text; *c && n < LINE + 56; c++) {
+		harm = harm ? harm : terminal_harm(c, true);
+		if (harm)
+			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)*c), harm--;
 		else
 			line[n++] = *c;
+	}
 	line[n] = '\0';
 	if (to_system) {
 		syslog(LOG_ERR, "%s", line + 9);

@@ -1,29 +1,40 @@
 # SPDX-License-Identifier: MIT
 # fish completion of arrayfs(1).
 
+function __arrayfs_operands_given
+    set -l skip 0
+    for word in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word -o --rows
+            set skip 1
+        else if not string match -q -- '-*' $word
+            echo $word
+        end
+    end
+end
+
 # The paths in SOURCE, the first operand behind the command.
 function __arrayfs_paths
-    set -l operands
-    for word in (commandline -opc)[2..]
-        string match -q -- '-*' $word; or set -a operands $word
-    end
+    set -l operands (__arrayfs_operands_given)
     set -q operands[1]; and arrayfs --list -- $operands[1] 2>/dev/null
 end
 
 function __arrayfs_operands
-    set -l operands
-    for word in (commandline -opc)[2..]
-        string match -q -- '-*' $word; or set -a operands $word
-    end
-    test (count $operands) -ge $argv[1]
+    test (count (__arrayfs_operands_given)) -ge $argv[1]
 end
 
 complete -c arrayfs -l list -d 'print the paths in SOURCE'
 complete -c arrayfs -l long -d 'with dtype, shape and size'
+complete -c arrayfs -l tree -d 'as a tree'
+complete -c arrayfs -s H -l human-readable -d 'sizes like 1.5G'
 complete -c arrayfs -l json -d 'with all that is known'
 complete -c arrayfs -l cat -d 'write the bytes of PATHs'
+complete -c arrayfs -l rows -x -d 'only these of the first dimension'
 complete -c arrayfs -l extract -d 'write plain files below DEST'
 complete -c arrayfs -l force -d 'over files that are there'
+complete -c arrayfs -l resume -d 'but not those that are done'
+complete -c arrayfs -l npy -d '.npy files'
 complete -c arrayfs -s u -d 'unmount'
 complete -c arrayfs -s f -d 'stay in the foreground'
 complete -c arrayfs -s d -d 'tell every request'

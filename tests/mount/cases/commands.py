@@ -2,6 +2,7 @@
 """--list, --cat, --extract."""
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -218,3 +219,72 @@ def test_extract_npy(s):
         same(names(s.path("some/m.safetensors/a")), files, given)
         shutil.rmtree(s.path("some"))
     s.run("--extract", "--npy", d, s.path("some"), "plain").refused("plain.npy")
+
+
+def on_terminal(s, *args, **env):
+    """What a terminal gets, with its line ends as they were written."""
+    import pty
+    import termios
+    master, slave = pty.openpty()
+    mode = termios.tcgetattr(slave)
+    mode[1] &= ~termios.OPOST
+    termios.tcsetattr(slave, termios.TCSANOW, mode)
+    p = subprocess.Popen([s.exe, *args], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=dict(os.environ, **env))
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            some = os.read(master, 65536)
+        except OSError:
+            break
+        out += some
+    os.close(master)
+    p.wait(PATIENCE)
+    return out.decode("utf-8", "surrogateescape")
+
+
+def test_tree(s):
+    d = make(s)
+    os.rename(d, s.path("top"))
+    tree = s.run("--list", "--tree", "top", cwd=s.dir).ok().out.decode()
+    same(tree.splitlines(), [
+        "top                          5 files  29",
+        "├── empty/                   0 files   0",
+        "├── link                               0",
+        "├── m.safetensors/           3 files  19",
+        "│   ├── z           uint8    [3]       3",
+        "│   └── a/                   2 files  16",
+        "│       ├── b       float32  [2,1]     8",
+        "│       └── c       int64    []        8",
+        "└── plain                             10"])
+    part = s.command("env", "LC_ALL=C", s.exe, "--list", "--tree", "top", "m.safetensors/a/c", "plain", cwd=s.dir).ok().out.decode()
+    same([line.split()[:2] for line in part.splitlines()],
+         [["top", "2"], ["|--", "m.safetensors/"], ["|", "`--"], ["|", "`--"], ["`--", "plain"]])
+    unknown = s.run("--list", "--tree", os.path.join(DATA, "parquet", "duckdb.parquet")).ok().out.decode()
+    holds(re.search(r"values +uint8 +\?\n", unknown) and re.search(r"files +[0-9]+\+\n", unknown), unknown)
+    archive(s.path("deep.safetensors"), [("/".join("d" * 3000), "U8", [1], b"x")])
+    tree = s.run("--list", "--tree", s.path("deep.safetensors")).ok().out
+    same((tree.count(b"\n"), len(tree) < 70 * 70 * 4 + 7000), (65, True))
+
+
+def test_sizes_for_people(s):
+    sizes = {0: "0", 1023: "1023", 1024: "1.0K", 1025: "1.1K", 10137: "9.9K", 10138: "10K", 1047552: "1023K", 1047553: "1.0M", 3 << 20: "3.0M"}
+    archive(s.path("m.safetensors"), [(str(n), "U8", [n], bytes(n)) for n in sizes])
+    rows = s.run("--list", "--long", "-H", s.path("m.safetensors")).ok().out.decode().splitlines()
+    same({int(r.split()[3]): r.split()[2] for r in rows}, sizes)
+
+
+def test_nothing_in_a_name_reaches_a_terminal(s):
+    d = s.mkdir("d")
+    archive(s.path("d", "m.safetensors"), [("\u009b31m", "U8", [1], b"x"), ("a\u202eb", "U8", [1], b"y"), ("é😀/x", "U8", [1], b"z")])
+    write(os.fsencode(s.path("d")) + b"/\x1b[31m\xff", b"q")
+    for args in ((), ("--long",), ("--tree",)):
+        said = on_terminal(s, "--list", *args, d, LC_ALL="C.UTF-8", TERM="xterm", NO_COLOR="1")
+        holds("m.safetensors" in said and "%C2%9B31m" in said and "a%E2%80%AEb" in said and "é😀/" in said and "%1B[31m%FF" in said, ascii(said))
+        holds(not any(c in said for c in "\x1b\u009b\u202e\udcff"), ascii(said))
+        plain = on_terminal(s, "--list", *args, d, TERM="dumb")
+        coloured = on_terminal(s, "--list", *args, d, "m.safetensors", TERM="xterm")
+        same(("\x1b" in plain, "\x1b[" in coloured), (False, args == ("--tree",)), args)
+    said = on_terminal(s, "--cat", d, "no\u009b\u202e\x1b", TERM="xterm")
+    holds("no%C2%9B%E2%80%AE%1B: No such file" in said, ascii(said))
+    same(s.run("--list", s.path("d", "m.safetensors")).ok().out.decode(), "\u009b31m\na\u202eb\né😀/x\n")

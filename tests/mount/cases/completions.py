@@ -19,6 +19,7 @@ def offered(s, *words):
 
 def test_options(s):
     same(offered(s, "--li"), ["--list"])
+    same(offered(s, "--r"), ["--rows", "--resume"])
     same(offered(s, "-o", "sp"), ["split="])
     same(offered(s, "-o", "split=.,follow,ca"), ["split=.,follow,cache="])
 
@@ -27,6 +28,7 @@ def test_paths_in_an_archive(s):
     archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a/b/d", "a b", "ab", "q'")])
     same(offered(s, "--cat", "m.safetensors", ""), ["a/", "a\\ b", "ab", "q\\'"])
     same(offered(s, "--cat", "m.safetensors", "a/"), ["a/b/"])
+    same(offered(s, "--cat", "--rows", "0:1", "m.safetensors", "a/"), ["a/b/"])
     same(offered(s, "--list", "--json", "m.safetensors", "a/b/"), ["a/b/c", "a/b/d"])
     same(offered(s, "--cat", "m.safetensors", "a\\ "), ["a\\ b"])
     same(offered(s, "--extract", "m.safetensors", "out", "ab"), ["ab"])

@@ -35,6 +35,8 @@ def test_usage_errors_exit_with_two_and_name_the_word(s):
             (["--extract", src], "DEST"), (["-u"], "MOUNTPOINT"), (["-u", "a", "b"], "'b'"),
             (["--list", "--cat", src], "one command"), (["--long", src, "m"], "--long"),
             (["--list", "--long", "--json", src], "--json"), (["--list", "--force", src], "--force"),
+            (["--list", "--tree", "--long", src], "--tree"), (["--cat", "-H", src, "a"], "-H"), (["--list", "--rows", "0:1", src], "--rows"),
+            (["--list", "--npy", src], "--npy"), (["--cat", "--resume", src, "a"], "--resume"), (["--cat", src, "--rows"], "--rows"),
             (["-o", "bogus", src, "m"], "bogus"), (["-o", "ro,bogus=3", src, "m"], "bogus=3"),
             (["-o", "split=ab", src, "m"], "split=ab"), (["-o", "split=", src, "m"], "split="),
             (["-o", "cache=lots", src, "m"], "cache=lots"), (["-o", "threads=0", src, "m"], "threads=0"),
