@@ -267,10 +267,28 @@ def virtual(folder):
                                         slab((4, 3), None, (2 - 2 * i, 0), one, one, block) if k else whole) for i in range(2)])
 
 
+def shared(path):
+    """A dataset whose datatype is a committed one, which it names as the library did
+    before version 1.6: by an entry of a symbol table."""
+    import h5py
+    import numpy as np
+    with h5py.File(path, "w", libver=("earliest", "v108")) as f:
+        f["t"] = np.dtype([("a", "<i2"), ("b", ">i4")])
+        d = f.create_dataset("d", (2,), dtype=f["t"])
+        d[:] = [(1, 2), (3, 4)]
+        header, committed = (h5py.h5o.get_info(f[n].id).addr for n in "dt")
+    file = bytearray(pathlib.Path(path).read_bytes())
+    at = header + 48                # behind the header's start and the dataspace
+    assert struct.unpack_from("<HHB", file, at) == (3, 16, 3) and struct.unpack_from("<HHB", file, at + 24)[:2] == (5, 8)
+    # It takes the room of the fill value's message, but for the head of an empty one.
+    struct.pack_into("<HHB3xBB6xQQHHB3x", file, at, 3, 24, 3, 1, 0, 24, committed, 0, 0, 0)
+    pathlib.Path(path).write_bytes(file)
+
+
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5: h5py.
+    b0.h5, b1.h5, b2.h5, u.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -298,6 +316,7 @@ def hdf5(folder):
     attributes(folder + '/attributes.h5')
     links(folder + '/links.h5')
     virtual(folder)
+    shared(folder + '/shared.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

@@ -285,6 +285,17 @@ static void dense_links_and_attributes_are_found(void **state)
 	archive_close(&a);
 }
 
+/* Values as h5py reads them. */
+static void a_committed_type_is_found_by_the_oldest_message(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "shared.h5");
+	check_bytes(&a, "d/a", "\1\0\3\0", 4);
+	check_bytes(&a, "d/b", "\0\0\0\2\0\0\0\4", 8);
+	archive_close(&a);
+}
+
 /* --- what is wrong is said ----------------------------------------------------- */
 
 static void a_signature_alone_is_refused(void **state)
@@ -406,6 +417,7 @@ int main(void)
 		cmocka_unit_test(a_read_makes_one_chunk_and_the_next_in_it_none),
 		cmocka_unit_test(virtual_datasets_reach_as_far_as_their_sources),
 		cmocka_unit_test(dense_links_and_attributes_are_found),
+		cmocka_unit_test(a_committed_type_is_found_by_the_oldest_message),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
