@@ -11,6 +11,7 @@ project.
 import itertools
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -375,6 +376,28 @@ def external_links(folder):
     assert alone["absolute"]["kind"] == "file" and "absolute" in alone["absolute"]["error"]
 
 
+def behind_a_block(path):
+    """A user block put before a file that tells nothing of it, but has a superblock extension."""
+    with h5py.File(path, "w", libver=("v110", "v110"), fs_strategy="page", fs_persist=True) as f:
+        f["d"] = np.arange(5)
+    with open(path, "rb") as f:
+        data = f.read()
+    with open(path, "wb") as f:
+        f.write(b"#!/bin/sh\n".ljust(1024) + data)
+
+
+def driver_information(path, name, beyond=0):
+    """A file of version 0 with a driver's information block at its end."""
+    with h5py.File(path, "w", libver=("earliest", "v108")) as f:
+        f["d"] = np.arange(5)
+    with open(path, "r+b") as f:
+        at = f.seek(0, 2)
+        f.write(struct.pack("<B3xI", 0, 8) + name + bytes(8))
+        end = f.tell() + beyond
+        f.seek(40)
+        f.write(struct.pack("<QQ", end, at))
+
+
 # --- attributes -------------------------------------------------------------------
 
 def number(x, dtype):
@@ -535,6 +558,15 @@ def compare(name, *files):
         assert run.same and not run.differ and not run.refused
 
 
+def refused_by_both(path, why):
+    try:
+        h5py.File(path).close()
+    except OSError:
+        assert why in arrayfs("--list", path, code=1).stderr.decode()
+        return
+    raise AssertionError("h5py opens it")
+
+
 def main():
     if sys.argv[1:]:
         compare("files_as_named", *sys.argv[1:])
@@ -554,6 +586,14 @@ def main():
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("external_files", external(tmp))
+        behind_a_block(os.path.join(tmp, "block.h5"))
+        compare("user_block_that_the_file_does_not_know", os.path.join(tmp, "block.h5"))
+        driver_information(os.path.join(tmp, "driver.h5"), b"Elsewher")
+        compare("information_of_a_driver_that_wraps_others", os.path.join(tmp, "driver.h5"))
+        with check("files_that_drivers_split_are_refused"):
+            for name, beyond in ((b"NCSAmult", 0), (b"NCSAfami", 0), (b"Subfilin", 100)):
+                driver_information(os.path.join(tmp, "driver.h5"), name, beyond)
+                refused_by_both(os.path.join(tmp, "driver.h5"), "a driver splits")
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
         for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
