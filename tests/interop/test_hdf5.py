@@ -549,6 +549,18 @@ def huge_attributes(path):
     assert "no memory for 1048576" in told["error"], told["error"]
 
 
+def many_attributes(path):
+    """So many that the heap has blocks below blocks, which are read again and again."""
+    count = 20000
+    with h5py.File(path, "w", libver="latest") as f:
+        d = f.create_dataset("d", data=1)
+        space = h5py.h5s.create(h5py.h5s.SCALAR)
+        for i in range(count):
+            h5py.h5a.create(d.id, b"a%d" % i, h5py.h5t.STD_I32LE, space).write(np.array(i, "<i4"))
+    told, = listed(path)
+    assert told["attributes"] == {"a%d" % i: i for i in range(count)}
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -603,6 +615,8 @@ def main():
                 assert compare_attributes(path) >= 2 * kinds
         with check("attributes_that_are_huge"):
             huge_attributes(os.path.join(tmp, "huge.h5"))
+        with check("attributes_that_are_many"):
+            many_attributes(os.path.join(tmp, "many.h5"))
         os.chdir("/")
     with check("files_of_others"):
         files = [p for end in ("h5", "hdf5", "nc") for p in others("**/*." + end)]
@@ -613,5 +627,6 @@ def main():
         assert (run.same or not files) and not run.differ
 
 
-main()
-done()
+if __name__ == "__main__":
+    main()
+    done()
