@@ -232,6 +232,7 @@ struct h5_store {
 	uint32_t single_mask;
 	struct slice compact;
 	const uint8_t *fill;  /* one element; NULL for zeros */
+	bool unfilled;        /* what was never written is zeros, whatever the fill value */
 	struct h5_pipeline pipeline;
 	uint64_t *chunk, *chunks; /* shape of a chunk; how many */
 	uint64_t *max_chunks;     /* as the dataset may grow; undefined: unlimited */
@@ -242,7 +243,7 @@ struct h5_store {
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
 	int code;
-	const char *fault;    /* why nothing can be read */
+	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
 	struct h5_streams {
 		_Atomic uint64_t next[8]; /* where readers in order would go on */
 		_Atomic uint32_t when[8]; /* they last did, in reads */

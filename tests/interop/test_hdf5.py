@@ -376,6 +376,45 @@ def external_links(folder):
     assert alone["absolute"]["kind"] == "file" and "absolute" in alone["absolute"]["error"]
 
 
+def never_filled(folder, libver):
+    """What was never written is the fill value, unless that was never to be written."""
+    with h5py.File(folder + "/f.h5", "w", libver=libver) as f:
+        for when in ("never", "alloc", "ifset"):
+            for k, how in enumerate(({}, {"chunks": (4,)}, {"chunks": (4,), "compression": "gzip"}, {"chunks": (5,), "maxshape": (None,)})):
+                for written in (False, True):
+                    d = f.create_dataset("%s/%d%d" % (when, k, written), (10,), "<i4", fillvalue=7, fill_time=when, **how)
+                    if written:
+                        d[5:7] = 9
+            if libver == "latest":
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_fill_value(np.array(7, "<i4"))
+                plist.set_fill_time({"never": h5py.h5d.FILL_TIME_NEVER, "alloc": h5py.h5d.FILL_TIME_ALLOC, "ifset": h5py.h5d.FILL_TIME_IFSET}[when])
+                plist.set_virtual(slab((20,), None, (5,), (1,), (1,), (10,)), b".", b"ifset/01", slab((10,), None, (0,), (1,), (1,), (10,)))
+                h5py.h5d.create(f[when].id, b"virtual", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((20,)), plist)
+    return folder + "/f.h5"
+
+
+def foreign_filter(folder):
+    """A filter that nobody here has: what was not written, or left it out, reads."""
+    for name, written in (("without", False), ("with", True)):
+        with h5py.File("%s/%s.h5" % (folder, name), "w") as f:
+            for n in (8, 0):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_chunk((4,))
+                plist.set_filter(32026, h5py.h5z.FLAG_OPTIONAL, (1, 2, 3))
+                d = h5py.h5d.create(f.id, b"d%d" % n, h5py.h5t.STD_I32LE, h5py.h5s.create_simple((10,)), plist)
+                for i in range(0, n, 4):
+                    d.write_direct_chunk((i,), np.arange(i, i + 4, dtype="<i4").tobytes(), 1)
+                if written:
+                    d.write_direct_chunk((8,), b"packed", 0)
+    compare("chunks_that_left_out_a_filter", folder + "/without.h5")
+    with check("chunks_of_a_filter_that_is_not_built_in_are_errors"):
+        p = arrayfs("--cat", folder + "/with.h5", "d8", code=1)
+        assert b"the filter blosc2 (32026) is not built in" in p.stderr, p.stderr
+        told = {o["path"]: o for o in listed(folder + "/with.h5")}
+        assert told["d0"]["size"] == 40 and told["d0"]["codec"] == "blosc2" and "blosc2" in told["d0"]["error"], told
+
+
 def behind_a_block(path):
     """A user block put before a file that tells nothing of it, but has a superblock extension."""
     with h5py.File(path, "w", libver=("v110", "v110"), fs_strategy="page", fs_persist=True) as f:
@@ -598,6 +637,9 @@ def main():
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("external_files", external(tmp))
+        for libver in (("earliest", "v108"), "latest"):
+            compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
+        foreign_filter(tmp)
         behind_a_block(os.path.join(tmp, "block.h5"))
         compare("user_block_that_the_file_does_not_know", os.path.join(tmp, "block.h5"))
         driver_information(os.path.join(tmp, "driver.h5"), b"Elsewher")
