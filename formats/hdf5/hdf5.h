@@ -242,6 +242,7 @@ struct h5_store {
 	uint32_t nexternals;
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
+	const struct h5_convert *convert; /* a virtual dataset's source of another type; or NULL */
 	int code;
 	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
 	struct h5_streams {

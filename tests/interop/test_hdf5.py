@@ -348,6 +348,32 @@ def virtual_without_end(folder):
     return folder + "/w.h5"
 
 
+def virtual_of_other_types(folder):
+    """Sources whose numbers the library converts: byte order, width, sign; to floats."""
+    kinds = ["<i1", "<u1", ">i2", "<u4", ">i4", "<i8", ">u8", "<f4", ">f8"]
+    rng = np.random.default_rng(8)
+    colours = {"RED": 1, "GREEN": 2}
+    with h5py.File(folder + "/types.h5", "w", libver="latest") as f:
+        for kind in kinds:
+            t = np.dtype(kind)
+            data = rng.integers(0, 256, (40, t.itemsize), dtype=np.uint8)
+            data = data.view(t)[:, 0] if t.kind != "f" else rng.normal(0, 1e30, 40).astype(t)
+            if t.kind != "f":
+                data[:6] = [np.iinfo(t).min, np.iinfo(t).max, 0, 1, 100, np.iinfo(t).max - 1]
+            f["source/" + kind] = data
+        f.create_dataset("source/enum", data=np.array([1, 2, 1] * 4), dtype=h5py.enum_dtype(colours, basetype=">i2"), maxshape=(None,), chunks=(5,))
+
+        def make(name, source, dtype):
+            layout = h5py.VirtualLayout((f[source].size,), dtype)
+            layout[:] = h5py.VirtualSource(f[source])
+            f.create_virtual_dataset(name, layout)
+        for source, kind in itertools.product(kinds, kinds):
+            if np.dtype(source).kind != "f" or np.dtype(kind).kind == "f":
+                make("%s as %s" % (source, kind), "source/" + source, kind)
+        make("enum", "source/enum", h5py.enum_dtype(colours, basetype="<i2"))
+    return folder + "/types.h5"
+
+
 def external(folder):
     """The library finds relative files from where it runs; we, beside the archive."""
     os.chdir(folder)
@@ -636,6 +662,7 @@ def main():
             compare_details(path)
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
+        compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
         compare("external_files", external(tmp))
         for libver in (("earliest", "v108"), "latest"):
             compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
