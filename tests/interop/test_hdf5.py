@@ -8,9 +8,9 @@ Without files, makes a matrix of its own: type x layout x index x filter x versi
 bound x shape; and reads the files that others wrote, where they lie beside the
 project.
 """
+import ctypes
 import itertools
 import os
-import re
 import struct
 import subprocess
 import sys
@@ -21,91 +21,15 @@ from tap import ARRAYFS, arrayfs, check, comment, done, listed, others, skip_all
 try:
     import h5py
     import numpy as np
+
+    import hdf5_library
+    from hdf5_library import LIBRARY
 except ImportError as e:
     skip_all(str(e))
 try:
     import hdf5plugin
 except ImportError:
     hdf5plugin = None
-
-
-def shown(name):
-    """A component as the mount shows it, for the plain cases."""
-    out = []
-    for part in name.encode("utf-8", "surrogateescape").split(b"/"):
-        if part in (b".", b".."):
-            part = part.replace(b".", b"%2E")
-        part = re.sub(rb"[\x00-\x1f\x7f]", lambda m: b"%%%02X" % m.group()[0], part)
-        out.append(part if part else b"_")
-    return b"/".join(out).decode("utf-8", "surrogateescape")
-
-
-def is_complex(t):
-    if t.get_class() != h5py.h5t.COMPOUND or t.get_nmembers() != 2:
-        return False
-    a, b = t.get_member_type(0), t.get_member_type(1)
-    return ([t.get_member_name(i) for i in (0, 1)] == [b"r", b"i"] and a.get_class() == h5py.h5t.FLOAT
-            and a.equal(b) and t.get_size() == 2 * a.get_size() and t.get_member_offset(0) == 0
-            and t.get_member_offset(1) == a.get_size())
-
-
-def expect(raw, t, path, out):
-    """raw: uint8 of shape (elements, size).  Fills out: path -> bytes."""
-    c = t.get_class()
-    if c == h5py.h5t.ARRAY:
-        base = t.get_super()
-        expect(np.ascontiguousarray(raw).reshape(-1, base.get_size()), base, path, out)
-    elif c == h5py.h5t.COMPOUND and not is_complex(t):
-        for i in range(t.get_nmembers()):
-            m = t.get_member_type(i)
-            at = t.get_member_offset(i)
-            name = shown(t.get_member_name(i).decode("utf-8", "surrogateescape"))
-            expect(raw[:, at:at + m.get_size()], m, path + "/" + name, out)
-    elif c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
-        out[path + "/offsets"] = out[path + "/values"] = None  # see sequences()
-    else:
-        out[path] = np.ascontiguousarray(raw).tobytes()
-
-
-def sequences(d, path, out):
-    data = d[...] if d.shape is not None else None
-    flat = np.asarray(data, dtype=object).reshape(-1)
-    t = d.id.get_type()
-    if t.get_class() == h5py.h5t.STRING:
-        items = [x if isinstance(x, bytes) else str(x).encode() for x in flat]
-        lengths = [len(x) for x in items]
-    else:
-        base = t.get_super()
-        if base.get_class() in (h5py.h5t.VLEN, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.ARRAY):
-            return
-        items = [np.asarray(x, dtype=base.dtype).tobytes() for x in flat]
-        lengths = [len(x) // base.get_size() for x in items]
-    out[path + "/offsets"] = np.cumsum([0] + lengths, dtype="<i8").tobytes()
-    out[path + "/values"] = b"".join(items)
-
-
-def expected(d):
-    out = {}
-    t = d.id.get_type()
-    space = d.id.get_space()
-    path = shown(d.name.lstrip("/"))
-    if space.get_simple_extent_type() == h5py.h5s.NULL:
-        return {path: b""}
-    n = int(np.prod(d.shape, dtype=np.int64))
-    size = t.get_size()
-    if n * size > 1 << 28:
-        return None
-    c = t.get_class()
-    if c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
-        sequences(d, path, out)
-        return out
-    raw = np.zeros((n, size), np.uint8)
-    if n:
-        buf = np.zeros(n, dtype="V%d" % size)
-        d.id.read(h5py.h5s.ALL, h5py.h5s.ALL, buf, mtype=t)
-        raw = buf.view(np.uint8).reshape(n, size)
-    expect(raw, t, path, out)
-    return out
 
 
 class Run:
@@ -121,7 +45,7 @@ class Run:
             if not isinstance(d, h5py.Dataset):
                 return
             try:
-                want = expected(d)
+                want = hdf5_library.expected(d, hdf5_library.shown(d.name.lstrip("/")))
             except Exception as e:  # what the library cannot read, we need not
                 self.skipped += 1
                 self.tell("h5py cannot read", file, name, str(e)[:100])
@@ -463,6 +387,133 @@ def driver_information(path, name, beyond=0):
         f.write(struct.pack("<QQ", end, at))
 
 
+# --- every type ---------------------------------------------------------------------
+
+def kinds():
+    """name: the type, what makes an element (None: any bytes will do), the dtype told."""
+    t = h5py.h5t
+    rng = np.random.default_rng(9)
+
+    def some(n):
+        return bytes(rng.integers(1, 255, n, dtype=np.uint8))
+
+    def compound(size, *fields):
+        c = t.create(t.COMPOUND, size)
+        for name, at, m in fields:
+            c.insert(name, at, m)
+        return c
+
+    def floating(size, exp, man, bias, big=False):
+        f = (t.IEEE_F64BE if big else t.IEEE_F64LE).copy()
+        if size > 8:
+            f.set_size(size)
+            f.set_precision(8 * size)
+        f.set_fields(exp + man, man, exp, 0, man)
+        f.set_ebias(bias)
+        if size <= 8:
+            f.set_precision(8 * size)
+            f.set_size(size)
+        return f
+
+    def integer(base, size, precision=None, offset=0):
+        i = base.copy()
+        i.set_size(size)
+        for change, to in ((LIBRARY.H5Tset_precision, precision or 8 * size), (LIBRARY.H5Tset_offset, offset)):
+            assert change(ctypes.c_int64(i.id), ctypes.c_size_t(to)) >= 0   # of bit fields, too
+        return i
+
+    def text(cset, pad, size):
+        s = t.C_S1.copy()
+        s.set_size(size)
+        s.set_cset(cset)
+        s.set_strpad(pad)
+        return s
+
+    def enum(base, **names):
+        e = t.enum_create(base)
+        for name, value in names.items():
+            e.enum_insert(name.encode(), value)
+        return e
+
+    def opaque(size, tag):
+        o = t.create(t.OPAQUE, size)
+        o.set_tag(tag)
+        return o
+
+    word = text(t.CSET_UTF8, t.STR_NULLTERM, t.VARIABLE)
+    i2, i4, f4 = t.STD_I16BE, t.STD_I32LE, t.IEEE_F32LE
+    pair = compound(20, (b"n", 4, i4), (b"word", 8, word))
+    fixed = compound(13, (b"a", 0, t.STD_I8LE), (b"grid", 1, t.array_create(f4, (1, 3))))
+    i2s = t.vlen_create(i2)
+
+    def numbers():
+        return [some(2) for _ in range(rng.integers(0, 5))]
+
+    def pairs():
+        return [{"n": some(4), "word": some(int(rng.integers(0, 9)))} for _ in range(rng.integers(0, 4))]
+
+    yield from {
+        "float8 e4m3": (floating(1, 4, 3, 7), None, "float8_e4m3fn"), "float8 e5m2": (floating(1, 5, 2, 15), None, "float8_e5m2"),
+        "bfloat16": (floating(2, 8, 7, 127), None, "bfloat16"), "bfloat16 big": (floating(2, 8, 7, 127, True), None, "bfloat16"),
+        "odd float": (floating(4, 6, 25, 31), None, "V4"), "x87": (t.NATIVE_LDOUBLE, None, "V16"),
+        "quad": (floating(16, 15, 112, 16383), None, "V16"), "quad big": (floating(16, 15, 112, 16383, True), None, "V16"),
+        "half complex": (getattr(t, "COMPLEX_IEEE_F16LE", t.IEEE_F16LE), None, None),
+        "complex": (getattr(t, "COMPLEX_IEEE_F32LE", t.IEEE_F32LE), None, "complex64" if hasattr(t, "COMPLEX") else None),
+        "complex big": (getattr(t, "COMPLEX_IEEE_F64BE", t.IEEE_F64BE), None, "complex128" if hasattr(t, "COMPLEX") else None),
+        "three bytes": (integer(t.STD_I32LE, 3), None, "V3"), "wide": (integer(t.STD_U64BE, 16), None, "V16"),
+        "narrow": (integer(t.STD_I32LE, 4, 19, 5), None, "V4"), "nine bits": (integer(t.STD_U16LE, 2, 9), None, "uint16"),
+        "bits": (t.STD_B16BE, None, "uint16"), "bits of bytes": (t.STD_B8LE, None, "uint8"), "bits within": (integer(t.STD_B32LE, 4, 21, 3), None, "V4"),
+        "opaque": (opaque(5, b"five"), None, "V5"), "opaque long": (opaque(300, b""), None, "V300"),
+        "time": (t.UNIX_D32LE, None, "V4"), "time big": (t.UNIX_D64BE, None, "V8"),
+        "enum": (enum(t.STD_I16BE, MINUS=-1, BIG=300), None, "int16"), "enum wide": (enum(t.STD_U64LE, ONE=1), None, "uint64"),
+        "blanks": (text(t.CSET_ASCII, t.STR_SPACEPAD, 7), None, "S7"), "utf-8": (text(t.CSET_UTF8, t.STR_NULLPAD, 9), None, "S9"),
+        "object": (t.STD_REF_OBJ, None, "V8"), "region": (t.STD_REF_DSETREG, lambda: bytes(12), "V12"),
+        "compound": (compound(24, (b"x", 3, t.IEEE_F64BE), (b"in", 11, fixed)), None, None),
+        "arrays": (t.array_create(t.array_create(i2, (2,)), (3, 1)), None, "int16"),
+        "array of compounds": (t.array_create(fixed, (2, 2)), None, None),
+        "sequences": (i2s, numbers, None), "sequences of sequences": (t.vlen_create(i2s), lambda: [numbers() for _ in range(rng.integers(0, 4))], None),
+        "sequences of words": (t.vlen_create(word), lambda: [some(3) for _ in range(rng.integers(0, 4))], None),
+        "sequences of compounds": (t.vlen_create(pair), pairs, None), "sequences of arrays": (t.vlen_create(t.array_create(i2, (3,))), lambda: [some(6)] * 2, None),
+        "words in compounds": (compound(40, (b"pair", 0, pair), (b"list", 24, t.vlen_create(f4))), lambda: {"pair": {"n": some(4), "word": some(3)}, "list": [some(4)] * 3}, None),
+        "arrays of sequences": (t.array_create(i2s, (2,)), lambda: [numbers(), numbers()], None),
+        "arrays of words in compounds": (compound(28, (b"a", 0, i4), (b"words", 8, t.array_create(word, (2,)))), lambda: {"a": some(4), "words": [some(2), some(5)]}, None),
+    }.items()
+
+
+def every_type(path, libver):
+    """Each type in each storage; what is told of them is returned."""
+    rng = np.random.default_rng(10)
+    told = {}
+    with h5py.File(path, "w", libver=libver) as f:
+        for name, (t, make_one, dtype) in kinds():
+            g = f.create_group(name)
+            for k, (shape, chunk, layout) in enumerate([((), None, None), ((0,), None, None), ((5,), None, None), ((2, 3), None, h5py.h5d.COMPACT),
+                                                        ((7,), (3,), None), ((4, 5), (3, 2), None), ((5,), (2,), h5py.h5d.CHUNKED)]):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                if chunk:
+                    plist.set_chunk(chunk)
+                    plist.set_deflate(3)
+                elif layout is not None:
+                    plist.set_layout(layout)
+                maxshape = (h5py.h5s.UNLIMITED,) + shape[1:] if chunk and layout is not None else shape
+                try:
+                    d = h5py.h5d.create(g.id, b"d%d" % k, t, h5py.h5s.create_simple(shape, maxshape) if shape else h5py.h5s.create(h5py.h5s.SCALAR), plist)
+                except (ValueError, OSError) as fault:
+                    if k != 3 and "version out of bounds" not in str(fault):  # or too large to be compact
+                        raise
+                    continue
+                size = d.get_type().get_size()
+                n = int(np.prod(shape, dtype=int))
+                if make_one is None or k != 5:      # one is left unwritten
+                    hdf5_library.write(d, [make_one() if make_one else bytes(rng.integers(0, 255, size, dtype=np.uint8)) for _ in range(n)])
+                if dtype:
+                    told["%s/d%d" % (name, k)] = dtype
+        d = f.create_dataset("target", data=np.arange(24).reshape(4, 6))
+        f.create_dataset("regions", data=np.array([d.regionref[1:3], d.regionref[:, 2]], dtype=object), dtype=h5py.regionref_dtype)
+        f.create_dataset("objects", data=np.array([d.ref, f["arrays"].ref], dtype=object), dtype=h5py.ref_dtype)
+    return told
+
+
 # --- attributes -------------------------------------------------------------------
 
 def number(x, dtype):
@@ -655,6 +706,13 @@ def main():
             compare("matrix_" + bound[1], path)
             with check("details_" + bound[1]):
                 compare_details(path)
+        for bound in (("earliest", "v108"), ("v110", "v110"), ("latest", "latest")):
+            path = os.path.join(tmp, "types.h5")
+            dtypes = every_type(path, bound)
+            compare("every_type_" + bound[1], path)
+            with check("dtypes_" + bound[1]):
+                told = {o["path"]: o for o in listed(path)}
+                assert dtypes == {k: told[k]["dtype"] for k in dtypes}, {k: (v, told[k]["dtype"]) for k, v in dtypes.items() if v != told[k]["dtype"]}
         path = os.path.join(tmp, "early.h5")
         early(path)
         compare("allocated_early", path)
