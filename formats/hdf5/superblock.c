@@ -44,7 +44,10 @@ int h5_load(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t
 	if (__builtin_add_overflow(address, f->base, &at) || !range_within(at, len, h5_source(f)->size))
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " in a file of %" PRIu64, len, address,
 				 h5_source(f)->size);
-	return source_load(h5_source(f), s, at, len, ret, err);
+	int r = source_load(h5_source(f), s, at, len, ret, err);
+	if (r == 0 && f->image)
+		h5_image_over(f->image, address, (uint8_t *)(uintptr_t)ret->start, len); /* our own copy */
+	return r;
 }
 
 int h5_check_sum(const struct h5_file *f, struct slice bytes, uint32_t sum, const char *what, uint64_t address,
@@ -200,8 +203,6 @@ static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, 
 	int r = h5_header(f, s, address, &h, err);
 	if (r < 0)
 		return r;
-	if (h5_has(&h, H5_CACHE_IMAGE))
-		return error_set(err, ENOTSUP, "metadata in a cache image");
 	if (h5_message(f, s, &h, H5_DRIVER, &c, &r, err)) {
 		cursor_skip(&c, 1);
 		r = check_driver(c, is_whole(f, end), err);
@@ -212,6 +213,8 @@ static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, 
 		f->sohm_indexes = cursor_u8(&c);
 		r = cursor_check(&c, err, "the shared message table's message");
 	}
+	if (r == 0 && h5_message(f, s, &h, H5_CACHE_IMAGE, &c, &r, err))
+		r = h5_image(f, c, err);
 	return r;
 }
 

@@ -17,10 +17,10 @@ T = h5py.h5t
 
 def _library():
     with open("/proc/self/maps") as f:
-        for line in f:
-            if re.search(r"/libhdf5[-.\w]*\.so", line) and "_hl" not in line:
-                return ctypes.CDLL(line.split(None, 5)[5].strip())
-    raise ImportError("h5py's library is not a file of its own")
+        paths = {line.split(None, 5)[5].strip() for line in f if re.search(r"/libhdf5[-.\w]*\.so", line) and "_hl" not in line}
+    if not paths:
+        raise ImportError("h5py's library is not a file of its own")
+    return ctypes.CDLL(max(paths, key=lambda path: "h5py" in path))     # others may have brought their own
 
 
 LIBRARY = _library()

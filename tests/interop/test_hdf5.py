@@ -375,6 +375,42 @@ def behind_a_block(path):
         f.write(b"#!/bin/sh\n".ljust(1024) + data)
 
 
+class ImageConfig(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_int), ("generate", ctypes.c_bool), ("resize", ctypes.c_bool), ("ageout", ctypes.c_int)]
+
+
+def cache_image(path, user_block, image):
+    """Metadata that the writer left in the image of its cache, or the same without."""
+    fapl = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    fapl.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+    fcpl = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    fcpl.set_userblock(user_block)
+    config = ImageConfig(1, image, False, -1)
+    assert LIBRARY.H5Pset_mdc_image_config(ctypes.c_int64(fapl.id), ctypes.byref(config)) >= 0
+    with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, fcpl, fapl)) as f:
+        for i in range(40):
+            how = {"chunks": (7,), "maxshape": ((None,), (500,))[i % 2]} if i > 3 else {}
+            f.create_dataset("g%d/d%d" % (i % 3, i), data=np.arange(i * 3), **how).attrs["n"] = i
+        f["words"] = np.array(["a", "", "b" * 99] * 5, dtype=object)
+    with open(path, "rb") as f:
+        assert (b"MDCI" in f.read()) == image
+
+
+def cache_images(folder):
+    """The library itself refuses some of its own, so what it wrote without is compared."""
+    for block in (0, 512):
+        trees = []
+        for image in (False, True):
+            path = "%s/image-%d%d" % (folder, block, image)
+            cache_image(path + ".h5", block, image)
+            arrayfs("--extract", path + ".h5", path)
+            trees.append({os.path.relpath(os.path.join(top, name), path): open(os.path.join(top, name), "rb").read()
+                          for top, _, names in os.walk(path) for name in names})
+        assert len(trees[0]) == 42 and trees[0] == trees[1]
+        for a, b in zip(*[listed("%s/image-%d%d.h5" % (folder, block, image)) for image in (0, 1)], strict=True):
+            assert a == b, (a, b)
+
+
 def driver_information(path, name, beyond=0):
     """A file of version 0 with a driver's information block at its end."""
     with h5py.File(path, "w", libver=("earliest", "v108")) as f:
@@ -727,6 +763,9 @@ def main():
         foreign_filter(tmp)
         behind_a_block(os.path.join(tmp, "block.h5"))
         compare("user_block_that_the_file_does_not_know", os.path.join(tmp, "block.h5"))
+        with check("metadata_in_a_cache_image"):
+            cache_images(tmp)
+        compare("metadata_without_a_cache_image", os.path.join(tmp, "image-00.h5"))
         driver_information(os.path.join(tmp, "driver.h5"), b"Elsewher")
         compare("information_of_a_driver_that_wraps_others", os.path.join(tmp, "driver.h5"))
         with check("files_that_drivers_split_are_refused"):
