@@ -267,10 +267,44 @@ def virtual(folder):
                                         slab((4, 3), None, (2 - 2 * i, 0), one, one, block) if k else whole) for i in range(2)])
 
 
+def shared(path):
+    """A dataset whose datatype is a committed one, which it names as the library did
+    before version 1.6: by an entry of a symbol table."""
+    import h5py
+    import numpy as np
+    with h5py.File(path, "w", libver=("earliest", "v108")) as f:
+        f["t"] = np.dtype(">i4")
+        d = f.create_dataset("d", (2,), dtype=f["t"])
+        d[:] = [1, 2]
+        header, committed = (h5py.h5o.get_info(f[n].id).addr for n in "dt")
+    file = bytearray(pathlib.Path(path).read_bytes())
+    at = header + 48                # behind the header's start and the dataspace
+    assert struct.unpack_from("<HHB", file, at) == (3, 16, 3) and struct.unpack_from("<HHB", file, at + 24)[:2] == (5, 8)
+    # It takes the room of the fill value's message, but for the head of an empty one.
+    struct.pack_into("<HHB3xBB6xQQHHB3x", file, at, 3, 24, 3, 1, 0, 24, committed, 0, 0, 0)
+    pathlib.Path(path).write_bytes(file)
+
+
+def image(path):
+    """Metadata that the writer left in the image of its cache."""
+    import h5py
+    import numpy as np
+    class Config(ctypes.Structure):
+        _fields_ = [("version", ctypes.c_int), ("generate", ctypes.c_bool), ("resize", ctypes.c_bool), ("ageout", ctypes.c_int)]
+    loaded = next(line.split(None, 5)[5].strip() for line in open("/proc/self/maps") if "/h5py.libs/libhdf5-" in line)
+    fapl = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    fapl.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)
+    if ctypes.CDLL(loaded).H5Pset_mdc_image_config(ctypes.c_int64(fapl.id), ctypes.byref(Config(1, True, False, -1))) < 0:
+        sys.exit("no cache image")
+    with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, fapl=fapl)) as f:
+        f["g/d"] = np.arange(4, dtype="<i2")
+        f.create_dataset("c", data=np.arange(6, dtype="u1"), chunks=(2,))
+
+
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5: h5py.
+    b0.h5, b1.h5, b2.h5, u.h5, image.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -298,6 +332,8 @@ def hdf5(folder):
     attributes(folder + '/attributes.h5')
     links(folder + '/links.h5')
     virtual(folder)
+    shared(folder + '/shared.h5')
+    image(folder + '/image.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

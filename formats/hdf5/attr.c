@@ -136,6 +136,7 @@ static int tell_dense(void *arg, struct cursor record, struct error *err)
 	/* What it took is given back, and with it the heap's blocks. */
 	if (a->s.used > ATTRIBUTE_MEMORY / 2) {
 		memset(a->heap->kept, 0, sizeof a->heap->kept);
+		a->heap->indirect = (struct h5_fractal_block){0};
 		arena_free(&a->s);
 		a->s = (struct arena){.limit = ATTRIBUTE_MEMORY};
 	}

@@ -127,12 +127,17 @@ static bool at_edge(const struct h5_store *s, const uint64_t *scaled)
 
 void h5_fill(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out)
 {
-	if (!s->fill) {
+	uint64_t some = len < s->element ? len : s->element;
+	if (!s->fill || s->unfilled) {
 		memset(out, 0, (size_t)len);
 		return;
 	}
-	for (uint64_t i = 0; i < len; i++)
+	for (uint64_t i = 0; i < some; i++)
 		out[i] = s->fill[(offset + i) % s->element];
+	for (uint64_t done = some; done < len; done += some) {
+		some = done < len - done ? done : len - done; /* whole elements, but for the last time */
+		memcpy(out + done, out, (size_t)some);
+	}
 }
 
 static int decode_stored(const struct h5_store *s, struct h5_chunk_at at, uint32_t mask, struct block *block,
@@ -172,6 +177,12 @@ static int decode_chunk(struct archive *a, const void *owner, uint64_t index, st
 	return 0;
 }
 
+/* Where nothing was ever written, nothing need be decoded, however large the chunks. */
+static bool is_decoded(const struct h5_store *s)
+{
+	return s->pipeline.count > 0 && s->address != H5_UNDEFINED;
+}
+
 static struct block_source blocks_of(const struct h5_store *s)
 {
 	return (struct block_source){s->file->a, s, decode_chunk};
@@ -192,7 +203,7 @@ static int get(const struct h5_store *s, struct block *within, uint64_t number, 
 	struct block_source from = blocks_of(s);
 	struct h5_chunk_at at;
 	*ret = (struct bytes){0};
-	if (s->pipeline.count > 0) {
+	if (is_decoded(s)) {
 		int r = blocks_get(s->file->a->options->blocks, within, &from, number, &ret->block, err);
 		if (r == 0)
 			ret->at = ret->block->bytes;
@@ -364,7 +375,7 @@ bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
 	struct blocks *blocks = s->file->a->options->blocks;
 	unsigned readers;
-	if (s->storage != H5_CHUNKED || s->pipeline.count == 0 || !blocks || len == 0)
+	if (s->storage != H5_CHUNKED || !is_decoded(s) || !blocks || len == 0)
 		return false;
 	struct block_source from = blocks_of(s);
 	bool sequential = continues(s, offset, len, &readers);
@@ -387,7 +398,7 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 	struct block_source from = blocks_of(s);
 	struct blocks *blocks = s->file->a->options->blocks;
 	struct block *block;
-	if (s->pipeline.count > 0) {
+	if (is_decoded(s)) {
 		int r = blocks_get(blocks, NULL, &from, run.number, &block, err);
 		if (r == 0 && passing && ends_chunk(s, run.number, run.in_chunk + run.len))
 			blocks_spent(block);
@@ -402,7 +413,7 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, b.place + run.in_chunk + run.len);
 	if (b.at)
 		return answer_bytes(ret, b.at + run.in_chunk, (size_t)run.len);
-	if (!s->fill)
+	if (!s->fill || s->unfilled)
 		return answer_zeros(ret, run.len);
 	uint8_t *own;
 	if ((r = answer_own(ret, (size_t)run.len, &own)) == 0)

@@ -245,7 +245,7 @@ int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in,
 		if (mask >> i & 1)
 			continue;
 		if (!k || !k->decode)
-			return error_set(err, ENOTSUP, "the filter %s is not built in", f->name);
+			return error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id);
 		uint8_t **to = &scratch[step++ % 2];
 		if (--left > 0 && !*to && !(*to = block_scratch(block, room, err)))
 			return -ENOMEM;

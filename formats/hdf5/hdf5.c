@@ -15,8 +15,8 @@
  * Shown: groups as directories, filled when first looked into; datasets as files,
  * or as directories where elements are compounds or of variable length; attributes
  * as attributes, read when asked (attr.c).  Not shown: some virtual datasets
- * (virtual.c), filters without a decoder (filter.c), heaps whose blocks are filtered, files split by a driver, metadata in
- * a cache image.  Those are listed where they have a name, and say why.
+ * (virtual.c), filters without a decoder (filter.c), heaps whose blocks are filtered,
+ * files split by a driver.  Those are listed where they have a name, and say why.
  *
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
  * follow its chapters.

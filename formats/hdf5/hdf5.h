@@ -22,6 +22,7 @@ struct h5_file {
 	uint64_t sohm;   /* the shared message table, or undefined */
 	uint8_t offsets, lengths; /* bytes of an address, of a length */
 	uint8_t sohm_indexes;
+	const struct h5_image *image; /* metadata that stands elsewhere; or NULL */
 };
 
 bool h5_probe(struct cursor head, uint64_t size);
@@ -42,6 +43,11 @@ int h5_load_summed(const struct h5_file *f, struct arena *s, uint64_t address, u
 		   struct cursor *ret, struct error *err);
 int h5_check_sum(const struct h5_file *f, struct slice bytes, uint32_t sum, const char *what, uint64_t address,
 		 struct error *err);
+
+/* image.c: reads what the message tells of into the archive's arena, for h5_load();
+ * puts what it has of a range over what the file has. */
+int h5_image(struct h5_file *f, struct cursor message, struct error *err);
+void h5_image_over(const struct h5_image *image, uint64_t address, uint8_t *bytes, uint64_t len);
 
 uint32_t h5_lookup3(const uint8_t *bytes, size_t len);
 uint64_t h5_address(const struct h5_file *f, struct cursor *c);
@@ -232,6 +238,7 @@ struct h5_store {
 	uint32_t single_mask;
 	struct slice compact;
 	const uint8_t *fill;  /* one element; NULL for zeros */
+	bool unfilled;        /* what was never written is zeros, whatever the fill value */
 	struct h5_pipeline pipeline;
 	uint64_t *chunk, *chunks; /* shape of a chunk; how many */
 	uint64_t *max_chunks;     /* as the dataset may grow; undefined: unlimited */
@@ -241,8 +248,9 @@ struct h5_store {
 	uint32_t nexternals;
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
+	const struct h5_convert *convert; /* a virtual dataset's source of another type; or NULL */
 	int code;
-	const char *fault;    /* why nothing can be read */
+	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
 	struct h5_streams {
 		_Atomic uint64_t next[8]; /* where readers in order would go on */
 		_Atomic uint32_t when[8]; /* they last did, in reads */

@@ -198,8 +198,8 @@ int h5_shared(const struct h5_file *f, struct arena *s, struct cursor c, unsigne
 {
 	unsigned version = cursor_u8(&c), kind = cursor_u8(&c);
 	struct h5_header h;
-	if (version == 1)
-		cursor_skip(&c, 6);
+	if (version == 1) /* reserved; and of a symbol table's entry the name, */
+		cursor_skip(&c, 6u + f->lengths); /* which stands before the address */
 	if (version == 3 && kind == 1) {
 		struct slice id = cursor_take(&c, 8);
 		int r = cursor_check(&c, err, "a shared message");

@@ -45,16 +45,15 @@ struct collection {
 	struct object objects[];
 };
 
-static int read_size(const struct h5_file *f, uint64_t address, uint64_t *ret, struct error *err)
+static int read_size(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t *ret, struct error *err)
 {
-	uint8_t head[16];
+	struct cursor c;
 	uint64_t at, end = h5_source(f)->size;
 	if (address == H5_UNDEFINED || __builtin_add_overflow(address, f->base, &at) || !range_within(at, 8u + f->lengths, end))
 		return error_set(err, EBADMSG, "a global heap at %" PRIu64 " of a file of %" PRIu64, address, end);
-	int r = source_read(h5_source(f), at, head, 8u + f->lengths, err);
+	int r = h5_load(f, s, address, 8u + f->lengths, &c, err);
 	if (r < 0)
 		return r;
-	struct cursor c = cursor_over((struct slice){head, 8u + f->lengths});
 	if (!cursor_match(&c, "GCOL", 4))
 		return error_set(err, EBADMSG, "no GCOL at %" PRIu64, address);
 	cursor_skip(&c, 4);
@@ -92,7 +91,7 @@ static int decode_collection(struct archive *a, const void *owner, uint64_t inde
 	struct cursor c;
 	struct arena s = {.limit = a->arena.limit};
 	uint64_t len = 0;
-	int r = read_size(f, index, &len, err);
+	int r = read_size(f, &s, index, &len, err);
 	if (r == 0)
 		r = h5_load(f, &s, index, len, &c, err);
 	if (r == 0) {

@@ -92,7 +92,7 @@ static bool is_range(const struct h5_view *v, uint64_t *ret)
  * be wrong. */
 static const char *fault_of(const struct h5_store *s)
 {
-	if (s->storage == H5_FAULT)
+	if (s->fault)
 		return s->fault;
 	for (uint32_t i = 0; s->storage == H5_EXTERNALS && i < s->nexternals; i++)
 		if (s->externals[i].fault)

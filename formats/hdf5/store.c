@@ -22,6 +22,8 @@ static uint64_t *numbers(struct parse *p, size_t count)
 
 /* --- the fill value ------------------------------------------------------------------ */
 
+enum { FILL_NEVER = 1 }; /* when it is written: else with the storage, or if it was set */
+
 static int read_fill(struct parse *p)
 {
 	struct cursor c;
@@ -30,13 +32,14 @@ static int read_fill(struct parse *p)
 	if (h5_message(p->f, p->s, p->h, H5_FILL, &c, &r, p->err)) {
 		unsigned version = cursor_u8(&c), flags = cursor_u8(&c);
 		if (version == 1 || version == 2) {
-			cursor_skip(&c, 1);
+			p->store->unfilled = cursor_u8(&c) == FILL_NEVER;
 			unsigned defined = cursor_u8(&c);
 			if (version == 1 || defined)
 				len = cursor_u32le(&c);
 			if (len > INT32_MAX || !defined)
 				len = 0;
 		} else if (version == 3) {
+			p->store->unfilled = (flags >> 2 & 3) == FILL_NEVER;
 			len = flags & 0x20 ? cursor_u32le(&c) : 0;
 		} else {
 			return error_set(p->err, ENOTSUP, "a fill value of version %u", version);
@@ -200,6 +203,7 @@ static int read_layout(struct parse *p)
 		uint64_t heap = h5_address(p->f, &c);
 		uint32_t index = cursor_u32le(&c);
 		r = cursor_check(&c, p->err, "a data layout");
+		s->unfilled = false; /* there it is what no source covers */
 		return r < 0 ? r : h5_virtual(p->f, p->s, heap, index, p->type, s, p->err);
 	}
 	default:
@@ -310,8 +314,11 @@ static int check_store(struct parse *p)
 		if (!s->compact.data)
 			return error_set(p->err, ENOMEM, "no memory for a dataset");
 	}
-	if (s->storage == H5_CHUNKED && unknown)
-		return error_set(p->err, ENOTSUP, "the filter %s (%u) is not built in", unknown->name, unknown->id);
+	/* Said, and no more: chunks that were never written, and those that left the filter
+	 * out, can be read. */
+	if (s->storage == H5_CHUNKED && unknown &&
+	    !(s->fault = arena_printf(&p->f->a->arena, "the filter %s (%u) is not built in", unknown->name, unknown->id)))
+		return error_set(p->err, ENOMEM, "no memory for a dataset");
 	if (s->storage == H5_CONTIGUOUS && s->address == H5_UNDEFINED)
 		s->storage = H5_UNWRITTEN;
 	return 0;
@@ -403,7 +410,7 @@ int h5_store_answer(const struct h5_store *s, uint64_t offset, uint64_t len, str
 	int r;
 	if (s->storage == H5_CHUNKED)
 		return h5_chunks_answer(s, offset, len, ret, err);
-	if (s->storage == H5_UNWRITTEN && !s->fill)
+	if (s->storage == H5_UNWRITTEN && (!s->fill || s->unfilled))
 		return answer_zeros(ret, len);
 	r = answer_own(ret, (size_t)len, &own);
 	return r < 0 ? error_set(err, ENOMEM, "no memory for %" PRIu64 " bytes", len) : h5_store_read(s, NULL, offset, len, own, err);

@@ -44,7 +44,10 @@ int h5_load(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t
 	if (__builtin_add_overflow(address, f->base, &at) || !range_within(at, len, h5_source(f)->size))
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " in a file of %" PRIu64, len, address,
 				 h5_source(f)->size);
-	return source_load(h5_source(f), s, at, len, ret, err);
+	int r = source_load(h5_source(f), s, at, len, ret, err);
+	if (r == 0 && f->image)
+		h5_image_over(f->image, address, (uint8_t *)(uintptr_t)ret->start, len); /* our own copy */
+	return r;
 }
 
 int h5_check_sum(const struct h5_file *f, struct slice bytes, uint32_t sum, const char *what, uint64_t address,
@@ -154,8 +157,22 @@ static int check_sizes(const struct h5_file *f, struct error *err)
 	return 0;
 }
 
+/* The multi and family drivers split a file over several.  Others, which wrap what
+ * stores it, leave it as it is if all of it is here. */
+static int check_driver(struct cursor name, bool whole, struct error *err)
+{
+	if (whole && !name.failed && !cursor_match(&name, "NCSAfami", 8) && !cursor_match(&name, "NCSAmult", 8))
+		return cursor_check(&name, err, "the driver's information");
+	return error_set(err, ENOTSUP, "a file that a driver splits over several");
+}
+
+static bool is_whole(const struct h5_file *f, uint64_t end)
+{
+	return end <= h5_source(f)->size;
+}
+
 /* Versions 0 and 1. */
-static int read_old(struct h5_file *f, struct cursor *c, unsigned version, struct error *err)
+static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsigned version, struct error *err)
 {
 	cursor_skip(c, 4);
 	f->offsets = cursor_u8(c);
@@ -164,34 +181,40 @@ static int read_old(struct h5_file *f, struct cursor *c, unsigned version, struc
 	if (r < 0)
 		return r;
 	cursor_skip(c, version == 1 ? 13 : 9);
-	f->base = h5_address(f, c);
+	cursor_skip(c, f->offsets);          /* base */
 	cursor_skip(c, f->offsets);          /* free space */
-	cursor_skip(c, f->offsets);          /* end of file */
+	uint64_t end = h5_address(f, c);
 	uint64_t driver = h5_address(f, c);
 	cursor_skip(c, f->offsets);          /* root entry: name */
 	f->root = h5_address(f, c);
-	if (driver != H5_UNDEFINED)
-		return error_set(err, ENOTSUP, "a file that a driver splits over several (multi or family)");
-	return cursor_check(c, err, "the superblock");
+	if ((r = cursor_check(c, err, "the superblock")) < 0 || driver == H5_UNDEFINED)
+		return r;
+	struct cursor info;
+	if ((r = h5_load(f, s, driver, 16, &info, err)) < 0)
+		return r;
+	cursor_skip(&info, 8);
+	return check_driver(info, is_whole(f, end), err);
 }
 
-static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, struct error *err)
+static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, uint64_t end, struct error *err)
 {
 	struct h5_header h;
 	struct cursor c;
 	int r = h5_header(f, s, address, &h, err);
 	if (r < 0)
 		return r;
-	if (h5_has(&h, H5_CACHE_IMAGE))
-		return error_set(err, ENOTSUP, "metadata in a cache image");
-	if (h5_has(&h, H5_DRIVER))
-		return error_set(err, ENOTSUP, "a file that a driver splits over several (multi or family)");
-	if (h5_message(f, s, &h, H5_SOHM, &c, &r, err)) {
+	if (h5_message(f, s, &h, H5_DRIVER, &c, &r, err)) {
+		cursor_skip(&c, 1);
+		r = check_driver(c, is_whole(f, end), err);
+	}
+	if (r == 0 && h5_message(f, s, &h, H5_SOHM, &c, &r, err)) {
 		cursor_skip(&c, 1);
 		f->sohm = h5_address(f, &c);
 		f->sohm_indexes = cursor_u8(&c);
 		r = cursor_check(&c, err, "the shared message table's message");
 	}
+	if (r == 0 && h5_message(f, s, &h, H5_CACHE_IMAGE, &c, &r, err))
+		r = h5_image(f, c, err);
 	return r;
 }
 
@@ -202,17 +225,15 @@ static int read_new(struct h5_file *f, struct arena *s, struct cursor *c, struct
 	int r = check_sizes(f, err);
 	if (r < 0)
 		return r;
-	cursor_skip(c, 1);
-	f->base = h5_address(f, c);
-	uint64_t extension = h5_address(f, c);
-	cursor_skip(c, f->offsets);
+	cursor_skip(c, 1u + f->offsets); /* flags, base */
+	uint64_t extension = h5_address(f, c), end = h5_address(f, c);
 	f->root = h5_address(f, c);
 	struct slice summed = {c->start, cursor_at(c)};
 	uint32_t sum = cursor_u32le(c);
 	if ((r = cursor_check(c, err, "the superblock")) < 0 ||
 	    (r = h5_check_sum(f, summed, sum, "the superblock", 0, err)) < 0)
 		return r;
-	return extension == H5_UNDEFINED ? 0 : read_extension(f, s, extension, err);
+	return extension == H5_UNDEFINED ? 0 : read_extension(f, s, extension, end, err);
 }
 
 int h5_superblock(struct h5_file *f, struct arena *s, struct error *err)
@@ -227,14 +248,12 @@ int h5_superblock(struct h5_file *f, struct arena *s, struct error *err)
 	if ((r = source_load(src, s, at, len, &c, err)) < 0)
 		return r;
 	f->sohm = H5_UNDEFINED;
+	/* Where a user block was put before the file afterwards, the base told still is
+	 * 0: the signature's place counts, as for the library. */
+	f->base = at;
 	cursor_skip(&c, 8);
 	unsigned version = cursor_u8(&c);
 	if (version > 3)
 		return error_set(err, ENOTSUP, "superblock version %u", version);
-	r = version < 2 ? read_old(f, &c, version, err) : read_new(f, s, &c, err);
-	/* Where a user block was put before the file afterwards, the base still tells
-	 * 0: the signature's place counts, as for the library. */
-	if (r == 0 && f->base != at)
-		f->base = at;
-	return r;
+	return version < 2 ? read_old(f, s, &c, version, err) : read_new(f, s, &c, err);
 }

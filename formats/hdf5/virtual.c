@@ -10,7 +10,8 @@
  * source for each of its blocks, whose number stands for %b in the names, up to
  * the first that is missing.
  *
- * Not read, and said so: irregular selections, points, sources of another datatype.
+ * Not read, and said so: irregular selections, points, sources whose datatype does
+ * not become the dataset's (convert.c).
  */
 #include "formats/hdf5/virtual.h"
 
@@ -173,7 +174,9 @@ static int open_dataset(const struct h5_file *f, struct arena *s, struct slice p
 	if (!h5_message(f, s, &h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(f, s, &c, &own, err)) < 0 ||
 	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
 		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is no dataset");
-	if (own.has_vlen || !h5_type_equal(&own, type))
+	const struct h5_convert *convert = NULL;
+	bool same = !own.has_vlen && h5_type_equal(&own, type);
+	if (!same && !(convert = h5_convert(&f->a->arena, &own, type)))
 		return error_set(err, ENOTSUP, "a virtual dataset whose source has another datatype");
 	struct h5_archive *all = f->a->priv;
 	if (++all->virtual_sources > SOURCES_MAX)
@@ -182,7 +185,9 @@ static int open_dataset(const struct h5_file *f, struct arena *s, struct slice p
 	if (!store)
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
 	*ret = store;
-	return h5_store(f, s, &h, &own, &space, store, err);
+	r = h5_store(f, s, &h, &own, &space, store, err);
+	store->convert = convert;
+	return r;
 }
 
 /* Files that several mappings name are opened once. */

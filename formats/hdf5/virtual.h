@@ -15,3 +15,8 @@ struct h5_mapping {
 	const struct h5_store *source; /* NULL: missing */
 	struct selection from, to;
 };
+
+/* convert.c: how elements of one type become another's, in s; NULL if they do not (or
+ * there is no memory): numbers do, but not floating ones integers. */
+const struct h5_convert *h5_convert(struct arena *s, const struct h5_type *from, const struct h5_type *to);
+void h5_convert_run(const struct h5_convert *c, const uint8_t *in, size_t count, uint8_t *out);

@@ -64,6 +64,24 @@ static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64
 	return inside;
 }
 
+/* Elements of a mapping's source, as the virtual dataset has them. */
+static int read_source(const struct h5_store *s, const struct h5_store *source, struct block *within, uint64_t first,
+		       uint64_t count, uint8_t *out, struct error *err)
+{
+	uint8_t raw[4096];
+	int r = 0;
+	if (!source->convert)
+		return h5_store_read(source, within, first * s->element, count * s->element, out, err);
+	for (uint64_t some; r == 0 && count > 0; first += some, count -= some, out += some * s->element) {
+		some = sizeof raw / source->element;
+		some = some < count ? some : count;
+		r = h5_store_read(source, within, first * source->element, some * source->element, raw, err);
+		if (r == 0)
+			h5_convert_run(source->convert, raw, (size_t)some, out);
+	}
+	return r;
+}
+
 /* The part of one row of the virtual dataset that one mapping covers. */
 static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct block *within, const uint64_t *at,
 		   uint64_t count, uint8_t *out, struct error *err)
@@ -85,7 +103,7 @@ static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct 
 		bool there = locate(m, k + last, &from, &n);
 		if (run > n)
 			run = n;
-		int r = there ? h5_store_read(m->source, within, from * s->element, run * s->element, out + done * s->element, err) : 0;
+		int r = there ? read_source(s, m->source, within, from, run, out + done * s->element, err) : 0;
 		if (r < 0)
 			return r;
 	}

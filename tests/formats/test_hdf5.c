@@ -285,6 +285,27 @@ static void dense_links_and_attributes_are_found(void **state)
 	archive_close(&a);
 }
 
+/* Values as h5py reads them. */
+static void a_committed_type_is_found_by_the_oldest_message(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "shared.h5");
+	check_bytes(&a, "d", "\0\0\0\1\0\0\0\2", 8);
+	archive_close(&a);
+}
+
+/* In the file at their addresses there are zeros. */
+static void metadata_is_found_in_a_cache_image(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "image.h5");
+	check_bytes(&a, "g/d", "\0\0\1\0\2\0\3\0", 8);
+	check_bytes(&a, "c", "\0\1\2\3\4\5", 6);
+	archive_close(&a);
+}
+
 /* --- what is wrong is said ----------------------------------------------------- */
 
 static void a_signature_alone_is_refused(void **state)
@@ -406,6 +427,8 @@ int main(void)
 		cmocka_unit_test(a_read_makes_one_chunk_and_the_next_in_it_none),
 		cmocka_unit_test(virtual_datasets_reach_as_far_as_their_sources),
 		cmocka_unit_test(dense_links_and_attributes_are_found),
+		cmocka_unit_test(a_committed_type_is_found_by_the_oldest_message),
+		cmocka_unit_test(metadata_is_found_in_a_cache_image),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),

@@ -8,9 +8,10 @@ Without files, makes a matrix of its own: type x layout x index x filter x versi
 bound x shape; and reads the files that others wrote, where they lie beside the
 project.
 """
+import ctypes
 import itertools
 import os
-import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -20,91 +21,15 @@ from tap import ARRAYFS, arrayfs, check, comment, done, listed, others, skip_all
 try:
     import h5py
     import numpy as np
+
+    import hdf5_library
+    from hdf5_library import LIBRARY
 except ImportError as e:
     skip_all(str(e))
 try:
     import hdf5plugin
 except ImportError:
     hdf5plugin = None
-
-
-def shown(name):
-    """A component as the mount shows it, for the plain cases."""
-    out = []
-    for part in name.encode("utf-8", "surrogateescape").split(b"/"):
-        if part in (b".", b".."):
-            part = part.replace(b".", b"%2E")
-        part = re.sub(rb"[\x00-\x1f\x7f]", lambda m: b"%%%02X" % m.group()[0], part)
-        out.append(part if part else b"_")
-    return b"/".join(out).decode("utf-8", "surrogateescape")
-
-
-def is_complex(t):
-    if t.get_class() != h5py.h5t.COMPOUND or t.get_nmembers() != 2:
-        return False
-    a, b = t.get_member_type(0), t.get_member_type(1)
-    return ([t.get_member_name(i) for i in (0, 1)] == [b"r", b"i"] and a.get_class() == h5py.h5t.FLOAT
-            and a.equal(b) and t.get_size() == 2 * a.get_size() and t.get_member_offset(0) == 0
-            and t.get_member_offset(1) == a.get_size())
-
-
-def expect(raw, t, path, out):
-    """raw: uint8 of shape (elements, size).  Fills out: path -> bytes."""
-    c = t.get_class()
-    if c == h5py.h5t.ARRAY:
-        base = t.get_super()
-        expect(np.ascontiguousarray(raw).reshape(-1, base.get_size()), base, path, out)
-    elif c == h5py.h5t.COMPOUND and not is_complex(t):
-        for i in range(t.get_nmembers()):
-            m = t.get_member_type(i)
-            at = t.get_member_offset(i)
-            name = shown(t.get_member_name(i).decode("utf-8", "surrogateescape"))
-            expect(raw[:, at:at + m.get_size()], m, path + "/" + name, out)
-    elif c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
-        out[path + "/offsets"] = out[path + "/values"] = None  # see sequences()
-    else:
-        out[path] = np.ascontiguousarray(raw).tobytes()
-
-
-def sequences(d, path, out):
-    data = d[...] if d.shape is not None else None
-    flat = np.asarray(data, dtype=object).reshape(-1)
-    t = d.id.get_type()
-    if t.get_class() == h5py.h5t.STRING:
-        items = [x if isinstance(x, bytes) else str(x).encode() for x in flat]
-        lengths = [len(x) for x in items]
-    else:
-        base = t.get_super()
-        if base.get_class() in (h5py.h5t.VLEN, h5py.h5t.COMPOUND, h5py.h5t.STRING, h5py.h5t.ARRAY):
-            return
-        items = [np.asarray(x, dtype=base.dtype).tobytes() for x in flat]
-        lengths = [len(x) // base.get_size() for x in items]
-    out[path + "/offsets"] = np.cumsum([0] + lengths, dtype="<i8").tobytes()
-    out[path + "/values"] = b"".join(items)
-
-
-def expected(d):
-    out = {}
-    t = d.id.get_type()
-    space = d.id.get_space()
-    path = shown(d.name.lstrip("/"))
-    if space.get_simple_extent_type() == h5py.h5s.NULL:
-        return {path: b""}
-    n = int(np.prod(d.shape, dtype=np.int64))
-    size = t.get_size()
-    if n * size > 1 << 28:
-        return None
-    c = t.get_class()
-    if c == h5py.h5t.VLEN or (c == h5py.h5t.STRING and t.is_variable_str()):
-        sequences(d, path, out)
-        return out
-    raw = np.zeros((n, size), np.uint8)
-    if n:
-        buf = np.zeros(n, dtype="V%d" % size)
-        d.id.read(h5py.h5s.ALL, h5py.h5s.ALL, buf, mtype=t)
-        raw = buf.view(np.uint8).reshape(n, size)
-    expect(raw, t, path, out)
-    return out
 
 
 class Run:
@@ -120,7 +45,7 @@ class Run:
             if not isinstance(d, h5py.Dataset):
                 return
             try:
-                want = expected(d)
+                want = hdf5_library.expected(d, hdf5_library.shown(d.name.lstrip("/")))
             except Exception as e:  # what the library cannot read, we need not
                 self.skipped += 1
                 self.tell("h5py cannot read", file, name, str(e)[:100])
@@ -347,6 +272,32 @@ def virtual_without_end(folder):
     return folder + "/w.h5"
 
 
+def virtual_of_other_types(folder):
+    """Sources whose numbers the library converts: byte order, width, sign; to floats."""
+    kinds = ["<i1", "<u1", ">i2", "<u4", ">i4", "<i8", ">u8", "<f4", ">f8"]
+    rng = np.random.default_rng(8)
+    colours = {"RED": 1, "GREEN": 2}
+    with h5py.File(folder + "/types.h5", "w", libver="latest") as f:
+        for kind in kinds:
+            t = np.dtype(kind)
+            data = rng.integers(0, 256, (40, t.itemsize), dtype=np.uint8)
+            data = data.view(t)[:, 0] if t.kind != "f" else rng.normal(0, 1e30, 40).astype(t)
+            if t.kind != "f":
+                data[:6] = [np.iinfo(t).min, np.iinfo(t).max, 0, 1, 100, np.iinfo(t).max - 1]
+            f["source/" + kind] = data
+        f.create_dataset("source/enum", data=np.array([1, 2, 1] * 4), dtype=h5py.enum_dtype(colours, basetype=">i2"), maxshape=(None,), chunks=(5,))
+
+        def make(name, source, dtype):
+            layout = h5py.VirtualLayout((f[source].size,), dtype)
+            layout[:] = h5py.VirtualSource(f[source])
+            f.create_virtual_dataset(name, layout)
+        for source, kind in itertools.product(kinds, kinds):
+            if np.dtype(source).kind != "f" or np.dtype(kind).kind == "f":
+                make("%s as %s" % (source, kind), "source/" + source, kind)
+        make("enum", "source/enum", h5py.enum_dtype(colours, basetype="<i2"))
+    return folder + "/types.h5"
+
+
 def external(folder):
     """The library finds relative files from where it runs; we, beside the archive."""
     os.chdir(folder)
@@ -373,6 +324,230 @@ def external_links(folder):
         assert alone[path]["kind"] == "link" and alone[path]["target"].count("../") <= path.count("/"), alone[path]
         arrayfs("--cat", os.path.join(folder, "a.h5"), path, code=1)
     assert alone["absolute"]["kind"] == "file" and "absolute" in alone["absolute"]["error"]
+
+
+def never_filled(folder, libver):
+    """What was never written is the fill value, unless that was never to be written."""
+    with h5py.File(folder + "/f.h5", "w", libver=libver) as f:
+        for when in ("never", "alloc", "ifset"):
+            for k, how in enumerate(({}, {"chunks": (4,)}, {"chunks": (4,), "compression": "gzip"}, {"chunks": (5,), "maxshape": (None,)})):
+                for written in (False, True):
+                    d = f.create_dataset("%s/%d%d" % (when, k, written), (10,), "<i4", fillvalue=7, fill_time=when, **how)
+                    if written:
+                        d[5:7] = 9
+            if libver == "latest":
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_fill_value(np.array(7, "<i4"))
+                plist.set_fill_time({"never": h5py.h5d.FILL_TIME_NEVER, "alloc": h5py.h5d.FILL_TIME_ALLOC, "ifset": h5py.h5d.FILL_TIME_IFSET}[when])
+                plist.set_virtual(slab((20,), None, (5,), (1,), (1,), (10,)), b".", b"ifset/01", slab((10,), None, (0,), (1,), (1,), (10,)))
+                h5py.h5d.create(f[when].id, b"virtual", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((20,)), plist)
+    return folder + "/f.h5"
+
+
+def foreign_filter(folder):
+    """A filter that nobody here has: what was not written, or left it out, reads."""
+    for name, written in (("without", False), ("with", True)):
+        with h5py.File("%s/%s.h5" % (folder, name), "w") as f:
+            for n in (8, 0):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                plist.set_chunk((4,))
+                plist.set_filter(32026, h5py.h5z.FLAG_OPTIONAL, (1, 2, 3))
+                d = h5py.h5d.create(f.id, b"d%d" % n, h5py.h5t.STD_I32LE, h5py.h5s.create_simple((10,)), plist)
+                for i in range(0, n, 4):
+                    d.write_direct_chunk((i,), np.arange(i, i + 4, dtype="<i4").tobytes(), 1)
+                if written:
+                    d.write_direct_chunk((8,), b"packed", 0)
+    compare("chunks_that_left_out_a_filter", folder + "/without.h5")
+    with check("chunks_of_a_filter_that_is_not_built_in_are_errors"):
+        p = arrayfs("--cat", folder + "/with.h5", "d8", code=1)
+        assert b"the filter blosc2 (32026) is not built in" in p.stderr, p.stderr
+        told = {o["path"]: o for o in listed(folder + "/with.h5")}
+        assert told["d0"]["size"] == 40 and told["d0"]["codec"] == "blosc2" and "blosc2" in told["d0"]["error"], told
+
+
+def behind_a_block(path):
+    """A user block put before a file that tells nothing of it, but has a superblock extension."""
+    with h5py.File(path, "w", libver=("v110", "v110"), fs_strategy="page", fs_persist=True) as f:
+        f["d"] = np.arange(5)
+    with open(path, "rb") as f:
+        data = f.read()
+    with open(path, "wb") as f:
+        f.write(b"#!/bin/sh\n".ljust(1024) + data)
+
+
+class ImageConfig(ctypes.Structure):
+    _fields_ = [("version", ctypes.c_int), ("generate", ctypes.c_bool), ("resize", ctypes.c_bool), ("ageout", ctypes.c_int)]
+
+
+def cache_image(path, user_block, image):
+    """Metadata that the writer left in the image of its cache, or the same without."""
+    fapl = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    fapl.set_libver_bounds(h5py.h5f.LIBVER_LATEST, h5py.h5f.LIBVER_LATEST)
+    fcpl = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    fcpl.set_userblock(user_block)
+    config = ImageConfig(1, image, False, -1)
+    assert LIBRARY.H5Pset_mdc_image_config(ctypes.c_int64(fapl.id), ctypes.byref(config)) >= 0
+    with h5py.File(h5py.h5f.create(path.encode(), h5py.h5f.ACC_TRUNC, fcpl, fapl)) as f:
+        for i in range(40):
+            how = {"chunks": (7,), "maxshape": ((None,), (500,))[i % 2]} if i > 3 else {}
+            f.create_dataset("g%d/d%d" % (i % 3, i), data=np.arange(i * 3), **how).attrs["n"] = i
+        f["words"] = np.array(["a", "", "b" * 99] * 5, dtype=object)
+    with open(path, "rb") as f:
+        assert (b"MDCI" in f.read()) == image
+
+
+def cache_images(folder):
+    """The library itself refuses some of its own, so what it wrote without is compared."""
+    for block in (0, 512):
+        trees = []
+        for image in (False, True):
+            path = "%s/image-%d%d" % (folder, block, image)
+            cache_image(path + ".h5", block, image)
+            arrayfs("--extract", path + ".h5", path)
+            trees.append({os.path.relpath(os.path.join(top, name), path): open(os.path.join(top, name), "rb").read()
+                          for top, _, names in os.walk(path) for name in names})
+        assert len(trees[0]) == 42 and trees[0] == trees[1]
+        for a, b in zip(*[listed("%s/image-%d%d.h5" % (folder, block, image)) for image in (0, 1)], strict=True):
+            assert a == b, (a, b)
+
+
+def driver_information(path, name, beyond=0):
+    """A file of version 0 with a driver's information block at its end."""
+    with h5py.File(path, "w", libver=("earliest", "v108")) as f:
+        f["d"] = np.arange(5)
+    with open(path, "r+b") as f:
+        at = f.seek(0, 2)
+        f.write(struct.pack("<B3xI", 0, 8) + name + bytes(8))
+        end = f.tell() + beyond
+        f.seek(40)
+        f.write(struct.pack("<QQ", end, at))
+
+
+# --- every type ---------------------------------------------------------------------
+
+def kinds():
+    """name: the type, what makes an element (None: any bytes will do), the dtype told."""
+    t = h5py.h5t
+    rng = np.random.default_rng(9)
+
+    def some(n):
+        return bytes(rng.integers(1, 255, n, dtype=np.uint8))
+
+    def compound(size, *fields):
+        c = t.create(t.COMPOUND, size)
+        for name, at, m in fields:
+            c.insert(name, at, m)
+        return c
+
+    def floating(size, exp, man, bias, big=False):
+        f = (t.IEEE_F64BE if big else t.IEEE_F64LE).copy()
+        if size > 8:
+            f.set_size(size)
+            f.set_precision(8 * size)
+        f.set_fields(exp + man, man, exp, 0, man)
+        f.set_ebias(bias)
+        if size <= 8:
+            f.set_precision(8 * size)
+            f.set_size(size)
+        return f
+
+    def integer(base, size, precision=None, offset=0):
+        i = base.copy()
+        i.set_size(size)
+        for change, to in ((LIBRARY.H5Tset_precision, precision or 8 * size), (LIBRARY.H5Tset_offset, offset)):
+            assert change(ctypes.c_int64(i.id), ctypes.c_size_t(to)) >= 0   # of bit fields, too
+        return i
+
+    def text(cset, pad, size):
+        s = t.C_S1.copy()
+        s.set_size(size)
+        s.set_cset(cset)
+        s.set_strpad(pad)
+        return s
+
+    def enum(base, **names):
+        e = t.enum_create(base)
+        for name, value in names.items():
+            e.enum_insert(name.encode(), value)
+        return e
+
+    def opaque(size, tag):
+        o = t.create(t.OPAQUE, size)
+        o.set_tag(tag)
+        return o
+
+    word = text(t.CSET_UTF8, t.STR_NULLTERM, t.VARIABLE)
+    i2, i4, f4 = t.STD_I16BE, t.STD_I32LE, t.IEEE_F32LE
+    pair = compound(20, (b"n", 4, i4), (b"word", 8, word))
+    fixed = compound(13, (b"a", 0, t.STD_I8LE), (b"grid", 1, t.array_create(f4, (1, 3))))
+    i2s = t.vlen_create(i2)
+
+    def numbers():
+        return [some(2) for _ in range(rng.integers(0, 5))]
+
+    def pairs():
+        return [{"n": some(4), "word": some(int(rng.integers(0, 9)))} for _ in range(rng.integers(0, 4))]
+
+    yield from {
+        "float8 e4m3": (floating(1, 4, 3, 7), None, "float8_e4m3fn"), "float8 e5m2": (floating(1, 5, 2, 15), None, "float8_e5m2"),
+        "bfloat16": (floating(2, 8, 7, 127), None, "bfloat16"), "bfloat16 big": (floating(2, 8, 7, 127, True), None, "bfloat16"),
+        "odd float": (floating(4, 6, 25, 31), None, "V4"), "x87": (t.NATIVE_LDOUBLE, None, "V16"),
+        "quad": (floating(16, 15, 112, 16383), None, "V16"), "quad big": (floating(16, 15, 112, 16383, True), None, "V16"),
+        "half complex": (getattr(t, "COMPLEX_IEEE_F16LE", t.IEEE_F16LE), None, None),
+        "complex": (getattr(t, "COMPLEX_IEEE_F32LE", t.IEEE_F32LE), None, "complex64" if hasattr(t, "COMPLEX") else None),
+        "complex big": (getattr(t, "COMPLEX_IEEE_F64BE", t.IEEE_F64BE), None, "complex128" if hasattr(t, "COMPLEX") else None),
+        "three bytes": (integer(t.STD_I32LE, 3), None, "V3"), "wide": (integer(t.STD_U64BE, 16), None, "V16"),
+        "narrow": (integer(t.STD_I32LE, 4, 19, 5), None, "V4"), "nine bits": (integer(t.STD_U16LE, 2, 9), None, "uint16"),
+        "bits": (t.STD_B16BE, None, "uint16"), "bits of bytes": (t.STD_B8LE, None, "uint8"), "bits within": (integer(t.STD_B32LE, 4, 21, 3), None, "V4"),
+        "opaque": (opaque(5, b"five"), None, "V5"), "opaque long": (opaque(300, b""), None, "V300"),
+        "time": (t.UNIX_D32LE, None, "V4"), "time big": (t.UNIX_D64BE, None, "V8"),
+        "enum": (enum(t.STD_I16BE, MINUS=-1, BIG=300), None, "int16"), "enum wide": (enum(t.STD_U64LE, ONE=1), None, "uint64"),
+        "blanks": (text(t.CSET_ASCII, t.STR_SPACEPAD, 7), None, "S7"), "utf-8": (text(t.CSET_UTF8, t.STR_NULLPAD, 9), None, "S9"),
+        "object": (t.STD_REF_OBJ, None, "V8"), "region": (t.STD_REF_DSETREG, lambda: bytes(12), "V12"),
+        "compound": (compound(24, (b"x", 3, t.IEEE_F64BE), (b"in", 11, fixed)), None, None),
+        "arrays": (t.array_create(t.array_create(i2, (2,)), (3, 1)), None, "int16"),
+        "array of compounds": (t.array_create(fixed, (2, 2)), None, None),
+        "sequences": (i2s, numbers, None), "sequences of sequences": (t.vlen_create(i2s), lambda: [numbers() for _ in range(rng.integers(0, 4))], None),
+        "sequences of words": (t.vlen_create(word), lambda: [some(3) for _ in range(rng.integers(0, 4))], None),
+        "sequences of compounds": (t.vlen_create(pair), pairs, None), "sequences of arrays": (t.vlen_create(t.array_create(i2, (3,))), lambda: [some(6)] * 2, None),
+        "words in compounds": (compound(40, (b"pair", 0, pair), (b"list", 24, t.vlen_create(f4))), lambda: {"pair": {"n": some(4), "word": some(3)}, "list": [some(4)] * 3}, None),
+        "arrays of sequences": (t.array_create(i2s, (2,)), lambda: [numbers(), numbers()], None),
+        "arrays of words in compounds": (compound(28, (b"a", 0, i4), (b"words", 8, t.array_create(word, (2,)))), lambda: {"a": some(4), "words": [some(2), some(5)]}, None),
+    }.items()
+
+
+def every_type(path, libver):
+    """Each type in each storage; what is told of them is returned."""
+    rng = np.random.default_rng(10)
+    told = {}
+    with h5py.File(path, "w", libver=libver) as f:
+        for name, (t, make_one, dtype) in kinds():
+            g = f.create_group(name)
+            for k, (shape, chunk, layout) in enumerate([((), None, None), ((0,), None, None), ((5,), None, None), ((2, 3), None, h5py.h5d.COMPACT),
+                                                        ((7,), (3,), None), ((4, 5), (3, 2), None), ((5,), (2,), h5py.h5d.CHUNKED)]):
+                plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                if chunk:
+                    plist.set_chunk(chunk)
+                    plist.set_deflate(3)
+                elif layout is not None:
+                    plist.set_layout(layout)
+                maxshape = (h5py.h5s.UNLIMITED,) + shape[1:] if chunk and layout is not None else shape
+                try:
+                    d = h5py.h5d.create(g.id, b"d%d" % k, t, h5py.h5s.create_simple(shape, maxshape) if shape else h5py.h5s.create(h5py.h5s.SCALAR), plist)
+                except (ValueError, OSError) as fault:
+                    if k != 3 and "version out of bounds" not in str(fault):  # or too large to be compact
+                        raise
+                    continue
+                size = d.get_type().get_size()
+                n = int(np.prod(shape, dtype=int))
+                if make_one is None or k != 5:      # one is left unwritten
+                    hdf5_library.write(d, [make_one() if make_one else bytes(rng.integers(0, 255, size, dtype=np.uint8)) for _ in range(n)])
+                if dtype:
+                    told["%s/d%d" % (name, k)] = dtype
+        d = f.create_dataset("target", data=np.arange(24).reshape(4, 6))
+        f.create_dataset("regions", data=np.array([d.regionref[1:3], d.regionref[:, 2]], dtype=object), dtype=h5py.regionref_dtype)
+        f.create_dataset("objects", data=np.array([d.ref, f["arrays"].ref], dtype=object), dtype=h5py.ref_dtype)
+    return told
 
 
 # --- attributes -------------------------------------------------------------------
@@ -526,6 +701,18 @@ def huge_attributes(path):
     assert "no memory for 1048576" in told["error"], told["error"]
 
 
+def many_attributes(path):
+    """So many that the heap has blocks below blocks, which are read again and again."""
+    count = 20000
+    with h5py.File(path, "w", libver="latest") as f:
+        d = f.create_dataset("d", data=1)
+        space = h5py.h5s.create(h5py.h5s.SCALAR)
+        for i in range(count):
+            h5py.h5a.create(d.id, b"a%d" % i, h5py.h5t.STD_I32LE, space).write(np.array(i, "<i4"))
+    told, = listed(path)
+    assert told["attributes"] == {"a%d" % i: i for i in range(count)}
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -533,6 +720,15 @@ def compare(name, *files):
             run.file(file)
         comment("same %d, different %d, not shown %d, skipped %d" % (run.same, run.differ, run.refused, run.skipped))
         assert run.same and not run.differ and not run.refused
+
+
+def refused_by_both(path, why):
+    try:
+        h5py.File(path).close()
+    except OSError:
+        assert why in arrayfs("--list", path, code=1).stderr.decode()
+        return
+    raise AssertionError("h5py opens it")
 
 
 def main():
@@ -546,6 +742,13 @@ def main():
             compare("matrix_" + bound[1], path)
             with check("details_" + bound[1]):
                 compare_details(path)
+        for bound in (("earliest", "v108"), ("v110", "v110"), ("latest", "latest")):
+            path = os.path.join(tmp, "types.h5")
+            dtypes = every_type(path, bound)
+            compare("every_type_" + bound[1], path)
+            with check("dtypes_" + bound[1]):
+                told = {o["path"]: o for o in listed(path)}
+                assert dtypes == {k: told[k]["dtype"] for k in dtypes}, {k: (v, told[k]["dtype"]) for k, v in dtypes.items() if v != told[k]["dtype"]}
         path = os.path.join(tmp, "early.h5")
         early(path)
         compare("allocated_early", path)
@@ -553,7 +756,22 @@ def main():
             compare_details(path)
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
+        compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
         compare("external_files", external(tmp))
+        for libver in (("earliest", "v108"), "latest"):
+            compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
+        foreign_filter(tmp)
+        behind_a_block(os.path.join(tmp, "block.h5"))
+        compare("user_block_that_the_file_does_not_know", os.path.join(tmp, "block.h5"))
+        with check("metadata_in_a_cache_image"):
+            cache_images(tmp)
+        compare("metadata_without_a_cache_image", os.path.join(tmp, "image-00.h5"))
+        driver_information(os.path.join(tmp, "driver.h5"), b"Elsewher")
+        compare("information_of_a_driver_that_wraps_others", os.path.join(tmp, "driver.h5"))
+        with check("files_that_drivers_split_are_refused"):
+            for name, beyond in ((b"NCSAmult", 0), (b"NCSAfami", 0), (b"Subfilin", 100)):
+                driver_information(os.path.join(tmp, "driver.h5"), name, beyond)
+                refused_by_both(os.path.join(tmp, "driver.h5"), "a driver splits")
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
         for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
@@ -563,6 +781,8 @@ def main():
                 assert compare_attributes(path) >= 2 * kinds
         with check("attributes_that_are_huge"):
             huge_attributes(os.path.join(tmp, "huge.h5"))
+        with check("attributes_that_are_many"):
+            many_attributes(os.path.join(tmp, "many.h5"))
         os.chdir("/")
     with check("files_of_others"):
         files = [p for end in ("h5", "hdf5", "nc") for p in others("**/*." + end)]
@@ -573,5 +793,6 @@ def main():
         assert (run.same or not files) and not run.differ
 
 
-main()
-done()
+if __name__ == "__main__":
+    main()
+    done()
