@@ -54,6 +54,14 @@ static int add_block(struct walk *w, struct cursor c, struct error *err)
 	return 0;
 }
 
+/* A flag of messages; those that this version of the format has. */
+enum { MUST_BE_KNOWN = 0x80 };
+
+static bool is_known(unsigned type)
+{
+	return type <= H5_CACHE_IMAGE && type != 9;
+}
+
 static int add_message(struct walk *w, struct h5_message m, struct error *err)
 {
 	struct h5_header *h = w->h;
@@ -66,6 +74,8 @@ static int add_message(struct walk *w, struct h5_message m, struct error *err)
 	}
 	if (m.type == H5_NIL)
 		return 0;
+	if (m.flags & MUST_BE_KNOWN && !is_known(m.type))
+		return error_set(err, ENOTSUP, "a message of type %u, which says that who does not know it must not go on", m.type);
 	if (h->count >= MESSAGES_MAX)
 		return error_set(err, EBADMSG, "an object header of more than %u messages", MESSAGES_MAX);
 	if (!grow(w->s, (void **)&h->messages, h->count, &h->room, sizeof *h->messages))
@@ -95,7 +105,9 @@ static int read_first(struct walk *w, uint64_t address, struct error *err)
 {
 	struct cursor c;
 	uint64_t end = h5_source(w->f)->size - w->f->base;
-	uint64_t peek = address < end ? end - address : 0;
+	if (address >= end)
+		return error_set(err, EBADMSG, "an object header at %" PRIu64 " of a file of %" PRIu64, address, end);
+	uint64_t peek = end - address;
 	/* Most headers are that short, and so are read at one go. */
 	peek = peek < 512 ? peek : 512;
 	int r = h5_load(w->f, w->s, address, peek, &c, err);

@@ -722,6 +722,34 @@ def compare(name, *files):
         assert run.same and not run.differ and not run.refused
 
 
+def messages_that_must_be_known(path):
+    """A message of a type to come, in the place of an empty one, with and without the flag."""
+    for flags in (0, 0x80):
+        with h5py.File(path, "w", libver=("earliest", "v108")) as f:
+            f["d"] = np.arange(3, dtype="<i4")
+            f["e"] = np.arange(3, dtype="<i4")
+            at = h5py.h5o.get_info(f["d"].id).addr
+        with open(path, "r+b") as f:
+            data = bytearray(f.read())
+            count, size = struct.unpack_from("<xxH4xI", data, at)
+            at += 16
+            for _ in range(count):
+                kind, length = struct.unpack_from("<HH", data, at)
+                if kind == 0:
+                    struct.pack_into("<HHB", data, at, 31, length, flags)
+                at += 8 + length
+            f.seek(0)
+            f.write(data)
+        told = {o["path"]: o for o in listed(path)}
+        with h5py.File(path) as f:
+            try:
+                f["d"]
+                opens = True
+            except KeyError:
+                opens = False
+            assert opens == (flags == 0) and ("error" not in told["d"]) == opens and "error" not in told["e"], told
+
+
 def refused_by_both(path, why):
     try:
         h5py.File(path).close()
@@ -772,6 +800,8 @@ def main():
             for name, beyond in ((b"NCSAmult", 0), (b"NCSAfami", 0), (b"Subfilin", 100)):
                 driver_information(os.path.join(tmp, "driver.h5"), name, beyond)
                 refused_by_both(os.path.join(tmp, "driver.h5"), "a driver splits")
+        with check("messages_that_must_be_known"):
+            messages_that_must_be_known(os.path.join(tmp, "unknown.h5"))
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
         for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
