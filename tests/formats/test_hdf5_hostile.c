@@ -212,12 +212,39 @@ static void cve_2025_7069(void **state)
 	closes(&a, file);
 }
 
+/* --- the root ------------------------------------------------------------------------ */
+
+/* Where the root group cannot be told, nothing can: the archive is refused. */
+static void a_root_that_is_broken_is_refused(void **state)
+{
+	static const struct {
+		const char *fixture, *find;
+		size_t len, skip;
+		const char *sentence;
+	} broken[] = {
+		{"old.h5", "TREE", 4, 0, "no TREE at 136"},
+		{"old.h5", "HEAP", 4, 0, "no HEAP at 680"},
+		{"old.h5", "\x11\0\x10\0\0\0\0\0", 8, 0, "no group at 96"},
+		{"old.h5", "\x11\0\x10\0\0\0\0\0", 8, 15, "8 bytes at 2305843009213694088 in a file of 17184"},
+		{"dense.h5", "FRHP", 4, 0, "no FRHP at 1867"},
+		{"dense.h5", "OHDR", 4, 20, "the checksum of OHDR at 48 is 851f431f, its bytes make c5569d24"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+		struct slice file;
+		patch(&file, broken[i].fixture, broken[i].find, broken[i].len)[broken[i].skip] ^= 0x20;
+		check_refused(&format_hdf5, file, -EBADMSG, broken[i].sentence);
+		test_unload(file);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cve_2016_4330), cmocka_unit_test(cve_2016_4332), cmocka_unit_test(cve_2016_4333),
 		cmocka_unit_test(cve_2025_2309), cmocka_unit_test(cve_2025_2915), cmocka_unit_test(cve_2025_6750),
 		cmocka_unit_test(cve_2025_6816), cmocka_unit_test(cve_2025_7067), cmocka_unit_test(cve_2025_7069),
+		cmocka_unit_test(a_root_that_is_broken_is_refused),
 	};
 	return cmocka_run_group_tests_name("hdf5 hostile", tests, NULL, NULL);
 }
