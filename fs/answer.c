@@ -2,6 +2,11 @@
 #include "fs/answer.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* since Linux 5.14; before it, nothing is waited for */
+#endif
 
 struct pin {
 	struct pin *next;
@@ -19,12 +24,13 @@ void answer_init(struct answer *a)
 	a->count = 0;
 	a->len = 0;
 	a->pins = NULL;
+	a->gone = NULL;
 }
 
 void answer_reset(struct answer *a)
 {
 	answer_close(a);
-	answer_init(a);
+	a->room = sizeof a->few / sizeof *a->few;
 }
 
 void answer_close(struct answer *a)
@@ -59,6 +65,8 @@ static int grow(struct answer *a)
 static int append(struct answer *a, void *bytes, size_t len)
 {
 	struct iovec *last = a->count ? &a->spans[a->count - 1] : NULL;
+	if (a->gone && atomic_load_explicit(a->gone, memory_order_relaxed))
+		return -EINTR;
 	if (len == 0)
 		return 0;
 	if (last && (uint8_t *)last->iov_base + last->iov_len == bytes) {
@@ -143,6 +151,16 @@ void answer_cut(struct answer *a, uint64_t len)
 		last->iov_len -= (size_t)n;
 		a->len -= n;
 		a->count -= last->iov_len == 0;
+	}
+}
+
+void answer_await(const struct answer *a)
+{
+	enum { PAGE = 4096 };
+	for (size_t i = 0; i < a->count; i++) {
+		uint8_t *bytes = a->spans[i].iov_base;
+		size_t before = (uintptr_t)bytes % PAGE;
+		madvise(bytes - before, a->spans[i].iov_len + before, MADV_POPULATE_READ);
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <stdatomic.h>
 #include <sys/uio.h>
 
 #include "fs/cursor.h"
@@ -15,7 +16,8 @@ struct answer {
 	size_t count, room;
 	uint64_t len; /* of all spans */
 	struct pin *pins;
-	struct iovec few[8];
+	const _Atomic bool *gone; /* set by whom it is for, or NULL: once true, nobody waits for the answer, */
+	struct iovec few[8];      /* and each that appends is -EINTR, so that no more work is done for it */
 };
 
 void answer_init(struct answer *a);
@@ -26,7 +28,7 @@ void answer_close(struct answer *a);
 /* Forgets what was answered so far, for a read that failed half way. */
 void answer_reset(struct answer *a);
 
-/* Each appends; -ENOMEM at worst. */
+/* Each appends; -ENOMEM at worst, or -EINTR. */
 int answer_bytes(struct answer *a, const void *bytes, size_t len); /* outlive the answer */
 int answer_zeros(struct answer *a, uint64_t len);
 int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the caller to fill, all of it */
@@ -44,6 +46,10 @@ int answer_move(struct answer *a, struct answer *from);
 
 /* Drops what lies behind the first len bytes. */
 void answer_cut(struct answer *a, uint64_t len);
+
+/* Waits for bytes of a mapping that are still on disk; those that cannot be had are
+ * left to who uses them. */
+void answer_await(const struct answer *a);
 
 /* Copies the spans into one buffer of a->len bytes. */
 void answer_copy(const struct answer *a, void *buf);

@@ -321,6 +321,8 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 				    : error_set(err, EIO, "a file that nobody reads");
 		break;
 	}
+	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
+		blocks_unwant(a->options->blocks, a);
 	if (r < 0 || ret->len != len)
 		answer_reset(ret);
 	else

@@ -623,6 +623,27 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 	pthread_mutex_unlock(&b->lock);
 }
 
+void blocks_unwant(struct blocks *b, struct archive *archive)
+{
+	struct block_private *gone = NULL, *next;
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	for (struct block_private *p = b->queue.oldest; p; p = next) {
+		next = p->newer;
+		if (p->from.archive != archive || p->uses > 0)
+			continue;
+		list_remove(&b->queue, p);
+		b->queued--;
+		b->used -= p->charged;
+		forget(b, p);
+		p->same = gone;
+		gone = p;
+	}
+	pthread_mutex_unlock(&b->lock);
+	dispose_all(gone);
+}
+
 unsigned blocks_ahead(const struct blocks *b, size_t bytes)
 {
 	if (!b)

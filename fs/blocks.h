@@ -71,6 +71,10 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
  * too much is asked. */
 void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index);
 
+/* The archive's reader went away: what workers were asked for and have not begun is
+ * forgotten.  Its other readers ask again, or make what they need themselves. */
+void blocks_unwant(struct blocks *b, struct archive *archive);
+
 /* How many blocks of so many bytes should be wanted ahead of a reader. */
 unsigned blocks_ahead(const struct blocks *b, size_t bytes);
 

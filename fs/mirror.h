@@ -146,6 +146,9 @@ void mirror_close_file(struct mirror *m, int fd);
 int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
 		struct answer *ret, struct error *err);
 
+/* Who read it has left: what was going to be decoded ahead of him is not. */
+void mirror_unwant(struct mirror *m, const struct mirror_ref *ref);
+
 /* The path below SOURCE, for people: "sub/model.safetensors/a/b"; cut at room. */
 void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room);
 

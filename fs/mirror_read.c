@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <unistd.h>
 
+#include "fs/blocks.h"
+
 /* --- directories ------------------------------------------------------- */
 
 /* Counts a descriptor that somebody holds open. */
@@ -183,4 +185,10 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 	else
 		atomic_fetch_add_explicit(&m->bytes, ret->len, memory_order_relaxed);
 	return r;
+}
+
+void mirror_unwant(struct mirror *m, const struct mirror_ref *ref)
+{
+	if (ref->held)
+		blocks_unwant(m->options.archive.blocks, &ref->held->archive);
 }

@@ -40,7 +40,7 @@ struct extract {
 
 /* Set by Ctrl-C and the like: the file at hand is removed, then the signal has
  * its way. */
-static volatile sig_atomic_t stopped;
+static _Atomic int stopped; /* without a lock, and so for a handler that runs in any thread */
 
 static void on_signal(int sig)
 {

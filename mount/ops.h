@@ -14,6 +14,8 @@ struct mount {
 	bool debug;               /* tell every request */
 	bool fixed;               /* one archive: nothing ever changes */
 	bool stateless;           /* and nothing in it needs to be opened */
+	bool parallel;            /* the kernel may look into a directory for several callers at once */
+	_Atomic bool agreed;      /* the session is agreed upon */
 	void (*ready)(struct mount *); /* called once the session is agreed upon */
 	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all that are open */

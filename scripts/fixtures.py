@@ -301,10 +301,22 @@ def image(path):
         f.create_dataset("c", data=np.arange(6, dtype="u1"), chunks=(2,))
 
 
+def freespace(path):
+    """The file keeps what is free in it: two managers with their sections."""
+    import h5py
+    import numpy as np
+    with h5py.File(path, "w", libver="latest", fs_strategy="fsm", fs_persist=True, fs_threshold=1) as f:
+        for i in range(6):
+            f["d%d" % i] = np.arange(100 + 50 * i, dtype="<i2")
+        del f["d1"], f["d3"]
+    with h5py.File(path, "a") as f:
+        del f["d4"]
+
+
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5, image.h5: h5py.  shared.h5: h5py, with an older message put in.
+    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -334,6 +346,7 @@ def hdf5(folder):
     virtual(folder)
     shared(folder + '/shared.h5')
     image(folder + '/image.h5')
+    freespace(folder + '/freespace.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

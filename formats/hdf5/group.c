@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Groups: symbol tables (III.A, III.B) and the messages "Link", "Link Info"
  * (IV.A.2); what each link becomes. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -67,14 +68,22 @@ static int add_dense(void *arg, struct cursor record, struct error *err)
 	return r < 0 ? r : add_message(l, cursor_over(bytes), err);
 }
 
-static int read_dense(struct links *l, struct cursor c, struct error *err)
+/* Where the links of a group are that has many: its heap and its B-tree by name. */
+static int link_info(const struct h5_file *f, struct cursor c, uint64_t *ret_heap, uint64_t *ret_names, struct error *err)
 {
-	struct h5_btree2 tree;
 	cursor_skip(&c, 1);
 	unsigned flags = cursor_u8(&c);
 	cursor_skip(&c, flags & 1 ? 8 : 0);
-	uint64_t heap = h5_address(l->f, &c), names = h5_address(l->f, &c);
-	int r = cursor_check(&c, err, "a group's link information");
+	*ret_heap = h5_address(f, &c);
+	*ret_names = h5_address(f, &c);
+	return cursor_check(&c, err, "a group's link information");
+}
+
+static int read_dense(struct links *l, struct cursor c, struct error *err)
+{
+	struct h5_btree2 tree;
+	uint64_t heap, names;
+	int r = link_info(l->f, c, &heap, &names, err);
 	if (r < 0 || heap == H5_UNDEFINED)
 		return r;
 	l->heap = arena_alloc(l->s, sizeof *l->heap);
@@ -107,6 +116,32 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 	if (r == 0 && h5_message(l->f, l->s, h, H5_LINK_INFO, &c, &r, err))
 		r = read_dense(l, c, err);
 	return r;
+}
+
+/* Is it a group, and does what holds its links begin as it should?  Reads no links. */
+int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct error *err)
+{
+	struct h5_fractal heap;
+	struct h5_btree2 tree;
+	struct cursor c, at;
+	int r;
+	if (h5_message(f, s, h, H5_SYMBOL_TABLE, &c, &r, err)) {
+		uint64_t nodes = h5_address(f, &c), names = h5_address(f, &c);
+		if ((r = cursor_check(&c, err, "a symbol table's message")) < 0 || (r = h5_load(f, s, nodes, 8, &at, err)) < 0)
+			return r;
+		if (!cursor_match(&at, "TREE", 4))
+			return error_set(err, EBADMSG, "no TREE at %" PRIu64, nodes);
+		if ((r = h5_load(f, s, names, 8, &at, err)) < 0)
+			return r;
+		return cursor_match(&at, "HEAP", 4) ? 0 : error_set(err, EBADMSG, "no HEAP at %" PRIu64, names);
+	}
+	if (r < 0 || !h5_message(f, s, h, H5_LINK_INFO, &c, &r, err))
+		return r < 0 || h5_has(h, H5_LINK) ? r : error_set(err, EBADMSG, "no group at %" PRIu64, h->address);
+	uint64_t blocks, names;
+	if ((r = link_info(f, c, &blocks, &names, err)) < 0 || blocks == H5_UNDEFINED)
+		return r;
+	r = h5_fractal(f, s, blocks, &heap, err);
+	return r < 0 ? r : h5_btree2(f, s, names, &tree, err);
 }
 
 static int by_name(const void *a, const void *b)

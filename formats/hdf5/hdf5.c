@@ -37,6 +37,8 @@ static int hdf5_open(struct archive *a, struct error *err)
 	int r = h5_superblock(&h->file, &s, err);
 	if (r == 0)
 		r = h5_header(&h->file, &s, h->file.root, &root, err);
+	if (r == 0) /* without its root nothing is there to be shown */
+		r = h5_group_check(&h->file, &s, &root, err);
 	if (r == 0) {
 		h->root = (struct h5_group){.file = &h->file, .address = h->file.root};
 		tree_open_root(&a->tree, &h->root);

@@ -348,6 +348,9 @@ struct h5_link {
 int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
 	     struct error *err);
 
+/* A sound beginning is all that is looked for: fails where listing it would at once. */
+int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct error *err);
+
 /* Follows hard and soft links from the root; undefined if there is nothing. */
 int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err);
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err);

@@ -231,6 +231,12 @@ int h5_shared(const struct h5_file *f, struct arena *s, struct cursor c, unsigne
 	return error_set(err, EBADMSG, "no message of type %u at %" PRIu64 ", which another shares", type, address);
 }
 
+/* As the library has it: others must not be pointers. */
+enum {
+	SHAREABLE = 1 << H5_DATASPACE | 1 << H5_DATATYPE | 1 << H5_FILL_OLD | 1 << H5_FILL | 1 << H5_FILTERS |
+		    1 << H5_ATTRIBUTE
+};
+
 bool h5_message(const struct h5_file *f, struct arena *s, const struct h5_header *h, unsigned type,
 		struct cursor *ret, int *ret_code, struct error *err)
 {
@@ -241,7 +247,9 @@ bool h5_message(const struct h5_file *f, struct arena *s, const struct h5_header
 			continue;
 		*ret = cursor_over(h->messages[i].data);
 		if (h->messages[i].flags & 2)
-			*ret_code = h5_shared(f, s, *ret, type, ret, err);
+			*ret_code = SHAREABLE >> type & 1
+					    ? h5_shared(f, s, *ret, type, ret, err)
+					    : error_set(err, EBADMSG, "a message of type %u that cannot be shared", type);
 		return *ret_code == 0;
 	}
 	return false;

@@ -134,6 +134,28 @@ static void a_joined_answer_goes_on_and_is_released_with_all(void **state)
 	assert_int_equal(released, 3);
 }
 
+static void nothing_is_appended_once_nobody_waits(void **state)
+{
+	_Atomic bool gone = false;
+	struct answer a;
+	uint8_t *own;
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	a.gone = &gone;
+	assert_int_equal(answer_bytes(&a, "x", 1), 0);
+	gone = true;
+	assert_int_equal(answer_bytes(&a, "x", 1), -EINTR);
+	assert_int_equal(answer_zeros(&a, 1), -EINTR);
+	assert_int_equal(answer_own(&a, 1, &own), -EINTR);
+	assert_int_equal(answer_pinned(&a, "x", 1, release, &released), -EINTR);
+	assert_int_equal(a.len, 1);
+	answer_reset(&a); /* it is for the same */
+	assert_int_equal(answer_bytes(&a, "x", 1), -EINTR);
+	answer_close(&a);
+	assert_int_equal(released, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_reset_answer_is_empty_and_of_use),
 		cmocka_unit_test(a_joined_answer_goes_on_and_is_released_with_all),
 		cmocka_unit_test(nothing_of_ones_own_is_fine),
+		cmocka_unit_test(nothing_is_appended_once_nobody_waits),
 	};
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }

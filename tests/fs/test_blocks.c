@@ -276,6 +276,33 @@ static void a_stalled_archive_holds_up_no_other(void **state)
 	blocks_close(b);
 }
 
+static void what_is_wanted_no_more_is_not_made(void **state)
+{
+	struct blocks *b = cache(1 << 20, 1);
+	struct plan p = {.len = 100, .stalled = true}, other = {.len = 100, .archive = &other_archive};
+	struct block_source from = source_of(&p), from_other = source_of(&other);
+	struct blocks_stats stats;
+	(void)state;
+	for (uint64_t i = 0; i < 10; i++)
+		blocks_want(b, &from, i);
+	blocks_want(b, &from_other, 7);
+	while (p.calls == 0)
+		usleep(100);
+	blocks_unwant(b, &archive);
+	p.stalled = false;
+	while (other.calls == 0) /* the same worker's next */
+		usleep(100);
+	assert_int_equal(p.calls, 1);
+	blocks_release(get(b, &p, 5));
+	assert_int_equal(p.calls, 2);
+	blocks_drop_archive(b, &archive);
+	blocks_drop_archive(b, &other_archive);
+	blocks_stats(b, &stats);
+	assert_int_equal(stats.used, 0);
+	blocks_close(b);
+	blocks_unwant(NULL, &archive);
+}
+
 static void workers_make_what_is_wanted_side_by_side(void **state)
 {
 	struct blocks *b = cache(1 << 20, 3);
@@ -331,6 +358,7 @@ int main(void)
 		cmocka_unit_test(many_readers_of_a_small_cache_all_get_through),
 		cmocka_unit_test(readers_of_an_archive_take_turns),
 		cmocka_unit_test(a_stalled_archive_holds_up_no_other),
+		cmocka_unit_test(what_is_wanted_no_more_is_not_made),
 		cmocka_unit_test(workers_make_what_is_wanted_side_by_side),
 		cmocka_unit_test(more_than_the_cache_is_refused),
 		cmocka_unit_test(without_a_cache_each_call_makes_it),

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdbool.h>
+
+struct fuse_session;
+
+/*
+ * Lets the session speak over a FUSE device that is mounted already, and closes it
+ * with the session.  -errno on failure.
+ *
+ * libfuse up to 3.16.1 forgets to tell the kernel FUSE_CAP_PARALLEL_DIROPS.  Then
+ * whoever looks up a name waits for all others who look into that directory, even
+ * for an archive on a disk that does not answer.  So it is put into the reply.
+ */
+int device_attach(struct fuse_session *se, int fd);
