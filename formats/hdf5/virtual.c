@@ -158,8 +158,8 @@ static int read_selection(struct arena *keep, struct cursor *c, struct selection
 }
 
 /* The source dataset as it is now; `exists` is false for one that is not there. */
-static int open_dataset(const struct h5_file *f, struct arena *s, struct slice path, const struct h5_type *type,
-			const struct h5_store **ret, struct error *err)
+static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s, struct slice path,
+			const struct h5_type *type, const struct h5_store **ret, struct error *err)
 {
 	struct h5_header h;
 	struct h5_type own;
@@ -175,7 +175,9 @@ static int open_dataset(const struct h5_file *f, struct arena *s, struct slice p
 	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
 		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is no dataset");
 	const struct h5_convert *convert = NULL;
-	bool same = !own.has_vlen && h5_type_equal(&own, type);
+	bool same = h5_type_equal(&own, type);
+	if (same && own.has_vlen && !own_file) /* whose heap the sequences are in */
+		return error_set(err, ENOTSUP, "a virtual dataset of variable length whose source is another file");
 	if (!same && !(convert = h5_convert(&f->a->arena, &own, type)))
 		return error_set(err, ENOTSUP, "a virtual dataset whose source has another datatype");
 	struct h5_archive *all = f->a->priv;
@@ -299,7 +301,7 @@ static int open_source(struct mappings *v, struct slice file, struct slice path,
 	if ((r = expand(v, file, block, &names[0], numbered)) < 0 || (r = expand(v, path, block, &names[1], numbered)) < 0 ||
 	    (r = open_file(v->f, v->s, names[0], &v->last, &other, v->err)) < 0 || !other)
 		return r;
-	return open_dataset(other, v->s, names[1], v->type, ret, v->err);
+	return open_dataset(other, other == v->f, v->s, names[1], v->type, ret, v->err);
 }
 
 static void reach(struct mappings *v, uint32_t dimension, uint64_t extent)

@@ -295,6 +295,10 @@ def virtual_of_other_types(folder):
             if np.dtype(source).kind != "f" or np.dtype(kind).kind == "f":
                 make("%s as %s" % (source, kind), "source/" + source, kind)
         make("enum", "source/enum", h5py.enum_dtype(colours, basetype="<i2"))
+        f["source/words"] = np.array(["a", "", "bcd", "h\u00e9"], dtype=object)
+        f.create_dataset("source/lists", (3,), h5py.vlen_dtype("<i2"))[:2] = [np.arange(3, dtype="<i2"), np.arange(2, dtype="<i2")]
+        for name in ("words", "lists"):
+            make(name, "source/" + name, f["source/" + name].dtype)
     return folder + "/types.h5"
 
 
