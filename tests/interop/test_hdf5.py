@@ -663,6 +663,24 @@ def compare_attributes(path):
     return count
 
 
+def compare_links(path):
+    """Names and targets of the links of every group."""
+    told = {o["path"]: o for o in listed(path)}
+    count = 0
+    with h5py.File(path) as f:
+        for group in f:
+            for name in f[group]:
+                link = f[group].get(name, getlink=True)
+                if len(name) < 240:
+                    have = told.pop(group + "/" + name)
+                    if isinstance(link, h5py.SoftLink):
+                        assert os.path.normpath(os.path.join("/", group, have["target"])) == link.path, (name, have, link.path)
+                count += 1
+    assert len(told) == sum(len(p) > 240 for p in told), list(told)
+    comment("%d links" % count)
+    return count
+
+
 def compare_details(path):
     """Layout, chunks, filters, bytes in the file and fill value."""
     names = {h5py.h5d.COMPACT: "compact", h5py.h5d.CONTIGUOUS: "contiguous", h5py.h5d.CHUNKED: "chunked", h5py.h5d.VIRTUAL: "virtual"}
@@ -785,6 +803,8 @@ def main():
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
+        with check("filtered_heaps"):
+            assert compare_links(os.path.join(os.environ["TEST_DATA"], "hdf5", "filtered.h5")) == 263
         compare("external_files", external(tmp))
         for libver in (("earliest", "v108"), "latest"):
             compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
