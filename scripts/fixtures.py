@@ -313,10 +313,33 @@ def freespace(path):
         del f["d4"]
 
 
+def filtered_heaps(path):
+    """Groups whose heaps have filters: their links, their attributes, a huge one.  Only the C library sets them."""
+    import ctypes
+    import re
+    import h5py
+    import numpy as np
+    library = next(m[0] for m in re.finditer(r"/\S*libhdf5[-.]\S*so\S*", open("/proc/self/maps").read()))
+    deflate = ctypes.CDLL(library).H5Pset_deflate
+    deflate.argtypes = [ctypes.c_int64, ctypes.c_uint]
+    with h5py.File(path, "w", libver="latest") as f:
+        plist = h5py.h5p.create(h5py.h5p.GROUP_CREATE)
+        assert deflate(plist.id, 6) >= 0
+        for name, count in ((b"few", 9), (b"many", 250)):
+            g = h5py.Group(h5py.h5g.create(f.id, name, gcpl=plist))
+            for i in range(count):
+                g["a name that is told %03d" % i] = h5py.SoftLink("/few/d")
+                if i < 20:
+                    g.attrs["a%02d" % i] = np.arange(i)
+            g["d"] = np.uint8(7)
+            g["n" * 5000] = h5py.SoftLink("/few/d")
+            g.attrs["huge"] = np.arange(9000, dtype="<u2") // 100
+
+
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5: h5py.  shared.h5: h5py, with an older message put in.
+    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5, filtered.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -347,6 +370,7 @@ def hdf5(folder):
     shared(folder + '/shared.h5')
     image(folder + '/image.h5')
     freespace(folder + '/freespace.h5')
+    filtered_heaps(folder + '/filtered.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

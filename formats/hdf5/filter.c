@@ -224,18 +224,33 @@ static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, 
 
 /* --- a pipeline ------------------------------------------------------------------------ */
 
-int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
-		    struct error *err)
+/* Where what is between two filters goes: to the block, or to the arena. */
+struct between {
+	struct block *block;
+	struct arena *arena;
+};
+
+static uint8_t *between_room(const struct between *b, size_t len, struct error *err)
+{
+	if (b->block)
+		return block_scratch(b->block, len, err);
+	uint8_t *room = arena_alloc(b->arena, len);
+	if (!room)
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+	return room;
+}
+
+/* Undoes the pipeline into out, which has room for len. */
+static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint8_t *out, size_t len,
+	       const struct between *between, struct error *err)
 {
 	/* Between filters there may be more bytes than the chunk has: sums, headers,
 	 * what did not shrink. */
 	size_t room = len + len / 4 + 4096, made;
 	uint32_t left = 0, step = 0;
-	uint8_t *out = block_room(block, len, err), *scratch[2] = {0};
+	uint8_t *scratch[2] = {0};
 	for (uint32_t i = 0; i < p->count; i++)
 		left += !(mask >> i & 1);
-	if (!out)
-		return -ENOMEM;
 	if (left == 0 && in.len == len)
 		memcpy(out, in.data, len);
 	made = in.len;
@@ -247,7 +262,7 @@ int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in,
 		if (!k || !k->decode)
 			return error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id);
 		uint8_t **to = &scratch[step++ % 2];
-		if (--left > 0 && !*to && !(*to = block_scratch(block, room, err)))
+		if (--left > 0 && !*to && !(*to = between_room(between, room, err)))
 			return -ENOMEM;
 		uint8_t *target = left ? *to : out;
 		int r = k->decode(f, in, target, left ? room : len, &made, err);
@@ -257,5 +272,24 @@ int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in,
 	}
 	if (made == len)
 		return 0;
-	return error_set(err, EBADMSG, "a chunk decodes to %zu bytes, not %zu", made, len);
+	return error_set(err, EBADMSG, "%s decodes to %zu bytes, not %zu", between->block ? "a chunk" : "a heap's block", made,
+			 len);
+}
+
+int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
+		    struct error *err)
+{
+	uint8_t *out = block_room(block, len, err);
+	return out ? run(p, mask, in, out, len, &(struct between){.block = block}, err) : -ENOMEM;
+}
+
+int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct arena *s,
+		     struct slice *ret, struct error *err)
+{
+	struct between between = {.arena = s};
+	uint8_t *out = len / 4096 > in.len ? NULL : between_room(&between, len, err); /* no filter packs that tightly */
+	*ret = (struct slice){out, len};
+	if (!out)
+		return error_set(err, ENOMEM, "%zu bytes of a heap that are packed in %zu", len, in.len);
+	return run(p, mask, in, out, len, &between, err);
 }

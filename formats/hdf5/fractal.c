@@ -5,6 +5,16 @@
 
 #include <inttypes.h>
 
+/* Behind the header's other fields, where the heap has filters. */
+static int read_filters(const struct h5_file *f, struct cursor *c, unsigned len, struct h5_fractal *ret, struct error *err)
+{
+	ret->root_size = h5_length(f, c);
+	ret->root_mask = cursor_u32le(c);
+	struct slice message = cursor_take(c, len);
+	int r = cursor_check(c, err, "a fractal heap");
+	return r < 0 ? r : h5_filters(f, ret->s, cursor_over(message), &ret->pipeline, err);
+}
+
 int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_fractal *ret, struct error *err)
 {
 	struct cursor c;
@@ -17,7 +27,13 @@ int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struc
 		return error_set(err, EBADMSG, "no FRHP at %" PRIu64, address);
 	cursor_skip(&c, 1);
 	ret->id_len = cursor_u16le(&c);
-	ret->filtered = cursor_u16le(&c) != 0;
+	unsigned filters = cursor_u16le(&c);
+	if (filters > 0) { /* a longer header, then */
+		len += filters + f->lengths + 4u;
+		if ((r = h5_load(f, s, address, len, &c, err)) < 0)
+			return r;
+		cursor_skip(&c, 9);
+	}
 	ret->flags = cursor_u8(&c);
 	uint32_t max_managed = cursor_u32le(&c);
 	cursor_skip(&c, f->lengths);
@@ -32,11 +48,11 @@ int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	cursor_skip(&c, 2);
 	ret->root = h5_address(f, &c);
 	ret->rows = cursor_u16le(&c);
+	if (filters > 0 && (r = read_filters(f, &c, filters, ret, err)) < 0)
+		return r;
 	uint32_t sum = cursor_u32le(&c);
 	if ((r = cursor_check(&c, err, "a fractal heap")) < 0)
 		return r;
-	if (ret->filtered)
-		return error_set(err, ENOTSUP, "a fractal heap whose blocks are filtered");
 	if ((r = h5_check_sum(f, (struct slice){c.start, len - 4}, sum, "FRHP", address, err)) < 0)
 		return r;
 	if (ret->width == 0 || (ret->width & (ret->width - 1)) || ret->start == 0 || (ret->start & (ret->start - 1)) ||
@@ -49,17 +65,38 @@ int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	return 0;
 }
 
+/* Where a block lies, and how many bytes it has; packed, where the heap has filters. */
+struct place {
+	uint64_t address, size, packed;
+	uint32_t mask;
+};
+
+static int load(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct cursor *ret, struct error *err)
+{
+	struct slice bytes;
+	if (h->pipeline.count == 0)
+		return h5_load(f, h->s, p->address, p->size, ret, err);
+	int r = h5_load(f, h->s, p->address, p->packed, ret, err);
+	if (r == 0)
+		r = h5_pipeline_load(&h->pipeline, p->mask, (struct slice){ret->pos, cursor_left(ret)}, (size_t)p->size, h->s, &bytes,
+				     err);
+	if (r == 0)
+		*ret = cursor_over(bytes);
+	return r;
+}
+
 /* The bytes of a direct block, checked once and kept for the next objects. */
-static int direct_block(const struct h5_file *f, struct h5_fractal *h, uint64_t address, uint64_t size, struct slice *ret,
+static int direct_block(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
 			struct error *err)
 {
+	uint64_t address = p->address, size = p->size;
 	struct h5_fractal_block *kept = &h->kept[(address >> 9 ^ address >> 15) % 64];
 	struct cursor c;
 	if (kept->address == address && kept->bytes.len == size) {
 		*ret = kept->bytes;
 		return 0;
 	}
-	int r = h5_load(f, h->s, address, size, &c, err);
+	int r = load(f, h, p, &c, err);
 	if (r < 0)
 		return r;
 	unsigned head = 5u + f->offsets + h->offset_size;
@@ -81,34 +118,39 @@ static int direct_block(const struct h5_file *f, struct h5_fractal *h, uint64_t 
 }
 
 /* The entry of an indirect block that holds `offset`, which is made relative to
- * it; *size is the child's. */
-static int descend(const struct h5_file *f, struct h5_fractal *h, uint64_t *address, unsigned *rows, uint64_t *offset,
-		   uint64_t *size, bool *direct, struct error *err)
+ * it; *at becomes the child. */
+static int descend(const struct h5_file *f, struct h5_fractal *h, struct place *at, unsigned *rows, uint64_t *offset,
+		   bool *direct, struct error *err)
 {
 	uint64_t first = h->start * h->width;
 	unsigned row = *offset < first ? 0 : h5_log2(*offset / first) + 1;
 	uint64_t row_size = row ? h->start << (row - 1) : h->start;
 	uint64_t row_at = row ? first << (row - 1) : 0;
 	unsigned direct_rows = h5_log2(h->max_direct) - h5_log2(h->start) + 2;
-	uint64_t column = (*offset - row_at) / row_size;
+	uint64_t column = (*offset - row_at) / row_size, filtered = h->pipeline.count ? f->lengths + 4u : 0;
 	struct cursor c;
 
 	if (row >= *rows || row > 60)
 		return error_set(err, EBADMSG, "an object beyond the rows of the heap at %" PRIu64, h->address);
-	uint64_t len = 5u + f->offsets + h->offset_size + (uint64_t)*rows * h->width * f->offsets + 4;
-	if (h->indirect.address != *address || h->indirect.bytes.len != len - 8) {
-		int r = h5_load_summed(f, h->s, *address, len, "FHIB", &c, err);
+	uint64_t before = row < direct_rows ? row : direct_rows, all = *rows < direct_rows ? *rows : direct_rows;
+	uint64_t len = 5u + f->offsets + h->offset_size + h->width * (*rows * (uint64_t)f->offsets + all * filtered) + 4;
+	if (h->indirect.address != at->address || h->indirect.bytes.len != len - 8) {
+		int r = h5_load_summed(f, h->s, at->address, len, "FHIB", &c, err);
 		if (r < 0)
 			return r;
-		h->indirect = (struct h5_fractal_block){*address, {c.pos, cursor_left(&c)}};
+		h->indirect = (struct h5_fractal_block){at->address, {c.pos, cursor_left(&c)}};
 	}
 	c = cursor_over(h->indirect.bytes); /* behind the signature, before the sum */
 	cursor_skip(&c, 1u + f->offsets + h->offset_size);
-	cursor_skip(&c, ((uint64_t)row * h->width + column) * f->offsets);
-	*address = h5_address(f, &c);
-	*offset -= row_at + column * row_size;
-	*size = row_size;
 	*direct = row < direct_rows;
+	cursor_skip(&c, ((uint64_t)row * h->width + column) * f->offsets +
+				(before * h->width + (*direct ? column : 0)) * filtered);
+	*at = (struct place){.address = h5_address(f, &c), .size = row_size};
+	if (*direct && filtered) {
+		at->packed = h5_length(f, &c);
+		at->mask = cursor_u32le(&c);
+	}
+	*offset -= row_at + column * row_size;
 	if (!*direct)
 		*rows = h5_log2(row_size) - h5_log2(first) + 1;
 	return cursor_check(&c, err, "a heap's block");
@@ -117,15 +159,15 @@ static int descend(const struct h5_file *f, struct h5_fractal *h, uint64_t *addr
 static int managed(const struct h5_file *f, struct h5_fractal *h, struct cursor id, struct slice *ret, struct error *err)
 {
 	uint64_t offset = cursor_le(&id, h->offset_size), len = cursor_le(&id, h->length_size);
-	uint64_t address = h->root, size = h->start;
+	struct place at = {h->root, h->start, h->root_size, h->root_mask};
 	unsigned rows = h->rows;
 	bool direct = rows == 0;
 	struct slice block = {0};
 	int r = cursor_check(&id, err, "a heap's ID");
 	for (unsigned depth = 0; r == 0 && !direct; depth++)
 		r = depth > H5_DEPTH_MAX ? error_set(err, EBADMSG, "a heap deeper than %u", H5_DEPTH_MAX)
-					 : descend(f, h, &address, &rows, &offset, &size, &direct, err);
-	if (r < 0 || (r = direct_block(f, h, address, size, &block, err)) < 0)
+					 : descend(f, h, &at, &rows, &offset, &direct, err);
+	if (r < 0 || (r = direct_block(f, h, &at, &block, err)) < 0)
 		return r;
 	if (!range_within(offset, len, block.len))
 		return error_set(err, EBADMSG, "an object of %" PRIu64 " bytes at %" PRIu64 " of a heap's block of %zu", len, offset,
@@ -136,14 +178,14 @@ static int managed(const struct h5_file *f, struct h5_fractal *h, struct cursor 
 
 struct huge_key {
 	const struct h5_file *f;
+	unsigned before; /* bytes of a record */
 	uint64_t id;
 };
 
 static int compare_huge(const void *arg, struct cursor record)
 {
 	const struct huge_key *k = arg;
-	cursor_skip(&record, k->f->offsets);
-	cursor_skip(&record, k->f->lengths);
+	cursor_skip(&record, k->before);
 	uint64_t id = h5_length(k->f, &record);
 	return k->id < id ? -1 : k->id > id;
 }
@@ -153,17 +195,24 @@ static int huge(const struct h5_file *f, struct h5_fractal *h, struct cursor id,
 	struct h5_btree2 tree;
 	struct cursor c = id;
 	int r = 0;
-	if (h->id_len < 1u + f->offsets + f->lengths) { /* too short for the place itself */
-		struct huge_key key = {f, cursor_le(&id, h->id_len - 1u < f->lengths ? h->id_len - 1u : f->lengths)};
+	bool filtered = h->pipeline.count > 0;
+	unsigned place = f->offsets + f->lengths + (filtered ? 4u + f->lengths : 0);
+	if (h->id_len < 1u + place) { /* too short for the place itself */
+		struct huge_key key = {f, place, cursor_le(&id, h->id_len - 1u < f->lengths ? h->id_len - 1u : f->lengths)};
 		if ((r = h5_btree2(f, h->s, h->huge, &tree, err)) < 0)
 			return r;
-		if (tree.type != 1 || tree.record_size != f->offsets + 2u * f->lengths)
+		if (tree.type != (filtered ? 2 : 1) || tree.record_size != place + f->lengths)
 			return error_set(err, EBADMSG, "a B-tree of type %u for a heap's huge objects", tree.type);
 		if ((r = h5_btree2_find(f, h->s, &tree, compare_huge, &key, &c, err)) < 0)
 			return r;
 	}
-	uint64_t address = h5_address(f, &c), len = h5_length(f, &c);
-	if ((r = cursor_check(&c, err, "a heap's huge object")) < 0 || (r = h5_load(f, h->s, address, len, &c, err)) < 0)
+	struct place at = {.address = h5_address(f, &c), .size = h5_length(f, &c)};
+	if (filtered) {
+		at.packed = at.size;
+		at.mask = cursor_u32le(&c);
+		at.size = h5_length(f, &c);
+	}
+	if ((r = cursor_check(&c, err, "a heap's huge object")) < 0 || (r = load(f, h, &at, &c, err)) < 0)
 		return r;
 	*ret = (struct slice){c.pos, cursor_left(&c)};
 	return 0;

@@ -15,7 +15,7 @@
  * Shown: groups as directories, filled when first looked into; datasets as files,
  * or as directories where elements are compounds or of variable length; attributes
  * as attributes, read when asked (attr.c).  Not shown: some virtual datasets
- * (virtual.c), filters without a decoder (filter.c), heaps whose blocks are filtered,
+ * (virtual.c), filters without a decoder (filter.c),
  * files split by a driver.  Those are listed where they have a name, and say why.
  *
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder

@@ -108,13 +108,26 @@ int h5_local_text(const struct h5_local_heap *h, uint64_t offset, struct slice *
 int h5_global(const struct h5_file *f, struct block *within, uint64_t address, uint32_t index, struct slice *ret,
 	      struct block **ret_block, struct error *err);
 
+struct h5_filter {
+	uint16_t id;
+	bool optional;
+	const char *name;
+	uint32_t *values, nvalues;
+};
+struct h5_pipeline {
+	struct h5_filter *filters;
+	uint32_t count;
+};
+
 struct h5_fractal {
 	uint64_t address, huge, root, start, max_direct;
 	struct arena *s;
 	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64], indirect; /* the last ones read */
 	uint16_t id_len, width, rows;
 	uint8_t flags, offset_size, length_size, heap_bits;
-	bool filtered;
+	struct h5_pipeline pipeline; /* of its direct blocks and its huge objects */
+	uint64_t root_size; /* of a root that is a direct block, filtered */
+	uint32_t root_mask;
 };
 int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_fractal *ret, struct error *err);
 int h5_fractal_get(const struct h5_file *f, struct h5_fractal *h, struct slice id, struct slice *ret, struct error *err);
@@ -195,16 +208,6 @@ const char *h5_enum_json(struct arena *a, const struct h5_type *t);
 
 /* --- filter.c --------------------------------------------------------------- */
 
-struct h5_filter {
-	uint16_t id;
-	bool optional;
-	const char *name;
-	uint32_t *values, nvalues;
-};
-struct h5_pipeline {
-	struct h5_filter *filters;
-	uint32_t count;
-};
 int h5_filters(const struct h5_file *f, struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err);
 const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p);
 
@@ -216,6 +219,9 @@ h5_decode_fn h5_nbit, h5_scaleoffset, h5_szip, h5_lzf, h5_lz4, h5_blosc, h5_bits
 /* Undoes the pipeline: exactly len bytes in the block's room. */
 int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
 		    struct error *err);
+/* The same for a piece of metadata, in memory of s. */
+int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct arena *s,
+		     struct slice *ret, struct error *err);
 /* Names a filter that is not built in; NULL if all are. */
 const struct h5_filter *h5_pipeline_unknown(const struct h5_pipeline *p);
 

@@ -2,15 +2,14 @@
 /*
  * Virtual datasets: the "Virtual" storage layout, whose global heap object lists
  * mappings {source file, source dataset, source selection, virtual selection}.
- * Selections are regular hyperslabs or all; element k of one is element k of the
- * other.  What no mapping covers, and what a missing source would, is fill value.
+ * Element k of one selection is element k of the other (selection.c).  What no mapping covers, and what a missing source would, is fill value.
  *
  * Where a selection has no end, the extent is what the sources reach: two such
  * selections run as far as the source does; one of the virtual dataset alone has a
  * source for each of its blocks, whose number stands for %b in the names, up to
  * the first that is missing.
  *
- * Not read, and said so: irregular selections, points, sources whose datatype does
+ * Not read, and said so: points (which the library does not write), sources whose datatype does
  * not become the dataset's (convert.c).
  */
 #include "formats/hdf5/virtual.h"
@@ -22,140 +21,6 @@
 enum { NESTED_MAX = 8, SOURCES_MAX = 1 << 20 };
 
 /* --- the mappings -------------------------------------------------------------------- */
-
-static int impossible(struct error *err)
-{
-	return error_set(err, EBADMSG, "an impossible selection");
-}
-
-/* Everything but the dimension without end. */
-static int check_selection(struct selection *s, uint32_t rank, struct error *err)
-{
-	uint64_t last;
-	if (s->rank != rank)
-		return error_set(err, EBADMSG, "a selection of rank %" PRIu32 " in a dataset of %" PRIu32, s->rank, rank);
-	s->elements = 1;
-	s->endless = rank;
-	for (uint32_t i = 0; i < rank; i++) {
-		struct span *p = &s->spans[i];
-		bool endless = p->count == H5_UNDEFINED || p->block == H5_UNDEFINED;
-		if (p->stride == 0 || (endless && s->endless != rank) || (p->count == H5_UNDEFINED && p->block > p->stride))
-			return impossible(err);
-		if (endless) {
-			s->endless = i;
-			continue;
-		}
-		if ((p->count > 1 && p->stride < p->block) || __builtin_mul_overflow(p->count, p->block, &p->n) ||
-		    __builtin_mul_overflow(p->count, p->stride, &last) || __builtin_add_overflow(last, p->start, &last) ||
-		    __builtin_add_overflow(last, p->block, &last) || __builtin_mul_overflow(s->elements, p->n, &s->elements))
-			return impossible(err);
-	}
-	return 0;
-}
-
-/* Blocks that touch are one. */
-static bool seamless(const struct span *p)
-{
-	return p->block == H5_UNDEFINED || p->block == p->stride;
-}
-
-/* How much of an extent a dimension without end selects. */
-static uint64_t selected(const struct span *p, uint64_t extent)
-{
-	if (p->start >= extent || p->block == 0)
-		return 0;
-	uint64_t rest = extent - p->start;
-	if (seamless(p))
-		return rest;
-	uint64_t in = rest % p->stride;
-	return rest / p->stride * p->block + (in < p->block ? in : p->block);
-}
-
-/* Ends the dimension behind n that are selected; *extent is what they reach. */
-static int cut_selection(struct selection *s, uint64_t n, uint64_t *extent, struct error *err)
-{
-	struct span *p = &s->spans[s->endless];
-	uint64_t last;
-	if (seamless(p)) {
-		p->count = 1;
-		p->block = n;
-		p->stride = n ? n : 1;
-	} else {
-		p->count = p->block ? n / p->block + (n % p->block != 0) : 0;
-	}
-	p->n = n;
-	*extent = 0;
-	if (n == 0 || p->block == 0) {
-		s->elements = 0;
-		return 0;
-	}
-	if (__builtin_mul_overflow(p->count - 1, p->stride, &last) || __builtin_add_overflow(last, p->start, &last) ||
-	    __builtin_add_overflow(last, n - (p->count - 1) * p->block, extent) ||
-	    __builtin_add_overflow(last, p->stride, &last) || __builtin_mul_overflow(s->elements, n, &s->elements))
-		return impossible(err);
-	return 0;
-}
-
-static int whole(struct arena *keep, const uint64_t *dims, uint32_t rank, struct selection *ret, struct error *err)
-{
-	ret->rank = rank;
-	ret->spans = arena_array(keep, rank + 1u, sizeof *ret->spans);
-	if (!ret->spans)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
-	for (uint32_t i = 0; i < rank; i++)
-		ret->spans[i] = (struct span){0, dims[i] ? dims[i] : 1, 1, dims[i], dims[i]};
-	return 0;
-}
-
-static int hyperslab(struct arena *keep, struct cursor *c, uint32_t version, struct selection *ret, struct error *err)
-{
-	unsigned flags = version == 1 ? 0 : cursor_u8(c), each = version == 3 ? cursor_u8(c) : version == 2 ? 8 : 4;
-	cursor_skip(c, version == 1 ? 8 : version == 2 ? 4 : 0);
-	ret->rank = cursor_u32le(c);
-	int r = cursor_check(c, err, "a selection");
-	if (r < 0)
-		return r;
-	if (version < 1 || version > 3 || each > 8 || each == 0 || ret->rank > H5_RANK_MAX)
-		return error_set(err, ENOTSUP, "a selection of version %" PRIu32 " and rank %" PRIu32, version, ret->rank);
-	uint64_t none = each == 8 ? UINT64_MAX : (UINT64_C(1) << each * 8) - 1;
-	ret->spans = arena_array(keep, ret->rank + 1u, sizeof *ret->spans);
-	if (!ret->spans)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
-	if (!(flags & 1)) { /* a list of blocks: one is regular, too */
-		if (cursor_le(c, each) != 1)
-			return error_set(err, ENOTSUP, "a virtual dataset with an irregular selection");
-		for (uint32_t i = 0; i < ret->rank; i++)
-			ret->spans[i] = (struct span){cursor_le(c, each), 1, 1, 0, 0};
-		for (uint32_t i = 0; i < ret->rank; i++) {
-			uint64_t end = cursor_le(c, each), start = ret->spans[i].start;
-			if (end < start || end == none)
-				return error_set(err, EBADMSG, "a selection from %" PRIu64 " to %" PRIu64, start, end);
-			ret->spans[i].block = ret->spans[i].stride = end - start + 1;
-		}
-		return cursor_check(c, err, "a selection");
-	}
-	for (uint32_t i = 0; i < ret->rank; i++) {
-		uint64_t v[4];
-		for (unsigned k = 0; k < 4; k++)
-			if ((v[k] = cursor_le(c, each)) == none && k >= 2)
-				v[k] = H5_UNDEFINED;
-		ret->spans[i] = (struct span){v[0], v[1], v[2], v[3], 0};
-	}
-	return cursor_check(c, err, "a selection");
-}
-
-/* spans stays NULL for "all", which the dataset's own extent settles. */
-static int read_selection(struct arena *keep, struct cursor *c, struct selection *ret, struct error *err)
-{
-	uint32_t type = cursor_u32le(c), version = cursor_u32le(c);
-	*ret = (struct selection){0};
-	if (type == 2)
-		return hyperslab(keep, c, version, ret, err);
-	if (type != 3)
-		return error_set(err, ENOTSUP, "a virtual dataset with a selection of type %" PRIu32, type);
-	cursor_skip(c, 8);
-	return cursor_check(c, err, "a selection");
-}
 
 /* The source dataset as it is now; `exists` is false for one that is not there. */
 static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s, struct slice path,
@@ -313,7 +178,10 @@ static void reach(struct mappings *v, uint32_t dimension, uint64_t extent)
 /* Adds a mapping whose ends are settled. */
 static int finish(struct mappings *v, struct h5_mapping *m)
 {
-	for (uint32_t i = 0; i < m->to.rank; i++) {
+	for (uint64_t b = 0; m->to.blocks && b < m->to.nblocks; b++)
+		for (uint32_t i = 0; i < m->to.rank; i++)
+			reach(v, i, m->to.blocks[(2 * b + 1) * m->to.rank + i] + 1);
+	for (uint32_t i = 0; m->to.spans && i < m->to.rank; i++) {
 		const struct span *p = &m->to.spans[i];
 		if (i != m->to.endless && p->count && p->block)
 			reach(v, i, p->start + (p->count - 1) * p->stride + p->block);
@@ -329,9 +197,9 @@ static int map_endless(struct mappings *v, struct h5_mapping *m)
 {
 	uint64_t extent, ignored, n = 0;
 	if (m->source)
-		n = selected(&m->from.spans[m->from.endless], m->source->dims[m->from.endless]);
-	int r = cut_selection(&m->to, n, &extent, v->err);
-	if (r < 0 || (m->source && (r = cut_selection(&m->from, n, &ignored, v->err)) < 0))
+		n = h5_selection_within(&m->from.spans[m->from.endless], m->source->dims[m->from.endless]);
+	int r = h5_selection_cut(&m->to, n, &extent, v->err);
+	if (r < 0 || (m->source && (r = h5_selection_cut(&m->from, n, &ignored, v->err)) < 0))
 		return r;
 	reach(v, m->to.endless, extent);
 	return finish(v, m);
@@ -367,16 +235,16 @@ static int map_numbered(struct mappings *v, struct slice file, struct slice path
 			return 0;
 		if (__builtin_mul_overflow(block, run->stride, &start) || __builtin_add_overflow(start, run->start, &start) ||
 		    __builtin_add_overflow(start, run->block, &end))
-			return impossible(v->err);
+			return h5_selection_impossible(v->err);
 		if ((r = copy_spans(v, &m.to)) < 0)
 			return r;
 		m.to.spans[m.to.endless] = (struct span){start, run->block ? run->block : 1, 1, run->block, run->block};
-		if (!m.from.spans)
-			r = whole(&v->f->a->arena, m.source->dims, m.source->rank, &m.from, v->err);
-		if (r < 0 || (r = check_selection(&m.from, m.source->rank, v->err)) < 0)
+		if (h5_selection_all(&m.from))
+			r = h5_selection_whole(&v->f->a->arena, m.source->dims, m.source->rank, &m.from, v->err);
+		if (r < 0 || (r = h5_selection_check(&m.from, m.source->rank, v->err)) < 0)
 			return r;
 		if (m.from.endless != m.from.rank || __builtin_mul_overflow(m.to.elements, run->block, &m.to.elements))
-			return impossible(v->err);
+			return h5_selection_impossible(v->err);
 		reach(v, m.to.endless, end);
 		r = finish(v, &m);
 	}
@@ -402,25 +270,25 @@ static int read_mapping(struct mappings *v, struct cursor *c, struct slice file,
 	struct arena *keep = &v->f->a->arena;
 	struct h5_mapping m = {0};
 	bool numbered = false;
-	int r = read_selection(keep, c, &m.from, v->err);
-	if (r < 0 || (r = read_selection(keep, c, &m.to, v->err)) < 0)
+	int r = h5_selection_read(keep, c, &m.from, v->err);
+	if (r < 0 || (r = h5_selection_read(keep, c, &m.to, v->err)) < 0)
 		return r;
-	if (!m.to.spans && (r = whole(keep, v->store->dims, v->store->rank, &m.to, v->err)) < 0)
+	if (h5_selection_all(&m.to) && (r = h5_selection_whole(keep, v->store->dims, v->store->rank, &m.to, v->err)) < 0)
 		return r;
-	if ((r = check_selection(&m.to, v->store->rank, v->err)) < 0)
+	if ((r = h5_selection_check(&m.to, v->store->rank, v->err)) < 0)
 		return r;
 	bool endless = m.to.endless != m.to.rank;
 	if (endless)
 		v->endless[m.to.endless] = true;
-	if (endless && (!m.from.spans || (check_selection(&m.from, m.from.rank, v->err) == 0 && m.from.endless == m.from.rank)))
+	if (endless && (h5_selection_all(&m.from) || (h5_selection_check(&m.from, m.from.rank, v->err) == 0 && m.from.endless == m.from.rank)))
 		return map_numbered(v, file, path, &m);
 	if ((r = open_source(v, file, path, 0, &numbered, &m.source)) < 0)
 		return r;
 	if (numbered)
 		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose sources have a number");
-	if (m.source && !m.from.spans && (r = whole(keep, m.source->dims, m.source->rank, &m.from, v->err)) < 0)
+	if (m.source && h5_selection_all(&m.from) && (r = h5_selection_whole(keep, m.source->dims, m.source->rank, &m.from, v->err)) < 0)
 		return r;
-	if (m.source && (r = check_selection(&m.from, m.source->rank, v->err)) < 0)
+	if (m.source && (r = h5_selection_check(&m.from, m.source->rank, v->err)) < 0)
 		return r;
 	if (m.source && (m.from.endless != m.from.rank) != endless)
 		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose source has none");
@@ -463,7 +331,14 @@ static int read_mappings(struct mappings *v, struct cursor c, struct h5_store *r
 	}
 	ret->mappings = v->list;
 	ret->nmappings = v->count;
-	return r < 0 ? r : set_extent(v, ret);
+	if (r == 0)
+		r = set_extent(v, ret);
+	for (uint32_t i = 0; r == 0 && i < v->count; i++) {
+		struct h5_mapping *m = &v->list[i];
+		if ((r = h5_selection_runs(&v->f->a->arena, &m->to, ret->dims, true, v->err)) == 0)
+			r = h5_selection_runs(&v->f->a->arena, &m->from, m->source->dims, false, v->err);
+	}
+	return r;
 }
 
 int h5_virtual(const struct h5_file *f, struct arena *s, uint64_t address, uint32_t index, const struct h5_type *t,

@@ -38,10 +38,31 @@ static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *r
 	return true;
 }
 
+/* In a list of blocks. */
+static bool locate_run(const struct selection *s, uint64_t k, uint64_t *ret, uint64_t *run)
+{
+	uint32_t low = 0, high = s->nruns; /* the last run that does not begin behind k */
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+		if (s->runs[mid].k <= k)
+			low = mid;
+		else
+			high = mid;
+	}
+	const struct run *found = &s->runs[low];
+	uint64_t in = k - found->k;
+	bool inside = in < found->in;
+	*ret = found->at + in;
+	*run = (inside ? found->in : found->len) - in;
+	return inside;
+}
+
 /* Element k of the selection in its source: its number there, and how many lie
  * together; false where the source has shrunk below it. */
 static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64_t *run)
 {
+	if (m->from.runs)
+		return locate_run(&m->from, k, ret, run);
 	const struct h5_store *s = m->source;
 	uint64_t at[H5_RANK_MAX];
 	bool inside = true;
@@ -82,11 +103,47 @@ static int read_source(const struct h5_store *s, const struct h5_store *source, 
 	return r;
 }
 
+/* Elements of the mapping from its k on. */
+static int copy_mapped(const struct h5_store *s, const struct h5_mapping *m, struct block *within, uint64_t k,
+		       uint64_t count, uint8_t *out, struct error *err)
+{
+	int r = 0;
+	for (uint64_t from, run; r == 0 && count > 0; k += run, count -= run, out += run * s->element) {
+		bool there = locate(m, k, &from, &run);
+		run = run < count ? run : count;
+		if (there)
+			r = read_source(s, m->source, within, from, run, out, err);
+	}
+	return r;
+}
+
+/* The same where the mapping covers a list of blocks. */
+static int map_runs(const struct h5_store *s, const struct h5_mapping *m, struct block *within, uint64_t first,
+		    uint64_t count, uint8_t *out, struct error *err)
+{
+	uint32_t low = 0, high = m->to.nruns; /* the first run that does not end before */
+	int r = 0;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (m->to.runs[mid].at + m->to.runs[mid].in <= first)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; r == 0 && low < m->to.nruns && m->to.runs[low].at < first + count; low++) {
+		const struct run *run = &m->to.runs[low];
+		uint64_t start = run->at > first ? run->at : first, end = run->at + run->in;
+		end = end < first + count ? end : first + count;
+		r = copy_mapped(s, m, within, run->k + (start - run->at), end - start, out + (start - first) * s->element, err);
+	}
+	return r;
+}
+
 /* The part of one row of the virtual dataset that one mapping covers. */
 static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct block *within, const uint64_t *at,
 		   uint64_t count, uint8_t *out, struct error *err)
 {
-	uint64_t k = 0, n, run = 1, last = 0;
+	uint64_t k = 0, run = 1, last = 0;
 	for (uint32_t i = 0; i + 1 < s->rank; i++) {
 		uint64_t here;
 		if (!ordinal(&m->to.spans[i], at[i], &here, &run))
@@ -94,16 +151,12 @@ static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct 
 		k = (k + here) * m->to.spans[i + 1].n;
 	}
 	for (uint64_t done = 0; done < count; done += run) {
-		uint64_t from;
 		bool in = s->rank == 0 || ordinal(&m->to.spans[s->rank - 1], at[s->rank - 1] + done, &last, &run);
 		if (run > count - done)
 			run = count - done;
 		if (!in)
 			continue;
-		bool there = locate(m, k + last, &from, &n);
-		if (run > n)
-			run = n;
-		int r = there ? read_source(s, m->source, within, from, run, out + done * s->element, err) : 0;
+		int r = copy_mapped(s, m, within, k + last, run, out + done * s->element, err);
 		if (r < 0)
 			return r;
 	}
@@ -122,7 +175,8 @@ static int read_rows(const struct h5_store *s, struct block *within, uint64_t fi
 		some = some < count ? some : count;
 		for (uint32_t i = 0; r == 0 && i < s->nmappings; i++)
 			if (s->mappings[i].source && s->mappings[i].to.elements)
-				r = map_row(s, &s->mappings[i], within, at, some, out, err);
+				r = s->mappings[i].to.runs ? map_runs(s, &s->mappings[i], within, first, some, out, err)
+							   : map_row(s, &s->mappings[i], within, at, some, out, err);
 		first += some;
 		count -= some;
 		out += some * s->element;

@@ -306,6 +306,19 @@ static void metadata_is_found_in_a_cache_image(void **state)
 	archive_close(&a);
 }
 
+/* Heaps with filters: of one block and of many, and huge objects. */
+static void heaps_that_are_filtered_are_read(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "filtered.h5");
+	assert_string_equal(test_attr(&a, "many", "attr.a03"), "[0, 1, 2]");
+	assert_string_equal(test_node(&a, "few/a name that is told 008")->target, "../few/d");
+	assert_string_equal(test_node(&a, "many/a name that is told 249")->target, "../few/d");
+	check_bytes(&a, "many/d", "\7", 1);
+	archive_close(&a);
+}
+
 /* --- what is wrong is said ----------------------------------------------------- */
 
 static void a_signature_alone_is_refused(void **state)
@@ -429,6 +442,7 @@ int main(void)
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_committed_type_is_found_by_the_oldest_message),
 		cmocka_unit_test(metadata_is_found_in_a_cache_image),
+		cmocka_unit_test(heaps_that_are_filtered_are_read),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),

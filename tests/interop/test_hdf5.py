@@ -230,6 +230,41 @@ def slab(shape, maxshape, *slab):
     return s
 
 
+def virtual_of_blocks(folder):
+    """Selections that are lists of blocks, on either side: elements in C order of all, not block by block."""
+    def blocks(shape, *corners):
+        s = h5py.h5s.create_simple(shape)
+        s.select_none()
+        for start, size in corners:
+            s.select_hyperslab(start, (1,) * len(shape), None, size, op=h5py.h5s.SELECT_OR)
+        return s
+
+    with h5py.File(folder + "/i.h5", "w") as f:
+        f["d"] = np.arange(80, dtype="<i4").reshape(8, 10)
+        f["line"] = np.arange(40, dtype="<i4")
+        f["cube"] = np.arange(4 * 5 * 6, dtype="<i4").reshape(4, 5, 6)
+    rng = np.random.default_rng(3)
+    with h5py.File(folder + "/irregular.h5", "w", libver="latest") as f:
+        def make(name, shape, *maps):
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_fill_value(np.array(-1, "<i4"))
+            for to, path, source in maps:
+                plist.set_virtual(to, b"i.h5", path, source)
+            h5py.h5d.create(f.id, name, h5py.h5t.STD_I32LE, h5py.h5s.create_simple(shape), plist)
+        two = blocks((8, 10), ((0, 0), (2, 3)), ((1, 5), (4, 2)))  # 14, whose rows interleave
+        make(b"from", (14,), (slab((14,), None, (0,), (1,), (1,), (14,)), b"d", two))
+        make(b"to", (9, 11), (blocks((9, 11), ((0, 1), (3, 2)), ((1, 6), (2, 4))), b"line", slab((40,), None, (5,), (1,), (1,), (14,))))
+        make(b"both", (9, 11), (blocks((9, 11), ((0, 1), (3, 2)), ((1, 6), (2, 4))), b"d", two),
+             (slab((9, 11), None, (5, 0), (2, 2), (2, 3), (1, 1)), b"line", blocks((40,), ((1,), (1,)), ((7,), (2,)), ((20,), (1,)))))
+        make(b"deep", (6, 6, 6), (blocks((6, 6, 6), ((0, 0, 0), (2, 2, 3)), ((3, 1, 2), (1, 3, 4)), ((5, 5, 5), (1, 1, 1))),
+                                  b"cube", blocks((4, 5, 6), ((0, 1, 1), (2, 2, 2)), ((2, 0, 0), (1, 5, 3)), ((3, 4, 4), (1, 1, 2)))))
+        for i in range(20):
+            cells = [tuple(map(int, c)) for c in rng.permutation([(y, x) for y in range(8) for x in range(10)])[:30]]
+            line = [int(x) for x in rng.permutation(40)[:30]]
+            make(b"random%d" % i, (40,), (blocks((40,), *[((x,), (1,)) for x in line]), b"d", blocks((8, 10), *[(c, (1, 1)) for c in cells])))
+    return folder + "/irregular.h5"
+
+
 def virtual_without_end(folder):
     """Extents that the sources settle, sources by number, virtual sources, and links to them."""
     U = h5py.h5s.UNLIMITED
@@ -667,6 +702,24 @@ def compare_attributes(path):
     return count
 
 
+def compare_links(path):
+    """Names and targets of the links of every group."""
+    told = {o["path"]: o for o in listed(path)}
+    count = 0
+    with h5py.File(path) as f:
+        for group in f:
+            for name in f[group]:
+                link = f[group].get(name, getlink=True)
+                if len(name) < 240:
+                    have = told.pop(group + "/" + name)
+                    if isinstance(link, h5py.SoftLink):
+                        assert os.path.normpath(os.path.join("/", group, have["target"])) == link.path, (name, have, link.path)
+                count += 1
+    assert len(told) == sum(len(p) > 240 for p in told), list(told)
+    comment("%d links" % count)
+    return count
+
+
 def compare_details(path):
     """Layout, chunks, filters, bytes in the file and fill value."""
     names = {h5py.h5d.COMPACT: "compact", h5py.h5d.CONTIGUOUS: "contiguous", h5py.h5d.CHUNKED: "chunked", h5py.h5d.VIRTUAL: "virtual"}
@@ -787,8 +840,11 @@ def main():
         with check("details_early"):
             compare_details(path)
         compare("virtual_datasets", virtual(tmp))
+        compare("virtual_datasets_of_blocks", virtual_of_blocks(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
+        with check("filtered_heaps"):
+            assert compare_links(os.path.join(os.environ["TEST_DATA"], "hdf5", "filtered.h5")) == 263
         compare("external_files", external(tmp))
         for libver in (("earliest", "v108"), "latest"):
             compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
