@@ -85,6 +85,10 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 		item->more = strdup(kind_word(st.st_mode));
 		return item->more ? 0 : -ENOMEM;
 	}
+	if (!ref->held && mirror_fault(l->m, ref, &err)) {
+		item->more = strdup(err.text);
+		return item->more ? 0 : -ENOMEM;
+	}
 	return 0;
 }
 
@@ -168,6 +172,14 @@ static struct pair *new_pair(struct diff *d, const struct item *a, const struct 
 	return &d->pairs[d->count++];
 }
 
+void diff_fault(const struct diff *d, struct pair *p, int side, const char *why)
+{
+	const char *source = side ? d->options->destination : d->options->source, *path = p->a->path;
+	p->faulty = true;
+	if (!p->fault && asprintf(&p->fault, "%s: %s: %s", source, *path ? path : ".", why) < 0)
+		p->fault = NULL;
+}
+
 static const char *word_of(const struct item *item)
 {
 	return item->kind == ITEM_OTHER ? item->more : item->kind == ITEM_LINK ? "link" : item->kind == ITEM_FILE ? "file" : "directory";
@@ -202,12 +214,16 @@ static bool pair_items(struct diff *d, struct pair *p)
 		p->values = same && a->kind == ITEM_FILE;
 		return same;
 	}
-	if (a->kind == b->kind && a->kind != ITEM_OTHER) {
+	if (a->kind == b->kind && (a->kind == ITEM_LINK || a->kind == ITEM_SAME)) {
 		if (strcmp(a->more, b->more) != 0)
 			tell_unequal(d, &p->lines, a->path, a->kind == ITEM_LINK ? "link" : "same_as", a->more, b->more, false);
 		return true;
 	}
-	if (a->kind == ITEM_SAME && b->kind == ITEM_DIR)
+	if (a->kind == ITEM_FILE && a->more && b->kind == ITEM_DIR)
+		diff_fault(d, p, 0, a->more);
+	else if (a->kind == ITEM_DIR && b->kind == ITEM_FILE && b->more)
+		diff_fault(d, p, 1, b->more);
+	else if (a->kind == ITEM_SAME && b->kind == ITEM_DIR)
 		tell_unequal(d, &p->lines, a->path, "same_as", a->more, "itself", false);
 	else if (a->kind == ITEM_DIR && b->kind == ITEM_SAME)
 		tell_unequal(d, &p->lines, a->path, "same_as", "itself", b->more, false);
@@ -309,7 +325,7 @@ static int put_pair(struct diff *d, struct pair *p, bool first)
 	}
 	if (p->fault)
 		log_say("%s", p->fault);
-	if (p->fault || p->lines.failed)
+	if (p->faulty || p->lines.failed)
 		r |= TROUBLE;
 	text_free(&p->lines);
 	free(p->fault);

@@ -15,7 +15,7 @@
 /* --- what a walk found (diff.c) ------------------------------------------ */
 
 enum item_kind {
-	ITEM_FILE,
+	ITEM_FILE,  /* more, or NULL: why it is no archive, though it is called like one */
 	ITEM_DIR,
 	ITEM_LINK,  /* more: where it leads */
 	ITEM_SAME,  /* a directory that has another path; more: that */
@@ -36,7 +36,8 @@ struct item {
 struct pair {
 	const struct item *a, *b; /* one may be NULL: only in the other */
 	struct text lines;        /* differences, as they will be told */
-	char *fault;              /* a sentence */
+	bool faulty;
+	char *fault;              /* a sentence, if there was memory for one */
 	bool look;                /* something is left to compare but names and types */
 	bool values;              /* and that is bytes, too */
 	bool done;
@@ -51,6 +52,9 @@ struct diff {
 	struct progress progress;
 	struct workers *workers;
 };
+
+/* A fault of one side, which is told with the pair; the first stays. */
+void diff_fault(const struct diff *d, struct pair *p, int side, const char *why);
 
 /* --- differences, as text or JSON (diff_tell.c) ---------------------------- */
 

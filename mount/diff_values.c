@@ -128,13 +128,6 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 
 /* --- a pair ---------------------------------------------------------------- */
 
-static void put_fault(const struct diff *d, struct pair *p, int side, const struct error *err)
-{
-	const char *source = side ? d->options->destination : d->options->source;
-	if (!p->fault && asprintf(&p->fault, "%s: %s: %s", source, *p->a->path ? p->a->path : ".", err->text) < 0)
-		p->fault = NULL;
-}
-
 /* Does it hold lengths, or letters?  Then no difference is small. */
 static bool is_structure(const struct mirror_ref *ref)
 {
@@ -190,17 +183,17 @@ static bool open_pair(const struct diff *d, struct work *w)
 	int r = 0, side;
 	for (side = 0; side < 2; side++)
 		if ((r = walk_resolve(d->sources[side].mirror, p->a->path, false, &w->refs[side], &err)) < 0) {
-			put_fault(d, p, side, &err);
+			diff_fault(d, p, side, err.text);
 			return false;
 		}
 	if (diff_attrs(d, w->refs, p, &enumerated, &err) < 0) {
-		put_fault(d, p, 0, &err);
+		diff_fault(d, p, 0, err.text);
 		err.text[0] = '\0';
 	}
 	if (!p->values)
 		return false;
 	if ((r = compare_sizes(d, w, &side, &err)) < 0)
-		put_fault(d, p, side, &err);
+		diff_fault(d, p, side, err.text);
 	if (r != 0 || w->size == 0)
 		return false;
 	bool exact = enumerated || is_structure(&w->refs[0]) || is_structure(&w->refs[1]);
@@ -217,7 +210,7 @@ static void close_pair(struct diff *d, struct work *w)
 {
 	struct pair *p = w->pair;
 	if (w->failed)
-		put_fault(d, p, w->failed - 1, &w->err);
+		diff_fault(d, p, w->failed - 1, w->err.text);
 	else if (w->result.differ)
 		tell_values(d, &p->lines, p->a->path, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
 	for (int i = 0; i < 2; i++) {
@@ -268,7 +261,7 @@ static void run_pair(struct diff *d, struct workers *ws)
 	}
 	struct work *w = calloc(1, sizeof *w);
 	if (!w) {
-		p->fault = strdup("no memory");
+		diff_fault(d, p, 0, "no memory");
 		p->done = true;
 		pthread_cond_broadcast(&ws->changed);
 		return;

@@ -225,6 +225,39 @@ static void parts_add_up(void **state)
 	}
 }
 
+/* However the loops are cut up, all agree with one that is plain. */
+static void every_way_through_the_loops_tells_the_same(void **state)
+{
+	enum { N = 4096 };
+	static float a[N], b[N];
+	const struct tolerance tolerances[] = {{.atol = 0.25}, {.rtol = 0.3}, {0}};
+	unsigned seed = 1;
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		seed = seed * 1103515245 + 12345;
+		a[i] = (float)(seed >> 16 & 1023) / 64;
+		seed = seed * 1103515245 + 12345;
+		b[i] = i % 3 ? a[i] + (float)(seed >> 16 & 63) / 64 : a[i];
+	}
+	a[1500] = INFINITY, b[2500] = NAN;
+	for (size_t t = 0; t < 4; t++) {
+		const struct tolerance *tolerance = t < 3 ? &tolerances[t] : NULL;
+		struct compare_result want = {0}, got = SAME_TYPE(DTYPE_FLOAT32, tolerance, a, b);
+		for (size_t i = N; i-- > 0;) {
+			double x = (double)a[i], y = (double)b[i], d = fabs(x - y);
+			bool near = tolerance && (d <= tolerance->atol + tolerance->rtol * fabs(y)) && isfinite(y);
+			if (x == y || near)
+				continue;
+			want.differ++;
+			want.first = i;
+			want.nan += isnan(y) != 0;
+			if (!isnan(y) && d >= want.largest)
+				want.largest = d, want.at = i, want.measured = true;
+		}
+		assert_memory_equal(&got, &want, sizeof got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +272,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_number_is_compared_bit_by_bit),
 		cmocka_unit_test(without_elements_bytes_are_compared),
 		cmocka_unit_test(parts_add_up),
+		cmocka_unit_test(every_way_through_the_loops_tells_the_same),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
