@@ -377,7 +377,7 @@ static int compare(struct diff *d, struct items *a, struct items *b)
 int diff_run(const struct options *o)
 {
 	struct tolerance tolerance = {o->atol, o->rtol};
-	struct diff d = {.options = o, .tolerance = o->close ? &tolerance : NULL};
+	struct diff d = {.options = o, .tolerance = o->close ? &tolerance : NULL, .terminal = terminal_of(STDOUT_FILENO)};
 	struct items a = {0}, b = {0};
 	if (source_command_open_two(d.sources, o))
 		return TROUBLE;

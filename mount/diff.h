@@ -5,6 +5,7 @@
 #include "mount/options.h"
 #include "mount/progress.h"
 #include "mount/source.h"
+#include "mount/terminal.h"
 
 /*
  * The parts of --diff.  Both sources are walked, what is in both is paired, and
@@ -46,6 +47,7 @@ struct pair {
 struct diff {
 	const struct options *options;
 	struct opened sources[2];
+	struct terminal terminal; /* standard output */
 	const struct tolerance *tolerance; /* NULL: bit by bit */
 	struct pair *pairs;
 	size_t count, room;
@@ -58,7 +60,7 @@ void diff_fault(const struct diff *d, struct pair *p, int side, const char *why)
 
 /* --- differences, as text or JSON (diff_tell.c) ---------------------------- */
 
-/* Control bytes of names are escaped, as in --list. */
+/* Names are escaped as in --list. */
 void tell_only(const struct diff *d, struct text *t, const struct item *item, int side);
 
 /* `what` is one of kind, dtype, shape, order, size, link, same_as; `json` tells that

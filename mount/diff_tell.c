@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 
+#include "fs/name.h"
 #include "mount/diff.h"
 
 static const char *const sides[] = {"A", "B"};
 
-static void put_escaped(struct text *t, struct slice s)
+/* Bytes of the next one, or 1 for what is none. */
+static size_t character(const char *text)
 {
-	for (size_t i = 0, from = 0; i <= s.len; i++)
-		if (i == s.len || s.data[i] < ' ' || s.data[i] == 0x7f) {
-			text_put(t, (struct slice){s.data + from, i - from});
-			if (i < s.len)
-				text_print(t, "%%%02X", s.data[i]);
-			from = i + 1;
-		}
+	size_t n = utf8_length((struct slice){(const uint8_t *)text, strnlen(text, 4)});
+	return n ? n : 1;
+}
+
+/* As terminal_put(), into a text. */
+static void put_escaped(const struct diff *d, struct text *t, const char *name)
+{
+	while (*name) {
+		size_t harm = 0, fine = 0;
+		while (name[fine] && !(harm = terminal_harm(name + fine, d->terminal.is)))
+			fine += name[fine] & 0x80 ? character(name + fine) : 1;
+		text_put(t, (struct slice){(const uint8_t *)name, fine});
+		for (size_t i = 0; i < harm; i++)
+			text_print(t, "%%%02X", (unsigned char)name[fine + i]);
+		name += fine + harm;
+	}
 }
 
 /* What every difference begins with. */
@@ -25,7 +36,7 @@ static void begin(const struct diff *d, struct text *t, const char *path, const 
 		text_json(t, slice_text(path));
 		text_print(t, ",\"what\":\"%s\"", what);
 	} else {
-		put_escaped(t, slice_text(path));
+		put_escaped(d, t, path);
 		text_add(t, ": ");
 	}
 }
@@ -43,14 +54,14 @@ void tell_only(const struct diff *d, struct text *t, const struct item *item, in
 		return;
 	}
 	text_print(t, "only in %s: ", sides[side]);
-	put_escaped(t, slice_text(item->path));
+	put_escaped(d, t, item->path);
 	text_add(t, item->kind == ITEM_DIR || item->kind == ITEM_SAME ? "/\n" : "\n");
 }
 
 static void put_value(const struct diff *d, struct text *t, const char *value, bool json)
 {
 	if (!d->options->list_json)
-		put_escaped(t, slice_text(value));
+		put_escaped(d, t, value);
 	else if (json)
 		text_add(t, value);
 	else
@@ -74,25 +85,22 @@ void tell_unequal(const struct diff *d, struct text *t, const char *path, const 
 
 void tell_attribute(const struct diff *d, struct text *t, const char *path, struct slice name, int side)
 {
+	struct text whole = {0};
+	text_add(&whole, "user.");
+	text_put(&whole, name);
 	begin(d, t, path, "attribute");
-	if (d->options->list_json) {
-		struct text whole = {0};
-		text_add(&whole, "user.");
-		text_put(&whole, name);
-		text_add(t, ",\"name\":");
+	text_add(t, d->options->list_json ? ",\"name\":" : "attribute ");
+	if (d->options->list_json)
 		text_json(t, text_slice(&whole));
-		text_free(&whole);
-		if (side >= 0)
-			text_print(t, ",\"in\":\"%s\"", sides[side]);
-	} else {
-		text_add(t, "attribute user.");
-		put_escaped(t, name);
-		if (side >= 0)
-			text_print(t, " only in %s", sides[side]);
-		else
-			text_add(t, " differs");
-	}
+	else if (whole.bytes)
+		put_escaped(d, t, whole.bytes);
+	if (side < 0)
+		text_add(t, d->options->list_json ? "" : " differs");
+	else
+		text_print(t, d->options->list_json ? ",\"in\":\"%s\"" : " only in %s", sides[side]);
 	end(d, t);
+	t->failed = t->failed ? t->failed : whole.failed;
+	text_free(&whole);
 }
 
 /* --- values -------------------------------------------------------------- */

@@ -145,6 +145,21 @@ static bool narrowed_to_its_folder(void)
 	return reads(inside) && !reads(outside);
 }
 
+static bool two_sources(void)
+{
+	sandbox_enter(folder, "/usr", false, false);
+	return reads(inside) && reads("/usr/bin/env") && !reads(outside);
+}
+
+static bool two_narrowed(void)
+{
+	sandbox_enter(inside, outside, false, false);
+	if (!reads(inside) || !reads(outside))
+		return false;
+	sandbox_narrow(NULL, folder, false);
+	return reads(inside) && !reads(outside);
+}
+
 static void serving_goes_on(void **state)
 {
 	(void)state;
@@ -224,6 +239,15 @@ static int remove_all(void **state)
 	return rmdir(folder);
 }
 
+static void of_two_sources_both_are_read(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_true(in_child(two_sources));
+	assert_true(in_child(two_narrowed));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +259,7 @@ int main(void)
 		cmocka_unit_test(no_memory_becomes_code),
 		cmocka_unit_test(follow_is_for_reading),
 		cmocka_unit_test(an_open_archive_needs_no_more),
+		cmocka_unit_test(of_two_sources_both_are_read),
 	};
 	return cmocka_run_group_tests(tests, make, remove_all);
 }

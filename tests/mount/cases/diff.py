@@ -220,6 +220,40 @@ def test_signals_end_it(s):
         same((q.communicate(timeout=PATIENCE), q.returncode), ((b"", b""), -sig))
 
 
+def on_terminal(s, *args, sig=None):
+    master, slave = os.openpty()
+    q = subprocess.Popen([s.exe, *OPTIONS, "--diff", *args], stdin=slave, stdout=slave, stderr=slave, env=dict(os.environ, LC_ALL="C.UTF-8"))
+    os.close(slave)
+    out = b""
+    while True:
+        try:
+            got = os.read(master, 65536)
+        except OSError:     # the other side is closed
+            break
+        if not got:
+            break
+        out += got
+        if sig and b"/s," in out:
+            q.send_signal(sig)
+            sig = None
+    os.close(master)
+    return q.wait(PATIENCE), out
+
+
+def test_terminals(s):
+    """A bar, which is gone when all is told; and nothing in a name moves the cursor."""
+    name = "a\x1b[2J\u202eb\u00e9"
+    a, b = pair(s, [(name, "U8", [1], b"1")], [(name, "U8", [1], b"2")])
+    code, out = on_terminal(s, a, b)
+    same((code, out), (1, "a%1B[2J%E2%80%AEb\u00e9: 1 of 1 elements differ, largest absolute difference 1 at [0]\r\n".encode()))
+    same(told(s, a, b), ["a%1B[2J\u202eb\u00e9: 1 of 1 elements differ, largest absolute difference 1 at [0]"])
+    files = [sparse(s.path(n + ".safetensors"), 16 << 30) for n in "ab"]
+    code, out = on_terminal(s, *files, sig=signal.SIGINT)
+    same(code, -signal.SIGINT)
+    holds(b"#" in out or b"[...." in out, out)
+    same(out.rsplit(b"\r", 1)[1], b"\x1b[K")
+
+
 def test_full_disk_and_closed_pipe(s):
     a, b = pair(s, [(f"t{i}", "U8", [1], b"1") for i in range(20000)], [(f"t{i}", "U8", [1], b"2") for i in range(20000)])
     with open("/dev/full", "wb") as full:
