@@ -190,6 +190,19 @@ struct source *archive_source(struct archive *a, uint32_t number)
 	return number == 0 ? &a->source : a->siblings[number - 1];
 }
 
+struct source *archive_maps(struct archive *a, const void *bytes, size_t len, uint64_t *ret_offset)
+{
+	const uint8_t *from = bytes;
+	for (uint32_t i = 0; i <= a->nsiblings; i++) {
+		struct source *s = archive_source(a, i);
+		if (s->dir < 0 || !s->bytes || from < s->bytes || !range_within((uint64_t)(from - s->bytes), len, s->size))
+			continue;
+		*ret_offset = (uint64_t)(from - s->bytes);
+		return s;
+	}
+	return NULL;
+}
+
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
 {
 	char text[PATH_MAX];

@@ -134,6 +134,10 @@ void archive_close(struct archive *a);
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
 
+/* The one of its sources whose mapping holds those bytes, and where; NULL for
+ * bytes that are memory, and need no guard.  For who looks at an answer's spans. */
+struct source *archive_maps(struct archive *a, const void *bytes, size_t len, uint64_t *ret_offset);
+
 /* Looking, for everybody.  The node is one of the archive's. */
 int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);

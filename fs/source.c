@@ -16,8 +16,8 @@
 /* Of memory, for the handler of SIGBUS; set before it is installed. */
 static size_t page;
 
-/* The source whose mapping this thread is looking at. */
-static _Thread_local struct source *guarded;
+/* The sources whose mappings this thread is looking at; NULL for none. */
+static _Thread_local struct source *guarded[2];
 
 static int system_error(struct error *err, int code)
 {
@@ -284,14 +284,20 @@ int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64
 
 void source_enter(struct source *s)
 {
-	guarded = s;
+	source_enter_both(s, NULL);
+}
+
+void source_enter_both(struct source *a, struct source *b)
+{
+	guarded[0] = a;
+	guarded[1] = b;
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
 void source_look_away(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
-	guarded = NULL;
+	guarded[0] = guarded[1] = NULL;
 }
 
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
@@ -302,23 +308,27 @@ int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *
 	return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);
 }
 
-/* A hole in the guarded mapping is filled with a page of zeros, so that the
+static bool maps(const struct source *s, uintptr_t at)
+{
+	return s && at >= (uintptr_t)s->bytes && at - (uintptr_t)s->bytes < s->size;
+}
+
+/* A hole in a guarded mapping is filled with a page of zeros, so that the
  * look goes on, and noted, so that source_leave() tells.  Any other SIGBUS is
  * a fault of ours and takes the default way. */
 static void on_bus_error(int sig, siginfo_t *info, void *context)
 {
-	struct source *s = guarded;
 	uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)(page - 1);
-	uintptr_t start = s ? (uintptr_t)s->bytes : 0;
+	struct source *s = maps(guarded[0], at) ? guarded[0] : maps(guarded[1], at) ? guarded[1] : NULL;
 	int saved = errno;
 
 	(void)context;
-	if (!s || at < start || at - start >= s->size ||
+	if (!s ||
 	    mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
 		signal(sig, SIG_DFL);
 		return; /* the fault comes again, and ends the process */
 	}
-	uint64_t hole = at - start, lost = atomic_load(&s->lost);
+	uint64_t hole = at - (uintptr_t)s->bytes, lost = atomic_load(&s->lost);
 	while (hole < lost && !atomic_compare_exchange_weak(&s->lost, &lost, hole))
 		;
 	errno = saved;

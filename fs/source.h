@@ -93,6 +93,10 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 void source_enter(struct source *s);
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err);
 
+/* The same for a look at two at once, say, to compare them; either may be NULL.
+ * Then source_leave() of each, in any order. */
+void source_enter_both(struct source *a, struct source *b);
+
 /* Ends a look without asking: for many short looks, after which the caller asks
  * source_intact() once, of all of them. */
 void source_look_away(void);

@@ -19,6 +19,11 @@ static const struct float_kind kinds[DTYPE_COUNT] = {
 	[DTYPE_FLOAT64] = {52, 11, 1023, true, FLOAT_IEEE},
 };
 
+const struct float_kind *view_float_kind(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT && kinds[dtype].exponent ? &kinds[dtype] : NULL;
+}
+
 /* Digits of the largest integer of so many bytes. */
 static unsigned decimal_digits(const struct array *a)
 {

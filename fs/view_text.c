@@ -62,18 +62,12 @@ int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct erro
 /* Copies what may be mapped bytes of a file that is cut meanwhile. */
 static int copy_span(struct archive *a, const struct iovec *span, uint8_t *to, struct error *err)
 {
-	const uint8_t *from = span->iov_base;
-	for (uint32_t i = 0; i <= a->nsiblings; i++) {
-		struct source *s = archive_source(a, i);
-		uint64_t offset = (uint64_t)(from - s->bytes);
-		if (s->dir < 0 || !s->bytes || from < s->bytes || !range_within(offset, span->iov_len, s->size))
-			continue;
+	uint64_t offset;
+	struct source *s = archive_maps(a, span->iov_base, span->iov_len, &offset);
+	if (s)
 		source_enter(s);
-		memcpy(to, from, span->iov_len);
-		return source_leave(s, offset, span->iov_len, err);
-	}
-	memcpy(to, from, span->iov_len);
-	return 0;
+	memcpy(to, span->iov_base, span->iov_len);
+	return s ? source_leave(s, offset, span->iov_len, err) : 0;
 }
 
 static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_t len, uint8_t **ret, struct error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/archive.h"
+#include "fs/decimal.h"
 
 /*
  * An array as text: one element a line, or from two dimensions on the last of
@@ -26,6 +27,9 @@
 
 /* Bytes of a field without what separates it; 0 where there is no such view. */
 unsigned view_text_width(const struct array *a);
+
+/* How the bits of such a float are laid out; NULL for what is none. */
+const struct float_kind *view_float_kind(enum dtype dtype);
 
 /* Writes one element into a field of that many bytes.  Big-endian ones are turned
  * on the way. */

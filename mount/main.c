@@ -42,6 +42,9 @@ int main(int argc, char **argv)
 		case COMMAND_EXTRACT:
 			r = extract_run(&o);
 			break;
+		case COMMAND_DIFF:
+			r = diff_run(&o);
+			break;
 		}
 	}
 	options_free(&o);

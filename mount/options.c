@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <getopt.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -112,6 +113,18 @@ static bool parse_no(const char *text, bool *ret_no)
 	return *ret_no || strcmp(text, "yes") == 0;
 }
 
+/* Of --atol and --rtol. */
+static int set_tolerance(struct options *o, const char *name, const char *text, double *ret)
+{
+	char *end;
+	errno = 0;
+	*ret = strtod(text, &end);
+	if (end == text || *end || !(*ret >= 0) || *ret > DBL_MAX)
+		return usage("--%s %s: a number of 0 or more is needed", name, text);
+	o->close = true;
+	return 0;
+}
+
 static const char *value_of(const char *word, const char *name)
 {
 	size_t n = strlen(name);
@@ -176,7 +189,7 @@ static int set_mount_options(struct options *o, char *list)
 
 /* --- the rest ---------------------------------------------------------- */
 
-enum { LIST = 256, CAT, EXTRACT, LONG, JSON, TREE, ROWS, FORCE, RESUME, NPY };
+enum { LIST = 256, CAT, EXTRACT, LONG, JSON, TREE, ROWS, FORCE, RESUME, NPY, DIFF, ATOL, RTOL };
 
 static const struct option long_options[] = {
 	{"list", no_argument, NULL, LIST},       {"cat", no_argument, NULL, CAT},
@@ -185,6 +198,8 @@ static const struct option long_options[] = {
 	{"tree", no_argument, NULL, TREE},       {"human-readable", no_argument, NULL, 'H'},
 	{"rows", required_argument, NULL, ROWS}, {"resume", no_argument, NULL, RESUME},
 	{"npy", no_argument, NULL, NPY},
+	{"diff", no_argument, NULL, DIFF},       {"atol", required_argument, NULL, ATOL},
+	{"rtol", required_argument, NULL, RTOL},
 	{"unmount", no_argument, NULL, 'u'},     {"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},       {"options", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'V'},
@@ -208,6 +223,12 @@ static int set_option(struct options *o, int c, char **argv)
 		return set_command(o, COMMAND_CAT);
 	case EXTRACT:
 		return set_command(o, COMMAND_EXTRACT);
+	case DIFF:
+		return set_command(o, COMMAND_DIFF);
+	case ATOL:
+		return set_tolerance(o, "atol", optarg, &o->atol);
+	case RTOL:
+		return set_tolerance(o, "rtol", optarg, &o->rtol);
 	case 'u':
 		return set_command(o, COMMAND_UNMOUNT);
 	case LONG:
@@ -268,13 +289,16 @@ static int take_operands(struct options *o, int n, char **operands)
 		[COMMAND_LIST] = {1, -1, "--list needs a SOURCE"},
 		[COMMAND_CAT] = {2, -1, "--cat needs a SOURCE and a PATH"},
 		[COMMAND_EXTRACT] = {2, -1, "--extract needs a SOURCE and a DEST"},
+		[COMMAND_DIFF] = {2, 2, "--diff needs two SOURCEs"},
 	};
 	if (n < needs[o->command].least)
 		return usage("%s", needs[o->command].what);
 	if (needs[o->command].most >= 0 && n > needs[o->command].most)
 		return usage("'%s' is one operand too many", operands[needs[o->command].most]);
-	if ((o->list_long || o->list_json || o->list_tree || o->human) && o->command != COMMAND_LIST)
-		return usage("--long, --tree, --json and -H go with --list");
+	if ((o->list_long || o->list_tree || o->human) && o->command != COMMAND_LIST)
+		return usage("--long, --tree and -H go with --list");
+	if (o->list_json && o->command != COMMAND_LIST && o->command != COMMAND_DIFF)
+		return usage("--json goes with --list and --diff");
 	if (o->list_long + o->list_json + o->list_tree > 1)
 		return usage("--long, --tree and --json exclude each other");
 	if (o->rows.given && o->command != COMMAND_CAT)
@@ -283,8 +307,10 @@ static int take_operands(struct options *o, int n, char **operands)
 		return usage("--force, --resume and --npy go with --extract");
 	if (o->force && o->resume)
 		return usage("--force and --resume exclude each other");
+	if (o->close && o->command != COMMAND_DIFF)
+		return usage("--atol and --rtol go with --diff");
 	o->source = operands[0];
-	bool two = o->command == COMMAND_MOUNT || o->command == COMMAND_EXTRACT;
+	bool two = o->command != COMMAND_UNMOUNT && o->command != COMMAND_LIST && o->command != COMMAND_CAT;
 	if (two)
 		o->destination = operands[1];
 	o->paths = operands + (two ? 2 : 1);
@@ -317,6 +343,7 @@ void options_help(void)
 	      "       arrayfs --list [--long | --tree | --json] [-H] SOURCE [PATH...]\n"
 	      "       arrayfs --cat [--rows A:B] SOURCE PATH...\n"
 	      "       arrayfs --extract [--force | --resume] [--npy] SOURCE DEST [PATH...]\n"
+	      "       arrayfs --diff [--atol X] [--rtol Y] [--json] SOURCE SOURCE\n"
 	      "       arrayfs -u MOUNTPOINT\n"
 	      "\n"
 	      "Mounts an archive of arrays, read-only, as a directory in which every tensor\n"
@@ -336,6 +363,9 @@ void options_help(void)
 	      "        --force    over files that are there\n"
 	      "        --resume   but not those that an earlier run has written\n"
 	      "        --npy      .npy files\n"
+	      "      --diff       compare names, types, shapes, values and attributes\n"
+	      "        --atol X, --rtol Y   |a - b| <= X + Y * |b| is no difference of numbers\n"
+	      "        --json     as one object\n"
 	      "  -u               unmount, and wait for the daemon to end\n"
 	      "\n"
 	      "options:\n"
@@ -354,6 +384,7 @@ void options_help(void)
 	      "  -h, --help       this text\n"
 	      "  -V, --version    the version\n"
 	      "\n"
-	      "exit codes: 0 done, 1 refused or failed, 2 usage.  See arrayfs(1).\n",
+	      "exit codes: 0 done, 1 refused or failed, 2 usage; of --diff 0 same, 1 different,\n"
+	      "2 trouble.  See arrayfs(1).\n",
 	      stdout);
 }

@@ -7,7 +7,7 @@
 /*
  * The command line.  See arrayfs(1).
  */
-enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_HELP, COMMAND_VERSION };
+enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_HELP, COMMAND_VERSION };
 
 /* Of the first dimension, as Python's slices have them: negative from the end on,
  * cut where the array ends. */
@@ -19,13 +19,15 @@ struct rows {
 struct options {
 	enum command command;
 	const char *source;      /* or, to unmount, the mountpoint */
-	const char *destination; /* the mountpoint, or where to extract to */
+	const char *destination; /* the mountpoint, where to extract to, or the second source */
 	char **paths;            /* below SOURCE; ends with NULL */
 
 	bool foreground, debug, single_threaded;
 	bool list_long, list_json, list_tree, human;
 	bool force, resume, npy;
 	struct rows rows;
+	bool close; /* --atol or --rtol was given */
+	double atol, rtol;
 
 	/* -o */
 	bool dataset, follow, nonempty, no_verify, no_sandbox;

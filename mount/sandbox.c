@@ -73,13 +73,14 @@ static int allow_reading(int rules, const char *path)
 	return r;
 }
 
-/* Only reading is left, below that path; nothing if it is NULL. */
-static int confine_files(const char *path)
+/* Only reading is left, below those paths; nothing if they are NULL. */
+static int confine_files(const char *path, const char *other)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct landlock_ruleset_attr attr = {.handled_access_fs = all_of_abi(abi)};
 	int rules = abi < 1 ? -1 : (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
-	int r = rules < 0 || (path && allow_reading(rules, path) < 0) ? -1 : (int)syscall(SYS_landlock_restrict_self, rules, 0);
+	int r = rules < 0 || (path && allow_reading(rules, path) < 0) ||
+		(other && allow_reading(rules, other) < 0) ? -1 : (int)syscall(SYS_landlock_restrict_self, rules, 0);
 	int code = errno;
 	if (rules >= 0)
 		close(rules);
@@ -174,25 +175,30 @@ static void told(bool tell, const char *what, int code)
 		log_say("sandbox: no %s: %s", what, strerror(code));
 }
 
-void sandbox_enter(const char *source, bool follow, bool tell)
+static bool is_folder(const char *path)
 {
 	struct stat st;
-	bool folder = stat(source, &st) == 0 && S_ISDIR(st.st_mode);
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void sandbox_enter(const char *source, const char *other, bool follow, bool tell)
+{
+	bool folders = is_folder(source) && (!other || is_folder(other)) && !follow;
 
 	tzset(); /* reads a file, and the log takes the time */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	keep_capabilities(capability(CAP_DAC_READ_SEARCH));
-	told(tell, "Landlock", confine_files(folder && !follow ? source : "/") < 0 ? errno : 0);
+	told(tell, "Landlock", confine_files(folders ? source : "/", folders ? other : NULL) < 0 ? errno : 0);
 	told(tell, "seccomp filter", -confine_calls(false));
 }
 
-void sandbox_narrow(const char *folder, bool tell)
+void sandbox_narrow(const char *folder, const char *other, bool tell)
 {
-	if (!folder)
+	if (!folder && !other)
 		keep_capabilities(0);
-	told(tell, "Landlock", confine_files(folder) < 0 ? errno : 0);
+	told(tell, "Landlock", confine_files(folder, other) < 0 ? errno : 0);
 }
 
 void sandbox_keeper(void)

@@ -17,13 +17,14 @@
  * -o sandbox=no does without.
  */
 
-/* Before SOURCE is opened.  An archive that is a file may have parts elsewhere,
- * behind links, and so may everything with `follow`: then all files can be read. */
-void sandbox_enter(const char *source, bool follow, bool tell);
+/* Before SOURCE is opened, and an `other`, unless that is NULL.  An archive that is
+ * a file may have parts elsewhere, behind links, and so may everything with
+ * `follow`: then all files can be read. */
+void sandbox_enter(const char *source, const char *other, bool follow, bool tell);
 
 /* Once an archive that is a file is open: from here on only what lies below
- * `folder`; nothing if that is NULL. */
-void sandbox_narrow(const char *folder, bool tell);
+ * `folder` and `other`; nothing if both are NULL. */
+void sandbox_narrow(const char *folder, const char *other, bool tell);
 
 /* For the process beside the daemon that unmounts, and is root: that right, and
  * those of making and removing the directory mounted over. */

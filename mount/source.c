@@ -19,24 +19,38 @@ static bool is_confined(const struct options *o)
 	return !o->no_sandbox && o->command != COMMAND_EXTRACT;
 }
 
-/* An archive that is a file is open now, and needs no other; or, where its format
- * opens others later, those in its folder. */
-static void narrow(struct mirror *m, const struct options *o)
+/* Below which folder files will still be opened: an archive that is a file is open
+ * now, and needs no other; or, where its format opens others later, those in its
+ * folder.  `copy` is the source's path, to be cut. */
+static const char *needed(struct mirror *m, const char *source, char *copy, bool follow)
 {
 	struct error err = {0};
 	struct mirror_ref root;
 	struct stat st;
-	char *copy = strdup(o->source);
-	if (copy && mirror_is_archive(m) && mirror_get(m, TREE_ROOT, &root, &err) == 0) {
-		bool folder = stat(o->source, &st) == 0 && S_ISDIR(st.st_mode);
-		bool siblings = root.held->archive.format->siblings;
-		sandbox_narrow(folder ? o->source : siblings ? dirname(copy) : NULL, o->debug);
-		mirror_put(m, &root);
-	}
-	free(copy);
+	if (!mirror_is_archive(m))
+		return follow ? "/" : source;
+	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
+		return "/";
+	bool folder = stat(source, &st) == 0 && S_ISDIR(st.st_mode);
+	bool siblings = root.held->archive.format->siblings;
+	mirror_put(m, &root);
+	return folder ? source : siblings ? dirname(copy) : NULL;
 }
 
-int source_command_open(struct opened *ret, const struct options *o)
+/* `other` is NULL, or open beside the first. */
+static void narrow(const struct opened *opened, const struct opened *other, const struct options *o)
+{
+	char *copy = strdup(o->source), *copy_other = other ? strdup(o->destination) : NULL;
+	bool any = mirror_is_archive(opened->mirror) || (other && mirror_is_archive(other->mirror));
+	if (any && copy && (!other || copy_other))
+		sandbox_narrow(needed(opened->mirror, o->source, copy, o->follow),
+			       other ? needed(other->mirror, o->destination, copy_other, o->follow) : NULL, o->debug);
+	free(copy);
+	free(copy_other);
+}
+
+/* In a sandbox already, and with a cache. */
+static int open_one(struct opened *ret, const char *source, const struct options *o)
 {
 	struct error err = {0};
 	struct mirror_options options = {
@@ -48,23 +62,54 @@ int source_command_open(struct opened *ret, const struct options *o)
 			.no_verify = o->no_verify,
 		},
 	};
+	options.archive.blocks = ret->blocks;
+	int r = mirror_open(&ret->mirror, formats, source, &options, &err);
+	if (r < 0)
+		log_say("%s: %s%s", source, err.text[0] ? err.text : strerror(-r),
+			r == -ENOMEM ? " (-o cache=SIZE allows more)" : "");
+	return r;
+}
+
+/* And `other`, unless that is NULL, with the same cache. */
+static int open_all(struct opened *ret, struct opened *other, const struct options *o)
+{
 	*ret = (struct opened){0};
 	if (is_confined(o))
-		sandbox_enter(o->source, o->follow, o->debug);
+		sandbox_enter(o->source, other ? o->destination : NULL, o->follow, o->debug);
 	int r = source_guard();
-	if (r == 0 && (r = blocks_open(&ret->blocks, o->cache, o->threads)) < 0)
-		error_set(&err, -r, "no memory for the cache");
-	options.archive.blocks = ret->blocks;
 	if (r == 0)
-		r = mirror_open(&ret->mirror, formats, o->source, &options, &err);
-	if (r < 0)
-		log_say("%s: %s%s", o->source, err.text[0] ? err.text : strerror(-r),
-			r == -ENOMEM ? " (-o cache=SIZE allows more)" : "");
+		r = blocks_open(&ret->blocks, o->cache, o->threads);
+	if (r < 0) {
+		log_say("%s: no memory for the cache", o->source);
+		return 1;
+	}
+	r = open_one(ret, o->source, o);
+	if (r == 0 && other) {
+		*other = (struct opened){.blocks = ret->blocks};
+		if ((r = open_one(other, o->destination, o)) < 0)
+			mirror_close(ret->mirror);
+	}
 	if (r == 0 && is_confined(o))
-		narrow(ret->mirror, o);
-	if (r < 0 && ret->blocks)
+		narrow(ret, other, o);
+	if (r < 0)
 		blocks_close(ret->blocks);
 	return r < 0;
+}
+
+int source_command_open(struct opened *ret, const struct options *o)
+{
+	return open_all(ret, NULL, o);
+}
+
+int source_command_open_two(struct opened ret[2], const struct options *o)
+{
+	return open_all(&ret[0], &ret[1], o);
+}
+
+void source_command_close_two(struct opened opened[2])
+{
+	mirror_close(opened[1].mirror);
+	source_command_close(&opened[0]);
 }
 
 void source_command_close(struct opened *opened)

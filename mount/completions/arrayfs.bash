@@ -20,7 +20,7 @@ _arrayfs() {
 		word=${COMP_WORDS[i]}
 		case $after$word in
 		--) after=/ ;;
-		-o | --rows) ((i++)) ;;
+		-o | --rows | --atol | --rtol) ((i++)) ;;
 		--list | --cat | --extract | -u) command=$word ;;
 		-*) ;;
 		*) operands+=("${word/#\~\//$HOME/}") ;;
@@ -34,7 +34,7 @@ _arrayfs() {
 		compopt -o nospace
 	elif [[ -z $after && $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--list --long --tree --json --human-readable --cat --rows --extract --force
-			--resume --npy -u -f -d -s -o -H -h --help -V --version' -- "$cur")
+			--resume --npy --diff --atol --rtol -u -f -d -s -o -H -h --help -V --version' -- "$cur")
 	elif [[ $command == --extract && ${#operands[@]} -ge 2 || $command == --@(list|cat) && ${#operands[@]} -ge 1 ]]; then
 		# what is typed may be quoted; what is offered has to be
 		local typed=${cur//\\/}

@@ -225,6 +225,26 @@ static void reading_what_was_cut_off_is_an_io_error(void **state)
 	}
 }
 
+static void two_are_looked_at_at_once(void **state)
+{
+	static const char *const names[] = {"file", "other"};
+	uint8_t bytes[PAGE * PAGES] = {1};
+	(void)state;
+	guard();
+	for (int i = 0; i < 2; i++) {
+		test_write(top, "file", (struct slice){bytes, sizeof bytes});
+		test_write(top, "other", (struct slice){bytes, sizeof bytes});
+		struct source s = open_fine("file", REACH_EXACT), t = open_fine("other", REACH_EXACT);
+		source_enter_both(&s, &t);
+		cut(names[i], PAGE);
+		assert_memory_equal(s.bytes, t.bytes, PAGE * PAGES); /* no SIGBUS in either */
+		assert_int_equal(source_leave(&s, 0, PAGE * PAGES, NULL), i == 0 ? -EIO : 0);
+		assert_int_equal(source_leave(&t, 0, PAGE * PAGES, NULL), i == 1 ? -EIO : 0);
+		source_close(&s);
+		source_close(&t);
+	}
+}
+
 static void a_hole_met_while_looking_reads_as_zeros_and_is_told(void **state)
 {
 	struct source s = open_fine("file", REACH_EXACT);
@@ -450,6 +470,7 @@ int main(void)
 		TEST(what_was_cut_off_is_not_intact),
 		TEST(reading_what_was_cut_off_is_an_io_error),
 		TEST(a_hole_met_while_looking_reads_as_zeros_and_is_told),
+		TEST(two_are_looked_at_at_once),
 		TEST(a_hole_once_met_stays_lost),
 		TEST(a_file_at_rest_is_guarded_even_where_its_path_is_gone),
 		TEST(a_replaced_file_keeps_its_old_bytes),

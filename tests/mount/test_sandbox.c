@@ -60,7 +60,7 @@ static bool what_serving_takes(void)
 {
 	pthread_t thread;
 	struct stat st;
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	return reads(inside) && stat(inside, &st) == 0 && map != MAP_FAILED &&
 	       pthread_create(&thread, NULL, nothing, NULL) == 0 && pthread_join(thread, NULL) == 0;
@@ -68,7 +68,7 @@ static bool what_serving_takes(void)
 
 static bool no_other_file(void)
 {
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	return !reads(outside) && errno == EACCES;
 }
 
@@ -76,7 +76,7 @@ static bool no_writing(void)
 {
 	char path[80];
 	snprintf(path, sizeof path, "%s/new", folder);
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	return refused(open(inside, O_WRONLY)) && refused(open(inside, O_RDWR)) &&
 	       refused(open(path, O_WRONLY | O_CREAT, 0600)) && refused(open(folder, O_TMPFILE | O_RDWR, 0600)) &&
 	       refused(unlink(inside)) && refused(rename(inside, path)) && refused(mkdir(path, 0700)) &&
@@ -86,7 +86,7 @@ static bool no_writing(void)
 static bool no_socket(void)
 {
 	int ends[2];
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	return refused(socket(AF_INET, SOCK_STREAM, 0)) && refused(socket(AF_UNIX, SOCK_DGRAM, 0)) &&
 	       refused(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
 }
@@ -94,7 +94,7 @@ static bool no_socket(void)
 static bool no_program(void)
 {
 	char *none[] = {NULL};
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	bool no_exec = refused(execve("/bin/true", none, none));
 	return no_exec && refused(fork()) && refused(kill(getppid(), 0)) && refused(ptrace(PTRACE_ATTACH, getppid(), 0, 0));
 }
@@ -102,7 +102,7 @@ static bool no_program(void)
 static bool no_code(void)
 {
 	void *map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	return refused(mprotect(map, 4096, PROT_READ | PROT_EXEC)) &&
 	       mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EPERM;
 }
@@ -117,13 +117,13 @@ static bool no_way_by_a_thread(void)
 {
 	pthread_t thread;
 	bool held = false;
-	sandbox_enter(folder, false, false);
+	sandbox_enter(folder, NULL, false, false);
 	return pthread_create(&thread, NULL, open_outside, &held) == 0 && pthread_join(thread, NULL) == 0 && held;
 }
 
 static bool following_reads_elsewhere_and_writes_nowhere(void)
 {
-	sandbox_enter(folder, true, false);
+	sandbox_enter(folder, NULL, true, false);
 	return reads(outside) && refused(open(outside, O_WRONLY)) && refused(socket(AF_INET, SOCK_STREAM, 0));
 }
 
@@ -131,17 +131,32 @@ static bool narrowed_to_nothing(void)
 {
 	int fd = open(inside, O_RDONLY);
 	char c;
-	sandbox_enter(inside, false, false);
+	sandbox_enter(inside, NULL, false, false);
 	if (!reads(inside))
 		return false;
-	sandbox_narrow(NULL, false);
+	sandbox_narrow(NULL, NULL, false);
 	return !reads(inside) && !reads(outside) && read(fd, &c, 1) == 1;
 }
 
 static bool narrowed_to_its_folder(void)
 {
-	sandbox_enter(inside, false, false);
-	sandbox_narrow(folder, false);
+	sandbox_enter(inside, NULL, false, false);
+	sandbox_narrow(folder, NULL, false);
+	return reads(inside) && !reads(outside);
+}
+
+static bool two_sources(void)
+{
+	sandbox_enter(folder, "/usr", false, false);
+	return reads(inside) && reads("/usr/bin/env") && !reads(outside);
+}
+
+static bool two_narrowed(void)
+{
+	sandbox_enter(inside, outside, false, false);
+	if (!reads(inside) || !reads(outside))
+		return false;
+	sandbox_narrow(NULL, folder, false);
 	return reads(inside) && !reads(outside);
 }
 
@@ -224,6 +239,15 @@ static int remove_all(void **state)
 	return rmdir(folder);
 }
 
+static void of_two_sources_both_are_read(void **state)
+{
+	(void)state;
+	if (!has_landlock())
+		skip();
+	assert_true(in_child(two_sources));
+	assert_true(in_child(two_narrowed));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +259,7 @@ int main(void)
 		cmocka_unit_test(no_memory_becomes_code),
 		cmocka_unit_test(follow_is_for_reading),
 		cmocka_unit_test(an_open_archive_needs_no_more),
+		cmocka_unit_test(of_two_sources_both_are_read),
 	};
 	return cmocka_run_group_tests(tests, make, remove_all);
 }

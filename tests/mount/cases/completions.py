@@ -19,7 +19,8 @@ def offered(s, *words):
 
 def test_options(s):
     same(offered(s, "--li"), ["--list"])
-    same(offered(s, "--r"), ["--rows", "--resume"])
+    same(offered(s, "--r"), ["--rows", "--resume", "--rtol"])
+    same(offered(s, "--di"), ["--diff"])
     same(offered(s, "-o", "sp"), ["split="])
     same(offered(s, "-o", "split=.,follow,ca"), ["split=.,follow,cache="])
 
@@ -38,4 +39,5 @@ def test_files(s):
     simple(s.path("m.safetensors"))
     same(offered(s, "m."), ["m.safetensors"])
     same(offered(s, "--extract", "m.safetensors", "m."), ["m.safetensors"])
+    same(offered(s, "--diff", "--atol", "1e-6", "m.safetensors", "m."), ["m.safetensors"])
     same(offered(s, "--cat", "none.safetensors", ""), [""])
