@@ -12,6 +12,7 @@ struct cat {
 	const struct options *options;
 	struct mirror *m;
 	bool failed;
+	bool deep; /* the pattern ends with what goes into directories */
 };
 
 static int complain(struct cat *c, const char *path, const struct error *err)
@@ -80,6 +81,8 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	(void)same;
 	if (kind == WALK_FILE)
 		return cat_file(c, path, ref);
+	if (kind != WALK_FAULT && c->deep)
+		return 0;
 	complain(c, path, kind == WALK_FAULT ? fault : &(struct error){"is a directory"});
 	return kind == WALK_DIR ? WALK_SKIP : 0;
 }
@@ -89,6 +92,8 @@ static int cat(struct cat *c, const char *path)
 	struct error err = {0};
 	struct mirror_ref ref;
 	int r = walk_resolve(c->m, path, true, &ref, &err);
+	size_t n = strlen(path);
+	c->deep = n >= 2 && strcmp(path + n - 2, "**") == 0;
 	if (r == -ENOENT && glob_is_pattern(path))
 		return walk(c->m, path, visit, c);
 	if (r < 0)

@@ -301,7 +301,7 @@ static char *path_in_view(const struct extract *x, const char *path)
 	return asprintf(&in_view, NPY_VIEW "/%s.npy", path) < 0 ? NULL : in_view;
 }
 
-static void walk_path(struct extract *x, const char *path, walk_visit *each)
+static void walk_given(struct extract *x, const char *path, walk_visit *each)
 {
 	char *in_view = x->options->npy ? path_in_view(x, path) : NULL;
 	if (x->options->npy && !in_view)
@@ -317,10 +317,10 @@ static void extract_all(struct extract *x)
 	char **paths = *x->options->paths ? x->options->paths : whole;
 	if (progress_wanted()) /* only a bar needs to know */
 		for (char **path = paths; *path && !stopped; path++)
-			walk_path(x, *path, visit_size);
+			walk_given(x, *path, visit_size);
 	x->progress = progress_begin(x->total);
 	for (char **path = paths; *path && !stopped; path++)
-		walk_path(x, *path, visit);
+		walk_given(x, *path, visit);
 	progress_clear(&x->progress);
 }
 

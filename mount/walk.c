@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "fs/shelf.h"
-#include "mount/glob.h"
 
 struct walker {
 	struct mirror *m;
@@ -326,108 +325,27 @@ static bool push_clean(struct walker *w, const char *path)
 	return fine;
 }
 
-/* --- patterns -------------------------------------------------------------- */
-
-struct filter {
-	walk_visit *visit;
-	void *arg;
-	const char *pattern;
-	char *inside; /* what matched last: all below it is visited */
-	bool matched;
-};
-
-static bool is_inside(const struct filter *f, const char *path)
+int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 {
-	size_t n = f->inside ? strlen(f->inside) : 0;
-	return f->inside && (n == 0 || (strncmp(path, f->inside, n) == 0 && path[n] == '/'));
-}
-
-static int visit_matching(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
-			  const char *same, const struct error *err)
-{
-	struct filter *f = arg;
-	enum glob fits = is_inside(f, path) ? GLOB_MATCHES : glob_match(f->pattern, path);
-	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR;
-	if (fits == GLOB_NEVER)
-		return directory ? WALK_SKIP : 0;
-	if (fits == GLOB_BELOW && kind != WALK_FAULT)
-		return 0;
-	f->matched = true;
-	if (kind == WALK_DIR && !is_inside(f, path)) {
-		free(f->inside);
-		f->inside = strdup(path);
-	}
-	return f->visit(f->arg, kind, path, ref, same, err);
-}
-
-/* The components before the first that is a pattern; NULL without memory. */
-static char *plain_part(const char *pattern)
-{
-	size_t n = 0;
-	for (size_t end = 0; pattern[end]; end += pattern[end] == '/') {
-		n = end;
-		end += strcspn(pattern + end, "/");
-		char *component = strndup(pattern + n, end - n);
-		bool plain = component && !glob_is_pattern(component);
-		free(component);
-		if (!plain)
-			break;
-	}
-	return strndup(pattern, n);
-}
-
-static int walk_plain(struct walker *w, const char *path, const struct mirror_ref *known)
-{
-	struct mirror_ref ref;
-	struct error err = {0};
-	if (!push_clean(w, path))
-		return no_memory(w);
-	int r = known ? 0 : walk_resolve(w->m, path, false, &ref, &err);
-	if (r < 0)
-		return fault(w, r, &err);
-	if (known)
-		ref = *known;
-	r = walk_ref(w, &ref);
-	mirror_put(w->m, &ref);
-	return r;
-}
-
-static int walk_pattern(struct walker *w, const char *pattern)
-{
-	struct filter f = {.visit = w->visit, .arg = w->arg, .pattern = pattern};
-	struct error err = {0};
-	char *base = plain_part(pattern);
-	if (!base)
-		return no_memory(w);
-	w->visit = visit_matching;
-	w->arg = &f;
-	int r = walk_plain(w, base, NULL);
-	if (r == 0 && !f.matched) {
-		error_set(&err, ENOENT, "matches nothing");
-		r = f.visit(f.arg, WALK_FAULT, pattern, NULL, NULL, &err);
-	}
-	free(f.inside);
-	free(base);
-	return r;
-}
-
-int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
-{
+	static char nowhere[1];
 	struct walker w = {.m = m, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
 	struct mirror_ref ref;
 	struct error err = {0};
 	if (!w.path) {
-		static char nowhere[1];
 		w.path = nowhere;
 		return no_memory(&w);
 	}
 	int r = walk_resolve(m, path, false, &ref, &err);
-	if (r == 0)
-		r = walk_plain(&w, path, &ref);
-	else if (r == -ENOENT && glob_is_pattern(path))
-		r = walk_pattern(&w, path);
-	else
-		r = push_clean(&w, path) ? fault(&w, r, &err) : no_memory(&w);
+	if (!push_clean(&w, path)) {
+		if (r == 0)
+			mirror_put(m, &ref);
+		r = no_memory(&w);
+	} else if (r < 0) {
+		r = fault(&w, r, &err);
+	} else {
+		r = walk_ref(&w, &ref);
+		mirror_put(m, &ref);
+	}
 	free(w.path);
 	return r;
 }

@@ -22,9 +22,12 @@ enum { WALK_SKIP = -0x10000 };
 typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
 		       const char *same, const struct error *err);
 
-/* Visits what the path leads to, and all below.  A path that leads nowhere may be
- * a pattern (mount/glob.h): then all that matches, and what is below that.
- * Returns what a visit returned, or 0; a path that leads nowhere is a WALK_FAULT. */
+/* Visits what the path leads to, and all below.  Returns what a visit returned, or
+ * 0; a path that leads nowhere is a WALK_FAULT. */
+int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
+
+/* The same; a path that leads nowhere may be a pattern (mount/glob.h): then all that
+ * matches, and what is below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
 /* Finds what a path leads to, links in it followed, as open(2) does; the last

@@ -155,6 +155,8 @@ def test_patterns(s):
         s.run(*command, "layers/*/none").refused("layers/*/none: matches nothing")
     r = s.run("--cat", file, "h*1", "layers/*")
     same((r.code, r.out, r.lines), (1, b"x", [f"arrayfs: {file}: layers/{n}: is a directory" for n in (0, 10)]))
+    same(s.run("--cat", file, "layers/**").ok().out, b"x" * 5)
+    same(s.run("--cat", d, "**").ok().out, b"x" * 9 + b"y")
     s.run("--extract", d, s.path("out"), "*/layers/*/q").ok()
     same(sorted(os.path.relpath(os.path.join(a, f), s.path("out")) for a, _, fs in os.walk(s.path("out")) for f in fs),
          ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
