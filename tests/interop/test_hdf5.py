@@ -720,6 +720,65 @@ def compare_links(path):
     return count
 
 
+def pages(path, evict=False):
+    """Pages of the file in the page cache; after having put them all out, if asked."""
+    libc = ctypes.CDLL(None)
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
+    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    size = os.path.getsize(path)
+    with open(path, "rb") as f:
+        if evict:
+            os.fsync(f.fileno())
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        at = libc.mmap(None, size, 1, 1, f.fileno(), 0)
+        states = ctypes.create_string_buffer(-(-size // 4096))
+        libc.mincore(at, size, states)
+        libc.munmap(at, size)
+    return sum(x & 1 for x in states.raw[:-(-size // 4096)])
+
+
+def touches_little(path, *command):
+    """Only a part of the file is looked at, read-ahead included; -> what the command printed."""
+    if pages(path, evict=True):
+        comment("this file system keeps its pages")
+    before = pages(path)
+    out = subprocess.run([ARRAYFS, *command], capture_output=True, check=True).stdout
+    after, size = pages(path), os.path.getsize(path) // 4096
+    comment("%s: %d of %d pages" % (os.path.basename(path), after, size))
+    assert before or after < size / 4, (path, after, size)
+    return out
+
+
+def large(tmp):
+    """300,000 chunks behind each index, one read; 20,000 objects, one group listed."""
+    n, U = 300000, h5py.h5s.UNLIMITED
+    for kind, shape, most, chunk, libver in (("btree1", (n,), (n,), (1,), ("earliest", "v108")), ("fixed_array", (n,), (n,), (1,), "latest"),
+                                             ("extensible_array", (n,), (U,), (1,), "latest"),
+                                             ("btree2", (n // 10, 10), (U, U), (1, 1), "latest")):
+        path = os.path.join(tmp, kind + ".h5")
+        with h5py.File(path, "w", libver=libver) as f:
+            plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            plist.set_chunk(chunk)
+            plist.set_fill_value(np.array(7, "<i4"))
+            plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY if kind != "fixed_array" else h5py.h5d.ALLOC_TIME_INCR)
+            d = h5py.Dataset(h5py.h5d.create(f.id, b"d", h5py.h5t.STD_I32LE, h5py.h5s.create_simple(shape, most), plist))
+            if kind == "fixed_array":
+                d[::50] = 7
+            d[n // 20] = 9
+            want = d[n // 20:n // 20 + 2].tobytes()
+        assert touches_little(path, "--cat", "--rows", "%d:%d" % (n // 20, n // 20 + 2), path, "d") == want
+    for libver in (("earliest", "v108"), "latest"):
+        path = os.path.join(tmp, "objects.h5")
+        with h5py.File(path, "w", libver=libver) as f:
+            for i in range(100):
+                g = f.create_group("g%02d" % i)
+                for k in range(200):
+                    g["d%03d" % k] = np.int32(k)
+        assert len(touches_little(path, "--list", path, "g57").splitlines()) == 200
+
+
 def compare_details(path):
     """Layout, chunks, filters, bytes in the file and fill value."""
     names = {h5py.h5d.COMPACT: "compact", h5py.h5d.CONTIGUOUS: "contiguous", h5py.h5d.CHUNKED: "chunked", h5py.h5d.VIRTUAL: "virtual"}
@@ -843,6 +902,8 @@ def main():
         compare("virtual_datasets_of_blocks", virtual_of_blocks(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
         compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
+        with check("large_files_are_not_read_whole"):
+            large(tmp)
         with check("filtered_heaps"):
             assert compare_links(os.path.join(os.environ["TEST_DATA"], "hdf5", "filtered.h5")) == 263
         compare("external_files", external(tmp))
