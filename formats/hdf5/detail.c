@@ -108,6 +108,7 @@ int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *
 	const struct h5_store *s = place.store;
 	const char *layout = s ? layout_name(s) : NULL;
 	uint64_t size;
+	int r;
 	if (!s)
 		return 0;
 	if (layout)
@@ -117,5 +118,7 @@ int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *
 	put_filters(t, &s->pipeline);
 	if (storage_size(s, &size))
 		text_print(t, ",\"storage_size\":%" PRIu64, size);
+	if (s->storage == H5_VIRTUAL && (r = h5_virtual_details(s, t, err)) < 0)
+		return r;
 	return s->element <= FILL_MAX ? put_fill(&h->file, s, place.address, t, err) : 0;
 }

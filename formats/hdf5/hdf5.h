@@ -254,6 +254,7 @@ struct h5_store {
 	uint32_t nexternals;
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
+	uint32_t heap_index; /* of the mappings as they stand in the file, in the heap at `address` */
 	const struct h5_convert *convert; /* a virtual dataset's source of another type; or NULL */
 	int code;
 	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
@@ -287,8 +288,8 @@ int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, st
 void h5_fill(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out);
 
 /* virtual.c */
-int h5_virtual(const struct h5_file *f, struct arena *s, uint64_t address, uint32_t index, const struct h5_type *t,
-	       struct h5_store *ret, struct error *err);
+int h5_virtual(const struct h5_file *f, struct arena *s, const struct h5_type *t, struct h5_store *ret,
+	       struct error *err);
 int h5_virtual_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
 		    struct error *err);
 
@@ -370,6 +371,8 @@ void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const 
 
 /* detail.c: as struct format's details(). */
 int h5_details(struct archive *a, uint32_t index, struct text *ret, struct error *err);
+/* virtual_detail.c: the mappings as the file has them, as a member of a JSON object. */
+int h5_virtual_details(const struct h5_store *s, struct text *ret, struct error *err);
 int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, void *arg, struct error *err);
 
 /* Elements as text: JSON, or a scalar string as it is. */

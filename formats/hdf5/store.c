@@ -200,11 +200,11 @@ static int read_layout(struct parse *p)
 	case H5_CHUNKED:
 		return read_chunked(p, &c, version);
 	case H5_VIRTUAL: {
-		uint64_t heap = h5_address(p->f, &c);
-		uint32_t index = cursor_u32le(&c);
+		s->address = h5_address(p->f, &c);
+		s->heap_index = cursor_u32le(&c);
 		r = cursor_check(&c, p->err, "a data layout");
 		s->unfilled = false; /* there it is what no source covers */
-		return r < 0 ? r : h5_virtual(p->f, p->s, heap, index, p->type, s, p->err);
+		return r < 0 ? r : h5_virtual(p->f, p->s, p->type, s, p->err);
 	}
 	default:
 		return error_set(p->err, ENOTSUP, "a data layout of class %u", s->storage);

@@ -251,22 +251,9 @@ static int map_numbered(struct mappings *v, struct slice file, struct slice path
 	return r;
 }
 
-/* One of the two names; in version 1 it may be the same as an earlier mapping's. */
-static struct slice read_name(const struct mappings *v, struct cursor *c, bool same, const struct slice *earlier,
-			      uint64_t count)
+static int read_mapping(void *arg, struct cursor *c, struct slice file, struct slice path)
 {
-	uint64_t which = same ? h5_length(v->f, c) : 0;
-	if (!same)
-		return text(c);
-	if (which >= count) {
-		c->failed = true;
-		return (struct slice){0};
-	}
-	return earlier[which];
-}
-
-static int read_mapping(struct mappings *v, struct cursor *c, struct slice file, struct slice path)
-{
+	struct mappings *v = arg;
 	struct arena *keep = &v->f->a->arena;
 	struct h5_mapping m = {0};
 	bool numbered = false;
@@ -310,29 +297,58 @@ static int set_extent(const struct mappings *v, struct h5_store *s)
 	return 0;
 }
 
-static int read_mappings(struct mappings *v, struct cursor c, struct h5_store *ret)
+/* One of the two names; in version 1 it may be the same as an earlier mapping's. */
+static struct slice read_name(const struct h5_file *f, struct cursor *c, bool same, const struct slice *earlier,
+			      uint64_t count)
 {
-	unsigned version = cursor_u8(&c);
-	uint64_t count = cursor_count(&c, h5_length(v->f, &c), 4);
-	int r = cursor_check(&c, v->err, "a virtual dataset's mappings");
+	uint64_t which = same ? h5_length(f, c) : 0;
+	if (!same)
+		return text(c);
+	if (which >= count) {
+		c->failed = true;
+		return (struct slice){0};
+	}
+	return earlier[which];
+}
+
+int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_fn *each, void *arg, struct error *err)
+{
+	const struct h5_file *f = store->file;
+	struct block *block;
+	struct slice bytes;
+	int r = h5_global(f, NULL, store->address, store->heap_index, &bytes, &block, err);
 	if (r < 0)
 		return r;
+	bytes.data = (const uint8_t *)arena_text(s, bytes);
+	blocks_release(block);
+	if (!bytes.data)
+		return no_memory(err);
+	struct cursor c = cursor_over(bytes);
+	unsigned version = cursor_u8(&c);
+	uint64_t count = cursor_count(&c, h5_length(f, &c), 4);
+	if ((r = cursor_check(&c, err, "a virtual dataset's mappings")) < 0)
+		return r;
 	if (version > 1)
-		return error_set(v->err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
-	struct slice *files = arena_array(v->s, count + 1, sizeof *files), *paths = arena_array(v->s, count + 1, sizeof *paths);
+		return error_set(err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
+	struct slice *files = arena_array(s, count + 1, sizeof *files), *paths = arena_array(s, count + 1, sizeof *paths);
 	if (!files || !paths)
-		return no_memory(v->err);
+		return no_memory(err);
 	for (uint64_t i = 0; r == 0 && i < count; i++) {
 		unsigned flags = version == 1 ? cursor_u8(&c) : 0;
-		files[i] = flags & 4 ? SLICE(".") : read_name(v, &c, flags & 1, files, i);
-		paths[i] = read_name(v, &c, flags & 2, paths, i);
-		if ((r = cursor_check(&c, v->err, "a virtual dataset's mapping")) == 0)
-			r = read_mapping(v, &c, files[i], paths[i]);
+		files[i] = flags & 4 ? SLICE(".") : read_name(f, &c, flags & 1, files, i);
+		paths[i] = read_name(f, &c, flags & 2, paths, i);
+		if ((r = cursor_check(&c, err, "a virtual dataset's mapping")) == 0)
+			r = each(arg, &c, files[i], paths[i]);
 	}
+	return r;
+}
+
+/* What the mappings come to once all have been read. */
+static int settle(struct mappings *v, struct h5_store *ret)
+{
 	ret->mappings = v->list;
 	ret->nmappings = v->count;
-	if (r == 0)
-		r = set_extent(v, ret);
+	int r = set_extent(v, ret);
 	for (uint32_t i = 0; r == 0 && i < v->count; i++) {
 		struct h5_mapping *m = &v->list[i];
 		if ((r = h5_selection_runs(&v->f->a->arena, &m->to, ret->dims, true, v->err)) == 0)
@@ -341,26 +357,17 @@ static int read_mappings(struct mappings *v, struct cursor c, struct h5_store *r
 	return r;
 }
 
-int h5_virtual(const struct h5_file *f, struct arena *s, uint64_t address, uint32_t index, const struct h5_type *t,
-	       struct h5_store *ret, struct error *err)
+int h5_virtual(const struct h5_file *f, struct arena *s, const struct h5_type *t, struct h5_store *ret,
+	       struct error *err)
 {
 	struct h5_archive *all = f->a->priv;
 	struct mappings v = {.f = f, .s = s, .type = t, .store = ret, .err = err};
-	struct block *block;
-	struct slice bytes;
-	if (address == H5_UNDEFINED)
+	if (ret->address == H5_UNDEFINED)
 		return 0; /* maps nothing: all fill value */
-	int r = h5_global(f, NULL, address, index, &bytes, &block, err);
-	if (r < 0)
-		return r;
-	bytes.data = (const uint8_t *)arena_text(s, bytes);
-	blocks_release(block);
-	if (!bytes.data)
-		return no_memory(err);
 	if (all->virtual_depth == NESTED_MAX)
 		return error_set(err, ENOTSUP, "virtual datasets nested more than %d deep", NESTED_MAX);
 	all->virtual_depth++;
-	r = read_mappings(&v, cursor_over(bytes), ret);
+	int r = h5_mappings_each(ret, s, read_mapping, &v, err);
 	all->virtual_depth--;
-	return r;
+	return r < 0 ? r : settle(&v, ret);
 }

@@ -17,6 +17,11 @@ struct selection {
 	struct run { uint64_t at, k, len, in; } *runs;
 };
 
+/* The mappings as the file has them, one after another: `c` is at the selection in the
+ * source, which that in the virtual dataset follows.  -errno of `each` ends it. */
+typedef int h5_mapping_fn(void *arg, struct cursor *c, struct slice file, struct slice path);
+int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_fn *each, void *arg, struct error *err);
+
 /* selection.c.  What is made lies in `keep`.  _all: the extent is still to be settled,
  * by _whole.  _check: fits the rank, and the dimension without end is the only one;
  * _within: how much of an extent that one selects; _cut: ends it behind n that are

@@ -265,6 +265,29 @@ def virtual_of_blocks(folder):
     return folder + "/irregular.h5"
 
 
+def compare_mappings(*paths):
+    """Source file, source dataset, and both selections."""
+    def selection(s):
+        if s.get_select_type() == h5py.h5s.SEL_ALL:
+            return "all"
+        if s.is_regular_hyperslab():
+            return [[None if x == h5py.h5s.UNLIMITED else x for x in d] for d in zip(*s.get_regular_hyperslab())]
+        return {"blocks": np.asarray(s.get_select_hyper_blocklist()).tolist()}
+
+    count = 0
+    for path in paths:
+        told = {o["path"]: o for o in listed(path)}
+        with h5py.File(path) as f:
+            for name in f:
+                plist = f[name].id.get_create_plist()
+                want = [{"file": plist.get_virtual_filename(i), "dataset": plist.get_virtual_dsetname(i),
+                         "from": selection(plist.get_virtual_srcspace(i)), "to": selection(plist.get_virtual_vspace(i))}
+                        for i in range(plist.get_virtual_count())]
+                assert told[name]["mappings"] == want, (name, told[name]["mappings"], want)
+                count += len(want)
+    comment("%d mappings" % count)
+
+
 def virtual_without_end(folder):
     """Extents that the sources settle, sources by number, virtual sources, and links to them."""
     U = h5py.h5s.UNLIMITED
@@ -901,6 +924,8 @@ def main():
         compare("virtual_datasets", virtual(tmp))
         compare("virtual_datasets_of_blocks", virtual_of_blocks(tmp))
         compare("virtual_datasets_without_end", virtual_without_end(tmp))
+        with check("virtual_datasets_mappings"):
+            compare_mappings(*(os.path.join(tmp, name) for name in ("v.h5", "irregular.h5", "w.h5")))
         compare("virtual_datasets_of_other_types", virtual_of_other_types(tmp))
         with check("large_files_are_not_read_whole"):
             large(tmp)
