@@ -336,10 +336,30 @@ def filtered_heaps(path):
             g.attrs["huge"] = np.arange(9000, dtype="<u2") // 100
 
 
+def blocks(path):
+    """Virtual datasets whose selections are lists of blocks."""
+    import h5py
+    import numpy as np
+
+    def select(shape, *corners):
+        s = h5py.h5s.create_simple(shape)
+        s.select_none()
+        for start, size in corners:
+            s.select_hyperslab(start, (1, 1), None, size, op=h5py.h5s.SELECT_OR)
+        return s
+
+    with h5py.File(path, "w", libver="latest") as f:
+        f["d"] = np.arange(40, dtype="<i2").reshape(5, 8)
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_fill_value(np.array(-1, "<i2"))
+        plist.set_virtual(select((4, 6), ((0, 1), (3, 2)), ((1, 4), (1, 2))), b".", b"d", select((5, 8), ((0, 0), (2, 2)), ((1, 5), (4, 1))))
+        h5py.h5d.create(f.id, b"v", h5py.h5t.STD_I16LE, h5py.h5s.create_simple((4, 6)), plist)
+
+
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5, filtered.h5: h5py.  shared.h5: h5py, with an older message put in.
+    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5, filtered.h5, blocks.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -371,6 +391,7 @@ def hdf5(folder):
     image(folder + '/image.h5')
     freespace(folder + '/freespace.h5')
     filtered_heaps(folder + '/filtered.h5')
+    blocks(folder + '/blocks.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

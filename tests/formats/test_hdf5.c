@@ -306,6 +306,17 @@ static void metadata_is_found_in_a_cache_image(void **state)
 	archive_close(&a);
 }
 
+/* Values as h5py reads them: in C order of all blocks, not block by block. */
+static void lists_of_blocks_are_mapped_in_order(void **state)
+{
+	static const int16_t mapped[] = {-1, 0, 1, -1, -1, -1, -1, 8, 9, -1, 13, 21, -1, 29, 37, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "blocks.h5");
+	check_bytes(&a, "v", mapped, sizeof mapped);
+	archive_close(&a);
+}
+
 /* Heaps with filters: of one block and of many, and huge objects. */
 static void heaps_that_are_filtered_are_read(void **state)
 {
@@ -442,6 +453,7 @@ int main(void)
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_committed_type_is_found_by_the_oldest_message),
 		cmocka_unit_test(metadata_is_found_in_a_cache_image),
+		cmocka_unit_test(lists_of_blocks_are_mapped_in_order),
 		cmocka_unit_test(heaps_that_are_filtered_are_read),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
