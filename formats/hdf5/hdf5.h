@@ -276,7 +276,13 @@ int h5_store_answer(const struct h5_store *s, uint64_t offset, uint64_t len, str
 /* Asks for the chunks of the range, and for more where it continues another; then true. */
 bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
 
-/* chunk.c, chunk_array.c */
+/* external.c: the files that a contiguous dataset has its bytes in, if it has any; then
+ * its storage is H5_EXTERNALS. */
+int h5_externals(const struct h5_file *f, struct arena *scratch, const struct h5_header *h, struct h5_store *s,
+		 struct error *err);
+int h5_externals_read(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out, struct error *err);
+
+/* chunk.c, chunk_array.c, chunk_index.c */
 int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err);
 int h5_fixed_array(const struct h5_store *s, struct arena *scratch, uint64_t index, struct h5_chunk_at *ret,
 		   struct error *err);
@@ -360,6 +366,8 @@ int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_hea
 
 /* Follows hard and soft links from the root; undefined if there is nothing. */
 int h5_find(const struct h5_file *f, struct arena *s, struct slice path, uint64_t *ret, struct error *err);
+
+/* link.c: the nodes of a group's links. */
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err);
 
 /* object.c: the node of one dataset, group or committed type */
@@ -397,6 +405,11 @@ struct h5_archive {
 	struct h5_paths *paths; /* reference.c's; under the archive's lock */
 };
 
-/* object.c: the object that a node shows; address 0 if it is a part of one. */
+/* place.c: the slot of a dataset with several names, whose address is its own or, where
+ * it is still to be shown, undefined; only if there are any. */
+struct h5_shown *h5_shown(struct h5_archive *h, uint64_t address);
+int h5_show(struct archive *a, uint64_t address, uint32_t node, struct error *err);
+
+/* place.c: the object that a node shows; address 0 if it is a part of one. */
 int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct error *err);
 struct h5_place h5_place_of(const struct archive *a, uint32_t node);

@@ -212,95 +212,6 @@ static int read_layout(struct parse *p)
 	return cursor_check(&c, p->err, "a data layout");
 }
 
-/* --- external files ------------------------------------------------------------------------ */
-
-static int read_external(struct parse *p, struct h5_external *e, struct cursor *c, const struct h5_local_heap *heap,
-			 uint64_t left)
-{
-	struct slice name;
-	struct error why = {0};
-	uint64_t at = h5_length(p->f, c);
-	e->offset = h5_length(p->f, c);
-	e->size = h5_length(p->f, c);
-	int r = cursor_check(c, p->err, "a list of external files");
-	if (r < 0 || (r = h5_local_text(heap, at, &name, p->err)) < 0)
-		return r;
-	if (e->size > left)
-		e->size = left;
-	if (archive_sibling(p->f->a, name, REACH_BENEATH, &e->source, &why) == 0) {
-		source_rest(archive_source(p->f->a, e->source)); /* there may be thousands */
-		return 0;
-	}
-	e->fault = arena_printf(&p->f->a->arena, "its external file cannot be had: %s", why.text);
-	return e->fault ? 0 : error_set(p->err, ENOMEM, "no memory for a dataset");
-}
-
-static int read_externals(struct parse *p)
-{
-	struct h5_store *s = p->store;
-	struct h5_local_heap heap;
-	struct cursor c;
-	int r;
-	if (!h5_message(p->f, p->s, p->h, H5_EXTERNAL, &c, &r, p->err))
-		return r;
-	unsigned version = cursor_u8(&c);
-	cursor_skip(&c, 5);
-	unsigned used = cursor_u16le(&c);
-	uint64_t heap_at = h5_address(p->f, &c), left = s->size;
-	s->nexternals = (uint32_t)cursor_count(&c, used, 3u * p->f->lengths);
-	if ((r = cursor_check(&c, p->err, "a list of external files")) < 0)
-		return r;
-	if (version != 1)
-		return error_set(p->err, ENOTSUP, "a list of external files of version %u", version);
-	struct h5_external *list = arena_array(&p->f->a->arena, s->nexternals, sizeof *list);
-	if (!list && s->nexternals)
-		return error_set(p->err, ENOMEM, "no memory for a dataset");
-	r = h5_local_heap(p->f, p->s, heap_at, &heap, p->err);
-	for (uint32_t i = 0; r == 0 && i < s->nexternals; i++) {
-		r = read_external(p, &list[i], &c, &heap, left);
-		left -= list[i].size;
-	}
-	s->externals = list;
-	s->storage = H5_EXTERNALS;
-	return r;
-}
-
-static int external_part(const struct h5_store *s, const struct h5_external *e, uint64_t offset, uint64_t len, uint8_t *out,
-			 struct error *err)
-{
-	uint64_t at, have = 0;
-	if (e->fault)
-		return error_set(err, EIO, "%s", e->fault);
-	struct source *src = archive_source(s->file->a, e->source);
-	if (__builtin_add_overflow(e->offset, offset, &at))
-		return error_set(err, EBADMSG, "an offset in an external file that exceeds 64 bits");
-	if (at < src->size)
-		have = src->size - at < len ? src->size - at : len;
-	memset(out + have, 0, (size_t)(len - have));
-	return have ? source_read(src, at, out, (size_t)have, err) : 0;
-}
-
-static int read_external_bytes(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out, struct error *err)
-{
-	uint64_t start = 0;
-	int r = 0;
-	for (uint32_t i = 0; r == 0 && len > 0 && i < s->nexternals; i++) {
-		const struct h5_external *e = &s->externals[i];
-		if (offset - start < e->size) {
-			uint64_t some = e->size - (offset - start);
-			some = some < len ? some : len;
-			r = external_part(s, e, offset - start, some, out, err);
-			offset += some;
-			out += some;
-			len -= some;
-		}
-		start += e->size;
-	}
-	if (r == 0 && len > 0)
-		r = error_set(err, EIO, "external files that end %" PRIu64 " bytes too early", len);
-	return r;
-}
-
 /* --- all of it --------------------------------------------------------------------------------- */
 
 static int check_store(struct parse *p)
@@ -334,7 +245,7 @@ static int read_all(struct parse *p)
 		r = h5_filters(p->f, &p->f->a->arena, c, &p->store->pipeline, p->err);
 	if (r < 0 || (r = read_layout(p)) < 0)
 		return r;
-	if (p->store->storage == H5_CONTIGUOUS && (r = read_externals(p)) < 0)
+	if (p->store->storage == H5_CONTIGUOUS && (r = h5_externals(p->f, p->s, p->h, p->store, p->err)) < 0)
 		return r;
 	return check_store(p);
 }
@@ -394,7 +305,7 @@ int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offse
 	case H5_VIRTUAL:
 		return h5_virtual_read(s, within, offset, len, out, err);
 	case H5_EXTERNALS:
-		return read_external_bytes(s, offset, len, out, err);
+		return h5_externals_read(s, offset, len, out, err);
 	case H5_UNWRITTEN:
 		h5_fill(s, offset, len, out);
 		return 0;
