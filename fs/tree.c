@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/tree.h"
+#include "fs/tree_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,6 @@
  * called so gives way to it. */
 static const char views[] = ".arrayfs";
 
-static struct node *at(const struct tree *t, uint32_t id)
-{
-	uint32_t x = id + TREE_FIRST_CHUNK;
-	unsigned k = 31u - (unsigned)__builtin_clz(x) - 6u;
-	return &t->chunks[k][x - ((uint32_t)TREE_FIRST_CHUNK << k)];
-}
-
 static void tree_fail(struct tree *t, int code)
 {
 	if (!t->failed)
@@ -24,95 +17,6 @@ static void tree_fail(struct tree *t, int code)
 }
 
 _Static_assert(sizeof(struct node) <= 72, "a million nodes should fit the memory that a mount may use");
-
-/* --- names ------------------------------------------------------------- */
-
-/* What is looked for: a name; or the directory that gave way to a leaf of that
- * name and got a suffix, which all that it implies must find again. */
-enum wanted { EXACTLY, SUFFIXED_DIR };
-
-static uint32_t key_hash(const struct tree *t, uint32_t parent, struct slice name, enum wanted wanted)
-{
-	return (uint32_t)(slice_hash(name, t->arena) ^ (parent + ((uint64_t)wanted << 32)) * 0x9e3779b97f4a7c15 >> 16);
-}
-
-static bool matches(const struct node *n, uint32_t parent, struct slice name, enum wanted wanted)
-{
-	if (n->parent != parent || strncmp(n->name, (const char *)name.data, name.len) != 0)
-		return false;
-	if (wanted == EXACTLY)
-		return n->name[name.len] == '\0';
-	return n->kind == NODE_DIR && n->suffixed && n->name[name.len] == '~' && !strchr(n->name + name.len + 1, '~');
-}
-
-static struct names_slot *slot_by_hash(const struct tree *t, const struct names *names, uint32_t hash,
-				       uint32_t parent, struct slice name, enum wanted wanted)
-{
-	uint32_t i = hash & names->mask;
-	while (names->slots[i].id &&
-	       (names->slots[i].hash != hash || !matches(at(t, names->slots[i].id), parent, name, wanted)))
-		i = (i + 1) & names->mask;
-	return &names->slots[i];
-}
-
-/* Who bears the name; 0 for nobody. */
-static uint32_t find(const struct tree *t, const struct names *names, uint32_t parent, struct slice name, enum wanted wanted)
-{
-	return slot_by_hash(t, names, key_hash(t, parent, name, wanted), parent, name, wanted)->id;
-}
-
-static size_t names_bytes(const struct names *names)
-{
-	return ((size_t)names->mask + 1) * sizeof *names->slots;
-}
-
-/* The base of a suffixed name. */
-static struct slice base_of(const char *name)
-{
-	return (struct slice){(const uint8_t *)name, (size_t)(strrchr(name, '~') - name)};
-}
-
-static void put_key(struct tree *t, struct names *names, uint32_t id, struct slice name, enum wanted wanted)
-{
-	uint32_t parent = at(t, id)->parent, hash = key_hash(t, parent, name, wanted);
-	*slot_by_hash(t, names, hash, parent, name, wanted) = (struct names_slot){hash, id};
-	names->used++;
-}
-
-static void names_put(struct tree *t, struct names *names, uint32_t id)
-{
-	const struct node *n = at(t, id);
-	put_key(t, names, id, slice_text(n->name), EXACTLY);
-	if (n->kind == NODE_DIR && n->suffixed)
-		put_key(t, names, id, base_of(n->name), SUFFIXED_DIR);
-}
-
-/* Room for two more; the table is never more than two thirds full. */
-static bool names_grow(struct tree *t)
-{
-	struct names *old = t->names;
-	if (((uint64_t)old->used + 2) * 3 < ((uint64_t)old->mask + 1) * 2)
-		return true;
-	struct names grown = {.mask = old->mask * 2 + 1, .used = old->used};
-	if (grown.mask > INT32_MAX || !arena_charge(t->arena, names_bytes(&grown)))
-		return false;
-	grown.slots = calloc((size_t)grown.mask + 1, sizeof *grown.slots);
-	if (!grown.slots) {
-		arena_refund(t->arena, names_bytes(&grown));
-		return false;
-	}
-	for (uint32_t i = 0; i <= old->mask; i++) { /* all are distinct: the first free slot */
-		uint32_t to = old->slots[i].hash & grown.mask;
-		while (old->slots[i].id && grown.slots[to].id)
-			to = (to + 1) & grown.mask;
-		if (old->slots[i].id)
-			grown.slots[to] = old->slots[i];
-	}
-	free(old->slots);
-	arena_refund(t->arena, names_bytes(old));
-	*old = grown;
-	return true;
-}
 
 /* --- fillings ---------------------------------------------------------- */
 
@@ -130,7 +34,7 @@ static struct node *node_new(struct tree *t)
 		return NULL;
 	if (!t->chunks[k])
 		t->chunks[k] = arena_array(t->arena, (size_t)TREE_FIRST_CHUNK << k, sizeof(struct node));
-	return t->chunks[k] ? at(t, t->made++) : NULL;
+	return t->chunks[k] ? tree_at(t, t->made++) : NULL;
 }
 
 int tree_init(struct tree *t, struct arena *a)
@@ -174,12 +78,12 @@ int tree_fill(struct tree *t, uint32_t dir, struct error *err)
 	t->names = &f->names;
 	t->filling = dir;
 	t->failed = 0;
-	at(t, dir)->open = false;
+	tree_at(t, dir)->open = false;
 	if (dir == TREE_ROOT) {
 		uint32_t id = tree_dir(t, dir, slice_text(views));
 		if (id)
-			at(t, id)->hidden = true;
-		at(t, dir)->child = at(t, dir)->last = 0;
+			tree_at(t, id)->hidden = true;
+		tree_at(t, dir)->child = tree_at(t, dir)->last = 0;
 	}
 	return 0;
 }
@@ -187,24 +91,24 @@ int tree_fill(struct tree *t, uint32_t dir, struct error *err)
 int tree_publish(struct tree *t, struct error *err)
 {
 	uint32_t first = atomic_load_explicit(&t->count, memory_order_relaxed);
-	struct node *dir = at(t, t->filling);
+	struct node *dir = tree_at(t, t->filling);
 
 	if (t->failed) { /* as if it had not been tried */
 		dir->child = dir->last = 0;
 		dir->open = true;
 		for (uint32_t id = first; id < t->made; id++)
-			memset(at(t, id), 0, sizeof(struct node));
+			memset(tree_at(t, id), 0, sizeof(struct node));
 		t->made = first;
 		struct filling *f = filling_of(t->names);
 		t->names = f->next ? &f->next->names : NULL;
-		arena_refund(t->arena, names_bytes(&f->names) + sizeof *f);
+		arena_refund(t->arena, tree_names_bytes(&f->names) + sizeof *f);
 		free(f->names.slots);
 		free(f);
 		return error_set(err, -t->failed, "no memory for all that it holds");
 	}
 	atomic_store_explicit(&t->count, t->made, memory_order_release);
 	for (uint32_t id = first; id < t->made; id++) {
-		struct node *n = at(t, id);
+		struct node *n = tree_at(t, id);
 		if (n->kind == NODE_DIR && !n->open)
 			atomic_store_explicit(&n->names, t->names, memory_order_release);
 	}
@@ -215,7 +119,7 @@ int tree_publish(struct tree *t, struct error *err)
 
 void tree_open_root(struct tree *t, const void *lazy)
 {
-	struct node *root = at(t, TREE_ROOT);
+	struct node *root = tree_at(t, TREE_ROOT);
 	root->lazy = lazy;
 	root->open = true;
 }
@@ -229,15 +133,15 @@ static struct slice give_way(struct tree *t, uint32_t parent, struct slice name,
 	do {
 		int n = snprintf(out, NAME_ROOM, "%.*s~%u", (int)name.len, (const char *)name.data, ++first->twins + 1);
 		alt = (struct slice){(const uint8_t *)out, (size_t)n};
-	} while (find(t, t->names, parent, alt, EXACTLY));
+	} while (tree_names_find(t, t->names, parent, alt, TREE_EXACTLY));
 	return alt;
 }
 
 static void chain(struct tree *t, uint32_t parent, uint32_t id)
 {
-	struct node *dir = at(t, parent);
+	struct node *dir = tree_at(t, parent);
 	if (dir->last)
-		at(t, dir->last)->next = id;
+		tree_at(t, dir->last)->next = id;
 	else
 		dir->child = id;
 	dir->last = id;
@@ -255,18 +159,18 @@ static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, str
 	char suffixed[NAME_ROOM];
 	if (t->failed || parent == 0)
 		return 0;
-	if (!names_grow(t)) {
+	if (!tree_names_grow(t)) {
 		tree_fail(t, -ENOMEM);
 		return 0;
 	}
-	uint32_t found = find(t, t->names, parent, name, EXACTLY);
+	uint32_t found = tree_names_find(t, t->names, parent, name, TREE_EXACTLY);
 	if (found) {
-		if (merge && may_merge(at(t, found)))
+		if (merge && may_merge(tree_at(t, found)))
 			return found;
-		uint32_t twin = merge ? find(t, t->names, parent, name, SUFFIXED_DIR) : 0;
-		if (twin && may_merge(at(t, twin)))
+		uint32_t twin = merge ? tree_names_find(t, t->names, parent, name, TREE_SUFFIXED) : 0;
+		if (twin && may_merge(tree_at(t, twin)))
 			return twin;
-		name = give_way(t, parent, name, at(t, found), suffixed);
+		name = give_way(t, parent, name, tree_at(t, found), suffixed);
 	}
 
 	uint32_t id = t->made;
@@ -280,7 +184,7 @@ static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, str
 	n->name = kept;
 	n->parent = parent;
 	n->suffixed = found != 0;
-	names_put(t, t->names, id);
+	tree_names_put(t, t->names, id);
 	chain(t, parent, id);
 	if (!slice_equal(name, raw))
 		tree_attr(t, id, SLICE("arrayfs.name"), raw);
@@ -370,7 +274,7 @@ struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, c
 			continue;
 		if (leaf) { /* the one before was a directory */
 			uint32_t dir = tree_dir(t, path.parent, path.leaf);
-			path.differs |= dir && !slice_equal(slice_text(at(t, dir)->name), path.leaf);
+			path.differs |= dir && !slice_equal(slice_text(tree_at(t, dir)->name), path.leaf);
 			path.parent = dir;
 		}
 		path.leaf = part;
@@ -390,13 +294,13 @@ void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf)
 
 struct node *tree_edit(struct tree *t, uint32_t id)
 {
-	return id ? at(t, id) : NULL;
+	return id ? tree_at(t, id) : NULL;
 }
 
 void tree_describe(struct tree *t, uint32_t id, const struct array *array)
 {
 	if (id)
-		at(t, id)->array = array;
+		tree_at(t, id)->array = array;
 }
 
 static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slice value, bool json)
@@ -411,9 +315,9 @@ static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slic
 		return;
 	}
 	*attr = (struct attr){NULL, {(uint8_t *)name_kept, name.len}, {(uint8_t *)value_kept, value.len}, json};
-	if (t->attr_node != id || !at(t, id)->attrs) { /* mostly the same node again */
+	if (t->attr_node != id || !tree_at(t, id)->attrs) { /* mostly the same node again */
 		t->attr_node = id;
-		t->attr_tail = &at(t, id)->attrs;
+		t->attr_tail = &tree_at(t, id)->attrs;
 		while (*t->attr_tail)
 			t->attr_tail = (const struct attr **)(uintptr_t)&(*t->attr_tail)->next;
 	}
@@ -435,7 +339,7 @@ void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice
 
 struct node *tree_node(const struct tree *t, uint64_t index)
 {
-	return index > 0 && index < atomic_load_explicit(&t->count, memory_order_acquire) ? at(t, (uint32_t)index) : NULL;
+	return index > 0 && index < atomic_load_explicit(&t->count, memory_order_acquire) ? tree_at(t, (uint32_t)index) : NULL;
 }
 
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name)
@@ -443,8 +347,8 @@ uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_in
 	const struct names *names = atomic_load_explicit(&dir->names, memory_order_acquire);
 	if (!names || memchr(name.data, '\0', name.len))
 		return 0;
-	uint32_t id = find(t, names, dir_index, name, EXACTLY);
-	return id && !at(t, id)->hidden ? id : 0;
+	uint32_t id = tree_names_find(t, names, dir_index, name, TREE_EXACTLY);
+	return id && !tree_at(t, id)->hidden ? id : 0;
 }
 
 uint32_t tree_resolve(const struct tree *t, uint32_t index)

@@ -25,7 +25,8 @@ static void answer_late(struct interrupt *i)
 	pthread_mutex_lock(&i->lock);
 	while (!i->over && r != ETIMEDOUT)
 		r = pthread_cond_timedwait(&i->ended, &i->lock, &until);
-	bool answer = i->gone = !i->over;
+	bool answer = !i->over;
+	i->gone = answer;
 	if (answer && i->left)
 		i->left(i->arg);
 	pthread_mutex_unlock(&i->lock);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks_impl.h"
+
+enum {
+	BEHIND = 64,       /* bytes behind each block, for loops that overshoot */
+	BEYOND = 32 << 20, /* how far past the budget a lone decode may go */
+};
+
+void blocks_wait_stuck(struct blocks *b)
+{
+	b->stuck++;
+	pthread_cond_broadcast(&b->changed); /* perhaps now all are */
+	pthread_cond_wait(&b->changed, &b->lock);
+	b->stuck--;
+}
+
+static int charge(struct block_private *p, size_t len, struct error *err)
+{
+	struct blocks *b = p->cache;
+	size_t most = (b ? b->budget : (size_t)256 << 20) + BEYOND;
+
+	if (len > most || p->charged + p->scratched > most - len)
+		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache: -o cache= makes it larger", len);
+	if (!b) {
+		p->charged += len;
+		return 0;
+	}
+	pthread_mutex_lock(&b->lock);
+	struct block_private *gone = blocks_make_room(b, len);
+	while (b->used + len > b->budget && b->stuck + 1 < b->making) {
+		blocks_wait_stuck(b);
+		if (gone) {
+			pthread_mutex_unlock(&b->lock);
+			blocks_dispose_all(gone);
+			pthread_mutex_lock(&b->lock);
+		}
+		gone = blocks_make_room(b, len);
+	}
+	b->used += len;
+	pthread_mutex_unlock(&b->lock);
+	blocks_dispose_all(gone);
+	return 0;
+}
+
+static void refund(struct blocks *b, size_t len)
+{
+	if (!b || len == 0)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->used -= len;
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+uint8_t *block_room(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	if (len > SIZE_MAX / 2 || charge(p, len, err) < 0) {
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	size_t size;
+	void *bytes = blocks_memory_get(p->cache, len + BEHIND, &size);
+	if (!bytes) {
+		refund(p->cache, len);
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	p->charged += p->cache ? len : 0;
+	blocks_memory_put(p->cache, block->bytes, p->size);
+	p->size = size;
+	block->bytes = bytes;
+	block->len = len;
+	return bytes;
+}
+
+uint8_t *block_scratch(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	size_t size;
+	if (len > SIZE_MAX / 2 || charge(p, len, err) < 0)
+		return NULL;
+	void *bytes = blocks_memory_get(p->cache, sizeof(struct scratch) + len + BEHIND, &size);
+	if (!bytes) {
+		refund(p->cache, len);
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	struct scratch *s = bytes;
+	s->next = p->scratch;
+	s->size = size;
+	p->scratch = s;
+	p->scratched += p->cache ? len : 0;
+	return s->bytes;
+}
+
+void block_trim(struct block *block, size_t len)
+{
+	if (len < block->len)
+		block->len = len;
+}
