@@ -64,7 +64,7 @@ struct node {
 	};
 	uint32_t twins; /* names that had to give way to this one */
 	uint8_t kind;   /* enum node_kind */
-	bool open : 1;      /* DIR: to be filled on first look */
+	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
 	bool suffixed : 1;  /* its name gave way */
 	bool hidden : 1;    /* found by name, never listed */
 	bool beside : 1;    /* made by tree_beside() */

@@ -32,7 +32,9 @@ struct work {
 
 struct workers {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;
+	pthread_cond_t more;  /* pieces, or none to come */
+	pthread_cond_t told;  /* `wanted` is done */
+	const struct pair *wanted;
 	pthread_t threads[WORKERS_MAX];
 	unsigned count;
 	size_t next;       /* pair to be opened */
@@ -205,7 +207,16 @@ static bool open_pair(const struct diff *d, struct work *w)
 	return true;
 }
 
-/* Called with the lock held. */
+/* Called with the lock held.  There are many pairs: who waits for another one is
+ * not woken. */
+static void pair_done(struct workers *ws, struct pair *p)
+{
+	p->done = true;
+	if (ws->wanted == p)
+		pthread_cond_signal(&ws->told);
+}
+
+/* Likewise. */
 static void close_pair(struct diff *d, struct work *w)
 {
 	struct pair *p = w->pair;
@@ -219,8 +230,7 @@ static void close_pair(struct diff *d, struct work *w)
 			mirror_put(d->sources[i].mirror, &w->refs[i]);
 	}
 	free(w);
-	p->done = true;
-	pthread_cond_broadcast(&d->workers->changed);
+	pair_done(d->workers, p);
 }
 
 /* --- threads --------------------------------------------------------------- */
@@ -255,15 +265,13 @@ static void run_pair(struct diff *d, struct workers *ws)
 {
 	struct pair *p = &d->pairs[ws->next++];
 	if (!p->look) {
-		p->done = true;
-		pthread_cond_broadcast(&ws->changed);
+		pair_done(ws, p);
 		return;
 	}
 	struct work *w = calloc(1, sizeof *w);
 	if (!w) {
 		diff_fault(d, p, 0, "no memory");
-		p->done = true;
-		pthread_cond_broadcast(&ws->changed);
+		pair_done(ws, p);
 		return;
 	}
 	*w = (struct work){.pair = p, .fds = {-1, -1}};
@@ -278,7 +286,8 @@ static void run_pair(struct diff *d, struct workers *ws)
 		*ws->tail = w;
 		ws->tail = &w->next;
 	}
-	pthread_cond_broadcast(&ws->changed);
+	if (pieces || ws->opening == 0)
+		pthread_cond_broadcast(&ws->more);
 }
 
 static void *worker(void *arg)
@@ -292,7 +301,7 @@ static void *worker(void *arg)
 		else if (ws->next < d->count)
 			run_pair(d, ws);
 		else if (ws->opening)
-			pthread_cond_wait(&ws->changed, &ws->lock);
+			pthread_cond_wait(&ws->more, &ws->lock);
 		else
 			break;
 	}
@@ -315,7 +324,8 @@ int diff_start(struct diff *d)
 		return -ENOMEM;
 	ws->tail = &ws->works;
 	pthread_mutex_init(&ws->lock, NULL);
-	pthread_cond_init(&ws->changed, NULL);
+	pthread_cond_init(&ws->more, NULL);
+	pthread_cond_init(&ws->told, NULL);
 	for (unsigned n = processors(d->options); ws->count < n; ws->count++)
 		if (pthread_create(&ws->threads[ws->count], NULL, worker, d) != 0)
 			break;
@@ -335,8 +345,9 @@ bool diff_is_done(struct diff *d, const struct pair *p)
 void diff_wait(struct diff *d, struct pair *p)
 {
 	pthread_mutex_lock(&d->workers->lock);
+	d->workers->wanted = p;
 	while (!p->done)
-		pthread_cond_wait(&d->workers->changed, &d->workers->lock);
+		pthread_cond_wait(&d->workers->told, &d->workers->lock);
 	if (p->lines.len || p->fault)
 		progress_clear(&d->progress);
 	pthread_mutex_unlock(&d->workers->lock);
@@ -347,7 +358,7 @@ void diff_end(struct diff *d)
 	struct workers *ws = d->workers;
 	pthread_mutex_lock(&ws->lock);
 	ws->stop = true;
-	pthread_cond_broadcast(&ws->changed);
+	pthread_cond_broadcast(&ws->more);
 	pthread_mutex_unlock(&ws->lock);
 	for (unsigned i = 0; i < ws->count; i++)
 		pthread_join(ws->threads[i], NULL);
