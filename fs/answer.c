@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fs/source.h"
+
 struct pin {
 	struct pin *next;
 	void (*release)(void *);
@@ -146,11 +148,13 @@ void answer_cut(struct answer *a, uint64_t len)
 	}
 }
 
-void answer_copy(const struct answer *a, void *buf)
+int answer_copy(const struct answer *a, void *buf, struct error *err)
 {
 	uint8_t *to = buf;
 	for (size_t i = 0; i < a->count; i++) {
-		memcpy(to, a->spans[i].iov_base, a->spans[i].iov_len);
+		if (!source_copy(to, a->spans[i].iov_base, a->spans[i].iov_len))
+			return error_set(err, EIO, "the file was cut short, or cannot be read");
 		to += a->spans[i].iov_len;
 	}
+	return 0;
 }

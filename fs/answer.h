@@ -45,5 +45,6 @@ int answer_move(struct answer *a, struct answer *from);
 /* Drops what lies behind the first len bytes. */
 void answer_cut(struct answer *a, uint64_t len);
 
-/* Copies the spans into one buffer of a->len bytes. */
-void answer_copy(const struct answer *a, void *buf);
+/* Copies the spans into one buffer of a->len bytes; -EIO where mapped bytes are
+ * gone. */
+int answer_copy(const struct answer *a, void *buf, struct error *err);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "mount/device.h"
 #include "mount/fuse.h"
 #include "mount/keeper.h"
 #include "mount/log.h"
@@ -103,12 +104,10 @@ static bool is_unmounted(int device)
  * mounted is told in *ret_unmounted. */
 static int serve(struct daemon *d, int device, bool *ret_unmounted)
 {
-	char path[32];
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
 	int r = 1;
 
-	snprintf(path, sizeof path, "/dev/fd/%d", device);
 	if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, d->list) == 0)
 		se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, &d->mount);
 	fuse_opt_free_args(&args);
@@ -117,7 +116,7 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	signal(SIGHUP, SIG_DFL);
-	if (!se || fuse_session_mount(se, path) < 0 || fuse_set_signal_handlers(se) < 0) {
+	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: cannot be served", d->options->destination);
 	} else {
 		r = loop(d, se) < 0; /* a signal's number is no failure */

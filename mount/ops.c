@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mount/device.h"
 #include "mount/fuse.h"
 #include "mount/log.h"
 #include "mount/xattr.h"
@@ -105,10 +106,9 @@ static void reply_error(fuse_req_t req, const char *what, fuse_ino_t ino, int r)
 }
 
 /* Something in SOURCE could not be read: says which, and why. */
-static void tell_fault(fuse_req_t req, const struct mirror_ref *ref, int r, const struct error *err)
+static void tell_fault(const struct mount *m, const struct mirror_ref *ref, int r, const struct error *err)
 {
 	char path[PATH_MAX];
-	const struct mount *m = mount_of(req);
 	if (error_for_caller(r) != EIO || !err->text[0])
 		return;
 	mirror_path(m->mirror, ref, path, sizeof path);
@@ -184,7 +184,7 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	}
 	r = mirror_lookup(m->mirror, &dir, slice_text(name), &ref, &err);
 	if (r < 0)
-		tell_fault(req, &dir, r, &err);
+		tell_fault(m, &dir, r, &err);
 	if (r == -ENOENT && dir.held) { /* and never will be */
 		e.entry_timeout = for_ever;
 		trace(req, "lookup", parent, "%s -> none", name);
@@ -283,7 +283,7 @@ static void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	if (r == 0) {
 		r = mirror_open_dir(m->mirror, &ref, &h->dir, &err);
 		if (r < 0)
-			tell_fault(req, &ref, r, &err);
+			tell_fault(m, &ref, r, &err);
 		fi->cache_readdir = fi->keep_cache = r == 0 && ref.held;
 		mirror_put(m->mirror, &ref);
 	}
@@ -351,7 +351,7 @@ static void read_dir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, 
 		count++;
 	}
 	if (r < 0) {
-		tell_fault(req, &dir->ref, r, &err);
+		tell_fault(m, &dir->ref, r, &err);
 		reply_error(req, "readdir", ino, r);
 	} else {
 		trace(req, "readdir", ino, "-> %u names", count);
@@ -414,7 +414,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	h = handle_new(m);
 	r = h ? mirror_get(m->mirror, ino, &h->ref, &err) : -ENOMEM;
 	if (r == 0 && (r = mirror_open_file(m->mirror, &h->ref, &h->fd, &err)) < 0)
-		tell_fault(req, &h->ref, r, &err);
+		tell_fault(m, &h->ref, r, &err);
 	if (r < 0) {
 		if (h)
 			handle_close(m, h);
@@ -442,25 +442,32 @@ static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 	fuse_reply_err(req, 0);
 }
 
-/* Replies with the spans as they are; one writev() takes so many of them. */
-static void reply_answer(fuse_req_t req, const struct answer *a)
+/* Replies with the spans as they are; one writev() takes so many of them.  -EIO: the
+ * reader was told so, because mapped bytes were gone when he should have them. */
+static int reply_answer(fuse_req_t req, const struct answer *a, struct error *err)
 {
-	if (a->count == 0) {
-		fuse_reply_buf(req, NULL, 0);
-	} else if (a->count == 1) {
-		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
-	} else if (a->count < IOV_MAX) {
-		fuse_reply_iov(req, a->spans, (int)a->count);
-	} else {
-		char *flat = malloc(a->len);
-		if (flat) {
-			answer_copy(a, flat);
-			fuse_reply_buf(req, flat, a->len);
-			free(flat);
-		} else {
-			fuse_reply_err(req, ENOMEM);
-		}
+	char *flat = NULL;
+	int r = 0;
+	if (a->count >= IOV_MAX) {
+		flat = malloc(a->len);
+		r = flat ? answer_copy(a, flat, err) : -ENOMEM;
 	}
+	if (r < 0) {
+		fuse_reply_err(req, error_for_caller(r));
+		free(flat);
+		return r;
+	}
+	device_lost = false;
+	if (flat)
+		fuse_reply_buf(req, flat, a->len);
+	else if (a->count == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else if (a->count == 1)
+		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
+	else
+		fuse_reply_iov(req, a->spans, (int)a->count);
+	free(flat);
+	return device_lost ? error_set(err, EIO, "the file was cut short, or cannot be read") : 0;
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
@@ -481,7 +488,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 	if (r == 0)
 		r = mirror_read(m->mirror, ref, h ? h->fd : -1, (uint64_t)offset, size, &a, &err);
 	if (r < 0 && ref->entry)
-		tell_fault(req, ref, r, &err);
+		tell_fault(m, ref, r, &err);
 	/* The page cache asks again, page by page, for what failed.  Who reads past
 	 * it does not: he gets what is good in front of the fault. */
 	while (r < 0 && (fi->flags & O_DIRECT) && size > 4096) {
@@ -493,7 +500,8 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 		reply_error(req, "read", ino, r);
 	} else {
 		trace(req, "read", ino, "%zu at %" PRIu64 " -> %" PRIu64 " in %zu spans", size, (uint64_t)offset, a.len, a.count);
-		reply_answer(req, &a);
+		if ((r = reply_answer(req, &a, &err)) < 0 && ref->entry) /* the request is gone */
+			tell_fault(m, ref, r, &err);
 	}
 	answer_close(&a);
 	if (got.entry)
@@ -527,7 +535,7 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 		n = name ? xattr_get(m->mirror, &ref, name, buf, size, &err)
 			 : xattr_list(m->mirror, &ref, buf, size, &err);
 		if (n < 0)
-			tell_fault(req, &ref, (int)n, &err);
+			tell_fault(m, &ref, (int)n, &err);
 		mirror_put(m->mirror, &ref);
 	}
 	reply_xattr(req, what, ino, size, n, buf);
