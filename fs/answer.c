@@ -8,6 +8,8 @@
 #define MADV_POPULATE_READ 22 /* since Linux 5.14; before it, nothing is waited for */
 #endif
 
+#include "fs/source.h"
+
 struct pin {
 	struct pin *next;
 	void (*release)(void *);
@@ -164,11 +166,13 @@ void answer_await(const struct answer *a)
 	}
 }
 
-void answer_copy(const struct answer *a, void *buf)
+int answer_copy(const struct answer *a, void *buf, struct error *err)
 {
 	uint8_t *to = buf;
 	for (size_t i = 0; i < a->count; i++) {
-		memcpy(to, a->spans[i].iov_base, a->spans[i].iov_len);
+		if (!source_copy(to, a->spans[i].iov_base, a->spans[i].iov_len))
+			return error_set(err, EIO, "the file was cut short, or cannot be read");
 		to += a->spans[i].iov_len;
 	}
+	return 0;
 }

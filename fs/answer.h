@@ -51,5 +51,6 @@ void answer_cut(struct answer *a, uint64_t len);
  * left to who uses them. */
 void answer_await(const struct answer *a);
 
-/* Copies the spans into one buffer of a->len bytes. */
-void answer_copy(const struct answer *a, void *buf);
+/* Copies the spans into one buffer of a->len bytes; -EIO where mapped bytes are
+ * gone. */
+int answer_copy(const struct answer *a, void *buf, struct error *err);

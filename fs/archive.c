@@ -303,8 +303,8 @@ static int read_range(struct archive *a, const struct node *n, uint64_t offset, 
 	struct source *s = archive_source(a, n->source);
 	struct slice bytes;
 	int r = source_map(s, n->offset + offset, len, &bytes, err);
-	if (r == 0 && s->dir >= 0 && !source_intact(s, n->offset + offset, len))
-		r = error_set(err, EIO, "the file was cut short before byte %" PRIu64, n->offset + offset + len);
+	if (r == 0)
+		r = source_check(s, n->offset + offset, len, err);
 	return r < 0 ? r : answer_bytes(ret, bytes.data, bytes.len);
 }
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
+#include <setjmp.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,9 @@ static size_t page;
 
 /* The sources whose mappings this thread is looking at; NULL for none. */
 static _Thread_local struct source *guarded[2];
+
+/* Where this thread's source_copy() goes when it meets a hole. */
+static _Thread_local sigjmp_buf *way_out;
 
 static int system_error(struct error *err, int code)
 {
@@ -165,6 +169,8 @@ void source_close(struct source *s)
 {
 	if (s->dir >= 0 && s->bytes)
 		munmap((void *)(uintptr_t)s->bytes, (size_t)s->size);
+	if (atomic_load(&s->holes))
+		munmap(atomic_load(&s->holes), (s->size / page / 64 + 1) * sizeof(uint64_t));
 	source_rest(s);
 	free(s->path);
 	*s = source_memory((struct slice){NULL, 0});
@@ -215,11 +221,37 @@ static uint64_t present_size(const struct source *s)
 	return s->size;
 }
 
+bool source_sound(const struct source *s, uint64_t offset, uint64_t len)
+{
+	_Atomic uint64_t *holes = atomic_load(&s->holes);
+	if (len > 0 && !range_within(offset, len, atomic_load(&s->lost)))
+		return false;
+	if (!holes || len == 0)
+		return true;
+	for (uint64_t at = offset / page, last = (offset + len - 1) / page; at <= last; at++) {
+		uint64_t word = atomic_load(&holes[at / 64]);
+		if (word >> at % 64 & 1)
+			return false;
+		if (word == 0)
+			at |= 63;
+	}
+	return true;
+}
+
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len)
 {
-	uint64_t size = present_size(s);
-	uint64_t lost = atomic_load_explicit(&s->lost, memory_order_relaxed);
-	return range_within(offset, len, size < lost ? size : lost);
+	return range_within(offset, len, present_size(s)) && source_sound(s, offset, len);
+}
+
+int source_check(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	if (s->dir < 0 || len == 0)
+		return 0;
+	if (!range_within(offset, len, present_size(s)))
+		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);
+	if (!source_sound(s, offset, len))
+		return error_set(err, EIO, "the file cannot be read at byte %" PRIu64, offset);
+	return 0;
 }
 
 int source_map(const struct source *s, uint64_t offset, uint64_t len,
@@ -303,9 +335,7 @@ void source_look_away(void)
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
 {
 	source_look_away();
-	if (s->dir < 0 || len == 0 || source_intact(s, offset, len))
-		return 0;
-	return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);
+	return source_check(s, offset, len, err);
 }
 
 static bool maps(const struct source *s, uintptr_t at)
@@ -313,9 +343,45 @@ static bool maps(const struct source *s, uintptr_t at)
 	return s && at >= (uintptr_t)s->bytes && at - (uintptr_t)s->bytes < s->size;
 }
 
-/* A hole in a guarded mapping is filled with a page of zeros, so that the
- * look goes on, and noted, so that source_leave() tells.  Any other SIGBUS is
- * a fault of ours and takes the default way. */
+bool source_copy(void *to, const void *from, size_t len)
+{
+	sigjmp_buf here;
+	bool fine = sigsetjmp(here, 0) == 0;
+	if (fine) {
+		way_out = &here;
+		atomic_signal_fence(memory_order_seq_cst);
+		memcpy(to, from, len);
+		atomic_signal_fence(memory_order_seq_cst);
+	}
+	way_out = NULL;
+	return fine;
+}
+
+/* Notes the hole; in a signal's handler, and of any number of threads. */
+static void note_hole(struct source *s, uint64_t hole)
+{
+	size_t len = (s->size / page / 64 + 1) * sizeof(uint64_t);
+	_Atomic uint64_t *holes = atomic_load(&s->holes), *fresh;
+	uint64_t lost = atomic_load(&s->lost);
+	if (!holes) {
+		fresh = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (fresh == MAP_FAILED) {
+			while (hole < lost && !atomic_compare_exchange_weak(&s->lost, &lost, hole))
+				;
+			return;
+		}
+		if (atomic_compare_exchange_strong(&s->holes, &holes, fresh))
+			holes = fresh;
+		else
+			munmap(fresh, len); /* another thread was first, and holes is its */
+	}
+	atomic_fetch_or(&holes[hole / page / 64], UINT64_C(1) << hole / page % 64);
+}
+
+/* A hole in the guarded mapping is noted, so that source_leave() tells, and then
+ * filled with a page of zeros, so that the look goes on: in this order, for other
+ * threads look at the same page.  Any other SIGBUS is a fault of ours and takes the
+ * default way. */
 static void on_bus_error(int sig, siginfo_t *info, void *context)
 {
 	uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)(page - 1);
@@ -323,14 +389,12 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void)context;
-	if (!s ||
-	    mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-		signal(sig, SIG_DFL);
-		return; /* the fault comes again, and ends the process */
-	}
-	uint64_t hole = at - (uintptr_t)s->bytes, lost = atomic_load(&s->lost);
-	while (hole < lost && !atomic_compare_exchange_weak(&s->lost, &lost, hole))
-		;
+	if (way_out)
+		siglongjmp(*way_out, 1);
+	if (s)
+		note_hole(s, at - (uintptr_t)s->bytes);
+	if (!s || mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+		signal(sig, SIG_DFL); /* the fault comes again, and ends the process */
 	errno = saved;
 }
 

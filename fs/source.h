@@ -18,6 +18,8 @@
  *   - whoever looks at mapped bytes itself does so between source_enter() and
  *     source_leave(): a hole reads as zeros there, and leave() tells.
  *
+ * A page that the disk cannot read is a hole, too: it is lost, and no other.
+ *
  * Opened once, then any number of threads.
  */
 struct source {
@@ -29,7 +31,8 @@ struct source {
 	char *path;
 	_Atomic int fd;       /* -1 for memory, and for a source at rest */
 	_Atomic unsigned users; /* of fd, at this moment */
-	_Atomic uint64_t lost; /* a hole was met here: what lies from here on is gone */
+	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
+	_Atomic uint64_t lost; /* where there is no memory for that: from here on, nothing is known */
 };
 
 /* A folder, and what may be reached from it. */
@@ -70,8 +73,12 @@ void source_close(struct source *s);
  * numbers.  Their present size is then asked of their path.  Any thread. */
 void source_rest(struct source *s);
 
-/* Is the whole range still in the file?  One fstat(). */
+/* Is the whole range still in the file?  One fstat().  If not, -EIO. */
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len);
+int source_check(const struct source *s, uint64_t offset, uint64_t len, struct error *err);
+
+/* Was no hole met in the range?  Asks nobody. */
+bool source_sound(const struct source *s, uint64_t offset, uint64_t len);
 
 /* Copies [offset, offset + len), all of it or an error.  A range outside the
  * file is -EBADMSG, one that could not be read -EIO. */
@@ -97,11 +104,16 @@ int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *
  * Then source_leave() of each, in any order. */
 void source_enter_both(struct source *a, struct source *b);
 
-/* Ends a look without asking: for many short looks, after which the caller asks
- * source_intact() once, of all of them. */
+/* Ends a look without asking: for many short looks, of each of which the caller
+ * asks source_sound(), and then once source_intact(), of the farthest. */
 void source_look_away(void);
 
-/* Installs the SIGBUS handler that source_enter() counts on; once a process. */
+/* Copies what may be mapped bytes of any source; false if there is a hole, and what
+ * was copied so far says nothing.  Not within a look. */
+bool source_copy(void *to, const void *from, size_t len);
+
+/* Installs the SIGBUS handler that source_enter() and source_copy() count on; once a
+ * process. */
 int source_guard(void);
 
 /* Is the file that st describes still what was opened?  Replaced, resized and

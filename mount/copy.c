@@ -19,7 +19,7 @@ static int write_spans(struct copy *c, struct answer *a, struct error *err)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EFAULT)
-			return error_set(err, EIO, "the file was cut short");
+			return error_set(err, EIO, "the file was cut short, or cannot be read");
 		if (n < 0) {
 			c->writing = true;
 			return error_set(err, errno, "%s", strerror(errno));

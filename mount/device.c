@@ -10,6 +10,8 @@
 #include "mount/fuse.h"
 #include "mount/ops.h"
 
+_Thread_local bool device_lost;
+
 static ssize_t device_read(int fd, void *buf, size_t len, void *userdata)
 {
 	(void)userdata;
@@ -35,7 +37,12 @@ static ssize_t device_writev(int fd, struct iovec *iov, int count, void *userdat
 	struct mount *m = userdata;
 	if (!m->agreed)
 		complete_init(m, iov, count);
-	return writev(fd, iov, count);
+	ssize_t n = writev(fd, iov, count);
+	if (n < 0 && errno == EFAULT) {
+		device_lost = true;
+		errno = ENOENT; /* the one error that libfuse does not print */
+	}
+	return n;
 }
 
 int device_attach(struct fuse_session *se, int fd)

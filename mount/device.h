@@ -13,3 +13,9 @@ struct fuse_session;
  * for an archive on a disk that does not answer.  So it is put into the reply.
  */
 int device_attach(struct fuse_session *se, int fd);
+
+/* A reply holds mapped bytes, which the kernel copies; where a page of them is gone
+ * it fails the read with EIO, and the write of the reply with EFAULT.  That is no
+ * news to print, it is the archive's fault: this tells whoever replied that the last
+ * reply of this thread met such a page. */
+extern _Thread_local bool device_lost;

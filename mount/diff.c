@@ -292,8 +292,8 @@ static bool pair_rest(struct diff *d, const struct items *a, struct items *b)
 static void on_signal(int sig)
 {
 	static const char clear[] = "\r\033[K";
-	if (write(STDERR_FILENO, clear, sizeof clear - 1) < 0)
-		sig = sig; /* there is no one to tell */
+	ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
+	(void)ignored;
 	raise(sig);
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "mount/device.h"
 #include "mount/ops_impl.h"
 
 #include <fcntl.h>
@@ -88,25 +89,32 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* --- reading ----------------------------------------------------------- */
 
-/* Replies with the spans as they are; one writev() takes so many of them. */
-static void reply_answer(fuse_req_t req, const struct answer *a)
+/* Replies with the spans as they are; one writev() takes so many of them.  -EIO: the
+ * reader was told so, because mapped bytes were gone when he should have them. */
+static int reply_answer(fuse_req_t req, const struct answer *a, struct error *err)
 {
-	if (a->count == 0) {
-		fuse_reply_buf(req, NULL, 0);
-	} else if (a->count == 1) {
-		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
-	} else if (a->count < IOV_MAX) {
-		fuse_reply_iov(req, a->spans, (int)a->count);
-	} else {
-		char *flat = malloc(a->len);
-		if (flat) {
-			answer_copy(a, flat);
-			fuse_reply_buf(req, flat, a->len);
-			free(flat);
-		} else {
-			fuse_reply_err(req, ENOMEM);
-		}
+	char *flat = NULL;
+	int r = 0;
+	if (a->count >= IOV_MAX) {
+		flat = malloc(a->len);
+		r = flat ? answer_copy(a, flat, err) : -ENOMEM;
 	}
+	if (r < 0) {
+		fuse_reply_err(req, EIO);
+		free(flat);
+		return r;
+	}
+	device_lost = false;
+	if (flat)
+		fuse_reply_buf(req, flat, a->len);
+	else if (a->count == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else if (a->count == 1)
+		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
+	else
+		fuse_reply_iov(req, a->spans, (int)a->count);
+	free(flat);
+	return device_lost ? error_set(err, EIO, "the file was cut short, or cannot be read") : 0;
 }
 
 /* The page cache asks again, page by page, for what failed.  Who reads past it does
@@ -158,7 +166,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 		request_fail(&q, NULL, r, &err);
 	} else if (request_end(&q)) {
 		trace(m, "read", ino, "%zu at %" PRIu64 " -> %" PRIu64 " in %zu spans", size, (uint64_t)offset, a.len, a.count);
-		reply_answer(req, &a);
+		if ((r = reply_answer(req, &a, &err)) < 0)
+			tell_fault(m, ref, r, &err);
 	}
 	answer_close(&a);
 	if (got.entry)

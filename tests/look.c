@@ -140,7 +140,7 @@ static bool read_into(struct look *l, struct archive *a, struct node *n, uint64_
 		fine = broken(l, "%s: %" PRIu64 " bytes for a read of %zu at %" PRIu64 ", not %zu", n->name, answer.len,
 			      len, offset, expect);
 	else
-		answer_copy(&answer, buf);
+		answer_copy(&answer, buf, NULL);
 	answer_close(&answer);
 	*ret = fine && r == 0;
 	return fine;

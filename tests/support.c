@@ -114,7 +114,7 @@ struct slice test_bytes(struct archive *a, const char *path)
 	assert_int_equal(answer.len, size);
 	uint8_t *buf = malloc(size ? size : 1);
 	assert_non_null(buf);
-	answer_copy(&answer, buf);
+	answer_copy(&answer, buf, NULL);
 	answer_close(&answer);
 	return (struct slice){buf, (size_t)size};
 }

@@ -209,12 +209,14 @@ static int copy_runs(const struct h5_store *s, struct block *within, bool passin
 			source_enter(src);
 			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
 			source_look_away();
+			if (!source_sound(src, b.place + run.in_chunk, run.len))
+				r = source_check(src, b.place + run.in_chunk, run.len, err);
 		}
 		done += run.len;
 	}
 	/* Once for all runs, which may be of a few bytes each. */
-	if (r == 0 && looked && src->dir >= 0 && !source_intact(src, 0, looked))
-		r = error_set(err, EIO, "the file was cut short before byte %" PRIu64, looked);
+	if (r == 0 && looked)
+		r = source_check(src, looked - 1, 1, err);
 	for (unsigned i = 0; i < HELD; i++)
 		if (held[i].bytes.block)
 			blocks_release(held[i].bytes.block);
@@ -305,8 +307,8 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 	int r = get(s, NULL, run.number, &b, err);
 	if (r < 0)
 		return r;
-	if (b.at && src->dir >= 0 && !source_intact(src, b.place + run.in_chunk, run.len))
-		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, b.place + run.in_chunk + run.len);
+	if (b.at && (r = source_check(src, b.place + run.in_chunk, run.len, err)) < 0)
+		return r;
 	if (b.at)
 		return answer_bytes(ret, b.at + run.in_chunk, (size_t)run.len);
 	if (!s->fill || s->unfilled)

@@ -301,7 +301,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (x == 0)
 		x = answer_own(&flat, (size_t)raw.len, &from);
 	if (x == 0)
-		answer_copy(&raw, from);
+		x = answer_copy(&raw, from, err);
 	answer_close(&raw);
 	if (x == 0 && flat.len != (end - first) * from_width)
 		x = error_set(err, EIO, "fewer elements than there should be");
@@ -335,7 +335,7 @@ static int pass_on(struct reading *r, struct part *part, struct answer *piece, u
 	if (e == 0 && len <= SMALL) {
 		e = answer_own(r->answer, (size_t)len, &to);
 		if (e == 0)
-			answer_copy(piece, to);
+			e = answer_copy(piece, to, err);
 	}
 	if (e < 0 || len <= SMALL) {
 		answer_close(piece);

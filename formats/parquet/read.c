@@ -203,8 +203,8 @@ static int page_in_place(struct reading *r, uint32_t page, uint64_t at, size_t l
 	blocks_release(block);
 	if (data.header.encoding != PLAIN || !data.in_place || data.values.len < at + len)
 		return 0;
-	if (r->a->source.dir >= 0 && !source_intact(&r->a->source, data.at + at, len))
-		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, data.at + at + len);
+	if ((e = source_check(&r->a->source, data.at + at, len, err)) < 0)
+		return e;
 	*ret_done = true;
 	return answer_bytes(r->answer, r->a->source.bytes + data.at + at, len);
 }

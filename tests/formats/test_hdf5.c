@@ -224,7 +224,7 @@ static void read_from(struct archive *a, const char *path, uint64_t offset, uint
 	answer_init(&answer);
 	assert_int_equal(archive_read(a, test_node(a, path), offset, len, &answer, &err), 0);
 	assert_int_equal(answer.len, len);
-	answer_copy(&answer, bytes);
+	answer_copy(&answer, bytes, NULL);
 	assert_memory_equal(bytes, expected, len);
 	answer_close(&answer);
 }

@@ -157,7 +157,7 @@ static void *read_pieces(void *arg)
 		r->failed += archive_size(r->a, tree_node(&r->a->tree, id), &size, &err) < 0 || size != whole.len;
 		answer_init(&answer);
 		r->failed += archive_read(r->a, tree_node(&r->a->tree, id), at, len, &answer, &err) < 0;
-		answer_copy(&answer, bytes);
+		answer_copy(&answer, bytes, NULL);
 		r->failed += answer.len != (len < whole.len - at ? len : whole.len - at);
 		r->failed += memcmp(bytes, whole.data + at, (size_t)answer.len) != 0;
 		answer_close(&answer);
@@ -172,7 +172,7 @@ static struct slice read_node(struct archive *a, uint32_t id)
 	answer_init(&answer);
 	assert_int_equal(archive_read(a, tree_node(&a->tree, id), 0, 1 << 20, &answer, &err), 0);
 	uint8_t *bytes = malloc((size_t)answer.len + 1);
-	answer_copy(&answer, bytes);
+	answer_copy(&answer, bytes, NULL);
 	struct slice whole = {bytes, (size_t)answer.len};
 	answer_close(&answer);
 	return whole;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "fs/answer.h"
+#include "fs/source.h"
 #include "tests/support.h"
 
 static int released;
@@ -19,7 +23,7 @@ static void spans_come_in_order(void **state)
 	memcpy(own, "de", 2);
 	assert_int_equal(answer_bytes(&a, "f", 1), 0);
 	assert_int_equal(a.len, 8);
-	answer_copy(&a, buf);
+	answer_copy(&a, buf, NULL);
 	assert_memory_equal(buf, "abc\0\0def", 8);
 	answer_close(&a);
 }
@@ -53,7 +57,7 @@ static void many_spans_and_long_zeros(void **state)
 	assert_int_equal(answer_zeros(&a, ZEROS), 0);
 	assert_int_equal(a.len, SPANS + ZEROS);
 	memset(buf, 0xee, SPANS + ZEROS);
-	answer_copy(&a, buf);
+	answer_copy(&a, buf, NULL);
 	for (size_t i = 0; i < SPANS; i++)
 		assert_int_equal(buf[i], bytes[i * 2]);
 	for (size_t i = SPANS; i < SPANS + ZEROS; i++)
@@ -91,7 +95,7 @@ static void a_reset_answer_is_empty_and_of_use(void **state)
 	assert_int_equal(a.len, 0);
 	assert_int_equal(a.count, 0);
 	assert_int_equal(answer_bytes(&a, "ok", 2), 0);
-	answer_copy(&a, buf);
+	answer_copy(&a, buf, NULL);
 	assert_memory_equal(buf, "ok", 2);
 	answer_close(&a);
 }
@@ -128,7 +132,7 @@ static void a_joined_answer_goes_on_and_is_released_with_all(void **state)
 	answer_close(&b);
 	assert_int_equal(released, 0);
 	assert_int_equal(a.len, 6);
-	answer_copy(&a, buf);
+	answer_copy(&a, buf, NULL);
 	assert_memory_equal(buf, "abcdef", 6);
 	answer_close(&a);
 	assert_int_equal(released, 3);
@@ -156,6 +160,32 @@ static void nothing_is_appended_once_nobody_waits(void **state)
 	assert_int_equal(released, 1);
 }
 
+/* Mapped bytes may go at any moment. */
+static void a_hole_is_an_io_error_to_who_copies(void **state)
+{
+	struct answer a;
+	struct error err = {0};
+	char buf[3 * 4096];
+	FILE *f = tmpfile();
+	(void)state;
+	assert_int_equal(source_guard(), 0);
+	assert_int_equal(ftruncate(fileno(f), sizeof buf), 0);
+	char *mapped = mmap(NULL, sizeof buf, PROT_READ, MAP_SHARED, fileno(f), 0);
+	assert_ptr_not_equal(mapped, MAP_FAILED);
+	answer_init(&a);
+	assert_int_equal(answer_bytes(&a, "x", 1), 0);
+	assert_int_equal(answer_bytes(&a, mapped, sizeof buf - 1), 0);
+	assert_int_equal(answer_copy(&a, buf, NULL), 0);
+	assert_int_equal(ftruncate(fileno(f), 4096), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(answer_copy(&a, buf, &err), -EIO);
+		assert_string_not_equal(err.text, "");
+	}
+	answer_close(&a);
+	munmap(mapped, sizeof buf);
+	fclose(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +197,7 @@ int main(void)
 		cmocka_unit_test(a_joined_answer_goes_on_and_is_released_with_all),
 		cmocka_unit_test(nothing_of_ones_own_is_fine),
 		cmocka_unit_test(nothing_is_appended_once_nobody_waits),
+		cmocka_unit_test(a_hole_is_an_io_error_to_who_copies),
 	};
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }

@@ -281,7 +281,9 @@ static void a_hole_once_met_stays_lost(void **state)
 	assert_int_equal(source_leave(&s, 2 * PAGE, 1, NULL), -EIO);
 	cut("file", PAGE * PAGES);
 	assert_false(source_intact(&s, 2 * PAGE, 1));
-	assert_true(source_intact(&s, 0, PAGE));
+	assert_false(source_intact(&s, PAGE, PAGES * PAGE - PAGE));
+	assert_true(source_intact(&s, 0, 2 * PAGE));
+	assert_true(source_intact(&s, 3 * PAGE, PAGE)); /* what lies behind it has come back */
 	assert_int_equal(source_read(&s, 0, buf, sizeof buf, NULL), 0);
 	source_close(&s);
 }
