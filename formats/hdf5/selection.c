@@ -236,7 +236,7 @@ static int count_rows(const struct selection *s, uint64_t *extent, uint64_t *ret
 /* From their place in all blocks' extent to that in the dataset's. */
 static void place_run(struct run *run, const uint64_t *extent, const uint64_t *dims, uint32_t rank)
 {
-	uint64_t at[H5_RANK_MAX], rest = run->at;
+	uint64_t at[H5_RANK_MAX] = {0}, rest = run->at;
 	bool inside = true;
 	for (uint32_t i = rank; i-- > 0; rest /= extent[i]) {
 		at[i] = rest % extent[i];
