@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "fs/shelf.h"
 #include "mount/diff.h"
@@ -55,16 +54,6 @@ struct bytes {
 	uint8_t *own;          /* put together */
 };
 
-/* Maps the pages in one go, instead of one by one as they are met.  Where it
- * fails, so will looking. */
-static void populate(const void *bytes, size_t len)
-{
-	const uintptr_t page = 4095;
-	uintptr_t begin = (uintptr_t)bytes & ~page, end = (uintptr_t)bytes + len;
-	if (len >= 1 << 16)
-		madvise((void *)begin, end - begin, MADV_POPULATE_READ);
-}
-
 static int put_together(struct archive *a, struct bytes *b, struct error *err)
 {
 	uint8_t *to = b->own = malloc((size_t)b->answer.len);
@@ -97,8 +86,6 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 		return put_together(a, b, err);
 	b->at = b->answer.spans[0].iov_base;
 	b->mapped = a ? archive_maps(a, b->at, (size_t)len, &b->offset) : NULL;
-	if (b->mapped)
-		populate(b->at, (size_t)len);
 	return 0;
 }
 
