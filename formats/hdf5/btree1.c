@@ -111,6 +111,28 @@ static int compare_key(struct cursor key, unsigned rank, const uint64_t *at)
 	return 0;
 }
 
+static uint64_t key_at(struct cursor key, unsigned i)
+{
+	cursor_skip(&key, 8 + 8 * (uint64_t)i);
+	return cursor_u64le(&key);
+}
+
+/* Each key before the next: else the search says nothing of a chunk that it has not
+ * found, and fill values would stand for what is stored. */
+static bool keys_ascend(const struct level *n, unsigned each, unsigned rank)
+{
+	struct cursor key = n->entries, next = n->entries;
+	for (unsigned k = 1; k < n->count; k++, key = next) {
+		unsigned i = 0;
+		cursor_skip(&next, each);
+		while (i < rank && key_at(key, i) == key_at(next, i))
+			i++;
+		if (i == rank || key_at(key, i) > key_at(next, i))
+			return false;
+	}
+	return true;
+}
+
 /* Keys bracket what lies below a child, so one descent finds a chunk. */
 int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
 		    struct h5_chunk_at *ret, struct error *err)
@@ -139,11 +161,13 @@ int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, co
 			else
 				low = mid + 1;
 		}
-		if (low == 0)
-			break;
 		struct cursor c = n.entries;
-		cursor_skip(&c, (uint64_t)(low - 1) * each);
-		bool same = compare_key(c, rank, at) == 0;
+		cursor_skip(&c, low ? (uint64_t)(low - 1) * each : 0);
+		bool same = low > 0 && compare_key(c, rank, at) == 0;
+		if (!same && (low == 0 || level == 0) && !keys_ascend(&n, each, rank))
+			r = error_set(err, EBADMSG, "the keys of a chunk index's node at %" PRIu64 " are not in order", address);
+		if (low == 0 || r < 0)
+			break;
 		uint32_t size = cursor_u32le(&c), mask = cursor_u32le(&c);
 		cursor_skip(&c, key - 8);
 		address = h5_address(f, &c);

@@ -418,6 +418,20 @@ static void scaled_values_of_too_many_bits_are_a_fault(void **state)
 	test_unload(file);
 }
 
+/* The second of the three chunks of "l" says that it begins at element 80, of 40. */
+static void chunks_out_of_order_are_a_fault(void **state)
+{
+	static const uint8_t key[] = {32, 0, 0, 0, 1, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0};
+	struct archive a;
+	struct slice file;
+	(void)state;
+	open_patched(&a, &file, "old.h5", key, sizeof key, 8, 80);
+	read_fails(&a, "l", -EBADMSG, "the keys of a chunk index's node at 12856 are not in order");
+	check_bytes(&a, "en", "\0\1", 2);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* CVE-2026-26200: an object of a global heap that is larger than the heap. */
 static void an_object_larger_than_its_heap_is_a_fault(void **state)
 {
@@ -459,6 +473,7 @@ int main(void)
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
 		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
+		cmocka_unit_test(chunks_out_of_order_are_a_fault),
 		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
 		cmocka_unit_test(keeps_the_promises),
 	};
