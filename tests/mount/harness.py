@@ -215,7 +215,7 @@ class Mount:
         self.ended = True
         self.process.send_signal(sig)
         same(self.wait(), code, f"exit status after signal {sig} (log {self.log()})")
-        same(mounts(self.path), [], "what is still mounted")
+        same(mounts(self.path), [], f"what is still mounted (log {self.log()})")
 
     def wait(self):
         self.ended = True
