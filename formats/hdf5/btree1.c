@@ -111,6 +111,24 @@ static int compare_key(struct cursor key, unsigned rank, const uint64_t *at)
 	return 0;
 }
 
+/* Where the keys do not ascend, what a search finds depends on how it goes; and what
+ * it does not find would pass for a chunk that was never written. */
+static int check_order(const struct level *n, unsigned rank, unsigned each, uint64_t address, struct error *err)
+{
+	uint64_t before[H5_RANK_MAX];
+	struct cursor c = n->entries;
+	for (unsigned i = 0; i < n->count; i++) {
+		struct cursor key = c;
+		if (i > 0 && compare_key(c, rank, before) >= 0)
+			return error_set(err, EBADMSG, "a B-tree's node at %" PRIu64 " whose chunks are not in order", address);
+		cursor_skip(&key, 8);
+		for (unsigned k = 0; k < rank; k++)
+			before[k] = cursor_u64le(&key);
+		cursor_skip(&c, each);
+	}
+	return 0;
+}
+
 /* Keys bracket what lies below a child, so one descent finds a chunk. */
 int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
 		    struct h5_chunk_at *ret, struct error *err)
@@ -129,6 +147,8 @@ int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, co
 			break;
 		}
 		level = n.level;
+		if ((r = check_order(&n, rank, each, address, err)) < 0)
+			break;
 		unsigned low = 0, high = n.count; /* the last key that is not behind what is sought */
 		while (low < high) {
 			unsigned mid = (low + high) / 2;

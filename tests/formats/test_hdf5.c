@@ -418,6 +418,20 @@ static void scaled_values_of_too_many_bits_are_a_fault(void **state)
 	test_unload(file);
 }
 
+/* A search in keys that do not ascend misses chunks, which would read as never written. */
+static void chunks_that_are_not_in_order_are_a_fault(void **state)
+{
+	static const uint8_t node[] = {'T', 'R', 'E', 'E', 1, 0, 3};
+	struct archive a;
+	struct slice file;
+	(void)state;
+	open_patched(&a, &file, "old.h5", node, sizeof node, 24 + 32 + 8 + 4, 1); /* the second begins at 2^32 + 16 */
+	read_fails(&a, "l", -EBADMSG, "a B-tree's node at 12856 whose chunks are not in order");
+	check_bytes(&a, "en", "\0\1", 2);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* CVE-2026-26200: an object of a global heap that is larger than the heap. */
 static void an_object_larger_than_its_heap_is_a_fault(void **state)
 {
@@ -460,6 +474,7 @@ int main(void)
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
 		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
 		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
+		cmocka_unit_test(chunks_that_are_not_in_order_are_a_fault),
 		cmocka_unit_test(keeps_the_promises),
 	};
 	return cmocka_run_group_tests_name("hdf5", tests, NULL, NULL);
