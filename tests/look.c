@@ -8,6 +8,8 @@
 
 #include "fs/attrs.h"
 #include "fs/name.h"
+#include "fs/view.h"
+#include "fs/view_text.h"
 
 /* What one node costs, in the bytes that could be read in the same time. */
 enum { NODE_WORK = 200, READ_WORK = 200 };
@@ -174,6 +176,70 @@ static bool read_some(struct look *l, struct archive *a, struct node *n, uint64_
 	return fine;
 }
 
+/* Readers that jump: what they get must be what one gets who reads from the start. */
+static bool read_here_and_there(struct look *l, struct archive *a, struct node *n, uint64_t size)
+{
+	uint64_t seed = size * 0x9e3779b97f4a7c15u + 1;
+	for (unsigned k = 0; k < 3 && size > 0; k++) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		uint64_t at = (seed >> 16) % size;
+		size_t len = size - at < 300 ? (size_t)(size - at) : (seed >> 8) % 300 + 1;
+		if (!read_some(l, a, n, at, len))
+			return false;
+	}
+	return true;
+}
+
+/* Some of the text, from its start and at a place inside, which must agree. */
+static bool look_text(struct look *l, struct archive *a, struct node *n)
+{
+	enum { SOME = 512 };
+	struct error err = {0};
+	uint64_t size;
+	uint8_t *whole, *part;
+	struct answer first, again;
+	bool fine;
+	int r = view_text_size(a, n, &size, &err);
+	if (r < 0)
+		return sentence(l, "the text's size", n->name, r, &err);
+	answer_init(&first);
+	answer_init(&again);
+	uint64_t len = size < SOME ? size : SOME, at = len / 3;
+	r = view_text_read(a, n, 0, len, &first, &err);
+	fine = r >= 0 ? first.len == len || broken(l, "%s: %" PRIu64 " bytes of text, not %" PRIu64, n->name, first.len, len)
+		      : sentence(l, "text", n->name, r, &err);
+	if (r == 0 && fine && (r = view_text_read(a, n, at, len - at, &again, &err)) == 0) {
+		whole = malloc(len + 1);
+		part = malloc(len + 1);
+		answer_copy(&first, whole, NULL);
+		answer_copy(&again, part, NULL);
+		fine = (again.len == len - at && memcmp(whole + at, part, (size_t)again.len) == 0) ||
+		       broken(l, "%s: its text at %" PRIu64 " is another than from its start", n->name, at);
+		free(whole);
+		free(part);
+	}
+	answer_close(&first);
+	answer_close(&again);
+	l->work += READ_WORK + 8 * len;
+	return fine;
+}
+
+static bool look_views(struct look *l, struct archive *a, struct node *n, uint64_t size)
+{
+	struct text header = {.limit = 1 << 16};
+	bool fine = true;
+	if (!n->array)
+		return true;
+	if (view_npy_exists(n->array)) {
+		view_npy_header(n->array, size, &header);
+		struct slice s = text_slice(&header);
+		fine = header.failed || (s.len % 64 == 0 && s.len > 10 && memcmp(s.data, "\x93NUMPY", 6) == 0) ||
+		       broken(l, "%s: a .npy header of %zu bytes", n->name, s.len);
+	}
+	text_free(&header);
+	return fine && (view_text_width(n->array) == 0 || look_text(l, a, n));
+}
+
 static bool look_file(struct look *l, struct archive *a, struct node *n, bool fault)
 {
 	struct error err = {0};
@@ -189,6 +255,7 @@ static bool look_file(struct look *l, struct archive *a, struct node *n, bool fa
 	size_t len = size < l->bytes ? (size_t)size : l->bytes;
 	return check_array(l, n, size, fault) && read_some(l, a, n, 0, len) &&
 	       (size == len || read_some(l, a, n, size - len, len)) &&
+	       read_here_and_there(l, a, n, size) && look_views(l, a, n, size) &&
 	       (size == 0 || read_into(l, a, n, size - 1, sizeof few, 1, few, &answered)) &&
 	       read_into(l, a, n, size, sizeof few, 0, few, &answered);
 }

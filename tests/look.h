@@ -5,7 +5,8 @@
 /*
  * Looks at all that an archive shows, as the most curious reader would: fills
  * every directory, asks every size, reads every file, follows every list.  What
- * the archive refuses with a sentence is fine; a broken promise is told.
+ * the archive refuses with a sentence is fine; a broken promise is told.  Attributes,
+ * details and the views are asked for, too, and there are readers that jump.
  *
  * Knows no test framework, so that the fuzz targets can use it.
  */
