@@ -254,8 +254,8 @@ class Soak:
     def grown(self, samples):
         """The last quarter beside the second: the first still fills caches."""
         n = len(samples) // 4
-        if SECONDS < 240:
-            return self.say("too short to tell whether anything grows: 240 seconds are the least")
+        if SECONDS < 1200:  # caches fill for so long
+            return self.say("too short to tell whether anything grows: 1200 seconds are the least")
         for what, slack in GROWTH.items():
             early, late = ([s[what] for s in part] for part in (samples[n:2 * n], samples[-n:]))
             self.say(f"{what}: {statistics.median(early):.0f} in the second quarter, {statistics.median(late):.0f} in the last, "
