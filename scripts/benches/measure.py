@@ -160,14 +160,18 @@ def search_mapped(*where):
     mapped.close()
 
 
+def pairs(times):
+    """What is told of times that were taken side by side: ours, the peer's."""
+    ours, peer = zip(*times)
+    return {
+        "ours": statistics.median(ours), "ours_min": min(ours), "peer": statistics.median(peer), "peer_min": min(peer),
+        "ratio": statistics.median(b / a for a, b in times),
+    }
+
+
 def compare(runs, ours, theirs):
     """Both in turn, after one round that is not counted."""
-    pairs = [(ours(), theirs()) for _ in range(runs + 1)][1:]
-    return {
-        "ours": statistics.median(a for a, _ in pairs), "ours_min": min(a for a, _ in pairs),
-        "peer": statistics.median(b for _, b in pairs), "peer_min": min(b for _, b in pairs),
-        "ratio": statistics.median(b / a for a, b in pairs),
-    }
+    return pairs([(ours(), theirs()) for _ in range(runs + 1)][1:])
 
 
 def cat_to_file(*arguments):
