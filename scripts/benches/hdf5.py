@@ -26,7 +26,7 @@ def case_hdf5(runs):
     """1 GiB of float32, 256 x 1024 x 1024, to a file, against h5py in slabs of 8 planes"""
     code = """
 import sys, h5py
-with h5py.File(sys.argv[1]) as f, open(sys.argv[2], "wb") as out:
+with h5py.File(sys.argv[1]) as f, open(sys.argv[2], "r+b") as out:
     for i in range(0, 256, 8): out.write(f["cube"][i:i + 8].data)"""
     for name in CUBES:
         path = cube(name)

@@ -13,7 +13,9 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = ROOT / "build"
 DATA = BUILD / "bench"
-# What is written goes to memory, where there is some: a disk would be measured.
+# What is written goes to memory, where there is some: a disk would be measured.  And it goes over
+# what was written before: a virtual machine's host may take back memory that was freed, and lets
+# whoever wants it next wait, for a second per GiB.
 OUT = pathlib.Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else BUILD) / "arrayfs-bench-out"
 VENV = BUILD / "bench-venv"
 PYTHON = VENV / "bin" / "python"
@@ -40,6 +42,7 @@ def set_up():
         quietly(sys.executable, "-m", "venv", VENV)
         quietly(PYTHON, "-m", "pip", "install", "-q", *PACKAGES)
     DATA.mkdir(exist_ok=True)
+    OUT.touch()
 
 
 def make(name, code):
@@ -175,7 +178,7 @@ def compare(runs, ours, theirs):
 
 
 def cat_to_file(*arguments):
-    with open(OUT, "wb") as out:
+    with open(OUT, "r+b") as out:
         subprocess.run([str(ARRAYFS), "--cat", *map(str, arguments)], stdout=out, check=True)
 
 

@@ -43,21 +43,21 @@ PEERS = {
     "pyarrow": """
 import sys, pyarrow as pa, pyarrow.parquet as pq
 t = pq.read_table(sys.argv[1], columns=["c"])["c"]
-with open(sys.argv[2], "wb") as f:
+with open(sys.argv[2], "r+b") as f:
     for c in t.chunks:
         if pa.types.is_string(c.type) or pa.types.is_large_string(c.type): f.write(c.buffers()[2])
         else: f.write(c.fill_null(0).to_numpy(zero_copy_only=False).data)""",
     "duckdb": """
 import sys, duckdb
 t = duckdb.sql(f"select c from '{sys.argv[1]}'").arrow().read_all()["c"]
-with open(sys.argv[2], "wb") as f:
+with open(sys.argv[2], "r+b") as f:
     for c in t.chunks:
         if str(c.type) in ("string", "large_string"): f.write(c.buffers()[2])
         else: f.write(c.fill_null(0).to_numpy(zero_copy_only=False).data)""",
     "polars": """
 import sys, polars as pl
 s = pl.read_parquet(sys.argv[1], columns=["c"])["c"]
-with open(sys.argv[2], "wb") as f:
+with open(sys.argv[2], "r+b") as f:
     if s.dtype == pl.String:
         for c in s.to_arrow().cast("large_string").chunks if hasattr(s.to_arrow(), "chunks") else [s.to_arrow().cast("large_string")]: f.write(c.buffers()[2])
     else: f.write(s.fill_null(0).to_numpy().data)""",
@@ -154,7 +154,7 @@ x.schema, x.count_rows()"""
          compare(runs, lambda: timed(lambda: run(ARRAYFS, "-o", "dataset", "--list", path)),
                  lambda: timed(lambda: run(PYTHON, "-c", code, path))), "1")
     column = code.replace("x.schema, x.count_rows()", """
-open(sys.argv[2], "wb").write(x.to_table(columns=["c3"])["c3"].to_numpy().tobytes())""")
+open(sys.argv[2], "r+b").write(x.to_table(columns=["c3"])["c3"].to_numpy().tobytes())""")
     tell("dataset of 10,000 files, one column", "arrayfs -o dataset --cat", "pyarrow: to_table of the column, to a file",
          compare(runs, lambda: timed(lambda: cat_to_file("-o", "dataset", path, "c3")),
                  lambda: timed(lambda: run(PYTHON, "-c", column, path, OUT))), "1")
