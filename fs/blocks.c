@@ -265,6 +265,7 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	b->nthreads = threads ? threads : cpus > 0 ? (unsigned)cpus : 1;
 	if (b->nthreads > BLOCKS_THREADS)
 		b->nthreads = BLOCKS_THREADS;
+	pace_open(&b->pace);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_cond_init(&b->changed, NULL);
 	pthread_cond_init(&b->work, NULL);
@@ -329,6 +330,7 @@ void blocks_close(struct blocks *b)
 		blocks_dispose_all(b->buckets[i]);
 	}
 	blocks_spare_close(b);
+	pace_close(&b->pace);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->changed);
 	pthread_cond_destroy(&b->work);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/answer.h"
+#include "fs/pace.h"
 
 struct archive;
 struct block;
@@ -74,6 +75,10 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 /* The archive's reader went away: what workers were asked for and have not begun is
  * forgotten.  Its other readers ask again, or make what they need themselves. */
 void blocks_unwant(struct blocks *b, struct archive *archive);
+
+/* Somebody reads [offset, offset + len) of what is made of blocks and shown as an
+ * array, for which `what` stands: how he goes on, most likely. */
+struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len);
 
 /* How many blocks of so many bytes should be wanted ahead of a reader. */
 unsigned blocks_ahead(const struct blocks *b, size_t bytes);

@@ -76,6 +76,11 @@ void blocks_unwant(struct blocks *b, struct archive *archive)
 	blocks_dispose_all(gone);
 }
 
+struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len)
+{
+	return b ? pace_of(&b->pace, what, offset, len) : (struct pace_next){.kind = PACE_ANYHOW};
+}
+
 unsigned blocks_ahead(const struct blocks *b, size_t bytes)
 {
 	if (!b)

@@ -70,6 +70,7 @@ struct blocks {
 	} spares[BLOCKS_SPARES];
 	size_t spare, spare_limit;
 	unsigned spare_at;
+	struct pace pace; /* has a lock of its own */
 	struct blocks_stats stats;
 };
 

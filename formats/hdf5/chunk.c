@@ -231,35 +231,12 @@ int h5_chunks_read(const struct h5_store *s, struct block *within, uint64_t offs
 
 /* --- answering a reader ---------------------------------------------------------------- */
 
-/* Does a read go on where another ended?  Readers are told apart by that, so any
- * number may pass through at once; *ret is how many lately do. */
-static bool continues(const struct h5_store *store, uint64_t offset, uint64_t len, unsigned *ret)
-{
-	enum { SLOTS = 8, LATELY = 64 };
-	struct h5_streams *s = (struct h5_streams *)(uintptr_t)&store->streams;
-	uint32_t now = atomic_fetch_add_explicit(&s->reads, 1, memory_order_relaxed) + LATELY;
-	unsigned at = SLOTS;
-	*ret = 0;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		uint64_t expected = offset;
-		if (at == SLOTS && atomic_compare_exchange_strong(&s->next[i], &expected, offset + len)) {
-			atomic_store_explicit(&s->when[i], now, memory_order_relaxed);
-			at = i;
-		}
-		*ret += now - atomic_load_explicit(&s->when[i], memory_order_relaxed) < LATELY;
-	}
-	if (at == SLOTS)
-		atomic_store(&s->next[atomic_fetch_add_explicit(&s->turn, 1, memory_order_relaxed) % SLOTS], offset + len);
-	return at < SLOTS;
-}
-
 /* How many chunks behind those at hand are worth having ready.  Where chunks are no
  * whole rows a reader needs all that share a place in the outermost dimension
  * (`slab` of them) at once, so then the next slab, if all slabs of all readers fit. */
 static uint64_t worth_ahead(const struct h5_store *s, struct blocks *blocks, uint64_t slab, unsigned readers)
 {
 	uint64_t most = blocks_ahead(blocks, (size_t)s->chunk_bytes), fit;
-	readers = readers ? readers : 1;
 	if (__builtin_mul_overflow(slab, (uint64_t)readers * 8, &fit))
 		return 0;
 	if (!s->flat && slab > most && blocks_fit(blocks, (size_t)s->chunk_bytes, fit))
@@ -267,25 +244,39 @@ static uint64_t worth_ahead(const struct h5_store *s, struct blocks *blocks, uin
 	return most / readers;
 }
 
-/* The chunks of [offset, offset + len), and as many behind them as are worth having
- * ready where the reader goes on in order. */
+/* The chunks of the reader's next pieces, which may lie far apart. */
+static void want_pieces(const struct h5_store *s, struct blocks *blocks, struct pace_next next)
+{
+	struct block_source from = blocks_of(s);
+	uint64_t left = worth_ahead(s, blocks, 1, next.readers);
+	uint64_t at = next.offset;
+	for (; left > 0 && range_within(at, next.len, s->size) && next.len > 0; at += (uint64_t)next.stride) {
+		uint64_t last = run_at(s, at + next.len - 1, 1).number;
+		for (uint64_t i = run_at(s, at, 1).number; i <= last && left > 0; i++, left--)
+			blocks_want(blocks, &from, i);
+	}
+}
+
+/* The chunks of [offset, offset + len), and as many as are worth having ready of where
+ * the reader is expected next. */
 bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
 	struct blocks *blocks = s->file->a->options->blocks;
-	unsigned readers;
 	if (s->storage != H5_CHUNKED || !is_decoded(s) || !blocks || len == 0)
 		return false;
 	struct block_source from = blocks_of(s);
-	bool sequential = continues(s, offset, len, &readers);
+	struct pace_next next = blocks_pace(blocks, s, offset, len);
 	uint64_t first = run_at(s, offset, len).number, last = run_at(s, offset + len - 1, 1).number;
 	/* Behind the last one stand all that share its place in the outermost dimension. */
 	uint64_t slab = s->nchunks / s->chunks[0], end = last + 1;
 	if (!s->flat && end < (last / slab + 1) * slab && len >= s->size / s->dims[0])
 		end = (last / slab + 1) * slab;
-	uint64_t most = sequential ? worth_ahead(s, blocks, slab, readers) : 0;
+	uint64_t most = next.kind == PACE_IN_ORDER ? worth_ahead(s, blocks, slab, next.readers) : 0;
 	for (uint64_t i = first; i < s->nchunks && i - first < 4096 && (i < end || i - end < most); i++)
 		blocks_want(blocks, &from, i);
-	return sequential;
+	if (next.kind == PACE_STRIDED)
+		want_pieces(s, blocks, next);
+	return next.kind == PACE_IN_ORDER;
 }
 
 /* Runs long enough to be spans of their own are handed over as they are. */

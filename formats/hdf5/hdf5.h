@@ -258,11 +258,6 @@ struct h5_store {
 	const struct h5_convert *convert; /* a virtual dataset's source of another type; or NULL */
 	int code;
 	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
-	struct h5_streams {
-		_Atomic uint64_t next[8]; /* where readers in order would go on */
-		_Atomic uint32_t when[8]; /* they last did, in reads */
-		_Atomic uint32_t reads, turn;
-	} streams;
 };
 
 /* Reads layout, filters and fill value; a fault becomes the store's own. */

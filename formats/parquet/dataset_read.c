@@ -20,7 +20,8 @@ struct reading {
 	struct answer *answer;
 	unsigned quantity, counted; /* as in read.c */
 	uint32_t width;
-	bool tail, sequential;
+	bool tail;
+	struct pace_next next; /* how the reader goes on, within the file */
 };
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
@@ -294,8 +295,8 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (width > 32 || !widening_of(r->field, e, from_width, &how))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
-	atomic_store(&s->next, r->sequential ? first * from_width : UINT64_MAX / 2);
-	int x = parquet_read_shown(file, s, first * from_width, (end - first) * from_width, &raw, err);
+	struct pace_next next = {.kind = r->next.kind == PACE_IN_ORDER ? PACE_IN_ORDER : PACE_ANYHOW};
+	int x = parquet_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
 	struct answer flat;
 	answer_init(&flat);
 	if (x == 0)
@@ -367,9 +368,8 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 		part_release(part);
 		return x;
 	}
-	atomic_store(&s.next, r->sequential ? at : UINT64_MAX / 2);
 	answer_init(&piece);
-	x = parquet_read_shown(file, &s, at, len, &piece, err);
+	x = parquet_read_shown(file, &s, at, len, r->next, &piece, err);
 	if (x == 0)
 		return pass_on(r, part, &piece, len, err);
 	answer_close(&piece);
@@ -410,12 +410,12 @@ static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
 
 int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
-	struct shown *shown = (struct shown *)(uintptr_t)n->lazy;
+	const struct shown *shown = n->lazy;
 	struct reading r = {.answer = ret};
-	uint64_t expected = atomic_exchange(&shown->next, offset + len);
+	struct pace_next next = blocks_pace(a->options->blocks, shown, offset, len);
+	bool in_order = next.kind == PACE_IN_ORDER;
 
 	set_up(&r, a, shown);
-	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
 	int e = r.target ? have_totals(&r, err) : error_set(err, EIO, "a file that belongs to no column");
 	uint32_t files = r.d->p.ngroups;
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
@@ -429,8 +429,10 @@ int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 			uint32_t i = search(totals, files, offset / r.width);
 			uint64_t start = totals[i] * r.width, end = totals[i + 1] * r.width;
 			done = len < end - offset ? len : end - offset;
-			for (uint32_t k = 1; r.sequential && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
+			for (uint32_t k = 1; in_order && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
 				part_want(r.d->files[i + k]);
+			r.next = next;
+			r.next.offset -= start;
 			e = r.field->key ? read_key(&r, i, offset - start, done) : read_file(&r, i, offset - start, done, err);
 			if (e < 0)
 				error_prefix(err, e, r.d->files[i]->path);

@@ -147,7 +147,6 @@ struct shown {
 	uint8_t depth;      /* whose slots it has elements for */
 	uint8_t level;      /* VALIDITY: valid from this definition level on */
 	uint64_t base;      /* OFFSETS: added to each, for a file that is part of a dataset */
-	_Atomic uint64_t next; /* where a reader that goes on would ask */
 };
 
 /* The quantity that a file has elements for, the bytes of each, and whether one
@@ -285,10 +284,9 @@ static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep
  * it.  Any thread. */
 int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err);
 
-/* Of any struct shown; `next` of one that was made for this call says whether the
- * reader goes on. */
-int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, uint64_t len, struct answer *ret,
-		       struct error *err);
+/* Of any struct shown; `next` says how the reader is expected to go on. */
+int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		       struct answer *ret, struct error *err);
 int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 		 struct error *err);
 int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);

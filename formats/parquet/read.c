@@ -16,7 +16,7 @@ struct reading {
 	uint32_t width;        /* bytes of an element */
 	bool tail;             /* one more element, the total of `counted` */
 	unsigned counted;      /* OFFSETS: the quantity that they count */
-	bool sequential;
+	struct pace_next next; /* how the reader goes on */
 
 	uint32_t group;
 	struct block *pages_block, *sums_block;
@@ -242,16 +242,28 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 
 /* --- ahead of the reader ------------------------------------------------------------------ */
 
+/* What pages are decoded to, for such files. */
+static struct block_source decoded(const struct reading *r)
+{
+	bool levels = r->shown->what == WHAT_OFFSETS || r->shown->what == WHAT_VALIDITY;
+	return leaf_source(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES);
+}
+
+/* Most likely served from the mapping? */
+static bool is_mapped(const struct reading *r)
+{
+	return r->pages->codec == CODEC_NONE && r->shown->what == WHAT_VALUES && r->leaf->max_def == 0;
+}
+
+/* The pages behind one. */
 static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_bytes)
 {
 	struct blocks *blocks = r->a->options->blocks;
-	bool levels = r->shown->what == WHAT_OFFSETS || r->shown->what == WHAT_VALIDITY;
-	struct block_source pages_from = leaf_source(r->a, r->leaf, KIND_PAGES);
-	struct block_source from = leaf_source(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES);
+	struct block_source pages_from = leaf_source(r->a, r->leaf, KIND_PAGES), from = decoded(r);
 	unsigned left = blocks_ahead(blocks, (size_t)page_bytes);
 
-	if (r->pages->codec == CODEC_NONE && r->shown->what == WHAT_VALUES && r->leaf->max_def == 0)
-		return; /* most likely served from the mapping */
+	if (is_mapped(r))
+		return;
 	for (uint32_t i = page + 1; i < r->pages->count && left > 0; i++, left--)
 		blocks_want(blocks, &from, leaf_page(r->group, i));
 	for (uint32_t g = r->group + 1; g < r->p->ngroups && left > 0; g++) {
@@ -265,6 +277,47 @@ static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_byt
 		blocks_release(next);
 		for (uint32_t i = 0; i < count && left > 0; i++, left--)
 			blocks_want(blocks, &from, leaf_page(g, i));
+	}
+}
+
+/* As open_group(), if nothing need be made for it; else that is wanted. */
+static bool peek_group(struct reading *r, uint32_t group)
+{
+	struct blocks *blocks = r->a->options->blocks;
+	struct block_source pages = leaf_source(r->a, r->leaf, KIND_PAGES), sums = leaf_source(r->a, r->leaf, KIND_SUMS);
+	if (!(r->pages_block = blocks_peek(blocks, &pages, group)))
+		blocks_want(blocks, &pages, group);
+	if (needs_sums(r) && !(r->sums_block = blocks_peek(blocks, &sums, group)))
+		blocks_want(blocks, &sums, group);
+	if (!r->pages_block || (needs_sums(r) && !r->sums_block)) {
+		close_group(r);
+		return false;
+	}
+	r->group = group;
+	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
+	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
+	return true;
+}
+
+/* The pages of the reader's next pieces, which may lie far apart. */
+static void want_pieces(const struct reading *reading)
+{
+	struct reading r = *reading;
+	struct blocks *blocks = r.a->options->blocks;
+	struct block_source from = decoded(&r);
+	const uint64_t *totals = totals_of(&r, r.quantity);
+	uint64_t size = totals[r.p->ngroups] * r.width, len = r.next.len;
+	unsigned left = blocks_ahead(blocks, len < 1 << 20 ? 1 << 20 : (size_t)len);
+	r.pages_block = r.sums_block = NULL;
+	for (uint64_t at = r.next.offset; left > 0 && len > 0 && range_within(at, len, size); at += (uint64_t)r.next.stride, left--) {
+		uint32_t group = search(totals, r.p->ngroups, at / r.width);
+		if (!peek_group(&r, group))
+			continue;
+		uint64_t first = at / r.width - totals[group], last = (at + len - 1) / r.width - totals[group];
+		for (uint32_t page = r.pages->count ? search_page(&r, first) : 0;
+		     !is_mapped(&r) && page < r.pages->count && before_page(&r, r.quantity, page) <= last; page++)
+			blocks_want(blocks, &from, leaf_page(group, page));
+		close_group(&r);
 	}
 }
 
@@ -282,9 +335,9 @@ static int read_group(struct reading *r, uint64_t at, uint64_t len, uint64_t *re
 		if (end <= at + done)
 			continue;
 		uint64_t n = end - (at + done) < len - done ? end - (at + done) : len - done;
-		if (r->sequential || done + n < len)
+		if (r->next.kind == PACE_IN_ORDER || done + n < len)
 			want_ahead(r, page, end - start);
-		int e = read_page(r, page, at + done - start, (size_t)n, r->sequential && at + done + n == end, err);
+		int e = read_page(r, page, at + done - start, (size_t)n, r->next.kind == PACE_IN_ORDER && at + done + n == end, err);
 		if (e < 0)
 			return e;
 		done += n;
@@ -309,16 +362,14 @@ static const char *group_name(uint32_t group, char name[24])
 	return name;
 }
 
-int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, uint64_t len, struct answer *ret,
-		       struct error *err)
+int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		       struct answer *ret, struct error *err)
 {
-	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret};
+	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret, .next = next};
 	char name[24];
-	uint64_t expected = atomic_exchange(&shown->next, offset + len);
 	int e = 0;
 
 	set_up(&r);
-	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
 	if (r.quantity > 0 || r.tail)
 		e = leaf_totals(a, r.leaf, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
@@ -339,13 +390,15 @@ int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, 
 		len -= done;
 	}
 	close_group(&r);
+	if (e == 0 && next.kind == PACE_STRIDED)
+		want_pieces(&r);
 	return e;
 }
 
 int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 		 struct error *err)
 {
-	return parquet_read_shown(a, (struct shown *)(uintptr_t)n->lazy, offset, len, ret, err);
+	return parquet_read_shown(a, n->lazy, offset, len, blocks_pace(a->options->blocks, n->lazy, offset, len), ret, err);
 }
 
 int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)

@@ -74,6 +74,26 @@ for r in readers: r.join()"""
                          lambda: timed(lambda: run(PYTHON, "-c", theirs, path, kind))), goal)
 
 
+def case_hdf5_strided(runs):
+    """A quarter of every other plane of a dataset through a mount, against h5py"""
+    path = cube("shuffle + deflate 1")
+    ours = """
+import os, sys
+fd, buffer = os.open(sys.argv[1], os.O_RDONLY), bytearray(1 << 20)
+for i in range(0, 256, 2): os.preadv(fd, [buffer], i << 22)"""
+    theirs = """
+import sys, h5py
+with h5py.File(sys.argv[1]) as f:
+    for i in range(0, 256, 2): f["cube"][i, :256]"""
+
+    def through():
+        with Mount(ARRAYFS, "-f", path) as m:
+            wait_read_ahead(m.point)
+            return timed(lambda: run(PYTHON, "-c", ours, m.point / "cube"))
+    tell("hdf5 shuffle + deflate 1, strided", "reader of a mount", "python: h5py",
+         compare(max(1, runs // 3), through, lambda: timed(lambda: run(PYTHON, "-c", theirs, path))), None)
+
+
 def case_hdf5_list(runs):
     """Listing 100,000 datasets, against h5py's visititems"""
     path = make("many.h5", """

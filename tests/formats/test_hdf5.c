@@ -3,6 +3,7 @@
 #include "tests/support.h"
 
 #include <float.h>
+#include <unistd.h>
 
 #include "fs/attrs.h"
 
@@ -257,6 +258,35 @@ static void a_read_makes_one_chunk_and_the_next_in_it_none(void **state)
 	test_unload(file);
 }
 
+/* "btree": rows of ten bytes in chunks of 2 x 3.  After the third read, three bytes
+ * further each, chunks that nobody asked for are made, too. */
+static void a_strided_reader_finds_the_next_piece_made(void **state)
+{
+	struct archive_options options = test_options();
+	struct blocks_stats stats;
+	struct archive a;
+	struct error err = {0};
+	struct slice file = test_data("index.h5");
+	(void)state;
+	assert_int_equal(blocks_open(&options.blocks, 1 << 20, 2), 0);
+	const struct format *const only[] = {&format_hdf5, NULL};
+	assert_int_equal(archive_open_source(&a, only, source_memory(file), "index.h5", &options, &err), 0);
+	test_node(&a, "btree");
+	blocks_stats(options.blocks, &stats);
+	uint64_t before = stats.decoded;
+	read_from(&a, "btree", 0, 1, "\0");
+	read_from(&a, "btree", 3, 1, "\3");
+	read_from(&a, "btree", 6, 1, "\6");
+	for (unsigned i = 0; i < 5000 && stats.decoded - before < 4; i++) {
+		usleep(1000);
+		blocks_stats(options.blocks, &stats);
+	}
+	assert_in_range(stats.decoded - before, 4, 12);
+	archive_close(&a);
+	blocks_close(options.blocks);
+	test_unload(file);
+}
+
 /* Extents and values as h5py reads them. */
 static void virtual_datasets_reach_as_far_as_their_sources(void **state)
 {
@@ -463,6 +493,7 @@ int main(void)
 		cmocka_unit_test(hard_links_are_one_file),
 		cmocka_unit_test(every_index_and_packing_is_read),
 		cmocka_unit_test(a_read_makes_one_chunk_and_the_next_in_it_none),
+		cmocka_unit_test(a_strided_reader_finds_the_next_piece_made),
 		cmocka_unit_test(virtual_datasets_reach_as_far_as_their_sources),
 		cmocka_unit_test(dense_links_and_attributes_are_found),
 		cmocka_unit_test(a_committed_type_is_found_by_the_oldest_message),
