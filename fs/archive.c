@@ -195,9 +195,9 @@ struct source *archive_maps(struct archive *a, const void *bytes, size_t len, ui
 	const uint8_t *from = bytes;
 	for (uint32_t i = 0; i <= a->nsiblings; i++) {
 		struct source *s = archive_source(a, i);
-		if (s->dir < 0 || !s->bytes || from < s->bytes || !range_within((uint64_t)(from - s->bytes), len, s->size))
+		if (s->dir < 0 || !s->served || from < s->served || !range_within((uint64_t)(from - s->served), len, s->size))
 			continue;
-		*ret_offset = (uint64_t)(from - s->bytes);
+		*ret_offset = (uint64_t)(from - s->served);
 		return s;
 	}
 	return NULL;
@@ -302,9 +302,7 @@ static int read_range(struct archive *a, const struct node *n, uint64_t offset, 
 {
 	struct source *s = archive_source(a, n->source);
 	struct slice bytes;
-	int r = source_map(s, n->offset + offset, len, &bytes, err);
-	if (r == 0)
-		r = source_check(s, n->offset + offset, len, err);
+	int r = source_serve(s, n->offset + offset, len, &bytes, err);
 	return r < 0 ? r : answer_bytes(ret, bytes.data, bytes.len);
 }
 

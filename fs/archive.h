@@ -134,8 +134,9 @@ void archive_close(struct archive *a);
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
 
-/* The one of its sources whose mapping holds those bytes, and where; NULL for
- * bytes that are memory, and need no guard.  For who looks at an answer's spans. */
+/* The one of its sources that those bytes are served from, and where they lie in it;
+ * NULL for bytes that are memory.  For who looks at what an answer's spans hold: at the
+ * same place of source->bytes, between source_enter() and source_leave(). */
 struct source *archive_maps(struct archive *a, const void *bytes, size_t len, uint64_t *ret_offset);
 
 /* Looking, for everybody.  The node is one of the archive's. */

@@ -134,10 +134,12 @@ static int adopt(struct source *s, int fd, struct error *err)
 		return error_set(err, EFBIG, "%" PRIu64 " bytes are too many to map", s->size);
 	if (s->size == 0)
 		return 0;
-	void *map = mmap(NULL, (size_t)s->size, PROT_READ, MAP_SHARED, fd, 0);
-	if (map == MAP_FAILED)
-		return error_set(err, errno, "mapping it: %s", strerror(errno));
-	s->bytes = map;
+	for (int i = 0; i < 2; i++) {
+		void *map = mmap(NULL, (size_t)s->size, PROT_READ, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED)
+			return error_set(err, errno, "mapping it: %s", strerror(errno));
+		*(i ? &s->served : &s->bytes) = map;
+	}
 	return 0;
 }
 
@@ -162,13 +164,15 @@ int source_open(struct source *ret, const struct folder *folder, const char *pat
 
 struct source source_memory(struct slice m)
 {
-	return (struct source){.bytes = m.data, .size = m.len, .fd = -1, .dir = -1, .lost = UINT64_MAX};
+	return (struct source){.bytes = m.data, .served = m.data, .size = m.len, .fd = -1, .dir = -1, .lost = UINT64_MAX};
 }
 
 void source_close(struct source *s)
 {
 	if (s->dir >= 0 && s->bytes)
 		munmap((void *)(uintptr_t)s->bytes, (size_t)s->size);
+	if (s->dir >= 0 && s->served)
+		munmap((void *)(uintptr_t)s->served, (size_t)s->size);
 	if (atomic_load(&s->holes))
 		munmap(atomic_load(&s->holes), (s->size / page / 64 + 1) * sizeof(uint64_t));
 	source_rest(s);
@@ -262,6 +266,17 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 				 len, offset, s->size);
 	*ret = (struct slice){s->bytes ? s->bytes + offset : NULL, (size_t)len};
 	return 0;
+}
+
+int source_serve(const struct source *s, uint64_t offset, uint64_t len,
+		 struct slice *ret, struct error *err)
+{
+	int r = source_map(s, offset, len, ret, err);
+	if (r == 0)
+		r = source_check(s, offset, len, err);
+	if (r == 0 && s->served)
+		ret->data = s->served + offset;
+	return r;
 }
 
 static int read_all(int fd, uint64_t offset, void *buf, size_t len, struct error *err)

@@ -13,17 +13,21 @@
  * may be cut short, replaced or removed while it is mapped; the mapping keeps
  * the old file alive, and what truncation took is -EIO:
  *
- *   - whoever hands mapped bytes to the kernel asks source_intact() first, and
- *     lets the kernel's EFAULT cover what is cut after the question;
+ *   - whoever hands mapped bytes to the kernel takes them of source_serve(), and
+ *     lets the kernel's EFAULT cover what is cut after that;
  *   - whoever looks at mapped bytes itself does so between source_enter() and
  *     source_leave(): a hole reads as zeros there, and leave() tells.
+ *
+ * These are two mappings: were it one, the zeros that somebody looks at could be what
+ * the kernel takes at the same moment.
  *
  * A page that the disk cannot read is a hole, too: it is lost, and no other.
  *
  * Opened once, then any number of threads.
  */
 struct source {
-	const uint8_t *bytes; /* `size` of them; NULL if there are none */
+	const uint8_t *bytes; /* `size` of them, to be looked at; NULL if there are none */
+	const uint8_t *served; /* the same, to be handed to the kernel and never looked at */
 	uint64_t size;        /* when it was opened */
 	struct stat st;       /* then, too; all zero for memory */
 
@@ -90,9 +94,13 @@ int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,
 		struct cursor *ret, struct error *err);
 
-/* The bytes themselves, to serve or decode from; -EBADMSG outside the file. */
+/* The bytes themselves, to look at; -EBADMSG outside the file. */
 int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	       struct slice *ret, struct error *err);
+
+/* To be handed to the kernel; after source_check(). */
+int source_serve(const struct source *s, uint64_t offset, uint64_t len,
+		 struct slice *ret, struct error *err);
 
 /* Around every look at mapped bytes; does not nest.  leave() is -EIO if any of
  * the range [offset, offset + len) that was looked at is not in the file any

@@ -59,17 +59,6 @@ int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct erro
 	return r;
 }
 
-/* Copies what may be mapped bytes of a file that is cut meanwhile. */
-static int copy_span(struct archive *a, const struct iovec *span, uint8_t *to, struct error *err)
-{
-	uint64_t offset;
-	struct source *s = archive_maps(a, span->iov_base, span->iov_len, &offset);
-	if (s)
-		source_enter(s);
-	memcpy(to, span->iov_base, span->iov_len);
-	return s ? source_leave(s, offset, span->iov_len, err) : 0;
-}
-
 static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_t len, uint8_t **ret, struct error *err)
 {
 	struct answer answer;
@@ -78,9 +67,8 @@ static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_
 	int r = *ret ? archive_read(a, n, offset, len, &answer, err) : error_set(err, ENOMEM, "no memory");
 	if (r == 0 && answer.len != len)
 		r = error_set(err, EIO, "the array ends early");
-	uint8_t *to = *ret;
-	for (size_t i = 0; r == 0 && i < answer.count; to += answer.spans[i++].iov_len)
-		r = copy_span(a, &answer.spans[i], to, err);
+	if (r == 0)
+		r = answer_copy(&answer, *ret, err);
 	answer_close(&answer);
 	if (r < 0) {
 		free(*ret);

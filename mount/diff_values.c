@@ -54,22 +54,10 @@ struct bytes {
 	uint8_t *own;          /* put together */
 };
 
-static int put_together(struct archive *a, struct bytes *b, struct error *err)
+static int put_together(struct bytes *b, struct error *err)
 {
-	uint8_t *to = b->own = malloc((size_t)b->answer.len);
-	int r = to ? 0 : error_set(err, ENOMEM, "no memory");
-	for (size_t i = 0; r == 0 && i < b->answer.count; i++) {
-		const struct iovec *span = &b->answer.spans[i];
-		uint64_t offset;
-		struct source *s = a ? archive_maps(a, span->iov_base, span->iov_len, &offset) : NULL;
-		if (s)
-			source_enter(s);
-		memcpy(to, span->iov_base, span->iov_len);
-		r = s ? source_leave(s, offset, span->iov_len, err) : 0;
-		to += span->iov_len;
-	}
-	b->at = b->own;
-	return r;
+	b->at = b->own = malloc((size_t)b->answer.len);
+	return b->own ? answer_copy(&b->answer, b->own, err) : error_set(err, ENOMEM, "no memory");
 }
 
 static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t offset, uint64_t len, struct bytes *b,
@@ -83,9 +71,11 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 	if (b->answer.len != len)
 		return error_set(err, EIO, "ends early, at byte %" PRIu64, offset + b->answer.len);
 	if (b->answer.count != 1)
-		return put_together(a, b, err);
+		return put_together(b, err);
 	b->at = b->answer.spans[0].iov_base;
 	b->mapped = a ? archive_maps(a, b->at, (size_t)len, &b->offset) : NULL;
+	if (b->mapped)
+		b->at = b->mapped->bytes + b->offset;
 	return 0;
 }
 

@@ -294,14 +294,14 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 		return r < 0 ? r : blocks_answer(blocks, block, (size_t)run.in_chunk, (size_t)run.len, ret);
 	}
 	struct bytes b;
-	struct source *src = h5_source(s->file);
 	int r = get(s, NULL, run.number, &b, err);
 	if (r < 0)
 		return r;
-	if (b.at && (r = source_check(src, b.place + run.in_chunk, run.len, err)) < 0)
-		return r;
-	if (b.at)
-		return answer_bytes(ret, b.at + run.in_chunk, (size_t)run.len);
+	if (b.at) {
+		struct slice served;
+		r = source_serve(h5_source(s->file), b.place + run.in_chunk, run.len, &served, err);
+		return r < 0 ? r : answer_bytes(ret, served.data, served.len);
+	}
 	if (!s->fill || s->unfilled)
 		return answer_zeros(ret, run.len);
 	uint8_t *own;

@@ -266,6 +266,30 @@ static void a_hole_met_while_looking_reads_as_zeros_and_is_told(void **state)
 	source_close(&s);
 }
 
+/* A reply that was checked before the file was cut must fail, and not bring the zeros
+ * that a decoder has met meanwhile. */
+static void what_is_served_has_the_hole_that_others_see_as_zeros(void **state)
+{
+	struct source s = open_fine("file", REACH_EXACT);
+	struct slice looked, served;
+	int ends[2];
+	(void)state;
+	guard();
+	source_map(&s, 0, PAGE * PAGES, &looked, NULL);
+	assert_int_equal(source_serve(&s, 2 * PAGE, 8, &served, NULL), 0);
+	cut("file", PAGE);
+	source_enter(&s);
+	assert_int_equal(looked.data[2 * PAGE], 0);
+	assert_int_equal(source_leave(&s, 2 * PAGE, 1, NULL), -EIO);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], served.data, served.len), -1);
+	assert_int_equal(errno, EFAULT);
+	assert_int_equal(source_serve(&s, 2 * PAGE, 8, &served, NULL), -EIO);
+	close(ends[0]);
+	close(ends[1]);
+	source_close(&s);
+}
+
 /* Zeros were put over the hole, so it stays one, even if the file grows again. */
 static void a_hole_once_met_stays_lost(void **state)
 {
@@ -473,6 +497,7 @@ int main(void)
 		TEST(reading_what_was_cut_off_is_an_io_error),
 		TEST(a_hole_met_while_looking_reads_as_zeros_and_is_told),
 		TEST(two_are_looked_at_at_once),
+		TEST(what_is_served_has_the_hole_that_others_see_as_zeros),
 		TEST(a_hole_once_met_stays_lost),
 		TEST(a_file_at_rest_is_guarded_even_where_its_path_is_gone),
 		TEST(a_replaced_file_keeps_its_old_bytes),
