@@ -93,6 +93,8 @@ struct archive {
 	size_t counted;           /* bytes of it that the cache of blocks knows of */
 	struct block_private *blocks; /* what that cache has of this archive; its own affair */
 	unsigned making, waiting;     /* threads that decode some of it, or wait for their turn; likewise */
+	unsigned ahead;               /* workers among those that decode; likewise */
+	bool past;                    /* one of those went past the budget; likewise */
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */

@@ -27,7 +27,7 @@ static void decode(struct block_private *p)
 	p->scratch = NULL;
 }
 
-static uint64_t now(void)
+uint64_t blocks_now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
@@ -46,12 +46,14 @@ void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 	b->making += !nested;
 	p->from.archive->making += !nested;
 	pthread_mutex_unlock(&b->lock);
-	uint64_t start = now();
+	uint64_t start = blocks_now();
 	decode(p);
-	uint64_t took = now() - start;
+	uint64_t took = blocks_now() - start;
 	pthread_mutex_lock(&b->lock);
 	b->making -= !nested;
 	p->from.archive->making -= !nested;
+	p->from.archive->past &= !p->past;
+	p->past = false;
 	b->used -= p->scratched;
 	p->scratched = 0;
 	p->state = p->code < 0 ? FAILED : READY;
@@ -153,7 +155,7 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 		blocks_make(b, p, within != NULL);
 	while (p->state == MAKING) {
 		if (within)
-			blocks_wait_stuck(b);
+			blocks_wait_stuck(b, UINT64_MAX);
 		else
 			pthread_cond_wait(&b->changed, &b->lock);
 	}
@@ -267,7 +269,11 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 		b->nthreads = BLOCKS_THREADS;
 	pace_open(&b->pace);
 	pthread_mutex_init(&b->lock, NULL);
-	pthread_cond_init(&b->changed, NULL);
+	pthread_condattr_t monotonic;
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&b->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 	pthread_cond_init(&b->work, NULL);
 	*ret = b;
 	return 0;

@@ -5,27 +5,52 @@
 
 enum { QUEUE = 256 }; /* blocks that workers may be asked for */
 
-/* What is wanted ahead comes after what is waited for. */
+/* Workers that seem to wait for a disk do not count, so that others' readers are still
+ * worked for.  It matters only if all are at work that are meant to be. */
+static unsigned count_stalled(const struct blocks *b)
+{
+	unsigned n = 0;
+	uint64_t now = b->working < b->nthreads ? 0 : blocks_now();
+	for (unsigned i = 0; now && i < b->started; i++)
+		n += b->since[i] && now - b->since[i] > BLOCKS_STALLED;
+	return n;
+}
+
+/* What is wanted ahead comes after what is waited for.  And no archive has more than
+ * the workers that are meant to be. */
 static struct block_private *next_wanted(const struct blocks *b)
 {
 	struct block_private *p = b->queue.oldest;
-	while (p && p->from.archive->waiting > 0)
+	while (p && (p->from.archive->waiting > 0 || p->from.archive->ahead >= b->nthreads))
 		p = p->newer;
-	return p;
+	return p && b->working - count_stalled(b) < b->nthreads ? p : NULL;
+}
+
+static void work(struct blocks *b, struct block_private *p, uint64_t *since)
+{
+	struct archive *a = p->from.archive;
+	blocks_use(b, p);
+	a->ahead++;
+	b->working++;
+	*since = blocks_now();
+	blocks_make(b, p, false);
+	*since = 0;
+	b->working--;
+	a->ahead--;
 }
 
 static void *worker(void *arg)
 {
 	struct blocks *b = arg;
 	pthread_mutex_lock(&b->lock);
+	uint64_t *since = &b->since[b->entered++];
 	while (!b->closing) {
 		struct block_private *p = next_wanted(b), *gone;
 		if (!p) {
 			pthread_cond_wait(&b->work, &b->lock);
 			continue;
 		}
-		blocks_use(b, p);
-		blocks_make(b, p, false);
+		work(b, p, since);
 		gone = blocks_let_go(b, p);
 		if (gone) {
 			pthread_mutex_unlock(&b->lock);
@@ -47,8 +72,8 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 	if (b->queued < QUEUE && !blocks_find(b, from, index) && (p = blocks_remember(b, from, index))) {
 		blocks_list_add(&b->queue, p);
 		b->queued++;
-		if (b->started < b->nthreads && b->started < b->queued + b->making &&
-		    pthread_create(&b->threads[b->started], NULL, worker, b) == 0)
+		if (b->started < BLOCKS_THREADS && b->started - b->working < b->queued &&
+		    b->started - count_stalled(b) < b->nthreads && pthread_create(&b->threads[b->started], NULL, worker, b) == 0)
 			b->started++;
 		pthread_cond_signal(&b->work);
 	}

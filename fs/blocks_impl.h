@@ -16,6 +16,7 @@ enum {
 	BLOCKS_OVERHEAD = 256, /* what a block costs beside its bytes */
 	BLOCKS_THREADS = 64,
 	BLOCKS_SPARES = 128,
+	BLOCKS_STALLED = 200000000, /* nanoseconds after which somebody seems to wait for a disk that does not answer */
 };
 
 enum block_state { WANTED, MAKING, READY, FAILED };
@@ -39,6 +40,7 @@ struct block_private {
 	enum block_state state;
 	bool known;                   /* in its bucket */
 	bool spent;                   /* nobody is expected to ask again */
+	bool past;                    /* its memory may go past the budget */
 	size_t size;                  /* of its memory */
 	size_t charged, scratched;
 	struct scratch *scratch;
@@ -60,8 +62,9 @@ struct blocks {
 	size_t used, pinned, metadata, limit;
 	_Atomic size_t budget; /* the limit, less what metadata takes of it */
 	unsigned making, stuck; /* threads that decode, and those of them that wait */
-	unsigned nthreads, started;
+	unsigned nthreads, started, entered, working; /* workers: meant to work at a time, made, begun, at work */
 	pthread_t threads[BLOCKS_THREADS];
+	uint64_t since[BLOCKS_THREADS]; /* when each began with its block, in nanoseconds; 0: has none */
 	bool closing;
 	pthread_mutex_t spare_lock;
 	struct spare {
@@ -104,10 +107,13 @@ void blocks_spare_close(struct blocks *b);
 
 /* --- blocks_room.c ---------------------------------------------------------- */
 
-/* Waits while this thread is decoding: for memory, or for another's block. */
-void blocks_wait_stuck(struct blocks *b);
+/* Waits while this thread is decoding: for memory, or for another's block.  Returns
+ * when it is `until`, by blocks_now(), at the latest. */
+void blocks_wait_stuck(struct blocks *b, uint64_t until);
 
 /* --- blocks.c --------------------------------------------------------------- */
+
+uint64_t blocks_now(void); /* nanoseconds */
 
 /* Lets the lock go meanwhile.  `nested`: this thread is counted as one that decodes
  * already. */

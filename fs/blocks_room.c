@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/blocks_impl.h"
 
+#include <time.h>
+
+#include "fs/archive.h"
+
 enum {
 	BEHIND = 64,       /* bytes behind each block, for loops that overshoot */
 	BEYOND = 32 << 20, /* how far past the budget a lone decode may go */
 };
 
-void blocks_wait_stuck(struct blocks *b)
+void blocks_wait_stuck(struct blocks *b, uint64_t until)
 {
+	struct timespec t = {.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
 	b->stuck++;
 	pthread_cond_broadcast(&b->changed); /* perhaps now all are */
-	pthread_cond_wait(&b->changed, &b->lock);
+	if (until == UINT64_MAX)
+		pthread_cond_wait(&b->changed, &b->lock);
+	else
+		pthread_cond_timedwait(&b->changed, &b->lock, &t);
 	b->stuck--;
+}
+
+/* May this decode go past the budget?  Who stalls on its disk may hold all of it, and
+ * for long: so one of each archive, once it has waited for others in vain. */
+static bool goes_past(struct block_private *p, uint64_t until)
+{
+	struct archive *a = p->from.archive;
+	if (!p->past && !a->past && blocks_now() >= until)
+		p->past = a->past = true;
+	return p->past;
 }
 
 static int charge(struct block_private *p, size_t len, struct error *err)
@@ -27,8 +45,12 @@ static int charge(struct block_private *p, size_t len, struct error *err)
 	}
 	pthread_mutex_lock(&b->lock);
 	struct block_private *gone = blocks_make_room(b, len);
+	uint64_t until = 0;
 	while (b->used + len > b->budget && b->stuck + 1 < b->making) {
-		blocks_wait_stuck(b);
+		until = until ? until : blocks_now() + BLOCKS_STALLED;
+		if (goes_past(p, until))
+			break;
+		blocks_wait_stuck(b, p->from.archive->past ? UINT64_MAX : until);
 		if (gone) {
 			pthread_mutex_unlock(&b->lock);
 			blocks_dispose_all(gone);

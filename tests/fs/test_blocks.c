@@ -20,6 +20,8 @@ struct plan {
 	struct blocks *blocks;
 	struct archive *archive; /* NULL: the first */
 	_Atomic bool stalled;    /* it takes until this is false */
+	_Atomic bool holds;      /* the same, with its memory in hand */
+	_Atomic unsigned holding;
 };
 
 static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
@@ -60,6 +62,9 @@ static int decode(struct archive *a, const void *owner, uint64_t index, struct b
 	if (!bytes)
 		return -ENOMEM;
 	memset(bytes, (int)index, p->len);
+	p->holding++;
+	while (p->holds)
+		usleep(100);
 	return 0;
 }
 
@@ -303,6 +308,65 @@ static void what_is_wanted_no_more_is_not_made(void **state)
 	blocks_unwant(NULL, &archive);
 }
 
+/* Of workers, which decode ahead; and the stalled archive gets no more than its share. */
+static void a_stalled_archive_leaves_workers_to_others(void **state)
+{
+	struct blocks *b = cache(1 << 20, 2);
+	struct plan p = {.len = 10, .stalled = true}, other = {.len = 20, .archive = &other_archive};
+	struct block_source from = source_of(&p), from_other = source_of(&other);
+	struct block *block = NULL;
+	(void)state;
+	for (uint64_t i = 0; i < 8; i++)
+		blocks_want(b, &from, i);
+	while (p.calls < 2)
+		usleep(100);
+	for (unsigned i = 0; i < 500 && !block; i++) {
+		blocks_want(b, &from_other, i % 50);
+		usleep(10000);
+		block = blocks_peek(b, &from_other, 0);
+	}
+	assert_non_null(block);
+	blocks_release(block);
+	assert_int_equal(p.calls, 2);
+	p.stalled = false;
+	blocks_drop_archive(b, &archive);
+	blocks_drop_archive(b, &other_archive);
+	blocks_close(b);
+}
+
+static struct blocks *tight;
+
+static void *get_one(void *plan)
+{
+	blocks_release(get(tight, plan, 7));
+	return NULL;
+}
+
+static void memory_of_a_stalled_archive_holds_up_no_other(void **state)
+{
+	struct plan p = {.len = 600000, .holds = true}, other = {.len = 600000, .archive = &other_archive};
+	pthread_t stalled, reader;
+	struct timespec until;
+	(void)state;
+	tight = cache(1 << 20, 2);
+	pthread_create(&stalled, NULL, get_one, &p);
+	while (p.holding == 0)
+		usleep(100);
+	pthread_create(&reader, NULL, get_one, &other);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	int r = pthread_timedjoin_np(reader, NULL, &until);
+	p.holds = false;
+	pthread_join(stalled, NULL);
+	assert_int_equal(r, 0);
+	blocks_drop_archive(tight, &archive);
+	blocks_drop_archive(tight, &other_archive);
+	struct blocks_stats stats;
+	blocks_stats(tight, &stats);
+	assert_int_equal(stats.used, 0);
+	blocks_close(tight);
+}
+
 static void workers_make_what_is_wanted_side_by_side(void **state)
 {
 	struct blocks *b = cache(1 << 20, 3);
@@ -358,6 +422,8 @@ int main(void)
 		cmocka_unit_test(many_readers_of_a_small_cache_all_get_through),
 		cmocka_unit_test(readers_of_an_archive_take_turns),
 		cmocka_unit_test(a_stalled_archive_holds_up_no_other),
+		cmocka_unit_test(a_stalled_archive_leaves_workers_to_others),
+		cmocka_unit_test(memory_of_a_stalled_archive_holds_up_no_other),
 		cmocka_unit_test(what_is_wanted_no_more_is_not_made),
 		cmocka_unit_test(workers_make_what_is_wanted_side_by_side),
 		cmocka_unit_test(more_than_the_cache_is_refused),
