@@ -418,6 +418,23 @@ static void scaled_values_of_too_many_bits_are_a_fault(void **state)
 	test_unload(file);
 }
 
+/* N-bit: elements that take no bits could be any number, of any number of members. */
+static void an_nbit_compound_of_nothing_is_a_fault(void **state)
+{
+	static const uint8_t values[] = {16, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 3};
+	struct archive a;
+	struct slice file;
+	int32_t numbers[64];
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		numbers[i] = i;
+	open_patched(&a, &file, "pack.h5", values, sizeof values, 4, 3);
+	read_fails(&a, "nb", -EBADMSG, "nbit: a compound of 0 members");
+	check_bytes(&a, "zstd", numbers, sizeof numbers);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* The second of the three chunks of "l" says that it begins at element 80, of 40. */
 static void chunks_out_of_order_are_a_fault(void **state)
 {
@@ -473,6 +490,7 @@ int main(void)
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
 		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
+		cmocka_unit_test(an_nbit_compound_of_nothing_is_a_fault),
 		cmocka_unit_test(chunks_out_of_order_are_a_fault),
 		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
 		cmocka_unit_test(keeps_the_promises),
