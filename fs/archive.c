@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -163,8 +164,13 @@ int archive_open_folder(struct archive *a, const struct format *const *formats, 
 	return r;
 }
 
+/* From this size on memory is given back to the system: the C library would keep
+ * it, a share for each thread that ever opened an archive. */
+enum { TRIM = 1 << 20 };
+
 void archive_close(struct archive *a)
 {
+	bool trim = a->arena.used >= TRIM;
 	if (a->options) {
 		blocks_drop_archive(a->options->blocks, a);
 		count_metadata(a, 0);
@@ -183,6 +189,8 @@ void archive_close(struct archive *a)
 	free(a->filled);
 	pthread_mutex_destroy(&a->lock);
 	*a = (struct archive){.folder.dir = -1};
+	if (trim)
+		malloc_trim(0);
 }
 
 struct source *archive_source(struct archive *a, uint32_t number)

@@ -90,7 +90,7 @@ struct archive {
 	uint32_t nsiblings;
 	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
-	size_t counted;           /* bytes of it that the cache of blocks knows of */
+	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
 	struct block_private *blocks; /* what that cache has of this archive; its own affair */
 	unsigned making, waiting;     /* threads that decode some of it, or wait for their turn; likewise */
 	unsigned ahead;               /* workers among those that decode; likewise */

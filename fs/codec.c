@@ -75,19 +75,11 @@ static int run_none(struct slice in, uint8_t *out, size_t room, size_t *ret)
 	return 0;
 }
 
-/* The library looks at the length twice, and at the second look trusts it; so it
- * is given bytes that stay. */
+/* The library looks at the length twice, and at the second look trusts it. */
 static int run_snappy(struct slice in, uint8_t *out, size_t room, size_t *ret)
 {
-	char *copy = malloc(in.len ? in.len : 1);
-	if (!copy)
-		return -ENOMEM;
-	if (in.len)
-		memcpy(copy, in.data, in.len);
 	*ret = room;
-	snappy_status status = snappy_uncompress(copy, in.len, (char *)out, ret);
-	free(copy);
-	return status == SNAPPY_OK ? 0 : -EBADMSG;
+	return snappy_uncompress((const char *)in.data, in.len, (char *)out, ret) == SNAPPY_OK ? 0 : -EBADMSG;
 }
 
 static struct libdeflate_decompressor *deflate(void)
@@ -221,6 +213,11 @@ static int (*const runs[])(struct slice in, uint8_t *out, size_t room, size_t *r
 	[CODEC_LZ4_RAW] = run_lz4,
 	[CODEC_LZO] = NULL,
 };
+
+bool codec_looks_twice(enum codec codec)
+{
+	return codec == CODEC_SNAPPY;
+}
 
 bool codec_known(enum codec codec)
 {

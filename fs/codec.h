@@ -33,10 +33,15 @@ const char *codec_name(enum codec codec);
 /* Is it built in? */
 bool codec_known(enum codec codec);
 
+/* Does its library trust what it saw at a first look?  Then `in` must not change,
+ * so the caller copies it out of a mapping, in memory that is accounted for. */
+bool codec_looks_twice(enum codec codec);
+
 /* Decodes `in` into exactly len bytes.  -EBADMSG if the stream is broken, or
  * holds more or less; -ENOTSUP and its name if it is not built in.  What `out`
  * holds after a failure is nothing.  `in` may change while it is read (it may be
- * a mapping): the result is then wrong or an error, and nothing worse. */
+ * a mapping), unless codec_looks_twice(): the result is then wrong or an error, and
+ * nothing worse. */
 int codec_run(enum codec codec, struct slice in, uint8_t *out, size_t len, struct error *err);
 
 /* The same for a stream that tells its length itself: at most `room` bytes, and

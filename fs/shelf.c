@@ -37,7 +37,7 @@ static void take_down(struct shelf *s, struct held *h)
 {
 	unlink_held(s, h);
 	s->count--;
-	s->memory -= h->archive.arena.used;
+	s->memory -= h->counted;
 	h->shelved = false;
 	if (h->holds == 0)
 		close_held(s, h);
@@ -45,17 +45,24 @@ static void take_down(struct shelf *s, struct held *h)
 		rest(&h->archive);
 }
 
+/* Directories are filled when somebody looks into them, so a tree grows. */
+static void count(struct shelf *s, struct held *h)
+{
+	size_t now = atomic_load_explicit(&h->archive.counted, memory_order_relaxed);
+	s->memory += now - h->counted;
+	h->counted = now;
+	while (s->oldest != h && (s->count > s->count_max || s->memory > s->memory_max))
+		take_down(s, s->oldest);
+}
+
 void shelf_add(struct shelf *s, struct held *h)
 {
 	h->holds = 1;
 	h->shelved = true;
+	h->counted = 0;
 	link_newest(s, h);
 	s->count++;
-	/* What a filling adds later is not counted: the arena is not ours to look
-	 * at while it grows. */
-	s->memory += h->archive.arena.used;
-	while (s->oldest != h && (s->count > s->count_max || s->memory > s->memory_max))
-		take_down(s, s->oldest);
+	count(s, h);
 }
 
 void shelf_hold(struct shelf *s, struct held *h)
@@ -71,6 +78,8 @@ void shelf_release(struct shelf *s, struct held *h)
 {
 	if (--h->holds == 0 && !h->shelved)
 		close_held(s, h);
+	else if (h->shelved)
+		count(s, h);
 }
 
 void shelf_clear(struct shelf *s)

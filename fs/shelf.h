@@ -14,6 +14,7 @@ struct held {
 	struct archive archive;
 	unsigned holds;        /* of others; the shelf's own is `shelved` */
 	bool shelved;
+	size_t counted;        /* bytes of its tree, in the shelf's memory */
 	struct held **owner;   /* where the mirror points at it; set to NULL when it closes */
 	struct held *newer, *older;
 };
@@ -30,6 +31,8 @@ void shelf_add(struct shelf *s, struct held *h);
 
 /* Holds it once more, and makes it the newest. */
 void shelf_hold(struct shelf *s, struct held *h);
+
+/* What it has grown by since is counted: others may have to go for it. */
 void shelf_release(struct shelf *s, struct held *h);
 
 /* Closes what nobody holds, and forgets the rest. */

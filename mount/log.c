@@ -13,17 +13,18 @@
 #include "fs/name.h"
 #include "mount/terminal.h"
 
-enum { LINE = 1024, REMEMBERED = 256, A_MINUTE = 60 };
+enum { LINE = 1024, SETS = 1024, WAYS = 16, A_MINUTE = 60 };
 
 static bool to_system;
 static int null = -1;
 
-/* Lines said lately, by hash: direct-mapped, so that memory is bounded.  Two
- * that share a slot may be said more often, never less. */
-static struct {
+/* Lines said lately, by hash: 16,384 of them, so that memory is bounded, and the
+ * lines of a minute are, too: where a set is full of this minute's, one more is not
+ * said. */
+static struct said {
 	uint64_t hash;
 	time_t when;
-} said[REMEMBERED];
+} said[SETS][WAYS];
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void write_line(const char *text)
@@ -73,19 +74,32 @@ static uint64_t fault_hash(const char *where, const char *why)
 	return name_hash((struct slice){(const uint8_t *)words, n}) ^ name_hash(slice_text(where)) * 31;
 }
 
+/* Was it not said for a minute?  Then it counts as said. */
+static bool say_now(uint64_t hash, time_t now)
+{
+	struct said *set = said[hash % SETS], *slot = NULL;
+	pthread_mutex_lock(&said_lock);
+	for (struct said *s = set; s < set + WAYS; s++) {
+		if (s->when && s->hash == hash) { /* before all that is free or older */
+			slot = s;
+			break;
+		}
+		if (!slot || s->when < slot->when)
+			slot = s;
+	}
+	bool due = !slot->when || now - slot->when >= A_MINUTE;
+	if (due)
+		*slot = (struct said){hash, now};
+	pthread_mutex_unlock(&said_lock);
+	return due;
+}
+
 void log_fault(const char *where, const char *why)
 {
 	struct timespec now;
 	uint64_t hash = fault_hash(where, why);
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	pthread_mutex_lock(&said_lock);
-	bool lately = said[hash % REMEMBERED].hash == hash && now.tv_sec - said[hash % REMEMBERED].when < A_MINUTE;
-	if (!lately) {
-		said[hash % REMEMBERED].hash = hash;
-		said[hash % REMEMBERED].when = now.tv_sec;
-	}
-	pthread_mutex_unlock(&said_lock);
-	if (!lately)
+	if (say_now(hash, now.tv_sec))
 		log_say("%s: %s", where, why);
 }
 

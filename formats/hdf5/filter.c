@@ -28,17 +28,18 @@ static const struct known {
 	uint16_t id;
 	const char *name;
 	h5_decode_fn *decode;
+	bool looks_twice; /* its library does, at its input, which must not change meanwhile */
 } table[] = {
 	{1, "deflate", inflate},
 	{2, "shuffle", unshuffle},
 	{3, "fletcher32", fletcher32},
-	{4, "szip", h5_szip},
+	{4, "szip", h5_szip, true},
 	{5, "nbit", h5_nbit},
 	{6, "scaleoffset", h5_scaleoffset},
 	{305, "lzo", NULL},
-	{307, "bzip2", h5_bzip2},
+	{307, "bzip2", h5_bzip2, true},
 	{32000, "lzf", h5_lzf},
-	{32001, "blosc", h5_blosc},
+	{32001, "blosc", h5_blosc, true},
 	{32004, "lz4", h5_lz4},
 	{32008, "bitshuffle", h5_bitshuffle},
 	{32013, "zfp", NULL},
@@ -240,6 +241,18 @@ static uint8_t *between_room(const struct between *b, size_t len, struct error *
 	return room;
 }
 
+/* What is mapped may change at any time; what a filter made does not. */
+static int keep_still(struct slice *in, const struct between *between, struct error *err)
+{
+	uint8_t *copy = between_room(between, in->len ? in->len : 1, err);
+	if (!copy)
+		return -ENOMEM;
+	if (in->len)
+		memcpy(copy, in->data, in->len);
+	in->data = copy;
+	return 0;
+}
+
 /* Undoes the pipeline into out, which has room for len. */
 static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint8_t *out, size_t len,
 	       const struct between *between, struct error *err)
@@ -249,6 +262,7 @@ static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint
 	size_t room = len + len / 4 + 4096, made;
 	uint32_t left = 0, step = 0;
 	uint8_t *scratch[2] = {0};
+	int r;
 	for (uint32_t i = 0; i < p->count; i++)
 		left += !(mask >> i & 1);
 	if (left == 0 && in.len == len)
@@ -261,12 +275,13 @@ static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint
 			continue;
 		if (!k || !k->decode)
 			return error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id);
+		if (k->looks_twice && step == 0 && (r = keep_still(&in, between, err)) < 0)
+			return r;
 		uint8_t **to = &scratch[step++ % 2];
 		if (--left > 0 && !*to && !(*to = between_room(between, room, err)))
 			return -ENOMEM;
 		uint8_t *target = left ? *to : out;
-		int r = k->decode(f, in, target, left ? room : len, &made, err);
-		if (r < 0)
+		if ((r = k->decode(f, in, target, left ? room : len, &made, err)) < 0)
 			return error_prefix(err, r, f->name);
 		in = (struct slice){target, made};
 	}

@@ -86,7 +86,8 @@ static int nbit_array(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size,
 static int nbit_compound(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size, unsigned depth)
 {
 	uint32_t members = parameter(n, (*at)++);
-	if (members > n->count)
+	/* One without members would take no bits, so that nothing bounded how often. */
+	if (members == 0 || members > n->count)
 		return error_set(n->err, EBADMSG, "a compound of %u members", members);
 	for (uint32_t i = 0; i < members; i++) {
 		uint32_t offset = parameter(n, (*at)++);

@@ -9,40 +9,21 @@
 #include "formats/hdf5/hdf5.h"
 #include "fs/codec.h"
 
-/* Libraries that look at their input more than once are given bytes that stay. */
-struct stable {
-	struct arena arena;
-	struct slice bytes;
-};
-
-static bool stable(struct stable *s, struct slice in)
-{
-	*s = (struct stable){.arena.limit = in.len + 4096};
-	uint8_t *copy = arena_alloc(&s->arena, in.len + 1);
-	if (copy)
-		memcpy(copy, in.data, in.len);
-	s->bytes = (struct slice){copy, in.len};
-	return copy != NULL;
-}
+/* szip, bzip2 and blosc look at their input more than once: h5_pipeline_run() gives
+ * them bytes that stay. */
 
 int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
 {
 	struct cursor c = cursor_over(in);
 	size_t size = cursor_u32le(&c);
-	struct stable s;
 	if (c.failed || f->nvalues < 4 || size > room)
 		return error_set(err, EBADMSG, "%zu bytes in room for %zu", size, room);
 	SZ_com_t p = {(int)f->values[0], (int)f->values[2], (int)f->values[1], (int)f->values[3]};
 	unsigned bits = f->values[2], block = f->values[1], line = f->values[3];
 	if ((bits > 32 && bits != 64) || bits == 0 || block < 2 || block > 32 || block % 2 || line == 0 || line > 4096 * 32)
 		return error_set(err, EBADMSG, "%u bits, blocks of %u, lines of %u", bits, block, line);
-	if (!stable(&s, (struct slice){in.data + 4, in.len - 4})) {
-		arena_free(&s.arena);
-		return error_set(err, ENOMEM, "no memory to decode");
-	}
 	*ret = size;
-	int r = SZ_BufftoBuffDecompress(out, ret, s.bytes.data, s.bytes.len, &p);
-	arena_free(&s.arena);
+	int r = SZ_BufftoBuffDecompress(out, ret, in.data + 4, in.len - 4, &p);
 	if (r == SZ_OK && *ret == size)
 		return 0;
 	return error_set(err, EBADMSG, "the stream is broken");
@@ -51,31 +32,23 @@ int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t roo
 int h5_bzip2(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
 {
 	unsigned len = room < UINT32_MAX ? (unsigned)room : UINT32_MAX;
-	struct stable s;
 	(void)f;
-	if (in.len > UINT32_MAX || !stable(&s, in))
-		return error_set(err, ENOMEM, "no memory to decode");
-	int r = BZ2_bzBuffToBuffDecompress((char *)out, &len, (char *)(uintptr_t)s.bytes.data, (unsigned)s.bytes.len, 0, 0);
-	arena_free(&s.arena);
+	if (in.len > UINT32_MAX)
+		return error_set(err, EBADMSG, "a stream of %zu bytes", in.len);
+	int r = BZ2_bzBuffToBuffDecompress((char *)out, &len, (char *)(uintptr_t)in.data, (unsigned)in.len, 0, 0);
 	*ret = len;
 	return r == BZ_OK ? 0 : error_set(err, EBADMSG, "the stream is broken");
 }
 
 int h5_blosc(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
 {
-	struct stable s;
 	size_t len = 0;
 	(void)f;
-	if (!stable(&s, in)) {
-		arena_free(&s.arena);
-		return error_set(err, ENOMEM, "no memory to decode");
-	}
-	int r = s.bytes.len >= BLOSC_MIN_HEADER_LENGTH ? blosc_cbuffer_validate(s.bytes.data, s.bytes.len, &len) : -1;
+	int r = in.len >= BLOSC_MIN_HEADER_LENGTH ? blosc_cbuffer_validate(in.data, in.len, &len) : -1;
 	if (r == 0 && len <= room)
-		r = len == 0 ? 0 : blosc_decompress_ctx(s.bytes.data, out, len, 1) == (int)len ? 0 : -1;
+		r = len == 0 ? 0 : blosc_decompress_ctx(in.data, out, len, 1) == (int)len ? 0 : -1;
 	else
 		r = -1;
-	arena_free(&s.arena);
 	*ret = len;
 	return r == 0 ? 0 : error_set(err, EBADMSG, "the stream is broken");
 }

@@ -448,6 +448,54 @@ static void scaled_values_of_too_many_bits_are_a_fault(void **state)
 	test_unload(file);
 }
 
+/* N-bit: elements that take no bits could be any number, of any number of members. */
+static void an_nbit_compound_of_nothing_is_a_fault(void **state)
+{
+	static const uint8_t values[] = {16, 0, 0, 0, 1, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 3};
+	struct archive a;
+	struct slice file;
+	int32_t numbers[64];
+	(void)state;
+	for (int i = 0; i < 64; i++)
+		numbers[i] = i;
+	open_patched(&a, &file, "pack.h5", values, sizeof values, 4, 3);
+	read_fails(&a, "nb", -EBADMSG, "nbit: a compound of 0 members");
+	check_bytes(&a, "zstd", numbers, sizeof numbers);
+	archive_close(&a);
+	test_unload(file);
+}
+
+/* A chunk of 256 bytes that is stored in a gigabyte of a sparse file: what a library
+ * is given a copy of counts as decoding does. */
+static void a_chunk_stored_in_more_than_the_cache_is_a_fault(void **state)
+{
+	enum { STORED = 1 << 30 };
+	struct slice file = test_data("pack.h5");
+	char *folder = test_folder(), path[256];
+	uint8_t key[4 + 8 + 8 + 8] = {0}, *at = memmem(file.data, file.len, "BZh9", 4);
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	assert_non_null(at);
+	uint64_t address = htole64((uint64_t)(at - file.data));
+	memcpy(key + 20, &address, 8);
+	at = memmem(file.data, file.len, key, sizeof key);
+	assert_non_null(at);
+	memcpy(at - 4, &(uint32_t){htole32(STORED)}, 4);
+
+	snprintf(path, sizeof path, "%s/x.h5", folder);
+	FILE *f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(file.data, 1, file.len, f), file.len);
+	assert_int_equal(ftruncate(fileno(f), (off_t)file.len + STORED), 0);
+	fclose(f);
+	assert_int_equal(test_open_file(&a, &format_hdf5, path, &err), 0);
+	read_fails(&a, "bz", -ENOMEM, "1073741824 bytes to decode at once do not fit the cache: -o cache= makes it larger");
+	archive_close(&a);
+	test_folder_remove(folder);
+	test_unload(file);
+}
+
 /* The second of the three chunks of "l" says that it begins at element 80, of 40. */
 static void chunks_out_of_order_are_a_fault(void **state)
 {
@@ -504,6 +552,8 @@ int main(void)
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),
 		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
+		cmocka_unit_test(an_nbit_compound_of_nothing_is_a_fault),
+		cmocka_unit_test(a_chunk_stored_in_more_than_the_cache_is_a_fault),
 		cmocka_unit_test(chunks_out_of_order_are_a_fault),
 		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
 		cmocka_unit_test(keeps_the_promises),

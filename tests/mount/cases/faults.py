@@ -71,6 +71,25 @@ def test_a_page_that_the_disk_cannot_read(s):
         m.stop()
 
 
+def test_each_fault_is_told_once_a_minute(s):
+    """However many there are: readers that come back must not fill the log."""
+    n = 1000
+    s.mkdir("d")
+    path = archive(s.path("d", "m.safetensors"), [(f"t{k}", "U8", [PAGE], bytes(PAGE)) for k in range(n)])
+    m = s.mount(s.path("d"))
+    held = [os.open(m / f"m.safetensors/t{k}", os.O_RDONLY | os.O_DIRECT) for k in range(n)]
+    os.truncate(path, os.path.getsize(path) - n * PAGE)
+    for _ in range(3):
+        for fd in held:
+            fails(errno.EIO, os.preadv, fd, [mmap.mmap(-1, PAGE)], 0)
+    for fd in held:
+        os.close(fd)
+    lines = m.log()
+    same(len(set(lines)), n, "faults told")
+    same(len(lines), n, "lines of the log")
+    m.stop()
+
+
 def tree(top):
     """{path: bytes, or the error that stands in its way} of all files below."""
     got = {}
