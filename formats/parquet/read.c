@@ -64,6 +64,14 @@ static void close_group(struct reading *r)
 	r->pages_block = r->sums_block = NULL;
 }
 
+/* A row group that was lost when its size was found, and can be read now, does not
+ * fit where it is shown. */
+static bool fits_totals(const struct reading *r, unsigned quantity)
+{
+	const uint64_t *totals = totals_of(r, quantity);
+	return before_page(r, quantity, r->pages->count) == totals[r->group + 1] - totals[r->group];
+}
+
 static int open_group(struct reading *r, uint32_t group, struct error *err)
 {
 	close_group(r);
@@ -77,6 +85,8 @@ static int open_group(struct reading *r, uint32_t group, struct error *err)
 	}
 	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
 	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
+	if (!fits_totals(r, r->quantity) || (r->tail && !fits_totals(r, r->counted)))
+		return error_set(err, EIO, "it does not hold what it did when its size was found");
 	return 0;
 }
 
