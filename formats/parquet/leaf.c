@@ -275,12 +275,13 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 }
 
 /* Decoded once, by whoever comes first, and kept. */
-int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err)
+int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+		     struct error *err)
 {
 	struct block *block;
 	if (atomic_load_explicit(&leaf->totals, memory_order_acquire))
 		return 0;
-	int r = leaf_get(a, leaf, KIND_TOTALS, 0, NULL, &block, err);
+	int r = blocks_get(a->options->blocks, within, from, 0, &block, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&a->lock);
@@ -296,4 +297,10 @@ int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err)
 	pthread_mutex_unlock(&a->lock);
 	blocks_release(block);
 	return r;
+}
+
+int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err)
+{
+	struct block_source from = leaf_source(a, leaf, KIND_TOTALS);
+	return leaf_totals_from(a, leaf, &from, within, err);
 }

@@ -330,7 +330,7 @@ int parquet_read_shown(struct archive *a, struct shown *shown, uint64_t offset, 
 	set_up(&r);
 	r.sequential = offset - expected + (1 << 20) <= 2 << 20;
 	if (r.quantity > 0 || r.tail)
-		e = leaf_totals(a, r.leaf, err);
+		e = leaf_totals(a, r.leaf, NULL, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
 		uint64_t done = len;
@@ -364,7 +364,7 @@ int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct 
 	set_up(&r);
 	if (r.leaf->fault)
 		return error_set(err, ENOTSUP, "%s", r.leaf->fault);
-	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, err) : 0;
+	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, NULL, err) : 0;
 	if (e < 0)
 		return e;
 	uint64_t count = totals_of(&r, r.quantity)[r.p->ngroups];
