@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, check, done, folder, need  # noqa: E402
+from tap import ARRAYFS, arrayfs, check, done, folder, need  # noqa: E402
 
 need("pyarrow", "numpy")
 import parquet  # noqa: E402
@@ -78,5 +78,50 @@ with check("a_lost_page_of_strings_is_not_left_out_of_their_bytes"):
             path = make(f, WORDS, sizes, change, use_dictionary=False, data_page_size=2000, write_batch_size=100)
             got, all_of_it = cat(path, "s/values")
             assert not all_of_it and expected(WORDS)["s/values"].startswith(got)
+
+with check("how_many_rows_there_are_is_the_row_groups_word"):
+    with folder() as f:
+        path = make(f, WORDS, row_group_size=1000)
+        data = open(path, "rb").read()
+        for total in (0, 2999, 1 << 40, -1):
+            footer = thrift.footer(data)
+            footer[3] = (thrift.I64, total)
+            open(path, "wb").write(thrift.with_footer(data, footer))
+            faults = parquet.compare(ARRAYFS, path, pq.ParquetFile(path).read())
+            assert not faults, (total, faults)
+
+with check("a_row_group_of_other_rows_than_its_columns_is_a_fault"):
+    with folder() as f:
+        path = make(f, WORDS, row_group_size=1000)
+        data = open(path, "rb").read()
+        for rows in (999, 1001):
+            footer = thrift.footer(data)
+            footer[4][1][1][1][3] = (thrift.I64, rows)
+            open(path, "wb").write(thrift.with_footer(data, footer))
+            for column in ("n", "s/values"):
+                got, all_of_it = cat(path, column)
+                assert not all_of_it and expected(WORDS)[column].startswith(got)
+
+with check("a_row_group_of_no_rows_and_values_is_refused"):
+    with folder() as f:
+        path = make(f, WORDS, row_group_size=1000)
+        data = open(path, "rb").read()
+        footer = thrift.footer(data)
+        footer[4][1][1][1][3] = (thrift.I64, 0)
+        open(path, "wb").write(thrift.with_footer(data, footer))
+        refused = arrayfs("--list", path, code=1).stderr.decode()
+        assert refused == f"arrayfs: {path}: row group 1 has no rows and 1000 values\n", refused
+
+with check("int96_of_day_0_is_as_the_reference_reads_it"):
+    with folder() as f:
+        path = str(f / "x.parquet")
+        pq.write_table(pa.table({"t": pa.array([0, 5], pa.timestamp("ns"))}), path, use_deprecated_int96_timestamps=True,
+                       use_dictionary=False, compression="none", store_schema=False)
+        data = open(path, "rb").read()
+        at = data.index((2440588).to_bytes(4, "little"))
+        for day in (0, 1, 2**32 - 1, 2440588 + 106752):
+            open(path, "wb").write(data[:at] + day.to_bytes(4, "little") + data[at + 4:])
+            faults = parquet.compare(ARRAYFS, path)
+            assert not faults, (day, faults)
 
 done()
