@@ -41,3 +41,7 @@ footer = thrift.footer(data)
 for _, _, meta in thrift.chunks(footer):
     meta.pop(16)
 open(to + '/pyarrow-groups.parquet', 'wb').write(thrift.with_footer(data, footer))
+# A dictionary that is given up after the first pages.
+many = pa.table({'x': pa.array(range(5000, 5064), pa.int64())})
+pq.write_table(many, to + '/pyarrow-fallback.parquet', compression='none', dictionary_pagesize_limit=64, data_page_size=64, write_batch_size=8,
+               write_page_checksum=True, store_schema=False)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What is lost of a column is not left out in silence, and the rest has its place.
- * The fixture, by pyarrow: 30 rows in three row groups of one page a column, with
+ * The first fixture, by pyarrow: 30 rows in three row groups of one page a column, with
  * checksums; s is "w0", "w1" …, l of row i are i % 3 times {a: 100 i + k, b: "b<i>"}. */
 #include "tests/look.h"
 #include "tests/support.h"
@@ -14,11 +14,11 @@ struct opened {
 };
 
 /* Spoils what follows these bytes, where they first stand in the file. */
-static void open_spoilt(struct opened *o, const void *bytes, size_t len)
+static void open_spoilt(struct opened *o, const char *name, const void *bytes, size_t len)
 {
 	struct error err = {""};
 	o->options = test_options();
-	o->file = test_data("pyarrow-groups.parquet");
+	o->file = test_data(name);
 	uint8_t *found = memmem(o->file.data, o->file.len, bytes, len);
 	assert_non_null(found);
 	found[len - 1] ^= 0x55;
@@ -64,7 +64,7 @@ static void bytes_of_a_page_of_strings_that_is_lost_are_a_fault(void **state)
 	static const char last[] = "w20w21w22w23w24w25w26w27w28w29";
 	struct opened o;
 	(void)state;
-	open_spoilt(&o, "\3\0\0\0w10", 7);
+	open_spoilt(&o, "pyarrow-groups.parquet", "\3\0\0\0w10", 7);
 	uint64_t size = size_of(&o, "s/values");
 	assert_true(size > 50);
 	check_part(&o, "s/values", 0, "w0w1w2w3w4w5w6w7w8w9", 20);
@@ -82,7 +82,7 @@ static void what_is_lost_below_a_list_moves_nothing(void **state)
 	struct opened o;
 	int64_t last[11];
 	(void)state;
-	open_spoilt(&o, lost, sizeof lost);
+	open_spoilt(&o, "pyarrow-groups.parquet", lost, sizeof lost);
 	for (int i = 20, n = 0; i < 30; i++)
 		for (int k = 0; k < i % 3; k++)
 			last[n++] = 100 * i + k;
@@ -95,11 +95,27 @@ static void what_is_lost_below_a_list_moves_nothing(void **state)
 	close_spoilt(&o);
 }
 
+/* 5000 to 5063: indices first, then the values themselves. */
+static void a_dictionary_that_is_lost_costs_what_uses_it(void **state)
+{
+	static const uint8_t first[] = {0x88, 0x13, 0, 0}; /* 5000 */
+	int64_t last[16];
+	struct opened o;
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		last[i] = 5048 + i;
+	open_spoilt(&o, "pyarrow-fallback.parquet", first, sizeof first);
+	check_part(&o, "x", 0, NULL, 8);
+	check_part(&o, "x", 48 * 8, last, sizeof last);
+	close_spoilt(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_of_a_page_of_strings_that_is_lost_are_a_fault),
 		cmocka_unit_test(what_is_lost_below_a_list_moves_nothing),
+		cmocka_unit_test(a_dictionary_that_is_lost_costs_what_uses_it),
 	};
 	return cmocka_run_group_tests_name("parquet_faults", tests, NULL, NULL);
 }
