@@ -12,10 +12,11 @@
  * (fs/parts.h) and asks read.c for what each has, as it stands if the types
  * agree, widened if not; what a file lacks is null.
  *
- * Files: dataset.c finds and opens, dataset_union.c makes the union of schemas,
+ * Files: dataset.c finds and opens, dataset_union.c makes the union of schemas by
+ * what dataset_types.c says of types, dataset_finish.c what show.c looks at;
  * dataset_keys.c reads partition keys out of paths, dataset_map.c finds in a file
- * what a field of the union is there, dataset_read.c answers, dataset_details.c tells
- * of row groups.
+ * what a field of the union is there, dataset_totals.c counts, dataset_read.c answers,
+ * dataset_widen.c converts, dataset_details.c tells of row groups.
  */
 enum form { FORM_NONE, FORM_LEAF, FORM_STRUCT, FORM_LIST, FORM_MAP };
 
@@ -71,8 +72,14 @@ int64_t dataset_key_number(const struct key *key, uint32_t file); /* of INT64 an
 /* Takes the schema of file number `file` in. */
 int dataset_unite(struct archive *a, struct dataset *d, const struct parquet *file, uint32_t number, struct error *err);
 
-/* The union is whole: makes d->p's elements and leaves of it. */
+/* One more at its end; NULL without memory. */
+struct field *dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err);
+
+/* --- dataset_finish.c: the union is whole: makes d->p's elements and leaves of it -- */
+
 int dataset_finish(struct archive *a, struct dataset *d, struct error *err);
+
+/* --- dataset_types.c -------------------------------------------------------- */
 
 enum form dataset_form(const struct element *e, unsigned depth);
 
@@ -94,6 +101,25 @@ struct mapped {
 struct mapped dataset_map(const struct parquet *file, const struct field *f);
 int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err); /* of an open one */
 struct leaf *dataset_leaf(const struct parquet *file, const struct element *e); /* the best to read a group by */
+
+/* --- dataset_totals.c ----------------------------------------------------------- */
+
+/* column->totals: what lies before each file, as leaf_totals() has it of row groups.
+ * Any thread. */
+int dataset_totals(struct archive *a, struct leaf *column, struct error *err);
+
+/* --- dataset_widen.c ------------------------------------------------------------ */
+
+enum dataset_widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
+
+/* How the file's values become the column's; false: not at all, then the file is
+ * not what it was. */
+bool dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum dataset_widening *ret);
+
+/* Of elements at `from`, `len` bytes of the column, which begin `within` the first
+ * and may end within the last of them. */
+void dataset_convert(enum dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within,
+		     uint64_t len, uint8_t *to);
 
 /* --- dataset_read.c ------------------------------------------------------------- */
 

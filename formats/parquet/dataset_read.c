@@ -56,73 +56,9 @@ static void set_up(struct reading *r, struct archive *a, const struct shown *s)
 	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
 }
 
-/* --- how much each file has ------------------------------------------------------------ */
-
-/* Of the quantities of a column, what one open file has. */
-static int count_in(struct archive *file, const struct field *f, const struct leaf *column, uint64_t *ret, struct error *err)
-{
-	const struct parquet *p = file->priv;
-	struct mapped m;
-	int r = dataset_map_in(file, f, &m, err);
-	if (r < 0)
-		return r;
-	struct leaf *l = m.e ? &p->leaves[m.e->leaf] : m.counts;
-	unsigned most = m.e ? leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
-	if (!l)
-		return 0;
-	r = leaf_totals(file, l, err);
-	const uint64_t *totals = atomic_load_explicit(&l->totals, memory_order_acquire);
-	for (unsigned q = 1; q < most && q < leaf_quantities(l) && r == 0; q++)
-		ret[q] = totals[(size_t)q * (p->ngroups + 1u) + p->ngroups];
-	return r;
-}
-
-/* Under the archive's lock.  A file that cannot be had any more has no elements
- * below its rows. */
-static int find_totals(struct archive *a, struct leaf *column, struct error *err)
-{
-	const struct dataset *d = a->priv;
-	unsigned most = leaf_quantities(column);
-	size_t each = (size_t)d->p.ngroups + 1;
-	int r = 0;
-	if (atomic_load_explicit(&column->totals, memory_order_acquire))
-		return 0;
-	uint64_t *totals = arena_array(&a->arena, each * most, sizeof *totals);
-	if (!totals)
-		return error_set(err, ENOMEM, "no memory for the sizes of a column");
-	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
-		struct error own = {""};
-		struct archive *file;
-		uint64_t has[258] = {0};
-		for (uint32_t k = 1; k <= AHEAD && i + k < d->p.ngroups; k++)
-			part_want(d->files[i + k]);
-		if (part_hold(d->files[i], &file, &own) == 0) {
-			r = count_in(file, d->columns[column->number], column, has, &own);
-			if (r == -ENOMEM)
-				error_set(err, ENOMEM, "%s", own.text);
-			else
-				r = 0;
-			part_release(d->files[i]);
-		}
-		for (unsigned q = 1; q < most && r == 0; q++)
-			if (__builtin_add_overflow(totals[q * each + i], has[q], &totals[q * each + i + 1]) ||
-			    totals[q * each + i + 1] > INT64_MAX / 64)
-				r = error_set(err, EFBIG, "a column is larger than any file");
-	}
-	if (r == 0)
-		atomic_store_explicit(&column->totals, totals, memory_order_release);
-	return r;
-}
-
 static int have_totals(const struct reading *r, struct error *err)
 {
-	struct leaf *column = r->shown->leaf;
-	if ((r->quantity == 0 && !r->tail) || atomic_load_explicit(&column->totals, memory_order_acquire))
-		return 0;
-	pthread_mutex_lock(&r->a->lock);
-	int e = find_totals(r->a, column, err);
-	pthread_mutex_unlock(&r->a->lock);
-	return e;
+	return r->quantity > 0 || r->tail ? dataset_totals(r->a, r->shown->leaf, err) : 0;
 }
 
 /* --- the same element many times -------------------------------------------------------- */
@@ -178,110 +114,7 @@ static int read_key(struct reading *r, uint32_t file, uint64_t at, uint64_t len)
 	}
 }
 
-/* --- wider types ------------------------------------------------------------------------ */
-
-enum widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
-
-static double half(uint16_t h)
-{
-	unsigned exponent = h >> 10 & 31;
-	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
-	double v;
-	memcpy(&v, &bits, 8);
-	if (exponent < 31)
-		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
-	return h & 0x8000 ? -v : v;
-}
-
-static void widen_one(enum widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
-{
-	uint16_t h;
-	float s;
-	double v = 0;
-	switch (how) {
-	case SIGNED:
-	case UNSIGNED:
-		memcpy(to, from, from_width);
-		memset(to + from_width, how == SIGNED && from[from_width - 1] & 0x80 ? 0xff : 0, width - from_width);
-		return;
-	case HALF:
-		memcpy(&h, from, 2);
-		v = half(h);
-		break;
-	case SINGLE:
-		memcpy(&s, from, 4);
-		v = (double)s;
-		break;
-	case HALF_TO_SINGLE:
-		memcpy(&h, from, 2);
-		s = (float)half(h);
-		memcpy(to, &s, 4);
-		return;
-	}
-	memcpy(to, &v, 8);
-}
-
-#define BULK(how_is, from_type, to_type)                                                      \
-	if (how == how_is && from_width == sizeof(from_type) && width == sizeof(to_type)) {   \
-		for (size_t i = 0; i < n; i++) {                                              \
-			from_type x;                                                          \
-			memcpy(&x, from + i * sizeof x, sizeof x);                            \
-			to_type y = (to_type)x;                                               \
-			memcpy(to + i * sizeof y, &y, sizeof y);                              \
-		}                                                                             \
-		return;                                                                       \
-	}
-
-static void widen(enum widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
-{
-	BULK(SIGNED, int32_t, int64_t)
-	BULK(UNSIGNED, uint32_t, uint64_t)
-	BULK(SIGNED, int16_t, int32_t)
-	BULK(SIGNED, int16_t, int64_t)
-	BULK(SINGLE, float, double)
-	for (size_t i = 0; i < n; i++)
-		widen_one(how, from + i * from_width, from_width, to + i * width, width);
-}
-
-/* How the file's values become the column's; false: not at all, then the file is
- * not what it was. */
-static bool widening_of(const struct field *f, const struct element *e, uint32_t e_width, enum widening *ret)
-{
-	struct element as = f->type;
-	uint32_t width = f->width;
-	uint8_t dtype = schema_dtype(e), to = schema_dtype(&f->type);
-	if (!dataset_widen(&as, &width, e, e_width) || width != f->width || schema_dtype(&as) != to ||
-	    as.precision != f->type.precision)
-		return false;
-	if (dtype == DTYPE_FLOAT16)
-		*ret = width == 8 ? HALF : HALF_TO_SINGLE;
-	else if (dtype == DTYPE_FLOAT32)
-		*ret = SINGLE;
-	else
-		*ret = dtype >= DTYPE_UINT8 && dtype <= DTYPE_UINT64 ? UNSIGNED : SIGNED;
-	return true;
-}
-
-/* Of elements [first, first + n) at `from`, the bytes [at, at + len) of the
- * column, which begin and end within the first and last of them. */
-static void convert(enum widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
-		    uint8_t *to)
-{
-	uint8_t one[32];
-	while (len > 0 && (within > 0 || len < width)) {
-		size_t n = width - within < len ? (size_t)(width - within) : (size_t)len;
-		widen_one(how, from, from_width, one, width);
-		memcpy(to, one + within, n);
-		from += from_width, to += n, len -= n, within = 0;
-		if (len >= width)
-			break;
-	}
-	size_t whole = (size_t)(len / width);
-	widen(how, from, from_width, to, width, whole);
-	len -= (uint64_t)whole * width;
-	if (len > 0)
-		convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
-}
+/* --- one file ------------------------------------------------------------------------------ */
 
 static int read_widened(struct reading *r, struct archive *file, struct shown *s, const struct element *e, uint64_t at,
 			uint64_t len, struct error *err)
@@ -289,10 +122,10 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	uint32_t from_width = s->leaf->width, width = r->width;
 	uint64_t first = at / width, end = (at + len + width - 1) / width;
 	struct answer raw;
-	enum widening how;
+	enum dataset_widening how;
 	uint8_t *to, *from;
 
-	if (width > 32 || !widening_of(r->field, e, from_width, &how))
+	if (width > 32 || !dataset_widening(r->field, e, from_width, &how))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
 	struct pace_next next = {.kind = r->next.kind == PACE_IN_ORDER ? PACE_IN_ORDER : PACE_ANYHOW};
@@ -309,12 +142,10 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (x == 0)
 		x = answer_own(r->answer, (size_t)len, &to);
 	if (x == 0)
-		convert(how, from, from_width, width, at % width, len, to);
+		dataset_convert(how, from, from_width, width, at % width, len, to);
 	answer_close(&flat);
 	return x;
 }
-
-/* --- one file ------------------------------------------------------------------------------ */
 
 /* What it lacks: null. */
 static int read_lacked(struct reading *r, uint32_t file, uint64_t at, uint64_t len, struct error *err)
@@ -346,6 +177,21 @@ static int pass_on(struct reading *r, struct part *part, struct answer *piece, u
 	return answer_join(r->answer, piece, part_release, part);
 }
 
+/* A file of which something was lost when it was counted, and can be read now, does
+ * not fit where it is shown. */
+static int check_totals(const struct reading *r, struct archive *file, struct leaf *leaf, uint32_t number, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	unsigned asked[] = {r->quantity, r->tail ? r->counted : 0};
+	int e = r->quantity > 0 || r->tail ? leaf_totals(file, leaf, NULL, err) : 0;
+	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
+	for (unsigned i = 0; i < 2 && e == 0; i++)
+		if (asked[i] > 0 && totals[(size_t)asked[i] * (p->ngroups + 1u) + p->ngroups] !=
+					    totals_of(r, asked[i])[number + 1] - totals_of(r, asked[i])[number])
+			e = error_set(err, EIO, "it does not hold what it did when its size was found");
+	return e;
+}
+
 static int read_there(struct reading *r, struct part *part, struct archive *file, const struct mapped *m, uint32_t number,
 		      uint64_t at, uint64_t len, struct error *err)
 {
@@ -357,8 +203,12 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare),
 			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
 	struct answer piece;
-	int x;
+	int x = check_totals(r, file, s.leaf, number, err);
 
+	if (x < 0) {
+		part_release(part);
+		return x;
+	}
 	if (as->what == WHAT_VALIDITY && s.level == 0) {
 		part_release(part);
 		return repeat_number(r->answer, 1, 1, at, len);

@@ -16,29 +16,9 @@ struct uniting {
 	struct error *err;
 };
 
-static int no_memory(struct uniting *u)
+static int no_memory(struct error *err)
 {
-	return error_set(u->err, ENOMEM, "no memory for the columns of all files");
-}
-
-/* --- forms ---------------------------------------------------------------------- */
-
-enum form dataset_form(const struct element *e, unsigned depth)
-{
-	if (e->repetition == REPEATED && e->max_rep > depth)
-		return FORM_LIST;
-	if (e->physical != GROUP)
-		return FORM_LEAF;
-	return schema_is_list(e) ? FORM_LIST : schema_is_map(e) ? FORM_MAP : FORM_STRUCT;
-}
-
-const struct element *dataset_item(const struct element *e, unsigned depth)
-{
-	if (e->repetition == REPEATED && e->max_rep > depth)
-		return e;
-	if (schema_is_map(e))
-		return e + 1;
-	return schema_is_element(e, e + 1) ? e + 1 : e + 2;
+	return error_set(err, ENOMEM, "no memory for the columns of all files");
 }
 
 /* --- refusals --------------------------------------------------------------------- */
@@ -78,67 +58,6 @@ static int refuse(struct uniting *u, const struct field *f, const struct element
 	name_of(f, name, sizeof name);
 	return error_set(u->err, ENOTSUP, "%s is %s in %s and %s in %s", name, word(u, &f->told, f->form),
 			 tail(u->d->files[f->file]->path), word(u, e, form), tail(u->d->files[u->file]->path));
-}
-
-/* --- types -------------------------------------------------------------------------- */
-
-static bool integer_of(const struct element *e, unsigned *bits, bool *is_signed)
-{
-	uint8_t dtype = schema_dtype(e);
-	*is_signed = dtype >= DTYPE_INT8 && dtype <= DTYPE_INT64;
-	if (!*is_signed && !(dtype >= DTYPE_UINT8 && dtype <= DTYPE_UINT64))
-		return false;
-	*bits = 8u << (dtype - (*is_signed ? DTYPE_INT8 : DTYPE_UINT8));
-	return e->physical == INT32 || e->physical == INT64;
-}
-
-static unsigned float_of(const struct element *e)
-{
-	return e->logical == LOGICAL_FLOAT16 ? 2 : e->logical != LOGICAL_NONE ? 0 : e->physical == FLOAT ? 4 : e->physical == DOUBLE ? 8 : 0;
-}
-
-static bool same_type(const struct element *a, uint32_t a_width, const struct element *b, uint32_t b_width)
-{
-	return schema_dtype(a) == schema_dtype(b) && a_width == b_width && a->logical == b->logical && a->unit == b->unit &&
-	       a->utc == b->utc && a->precision == b->precision && a->scale == b->scale &&
-	       (a->physical == b->physical || a->logical == LOGICAL_DECIMAL);
-}
-
-bool dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width)
-{
-	unsigned a_bits, b_bits;
-	bool a_signed, b_signed;
-
-	if (same_type(a, *a_width, b, b_width))
-		return true;
-	if (integer_of(a, &a_bits, &a_signed) && integer_of(b, &b_bits, &b_signed)) {
-		unsigned bits = a_bits > b_bits ? a_bits : b_bits;
-		if (a_signed != b_signed && (a_signed ? b_bits : a_bits) >= bits)
-			bits *= 2;
-		bool is_signed = a_signed || b_signed;
-		if (bits > 64)
-			return false;
-		if (bits == b_bits && is_signed == b_signed && (bits != a_bits || a_signed != b_signed))
-			*a = *b;
-		else if (bits != a_bits || is_signed != a_signed)
-			*a = (struct element){.physical = bits == 64 ? INT64 : INT32, .logical = LOGICAL_INTEGER,
-					      .bits = (uint8_t)bits, .is_signed = is_signed};
-		*a_width = bits / 8;
-		return true;
-	}
-	if (float_of(a) && float_of(b)) {
-		if (float_of(b) > float_of(a)) {
-			*a = *b;
-			*a_width = b_width;
-		}
-		return true;
-	}
-	if (a->logical == LOGICAL_DECIMAL && b->logical == LOGICAL_DECIMAL && a->scale == b->scale) {
-		a->precision = b->precision > a->precision ? b->precision : a->precision;
-		*a_width = b_width > *a_width ? b_width : *a_width;
-		return true;
-	}
-	return false;
 }
 
 /* --- what a leaf is like in a file ---------------------------------------------------- */
@@ -185,15 +104,15 @@ static void lack(struct field *f, bool rows)
 
 /* --- children ----------------------------------------------------------------------------- */
 
-static int grow_table(struct uniting *u, struct field *f)
+static int grow_table(struct archive *a, struct field *f, struct error *err)
 {
 	uint32_t mask = f->mask * 2 + 1 < 63 ? 63 : f->mask * 2 + 1;
-	f->table = arena_array(&u->a->arena, (size_t)mask + 1, sizeof *f->table);
+	f->table = arena_array(&a->arena, (size_t)mask + 1, sizeof *f->table);
 	if (!f->table)
-		return no_memory(u);
+		return no_memory(err);
 	f->mask = mask;
 	for (struct field *c = f->first; c; c = c->next) {
-		uint32_t i = (uint32_t)slice_hash(c->name, u->d) & mask;
+		uint32_t i = (uint32_t)slice_hash(c->name, a) & mask;
 		while (f->table[i])
 			i = (i + 1) & mask;
 		f->table[i] = c;
@@ -204,7 +123,7 @@ static int grow_table(struct uniting *u, struct field *f)
 static struct field *find_child(const struct uniting *u, const struct field *f, struct slice name)
 {
 	if (f->table) {
-		uint32_t i = (uint32_t)slice_hash(name, u->d) & f->mask;
+		uint32_t i = (uint32_t)slice_hash(name, u->a) & f->mask;
 		while (f->table[i] && !slice_equal(f->table[i]->name, name))
 			i = (i + 1) & f->mask;
 		return f->table[i];
@@ -215,12 +134,12 @@ static struct field *find_child(const struct uniting *u, const struct field *f, 
 	return c;
 }
 
-static struct field *add_child(struct uniting *u, struct field *f, struct slice name)
+struct field *dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err)
 {
-	struct field *c = arena_alloc(&u->a->arena, sizeof *c);
-	char *text = arena_text(&u->a->arena, name);
+	struct field *c = arena_alloc(&a->arena, sizeof *c);
+	char *text = arena_text(&a->arena, name);
 	if (!c || !text) {
-		no_memory(u);
+		no_memory(err);
 		return NULL;
 	}
 	*c = (struct field){.name = {(uint8_t *)text, name.len}, .parent = f, .place = f->children++};
@@ -228,10 +147,10 @@ static struct field *add_child(struct uniting *u, struct field *f, struct slice 
 	*(f->last ? &f->last->next : &f->first) = c;
 	f->last = c;
 	if (f->children > MANY && f->children * 2 > f->mask) {
-		if (grow_table(u, f) < 0)
+		if (grow_table(a, f, err) < 0)
 			return NULL;
 	} else if (f->table) {
-		uint32_t i = (uint32_t)slice_hash(c->name, u->d) & f->mask;
+		uint32_t i = (uint32_t)slice_hash(c->name, a) & f->mask;
 		while (f->table[i])
 			i = (i + 1) & f->mask;
 		f->table[i] = c;
@@ -247,7 +166,7 @@ static int take_child(struct uniting *u, struct field *f, struct slice name, con
 {
 	struct field *c = *hint && slice_equal((*hint)->name, name) ? *hint : find_child(u, f, name);
 	bool fresh = !c;
-	if (!c && !(c = add_child(u, f, name)))
+	if (!c && !(c = dataset_add_field(u->a, f, name, u->err)))
 		return -ENOMEM;
 	if (c->seen == u->file + 1) {
 		char text[100];
@@ -311,7 +230,7 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 		f->width = l->width;
 		f->totals = n ? arena_array(&u->a->arena, n, sizeof *f->totals) : NULL;
 		if (n && !f->totals)
-			return no_memory(u);
+			return no_memory(u->err);
 	}
 	struct element then = f->type;
 	if (!dataset_widen(&f->type, &f->width, e, l->width))
@@ -367,140 +286,4 @@ int dataset_unite(struct archive *a, struct dataset *d, const struct parquet *fi
 	u.rows_before = d->p.first_row[number] > 0;
 	d->root.form = FORM_STRUCT;
 	return take_fields(&u, &d->root, file->elements, number == 0);
-}
-
-/* --- the whole ----------------------------------------------------------------------------------- */
-
-static uint32_t count_elements(struct field *f)
-{
-	f->bare &= !f->nullable; /* only a list that is annotated can be null */
-	uint32_t n = 1u + (f->form == FORM_MAP || (f->form == FORM_LIST && !f->bare));
-	if (f->form == FORM_LIST && f->bare)
-		n = 0;
-	for (struct field *c = f->first; c; c = c->next)
-		n += count_elements(c);
-	return n;
-}
-
-struct rendering {
-	struct dataset *d;
-	struct element *all;
-	uint32_t at, leaf;
-};
-
-static struct element *add_element(struct rendering *s, struct slice name, uint8_t repetition, const struct element *as)
-{
-	struct element *e = &s->all[s->at++];
-	*e = *as;
-	e->name = name;
-	e->repetition = repetition;
-	e->children = 0;
-	return e;
-}
-
-/* As the specification writes lists and maps today. */
-static void render(struct rendering *s, struct field *f, struct slice name, bool repeated)
-{
-	static const struct element group = {.physical = GROUP};
-	struct element as = f->type;
-	f->element = s->at;
-	if (f->form == FORM_LIST && f->bare) {
-		render(s, f->first, name, true);
-		return;
-	}
-	if (f->form == FORM_LIST || f->form == FORM_MAP)
-		as = (struct element){.physical = GROUP, .logical = f->form == FORM_LIST ? LOGICAL_LIST : LOGICAL_MAP};
-	struct element *e = add_element(s, name, repeated ? REPEATED : f->nullable ? OPTIONAL : REQUIRED, &as);
-	if (f->form == FORM_LEAF)
-		s->d->columns[s->leaf++] = f;
-	else if (f->form == FORM_STRUCT)
-		e->children = f->children;
-	else
-		e->children = 1;
-	if (f->form == FORM_LIST || f->form == FORM_MAP)
-		add_element(s, f->form == FORM_LIST ? SLICE("list") : SLICE("key_value"), REPEATED, &group)->children = f->children;
-	for (struct field *c = f->first; c; c = c->next)
-		render(s, c, c->name, false);
-}
-
-/* A partition key as a column: required unless some file has none. */
-static int add_key(struct uniting *u, const struct key *key)
-{
-	struct dataset *d = u->d;
-	struct field *f = add_child(u, &d->root, key->name);
-	uint32_t n = d->p.ngroups;
-	if (!f)
-		return -ENOMEM;
-	f->form = FORM_LEAF;
-	f->key = key;
-	f->met = f->sound = true;
-	f->nullable = f->nulls = key->nulls;
-	if (key->dtype == DTYPE_INT64) {
-		f->type = (struct element){.physical = INT64};
-	} else if (key->dtype == DTYPE_DATE32) {
-		f->type = (struct element){.physical = INT32, .logical = LOGICAL_DATE};
-	} else {
-		f->type = (struct element){.physical = BYTE_ARRAY, .logical = LOGICAL_STRING};
-		f->totals = arena_array(&u->a->arena, (size_t)n + 1, sizeof *f->totals);
-		if (!f->totals)
-			return no_memory(u);
-		for (uint32_t i = 0; i < n; i++)
-			if (__builtin_mul_overflow(d->p.first_row[i + 1] - d->p.first_row[i], key->values[i].len, &f->totals[i + 1]))
-				return error_set(u->err, EFBIG, "a column is larger than any file");
-	}
-	f->width = key->dtype == DTYPE_INT64 ? 8 : key->dtype == DTYPE_DATE32 ? 4 : 0;
-	return 0;
-}
-
-/* What show.c looks at; and what lies before each file, where all files tell. */
-static int finish_leaf(struct uniting *u, struct field *f, struct leaf *l)
-{
-	uint32_t n = u->d->p.ngroups;
-	l->width = f->width;
-	l->strings = f->type.physical == BYTE_ARRAY && f->type.logical != LOGICAL_DECIMAL;
-	l->nulls = f->nulls;
-	l->met = f->met;
-	l->codec = f->codec;
-	l->fault = f->sound ? NULL : f->fault;
-	unsigned most = leaf_quantities(l);
-	if (most > 1 && !f->totals) {
-		l->stated = NULL;
-		return 0;
-	}
-	if (most == 1)
-		return 0;
-	uint64_t *totals = arena_array(&u->a->arena, (size_t)most * (n + 1), sizeof *totals);
-	if (!totals)
-		return no_memory(u);
-	for (unsigned q = 1; q < most; q++) {
-		uint64_t *to = totals + (size_t)q * (n + 1), *from = f->totals + (size_t)(q - 1) * (n + 1);
-		for (uint32_t i = 0; i < n; i++)
-			if (__builtin_add_overflow(to[i], from[i + 1], &to[i + 1]) || to[i + 1] > INT64_MAX / 64)
-				return error_set(u->err, EFBIG, "a column is larger than any file");
-		l->stated[q] = to[n];
-	}
-	atomic_store(&l->totals, totals);
-	return 0;
-}
-
-int dataset_finish(struct archive *a, struct dataset *d, struct error *err)
-{
-	struct uniting u = {.a = a, .d = d, .err = err};
-	struct rendering s = {.d = d};
-	int r = 0;
-	for (const struct key *k = d->keys; k && r == 0; k = k->next)
-		r = add_key(&u, k);
-	if (r < 0)
-		return r;
-	uint32_t n = count_elements(&d->root);
-	s.all = arena_array(&a->arena, n, sizeof *s.all);
-	d->columns = arena_array(&a->arena, n, sizeof *d->columns);
-	if (!s.all || !d->columns)
-		return no_memory(&u);
-	d->root.type = (struct element){.physical = GROUP};
-	render(&s, &d->root, SLICE("schema"), false);
-	r = schema_number(a, &d->p, s.all, n, err);
-	for (uint32_t i = 0; i < d->p.nleaves && r == 0; i++)
-		r = finish_leaf(&u, d->columns[i], &d->p.leaves[i]);
-	return r;
 }

@@ -114,14 +114,15 @@ static bool decimal(const uint8_t *from, size_t len, uint8_t *to, unsigned width
 	return true;
 }
 
-/* "INT96 timestamps": nanoseconds of the day, then the Julian day; wraps. */
+/* "INT96 timestamps": nanoseconds of the day, then the Julian day; wraps, but day 0,
+ * which is what some writers leave of a null, is 0, as in the reference. */
 static void int96(const uint8_t *from, uint8_t *to)
 {
 	uint64_t nanos;
 	uint32_t day;
 	memcpy(&nanos, from, 8);
 	memcpy(&day, from + 8, 4);
-	nanos += ((uint64_t)day - 2440588) * UINT64_C(86400000000000);
+	nanos = day ? nanos + ((uint64_t)day - 2440588) * UINT64_C(86400000000000) : 0;
 	memcpy(to, &nanos, 8);
 }
 

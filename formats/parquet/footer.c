@@ -54,7 +54,7 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 {
 	struct thrift_field f = {0};
 	const uint8_t *columns = NULL;
-	int64_t rows = -1;
+	int64_t rows = -1, values = 0;
 	uint32_t n = 0;
 
 	while (thrift_field(c, &f)) {
@@ -69,6 +69,7 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 				p->chunks[(size_t)g * p->nleaves + i] = (uint32_t)cursor_at(c);
 				chunk_read(c, &chunk);
 				note_chunk(&p->leaves[i], &chunk, chunk.values != 0);
+				values = chunk.values > values ? chunk.values : values;
 			}
 		} else if (f.id == 3) {
 			thrift_int(c, &f, &rows);
@@ -81,6 +82,8 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 		return r;
 	if (rows < 0 || (n != p->nleaves))
 		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u columns of %u", g, rows, n, p->nleaves);
+	if (rows == 0 && values > 0) /* no row that this could be a fault of */
+		return error_set(err, EBADMSG, "row group %u has no rows and %" PRId64 " values", g, values);
 	if (__builtin_add_overflow(p->first_row[g], (uint64_t)rows, &p->first_row[g + 1]) ||
 	    p->first_row[g + 1] > INT64_MAX / 64)
 		return error_set(err, EBADMSG, "more rows than there can be up to row group %u", g);

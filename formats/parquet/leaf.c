@@ -33,36 +33,45 @@ static uint64_t block_strings(const struct block *values, uint64_t slots)
 	return ((const uint32_t *)(const void *)values->bytes)[slots];
 }
 
-/* A page of a flat column that cannot be decoded has no bytes, so that the others
- * can be read; below lists nobody knows what it held, and the row group is lost. */
+/* Nobody knows what a page held that is lost, if nothing tells.  So much stands for
+ * it, and cannot be read: nothing is left out in silence, and what follows can be
+ * read at its place. */
+enum { LOST = 1 };
+
+/* Strings that cannot be decoded cost their own page; levels that cannot, the row
+ * group. */
 static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, uint64_t entries, struct block *within,
-			uint64_t *ret, struct error *err)
+			uint64_t *ret, bool *ret_lost, struct error *err)
 {
 	struct block *values;
+	struct error own = {""};
 	int r = 0;
 
+	*ret_lost = false;
 	ret[0] = entries;
 	if (leaf->max_rep > 0)
 		r = count_levels(a, leaf, index, within, ret, err);
 	if (r < 0 || !leaf->strings)
 		return r;
-	struct error own = {""};
 	r = leaf_get(a, leaf, KIND_VALUES, index, within, &values, &own);
-	if (r == 0) {
-		ret[leaf->max_rep + 1] = block_strings(values, ret[leaf->max_rep]);
+	if (r == -ENOMEM)
+		return error_set(err, ENOMEM, "%s", own.text);
+	*ret_lost = r < 0;
+	ret[leaf->max_rep + 1] = r < 0 ? LOST : block_strings(values, ret[leaf->max_rep]);
+	if (r == 0)
 		blocks_release(values);
-	} else if (r != -ENOMEM && leaf->max_rep == 0) {
-		ret[1] = 0;
-		r = 0;
-	} else {
-		error_set(err, -r, "%s", own.text);
-	}
-	return r;
+	return 0;
 }
 
-/* The file's own statement, where it made one, must be true: others relied on it. */
-static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, const uint64_t *sums, uint32_t pages,
-		      struct error *err)
+/* Pages that are lost: how many, and one of them. */
+struct losses {
+	uint32_t count, page;
+};
+
+/* The file's own statement, where it made one, must be true: others relied on it.
+ * It tells, too, how much a page held that is lost. */
+static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint64_t *sums, uint32_t pages,
+		      const struct losses *lost, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group], stated[258];
@@ -72,6 +81,11 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, cons
 		return r;
 	if (sums[pages] != rows)
 		return error_set(err, EBADMSG, "%" PRIu64 " rows in the pages of a row group of %" PRIu64, sums[pages], rows);
+	if (told && lost->count == 1) {
+		uint64_t *bytes = sums + (size_t)(leaf->max_rep + 1u) * (pages + 1), others = bytes[pages] - LOST;
+		for (uint32_t i = lost->page + 1; i <= pages && stated[leaf->max_rep + 1] >= others; i++)
+			bytes[i] += stated[leaf->max_rep + 1] - others - LOST;
+	}
 	for (unsigned q = 0; told && q < leaf_quantities(leaf); q++)
 		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
 			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
@@ -88,6 +102,7 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 	if (r < 0)
 		return r;
 	const struct pages *pages = (const struct pages *)(const void *)pages_block->bytes;
+	struct losses lost = {0};
 	uint32_t n = pages->count;
 	uint64_t *sums = (uint64_t *)(void *)block_room(ret, ((size_t)n + 1) * quantities * sizeof *sums, err);
 	r = sums ? 0 : -ENOMEM;
@@ -98,49 +113,108 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		for (uint32_t k = i ? i + ahead : 1; k <= i + ahead && k < n; k++)
 			blocks_want(a->options->blocks, &from, leaf_page((uint32_t)group, k));
-		r = measure_page(a, leaf, leaf_page((uint32_t)group, i), pages->page[i + 1].first - pages->page[i].first, ret, page, err);
+		bool is_lost = false;
+		r = measure_page(a, leaf, leaf_page((uint32_t)group, i), pages->page[i + 1].first - pages->page[i].first, ret, page, &is_lost, err);
+		if (is_lost)
+			lost = (struct losses){lost.count + 1, i};
 		for (unsigned q = 0; q < quantities && r == 0; q++) {
 			uint64_t *sum = &sums[(size_t)q * (n + 1) + i];
 			sum[1] = sum[0] + page[q];
 		}
 	}
 	if (r == 0)
-		r = check_sums(a, leaf, (uint32_t)group, sums, n, err);
+		r = check_sums(a, leaf, (uint32_t)group, sums, n, &lost, err);
 	blocks_release(pages_block);
 	return r;
 }
 
 /* --- totals ----------------------------------------------------------------------------- */
 
-/* What a row group holds: by the size statistics, or by its pages; of one that
- * cannot be read, its rows. */
-static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within,
-			uint64_t *ret, struct error *err)
+/* By the size statistics, or by its pages. */
+static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
+		       struct error *err)
 {
 	const struct parquet *p = a->priv;
 	unsigned quantities = leaf_quantities(leaf);
-	struct error own = {""};
 	struct block *sums;
 	bool told = true;
 
-	memset(ret, 0, quantities * sizeof *ret);
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
 	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
 	if (r < 0 || told)
 		return r;
-	memset(ret + 1, 0, (quantities - 1) * sizeof *ret);
 	if (group + 1 < p->ngroups) {
 		struct block_source from = leaf_source(a, leaf, KIND_SUMS);
 		blocks_want(a->options->blocks, &from, group + 1);
 	}
-	r = leaf_get(a, leaf, KIND_SUMS, group, within, &sums, &own);
+	r = leaf_get(a, leaf, KIND_SUMS, group, within, &sums, err);
 	if (r < 0)
-		return r == -ENOMEM ? error_set(err, ENOMEM, "%s", own.text) : 0;
+		return r;
 	size_t each = sums->len / sizeof(uint64_t) / quantities;
 	for (unsigned q = 0; q < quantities; q++)
 		ret[q] = ((const uint64_t *)(const void *)sums->bytes)[(q + 1) * each - 1];
 	blocks_release(sums);
 	return 0;
+}
+
+static uint32_t leaves_end(const struct parquet *p, const struct element *e)
+{
+	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
+}
+
+/* The repeated field above the leaf, or itself, that is under so many, itself
+ * included. */
+static const struct element *repeated_above(const struct parquet *p, const struct leaf *leaf, unsigned depth)
+{
+	const struct element *e = p->elements;
+	while (e->max_rep < depth) {
+		e++;
+		while (leaves_end(p, e) <= leaf->number)
+			e = &p->elements[e->next];
+	}
+	return e;
+}
+
+/* Of a row group that is lost: lists are as long in the other columns below them. */
+static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
+		      struct error *err)
+{
+	enum { TRIES = 8 };
+	struct parquet *p = a->priv;
+	for (unsigned d = 1; d <= leaf->max_rep; d++) {
+		const struct element *e = repeated_above(p, leaf, d);
+		uint32_t end = leaves_end(p, e);
+		for (uint32_t i = e->leaf, tries = 0; i < end && tries < TRIES && end - e->leaf > 1; i++, tries++) {
+			struct error own = {""};
+			uint64_t other[258];
+			int r = &p->leaves[i] == leaf ? -EIO : count_group(a, &p->leaves[i], group, within, other, &own);
+			if (r == -ENOMEM)
+				return error_set(err, ENOMEM, "%s", own.text);
+			if (r < 0)
+				continue;
+			ret[d] = other[d];
+			break;
+		}
+	}
+	return 0;
+}
+
+/* What a row group holds. */
+static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
+			struct error *err)
+{
+	const struct parquet *p = a->priv;
+	struct error own = {""};
+
+	int r = count_group(a, leaf, group, within, ret, &own);
+	if (r == 0)
+		return 0;
+	if (r == -ENOMEM)
+		return error_set(err, ENOMEM, "%s", own.text);
+	ret[0] = p->first_row[group + 1] - p->first_row[group];
+	for (unsigned q = 1; q < leaf_quantities(leaf); q++)
+		ret[q] = ret[0] > 0 ? LOST : 0;
+	return count_lost(a, leaf, group, within, ret, err);
 }
 
 /* A block of KIND_TOTALS, the only one: what leaf->totals is a copy of. */
@@ -201,12 +275,13 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 }
 
 /* Decoded once, by whoever comes first, and kept. */
-int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err)
+int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+		     struct error *err)
 {
 	struct block *block;
 	if (atomic_load_explicit(&leaf->totals, memory_order_acquire))
 		return 0;
-	int r = leaf_get(a, leaf, KIND_TOTALS, 0, NULL, &block, err);
+	int r = blocks_get(a->options->blocks, within, from, 0, &block, err);
 	if (r < 0)
 		return r;
 	pthread_mutex_lock(&a->lock);
@@ -222,4 +297,10 @@ int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err)
 	pthread_mutex_unlock(&a->lock);
 	blocks_release(block);
 	return r;
+}
+
+int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err)
+{
+	struct block_source from = leaf_source(a, leaf, KIND_TOTALS);
+	return leaf_totals_from(a, leaf, &from, within, err);
 }

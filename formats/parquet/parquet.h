@@ -281,8 +281,11 @@ int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t inde
 static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
 
 /* leaf->totals: for each quantity, what lies before each row group, and all of
- * it.  Any thread. */
-int leaf_totals(struct archive *a, struct leaf *leaf, struct error *err);
+ * it.  `within` as for blocks_get().  The second makes them of another block than
+ * the leaf's own.  Any thread. */
+int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err);
+int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+		     struct error *err);
 
 /* Of any struct shown; `next` says how the reader is expected to go on. */
 int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,

@@ -64,6 +64,14 @@ static void close_group(struct reading *r)
 	r->pages_block = r->sums_block = NULL;
 }
 
+/* A row group that was lost when its size was found, and can be read now, does not
+ * fit where it is shown. */
+static bool fits_totals(const struct reading *r, unsigned quantity)
+{
+	const uint64_t *totals = totals_of(r, quantity);
+	return before_page(r, quantity, r->pages->count) == totals[r->group + 1] - totals[r->group];
+}
+
 static int open_group(struct reading *r, uint32_t group, struct error *err)
 {
 	close_group(r);
@@ -77,6 +85,8 @@ static int open_group(struct reading *r, uint32_t group, struct error *err)
 	}
 	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
 	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
+	if (!fits_totals(r, r->quantity) || (r->tail && !fits_totals(r, r->counted)))
+		return error_set(err, EIO, "it does not hold what it did when its size was found");
 	return 0;
 }
 
@@ -372,7 +382,7 @@ int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t of
 
 	set_up(&r);
 	if (r.quantity > 0 || r.tail)
-		e = leaf_totals(a, r.leaf, err);
+		e = leaf_totals(a, r.leaf, NULL, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
 		uint64_t done = len;
@@ -408,7 +418,7 @@ int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct 
 	set_up(&r);
 	if (r.leaf->fault)
 		return error_set(err, ENOTSUP, "%s", r.leaf->fault);
-	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, err) : 0;
+	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, NULL, err) : 0;
 	if (e < 0)
 		return e;
 	uint64_t count = totals_of(&r, r.quantity)[r.p->ngroups];

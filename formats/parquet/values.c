@@ -246,6 +246,21 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 	return leaf->strings ? string_values(v, err) : fixed_values(v, err);
 }
 
+/* Pages that are not of indices, behind those that are, can do without one that is
+ * lost. */
+static bool has_indices(struct archive *a, const struct page_view *v)
+{
+	struct page_header h = {.data = false};
+	bool found = false;
+	if (v->pages->dictionary_at && v->page.at < v->pages->end) {
+		struct cursor c = cursor_over((struct slice){a->source.bytes + v->page.at, (size_t)(v->pages->end - v->page.at)});
+		source_enter(&a->source);
+		found = page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
+		source_leave(&a->source, 0, 0, NULL); /* what is cut off is told when the page is loaded */
+	}
+	return found;
+}
+
 int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	struct values v = {.d = {.leaf = leaf, .block = ret}};
@@ -255,7 +270,7 @@ int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 	if (r < 0)
 		return r;
 	v.entries = view.entries;
-	if (view.pages->dictionary_at) {
+	if (has_indices(a, &view)) {
 		r = leaf_get(a, leaf, KIND_DICTIONARY, index >> 32, ret, &dictionary, err);
 		if (r == 0) {
 			v.d.dictionary = dictionary_of(leaf, dictionary);

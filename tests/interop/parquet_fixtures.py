@@ -6,6 +6,7 @@ import pyarrow as pa, pyarrow.parquet as pq
 import duckdb, fastparquet, pandas, polars
 sys.path.insert(0, __file__.rsplit('/', 1)[0])
 import parquet as interop
+import thrift
 
 to = sys.argv[1]
 c, nested = interop.columns(12, .2, random.Random(1))
@@ -31,3 +32,16 @@ pages = pa.table({'x': pa.array(range(1000, 1400), pa.int64()), 'y': pa.array(ra
                  schema=pa.schema([pa.field('x', pa.int64()), pa.field('y', pa.int64(), nullable=False)]))
 pq.write_table(pages, to + '/pyarrow-pages.parquet', compression='none', use_dictionary=False, store_schema=False, row_group_size=200,
                data_page_size=64, write_batch_size=50, write_page_checksum=True, write_page_index=True)
+# Strings and lists in three row groups of one page each, without what tells their sizes.
+lost = pa.table({'s': ['w%d' % i for i in range(30)], 'l': [[{'a': 100 * i + k, 'b': 'b%d' % i} for k in range(i % 3)] for i in range(30)]})
+pq.write_table(lost, to + '/pyarrow-groups.parquet', compression='none', use_dictionary=False, store_schema=False, row_group_size=10,
+               write_page_checksum=True)
+data = open(to + '/pyarrow-groups.parquet', 'rb').read()
+footer = thrift.footer(data)
+for _, _, meta in thrift.chunks(footer):
+    meta.pop(16)
+open(to + '/pyarrow-groups.parquet', 'wb').write(thrift.with_footer(data, footer))
+# A dictionary that is given up after the first pages.
+many = pa.table({'x': pa.array(range(5000, 5064), pa.int64())})
+pq.write_table(many, to + '/pyarrow-fallback.parquet', compression='none', dictionary_pagesize_limit=64, data_page_size=64, write_batch_size=8,
+               write_page_checksum=True, store_schema=False)
