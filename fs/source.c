@@ -6,12 +6,10 @@
 #include <limits.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Of memory, for the handler of SIGBUS; set before it is installed. */
@@ -23,112 +21,12 @@ static _Thread_local struct source *guarded[2];
 /* Where this thread's source_copy() goes when it meets a hole. */
 static _Thread_local sigjmp_buf *way_out;
 
-static int system_error(struct error *err, int code)
-{
-	return error_set(err, code, "%s", code == EXDEV ? "a path that leads out of the folder" : strerror(code));
-}
-
-static int open_how(int dir, const char *path, uint64_t flags, uint64_t resolve)
-{
-	struct open_how how = {.flags = flags | O_CLOEXEC,
-			       .resolve = resolve | RESOLVE_NO_MAGICLINKS};
-	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
-}
-
-/* Opens what `path` names below `dir`, if it is a regular file: looked at
- * through O_PATH before it is opened, so that no FIFO or device is touched. */
-static int open_regular(int dir, const char *path, uint64_t resolve, struct error *err)
-{
-	struct stat st, opened;
-	int at = open_how(dir, path, O_PATH, resolve);
-	if (at < 0)
-		return system_error(err, errno);
-	int r = fstat(at, &st) < 0 ? -errno : 0;
-	close(at);
-	if (r < 0)
-		return system_error(err, -r);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, S_ISDIR(st.st_mode) ? EISDIR : EINVAL, "not a regular file");
-
-	int fd = open_how(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, resolve);
-	if (fd < 0)
-		return system_error(err, errno);
-	if (fstat(fd, &opened) < 0 || !S_ISREG(opened.st_mode)) {
-		close(fd);
-		return error_set(err, EINVAL, "not a regular file");
-	}
-	return fd;
-}
-
-/* The folder's own path and a path in it, as one path below folder->dir. */
-static int join(const struct folder *folder, const char *path, char ret[PATH_MAX], struct error *err)
-{
-	int n = snprintf(ret, PATH_MAX, "%s%s%s", folder->path, folder->path[0] ? "/" : "", path);
-	return n < PATH_MAX ? 0 : system_error(err, ENAMETOOLONG);
-}
-
-int folder_fd(const struct folder *folder, struct error *err)
-{
-	uint64_t resolve = folder->confined ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS : 0;
-	int fd = open_how(folder->dir, folder->path[0] ? folder->path : ".", O_PATH | O_DIRECTORY, resolve);
-	return fd < 0 ? system_error(err, errno) : fd;
-}
-
-/* Are all components of `path` but the last plain folders, none of them a link? */
-static int check_parents(const struct folder *folder, const char *path, struct error *err)
-{
-	char parents[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int r = 0;
-
-	if (!slash)
-		return 0;
-	int base = folder_fd(folder, err);
-	if (base < 0)
-		return base;
-	snprintf(parents, sizeof parents, "%.*s", (int)(slash - path), path);
-	int fd = open_how(base, parents, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-	if (fd < 0)
-		r = errno == ELOOP ? error_set(err, ELOOP, "its folder is a symbolic link") : system_error(err, errno);
-	else
-		close(fd);
-	close(base);
-	return r;
-}
-
-int folder_open(const struct folder *folder, const char *path, enum reach reach, struct error *err)
-{
-	char full[PATH_MAX];
-	uint64_t confine = folder->confined ? RESOLVE_BENEATH : 0;
-	int r = join(folder, path, full, err);
-	if (r < 0)
-		return r;
-
-	switch (reach) {
-	case REACH_EXACT:
-		return open_regular(folder->dir, full, confine | RESOLVE_NO_SYMLINKS, err);
-	case REACH_HUB:
-		if ((r = check_parents(folder, path, err)) < 0)
-			return r;
-		break;
-	case REACH_ANY:
-		break;
-	case REACH_BENEATH:
-		if ((r = folder_fd(folder, err)) < 0)
-			return r;
-		int fd = open_regular(r, path, RESOLVE_BENEATH, err);
-		close(r);
-		return fd;
-	}
-	return open_regular(folder->dir, full, confine, err);
-}
-
 /* Maps the open file and takes the descriptor over, whatever happens. */
 static int adopt(struct source *s, int fd, struct error *err)
 {
 	*s = (struct source){.fd = fd, .dir = -1, .lost = UINT64_MAX};
 	if (fstat(fd, &s->st) < 0)
-		return system_error(err, errno);
+		return error_set(err, errno, "%s", strerror(errno));
 	s->size = (uint64_t)s->st.st_size;
 	if (s->size > SIZE_MAX / 2)
 		return error_set(err, EFBIG, "%" PRIu64 " bytes are too many to map", s->size);
@@ -147,7 +45,7 @@ int source_open(struct source *ret, const struct folder *folder, const char *pat
 		enum reach reach, struct error *err)
 {
 	char full[PATH_MAX];
-	int r = join(folder, path, full, err);
+	int r = folder_join(folder, path, full, err);
 	if (r < 0)
 		return r;
 	int fd = folder_open(folder, path, reach, err);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "fs/arena.h"
+#include "fs/folder.h"
 
 /*
  * The bytes of one file: a mapping of it, or memory in tests and fuzzing.
@@ -38,29 +39,6 @@ struct source {
 	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
 	_Atomic uint64_t lost; /* where there is no memory for that: from here on, nothing is known */
 };
-
-/* A folder, and what may be reached from it. */
-struct folder {
-	int dir;          /* an open directory, kept open by the caller */
-	const char *path; /* below dir, "" for dir itself; kept by the caller */
-	bool confined;    /* links must not lead out of dir */
-};
-
-/* How a name in a folder is followed to a file. */
-enum reach {
-	REACH_EXACT,   /* no symbolic link anywhere */
-	REACH_ANY,     /* links are followed as far as `confined` allows */
-	REACH_BENEATH, /* links are followed as long as they stay in the folder */
-	REACH_HUB,     /* the last component may be a link to anywhere that
-			* `confined` allows, no earlier one: so hubs store shards */
-};
-
-/* Opens the folder itself (O_PATH), with no link on the way if it is confined;
- * -errno. */
-int folder_fd(const struct folder *folder, struct error *err);
-
-/* Opens a regular file for reading, without mapping it: the descriptor. */
-int folder_open(const struct folder *folder, const char *path, enum reach reach, struct error *err);
 
 /* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
  * touches a device.  -ENOENT and other errno values of the system, with its
