@@ -290,3 +290,12 @@ def test_nothing_in_a_name_reaches_a_terminal(s):
     said = on_terminal(s, "--cat", d, "no\u009b\u202e\x1b", TERM="xterm")
     holds("no%C2%9B%E2%80%AE%1B: No such file" in said, ascii(said))
     same(s.run("--list", s.path("d", "m.safetensors")).ok().out.decode(), "\u009b31m\na\u202eb\né😀/x\n")
+
+
+def test_messages_keep_letters_and_the_fault(s):
+    archive(s.path("é😀.safetensors"), [("ö", "U8", [1], b"x")])
+    same(s.run("--cat", "é😀.safetensors", "nö", cwd=s.dir).refused().lines, ["arrayfs: é😀.safetensors: nö: No such file or directory"])
+    for path in ("x" * 100000, "é/" * 3000, "e" + "é" * 9000, "\x1b" * 3000):
+        r = s.run("--cat", "é😀.safetensors", path, cwd=s.dir).refused("é😀.safetensors: ", " ... ", ": No such file or directory")
+        r.err.decode()
+        holds(len(r.err) < 4000 and b"\x1b" not in r.err, r.err)
