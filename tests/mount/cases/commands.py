@@ -60,6 +60,23 @@ def test_cat(s):
     same(s.run("--cat", d, "none", "plain").refused("none").out, b"plain text")
 
 
+def test_cut_short_meanwhile(s):
+    """An archive, and what is passed through: never less than all, and a 0."""
+    d, size = s.mkdir("d"), 100 << 20
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    for name, start, path in (("m.safetensors", struct.pack("<Q", len(head)) + head, "m.safetensors/a"), ("plain", b"", "plain")):
+        write(s.path("d", name), start)
+        os.truncate(s.path("d", name), len(start) + size)
+        p = subprocess.Popen([s.exe, "--cat", d, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        got = len(p.stdout.read(1000))
+        os.truncate(s.path("d", name), len(start) + 5)
+        out, err = p.communicate(timeout=PATIENCE)
+        same((p.returncode, err.count(b"\n"), got + len(out) < size), (1, 1, True), (path, err))
+        holds(err.startswith(f"arrayfs: {d}: {path}: ".encode()), err)
+        if name == "plain":
+            holds(b"ends early, at byte" in err, err)
+
+
 def test_extract(s):
     d = make(s)
     os.link(s.path("d", "plain"), s.path("d", "second"))
