@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mount/glob.h"
@@ -8,6 +9,7 @@ struct filter {
 	walk_visit *visit;
 	void *arg;
 	const char *pattern;
+	const char *suffix; /* of files, which the pattern may lack; or NULL */
 	char *inside; /* what matched last: all below it is visited */
 	bool matched;
 };
@@ -18,11 +20,23 @@ static bool is_inside(const struct filter *f, const char *path)
 	return f->inside && (n == 0 || (strncmp(path, f->inside, n) == 0 && path[n] == '/'));
 }
 
+static enum glob match(const struct filter *f, enum walk_kind kind, const char *path)
+{
+	size_t n = strlen(path), suffix = f->suffix ? strlen(f->suffix) : 0;
+	enum glob fits = is_inside(f, path) ? GLOB_MATCHES : glob_match(f->pattern, path);
+	if (fits == GLOB_MATCHES || kind != WALK_FILE || suffix == 0 || n < suffix || strcmp(path + n - suffix, f->suffix) != 0)
+		return fits;
+	char *without = strndup(path, n - suffix);
+	fits = without ? glob_match(f->pattern, without) : fits;
+	free(without);
+	return fits;
+}
+
 static int visit_matching(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
 			  const char *same, const struct error *err)
 {
 	struct filter *f = arg;
-	enum glob fits = is_inside(f, path) ? GLOB_MATCHES : glob_match(f->pattern, path);
+	enum glob fits = match(f, kind, path);
 	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR;
 	if (fits == GLOB_NEVER)
 		return directory ? WALK_SKIP : 0;
@@ -59,9 +73,9 @@ static int tell(walk_visit *visit, void *arg, const char *path, int code, const 
 	return visit(arg, WALK_FAULT, path, NULL, NULL, &err);
 }
 
-static int walk_pattern(struct mirror *m, const char *pattern, walk_visit *visit, void *arg)
+static int walk_pattern(struct mirror *m, const char *pattern, const char *suffix, walk_visit *visit, void *arg)
 {
-	struct filter f = {.visit = visit, .arg = arg, .pattern = pattern};
+	struct filter f = {.visit = visit, .arg = arg, .pattern = pattern, .suffix = suffix};
 	char *base = plain_part(pattern);
 	if (!base)
 		return tell(visit, arg, pattern, ENOMEM, "no memory");
@@ -73,14 +87,41 @@ static int walk_pattern(struct mirror *m, const char *pattern, walk_visit *visit
 	return r;
 }
 
-int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+/* 0, or why not: -errno. */
+static int leads_somewhere(struct mirror *m, const char *path)
 {
 	struct mirror_ref ref;
 	struct error err = {0};
-	if (!glob_is_pattern(path))
-		return walk_path(m, path, visit, arg);
 	int r = walk_resolve(m, path, false, &ref, &err);
 	if (r == 0)
 		mirror_put(m, &ref);
-	return r == -ENOENT ? walk_pattern(m, path, visit, arg) : walk_path(m, path, visit, arg);
+	return r;
+}
+
+int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+{
+	if (glob_is_pattern(path) && leads_somewhere(m, path) == -ENOENT)
+		return walk_pattern(m, path, NULL, visit, arg);
+	return walk_path(m, path, visit, arg);
+}
+
+int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg)
+{
+	char *whole, *file;
+	int r;
+	if (asprintf(&whole, "%s/%s", view, path) < 0)
+		whole = NULL;
+	if (asprintf(&file, "%s/%s%s", view, path, suffix) < 0)
+		file = NULL;
+	if (!whole || !file)
+		r = tell(visit, arg, path, ENOMEM, "no memory");
+	else if (leads_somewhere(m, whole) == 0)
+		r = walk_path(m, whole, visit, arg);
+	else if (glob_is_pattern(path) && leads_somewhere(m, file) == -ENOENT)
+		r = walk_pattern(m, whole, suffix, visit, arg);
+	else
+		r = walk_path(m, file, visit, arg);
+	free(whole);
+	free(file);
+	return r;
 }

@@ -30,6 +30,9 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
  * matches, and what is below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
+/* The same below `view`, a path, where files bear a suffix that the PATH may lack. */
+int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg);
+
 /* Finds what a path leads to, links in it followed, as open(2) does; the last
  * component too if follow.  -errno with a sentence. */
 int walk_resolve(struct mirror *m, const char *path, bool follow, struct mirror_ref *ret, struct error *err);

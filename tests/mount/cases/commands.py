@@ -105,6 +105,8 @@ def test_a_group_with_several_paths_is_visited_once(s):
     s.run("--extract", file, out).ok()
     same([os.readlink(os.path.join(out, p)) for p in ("a/y/sub", "b", "z")], ["../deep/x", "a/y", "a/deep/x"])
     same(read(out + "/z/e"), read(out + "/b/sub/e"))
+    for pattern in ("a/*/[s]ub", "a/*/[s]*/e"):
+        same(s.run("--list", file, pattern).ok().out, b"a/y/sub/e\n", "whose other path is not asked for")
 
 
 def test_links_lead_to_names_as_they_are_shown(s):
@@ -152,6 +154,129 @@ def test_extract_interrupted_leaves_nothing_half_written(s):
         same((q.returncode, os.listdir(out), err), (-sig, [], b""))
 
 
+def left_in(path):
+    return [f for _, _, fs in os.walk(path) for f in fs if f.startswith(".arrayfs-")]
+
+
+def test_extract_resume_removes_what_a_killed_run_left(s):
+    import fcntl
+    size = 1 << 32
+    head = json.dumps({"p/a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]},
+                       "p/.arrayfs-7-7~": {"dtype": "U8", "shape": [0], "data_offsets": [size, size]}}).encode()
+    file, out = write(s.path("m.safetensors"), struct.pack("<Q", len(head)) + head), s.path("out")
+    os.truncate(file, 8 + len(head) + size)
+    q = subprocess.Popen([s.exe, "--extract", file, out, "p/a"])
+    until(lambda: left_in(out), "a temporary file")
+    q.kill()
+    q.wait()
+    same(len(left_in(out)), 1)
+    mine = write(os.path.join(out, "p", ".arrayfs-x-1~"), b"not of ours")
+    fine = write(os.path.join(out, "p", ".arrayfs-1-1~"), b"somebody writes to it")
+    with open(fine, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        for _ in range(2):
+            s.run("--extract", "--resume", file, out, "p/.arrayfs-7-7~").ok()
+            same(sorted(names(out + "/p")), [".arrayfs-1-1~", ".arrayfs-7-7~", ".arrayfs-x-1~"])
+    s.run("--extract", "--resume", file, out, "p/.arrayfs-7-7~").ok()
+    same(names(out + "/p"), [".arrayfs-7-7~", ".arrayfs-x-1~"])
+
+
+def test_extract_beside_one_of_the_same_number(s):
+    """In a container every run may have the number of the one that was killed."""
+    file, out = s.path("m.safetensors"), s.mkdir("out")
+    simple(file)
+    s.command("sh", "-c", 'touch "$3/.arrayfs-$$-0~" && exec "$1" --extract "$2" "$3"', "sh", s.exe, file, out).ok()
+    same(len(names(out)), 2)
+    s.run("--extract", "--resume", file, out).ok()
+    same(names(out), ["a"])
+
+
+def test_extract_resume_looks_where_links_lead(s):
+    d, out = s.mkdir("d"), s.path("out")
+    os.symlink("one", s.path("d", "l"))
+    s.run("--extract", d, out).ok()
+    os.unlink(out + "/l")
+    os.symlink("two", out + "/l")
+    s.run("--extract", "--resume", d, out).refused("out: l: is there already, and another")
+    same(os.readlink(out + "/l"), "two")
+    file = os.path.join(DATA, "hdf5", "links.h5")
+    s.run("--extract", file, s.path("h")).ok()
+    s.run("--extract", "--resume", file, s.path("h")).ok()
+    os.unlink(s.path("h", "b"))
+    os.symlink("a/z", s.path("h", "b"))
+    s.run("--extract", "--resume", file, s.path("h")).refused("b: is there already, and another")
+
+
+def test_extract_of_hard_links(s):
+    d, out = s.mkdir("d"), s.path("out")
+    write(s.path("d", "a"), b"x")
+    for i in range(20000):
+        os.link(s.path("d", "a"), s.path("d", f"l{i}"))
+        write(s.path("d", f"f{i}"), b"")
+        os.link(s.path("d", f"f{i}"), s.path("d", f"g{i}"))
+    start = time.monotonic()
+    s.run("--extract", d, out).ok()
+    same((os.stat(out + "/a").st_nlink, os.stat(out + "/g7").st_ino), (20001, os.stat(out + "/f7").st_ino))
+    holds(time.monotonic() - start < PATIENCE / 2, "too slow")
+    for _ in range(2):
+        s.run("--extract", "--force", d, out, "a", "l1", "a", "l1").ok()
+    same((os.stat(out + "/a").st_ino, left_in(out)), (os.stat(out + "/l1").st_ino, []))
+
+
+def test_extract_to_a_full_disk(s):
+    need_root()
+    tensors = [(f"t/{i:04}", "U8", [100000], b"x" * 100000) for i in range(100)]
+    archive(s.path("m.safetensors"), tensors)
+    disk = s.mkdir("disk")
+    if s.command("mount", "-t", "tmpfs", "-o", "size=1M", "none", disk).code:
+        raise Skip("no tmpfs")
+    try:
+        s.run("--extract", s.path("m.safetensors"), disk).refused("disk: t/00", "No space left on device: the rest is left out (--resume goes on)")
+        same((1 < len(names(disk + "/t")) < 12, left_in(disk)), (True, []))
+        s.tool("mount", "-o", "remount,size=20M", disk)
+        s.run("--extract", "--resume", s.path("m.safetensors"), disk).ok()
+        same({read(os.path.join(disk, t[0])) for t in tensors}, {b"x" * 100000})
+        s.tool("mount", "-o", "remount,ro", disk)
+        s.run("--extract", "--force", s.path("m.safetensors"), disk).refused("disk: t/0000: Read-only file system: the rest")
+    finally:
+        s.command("umount", disk)
+
+
+def test_extract_beyond_a_limit(s):
+    archive(s.path("m.safetensors"), [("big", "U8", [100000], bytes(100000)), ("small", "U8", [3], b"abc")])
+    r = s.command("sh", "-c", 'ulimit -f 64; exec "$@"', "sh", s.exe, "--extract", s.path("m.safetensors"), s.path("out"))
+    r.refused("out: big: File too large")
+    same(names(s.path("out")), ["small"])
+
+
+def test_extract_heeds_ignored_signals(s):
+    p, out, size = s.path("m.safetensors"), s.path("out"), 1 << 30
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    write(p, struct.pack("<Q", len(head)) + head)
+    os.truncate(p, 8 + len(head) + size)
+    q = subprocess.Popen(["nohup", s.exe, "--extract", p, out], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: os.path.isdir(out) and os.listdir(out), "a temporary file")
+    q.send_signal(signal.SIGHUP)
+    same((q.wait(PATIENCE), names(out), os.path.getsize(out + "/a")), (0, ["a"], size))
+
+
+def test_extract_says_what_is_in_the_way(s):
+    d = make(s)
+    file = os.path.join(d, "m.safetensors")
+    s.run("--extract", d, s.path("d", "new")).refused("new: lies in")
+    same(os.path.exists(s.path("d", "new")), False)
+    for path in ("empty/../plain", "..", "m.safetensors/a/../z"):
+        s.run("--extract", d, s.path("out"), path).refused(f"d: {path}: a path with '..' has no place below DEST")
+    same(names(s.path("out")), [])
+    os.symlink(s.dir, s.path("out", "a"))
+    s.run("--extract", file, s.path("out"), "a/b").refused("out: a/b: a link stands where its folder should")
+    os.unlink(s.path("out", "a"))
+    write(s.path("out", "a"), b"")
+    s.run("--extract", file, s.path("out"), "a/b").refused("out: a/b: a file stands where its folder should")
+    s.run("--extract", file, s.path("out"), "z").ok()
+    s.run("--extract", file, s.path("out"), "z").refused("out: z: is there already (--force overwrites)")
+
+
 def test_patterns(s):
     d = s.mkdir("d")
     tensors = ["layers/0/q", "layers/0/k", "layers/10/q", "layers/10/mlp/up", "layers/.hidden", "head[1]", "head1", "h*", "é1"]
@@ -174,6 +299,12 @@ def test_patterns(s):
     same((r.code, r.out, r.lines), (1, b"x", [f"arrayfs: {file}: layers/{n}: is a directory" for n in (0, 10)]))
     same(s.run("--cat", file, "layers/**").ok().out, b"x" * 5)
     same(s.run("--cat", d, "**").ok().out, b"x" * 9 + b"y")
+    os.symlink("m.safetensors/é1", s.path("d", "l1"))
+    os.symlink("m.safetensors/layers", s.path("d", "l2"))
+    same(s.run("--cat", d, "**").ok().out, b"x" * 10 + b"y")
+    s.run("--cat", d, "l*").refused("l2: Is a directory")
+    os.symlink("gone", s.path("d", "l3"))
+    s.run("--cat", d, "l[13]").refused("l3: No such file")
     s.run("--extract", d, s.path("out"), "*/layers/*/q").ok()
     same(sorted(os.path.relpath(os.path.join(a, f), s.path("out")) for a, _, fs in os.walk(s.path("out")) for f in fs),
          ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
@@ -238,6 +369,13 @@ def test_extract_npy(s):
         same(names(s.path("some/m.safetensors/a")), files, given)
         shutil.rmtree(s.path("some"))
     s.run("--extract", "--npy", d, s.path("some"), "plain").refused("plain.npy")
+    archive(s.path("w.safetensors"), [("w1/z", "U8", [1], b"1"), ("w2", "U8", [1], b"2"), ("w*", "U8", [1], b"3")])
+    for pattern, files in {"w?": ["w*.npy", "w1", "w2.npy"], "w[2]": ["w2.npy"], "w*.npy": ["w*.npy"], "w*": ["w*.npy"],
+                           "**/z": ["w1"], "[w]*": ["w*.npy", "w1", "w2.npy"], "?[1-2]*": ["w1", "w2.npy"]}.items():
+        shutil.rmtree(s.path("some"), ignore_errors=True)
+        s.run("--extract", "--npy", s.path("w.safetensors"), s.path("some"), pattern).ok()
+        same(names(s.path("some")), files, pattern)
+    s.run("--extract", "--npy", s.path("w.safetensors"), s.path("some"), "n*").refused("w.safetensors: n*: matches nothing")
 
 
 def on_terminal(s, *args, **env):
