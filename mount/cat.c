@@ -96,7 +96,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	struct cat *c = arg;
 	char target[PATH_MAX];
 	(void)same;
-	if (kind == WALK_FILE && mirror_readlink(c->m, ref, target, &(struct error){0}) == 0)
+	if (kind == WALK_FILE && mirror_readlink(c->m, ref, target, &(struct error){0}) != -EINVAL)
 		return cat_link(c, path);
 	if (kind == WALK_FILE)
 		return cat_file(c, path, ref);
