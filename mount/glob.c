@@ -127,34 +127,27 @@ static bool is_any_depth(struct slice p)
 	return p.len == 2 && memcmp(p.data, "**", 2) == 0;
 }
 
-/* Bit i of a state: the path so far may be what the first i components match. */
-static uint64_t skip_any_depth(const struct slice *parts, size_t count, uint64_t state)
-{
-	for (size_t i = 0; i < count; i++)
-		if (state >> i & 1 && is_any_depth(parts[i]))
-			state |= UINT64_C(2) << i;
-	return state;
-}
-
+/* As in a component, and for the same reason: two stars match as few directories as
+ * they can, and only the last of them any more.  (A part matches names that begin
+ * with a dot or others, never both, so that what two stars may not match does not
+ * make a longer match of earlier ones possible.) */
 enum glob glob_match(const char *pattern, const char *path)
 {
-	struct slice parts[GLOB_DEEPEST], name;
-	size_t count = 0;
-	for (struct slice part; next_component(&pattern, &part); parts[count++] = part)
-		if (count == GLOB_DEEPEST)
-			return GLOB_NEVER;
-	uint64_t state = skip_any_depth(parts, count, 1);
-	while (state && next_component(&path, &name)) {
-		uint64_t next = 0;
-		for (size_t i = 0; i < count; i++) {
-			if (!(state >> i & 1))
-				continue;
-			if (is_any_depth(parts[i]))
-				next |= *name.data == '.' ? 0 : UINT64_C(1) << i;
-			else if (component_matches(parts[i], name))
-				next |= UINT64_C(2) << i;
+	const char *star = NULL, *retry = NULL;
+	struct slice part, name;
+	for (;;) {
+		const char *here = path;
+		bool some = next_component(&pattern, &part), named = next_component(&path, &name);
+		if (some && is_any_depth(part)) {
+			star = pattern;
+			retry = path = here;
+		} else if (!named) {
+			return some ? GLOB_BELOW : GLOB_MATCHES;
+		} else if (!some || !component_matches(part, name)) {
+			if (!star || (next_component(&retry, &name) && *name.data == '.'))
+				return GLOB_NEVER;
+			pattern = star;
+			path = retry;
 		}
-		state = skip_any_depth(parts, count, next);
 	}
-	return state >> count & 1 ? GLOB_MATCHES : state ? GLOB_BELOW : GLOB_NEVER;
 }

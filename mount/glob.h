@@ -17,7 +17,5 @@ enum glob {
 	GLOB_MATCHES,
 };
 
-enum { GLOB_DEEPEST = 63 }; /* components of a pattern; a longer one matches nothing */
-
 bool glob_is_pattern(const char *text);
 enum glob glob_match(const char *pattern, const char *path);

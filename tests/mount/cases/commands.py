@@ -292,6 +292,9 @@ def test_patterns(s):
             "**": "layers/.hidden layers/0/q layers/0/k layers/10/q layers/10/mlp/up head[1] head1 h* é1"}.items():
         same(sorted(s.run("--list", file, pattern).ok().out.decode().split()), sorted(expected.split()), pattern)
     same(s.run("--list", d, "*/layers/0/q").ok().out, b"m.safetensors/layers/0/q\nn.safetensors/layers/0/q\n")
+    archive(s.path("deep.safetensors"), [("/".join("d" * n) + "/e", "U8", [1], b"x") for n in (64, 200)])
+    for pattern, n in {"*/" * 64 + "e": 64, "d/" * 199 + "[d]/e": 200, "**/" * 100 + "d/" * 100 + "?": 200, "*/" * 80 + "**": 200}.items():
+        same(s.run("--list", s.path("deep.safetensors"), pattern).ok().out, b"d/" * n + b"e\n", pattern)
     same(s.run("--cat", d, "*/layers/0/q").ok().out, b"xy")
     for command in (["--list", file], ["--cat", file], ["--extract", file, s.path("none")]):
         s.run(*command, "layers/*/none").refused("layers/*/none: matches nothing")
@@ -313,7 +316,7 @@ def test_patterns(s):
 def test_patterns_take_no_time(s):
     archive(s.path("m.safetensors"), [("a" * 200, "U8", [1], b"x"), ("/".join("a" * 100), "U8", [1], b"x")])
     start = time.monotonic()
-    for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
+    for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "**/a/" * 20000 + "b", "**/*a/" * 90 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
         s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
     holds(time.monotonic() - start < PATIENCE / 4, "too slow")
 
