@@ -90,12 +90,12 @@ static int cat_link(struct cat *c, const char *path)
 	return r;
 }
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		 const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		 const char *same, const struct error *fault)
 {
 	struct cat *c = arg;
 	char target[PATH_MAX];
-	(void)same;
+	(void)len, (void)same;
 	if (kind == WALK_FILE && mirror_readlink(c->m, ref, target, &(struct error){0}) != -EINVAL)
 		return cat_link(c, path);
 	if (kind == WALK_FILE)

@@ -56,13 +56,14 @@ static const char *below_view(const struct extract *x, const char *path)
 	return x->options->npy && strncmp(path, NPY_VIEW, n) == 0 ? path + n + (path[n] == '/') : path;
 }
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		 const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		 const char *same, const struct error *fault)
 {
 	struct run *run = arg;
 	struct extract *x = &run->x;
 	struct error err = {0};
 	int r = 0;
+	(void)len;
 	path = below_view(x, path);
 	x->in_dest = false;
 	if (kind == WALK_FAULT)
@@ -78,13 +79,13 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	return extract_stopped || run->full;
 }
 
-static int visit_size(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		      const struct error *fault)
+static int visit_size(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		      const char *same, const struct error *fault)
 {
 	struct run *run = arg;
 	struct error err = {0};
 	struct stat st;
-	(void)path, (void)same, (void)fault;
+	(void)path, (void)len, (void)same, (void)fault;
 	if (kind == WALK_FILE && mirror_stat(run->x.m, ref, -1, &st, &err) == 0 && S_ISREG(st.st_mode))
 		run->total += (uint64_t)st.st_size;
 	return extract_stopped;

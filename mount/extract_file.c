@@ -178,10 +178,10 @@ static void remember(struct extract *x, uint64_t ino, const char *path)
 /* A second name of a file that was written already; false if that cannot be. */
 static bool link_file(struct extract *x, uint64_t ino, int dir, const char *name)
 {
-	const uint64_t *number = idmap_at(&x->written, ino);
-	if (!number || !*number)
+	uint64_t number = idmap_get(&x->written, ino);
+	if (!number)
 		return false;
-	char *first = strdup(x->paths[*number - 1]), *slash = first ? strrchr(first, '/') : NULL;
+	char *first = strdup(x->paths[number - 1]), *slash = first ? strrchr(first, '/') : NULL;
 	if (slash)
 		*slash = '\0';
 	int from = first ? place_folder(x->dest, slash ? first : "") : -1;

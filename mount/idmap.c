@@ -38,6 +38,11 @@ uint64_t *idmap_at(struct idmap *m, uint64_t id)
 	return &slot->value;
 }
 
+uint64_t idmap_get(const struct idmap *m, uint64_t id)
+{
+	return m->slots ? slot_of(m, id)->value : 0;
+}
+
 void idmap_free(struct idmap *m)
 {
 	free(m->slots);

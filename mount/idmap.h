@@ -18,4 +18,7 @@ struct idmap {
 /* The identity's number, 0 at first; where it is kept until the next call.  NULL
  * without memory. */
 uint64_t *idmap_at(struct idmap *m, uint64_t id);
+/* The identity's number, 0 if it has none. */
+uint64_t idmap_get(const struct idmap *m, uint64_t id);
+
 void idmap_free(struct idmap *m);

@@ -128,8 +128,8 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 
 /* --- all --------------------------------------------------------------- */
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		 const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		 const char *same, const struct error *fault)
 {
 	struct list *l = arg;
 	struct error err = {0};
@@ -145,7 +145,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		return 0;
 	if (l->options->list_tree) {
 		int r = add_leaf(l, path, ref, directory, &err);
-		return r < 0 ? visit(arg, WALK_FAULT, path, NULL, NULL, &err) : 0;
+		return r < 0 ? visit(arg, WALK_FAULT, path, len, NULL, NULL, &err) : 0;
 	}
 	if (!l->options->list_long && !l->options->list_json) {
 		put_path(l, path, directory);
@@ -154,7 +154,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	int r = mirror_stat(l->m, ref, -1, &st, &err);
 	if (r < 0) {
 		error_set(&err, -r, "%s", strerror(-r));
-		return visit(arg, WALK_FAULT, path, NULL, NULL, &err);
+		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &err);
 	}
 	if (l->options->list_json) {
 		describe(l->m, ref, path, same, &st, &l->json);
@@ -162,7 +162,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		return l->json.failed != 0;
 	}
 	if (!add_row(l, path, &st, array_of(ref), directory))
-		return visit(arg, WALK_FAULT, path, NULL, NULL, &(struct error){"no memory"});
+		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &(struct error){"no memory"});
 	return ferror(stdout);
 }
 

@@ -32,8 +32,8 @@ static enum glob match(const struct filter *f, enum walk_kind kind, const char *
 	return fits;
 }
 
-static int visit_matching(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
-			  const char *same, const struct error *err)
+static int visit_matching(void *arg, enum walk_kind kind, const char *path, size_t len,
+			  const struct mirror_ref *ref, const char *same, const struct error *err)
 {
 	struct filter *f = arg;
 	enum glob fits = match(f, kind, path);
@@ -47,7 +47,7 @@ static int visit_matching(void *arg, enum walk_kind kind, const char *path, cons
 		free(f->inside);
 		f->inside = strdup(path);
 	}
-	return f->visit(f->arg, kind, path, ref, same, err);
+	return f->visit(f->arg, kind, path, len, ref, same, err);
 }
 
 /* The components before the first that is a pattern; NULL without memory. */
@@ -70,7 +70,7 @@ static int tell(walk_visit *visit, void *arg, const char *path, int code, const 
 {
 	struct error err = {0};
 	error_set(&err, code, "%s", why);
-	return visit(arg, WALK_FAULT, path, NULL, NULL, &err);
+	return visit(arg, WALK_FAULT, path, strlen(path), NULL, NULL, &err);
 }
 
 static int walk_pattern(struct mirror *m, const char *pattern, const char *suffix, walk_visit *visit, void *arg)

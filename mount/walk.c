@@ -51,13 +51,13 @@ static void pop(struct walker *w, const char *name)
 static int no_memory(struct walker *w)
 {
 	struct error err = {"no memory"};
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, &err);
+	return w->visit(w->arg, WALK_FAULT, w->path, w->len, NULL, NULL, &err);
 }
 
 static int fault(struct walker *w, int r, struct error *err)
 {
 	error_set(err, -r, "%s", strerror(-r));
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, err);
+	return w->visit(w->arg, WALK_FAULT, w->path, w->len, NULL, NULL, err);
 }
 
 /* --- directories with several paths ------------------------------------ */
@@ -65,19 +65,22 @@ static int fault(struct walker *w, int r, struct error *err)
 /* The path of a node below the one that the walk began with; NULL without memory. */
 static char *path_below(const char *top_path, const struct tree *t, uint32_t top, uint32_t node)
 {
-	char *path = strdup("");
-	for (; path && node != top; node = tree_node(t, node)->parent) {
-		char *longer = NULL;
-		if (asprintf(&longer, "%s%s%s", tree_node(t, node)->name, *path ? "/" : "", path) < 0)
-			longer = NULL;
-		free(path);
-		path = longer;
+	size_t n = strlen(top_path), end = n;
+	for (uint32_t i = node; i != top; i = tree_node(t, i)->parent)
+		end += strlen(tree_node(t, i)->name) + 1;
+	char *path = malloc(end + 1);
+	if (!path)
+		return NULL;
+	path[end] = '\0';
+	for (; node != top; node = tree_node(t, node)->parent) {
+		size_t len = strlen(tree_node(t, node)->name);
+		memcpy(path + (end -= len), tree_node(t, node)->name, len);
+		path[--end] = '/';
 	}
-	char *whole = NULL;
-	if (path && asprintf(&whole, "%s%s%s", top_path, *top_path && *path ? "/" : "", path) < 0)
-		whole = NULL;
-	free(path);
-	return whole;
+	memcpy(path, top_path, n);
+	if (n == 0)
+		memmove(path, path + 1, strlen(path)); /* of a slash */
+	return path;
 }
 
 /* --- archives ---------------------------------------------------------- */
@@ -102,7 +105,7 @@ static int visited_before(struct visiting *v, const struct mirror_ref *at, uint6
 static int visit_again(struct visiting *v, const struct mirror_ref *at, uint32_t before)
 {
 	char *same = path_below(v->top_path, &at->held->archive.tree, v->top, before);
-	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, at, same, NULL) : no_memory(v->w);
+	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, v->w->len, at, same, NULL) : no_memory(v->w);
 	free(same);
 	return r;
 }
@@ -115,7 +118,7 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	uint64_t *before;
 	*ret_enter = false;
 	if (at->node->kind != NODE_DIR)
-		return w->visit(w->arg, WALK_FILE, w->path, at, NULL, NULL);
+		return w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
 	if (visited_before(v, at, &before) < 0)
 		return no_memory(w);
 	if (before && *before)
@@ -126,7 +129,7 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	if (r < 0)
 		return fault(w, r, &err);
 	*ret_enter = at->node->child != 0;
-	r = w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL, NULL);
+	r = w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, w->len, at, NULL, NULL);
 	if (r == WALK_SKIP) {
 		*ret_enter = false;
 		if (before)
@@ -243,7 +246,7 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 	int r = read_names(w, dir, &names, &count, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, dir, NULL, NULL);
+	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, w->len, dir, NULL, NULL);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct mirror_ref ref;
 		err.text[0] = '\0';
@@ -272,7 +275,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL, NULL);
+	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, w->len, ref, NULL, NULL);
 }
 
 /* --- from a path on ------------------------------------------------------ */

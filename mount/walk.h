@@ -17,9 +17,9 @@ enum walk_kind {
 /* What a visit of a directory returns to have it left out. */
 enum { WALK_SKIP = -0x10000 };
 
-/* path is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
+/* path, of `len` bytes, is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
  * (and WALK_SKIP) ends the walk. */
-typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
+typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		       const char *same, const struct error *err);
 
 /* Visits what the path leads to, and all below.  Returns what a visit returned, or
