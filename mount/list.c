@@ -71,10 +71,14 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 		dtype_name(array, dtype);
 	if (S_ISREG(st->st_mode))
 		size_text((uint64_t)st->st_size, l->options->human, size);
-	struct row *r = &l->rows[l->count++];
-	*r = (struct row){strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
-			  strdup(path), directory};
-	return r->dtype && r->shape && r->size && r->path;
+	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
+			strdup(path), directory};
+	bool fine = r.dtype && r.shape && r.size && r.path;
+	if (fine)
+		l->rows[l->count++] = r;
+	else
+		free(r.dtype), free(r.shape), free(r.size), free(r.path);
+	return fine;
 }
 
 static int widest(int width, const char *text)
@@ -181,6 +185,11 @@ int list_run(const struct options *o)
 	struct list l = {.options = o, .m = opened.mirror, .json = {.flush = put_out, .arg = stdout}};
 	l.terminal = terminal_of(STDOUT_FILENO);
 	l.outline = o->list_tree ? outline_new(o->source) : NULL;
+	if (o->list_tree && !l.outline) {
+		log_say("%s: no memory", o->source);
+		source_command_close(&opened);
+		return 1;
+	}
 	static char buffer[1 << 16];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	for (char **path = *o->paths ? o->paths : whole; *path; path++)
@@ -190,7 +199,10 @@ int list_run(const struct options *o)
 	if (l.outline)
 		outline_put(l.outline, &l.terminal, o->human);
 	outline_free(l.outline);
-	text_flush(&l.json);
+	if (text_flush(&l.json) == -ENOMEM) {
+		log_say("%s: no memory", o->source);
+		l.failed = true;
+	}
 	text_free(&l.json);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_say("standard output: %s", strerror(errno));
