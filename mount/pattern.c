@@ -8,45 +8,49 @@
 struct filter {
 	walk_visit *visit;
 	void *arg;
-	const char *pattern;
+	struct glob_state *pattern;
 	const char *suffix; /* of files, which the pattern may lack; or NULL */
-	char *inside; /* what matched last: all below it is visited */
+	char *inside;       /* what matched last: all below it is visited */
+	size_t inside_len;
 	bool matched;
 };
 
-static bool is_inside(const struct filter *f, const char *path)
+static bool is_inside(const struct filter *f, const char *path, size_t len)
 {
-	size_t n = f->inside ? strlen(f->inside) : 0;
-	return f->inside && (n == 0 || (strncmp(path, f->inside, n) == 0 && path[n] == '/'));
+	size_t n = f->inside_len;
+	return f->inside && (n == 0 || (len > n && path[n] == '/' && memcmp(path, f->inside, n) == 0));
 }
 
-static enum glob match(const struct filter *f, enum walk_kind kind, const char *path)
+static enum glob match(const struct filter *f, enum walk_kind kind, const char *path, size_t len)
 {
-	size_t n = strlen(path), suffix = f->suffix ? strlen(f->suffix) : 0;
-	enum glob fits = is_inside(f, path) ? GLOB_MATCHES : glob_match(f->pattern, path);
-	if (fits == GLOB_MATCHES || kind != WALK_FILE || suffix == 0 || n < suffix || strcmp(path + n - suffix, f->suffix) != 0)
+	size_t suffix = f->suffix ? strlen(f->suffix) : 0;
+	enum glob fits = glob_match(f->pattern, path, len);
+	if (fits == GLOB_MATCHES || kind != WALK_FILE || suffix == 0 || len < suffix ||
+	    memcmp(path + len - suffix, f->suffix, suffix) != 0)
 		return fits;
-	char *without = strndup(path, n - suffix);
-	fits = without ? glob_match(f->pattern, without) : fits;
-	free(without);
-	return fits;
+	return glob_match(f->pattern, path, len - suffix);
 }
 
 static int visit_matching(void *arg, enum walk_kind kind, const char *path, size_t len,
 			  const struct mirror_ref *ref, const char *same, const struct error *err)
 {
 	struct filter *f = arg;
-	enum glob fits = match(f, kind, path);
 	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR;
+	if (is_inside(f, path, len))
+		return f->visit(f->arg, kind, path, len, ref, same, err);
+	enum glob fits = match(f, kind, path, len);
 	if (fits == GLOB_NEVER)
 		return directory ? WALK_SKIP : 0;
 	if (fits == GLOB_BELOW && kind != WALK_FAULT)
 		return 0;
 	f->matched = true;
-	if (kind == WALK_DIR && !is_inside(f, path)) {
+	if (kind == WALK_DIR && fits == GLOB_MATCHES) {
 		free(f->inside);
 		f->inside = strdup(path);
+		f->inside_len = len;
 	}
+	if (fits == GLOB_FAILED || (kind == WALK_DIR && !f->inside))
+		return f->visit(f->arg, WALK_FAULT, path, len, NULL, NULL, &(struct error){"no memory"});
 	return f->visit(f->arg, kind, path, len, ref, same, err);
 }
 
@@ -75,13 +79,16 @@ static int tell(walk_visit *visit, void *arg, const char *path, int code, const 
 
 static int walk_pattern(struct mirror *m, const char *pattern, const char *suffix, walk_visit *visit, void *arg)
 {
-	struct filter f = {.visit = visit, .arg = arg, .pattern = pattern, .suffix = suffix};
+	struct filter f = {.visit = visit, .arg = arg, .pattern = glob_new(pattern), .suffix = suffix};
 	char *base = plain_part(pattern);
-	if (!base)
-		return tell(visit, arg, pattern, ENOMEM, "no memory");
-	int r = walk_path(m, base, visit_matching, &f);
-	if (r == 0 && !f.matched)
+	int r;
+	if (!base || !f.pattern)
+		r = tell(visit, arg, pattern, ENOMEM, "no memory");
+	else
+		r = walk_path(m, base, visit_matching, &f);
+	if (r == 0 && base && f.pattern && !f.matched)
 		r = tell(visit, arg, pattern, ENOENT, "matches nothing");
+	glob_free(f.pattern);
 	free(f.inside);
 	free(base);
 	return r;
