@@ -110,6 +110,8 @@ void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, 
 	if (S_ISLNK(st->st_mode) && mirror_readlink(m, ref, target, &err) == 0) {
 		text_add(t, ",\"target\":");
 		text_json(t, slice_text(target));
+	} else if (err.text[0]) {
+		put_error(t, &err);
 	}
 	if (same) {
 		text_add(t, ",\"same_as\":");

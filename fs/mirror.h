@@ -105,6 +105,7 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 /* fd, if not -1, is what mirror_open_file() gave for this ref. */
 bool mirror_size_known(const struct mirror_ref *ref); /* without decoding */
 int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
+/* -EINVAL, without a sentence, if it is no link. */
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 
 /* Why what bears an archive's name is shown as a file; false if there is nothing

@@ -282,7 +282,10 @@ int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct erro
 	if (ref->held) {
 		if (ref->node->kind != NODE_LINK)
 			return -EINVAL;
-		snprintf(ret, PATH_MAX, "%s", ref->node->target);
+		size_t n = strlen(ref->node->target);
+		if (n >= PATH_MAX)
+			return error_set(err, ENAMETOOLONG, "a link to a path of %zu bytes: %d is the most", n, PATH_MAX - 1);
+		memcpy(ret, ref->node->target, n + 1);
 		return 0;
 	}
 	if (!ref->entry->parent || !S_ISLNK(ref->entry->type))

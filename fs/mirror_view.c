@@ -326,7 +326,7 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 		ret->st_mode = S_IFREG | (ret->st_mode & 0444);
 		r = file_size(m, ref, &size, err);
 	}
-	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM)
+	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM || r == -ENAMETOOLONG)
 		r = 0, size = 0; /* shown as empty; opening it fails, as the array's own does */
 	ret->st_size = (off_t)size;
 	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mount/commands.h"
@@ -74,11 +76,28 @@ static int cat_file(struct cat *c, const char *path, const struct mirror_ref *re
 	return r < 0 ? complain(c, path, &err) : 0;
 }
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		 const struct error *fault)
+/* Links that a pattern meets are followed, as those named are. */
+static int cat_link(struct cat *c, const char *path)
+{
+	struct mirror_ref ref;
+	struct error err = {0};
+	struct stat st;
+	if (walk_resolve(c->m, path, true, &ref, &err) < 0)
+		return complain(c, path, &err);
+	bool skip = c->deep && mirror_stat(c->m, &ref, -1, &st, &err) == 0 && S_ISDIR(st.st_mode);
+	int r = skip ? 0 : cat_file(c, path, &ref);
+	mirror_put(c->m, &ref);
+	return r;
+}
+
+static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		 const char *same, const struct error *fault)
 {
 	struct cat *c = arg;
-	(void)same;
+	char target[PATH_MAX];
+	(void)len, (void)same;
+	if (kind == WALK_FILE && mirror_readlink(c->m, ref, target, &(struct error){0}) != -EINVAL)
+		return cat_link(c, path);
 	if (kind == WALK_FILE)
 		return cat_file(c, path, ref);
 	if (kind != WALK_FAULT && c->deep)

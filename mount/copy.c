@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/copy.h"
 
+#include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -149,14 +150,26 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 	return r;
 }
 
+/* What is passed through may be cut short meanwhile: then its end comes early. */
+static int check_end(const struct reader *q, uint64_t size, struct error *err)
+{
+	uint64_t end = q->end < size ? q->end : size;
+	return q->at >= end ? 0 : error_set(err, EIO, "ends early, at byte %" PRIu64 " of %" PRIu64, q->at, end);
+}
+
 int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, struct error *err)
 {
 	struct reader q = {.m = m, .ref = ref, .at = c->begin, .end = c->len ? c->begin + c->len : UINT64_MAX,
 			   .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+	struct stat st;
 	int r = mirror_open_file(m, ref, &q.fd, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
-	r = copy_pieces(&q, c, err);
+	r = mirror_stat(m, ref, q.fd, &st, err);
+	if (r == 0)
+		r = copy_pieces(&q, c, err);
+	if (r == 0)
+		r = check_end(&q, (uint64_t)st.st_size, err);
 	mirror_close_file(m, q.fd);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : r;
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "fs/compare.h"
 #include "fs/text.h"
+#include "mount/idmap.h"
 #include "mount/options.h"
 #include "mount/progress.h"
 #include "mount/source.h"
@@ -13,7 +14,7 @@
  * came out.
  */
 
-/* --- what a walk found (diff.c) ------------------------------------------ */
+/* --- what a walk found (diff_items.c) ------------------------------------- */
 
 enum item_kind {
 	ITEM_FILE,  /* more, or NULL: why it is no archive, though it is called like one */
@@ -24,15 +25,47 @@ enum item_kind {
 	ITEM_FAULT, /* told already */
 };
 
+/* An item knows its folder and its own name: all their paths would need memory with
+ * the square of the depth. */
 struct item {
-	char *path;
+	char *name; /* "" of SOURCE itself */
+	union {
+		uint32_t folder; /* its number, during the walk */
+		struct item *up; /* after that; NULL of SOURCE itself */
+	};
+	uint32_t chain;      /* 1 + the next one's number with the same hash */
+	struct item *other;  /* in the other source */
+	uint64_t ino;
+	size_t len;          /* of its path */
 	char *more;
 	char *dtype, *shape; /* of an array, or a directory that stands for one; else NULL */
 	uint8_t kind;
 	bool fortran;
-	bool met;      /* in the other source */
+	bool closed;   /* nothing below is told */
 	uint64_t size; /* bytes, where that is known without decoding and a bar is to be shown */
 };
+
+struct items {
+	struct item *all; /* folders before what is in them */
+	size_t count, room;
+	struct idmap by_name; /* of a folder's items: 1 + the first's number */
+	const char *source;
+	struct mirror *m;
+	bool trouble, no_memory;
+};
+
+/* False without memory; faults are told.  Free it in any case. */
+bool items_walk(struct items *ret, struct mirror *m, const char *source);
+void items_free(struct items *l);
+
+/* What is called so in that folder; in NULL, "" is SOURCE itself.  NULL if there is
+ * none. */
+struct item *items_find(const struct items *l, const struct item *folder, const char *name);
+
+/* Below SOURCE; NULL without memory. */
+char *item_path(const struct item *item);
+
+/* --- what is told of them (diff.c) ---------------------------------------- */
 
 struct pair {
 	const struct item *a, *b; /* one may be NULL: only in the other */
@@ -65,14 +98,14 @@ void tell_only(const struct diff *d, struct text *t, const struct item *item, in
 
 /* `what` is one of kind, dtype, shape, order, size, link, same_as; `json` tells that
  * the values are JSON, else they are strings. */
-void tell_unequal(const struct diff *d, struct text *t, const char *path, const char *what, const char *a, const char *b,
-		  bool json);
+void tell_unequal(const struct diff *d, struct text *t, const struct item *item, const char *what, const char *a,
+		  const char *b, bool json);
 
 /* side: 0 only in A, 1 only in B, -1 in both. */
-void tell_attribute(const struct diff *d, struct text *t, const char *path, struct slice name, int side);
+void tell_attribute(const struct diff *d, struct text *t, const struct item *item, struct slice name, int side);
 
 /* `array` is NULL for a file of bytes; `count` is of elements, or bytes. */
-void tell_values(const struct diff *d, struct text *t, const char *path, const struct array *array,
+void tell_values(const struct diff *d, struct text *t, const struct item *item, const struct array *array,
 		 const struct compare *c, uint64_t count, const struct compare_result *r);
 
 /* --- attributes (diff_attrs.c) --------------------------------------------- */

@@ -66,16 +66,15 @@ static int gather(const struct mirror_ref *ref, struct list *l, struct error *er
 
 static void tell_all(const struct diff *d, struct pair *p, const struct list *a, const struct list *b)
 {
-	const char *path = p->a->path;
 	for (size_t i = 0, j = 0; i < a->count || j < b->count;) {
 		const struct list_attr *x = a->attrs + i, *y = b->attrs + j;
 		int order = i == a->count ? 1 : j == b->count ? -1 : by_name(x, y);
 		if (order < 0)
-			tell_attribute(d, &p->lines, path, x->name, 0);
+			tell_attribute(d, &p->lines, p->a, x->name, 0);
 		else if (order > 0)
-			tell_attribute(d, &p->lines, path, y->name, 1);
+			tell_attribute(d, &p->lines, p->a, y->name, 1);
 		else if (x->json != y->json || !slice_equal(x->value, y->value))
-			tell_attribute(d, &p->lines, path, x->name, -1);
+			tell_attribute(d, &p->lines, p->a, x->name, -1);
 		i += order <= 0;
 		j += order >= 0;
 	}

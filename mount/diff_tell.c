@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "fs/name.h"
 #include "mount/diff.h"
@@ -28,9 +30,12 @@ static void put_escaped(const struct diff *d, struct text *t, const char *name)
 }
 
 /* What every difference begins with. */
-static void begin(const struct diff *d, struct text *t, const char *path, const char *what)
+static void begin(const struct diff *d, struct text *t, const struct item *item, const char *what)
 {
-	path = *path ? path : ".";
+	char *own = item_path(item);
+	const char *path = own && *own ? own : ".";
+	if (!own)
+		t->failed = -ENOMEM;
 	if (d->options->list_json) {
 		text_add(t, t->len ? ",\n{\"path\":" : "{\"path\":");
 		text_json(t, slice_text(path));
@@ -39,6 +44,7 @@ static void begin(const struct diff *d, struct text *t, const char *path, const 
 		put_escaped(d, t, path);
 		text_add(t, ": ");
 	}
+	free(own);
 }
 
 static void end(const struct diff *d, struct text *t)
@@ -49,12 +55,17 @@ static void end(const struct diff *d, struct text *t)
 void tell_only(const struct diff *d, struct text *t, const struct item *item, int side)
 {
 	if (d->options->list_json) {
-		begin(d, t, item->path, "only");
+		begin(d, t, item, "only");
 		text_print(t, ",\"in\":\"%s\"}", sides[side]);
 		return;
 	}
 	text_print(t, "only in %s: ", sides[side]);
-	put_escaped(d, t, item->path);
+	char *path = item_path(item);
+	if (path)
+		put_escaped(d, t, path);
+	else
+		t->failed = -ENOMEM;
+	free(path);
 	text_add(t, item->kind == ITEM_DIR || item->kind == ITEM_SAME ? "/\n" : "\n");
 }
 
@@ -68,10 +79,10 @@ static void put_value(const struct diff *d, struct text *t, const char *value, b
 		text_json(t, slice_text(value));
 }
 
-void tell_unequal(const struct diff *d, struct text *t, const char *path, const char *what, const char *a, const char *b,
-		  bool json)
+void tell_unequal(const struct diff *d, struct text *t, const struct item *item, const char *what, const char *a,
+		  const char *b, bool json)
 {
-	begin(d, t, path, what);
+	begin(d, t, item, what);
 	if (d->options->list_json)
 		text_add(t, ",\"a\":");
 	else
@@ -83,12 +94,12 @@ void tell_unequal(const struct diff *d, struct text *t, const char *path, const 
 	end(d, t);
 }
 
-void tell_attribute(const struct diff *d, struct text *t, const char *path, struct slice name, int side)
+void tell_attribute(const struct diff *d, struct text *t, const struct item *item, struct slice name, int side)
 {
 	struct text whole = {0};
 	text_add(&whole, "user.");
 	text_put(&whole, name);
-	begin(d, t, path, "attribute");
+	begin(d, t, item, "attribute");
 	text_add(t, d->options->list_json ? ",\"name\":" : "attribute ");
 	if (d->options->list_json)
 		text_json(t, text_slice(&whole));
@@ -149,11 +160,11 @@ static void values_as_json(struct text *t, const struct array *array, const stru
 		text_print(t, ",\"nan\":%" PRIu64, r->nan);
 }
 
-void tell_values(const struct diff *d, struct text *t, const char *path, const struct array *array,
+void tell_values(const struct diff *d, struct text *t, const struct item *item, const struct array *array,
 		 const struct compare *c, uint64_t count, const struct compare_result *r)
 {
 	const struct array *indexed = c->elements ? array : NULL;
-	begin(d, t, path, "values");
+	begin(d, t, item, "values");
 	if (d->options->list_json) {
 		values_as_json(t, indexed, c, count, r);
 		end(d, t);

@@ -149,8 +149,20 @@ static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, st
 	w->size = (uint64_t)st[0].st_size;
 	if (st[0].st_size == st[1].st_size)
 		return 0;
-	tell_unequal(d, &w->pair->lines, w->pair->a->path, "size", sizes[0], sizes[1], true);
+	tell_unequal(d, &w->pair->lines, w->pair->a, "size", sizes[0], sizes[1], true);
 	return 1;
+}
+
+/* In an archive its number finds it, however deep it lies. */
+static int find_item(const struct diff *d, const struct item *item, int side, struct mirror_ref *ret, struct error *err)
+{
+	struct mirror *m = d->sources[side].mirror;
+	if (mirror_is_archive(m))
+		return mirror_get(m, item->ino, ret, err);
+	char *path = item_path(item);
+	int r = path ? walk_resolve(m, path, false, ret, err) : -ENOMEM;
+	free(path);
+	return r;
 }
 
 /* What is told without the bytes; with pieces to follow it returns true. */
@@ -161,7 +173,8 @@ static bool open_pair(const struct diff *d, struct work *w)
 	bool enumerated = false;
 	int r = 0, side;
 	for (side = 0; side < 2; side++)
-		if ((r = walk_resolve(d->sources[side].mirror, p->a->path, false, &w->refs[side], &err)) < 0) {
+		if ((r = find_item(d, side ? p->b : p->a, side, &w->refs[side], &err)) < 0) {
+			error_set(&err, -r, "%s", strerror(-r));
 			diff_fault(d, p, side, err.text);
 			return false;
 		}
@@ -200,7 +213,7 @@ static void close_pair(struct diff *d, struct work *w)
 	if (w->failed)
 		diff_fault(d, p, w->failed - 1, w->err.text);
 	else if (w->result.differ)
-		tell_values(d, &p->lines, p->a->path, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
+		tell_values(d, &p->lines, p->a, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
 	for (int i = 0; i < 2; i++) {
 		mirror_close_file(d->sources[i].mirror, w->fds[i]);
 		if (w->refs[i].entry)

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fs/name.h"
@@ -111,13 +112,36 @@ static bool component_matches(struct slice pattern, struct slice name)
 
 /* --- a path ----------------------------------------------------------------- */
 
+enum { WORD = 64 };
+
+/* Bit i of a state: the path so far may be what the first i components match. */
+struct glob_state {
+	struct slice *parts;
+	size_t count, words; /* of a state */
+	size_t *lengths;     /* of the path at hand, up to each of its folders, from 0 on */
+	uint64_t *states;    /* theirs */
+	size_t levels, room;
+};
+
+static bool has(const uint64_t *state, size_t i)
+{
+	return state[i / WORD] >> i % WORD & 1;
+}
+
+static void put(uint64_t *state, size_t i)
+{
+	state[i / WORD] |= UINT64_C(1) << i % WORD;
+}
+
 /* The next component, of any but "", "." and the slashes around; false at the end. */
-static bool next_component(const char **path, struct slice *ret)
+static bool next_component(struct slice *path, struct slice *ret)
 {
 	do {
-		*path += strspn(*path, "/");
-		*ret = (struct slice){(const uint8_t *)*path, strcspn(*path, "/")};
-		*path += ret->len;
+		while (path->len && *path->data == '/')
+			*path = skip(*path, 1);
+		const uint8_t *slash = path->len ? memchr(path->data, '/', path->len) : NULL;
+		*ret = (struct slice){path->data, slash ? (size_t)(slash - path->data) : path->len};
+		*path = skip(*path, ret->len);
 	} while (ret->len == 1 && *ret->data == '.');
 	return ret->len > 0;
 }
@@ -127,34 +151,98 @@ static bool is_any_depth(struct slice p)
 	return p.len == 2 && memcmp(p.data, "**", 2) == 0;
 }
 
-/* Bit i of a state: the path so far may be what the first i components match. */
-static uint64_t skip_any_depth(const struct slice *parts, size_t count, uint64_t state)
+static void skip_any_depth(const struct glob_state *g, uint64_t *state)
 {
-	for (size_t i = 0; i < count; i++)
-		if (state >> i & 1 && is_any_depth(parts[i]))
-			state |= UINT64_C(2) << i;
-	return state;
+	for (size_t i = 0; i < g->count; i++)
+		if (has(state, i) && is_any_depth(g->parts[i]))
+			put(state, i + 1);
 }
 
-enum glob glob_match(const char *pattern, const char *path)
+static void step(const struct glob_state *g, const uint64_t *from, struct slice name, uint64_t *to)
 {
-	struct slice parts[GLOB_DEEPEST], name;
-	size_t count = 0;
-	for (struct slice part; next_component(&pattern, &part); parts[count++] = part)
-		if (count == GLOB_DEEPEST)
-			return GLOB_NEVER;
-	uint64_t state = skip_any_depth(parts, count, 1);
-	while (state && next_component(&path, &name)) {
-		uint64_t next = 0;
-		for (size_t i = 0; i < count; i++) {
-			if (!(state >> i & 1))
-				continue;
-			if (is_any_depth(parts[i]))
-				next |= *name.data == '.' ? 0 : UINT64_C(1) << i;
-			else if (component_matches(parts[i], name))
-				next |= UINT64_C(2) << i;
-		}
-		state = skip_any_depth(parts, count, next);
+	memset(to, 0, g->words * sizeof *to);
+	for (size_t i = 0; i < g->count; i++) {
+		if (!has(from, i))
+			continue;
+		if (is_any_depth(g->parts[i]) && *name.data != '.')
+			put(to, i);
+		else if (!is_any_depth(g->parts[i]) && component_matches(g->parts[i], name))
+			put(to, i + 1);
 	}
-	return state >> count & 1 ? GLOB_MATCHES : state ? GLOB_BELOW : GLOB_NEVER;
+	skip_any_depth(g, to);
+}
+
+static uint64_t *state_of(const struct glob_state *g, size_t level)
+{
+	return g->states + level * g->words;
+}
+
+static bool add_level(struct glob_state *g)
+{
+	if (g->levels == g->room) {
+		size_t room = g->room ? g->room * 2 : 16;
+		size_t *lengths = reallocarray(g->lengths, room, sizeof *lengths);
+		g->lengths = lengths ? lengths : g->lengths;
+		uint64_t *states = lengths ? reallocarray(g->states, room, g->words * sizeof *states) : NULL;
+		if (!states)
+			return false;
+		g->states = states;
+		g->room = room;
+	}
+	g->levels++;
+	return true;
+}
+
+struct glob_state *glob_new(const char *pattern)
+{
+	struct glob_state *g = calloc(1, sizeof *g);
+	struct slice rest = slice_text(pattern), part;
+	size_t most = rest.len / 2 + 1;
+	if (!g || !(g->parts = calloc(most, sizeof *g->parts))) {
+		glob_free(g);
+		return NULL;
+	}
+	while (next_component(&rest, &part))
+		g->parts[g->count++] = part;
+	g->words = g->count / WORD + 1;
+	if (!add_level(g)) {
+		glob_free(g);
+		return NULL;
+	}
+	g->lengths[0] = 0;
+	memset(g->states, 0, g->words * sizeof *g->states);
+	put(g->states, 0);
+	skip_any_depth(g, g->states);
+	return g;
+}
+
+void glob_free(struct glob_state *g)
+{
+	if (g) {
+		free(g->parts);
+		free(g->lengths);
+		free(g->states);
+	}
+	free(g);
+}
+
+enum glob glob_match(struct glob_state *g, const char *path, size_t len)
+{
+	const char *slash = len ? memrchr(path, '/', len) : NULL;
+	size_t folder = slash ? (size_t)(slash - path) : 0;
+	while (g->lengths[g->levels - 1] > folder)
+		g->levels--;
+	size_t known = g->lengths[g->levels - 1];
+	struct slice rest = {(const uint8_t *)path + known, len - known}, name;
+	while (next_component(&rest, &name)) {
+		if (!add_level(g))
+			return GLOB_FAILED;
+		g->lengths[g->levels - 1] = len - rest.len;
+		step(g, state_of(g, g->levels - 2), name, state_of(g, g->levels - 1));
+	}
+	const uint64_t *state = state_of(g, g->levels - 1);
+	bool alive = false;
+	for (size_t i = 0; i < g->words; i++)
+		alive |= state[i] != 0;
+	return has(state, g->count) ? GLOB_MATCHES : alive ? GLOB_BELOW : GLOB_NEVER;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Patterns of paths, as a shell has them: '*' is any characters of one component,
@@ -15,9 +16,17 @@ enum glob {
 	GLOB_NEVER,   /* neither the path nor anything below it */
 	GLOB_BELOW,   /* not the path, perhaps something below it */
 	GLOB_MATCHES,
+	GLOB_FAILED,  /* no memory */
 };
 
-enum { GLOB_DEEPEST = 63 }; /* components of a pattern; a longer one matches nothing */
-
 bool glob_is_pattern(const char *text);
-enum glob glob_match(const char *pattern, const char *path);
+
+/* A pattern, which must live as long, and how far it goes into the folders above the
+ * path that was asked for last.  NULL without memory. */
+struct glob_state;
+struct glob_state *glob_new(const char *pattern);
+void glob_free(struct glob_state *g);
+
+/* Paths have to come as a walk has them: a folder before what is in it, and all of
+ * that before its neighbours; so the cost is that of the last component alone. */
+enum glob glob_match(struct glob_state *g, const char *path, size_t len);

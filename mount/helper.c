@@ -40,14 +40,14 @@ static int leave_to_libfuse(char **argv)
 	return 1;
 }
 
-/* As a command line of ours. */
-static void say_again(struct helper *h, char *name, char *list, char **operands)
+/* As a command line of ours; any number of lists add up there, too. */
+static void say_again(struct helper *h, char *name, char **lists, int nlists, char **operands)
 {
 	static char o[] = "-o", end[] = "--";
 	h->argv[h->argc++] = name;
-	if (list) {
+	for (int i = 0; i < nlists; i++) {
 		h->argv[h->argc++] = o;
-		h->argv[h->argc++] = list;
+		h->argv[h->argc++] = lists[i];
 	}
 	h->argv[h->argc++] = end;
 	h->argv[h->argc++] = operands[0];
@@ -56,8 +56,9 @@ static void say_again(struct helper *h, char *name, char *list, char **operands)
 
 int helper_parse(struct helper *ret, int argc, char **argv)
 {
-	char *operands[2] = {NULL, NULL}, *list = NULL;
-	int n = 0;
+	char *operands[2] = {NULL, NULL}, *lists[HELPER_LISTS];
+	int n = 0, nlists = 0;
+	bool left = false;
 	*ret = (struct helper){0};
 	for (int i = 1; i < argc; i++) {
 		const char *word = argv[i];
@@ -66,7 +67,12 @@ int helper_parse(struct helper *ret, int argc, char **argv)
 				operands[n] = argv[i];
 			n++;
 		} else if (strcmp(word, "-o") == 0 && i + 1 < argc) {
-			list = argv[++i];
+			if (nlists == HELPER_LISTS) {
+				log_say("-o is given more than %d times", HELPER_LISTS);
+				return USAGE;
+			}
+			lists[nlists++] = argv[++i];
+			left = left || has_word(argv[i], "setuid=") || has_word(argv[i], "drop_privileges");
 		} else if (strcmp(word, "-t") == 0 && i + 1 < argc) {
 			i++;
 		} else if (strspn(word + 1, "sfnv") == strlen(word + 1) && word[1]) {
@@ -80,8 +86,8 @@ int helper_parse(struct helper *ret, int argc, char **argv)
 		log_say("SOURCE and MOUNTPOINT are needed (this is mount(8)'s helper: see arrayfs --help)");
 		return USAGE;
 	}
-	if (has_word(list, "setuid=") || has_word(list, "drop_privileges"))
+	if (left)
 		return leave_to_libfuse(argv);
-	say_again(ret, argv[0], list, operands);
+	say_again(ret, argv[0], lists, nlists, operands);
 	return 0;
 }

@@ -10,9 +10,11 @@
  */
 bool helper_is(const char *name); /* argv[0] */
 
+enum { HELPER_LISTS = 16 };
+
 struct helper {
 	bool fake;     /* -f: all but the mount itself */
-	char *argv[7]; /* the same as a command line of ours; points into the one given */
+	char *argv[2 * HELPER_LISTS + 5]; /* the same as a command line of ours; points into the one given */
 	int argc;
 };
 

@@ -71,10 +71,14 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 		dtype_name(array, dtype);
 	if (S_ISREG(st->st_mode))
 		size_text((uint64_t)st->st_size, l->options->human, size);
-	struct row *r = &l->rows[l->count++];
-	*r = (struct row){strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
-			  strdup(path), directory};
-	return r->dtype && r->shape && r->size && r->path;
+	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
+			strdup(path), directory};
+	bool fine = r.dtype && r.shape && r.size && r.path;
+	if (fine)
+		l->rows[l->count++] = r;
+	else
+		free(r.dtype), free(r.shape), free(r.size), free(r.path);
+	return fine;
 }
 
 static int widest(int width, const char *text)
@@ -128,8 +132,8 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 
 /* --- all --------------------------------------------------------------- */
 
-static int visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref, const char *same,
-		 const struct error *fault)
+static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		 const char *same, const struct error *fault)
 {
 	struct list *l = arg;
 	struct error err = {0};
@@ -145,7 +149,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		return 0;
 	if (l->options->list_tree) {
 		int r = add_leaf(l, path, ref, directory, &err);
-		return r < 0 ? visit(arg, WALK_FAULT, path, NULL, NULL, &err) : 0;
+		return r < 0 ? visit(arg, WALK_FAULT, path, len, NULL, NULL, &err) : 0;
 	}
 	if (!l->options->list_long && !l->options->list_json) {
 		put_path(l, path, directory);
@@ -154,7 +158,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 	int r = mirror_stat(l->m, ref, -1, &st, &err);
 	if (r < 0) {
 		error_set(&err, -r, "%s", strerror(-r));
-		return visit(arg, WALK_FAULT, path, NULL, NULL, &err);
+		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &err);
 	}
 	if (l->options->list_json) {
 		describe(l->m, ref, path, same, &st, &l->json);
@@ -162,7 +166,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, const struct 
 		return l->json.failed != 0;
 	}
 	if (!add_row(l, path, &st, array_of(ref), directory))
-		return visit(arg, WALK_FAULT, path, NULL, NULL, &(struct error){"no memory"});
+		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &(struct error){"no memory"});
 	return ferror(stdout);
 }
 
@@ -181,6 +185,11 @@ int list_run(const struct options *o)
 	struct list l = {.options = o, .m = opened.mirror, .json = {.flush = put_out, .arg = stdout}};
 	l.terminal = terminal_of(STDOUT_FILENO);
 	l.outline = o->list_tree ? outline_new(o->source) : NULL;
+	if (o->list_tree && !l.outline) {
+		log_say("%s: no memory", o->source);
+		source_command_close(&opened);
+		return 1;
+	}
 	static char buffer[1 << 16];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	for (char **path = *o->paths ? o->paths : whole; *path; path++)
@@ -190,7 +199,10 @@ int list_run(const struct options *o)
 	if (l.outline)
 		outline_put(l.outline, &l.terminal, o->human);
 	outline_free(l.outline);
-	text_flush(&l.json);
+	if (text_flush(&l.json) == -ENOMEM) {
+		log_say("%s: no memory", o->source);
+		l.failed = true;
+	}
 	text_free(&l.json);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_say("standard output: %s", strerror(errno));

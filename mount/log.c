@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -29,15 +30,16 @@ static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void write_line(const char *text)
 {
-	char line[LINE + 64] = "arrayfs: ";
+	char line[LINE * 3 + 64] = "arrayfs: "; /* an escape is three times as long */
 	size_t n = strlen(line);
-	size_t harm = 0;
-	for (const char *c = text; *c && n < LINE + 56; c++) {
-		harm = harm ? harm : terminal_harm(c, true);
-		if (harm)
-			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)*c), harm--;
-		else
-			line[n++] = *c;
+	while (*text && n < sizeof line - 16) {
+		size_t harm = terminal_harm(text, true), whole = utf8_length((struct slice){(const uint8_t *)text, strnlen(text, 4)});
+		size_t taken = harm ? harm : whole;
+		for (size_t i = 0; i < harm; i++)
+			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)text[i]);
+		if (!harm)
+			memcpy(line + n, text, whole), n += whole;
+		text += taken;
 	}
 	line[n] = '\0';
 	if (to_system) {
@@ -49,10 +51,35 @@ static void write_line(const char *text)
 	(void)ignored;
 }
 
+static bool is_inner(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Of a long line the middle is left out: a path may have any length, and the fault
+ * stands behind it. */
+static void shorten(const char *whole, size_t len, char ret[LINE])
+{
+	static const char gap[] = " ... ";
+	size_t head = (LINE - sizeof gap) / 2, tail = len - head;
+	while (head > 0 && is_inner(whole[head]))
+		head--;
+	while (is_inner(whole[tail]))
+		tail++;
+	snprintf(ret, LINE, "%.*s%s%s", (int)head, whole, gap, whole + tail);
+}
+
 void log_vsay(const char *format, va_list args)
 {
-	char text[LINE];
-	vsnprintf(text, sizeof text, format, args);
+	char text[LINE], *whole = NULL;
+	va_list again;
+	va_copy(again, args);
+	int n = vsnprintf(text, sizeof text, format, args);
+	if (n >= LINE && vasprintf(&whole, format, again) >= 0) {
+		shorten(whole, (size_t)n, text);
+		free(whole);
+	}
+	va_end(again);
 	write_line(text);
 }
 

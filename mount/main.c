@@ -1,17 +1,40 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "mount/commands.h"
 #include "mount/daemon.h"
 #include "mount/helper.h"
+#include "mount/log.h"
 #include "mount/options.h"
 #include "mount/version.h"
+
+/* Of the three that a parent should have given, one that it closed instead would be
+ * the number of what is opened next, the FUSE device say, and messages would go there.
+ * What stands in for it cannot be used either. */
+static void hold_places(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
+static int end_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	log_say("standard output: %s", strerror(errno));
+	return 1;
+}
 
 int main(int argc, char **argv)
 {
 	struct options o;
 	struct helper helper = {0};
+	hold_places();
 	int r = helper_is(argv[0]) ? helper_parse(&helper, argc, argv) : 0;
 	if (r)
 		return r;
@@ -23,9 +46,11 @@ int main(int argc, char **argv)
 		switch (o.command) {
 		case COMMAND_HELP:
 			options_help();
+			r = end_output();
 			break;
 		case COMMAND_VERSION:
 			puts("arrayfs " VERSION);
+			r = end_output();
 			break;
 		case COMMAND_MOUNT:
 			r = helper.fake ? 0 : daemon_run(&o);

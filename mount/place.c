@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/place.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -46,6 +48,29 @@ int place_folder(int dest, const char *path)
 	return at;
 }
 
+static void name_temporary(char ret[PLACE_TEMPORARY])
+{
+	static unsigned count;
+	snprintf(ret, PLACE_TEMPORARY, ".arrayfs-%ld-%u~", (long)getpid(), count++);
+}
+
+/* A name that is there already is of somebody with the same number: one that was
+ * killed, or that lives elsewhere.  Who cleans up may have taken the file before it
+ * was locked. */
+int place_create(int dir, char ret[PLACE_TEMPORARY])
+{
+	for (;;) {
+		struct stat st;
+		name_temporary(ret);
+		int fd = openat(dir, ret, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+		if (fd < 0 && errno == EEXIST)
+			continue;
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink > 0)
+			return fd;
+		close(fd);
+	}
+}
+
 int place(int dir, const char *temporary, const char *name, bool over)
 {
 	int r = renameat2(dir, temporary, dir, name, over ? 0 : RENAME_NOREPLACE);
@@ -62,8 +87,56 @@ int place(int dir, const char *temporary, const char *name, bool over)
 	return r;
 }
 
-void place_temporary(char ret[PLACE_TEMPORARY])
+static int make_link(const char *target, int from, int dir, const char *name)
 {
-	static unsigned count;
-	snprintf(ret, PLACE_TEMPORARY, ".arrayfs-%ld-%u~", (long)getpid(), count++);
+	return from < 0 ? symlinkat(target, dir, name) : linkat(from, target, dir, name, 0);
+}
+
+int place_link(const char *target, int from, int dir, const char *name, bool over)
+{
+	char temporary[PLACE_TEMPORARY];
+	int r;
+	if (!over)
+		return make_link(target, from, dir, name);
+	do
+		name_temporary(temporary);
+	while ((r = make_link(target, from, dir, temporary)) < 0 && errno == EEXIST);
+	if (r < 0 || (r = place(dir, temporary, name, true)) < 0)
+		return r;
+	unlinkat(dir, temporary, 0); /* which stays where both were the same file's */
+	return 0;
+}
+
+/* --- what others left ------------------------------------------------------- */
+
+static bool is_temporary(const char *name)
+{
+	long pid;
+	unsigned count;
+	int end = 0;
+	return sscanf(name, ".arrayfs-%ld-%u~%n", &pid, &count, &end) == 2 && end > 0 && name[end] == '\0';
+}
+
+/* Without its lock nobody writes to it. */
+static void remove_unlocked(int dir, const char *name)
+{
+	struct stat st;
+	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(dir, name, 0);
+	if (fd >= 0)
+		close(fd);
+}
+
+void place_clean(int dir, bool (*keep)(void *arg, const char *name), void *arg)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (is_temporary(e->d_name) && !keep(arg, e->d_name))
+			remove_unlocked(dir, e->d_name);
+	if (d)
+		closedir(d);
+	else if (copy >= 0)
+		close(copy);
 }

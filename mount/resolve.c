@@ -76,7 +76,12 @@ static int step(struct mirror *m, struct steps *s, struct trail *t, bool follow,
 	free(name);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
-	if ((s->count == 0 && !follow) || mirror_readlink(m, &ref, target, err) < 0) {
+	r = s->count == 0 && !follow ? -EINVAL : mirror_readlink(m, &ref, target, err);
+	if (r < 0 && r != -EINVAL) {
+		mirror_put(m, &ref);
+		return error_set(err, -r, "%s", strerror(-r));
+	}
+	if (r == -EINVAL) {
 		r = trail_add(t, &ref);
 		if (r < 0)
 			mirror_put(m, &ref);

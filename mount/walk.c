@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fs/shelf.h"
+#include "mount/idmap.h"
 
 struct walker {
 	struct mirror *m;
@@ -50,101 +51,61 @@ static void pop(struct walker *w, const char *name)
 static int no_memory(struct walker *w)
 {
 	struct error err = {"no memory"};
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, &err);
+	return w->visit(w->arg, WALK_FAULT, w->path, w->len, NULL, NULL, &err);
 }
 
 static int fault(struct walker *w, int r, struct error *err)
 {
 	error_set(err, -r, "%s", strerror(-r));
-	return w->visit(w->arg, WALK_FAULT, w->path, NULL, NULL, err);
+	return w->visit(w->arg, WALK_FAULT, w->path, w->len, NULL, NULL, err);
 }
 
 /* --- directories with several paths ------------------------------------ */
 
-/* What was visited, by its identity. */
-struct seen {
-	struct seen_slot {
-		uint64_t id;
-		uint32_t node; /* 0: free */
-	} *slots;
-	size_t mask, used;
-};
-
-static struct seen_slot *seen_slot(const struct seen *s, uint64_t id)
-{
-	size_t i = (size_t)((id * 0x9e3779b97f4a7c15) >> 16) & s->mask;
-	while (s->slots[i].node && s->slots[i].id != id)
-		i = (i + 1) & s->mask;
-	return &s->slots[i];
-}
-
-static bool seen_grow(struct seen *s)
-{
-	struct seen grown = {.mask = s->slots ? s->mask * 2 + 1 : 63, .used = s->used};
-	if (s->slots && s->used * 2 <= s->mask)
-		return true;
-	grown.slots = calloc(grown.mask + 1, sizeof *grown.slots);
-	if (!grown.slots)
-		return false;
-	for (size_t i = 0; s->slots && i <= s->mask; i++)
-		if (s->slots[i].node)
-			*seen_slot(&grown, s->slots[i].id) = s->slots[i];
-	free(s->slots);
-	*s = grown;
-	return true;
-}
-
 /* The path of a node below the one that the walk began with; NULL without memory. */
 static char *path_below(const char *top_path, const struct tree *t, uint32_t top, uint32_t node)
 {
-	char *path = strdup("");
-	for (; path && node != top; node = tree_node(t, node)->parent) {
-		char *longer = NULL;
-		if (asprintf(&longer, "%s%s%s", tree_node(t, node)->name, *path ? "/" : "", path) < 0)
-			longer = NULL;
-		free(path);
-		path = longer;
+	size_t n = strlen(top_path), end = n;
+	for (uint32_t i = node; i != top; i = tree_node(t, i)->parent)
+		end += strlen(tree_node(t, i)->name) + 1;
+	char *path = malloc(end + 1);
+	if (!path)
+		return NULL;
+	path[end] = '\0';
+	for (; node != top; node = tree_node(t, node)->parent) {
+		size_t len = strlen(tree_node(t, node)->name);
+		memcpy(path + (end -= len), tree_node(t, node)->name, len);
+		path[--end] = '/';
 	}
-	char *whole = NULL;
-	if (path && asprintf(&whole, "%s%s%s", top_path, *top_path && *path ? "/" : "", path) < 0)
-		whole = NULL;
-	free(path);
-	return whole;
+	memcpy(path, top_path, n);
+	if (n == 0)
+		memmove(path, path + 1, strlen(path)); /* of a slash */
+	return path;
 }
 
 /* --- archives ---------------------------------------------------------- */
 
 struct visiting {
 	struct walker *w;
-	struct seen seen;
+	struct idmap seen; /* what was visited, by its identity: nodes */
 	char *top_path;
 	uint32_t top;
 };
 
-/* The node by which the directory was visited before, or 0: then it is noted. */
-static int visited_before(struct visiting *v, const struct mirror_ref *at, uint32_t *ret)
+/* Where the node is noted by which the directory was visited before, or 0; NULL if
+ * it has one path only. */
+static int visited_before(struct visiting *v, const struct mirror_ref *at, uint64_t **ret)
 {
 	const struct archive *a = &at->held->archive;
 	uint64_t id = a->format->same ? a->format->same(a, (uint32_t)at->ino) : 0;
-	*ret = 0;
-	if (id == 0)
-		return 0;
-	if (!seen_grow(&v->seen))
-		return -ENOMEM;
-	struct seen_slot *slot = seen_slot(&v->seen, id);
-	if (slot->node) {
-		*ret = slot->node;
-		return 0;
-	}
-	*slot = (struct seen_slot){id, (uint32_t)at->ino};
-	v->seen.used++;
-	return 0;
+	*ret = id ? idmap_at(&v->seen, id) : NULL;
+	return id && !*ret ? -ENOMEM : 0;
 }
 
 static int visit_again(struct visiting *v, const struct mirror_ref *at, uint32_t before)
 {
 	char *same = path_below(v->top_path, &at->held->archive.tree, v->top, before);
-	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, at, same, NULL) : no_memory(v->w);
+	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, v->w->len, at, same, NULL) : no_memory(v->w);
 	free(same);
 	return r;
 }
@@ -154,21 +115,26 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 {
 	struct walker *w = v->w;
 	struct error err = {0};
-	uint32_t before;
+	uint64_t *before;
 	*ret_enter = false;
 	if (at->node->kind != NODE_DIR)
-		return w->visit(w->arg, WALK_FILE, w->path, at, NULL, NULL);
+		return w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
 	if (visited_before(v, at, &before) < 0)
 		return no_memory(w);
+	if (before && *before)
+		return visit_again(v, at, (uint32_t)*before);
 	if (before)
-		return visit_again(v, at, before);
+		*before = (uint32_t)at->ino;
 	int r = archive_fill(&at->held->archive, (uint32_t)at->ino, &err);
 	if (r < 0)
 		return fault(w, r, &err);
 	*ret_enter = at->node->child != 0;
-	r = w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, at, NULL, NULL);
-	if (r == WALK_SKIP)
+	r = w->visit(w->arg, *ret_enter ? WALK_DIR : WALK_EMPTY_DIR, w->path, w->len, at, NULL, NULL);
+	if (r == WALK_SKIP) {
 		*ret_enter = false;
+		if (before)
+			*before = 0; /* by another path it may be wanted */
+	}
 	return r == WALK_SKIP ? 0 : r;
 }
 
@@ -211,7 +177,7 @@ static int walk_archive(struct walker *w, const struct mirror_ref *top)
 	struct visiting v = {.w = w, .top_path = strdup(w->path), .top = (uint32_t)top->ino};
 	int r = v.top_path ? walk_nodes(&v, top) : no_memory(w);
 	free(v.top_path);
-	free(v.seen.slots);
+	idmap_free(&v.seen);
 	return r;
 }
 
@@ -280,7 +246,7 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 	int r = read_names(w, dir, &names, &count, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, dir, NULL, NULL);
+	r = w->visit(w->arg, count ? WALK_DIR : WALK_EMPTY_DIR, w->path, w->len, dir, NULL, NULL);
 	for (size_t i = 0; i < count && r == 0; i++) {
 		struct mirror_ref ref;
 		err.text[0] = '\0';
@@ -309,7 +275,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, ref, NULL, NULL);
+	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, w->len, ref, NULL, NULL);
 }
 
 /* --- from a path on ------------------------------------------------------ */

@@ -17,9 +17,9 @@ enum walk_kind {
 /* What a visit of a directory returns to have it left out. */
 enum { WALK_SKIP = -0x10000 };
 
-/* path is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
+/* path, of `len` bytes, is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
  * (and WALK_SKIP) ends the walk. */
-typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, const struct mirror_ref *ref,
+typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		       const char *same, const struct error *err);
 
 /* Visits what the path leads to, and all below.  Returns what a visit returned, or
@@ -29,6 +29,9 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 /* The same; a path that leads nowhere may be a pattern (mount/glob.h): then all that
  * matches, and what is below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
+
+/* The same below `view`, a path, where files bear a suffix that the PATH may lack. */
+int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg);
 
 /* Finds what a path leads to, links in it followed, as open(2) does; the last
  * component too if follow.  -errno with a sentence. */

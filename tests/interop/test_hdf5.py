@@ -852,6 +852,19 @@ def many_attributes(path):
     assert told["attributes"] == {"a%d" % i: i for i in range(count)}
 
 
+def links_too_long(path):
+    """A system's links are of 4,095 bytes at most, HDF5's of any length."""
+    with h5py.File(path, "w") as f:
+        f["long"] = h5py.SoftLink("/" + "/".join(["t" * 100] * 60))
+        f["fits"] = h5py.SoftLink("/" + "/".join(["t" * 99] * 40))
+    told = {o["path"]: o for o in listed(path)}
+    assert told["fits"]["target"] == "/".join(["t" * 99] * 40), told["fits"]
+    assert "target" not in told["long"] and "a link to a path of" in told["long"]["error"], told["long"]
+    for args in (["--cat", path, "long"], ["--cat", path, "lo*"], ["--cat", path, "long/x"], ["--extract", path, path + ".out", "long"]):
+        r = subprocess.run([ARRAYFS, *args], capture_output=True)
+        assert r.returncode == 1 and b"long" in r.stderr and b"a link to a path of" in r.stderr, (args, r)
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -950,6 +963,8 @@ def main():
             messages_that_must_be_known(os.path.join(tmp, "unknown.h5"))
         with check("external_links_lead_to_siblings_and_never_out"):
             external_links(os.path.join(tmp, "links"))
+        with check("links_too_long_are_errors_not_cut"):
+            links_too_long(os.path.join(tmp, "long.h5"))
         for bound, dense in ((("earliest", "v108"), False), (("v110", "v110"), True), ("latest", True)):
             with check("attributes_%s" % bound[-1] if bound != "latest" else "attributes_latest"):
                 path = os.path.join(tmp, "attributes.h5")

@@ -60,6 +60,23 @@ def test_cat(s):
     same(s.run("--cat", d, "none", "plain").refused("none").out, b"plain text")
 
 
+def test_cut_short_meanwhile(s):
+    """An archive, and what is passed through: never less than all, and a 0."""
+    d, size = s.mkdir("d"), 100 << 20
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    for name, start, path in (("m.safetensors", struct.pack("<Q", len(head)) + head, "m.safetensors/a"), ("plain", b"", "plain")):
+        write(s.path("d", name), start)
+        os.truncate(s.path("d", name), len(start) + size)
+        p = subprocess.Popen([s.exe, "--cat", d, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        got = len(p.stdout.read(1000))
+        os.truncate(s.path("d", name), len(start) + 5)
+        out, err = p.communicate(timeout=PATIENCE)
+        same((p.returncode, err.count(b"\n"), got + len(out) < size), (1, 1, True), (path, err))
+        holds(err.startswith(f"arrayfs: {d}: {path}: ".encode()), err)
+        if name == "plain":
+            holds(b"ends early, at byte" in err, err)
+
+
 def test_extract(s):
     d = make(s)
     os.link(s.path("d", "plain"), s.path("d", "second"))
@@ -88,6 +105,8 @@ def test_a_group_with_several_paths_is_visited_once(s):
     s.run("--extract", file, out).ok()
     same([os.readlink(os.path.join(out, p)) for p in ("a/y/sub", "b", "z")], ["../deep/x", "a/y", "a/deep/x"])
     same(read(out + "/z/e"), read(out + "/b/sub/e"))
+    for pattern in ("a/*/[s]ub", "a/*/[s]*/e"):
+        same(s.run("--list", file, pattern).ok().out, b"a/y/sub/e\n", "whose other path is not asked for")
 
 
 def test_links_lead_to_names_as_they_are_shown(s):
@@ -135,6 +154,127 @@ def test_extract_interrupted_leaves_nothing_half_written(s):
         same((q.returncode, os.listdir(out), err), (-sig, [], b""))
 
 
+def left_in(path):
+    return [f for _, _, fs in os.walk(path) for f in fs if f.startswith(".arrayfs-")]
+
+
+def test_extract_resume_removes_what_a_killed_run_left(s):
+    import fcntl
+    size = 1 << 32
+    head = json.dumps({"p/a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]},
+                       "p/.arrayfs-7-7~": {"dtype": "U8", "shape": [0], "data_offsets": [size, size]}}).encode()
+    file, out = write(s.path("m.safetensors"), struct.pack("<Q", len(head)) + head), s.path("out")
+    os.truncate(file, 8 + len(head) + size)
+    q = subprocess.Popen([s.exe, "--extract", file, out, "p/a"])
+    until(lambda: left_in(out), "a temporary file")
+    q.kill()
+    q.wait()
+    same(len(left_in(out)), 1)
+    mine = write(os.path.join(out, "p", ".arrayfs-x-1~"), b"not of ours")
+    fine = write(os.path.join(out, "p", ".arrayfs-1-1~"), b"somebody writes to it")
+    with open(fine, "rb") as f:
+        fcntl.flock(f, fcntl.LOCK_EX)
+        for _ in range(2):
+            s.run("--extract", "--resume", file, out, "p/.arrayfs-7-7~").ok()
+            same(sorted(names(out + "/p")), [".arrayfs-1-1~", ".arrayfs-7-7~", ".arrayfs-x-1~"])
+    s.run("--extract", "--resume", file, out, "p/.arrayfs-7-7~").ok()
+    same(names(out + "/p"), [".arrayfs-7-7~", ".arrayfs-x-1~"])
+
+
+def test_extract_beside_one_of_the_same_number(s):
+    """In a container every run may have the number of the one that was killed."""
+    file, out = s.path("m.safetensors"), s.mkdir("out")
+    simple(file)
+    s.command("sh", "-c", 'touch "$3/.arrayfs-$$-0~" && exec "$1" --extract "$2" "$3"', "sh", s.exe, file, out).ok()
+    same(len(names(out)), 2)
+    s.run("--extract", "--resume", file, out).ok()
+    same(names(out), ["a"])
+
+
+def test_extract_resume_looks_where_links_lead(s):
+    d, out = s.mkdir("d"), s.path("out")
+    os.symlink("one", s.path("d", "l"))
+    s.run("--extract", d, out).ok()
+    os.unlink(out + "/l")
+    os.symlink("two", out + "/l")
+    s.run("--extract", "--resume", d, out).refused("out: l: is there already, and another")
+    same(os.readlink(out + "/l"), "two")
+    file = os.path.join(DATA, "hdf5", "links.h5")
+    s.run("--extract", file, s.path("h")).ok()
+    s.run("--extract", "--resume", file, s.path("h")).ok()
+    os.unlink(s.path("h", "b"))
+    os.symlink("a/z", s.path("h", "b"))
+    s.run("--extract", "--resume", file, s.path("h")).refused("b: is there already, and another")
+
+
+def test_extract_of_hard_links(s):
+    d, out = s.mkdir("d"), s.path("out")
+    write(s.path("d", "a"), b"x")
+    for i in range(1000):
+        os.link(s.path("d", "a"), s.path("d", f"l{i}"))
+        write(s.path("d", f"f{i}"), b"")
+        os.link(s.path("d", f"f{i}"), s.path("d", f"g{i}"))
+    s.run("--extract", d, out).ok()
+    same((os.stat(out + "/a").st_nlink, os.stat(out + "/g7").st_ino), (1001, os.stat(out + "/f7").st_ino))
+    for _ in range(2):
+        s.run("--extract", "--force", d, out, "a", "l1", "a", "l1").ok()
+    same((os.stat(out + "/a").st_ino, left_in(out)), (os.stat(out + "/l1").st_ino, []))
+
+
+def test_extract_to_a_full_disk(s):
+    need_root()
+    tensors = [(f"t/{i:04}", "U8", [100000], b"x" * 100000) for i in range(100)]
+    archive(s.path("m.safetensors"), tensors)
+    disk = s.mkdir("disk")
+    if s.command("mount", "-t", "tmpfs", "-o", "size=1M", "none", disk).code:
+        raise Skip("no tmpfs")
+    try:
+        s.run("--extract", s.path("m.safetensors"), disk).refused("disk: t/00", "No space left on device: the rest is left out (--resume goes on)")
+        same((1 < len(names(disk + "/t")) < 12, left_in(disk)), (True, []))
+        s.tool("mount", "-o", "remount,size=20M", disk)
+        s.run("--extract", "--resume", s.path("m.safetensors"), disk).ok()
+        same({read(os.path.join(disk, t[0])) for t in tensors}, {b"x" * 100000})
+        s.tool("mount", "-o", "remount,ro", disk)
+        s.run("--extract", "--force", s.path("m.safetensors"), disk).refused("disk: t/0000: Read-only file system: the rest")
+    finally:
+        s.command("umount", disk)
+
+
+def test_extract_beyond_a_limit(s):
+    archive(s.path("m.safetensors"), [("big", "U8", [100000], bytes(100000)), ("small", "U8", [3], b"abc")])
+    r = s.command("sh", "-c", 'ulimit -f 64; exec "$@"', "sh", s.exe, "--extract", s.path("m.safetensors"), s.path("out"))
+    r.refused("out: big: File too large")
+    same(names(s.path("out")), ["small"])
+
+
+def test_extract_heeds_ignored_signals(s):
+    p, out, size = s.path("m.safetensors"), s.path("out"), 1 << 30
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode()
+    write(p, struct.pack("<Q", len(head)) + head)
+    os.truncate(p, 8 + len(head) + size)
+    q = subprocess.Popen(["nohup", s.exe, "--extract", p, out], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: os.path.isdir(out) and os.listdir(out), "a temporary file")
+    q.send_signal(signal.SIGHUP)
+    same((q.wait(PATIENCE), names(out), os.path.getsize(out + "/a")), (0, ["a"], size))
+
+
+def test_extract_says_what_is_in_the_way(s):
+    d = make(s)
+    file = os.path.join(d, "m.safetensors")
+    s.run("--extract", d, s.path("d", "new")).refused("new: lies in")
+    same(os.path.exists(s.path("d", "new")), False)
+    for path in ("empty/../plain", "..", "m.safetensors/a/../z"):
+        s.run("--extract", d, s.path("out"), path).refused(f"d: {path}: a path with '..' has no place below DEST")
+    same(names(s.path("out")), [])
+    os.symlink(s.dir, s.path("out", "a"))
+    s.run("--extract", file, s.path("out"), "a/b").refused("out: a/b: a link stands where its folder should")
+    os.unlink(s.path("out", "a"))
+    write(s.path("out", "a"), b"")
+    s.run("--extract", file, s.path("out"), "a/b").refused("out: a/b: a file stands where its folder should")
+    s.run("--extract", file, s.path("out"), "z").ok()
+    s.run("--extract", file, s.path("out"), "z").refused("out: z: is there already (--force overwrites)")
+
+
 def test_patterns(s):
     d = s.mkdir("d")
     tensors = ["layers/0/q", "layers/0/k", "layers/10/q", "layers/10/mlp/up", "layers/.hidden", "head[1]", "head1", "h*", "é1"]
@@ -150,6 +290,9 @@ def test_patterns(s):
             "**": "layers/.hidden layers/0/q layers/0/k layers/10/q layers/10/mlp/up head[1] head1 h* é1"}.items():
         same(sorted(s.run("--list", file, pattern).ok().out.decode().split()), sorted(expected.split()), pattern)
     same(s.run("--list", d, "*/layers/0/q").ok().out, b"m.safetensors/layers/0/q\nn.safetensors/layers/0/q\n")
+    archive(s.path("deep.safetensors"), [("/".join("d" * n) + "/e", "U8", [1], b"x") for n in (64, 200)])
+    for pattern, n in {"*/" * 64 + "e": 64, "d/" * 199 + "[d]/e": 200, "**/" * 100 + "d/" * 100 + "?": 200, "*/" * 80 + "**": 200}.items():
+        same(s.run("--list", s.path("deep.safetensors"), pattern).ok().out, b"d/" * n + b"e\n", pattern)
     same(s.run("--cat", d, "*/layers/0/q").ok().out, b"xy")
     for command in (["--list", file], ["--cat", file], ["--extract", file, s.path("none")]):
         s.run(*command, "layers/*/none").refused("layers/*/none: matches nothing")
@@ -157,6 +300,12 @@ def test_patterns(s):
     same((r.code, r.out, r.lines), (1, b"x", [f"arrayfs: {file}: layers/{n}: is a directory" for n in (0, 10)]))
     same(s.run("--cat", file, "layers/**").ok().out, b"x" * 5)
     same(s.run("--cat", d, "**").ok().out, b"x" * 9 + b"y")
+    os.symlink("m.safetensors/é1", s.path("d", "l1"))
+    os.symlink("m.safetensors/layers", s.path("d", "l2"))
+    same(s.run("--cat", d, "**").ok().out, b"x" * 10 + b"y")
+    s.run("--cat", d, "l*").refused("l2: Is a directory")
+    os.symlink("gone", s.path("d", "l3"))
+    s.run("--cat", d, "l[13]").refused("l3: No such file")
     s.run("--extract", d, s.path("out"), "*/layers/*/q").ok()
     same(sorted(os.path.relpath(os.path.join(a, f), s.path("out")) for a, _, fs in os.walk(s.path("out")) for f in fs),
          ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
@@ -165,8 +314,11 @@ def test_patterns(s):
 def test_patterns_take_no_time(s):
     archive(s.path("m.safetensors"), [("a" * 200, "U8", [1], b"x"), ("/".join("a" * 100), "U8", [1], b"x")])
     start = time.monotonic()
-    for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
+    for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "**/a/" * 20000 + "b", "**/*a/" * 90 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
         s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
+    archive(s.path("deep.safetensors"), [("a/" * 100000 + "x", "U8", [1], b"x")])
+    s.run("--list", s.path("deep.safetensors"), "**/b").refused("matches nothing")
+    same(s.run("--cat", s.path("deep.safetensors"), "**/a/**/x").ok().out, b"x")
     holds(time.monotonic() - start < PATIENCE / 4, "too slow")
 
 
@@ -221,6 +373,13 @@ def test_extract_npy(s):
         same(names(s.path("some/m.safetensors/a")), files, given)
         shutil.rmtree(s.path("some"))
     s.run("--extract", "--npy", d, s.path("some"), "plain").refused("plain.npy")
+    archive(s.path("w.safetensors"), [("w1/z", "U8", [1], b"1"), ("w2", "U8", [1], b"2"), ("w*", "U8", [1], b"3")])
+    for pattern, files in {"w?": ["w*.npy", "w1", "w2.npy"], "w[2]": ["w2.npy"], "w*.npy": ["w*.npy"], "w*": ["w*.npy"],
+                           "**/z": ["w1"], "[w]*": ["w*.npy", "w1", "w2.npy"], "?[1-2]*": ["w1", "w2.npy"]}.items():
+        shutil.rmtree(s.path("some"), ignore_errors=True)
+        s.run("--extract", "--npy", s.path("w.safetensors"), s.path("some"), pattern).ok()
+        same(names(s.path("some")), files, pattern)
+    s.run("--extract", "--npy", s.path("w.safetensors"), s.path("some"), "n*").refused("w.safetensors: n*: matches nothing")
 
 
 def on_terminal(s, *args, **env):
@@ -290,3 +449,12 @@ def test_nothing_in_a_name_reaches_a_terminal(s):
     said = on_terminal(s, "--cat", d, "no\u009b\u202e\x1b", TERM="xterm")
     holds("no%C2%9B%E2%80%AE%1B: No such file" in said, ascii(said))
     same(s.run("--list", s.path("d", "m.safetensors")).ok().out.decode(), "\u009b31m\na\u202eb\né😀/x\n")
+
+
+def test_messages_keep_letters_and_the_fault(s):
+    archive(s.path("é😀.safetensors"), [("ö", "U8", [1], b"x")])
+    same(s.run("--cat", "é😀.safetensors", "nö", cwd=s.dir).refused().lines, ["arrayfs: é😀.safetensors: nö: No such file or directory"])
+    for path in ("x" * 100000, "é/" * 3000, "e" + "é" * 9000, "\x1b" * 3000):
+        r = s.run("--cat", "é😀.safetensors", path, cwd=s.dir).refused("é😀.safetensors: ", " ... ", ": No such file or directory")
+        r.err.decode()
+        holds(len(r.err) < 4000 and b"\x1b" not in r.err, r.err)

@@ -202,6 +202,16 @@ def begun(s, *args):
     return q
 
 
+def test_deep_folders_cost_what_they_hold(s):
+    """Not their paths, which are longer with each."""
+    deep = "d/" * 60000
+    for name, byte in (("a", b"1"), ("b", b"2")):
+        archive(s.path(name), [(deep + "x", "U8", [1], byte), (deep + "only" + name, "U8", [1], byte), (deep + "y", "U8", [1], b"3")])
+    r = s.run("--diff", s.path("a"), s.path("b"))
+    same((r.code, r.out.decode().splitlines()), (1, [
+        f"{deep}x: 1 of 1 elements differ, largest absolute difference 1 at [0]", f"only in A: {deep}onlya", f"only in B: {deep}onlyb"]))
+
+
 def test_cut_short_meanwhile(s):
     for which in (0, 1):
         files = [sparse(s.path(n + ".safetensors"), 8 << 30) for n in "ab"]

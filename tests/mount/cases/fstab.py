@@ -144,3 +144,7 @@ def test_the_helpers_own_command_line(s):
         helper(src, "mnt", *flags, name=name).ok()  # in the background, with all threads
         same(read(s.path("mnt", "a")), data)
         s.run("-u", s.path("mnt")).ok()
+    helper(src, "mnt", "-o", "bogus", "-o", "ro").refused("bogus", code=2)
+    helper(src, "mnt", *["-o", "ro"] * 17).refused("-o is given more than 16 times", code=2)
+    helper(src, "mnt", "-o", "split=.", "-n", "-o", "ro").ok()
+    s.run("-u", s.path("mnt")).ok()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line, exit codes and messages (usage, refused sources)."""
 import os
+import shutil
 import subprocess
 
 from harness import *
@@ -24,6 +25,22 @@ def test_help_and_version_go_to_standard_output(s):
     for flag in ("-h", "--help", "-V", "--version"):
         r = s.run(flag).ok()
         holds(b"arrayfs" in r.out, flag)
+
+
+def test_a_full_disk_and_closed_descriptors(s):
+    archive(s.path("m.safetensors"), [("a", "U8", [3], b"abc")])
+    for args in (("--help",), ("--version",), ("--list", s.path("m.safetensors"))):
+        with open("/dev/full", "wb") as full:
+            s.run(*args, stdout=full).refused("standard output: No space")
+        s.command("sh", "-c", '"$@" >&-', "sh", s.exe, *args).refused("standard output: Bad file descriptor")
+    fuse_works()
+    for closed in ("<&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        s.command("sh", "-c", f'"$@" {closed}', "sh", s.exe, s.path("m.safetensors"), s.path("mnt")).ok()
+        same(read(s.path("mnt", "a")), b"abc", closed)
+        s.run("-u", s.path("mnt")).ok()
+        s.command("sh", "-c", f'"$@" {closed}', "sh", s.exe, "--extract", s.path("m.safetensors"), s.path("out")).ok()
+        same(read(s.path("out", "a")), b"abc", closed)
+        shutil.rmtree(s.path("out"))
 
 
 def test_usage_errors_exit_with_two_and_name_the_word(s):
