@@ -182,8 +182,10 @@ static bool add_level(struct glob_state *g)
 	if (g->levels == g->room) {
 		size_t room = g->room ? g->room * 2 : 16;
 		size_t *lengths = reallocarray(g->lengths, room, sizeof *lengths);
-		g->lengths = lengths ? lengths : g->lengths;
-		uint64_t *states = lengths ? reallocarray(g->states, room, g->words * sizeof *states) : NULL;
+		if (!lengths)
+			return false;
+		g->lengths = lengths;
+		uint64_t *states = reallocarray(g->states, room, g->words * sizeof *states);
 		if (!states)
 			return false;
 		g->states = states;

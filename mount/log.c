@@ -104,14 +104,14 @@ static uint64_t fault_hash(const char *where, const char *why)
 /* Was it not said for a minute?  Then it counts as said. */
 static bool say_now(uint64_t hash, time_t now)
 {
-	struct said *set = said[hash % SETS], *slot = NULL;
+	struct said *set = said[hash % SETS], *slot = set;
 	pthread_mutex_lock(&said_lock);
 	for (struct said *s = set; s < set + WAYS; s++) {
 		if (s->when && s->hash == hash) { /* before all that is free or older */
 			slot = s;
 			break;
 		}
-		if (!slot || s->when < slot->when)
+		if (s->when < slot->when)
 			slot = s;
 	}
 	bool due = !slot->when || now - slot->when >= A_MINUTE;
