@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/compare.h"
 
-#include <endian.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "fs/view_text.h"
+#include "fs/compare_impl.h"
 
 /* So many at a time: marked, measured and summed up in loops that the compiler
  * makes vectors of. */
@@ -51,22 +50,6 @@ static enum compare_kind kind_of(enum dtype dtype, bool *ret_signed, bool *ret_t
 	}
 }
 
-static double small_float(const struct float_kind *k, unsigned bits)
-{
-	unsigned top = (1u << k->exponent) - 1, all = (1u << k->mantissa) - 1;
-	unsigned exponent = bits >> k->mantissa & top, mantissa = bits & all;
-	bool minus = k->has_sign && bits >> 7;
-	if (k->specials == FLOAT_E8M0)
-		return bits == top ? (double)NAN : ldexp(1, (int)bits - k->bias);
-	if ((k->specials == FLOAT_FNUZ && bits == 0x80) || (k->specials == FLOAT_FN && exponent == top && mantissa == all))
-		return (double)NAN;
-	double v = exponent ? ldexp(mantissa + all + 1, (int)exponent - k->bias - k->mantissa)
-			    : ldexp(mantissa, 1 - k->bias - k->mantissa);
-	if (k->specials == FLOAT_IEEE && exponent == top)
-		v = mantissa ? (double)NAN : (double)INFINITY;
-	return minus ? -v : v;
-}
-
 static bool is_turned(const struct array *a, unsigned bytes)
 {
 	return a && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
@@ -88,87 +71,7 @@ void compare_init(struct compare *ret, const struct array *a, const struct array
 	ret->close = tolerance && ret->kind != COMPARE_OPAQUE && !time;
 	if (tolerance)
 		ret->tolerance = *tolerance;
-	const struct float_kind *small = ret->bytes == 1 && ret->kind == COMPARE_REAL ? view_float_kind(ret->dtype) : NULL;
-	for (unsigned i = 0; small && i < 256; i++)
-		ret->small[i] = small_float(small, i);
-}
-
-/* --- numbers from bytes -------------------------------------------------- */
-
-#define LOAD(type, from, i) ({ type v_; memcpy(&v_, (from) + (i) * sizeof v_, sizeof v_); v_; })
-
-static float float_of(uint32_t bits)
-{
-	float v;
-	memcpy(&v, &bits, sizeof v);
-	return v;
-}
-
-/* Exponents are moved to where a float has them; its own subnormals take care of
- * those of the half. */
-static float half(uint16_t h)
-{
-	uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;
-	float v = float_of(magnitude) * 0x1p112f;
-	memcpy(&bits, &v, sizeof bits);
-	return float_of(bits | (magnitude >= 31u << 23 ? 0x7f800000u : 0) | (uint32_t)(h & 0x8000) << 16);
-}
-
-static double wide(uint64_t bits)
-{
-	double v;
-	memcpy(&v, &bits, sizeof v);
-	return v;
-}
-
-/* n floats, or parts of complex numbers. */
-static void load_reals(const struct compare *c, const uint8_t *from, size_t n, double *ret)
-{
-	switch ((enum dtype)c->dtype) {
-	case DTYPE_FLOAT16:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = (double)half(le16toh(LOAD(uint16_t, from, i)));
-		break;
-	case DTYPE_BFLOAT16:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = (double)float_of((uint32_t)le16toh(LOAD(uint16_t, from, i)) << 16);
-		break;
-	case DTYPE_FLOAT32:
-	case DTYPE_COMPLEX64:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = (double)float_of(le32toh(LOAD(uint32_t, from, i)));
-		break;
-	case DTYPE_FLOAT64:
-	case DTYPE_COMPLEX128:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = wide(le64toh(LOAD(uint64_t, from, i)));
-		break;
-	default:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = c->small[from[i]];
-	}
-}
-
-/* Signed ones with their sign extended. */
-static void load_wholes(const struct compare *c, const uint8_t *from, size_t n, uint64_t *ret)
-{
-#define WHOLES(type, sign, turn)                                                                    \
-	for (size_t i = 0; i < n; i++)                                                              \
-		ret[i] = c->is_signed ? (uint64_t)(int64_t)(sign)turn(LOAD(type, from, i)) : turn(LOAD(type, from, i))
-	switch (c->bytes) {
-	case 1:
-		WHOLES(uint8_t, int8_t, );
-		break;
-	case 2:
-		WHOLES(uint16_t, int16_t, le16toh);
-		break;
-	case 4:
-		WHOLES(uint32_t, int32_t, le32toh);
-		break;
-	default:
-		WHOLES(uint64_t, int64_t, le64toh);
-	}
-#undef WHOLES
+	compare_prepare(ret);
 }
 
 /* --- which differ, and by how much ---------------------------------------- */
@@ -201,8 +104,8 @@ static void mark_bits(const struct compare *c, struct block *k)
 static void measure_reals(const struct compare *c, struct block *k)
 {
 	double a[BLOCK], b[BLOCK], atol = c->tolerance.atol, rtol = c->tolerance.rtol;
-	load_reals(c, k->a, k->n, a);
-	load_reals(c, k->b, k->n, b);
+	compare_reals(c, k->a, k->n, a);
+	compare_reals(c, k->b, k->n, b);
 	for (size_t i = 0; i < k->n; i++) {
 		k->distance[i] = fabs(a[i] - b[i]);
 		k->nan[i] = (a[i] != a[i]) != (b[i] != b[i]);
@@ -223,8 +126,8 @@ static double part_distance(double a, double b)
 static void measure_complex(const struct compare *c, struct block *k)
 {
 	double a[BLOCK * 2], b[BLOCK * 2];
-	load_reals(c, k->a, k->n * 2, a);
-	load_reals(c, k->b, k->n * 2, b);
+	compare_reals(c, k->a, k->n * 2, a);
+	compare_reals(c, k->b, k->n * 2, b);
 	for (size_t i = 0; i < k->n; i++) {
 		const double *p = a + 2 * i, *q = b + 2 * i;
 		bool nan_p = isnan(p[0]) || isnan(p[1]), nan_q = isnan(q[0]) || isnan(q[1]);
@@ -242,8 +145,8 @@ static void measure_wholes(const struct compare *c, struct block *k)
 {
 	uint64_t a[BLOCK], b[BLOCK];
 	const uint64_t flip = c->is_signed ? UINT64_C(1) << 63 : 0; /* so that signed ones are in order, too */
-	load_wholes(c, k->a, k->n, a);
-	load_wholes(c, k->b, k->n, b);
+	compare_wholes(c, k->a, k->n, a);
+	compare_wholes(c, k->b, k->n, b);
 	for (size_t i = 0; i < k->n; i++)
 		k->whole[i] = (a[i] ^ flip) > (b[i] ^ flip) ? a[i] - b[i] : b[i] - a[i];
 	for (size_t i = 0; c->close && i < k->n; i++) {
@@ -358,8 +261,8 @@ static bool run_finite(const struct compare *c, struct block *k, struct compare_
 	double a[BLOCK], b[BLOCK], largest;
 	if (k->n < BLOCK)
 		return false;
-	load_reals(c, k->a, BLOCK, a);
-	load_reals(c, k->b, BLOCK, b);
+	compare_reals(c, k->a, BLOCK, a);
+	compare_reals(c, k->b, BLOCK, b);
 	for (size_t i = 0; i < BLOCK; i++)
 		k->distance[i] = fabs(a[i] - b[i]);
 	if (!largest_of(k->distance, &largest))
