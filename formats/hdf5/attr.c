@@ -135,8 +135,8 @@ static int tell_dense(void *arg, struct cursor record, struct error *err)
 		tell(a, c);
 	/* What it took is given back, and with it the heap's blocks. */
 	if (a->s.used > ATTRIBUTE_MEMORY / 2) {
-		memset(a->heap->kept, 0, sizeof a->heap->kept);
-		a->heap->indirect = (struct h5_fractal_block){0};
+		a->heap->kept = NULL;
+		a->heap->kept_mask = a->heap->kept_used = 0;
 		arena_free(&a->s);
 		a->s = (struct arena){.limit = ATTRIBUTE_MEMORY};
 	}
@@ -160,7 +160,7 @@ static void read_dense(struct reader *a, struct arena *s, struct cursor c)
 		if (tree.type != 8 || tree.record_size != 17)
 			r = error_set(&why, EBADMSG, "a B-tree of type %u for attributes", tree.type);
 		else
-			r = h5_btree2_each(a->f, s, &tree, tell_dense, a, &why);
+			r = h5_btree2_each(a->f, s, &tree, tell_dense, a, NULL, &why);
 	}
 	if (r < 0 && a->code == 0)
 		note(a, (struct slice){0}, r, &why);

@@ -36,6 +36,7 @@ struct walk {
 	const struct h5_local_heap *heap;
 	h5_entry_fn *each;
 	void *arg;
+	struct h5_faults *faults;
 	uint64_t budget; /* nodes that a file of this size can hold: more is a knot */
 };
 
@@ -63,6 +64,7 @@ static int symbols(struct walk *w, uint64_t address, struct error *err)
 			r = h5_local_text(w->heap, text, &target, err);
 		if (r == 0)
 			r = w->each(w->arg, name, object, cache == 2, target, err);
+		r = h5_spare(w->faults, r, err);
 	}
 	return r;
 }
@@ -70,8 +72,6 @@ static int symbols(struct walk *w, uint64_t address, struct error *err)
 static int walk_group(struct walk *w, uint64_t address, unsigned parent_level, struct error *err)
 {
 	struct level n;
-	if (w->budget-- == 0)
-		return error_set(err, EBADMSG, "a group's B-tree has more nodes than the file can hold");
 	int r = load_node(w->f, w->s, address, 0, w->f->lengths + w->f->offsets, &n, err);
 	if (r < 0)
 		return r;
@@ -81,21 +81,20 @@ static int walk_group(struct walk *w, uint64_t address, unsigned parent_level, s
 	for (unsigned i = 0; r == 0 && i < n.count; i++) {
 		cursor_skip(&n.entries, w->f->lengths);
 		uint64_t child = h5_address(w->f, &n.entries);
-		if (n.level > 0)
-			r = walk_group(w, child, n.level, err);
-		else if (w->budget-- == 0)
-			r = error_set(err, EBADMSG, "a group's B-tree has more nodes than the file can hold");
-		else
-			r = symbols(w, child, err);
+		if (w->budget-- == 0)
+			return error_set(err, ELOOP, "a group's B-tree has more nodes than the file can hold");
+		r = n.level > 0 ? walk_group(w, child, n.level, err) : symbols(w, child, err);
+		r = h5_spare(w->faults, r, err);
 	}
 	return r;
 }
 
 int h5_btree1_group(const struct h5_file *f, struct arena *s, uint64_t address, const struct h5_local_heap *heap,
-		    h5_entry_fn *each, void *arg, struct error *err)
+		    h5_entry_fn *each, void *arg, struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, heap, each, arg, h5_source(f)->size / 8 + 1};
-	return walk_group(&w, address, H5_DEPTH_MAX, err);
+	struct walk w = {f, s, heap, each, arg, faults, h5_source(f)->size / 8 + 1};
+	int r = walk_group(&w, address, H5_DEPTH_MAX, err);
+	return r == -ELOOP ? -EBADMSG : r;
 }
 
 /* --- chunks ------------------------------------------------------------------ */

@@ -86,6 +86,7 @@ struct walk {
 	const struct h5_btree2 *t;
 	h5_record_fn *each;
 	void *arg;
+	struct h5_faults *faults;
 	uint64_t budget;
 };
 
@@ -93,24 +94,25 @@ static int walk(struct walk *w, struct at at, struct error *err)
 {
 	struct cursor records, children;
 	if (w->budget-- == 0)
-		return error_set(err, EBADMSG, "a B-tree has more nodes than the file can hold");
+		return error_set(err, ELOOP, "a B-tree has more nodes than the file can hold");
 	int r = load_node(w->f, w->s, w->t, at, &records, &children, err);
 	for (unsigned i = 0; r == 0 && i <= at.records; i++) {
 		if (at.depth > 0)
-			r = walk(w, next_child(w->f, w->t, at.depth, &children), err);
+			r = h5_spare(w->faults, walk(w, next_child(w->f, w->t, at.depth, &children), err), err);
 		if (r == 0 && i < at.records)
-			r = w->each(w->arg, cursor_sub(&records, w->t->record_size), err);
+			r = h5_spare(w->faults, w->each(w->arg, cursor_sub(&records, w->t->record_size), err), err);
 	}
 	return r;
 }
 
 int h5_btree2_each(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_record_fn *each, void *arg,
-		   struct error *err)
+		   struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, t, each, arg, h5_source(f)->size / (NODE_HEAD + NODE_SUM) + 1};
+	struct walk w = {f, s, t, each, arg, faults, h5_source(f)->size / (NODE_HEAD + NODE_SUM) + 1};
 	if (t->root == H5_UNDEFINED)
 		return 0;
-	return walk(&w, (struct at){t->root, t->root_records, t->depth}, err);
+	int r = walk(&w, (struct at){t->root, t->root_records, t->depth}, err);
+	return r == -ELOOP ? -EBADMSG : r;
 }
 
 int h5_btree2_find(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_compare_fn *compare,

@@ -85,35 +85,96 @@ static int load(const struct h5_file *f, struct h5_fractal *h, const struct plac
 	return r;
 }
 
-/* The bytes of a direct block, checked once and kept for the next objects. */
-static int direct_block(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
-			struct error *err)
+/* The slot of a block, which is empty if it was not asked for; NULL if there is no memory. */
+static struct h5_fractal_block *kept(struct h5_fractal *h, uint64_t address)
 {
-	uint64_t address = p->address, size = p->size;
-	struct h5_fractal_block *kept = &h->kept[(address >> 9 ^ address >> 15) % 64];
-	struct cursor c;
-	if (kept->address == address && kept->bytes.len == size) {
-		*ret = kept->bytes;
-		return 0;
+	if (h->kept_used * 2 >= h->kept_mask) {
+		struct h5_fractal_block *old = h->kept;
+		uint32_t count = old ? h->kept_mask + 1 : 0, mask = old ? h->kept_mask * 2 + 1 : 15;
+		if (!(h->kept = arena_array(h->s, mask + 1u, sizeof *h->kept))) {
+			h->kept = old;
+			return NULL;
+		}
+		h->kept_mask = mask;
+		h->kept_used = 0;
+		for (uint32_t i = 0; i < count; i++)
+			if (old[i].key)
+				*kept(h, old[i].key - 1) = old[i];
 	}
+	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32) & h->kept_mask;
+	while (h->kept[i].key && h->kept[i].key != address + 1)
+		i = (i + 1) & h->kept_mask;
+	h->kept_used += h->kept[i].key == 0;
+	h->kept[i].key = address + 1;
+	return &h->kept[i];
+}
+
+/* A fault of the file is one for all objects of the block, and is not looked for again. */
+static int keep_fault(struct h5_fractal *h, uint64_t address, int r, const struct error *why)
+{
+	struct error *copy = r == -EBADMSG || r == -ENOTSUP ? arena_alloc(h->s, sizeof *copy) : NULL;
+	struct h5_fractal_block *slot = copy ? kept(h, address) : NULL;
+	if (slot) {
+		*copy = *why;
+		slot->why = copy;
+		slot->code = r;
+	}
+	return r;
+}
+
+/* A direct block, checked. */
+static int load_direct(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
+		       struct error *err)
+{
+	struct cursor c;
 	int r = load(f, h, p, &c, err);
 	if (r < 0)
 		return r;
 	unsigned head = 5u + f->offsets + h->offset_size;
 	if (!cursor_match(&c, "FHDB", 4))
-		return error_set(err, EBADMSG, "no FHDB at %" PRIu64, address);
-	if (h->flags & 2) {
-		cursor_skip(&c, head - 4);
-		uint8_t *field = (uint8_t *)(uintptr_t)c.pos; /* our own copy: the sum is over zeros there */
-		uint32_t sum = cursor_u32le(&c);
-		if ((r = cursor_check(&c, err, "a heap's block")) < 0)
-			return r;
-		memset(field, 0, 4);
-		if ((r = h5_check_sum(f, (struct slice){c.start, (size_t)size}, sum, "FHDB", address, err)) < 0)
-			return r;
-	}
-	*ret = (struct slice){c.start, (size_t)size};
-	*kept = (struct h5_fractal_block){address, *ret};
+		return error_set(err, EBADMSG, "no FHDB at %" PRIu64, p->address);
+	*ret = (struct slice){c.start, (size_t)p->size};
+	if (!(h->flags & 2))
+		return 0;
+	cursor_skip(&c, head - 4);
+	uint8_t *field = (uint8_t *)(uintptr_t)c.pos; /* our own copy: the sum is over zeros there */
+	uint32_t sum = cursor_u32le(&c);
+	if ((r = cursor_check(&c, err, "a heap's block")) < 0)
+		return r;
+	memset(field, 0, 4);
+	return h5_check_sum(f, *ret, sum, "FHDB", p->address, err);
+}
+
+/* An indirect block, behind its signature and before its sum. */
+static int load_indirect(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
+			 struct error *err)
+{
+	struct cursor c;
+	int r = h5_load_summed(f, h->s, p->address, p->size, "FHIB", &c, err);
+	*ret = (struct slice){c.pos, r < 0 ? 0 : cursor_left(&c)};
+	return r;
+}
+
+/* The bytes of a block, checked once and kept for the next objects. */
+static int block_at(const struct h5_file *f, struct h5_fractal *h, const struct place *p, bool direct, struct slice *ret,
+		    struct error *err)
+{
+	struct h5_fractal_block *slot = p->address == H5_UNDEFINED ? NULL : kept(h, p->address);
+	size_t want = (size_t)p->size - (direct ? 0 : 8);
+	struct error why = {0};
+	if (p->address == H5_UNDEFINED)
+		return error_set(err, EBADMSG, "an address that is undefined where one is needed");
+	if (!slot)
+		return error_set(err, ENOMEM, "no memory for a heap's blocks");
+	if (slot->why)
+		return error_set(err, -slot->code, "%s", slot->why->text);
+	*ret = slot->bytes;
+	if (slot->bytes.len == want)
+		return 0;
+	int r = direct ? load_direct(f, h, p, ret, &why) : load_indirect(f, h, p, ret, &why);
+	if (r < 0)
+		return error_set(err, -keep_fault(h, p->address, r, &why), "%s", why.text);
+	slot->bytes = *ret;
 	return 0;
 }
 
@@ -128,19 +189,17 @@ static int descend(const struct h5_file *f, struct h5_fractal *h, struct place *
 	uint64_t row_at = row ? first << (row - 1) : 0;
 	unsigned direct_rows = h5_log2(h->max_direct) - h5_log2(h->start) + 2;
 	uint64_t column = (*offset - row_at) / row_size, filtered = h->pipeline.count ? f->lengths + 4u : 0;
+	struct slice block;
 	struct cursor c;
 
 	if (row >= *rows || row > 60)
 		return error_set(err, EBADMSG, "an object beyond the rows of the heap at %" PRIu64, h->address);
 	uint64_t before = row < direct_rows ? row : direct_rows, all = *rows < direct_rows ? *rows : direct_rows;
 	uint64_t len = 5u + f->offsets + h->offset_size + h->width * (*rows * (uint64_t)f->offsets + all * filtered) + 4;
-	if (h->indirect.address != at->address || h->indirect.bytes.len != len - 8) {
-		int r = h5_load_summed(f, h->s, at->address, len, "FHIB", &c, err);
-		if (r < 0)
-			return r;
-		h->indirect = (struct h5_fractal_block){at->address, {c.pos, cursor_left(&c)}};
-	}
-	c = cursor_over(h->indirect.bytes); /* behind the signature, before the sum */
+	int r = block_at(f, h, &(struct place){.address = at->address, .size = len}, false, &block, err);
+	if (r < 0)
+		return r;
+	c = cursor_over(block);
 	cursor_skip(&c, 1u + f->offsets + h->offset_size);
 	*direct = row < direct_rows;
 	cursor_skip(&c, ((uint64_t)row * h->width + column) * f->offsets +
@@ -167,7 +226,7 @@ static int managed(const struct h5_file *f, struct h5_fractal *h, struct cursor 
 	for (unsigned depth = 0; r == 0 && !direct; depth++)
 		r = depth > H5_DEPTH_MAX ? error_set(err, EBADMSG, "a heap deeper than %u", H5_DEPTH_MAX)
 					 : descend(f, h, &at, &rows, &offset, &direct, err);
-	if (r < 0 || (r = direct_block(f, h, &at, &block, err)) < 0)
+	if (r < 0 || (r = block_at(f, h, &at, true, &block, err)) < 0)
 		return r;
 	if (!range_within(offset, len, block.len))
 		return error_set(err, EBADMSG, "an object of %" PRIu64 " bytes at %" PRIu64 " of a heap's block of %zu", len, offset,

@@ -7,7 +7,7 @@
 #include "formats/hdf5/hdf5.h"
 
 /* As the library counts. */
-enum { SOFT_MAX = 16 };
+enum { SOFT_MAX = 16, FAULTS_MAX = 4096 };
 
 struct links {
 	const struct h5_file *f;
@@ -15,7 +15,19 @@ struct links {
 	struct h5_fractal *heap;
 	struct h5_link *list;
 	uint32_t count, room;
+	struct h5_faults *faults;
 };
+
+int h5_spare(struct h5_faults *f, int r, struct error *err)
+{
+	/* Each may have cost the reading of a block: so many are no accident. */
+	if (!f || (r != -EBADMSG && r != -ENOTSUP) || f->count == FAULTS_MAX)
+		return r;
+	if (f->count++ == 0)
+		f->first = *err;
+	*err = (struct error){0};
+	return 0;
+}
 
 static int add(struct links *l, struct h5_link link, struct error *err)
 {
@@ -91,7 +103,7 @@ static int read_dense(struct links *l, struct cursor c, struct error *err)
 		return r;
 	if (tree.type != 5 || tree.record_size != 4u + l->heap->id_len)
 		return error_set(err, EBADMSG, "a B-tree of type %u for a group's names", tree.type);
-	return h5_btree2_each(l->f, l->s, &tree, add_dense, l, err);
+	return h5_btree2_each(l->f, l->s, &tree, add_dense, l, l->faults, err);
 }
 
 static int read_links(struct links *l, const struct h5_header *h, struct error *err)
@@ -106,11 +118,11 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 		if ((r = cursor_check(&c, err, "a symbol table's message")) < 0 ||
 		    (r = h5_local_heap(l->f, l->s, at, heap, err)) < 0)
 			return r;
-		return h5_btree1_group(l->f, l->s, tree, heap, add_symbol, l, err);
+		return h5_btree1_group(l->f, l->s, tree, heap, add_symbol, l, l->faults, err);
 	}
 	for (uint32_t i = 0; r == 0 && i < h->count; i++)
 		if (h->messages[i].type == H5_LINK)
-			r = add_message(l, cursor_over(h->messages[i].data), err);
+			r = h5_spare(l->faults, add_message(l, cursor_over(h->messages[i].data), err), err);
 	if (r == 0 && h5_message(l->f, l->s, h, H5_LINK_INFO, &c, &r, err))
 		r = read_dense(l, c, err);
 	return r;
@@ -151,13 +163,15 @@ static int by_name(const void *a, const void *b)
 }
 
 int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
-	     struct error *err)
+	     struct h5_faults *faults, struct error *err)
 {
-	struct links l = {.f = f, .s = s};
+	struct links l = {.f = f, .s = s, .faults = faults};
 	struct h5_header h;
 	int r = h5_header(f, s, address, &h, err);
 	if (r < 0 || (r = read_links(&l, &h, err)) < 0)
 		return r;
+	if (l.count == 0 && faults && faults->count)
+		return error_set(err, EBADMSG, "%s", faults->first.text);
 	if (l.count)
 		qsort(l.list, l.count, sizeof *l.list, by_name);
 	*ret = l.list;
@@ -170,11 +184,15 @@ static int find_child(const struct h5_file *f, struct arena *s, struct slice nam
 {
 	struct h5_link *list;
 	uint32_t count;
-	int r = h5_links(f, s, group, &list, &count, err);
+	struct h5_faults faults = {0};
+	int r = h5_links(f, s, group, &list, &count, &faults, err);
 	*ret = (struct h5_link){.address = H5_UNDEFINED};
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		if (slice_equal(list[i].name, name))
 			*ret = list[i];
+	/* It may be the one that cannot be read, and is not known to be missing. */
+	if (r == 0 && faults.count && ret->address == H5_UNDEFINED && ret->kind == H5_LINK_HARD)
+		return error_set(err, EBADMSG, "%s", faults.first.text);
 	return r;
 }
 

@@ -122,7 +122,15 @@ struct h5_pipeline {
 struct h5_fractal {
 	uint64_t address, huge, root, start, max_direct;
 	struct arena *s;
-	struct h5_fractal_block { uint64_t address; struct slice bytes; } kept[64], indirect; /* the last ones read */
+	/* The blocks read, by address: objects are asked for in the order of hashes, each
+	 * in another block.  One that cannot be read has no bytes, but a code and why. */
+	struct h5_fractal_block {
+		uint64_t key; /* 1 + its address; 0 if there is none */
+		struct slice bytes;
+		const struct error *why;
+		int code;
+	} *kept;
+	uint32_t kept_mask, kept_used;
 	uint16_t id_len, width, rows;
 	uint8_t flags, offset_size, length_size, heap_bits;
 	struct h5_pipeline pipeline; /* of its direct blocks and its huge objects */
@@ -140,10 +148,18 @@ struct h5_chunk_at {
 	uint32_t mask; /* filters that were left out */
 };
 
+/* Entries of a group that are broken: how many, and why the first is.  _spare: 0 where
+ * the fault is the file's and the others can go on, else r; with `f` NULL none can. */
+struct h5_faults {
+	uint64_t count;
+	struct error first;
+};
+int h5_spare(struct h5_faults *f, int r, struct error *err);
+
 typedef int h5_entry_fn(void *arg, struct slice name, uint64_t address, bool soft, struct slice target,
 			struct error *err);
 int h5_btree1_group(const struct h5_file *f, struct arena *s, uint64_t address, const struct h5_local_heap *heap,
-		    h5_entry_fn *each, void *arg, struct error *err);
+		    h5_entry_fn *each, void *arg, struct h5_faults *faults, struct error *err);
 int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
 		    struct h5_chunk_at *ret, struct error *err);
 
@@ -157,7 +173,7 @@ struct h5_btree2 {
 int h5_btree2(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_btree2 *ret, struct error *err);
 typedef int h5_record_fn(void *arg, struct cursor record, struct error *err);
 int h5_btree2_each(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_record_fn *each, void *arg,
-		   struct error *err);
+		   struct h5_faults *faults, struct error *err);
 /* compare() < 0: what is sought comes before the record.  *ret is empty if none is. */
 typedef int h5_compare_fn(const void *arg, struct cursor record);
 int h5_btree2_find(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_compare_fn *compare,
@@ -352,9 +368,11 @@ struct h5_link {
 	uint8_t kind;
 };
 
-/* The links of a group by name, in s; none if the object is no group. */
+/* The links of a group by name, in s; none if the object is no group.  Those that cannot
+ * be read are not among them but in `faults`; an error if that is NULL, or if no other
+ * could be read. */
 int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
-	     struct error *err);
+	     struct h5_faults *faults, struct error *err);
 
 /* A sound beginning is all that is looked for: fails where listing it would at once. */
 int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct error *err);

@@ -69,7 +69,7 @@ static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool
 	bool root = w->f && w->group == w->f->root, doubtful = may_collide(name, shown, len, root);
 	uint64_t next = H5_UNDEFINED;
 	if (w->group != H5_UNDEFINED && (doubtful || !last) && w->all->looked < LOOKED_MAX &&
-	    h5_links(w->f, &s, w->group, &list, &count, &why) == 0)
+	    h5_links(w->f, &s, w->group, &list, &count, &(struct h5_faults){0}, &why) == 0)
 		for (uint32_t i = 0; i < count; i++)
 			if (slice_equal(list[i].name, name)) {
 				next = list[i].kind == H5_LINK_HARD ? list[i].address : H5_UNDEFINED;
@@ -203,17 +203,30 @@ static void forget(struct archive *a)
 		h5_place(a, i, (struct h5_place){0}, &(struct error){0});
 }
 
+/* Links that cannot be read have no name that is known: one entry tells of all. */
+static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults *f)
+{
+	const char *sentence = arena_printf(&a->arena, "links of the group that cannot be read: %s", f->first.text);
+	if (sentence)
+		h5_error_node(a, dir, (struct slice){0}, sentence);
+	else
+		a->tree.failed = -ENOMEM;
+}
+
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err)
 {
 	struct h5_archive *h = a->priv;
 	struct arena s = {.limit = a->arena.limit};
 	struct h5_link *list = NULL;
+	struct h5_faults faults = {0};
 	uint32_t count = 0;
 	if (a->tree.made < h->made)
 		forget(a);
-	int r = h5_links(g->file, &s, g->address, &list, &count, err);
+	int r = h5_links(g->file, &s, g->address, &list, &count, &faults, err);
 	for (uint32_t i = 0; r == 0 && !a->tree.failed && i < count; i++)
 		r = show_link(a, dir, g, &list[i], err);
+	if (r == 0 && faults.count)
+		show_faults(a, dir, &faults);
 	h->made = a->tree.made;
 	arena_free(&s);
 	return r;

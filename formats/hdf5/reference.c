@@ -41,11 +41,12 @@ static bool add_children(struct h5_paths *p, const struct h5_file *f, struct are
 {
 	struct arena s = {.limit = a->limit};
 	struct h5_link *list = NULL;
+	struct h5_faults faults = {0};
 	struct error why = {0};
 	uint32_t count = 0;
 	bool fine = true;
 	/* A group that cannot be read holds nothing that is found. */
-	if (h5_links(f, &s, p->list[parent].address, &list, &count, &why) < 0)
+	if (h5_links(f, &s, p->list[parent].address, &list, &count, &faults, &why) < 0)
 		count = 0;
 	for (uint32_t i = 0; fine && i < count; i++)
 		if (list[i].kind == H5_LINK_HARD)

@@ -865,6 +865,16 @@ def links_too_long(path):
         assert r.returncode == 1 and b"long" in r.stderr and b"a link to a path of" in r.stderr, (args, r)
 
 
+def many_links(path):
+    """So many in one group that their names fill more blocks than can be kept apart."""
+    with h5py.File(path, "w", libver="latest") as f:
+        links = f.create_group("g").id.links
+        for i in range(60000):
+            links.create_soft(b"layer_%06d_of_many_with_a_long_name" % i, b"/x")
+        names = ["g/" + name for name in f["g"]]
+    assert [o["path"] for o in listed(path)] == names
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -944,6 +954,8 @@ def main():
             large(tmp)
         with check("filtered_heaps"):
             assert compare_links(os.path.join(os.environ["TEST_DATA"], "hdf5", "filtered.h5")) == 263
+        with check("groups_of_many_links"):
+            many_links(os.path.join(tmp, "many.h5"))
         compare("external_files", external(tmp))
         for libver in (("earliest", "v108"), "latest"):
             compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))

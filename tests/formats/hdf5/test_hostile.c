@@ -238,13 +238,44 @@ static void a_root_that_is_broken_is_refused(void **state)
 	}
 }
 
+/* --- groups -------------------------------------------------------------------------- */
+
+/* What cannot be read of a group's list is one entry, and takes nothing else with it. */
+static void a_broken_link_is_one_entry(void **state)
+{
+	struct archive a;
+	struct slice file;
+	(void)state;
+	patch(&file, "links.h5", "SNOD", 4)[10] = 0xff; /* where the first name stands */
+	opens(&a, file);
+	assert_string_equal(test_attr(&a, "_", "arrayfs.error"),
+			    "links of the group that cannot be read: a name at 16711688 of a local heap of 176 bytes has no end");
+	test_node(&a, "h/near");
+	closes(&a, file);
+}
+
+/* The same where a whole node of the names' B-tree is lost. */
+static void a_broken_node_of_names_is_one_entry(void **state)
+{
+	struct archive a;
+	struct slice file = test_data("filtered.h5");
+	(void)state;
+	((uint8_t *)(uintptr_t)file.data)[28342 + 30] ^= 1;
+	opens(&a, file);
+	assert_string_equal(test_attr(&a, "many/_", "arrayfs.error"),
+			    "links of the group that cannot be read: the checksum of BTLF at 28342 is 04ea48b3, its bytes make 83d7ccbe");
+	assert_true(strlen(test_list(&a, "many")) > 1000);
+	closes(&a, file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cve_2016_4330), cmocka_unit_test(cve_2016_4332), cmocka_unit_test(cve_2016_4333),
 		cmocka_unit_test(cve_2025_2309), cmocka_unit_test(cve_2025_2915), cmocka_unit_test(cve_2025_6750),
 		cmocka_unit_test(cve_2025_6816), cmocka_unit_test(cve_2025_7067), cmocka_unit_test(cve_2025_7069),
-		cmocka_unit_test(a_root_that_is_broken_is_refused),
+		cmocka_unit_test(a_root_that_is_broken_is_refused), cmocka_unit_test(a_broken_link_is_one_entry),
+		cmocka_unit_test(a_broken_node_of_names_is_one_entry),
 	};
 	return cmocka_run_group_tests_name("hdf5 hostile", tests, NULL, NULL);
 }
