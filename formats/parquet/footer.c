@@ -125,27 +125,6 @@ static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 	}
 }
 
-/* The archive's own attributes. */
-static void read_key_values(struct archive *a, struct cursor *c, uint32_t n)
-{
-	for (uint32_t i = 0; i < n && !c->failed; i++) {
-		struct slice key = {NULL, 0}, value = {NULL, 0};
-		struct thrift_field f = {0};
-		while (thrift_field(c, &f)) {
-			if (f.id == 1)
-				thrift_binary(c, &f, &key);
-			else if (f.id == 2)
-				thrift_binary(c, &f, &value);
-			else
-				thrift_skip(c, &f);
-		}
-		char name[256];
-		int len = snprintf(name, sizeof name, "attr.%.*s", key.len < 240 ? (int)key.len : 240, (const char *)key.data);
-		if (!c->failed && key.len > 0 && key.len < 240 && strlen(name) == (size_t)len && value.len <= 65536)
-			tree_attr(&a->tree, TREE_ROOT, slice_text(name), value);
-	}
-}
-
 /* parquet-mr before 1.2.9 left the header of the dictionary page out of the
  * chunk's length (PARQUET-816); the oldest do not tell their version. */
 static bool forgets_dictionary_header(struct slice created_by)
@@ -175,7 +154,7 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 		else if (f.id == 4 && !p->first_row && thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			r = read_groups(a, p, &c, n, err);
 		else if (f.id == 5 && thrift_list(&c, &f, THRIFT_STRUCT, &n))
-			read_key_values(a, &c, n);
+			key_values_skip(p, &c, n);
 		else if (f.id == 6)
 			thrift_binary(&c, &f, &created_by);
 		else if (f.id == 7 && p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))

@@ -26,10 +26,11 @@
  * Encodings.md, Compression.md, LogicalTypes.md, PageIndex.md.
  *
  * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata",
- * chunk.c "Column Metadata", schema.c "SchemaElement" and types, show.c "Nested
- * Types", page.c "Data Pages", page_index.c, statistics.c for callers, rle.c encoding.c strings.c "Encodings", values.c what a
- * page gives, leaf.c the blocks of a column and their sums, read.c which bytes of a
- * file are in which; dataset.h a directory of files as one table.
+ * key_values.c, chunk.c "Column Metadata", schema.c "SchemaElement" and types, show.c
+ * "Nested Types", page.c "Data Pages", page_index.c, statistics.c for callers, rle.c
+ * encoding.c strings.c "Encodings", values.c what a page gives, leaf.c the blocks of
+ * a column and their sums, read.c which bytes of a file are in which; dataset.h a
+ * directory of files as one table.
  */
 #include "formats/parquet/dataset.h"
 #include "formats/parquet/statistics.h"
@@ -66,6 +67,7 @@ const struct format format_parquet = {
 	.open = parquet_open,
 	.size = parquet_size,
 	.read = parquet_read,
+	.attrs = parquet_attrs,
 	.details = parquet_details,
 	.folder = &parquet_dataset,
 };

@@ -88,6 +88,8 @@ struct parquet {
 	uint64_t *first_row;      /* ngroups + 1 */
 	struct slice created_by;  /* in the arena */
 	uint32_t *chunks;         /* where in the footer they stand, ngroups × nleaves */
+	size_t key_values_at;     /* likewise */
+	uint32_t key_values;
 	bool short_chunks;        /* a writer that did not count the dictionary's header */
 	const struct array *arrays[16]; /* described lately, to share */
 };
@@ -95,6 +97,12 @@ struct parquet {
 /* --- footer.c: "File Metadata"; chunk.c: "Column Metadata" ------------------ */
 
 int footer_read(struct archive *a, struct parquet *p, struct error *err);
+
+/* --- key_values.c: "KeyValue" ----------------------------------------------- */
+
+/* The cursor is at so many pairs: notes where they stand, and steps over them. */
+void key_values_skip(struct parquet *p, struct cursor *c, uint32_t n);
+int parquet_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err);
 
 /* Of "Statistics": as stored; data is NULL for what is not told. */
 struct bounds {

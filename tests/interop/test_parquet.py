@@ -3,6 +3,7 @@
 """Parquet, compared with pyarrow: every shown file of some hundred files made
 here by pyarrow, DuckDB, polars and fastparquet, and of files that others wrote.
 """
+import json
 import os
 import sys
 
@@ -84,6 +85,17 @@ with check("an_offset_index_changes_no_byte_whatever_it_says"):
                 refused += got is None
                 assert got is None or got == expected[column], f"byte {at}: {column} reads as something else"
         assert refused < len(where[::7])
+with check("key_value_metadata_of_any_size_is_in_the_json_view"):
+    for size in (100_000, 3 << 20):  # a footer that is copied, and one that is not
+        with folder() as f:
+            path = str(f / "x.parquet")
+            told = {b"small": b"v", b"large": b"y" * size, b"larger": b"z" * 2 * size, b"with\0nul": b"w", b"last": b"x"}
+            parquet.pq.write_table(parquet.pa.table({"x": [1]}).replace_schema_metadata(told), path)
+            expected = {k.decode(): v.decode() for k, v in parquet.pq.ParquetFile(path).metadata.metadata.items()}
+            assert len(expected["ARROW:schema"]) > 3 * size
+            shown = json.loads(arrayfs("--cat", path, ".arrayfs/archive.json").stdout)["attributes"]
+            assert shown == expected, {k: len(v) for k, v in shown.items()}
+
 with check("a_page_larger_than_the_cache_names_the_option"):
     try:
         import polars
