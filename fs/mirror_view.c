@@ -21,15 +21,17 @@ struct mirror_ref view_plain(const struct mirror_ref *ref)
 
 /* --- which files there are ---------------------------------------------- */
 
-enum { LINKS_MAX = 16 };
+/* As many in all as the kernel follows on the way to a file: links that name one
+ * another many times would otherwise multiply. */
+enum { LINKS_MAX = 40 };
 
 /* What a link in the archive leads to; 0 if to nothing in it. */
-static uint32_t follow(struct archive *a, uint32_t index, unsigned depth)
+static uint32_t follow(struct archive *a, uint32_t index, unsigned *links)
 {
 	const struct tree *t = &a->tree;
 	const struct node *n = tree_node(t, index);
 	const char *rest = n->target;
-	if (depth > LINKS_MAX || *rest == '/')
+	if (++*links > LINKS_MAX || *rest == '/')
 		return 0;
 	index = n->parent;
 	for (size_t len; *rest; rest += len + (rest[len] == '/')) {
@@ -45,7 +47,7 @@ static uint32_t follow(struct archive *a, uint32_t index, unsigned depth)
 			index = tree_resolve(t, tree_find(t, n, index, (struct slice){(const uint8_t *)rest, len}));
 		n = index ? tree_node(t, index) : NULL;
 		if (n && n->kind == NODE_LINK)
-			index = follow(a, index, depth + 1);
+			index = follow(a, index, links);
 		if (!index || !n)
 			return 0;
 	}
@@ -56,7 +58,8 @@ const char *view_suffix(struct archive *a, enum view view, uint32_t index)
 {
 	const struct node *n = tree_node(&a->tree, index);
 	if (n->kind == NODE_LINK) {
-		index = follow(a, index, 0);
+		unsigned links = 0;
+		index = follow(a, index, &links);
 		n = index ? tree_node(&a->tree, index) : NULL;
 	}
 	if (!n)
