@@ -36,6 +36,16 @@ def test_found_but_not_listed(s):
     holds(not os.path.lexists(m / "d/.arrayfs"), "views below the root")
 
 
+def test_a_header_that_is_gone(s):
+    """What is left to tell is JSON all the same, and says why."""
+    path = two(s)
+    m = s.mount(path)
+    os.truncate(path, 20)
+    told = json.loads(read(m / ".arrayfs/archive.json"))
+    same((told["arrayfs.format"] if "arrayfs.format" in told else told["format"], "header" in told, bool(told["error"])),
+         ("safetensors", False, True))
+
+
 def test_npy_by_its_specification(s):
     m = s.mount(two(s))
     same(npy(m / ".arrayfs/npy/d/a.npy"), ({"descr": "<f4", "fortran_order": False, "shape": (2, 3)},
