@@ -355,6 +355,8 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	m->shelf.count_max = ARCHIVES_MAX;
 	m->shelf.memory_max = METADATA_MAX;
 	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->told.lock, NULL);
+	pthread_cond_init(&m->told.made, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);
 	if (!m->real)
@@ -388,6 +390,9 @@ void mirror_close(struct mirror *m)
 	free(m->cover.name);
 	free(m->real);
 	pthread_cond_destroy(&m->opened);
+	pthread_cond_destroy(&m->told.made);
+	pthread_mutex_destroy(&m->told.lock);
 	pthread_mutex_destroy(&m->lock);
+	free(m->told.bytes);
 	free(m);
 }

@@ -6,7 +6,8 @@
 
 /*
  * What the files of the mirror share: mirror.c holds references and archives,
- * mirror_look.c finds names, mirror_read.c reads directories and files.
+ * mirror_look.c finds names, mirror_read.c reads directories and files; views are in
+ * mirror_view.c, mirror_view_dir.c and mirror_json.c.
  */
 
 /* Descriptors: archives on the shelf, and files passed through that are open.
@@ -15,6 +16,16 @@ enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 
 /* Bytes of metadata, of all archives on the shelf but the newest. */
 enum { METADATA_MAX = 24 << 20 };
+
+/* A piece of a text that was read last and is too long for one read. */
+struct told {
+	pthread_mutex_t lock; /* of this alone, held to copy */
+	pthread_cond_t made;
+	uint64_t making;      /* the file whose text is being made; 0 for none */
+	uint64_t ino;
+	uint64_t from, len, total; /* bytes [from, from + len) of total */
+	uint8_t *bytes;       /* NULL for nothing yet */
+};
 
 struct mirror {
 	const struct format *const *formats;
@@ -34,6 +45,7 @@ struct mirror {
 		char *name;
 		int fd;
 	} cover; /* the folder that is mounted over */
+	struct told told;
 };
 
 /* How the entry's file may be followed. */
@@ -60,6 +72,10 @@ void view_close_dir(struct mirror_dir *dir);
 int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
 int view_open_file(const struct mirror_ref *ref, struct error *err);
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* What is told of a node (mirror_json.c). */
+int json_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);
+int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
 /* What a node is called there, if anything: its suffix, "" for directories and
  * links to them, NULL if the view has no such thing. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "fs/blocks.h"
-#include "fs/describe.h"
 #include "fs/view.h"
 #include "fs/view_text.h"
 
@@ -21,15 +20,17 @@ struct mirror_ref view_plain(const struct mirror_ref *ref)
 
 /* --- which files there are ---------------------------------------------- */
 
-enum { LINKS_MAX = 16 };
+/* As many in all as the kernel follows on the way to a file: links that name one
+ * another many times would otherwise multiply. */
+enum { LINKS_MAX = 40 };
 
 /* What a link in the archive leads to; 0 if to nothing in it. */
-static uint32_t follow(struct archive *a, uint32_t index, unsigned depth)
+static uint32_t follow(struct archive *a, uint32_t index, unsigned *links)
 {
 	const struct tree *t = &a->tree;
 	const struct node *n = tree_node(t, index);
 	const char *rest = n->target;
-	if (depth > LINKS_MAX || *rest == '/')
+	if (++*links > LINKS_MAX || *rest == '/')
 		return 0;
 	index = n->parent;
 	for (size_t len; *rest; rest += len + (rest[len] == '/')) {
@@ -45,7 +46,7 @@ static uint32_t follow(struct archive *a, uint32_t index, unsigned depth)
 			index = tree_resolve(t, tree_find(t, n, index, (struct slice){(const uint8_t *)rest, len}));
 		n = index ? tree_node(t, index) : NULL;
 		if (n && n->kind == NODE_LINK)
-			index = follow(a, index, depth + 1);
+			index = follow(a, index, links);
 		if (!index || !n)
 			return 0;
 	}
@@ -56,7 +57,8 @@ const char *view_suffix(struct archive *a, enum view view, uint32_t index)
 {
 	const struct node *n = tree_node(&a->tree, index);
 	if (n->kind == NODE_LINK) {
-		index = follow(a, index, 0);
+		unsigned links = 0;
+		index = follow(a, index, &links);
 		n = index ? tree_node(&a->tree, index) : NULL;
 	}
 	if (!n)
@@ -153,55 +155,7 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 	return r;
 }
 
-/* --- JSON: made whenever it is asked for, and only what was asked for kept -- */
-
-struct window {
-	uint64_t from, len, at; /* bytes [from, from + len) go to `to`; `at` came so far */
-	uint8_t *to;
-};
-
-static int keep(void *arg, const char *bytes, size_t len)
-{
-	struct window *w = arg;
-	uint64_t begin = w->at < w->from ? w->from - w->at : 0;
-	uint64_t end = w->at + len > w->from + w->len ? w->from + w->len - w->at : len;
-	if (w->at < w->from + w->len && begin < end)
-		memcpy(w->to + (w->at + begin - w->from), bytes + begin, (size_t)(end - begin));
-	w->at += len;
-	return 0;
-}
-
-/* The path below SOURCE, as --list tells it. */
-static void listed_path(struct mirror *m, const struct mirror_ref *plain, char path[PATH_MAX])
-{
-	mirror_path(m, plain, path, PATH_MAX);
-	if (plain->ino == TREE_ROOT) {
-		path[0] = '\0';
-	} else if (mirror_is_archive(m)) { /* begins with its name */
-		const char *slash = strchr(path, '/');
-		if (slash)
-			memmove(path, slash + 1, strlen(slash));
-	}
-}
-
-static int make_json(struct mirror *m, const struct mirror_ref *ref, struct window *w, struct error *err)
-{
-	struct text t = {.flush = keep, .arg = w};
-	struct mirror_ref plain = view_plain(ref);
-	struct stat st;
-	char *path = malloc(PATH_MAX);
-	int r = path ? plain_stat(m, &plain, -1, &st, err) : -ENOMEM;
-	if (r == 0) {
-		listed_path(m, &plain, path);
-		describe(m, &plain, path, NULL, &st, &t);
-		text_add(&t, "\n");
-	}
-	free(path);
-	if (r == 0)
-		r = text_flush(&t);
-	text_free(&t);
-	return r;
-}
+/* --- JSON (mirror_json.c) ------------------------------------------------- */
 
 /* Figures change from look to look: they come at once, or not at all. */
 static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct answer *ret)
@@ -223,21 +177,6 @@ static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct an
 static bool is_json(uint64_t ino)
 {
 	return ino_view(ino) == VIEW_JSON_FILE || (ino_view(ino) == VIEW_TOP && ino_index(ino) != TOP_DIR);
-}
-
-static int read_json(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len,
-		     struct answer *ret, struct error *err)
-{
-	struct window count = {0}, w = {.from = offset};
-	int r = make_json(m, ref, &count, err);
-	if (r < 0 || offset >= count.at)
-		return r;
-	w.len = len < count.at - offset ? len : count.at - offset;
-	r = answer_own(ret, (size_t)w.len, &w.to);
-	if (r < 0)
-		return r;
-	memset(w.to, ' ', (size_t)w.len); /* should it be shorter by now */
-	return make_json(m, ref, &w, err);
 }
 
 /* --- files --------------------------------------------------------------- */
@@ -289,15 +228,11 @@ static int read_npy(const struct mirror_ref *ref, uint64_t offset, uint64_t len,
 
 static int file_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err)
 {
-	struct window count = {0};
 	struct text header = {0};
 	int r;
 	*ret = 0;
-	if (is_json(ref->ino)) {
-		r = ref->ino == STATS_INO ? 0 : make_json(m, ref, &count, err);
-		*ret = count.at;
-		return r;
-	}
+	if (is_json(ref->ino))
+		return ref->ino == STATS_INO ? 0 : json_size(m, ref, ret, err);
 	if (ino_view(ref->ino) == VIEW_NPY) {
 		r = npy_header(ref, &header, ret, err);
 		*ret += header.len;
@@ -360,7 +295,7 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 	if (ref->ino == STATS_INO)
 		return read_stats(m, offset, len, ret);
 	if (is_json(ref->ino))
-		return read_json(m, ref, offset, len, ret, err);
+		return json_read(m, ref, offset, len, ret, err);
 	if (is_dir(&plain))
 		return -EISDIR;
 	if (!ref->held || ref->node->kind == NODE_LINK)

@@ -440,6 +440,9 @@ void safetensors_add(struct archive *a, const struct safetensors_header *h, uint
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
 {
 	char piece[1 << 14];
+	int failed = source_check(s, offset, len, err); /* before a member is begun that could not be ended */
+	if (failed < 0)
+		return failed;
 	text_add(ret, ",\"header\":");
 	for (uint64_t n; len > 0 && !ret->failed; offset += n, len -= n) {
 		n = len < sizeof piece ? len : sizeof piece;

@@ -240,9 +240,23 @@ def strings(path):
     same(view(path, "big"), np.array([[1.5, -2.0], [np.inf, np.nan]], ">f8"), "big")
 
 
+def links_that_multiply(path):
+    """Each leads twenty times to the next: what a link is to a view is told at once."""
+    with h5py.File(path, "w") as f:
+        f["d/x"] = np.arange(3)
+        f["d/last"] = h5py.SoftLink("/d")
+        f["d/l14"] = h5py.SoftLink("last")
+        for i in range(14):
+            f[f"d/l{i:02}"] = h5py.SoftLink("/".join([f"l{i + 1:02}"] * 20))
+    found = arrayfs("--list", path, ".arrayfs/npy/d").stdout.decode().split()
+    same(np.array([".arrayfs/npy/d/last" in found, ".arrayfs/npy/d/l14" in found]), np.array([True, True]), "links")
+    same(view(path, "d/x"), np.arange(3), "x")
+
+
 with tempfile.TemporaryDirectory() as top:
     for test, name in ((headers_are_numpys, "h.safetensors"), (patterns, "p.safetensors"),
-                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5")):
+                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"),
+                       (links_that_multiply, "l.h5")):
         with check(test.__name__):
             test(pathlib.Path(top) / name)
     for test in (npy_is_the_references, npy_is_the_file, text_reads_back):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What bash offers behind a half-typed command."""
+"""What the shells offer behind a half-typed command."""
+import re
+
 from harness import *
 
 SCRIPT = os.path.join(os.path.dirname(__file__), "..", "..", "..", "mount", "completions", "arrayfs.bash")
@@ -41,3 +43,59 @@ def test_files(s):
     same(offered(s, "--extract", "m.safetensors", "m."), ["m.safetensors"])
     same(offered(s, "--diff", "--atol", "1e-6", "m.safetensors", "m."), ["m.safetensors"])
     same(offered(s, "--cat", "none.safetensors", ""), [""])
+
+
+def tried(s, *command):
+    """What a shell prints, with the program on its way and none of the user's settings."""
+    os.makedirs(s.path("bin"), exist_ok=True)
+    if not os.path.lexists(s.path("bin", "arrayfs")):
+        os.symlink(os.path.abspath(s.exe), s.path("bin", "arrayfs"))
+    os.makedirs(s.path("home"), exist_ok=True)
+    r = s.command("env", "HOME=" + s.path("home"), f"PATH={s.path('bin')}:{os.environ['PATH']}", *command, cwd=s.dir)
+    same((r.code, r.err), (0, b""))
+    return r.out.decode().split("\n")[:-1]
+
+
+def test_fish(s):
+    need("fish")
+    archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a/b/d", "a b", "b")])
+    script = os.path.join(os.path.dirname(SCRIPT), "arrayfs.fish")
+
+    def fish(line):
+        code = "source $argv[1]; complete -C $argv[2]"
+        return sorted(x.split("\t")[0] for x in tried(s, "fish", "--no-config", "-c", code, script, line))
+    same(fish("arrayfs --li"), ["--list"])
+    same(fish("arrayfs --r"), ["--resume", "--rows", "--rtol"])
+    same(fish("arrayfs --cat m.safetensors a/"), ["a/b/c", "a/b/d"])
+    same(fish("arrayfs --cat --rows 0:1 m.safetensors a/"), ["a/b/c", "a/b/d"])
+    same(fish("arrayfs --extract m.safetensors out b"), ["b"])
+
+
+def test_zsh(s):
+    """Its own functions are stood in for: they need a terminal."""
+    need("zsh")
+    archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a b", "q'")])
+    script = os.path.join(os.path.dirname(SCRIPT), "_arrayfs")
+    code = ('_files() { print FILES }; _multi_parts() { print -rl -- ${(P)2} }; _arguments() { print -rl -- "$@" }; '
+            'words=(arrayfs "${@:2}"); CURRENT=$#words; source $1; _arrayfs_inside')
+
+    def zsh(*words):
+        told = tried(s, "zsh", "-f", "-c", code, "zsh", script, *words)
+        at = told.index("*:file:_arrayfs_inside")
+        return told[:at], told[at + 1:]
+    same(zsh("--cat", "m.safetensors", "")[1], ["a/b/c", "a b", "q'"])
+    same(zsh("--list", "-o", "split=.", "m.safetensors", "")[1], ["a/b/c", "a b", "q'"])
+    same(zsh("--extract", "m.safetensors", "")[1], ["FILES"])
+    same(zsh("--extract", "m.safetensors", "out", "")[1], ["a/b/c", "a b", "q'"])
+    same(zsh("m.safetensors", "")[1], ["FILES"])
+
+
+def test_all_shells_know_all_options(s):
+    """Those that the program's help names."""
+    named = set(re.findall(r"(?:^|[\s|\[,])(--[a-z]+)", s.run("--help").ok().out.decode()))
+    holds(len(named) > 10, f"only {named}")
+    for script in (SCRIPT, "_arrayfs", "arrayfs.fish"):
+        text = open(os.path.join(os.path.dirname(SCRIPT), script)).read()
+        missing = [o for o in sorted(named) if not re.search(
+            (r"-l " + o[2:] if script.endswith(".fish") else re.escape(o)) + r"\b", text)]
+        same(missing, [], os.path.basename(script))

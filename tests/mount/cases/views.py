@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import struct
+import subprocess
 
 from harness import *
 
@@ -34,6 +35,34 @@ def test_found_but_not_listed(s):
     for wrong in ("npy/b", "npy/x.npy", "npy/.npy", "npy/d.npy", "npy/.arrayfs", "json/x.json", "none", "npy/d/b.npy"):
         holds(not os.path.lexists(m / (".arrayfs/" + wrong)), f"{wrong} is there")
     holds(not os.path.lexists(m / "d/.arrayfs"), "views below the root")
+
+
+def test_a_header_that_is_gone(s):
+    """What is left to tell is JSON all the same, and says why."""
+    path = two(s)
+    m = s.mount(path)
+    os.truncate(path, 20)
+    told = json.loads(read(m / ".arrayfs/archive.json"))
+    same((told["arrayfs.format"] if "arrayfs.format" in told else told["format"], "header" in told, bool(told["error"])),
+         ("safetensors", False, True))
+
+
+def test_json_of_many_reads(s):
+    """A text longer than what is kept of it, by several readers: each gets the same."""
+    path = s.path("m.safetensors")
+    archive(path, [(f"t{i:06}" + "x" * 200, "U8", [1], b"x") for i in range(35000)])
+    m = s.mount(path)
+    whole = s.run("--cat", path, ".arrayfs/archive.json").ok().out
+    holds(len(whole) > 9 << 20, "long enough")
+    same(json.loads(whole)["header"]["t034999" + "x" * 200]["dtype"], "U8")
+    view = m / ".arrayfs/archive.json"
+    readers = [subprocess.Popen(["cmp", view, "-"], stdin=subprocess.PIPE) for _ in range(3)]
+    with open(view, "rb") as f:
+        for at in (len(whole) - 5, 0, 9 << 20, 131071, (8 << 20) - 3):
+            same(os.pread(f.fileno(), 7, at), whole[at:at + 7], f"at {at}")
+    for r in readers:
+        r.communicate(whole)
+        same(r.returncode, 0, "cmp")
 
 
 def test_npy_by_its_specification(s):
