@@ -33,8 +33,9 @@ static uint64_t block_strings(const struct block *values, uint64_t slots)
 	return ((const uint32_t *)(const void *)values->bytes)[slots];
 }
 
-/* A page of a flat column that cannot be decoded has no bytes, so that the others
- * can be read; below lists nobody knows what it held, and the row group is lost. */
+/* A page of a flat column that cannot be decoded has one byte, which is an error to
+ * who comes to it, so that the others can be read; below lists nobody knows what it
+ * held, and the row group is lost. */
 static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, uint64_t entries, struct block *within,
 			uint64_t *ret, struct error *err)
 {
@@ -52,7 +53,7 @@ static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, ui
 		ret[leaf->max_rep + 1] = block_strings(values, ret[leaf->max_rep]);
 		blocks_release(values);
 	} else if (r != -ENOMEM && leaf->max_rep == 0) {
-		ret[1] = 0;
+		ret[1] = entries > 0;
 		r = 0;
 	} else {
 		error_set(err, -r, "%s", own.text);
@@ -112,8 +113,9 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 
 /* --- totals ----------------------------------------------------------------------------- */
 
-/* What a row group holds: by the size statistics, or by its pages; of one that
- * cannot be read, its rows. */
+/* What a row group holds: by the size statistics, or by its pages.  Of one that
+ * cannot be read, its rows, and for all else one element, which is an error to who
+ * comes to it: else the file would just be shorter, and nobody told. */
 static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within,
 			uint64_t *ret, struct error *err)
 {
@@ -128,7 +130,8 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
 	if (r < 0 || told)
 		return r;
-	memset(ret + 1, 0, (quantities - 1) * sizeof *ret);
+	for (unsigned q = 1; q < quantities; q++)
+		ret[q] = ret[0] > 0;
 	if (group + 1 < p->ngroups) {
 		struct block_source from = leaf_source(a, leaf, KIND_SUMS);
 		blocks_want(a->options->blocks, &from, group + 1);

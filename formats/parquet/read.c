@@ -64,6 +64,18 @@ static void close_group(struct reading *r)
 	r->pages_block = r->sums_block = NULL;
 }
 
+/* Has the group what its totals say?  It has not if it could not be read when they
+ * were summed up, and can be now. */
+static int check_group(const struct reading *r, struct error *err)
+{
+	const uint64_t *totals = totals_of(r, r->quantity);
+	uint64_t held = before_page(r, r->quantity, r->pages->count);
+	if (held == totals[r->group + 1] - totals[r->group])
+		return 0;
+	return error_set(err, EIO, "%" PRIu64 " elements where %" PRIu64 " were expected", held,
+			 totals[r->group + 1] - totals[r->group]);
+}
+
 static int open_group(struct reading *r, uint32_t group, struct error *err)
 {
 	close_group(r);
@@ -71,13 +83,15 @@ static int open_group(struct reading *r, uint32_t group, struct error *err)
 	int e = leaf_get(r->a, r->leaf, KIND_PAGES, group, NULL, &r->pages_block, err);
 	if (e == 0 && needs_sums(r))
 		e = leaf_get(r->a, r->leaf, KIND_SUMS, group, NULL, &r->sums_block, err);
-	if (e < 0) {
-		close_group(r);
-		return e;
+	if (e == 0) {
+		r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
+		r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
+		if (r->quantity > 0)
+			e = check_group(r, err);
 	}
-	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
-	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
-	return 0;
+	if (e < 0)
+		close_group(r);
+	return e;
 }
 
 /* The last of n positions at or below `at`; there is one. */
@@ -232,6 +246,12 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 	}
 	if (s->what == WHAT_STRINGS) {
 		uint64_t slots = before_page(r, r->quantity - 1, page + 1) - before_page(r, r->quantity - 1, page);
+		uint64_t expected = before_page(r, r->quantity, page + 1) - before_page(r, r->quantity, page);
+		uint32_t held = ((const uint32_t *)(const void *)block->bytes)[slots];
+		if (held != expected) { /* it could not be read when the pages were summed up */
+			blocks_release(block);
+			return error_set(err, EIO, "a page of %u bytes where %" PRIu64 " were expected", held, expected);
+		}
 		return blocks_answer(blocks, block, ((size_t)slots + 1) * sizeof(uint32_t) + (size_t)at, len, r->answer);
 	}
 	e = s->what == WHAT_STRING_OFFSETS ? page_string_offsets(r, block, page, at, len)
