@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -8,8 +9,14 @@
 #include "mount/options.h"
 #include "mount/version.h"
 
+/* What the C library keeps for each thread once it was freed: else a share of the
+ * largest that it ever had, up to 64 MB. */
+enum { KEPT = 4 << 20 };
+
 int main(int argc, char **argv)
 {
+	mallopt(M_MMAP_THRESHOLD, KEPT);
+	mallopt(M_TRIM_THRESHOLD, KEPT);
 	struct options o;
 	struct helper helper = {0};
 	int r = helper_is(argv[0]) ? helper_parse(&helper, argc, argv) : 0;
