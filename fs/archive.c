@@ -131,6 +131,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	archive_init(a, options);
 	a->folder = *at->folder;
 	a->mirrored = at->mirrored;
+	a->arena.soft = at->soft;
 	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
 			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
 	a->path = n < PATH_MAX ? strdup(folder) : NULL;
@@ -139,6 +140,10 @@ int archive_open(struct archive *a, const struct format *const *formats,
 			: error_set(err, ENOMEM, "no memory for its path");
 	if (r == 0)
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
+	/* However a format took it: what is shown must not depend on this limit. */
+	if (a->arena.denied)
+		r = error_set(err, ENOMEM, "no memory for its metadata");
+	a->arena.soft = 0;
 	if (r < 0)
 		archive_close(a);
 	return r;

@@ -109,6 +109,7 @@ struct archive_at {
 	const char *path;
 	enum reach reach;
 	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
+	size_t soft;   /* if not 0: -ENOMEM if opening takes more than so many bytes */
 };
 
 /*

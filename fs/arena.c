@@ -39,9 +39,19 @@ static void *own_block(struct arena *a, size_t n)
 	return b->bytes;
 }
 
-static void *take(struct arena *a, size_t n, size_t align)
+static bool fits(struct arena *a, size_t n)
 {
 	if (n > a->limit - a->used)
+		return false;
+	if (a->soft == 0 || (a->used <= a->soft && n <= a->soft - a->used))
+		return true;
+	a->denied = true;
+	return false;
+}
+
+static void *take(struct arena *a, size_t n, size_t align)
+{
+	if (!fits(a, n))
 		return NULL;
 	struct arena_block *b = a->blocks;
 	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
@@ -100,7 +110,7 @@ char *arena_printf(struct arena *a, const char *format, ...)
 
 bool arena_charge(struct arena *a, size_t n)
 {
-	if (n > a->limit - a->used)
+	if (!fits(a, n))
 		return false;
 	a->used += n;
 	return true;

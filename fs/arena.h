@@ -10,6 +10,8 @@
 struct arena {
 	struct arena_block *blocks; /* the newest first: the one that is filled */
 	size_t used, limit;         /* bytes handed out, and the most we will hand out */
+	size_t soft;                /* if not 0, a lower limit for now: */
+	bool denied;                /* it was met */
 };
 
 /* Zeroed, aligned for any type; NULL if there is none or the limit is reached. */

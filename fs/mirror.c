@@ -17,32 +17,6 @@ enum reach mirror_reach(const struct mirror *m, const struct entry *e)
 	return m->options.follow ? REACH_ANY : REACH_EXACT;
 }
 
-/* Where the entry's archive is, so that siblings are found beside it. */
-static int open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err)
-{
-	char path[PATH_MAX];
-	struct folder folder = m->folder;
-	struct held *h = calloc(1, sizeof *h);
-	int r = h ? 0 : error_set(err, ENOMEM, "no memory");
-
-	if (r == 0 && e->parent)
-		r = entry_path(e, &folder, path, err);
-	else if (r == 0)
-		snprintf(path, sizeof path, "%s", e->name);
-	struct archive_at at = {&folder, path, mirror_reach(m, e), e->parent != NULL};
-	if (r == 0)
-		r = archive_open(&h->archive, m->formats, &at, &m->options.archive, err);
-	for (uint32_t i = 0; r == 0 && i < e->nfilled; i++) /* numbers as they were */
-		if ((r = archive_fill(&h->archive, e->filled[i], err)) < 0)
-			archive_close(&h->archive);
-	if (r < 0) {
-		free(h);
-		return r;
-	}
-	*ret = h;
-	return 0;
-}
-
 /* Puts the open archive on the shelf; m->lock is held. */
 static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
 {
@@ -79,7 +53,7 @@ static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, stru
 	struct stat then = e->judged;
 	e->opening = true;
 	pthread_mutex_unlock(&m->lock);
-	int r = open_held(m, e, &h, err);
+	int r = mirror_open_held(m, e, &h, err);
 	if (r == 0 && !source_same(&then, &h->archive.source.st)) {
 		archive_close(&h->archive);
 		free(h);
@@ -103,7 +77,7 @@ void mirror_judge(struct mirror *m, struct entry *e)
 
 	e->opening = true;
 	pthread_mutex_unlock(&m->lock);
-	r = e->st.st_size > 0 ? open_held(m, e, &h, &err) : -ENOTSUP;
+	r = e->st.st_size > 0 ? mirror_open_held(m, e, &h, &err) : -ENOTSUP;
 	pthread_mutex_lock(&m->lock);
 	e->opening = false;
 	pthread_cond_broadcast(&m->opened);
@@ -300,7 +274,7 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 	if (!m->root)
 		return error_set(err, ENOMEM, "no memory");
 	m->root->base = m->folder.dir;
-	int r = open_held(m, m->root, &h, err);
+	int r = mirror_open_held(m, m->root, &h, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
 							    : "an empty file, not an archive");
@@ -357,6 +331,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->told.lock, NULL);
 	pthread_cond_init(&m->told.made, NULL);
+	pthread_mutex_init(&m->large, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);
 	if (!m->real)
@@ -394,5 +369,6 @@ void mirror_close(struct mirror *m)
 	pthread_mutex_destroy(&m->told.lock);
 	pthread_mutex_destroy(&m->lock);
 	free(m->told.bytes);
+	pthread_mutex_destroy(&m->large);
 	free(m);
 }

@@ -27,11 +27,16 @@ struct told {
 	uint8_t *bytes;       /* NULL for nothing yet */
 };
 
+/* Archives whose metadata take more than SMALL are opened one after another, as
+ * nobody knows beforehand how much they will take; beyond MEDIUM the cache gives. */
+enum { METADATA_SMALL = 4 << 20, METADATA_MEDIUM = 24 << 20 };
+
 struct mirror {
 	const struct format *const *formats;
 	struct mirror_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
+	pthread_mutex_t large; /* held while one is opened that is not small; before `lock` */
 	struct entries entries;
 	struct entry *root;
 	struct folder folder; /* of SOURCE, or that it lies in */
@@ -50,6 +55,9 @@ struct mirror {
 
 /* How the entry's file may be followed. */
 enum reach mirror_reach(const struct mirror *m, const struct entry *e);
+
+/* Opens the entry's archive, without m->lock. */
+int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err);
 
 /* Opens a file that was not looked at yet, or has changed, to see what it is.
  * m->lock is held, and let go meanwhile: others wait, since the entry is

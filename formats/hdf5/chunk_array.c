@@ -105,6 +105,7 @@ struct extensible {
 	struct index a;
 	unsigned max_bits, in_index, least, pointers;
 	uint64_t index_block;
+	uint64_t set; /* elements behind the last that was ever set are not looked for */
 	unsigned offset_size;
 };
 
@@ -122,7 +123,9 @@ static int read_header(struct extensible *e, struct error *err)
 	e->least = cursor_u8(&c);
 	e->pointers = cursor_u8(&c);
 	unsigned page_bits = cursor_u8(&c);
-	cursor_skip(&c, 6u * f->lengths);
+	cursor_skip(&c, 4u * f->lengths);
+	e->set = h5_length(f, &c);
+	cursor_skip(&c, f->lengths);
 	e->index_block = h5_address(f, &c);
 	if ((r = cursor_check(&c, err, "an extensible array")) < 0 || (r = check_client(&e->a, client, element, err)) < 0)
 		return r;
@@ -190,7 +193,7 @@ int h5_extensible_array(const struct h5_store *s, struct arena *scratch, uint64_
 	struct cursor c;
 	ret->address = H5_UNDEFINED;
 	int r = read_header(&e, err);
-	if (r < 0 || e.index_block == H5_UNDEFINED)
+	if (r < 0 || e.index_block == H5_UNDEFINED || index >= e.set)
 		return r;
 	unsigned supers = 1 + e.max_bits - h5_log2(e.least), direct = 2 * h5_log2(e.pointers);
 	unsigned blocks = 2 * (e.pointers - 1);

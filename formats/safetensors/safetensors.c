@@ -18,7 +18,7 @@
 
 static int safetensors_open(struct archive *a, struct error *err)
 {
-	struct arena scratch = {.limit = a->arena.limit};
+	struct arena scratch = {.limit = a->arena.limit, .soft = a->arena.soft};
 	struct safetensors_header h;
 	int r = safetensors_header_read(&a->source, &a->arena, &scratch, &h, err);
 
@@ -26,6 +26,7 @@ static int safetensors_open(struct archive *a, struct error *err)
 		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
 	for (uint32_t i = 0; r == 0 && i < h.names.count; i++)
 		safetensors_add(a, &h, i, 0);
+	a->arena.denied |= scratch.denied;
 	arena_free(&scratch);
 	return r;
 }

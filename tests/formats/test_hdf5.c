@@ -5,6 +5,7 @@
 #include <float.h>
 #include <unistd.h>
 
+#include "formats/hdf5/hdf5.h"
 #include "fs/attrs.h"
 
 extern const struct format format_hdf5;
@@ -496,6 +497,28 @@ static void a_chunk_stored_in_more_than_the_cache_is_a_fault(void **state)
 	test_unload(file);
 }
 
+/* Chunks behind the last that an extensible array says was set are fill values,
+ * whatever stands there; as h5py read it. */
+static void what_an_extensible_array_never_set_is_fill(void **state)
+{
+	enum { SET = 44, LEN = 68 }; /* where that stands in the header, and its sum */
+	struct slice file = test_data("index.h5");
+	uint8_t *at = memmem(file.data, file.len, "EAHD", 4), numbers[60] = {0};
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	assert_non_null(at);
+	at[SET] = 10;
+	uint32_t sum = htole32(h5_lookup3(at, LEN));
+	memcpy(at + LEN, &sum, 4);
+	for (int i = 0; i < 20; i++)
+		numbers[i] = (uint8_t)i;
+	assert_int_equal(test_open(&a, &format_hdf5, file, &err), 0);
+	check_bytes(&a, "extensible", numbers, sizeof numbers);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* The second of the three chunks of "l" says that it begins at element 80, of 40. */
 static void chunks_out_of_order_are_a_fault(void **state)
 {
@@ -554,6 +577,7 @@ int main(void)
 		cmocka_unit_test(scaled_values_of_too_many_bits_are_a_fault),
 		cmocka_unit_test(an_nbit_compound_of_nothing_is_a_fault),
 		cmocka_unit_test(a_chunk_stored_in_more_than_the_cache_is_a_fault),
+		cmocka_unit_test(what_an_extensible_array_never_set_is_fill),
 		cmocka_unit_test(chunks_out_of_order_are_a_fault),
 		cmocka_unit_test(an_object_larger_than_its_heap_is_a_fault),
 		cmocka_unit_test(keeps_the_promises),

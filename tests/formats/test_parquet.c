@@ -101,6 +101,60 @@ static void a_broken_page_is_a_fault_of_its_rows(void **state)
 	test_unload(file);
 }
 
+/* Where nobody told how long the strings of a row group are, and it is lost: who reads
+ * what they say is told so, too, and not just given less. */
+static void strings_that_are_lost_are_missed(void **state)
+{
+	struct slice file = test_data("duckdb.parquet");
+	static const char *const lost[] = {"s/values", "s/offsets", "l/values", "l/values.validity"};
+	struct error err = {""};
+	struct answer answer;
+	struct archive a;
+	uint64_t size;
+	(void)state;
+
+	/* The first byte of the page of s, and of l: no header begins so. */
+	((uint8_t *)(uintptr_t)file.data)[67] = 0xff;
+	((uint8_t *)(uintptr_t)file.data)[135] = 0xff;
+	assert_int_equal(test_open(&a, &format_parquet, file, &err), 0);
+	for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+		struct node *n = test_node(&a, lost[i]);
+		assert_int_equal(archive_size(&a, n, &size, &err), 0);
+		assert_true(size > 0);
+		answer_init(&answer);
+		assert_int_equal(archive_read(&a, n, 0, 1, &answer, &err), -EBADMSG);
+		answer_close(&answer);
+	}
+	test_unload(test_bytes(&a, "i"));
+	archive_close(&a);
+	test_unload(file);
+}
+
+/* Size statistics by which there are no strings at all: nobody would come to see that
+ * there are. */
+static void statistics_of_nothing_are_not_believed(void **state)
+{
+	static const uint8_t bytes[] = {0x16, 0x94, 1}; /* 74, as zigzag and in sevens */
+	struct slice file = test_data("pyarrow-v1-snappy.parquet");
+	struct error err = {""};
+	struct archive a;
+	(void)state;
+
+	assert_int_equal(test_open(&a, &format_parquet, file, &err), 0);
+	struct slice strings = test_bytes(&a, "str/values");
+	assert_int_equal(strings.len, 74);
+	archive_close(&a);
+
+	uint8_t *at = memmem(file.data, file.len, bytes, sizeof bytes);
+	assert_non_null(at);
+	memcpy(at + 1, "\x80", 2);
+	assert_int_equal(test_open(&a, &format_parquet, file, &err), 0);
+	check_bytes(&a, "str/values", strings.data, strings.len);
+	test_unload(strings);
+	archive_close(&a);
+	test_unload(file);
+}
+
 /* The codec of column x, which is none, is said to be LZO. */
 static void lzo_is_named_and_refused(void **state)
 {
@@ -391,6 +445,8 @@ int main(void)
 		cmocka_unit_test(lists_are_offsets_and_values),
 		cmocka_unit_test(what_is_no_parquet_is_told),
 		cmocka_unit_test(a_broken_page_is_a_fault_of_its_rows),
+		cmocka_unit_test(strings_that_are_lost_are_missed),
+		cmocka_unit_test(statistics_of_nothing_are_not_believed),
 		cmocka_unit_test(lzo_is_named_and_refused),
 		cmocka_unit_test(many_readers_of_a_small_cache_read_the_same),
 		cmocka_unit_test(files_of_a_directory_are_one_table),

@@ -476,6 +476,29 @@ static int open_in(struct archive *a, const char *top, int *dir, struct error *e
 	return archive_open(a, only, &at, &options, err);
 }
 
+/* A limit for a first try: what does not fit is -ENOMEM, whatever the format made of
+ * it, and what does is as without. */
+static void a_first_try_with_less_memory(void **state)
+{
+	static const struct format *const only[] = {&bad, NULL};
+	char *top = test_folder();
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	test_write(top, "file.bad", SLICE("BADp"));
+	int dir = open(top, O_PATH | O_DIRECTORY);
+	struct folder in = {.dir = dir, .path = ""};
+	struct archive_at at = {.folder = &in, .path = "file.bad", .reach = REACH_EXACT, .soft = 100};
+	assert_int_equal(archive_open(&a, only, &at, &options, &err), -ENOMEM);
+	at.soft = 1 << 20;
+	assert_int_equal(archive_open(&a, only, &at, &options, &err), 0);
+	check_bytes(&a, "bytes", "0123456789", 10);
+	assert_int_equal(a.arena.soft, 0);
+	archive_close(&a);
+	close(dir);
+	test_folder_remove(top);
+}
+
 static void siblings_are_found_beside_the_archive(void **state)
 {
 	char *top = test_folder();
@@ -595,6 +618,7 @@ int main(void)
 		cmocka_unit_test(a_directory_is_filled_at_the_second_try),
 		cmocka_unit_test(only_directories_are_filled),
 		cmocka_unit_test(many_threads_fill_once),
+		cmocka_unit_test(a_first_try_with_less_memory),
 		cmocka_unit_test(siblings_are_found_beside_the_archive),
 		cmocka_unit_test(an_archive_in_memory_has_no_siblings),
 		cmocka_unit_test(bytes_that_were_cut_off_are_an_io_error),
