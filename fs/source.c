@@ -65,6 +65,15 @@ struct source source_memory(struct slice m)
 	return (struct source){.bytes = m.data, .served = m.data, .size = m.len, .fd = -1, .dir = -1, .lost = UINT64_MAX};
 }
 
+static void give_up(struct source *s)
+{
+	int fd = atomic_exchange(&s->fd, -1);
+	while (fd >= 0 && atomic_load(&s->users) > 0) /* they are in the middle of one call */
+		sched_yield();
+	if (fd >= 0)
+		close(fd);
+}
+
 void source_close(struct source *s)
 {
 	if (s->dir >= 0 && s->bytes)
@@ -73,18 +82,10 @@ void source_close(struct source *s)
 		munmap((void *)(uintptr_t)s->served, (size_t)s->size);
 	if (atomic_load(&s->holes))
 		munmap(atomic_load(&s->holes), (s->size / page / 64 + 1) * sizeof(uint64_t));
-	source_rest(s);
+	give_up(s);
+	free(atomic_load(&s->end));
 	free(s->path);
 	*s = source_memory((struct slice){NULL, 0});
-}
-
-void source_rest(struct source *s)
-{
-	int fd = atomic_exchange(&s->fd, -1);
-	while (fd >= 0 && atomic_load(&s->users) > 0) /* they are in the middle of one call */
-		sched_yield();
-	if (fd >= 0)
-		close(fd);
 }
 
 /* The descriptor, for one call; -1 at rest.  Then unuse(). */
@@ -107,20 +108,94 @@ bool source_same(const struct stat *then, const struct stat *now)
 	       then->st_mtim.tv_nsec == now->st_mtim.tv_nsec;
 }
 
-/* The size the file has now.  At rest, its path is asked; where that leads
- * elsewhere by now, the file is out of reach for everybody who might cut it, save
- * those who hold it open, and for them the mapping's own fault must do. */
-static uint64_t present_size(const struct source *s)
+static int read_all(int fd, uint64_t offset, void *buf, size_t len, struct error *err)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return error_set(err, EIO, "reading at %" PRIu64 ": %s", offset + done,
+					 n ? strerror(errno) : "the file was cut short");
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static uint64_t page_begin(uint64_t at)
+{
+	return at & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+/* Where the page begins that holds the file's last byte. */
+static uint64_t last_page(const struct source *s)
+{
+	return page_begin(s->size - 1);
+}
+
+/* Nothing from there on can be known any more. */
+static void lose(struct source *s, uint64_t from)
+{
+	uint64_t lost = atomic_load(&s->lost);
+	while (from < lost && !atomic_compare_exchange_weak(&s->lost, &lost, from))
+		;
+}
+
+void source_rest(struct source *s)
+{
+	struct stat st = {0};
+	int fd = use(s);
+	if (fd >= 0 && s->size > 0) {
+		size_t len = (size_t)(s->size - last_page(s));
+		uint8_t *end = malloc(len), *none = NULL;
+		bool fine = end && read_all(fd, last_page(s), end, len, NULL) == 0;
+		if (!fine)
+			lose(s, last_page(s));
+		if (fstat(fd, &st) < 0 || (uint64_t)st.st_size < s->size)
+			lose(s, (uint64_t)st.st_size);
+		if (!fine || !atomic_compare_exchange_strong(&s->end, &none, end))
+			free(end);
+	}
+	unuse(s);
+	give_up(s);
+}
+
+/* At rest, and out of reach: does the file, which may have been cut while it could be
+ * reached, still hold what lies before `end`?  A page that was cut within has zeros
+ * behind that, and no fault tells; but then the next page is gone.  The last one of all
+ * is compared. */
+static bool is_left(const struct source *s, uint64_t end)
+{
+	const uint8_t *was = atomic_load(&s->end);
+	uint8_t byte;
+	if (end <= last_page(s)) {
+		uint64_t next = page_begin(end - 1) + (uint64_t)sysconf(_SC_PAGESIZE);
+		return source_copy(&byte, s->served + next, 1);
+	}
+	for (uint64_t at = last_page(s), n; was && at < end; at += n, was += n) {
+		uint8_t now[4096];
+		n = end - at < sizeof now ? end - at : sizeof now;
+		if (!source_copy(now, s->served + at, (size_t)n) || memcmp(now, was, (size_t)n) != 0)
+			return false;
+	}
+	return was;
+}
+
+/* Does the file still reach so far?  At rest, its path is asked. */
+static bool reaches(const struct source *s, uint64_t end)
 {
 	struct stat st;
 	int fd = use(s), r = fd < 0 ? -1 : fstat(fd, &st);
 	unuse(s);
 	if (fd >= 0)
-		return r < 0 ? 0 : (uint64_t)st.st_size;
-	if (s->dir >= 0 && fstatat(s->dir, s->path, &st, 0) == 0 &&
-	    st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino)
-		return (uint64_t)st.st_size;
-	return s->size;
+		return r == 0 && end <= (uint64_t)st.st_size;
+	if (end > s->size)
+		return false;
+	if (s->dir < 0 || end == 0)
+		return true;
+	if (fstatat(s->dir, s->path, &st, 0) == 0 && st.st_dev == s->st.st_dev && st.st_ino == s->st.st_ino)
+		return end <= (uint64_t)st.st_size;
+	return is_left(s, end);
 }
 
 bool source_sound(const struct source *s, uint64_t offset, uint64_t len)
@@ -142,14 +217,14 @@ bool source_sound(const struct source *s, uint64_t offset, uint64_t len)
 
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len)
 {
-	return range_within(offset, len, present_size(s)) && source_sound(s, offset, len);
+	return len <= UINT64_MAX - offset && (len == 0 || reaches(s, offset + len)) && source_sound(s, offset, len);
 }
 
 int source_check(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
 {
 	if (s->dir < 0 || len == 0)
 		return 0;
-	if (!range_within(offset, len, present_size(s)))
+	if (len > UINT64_MAX - offset || !reaches(s, offset + len))
 		return error_set(err, EIO, "the file was cut short before byte %" PRIu64, offset + len);
 	if (!source_sound(s, offset, len))
 		return error_set(err, EIO, "the file cannot be read at byte %" PRIu64, offset);
@@ -175,20 +250,6 @@ int source_serve(const struct source *s, uint64_t offset, uint64_t len,
 	if (r == 0 && s->served)
 		ret->data = s->served + offset;
 	return r;
-}
-
-static int read_all(int fd, uint64_t offset, void *buf, size_t len, struct error *err)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t n = pread(fd, (char *)buf + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return error_set(err, EIO, "reading at %" PRIu64 ": %s", offset + done,
-					 n ? strerror(errno) : "the file was cut short");
-		done += (size_t)n;
-	}
-	return 0;
 }
 
 int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
@@ -275,12 +336,10 @@ static void note_hole(struct source *s, uint64_t hole)
 {
 	size_t len = (s->size / page / 64 + 1) * sizeof(uint64_t);
 	_Atomic uint64_t *holes = atomic_load(&s->holes), *fresh;
-	uint64_t lost = atomic_load(&s->lost);
 	if (!holes) {
 		fresh = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (fresh == MAP_FAILED) {
-			while (hole < lost && !atomic_compare_exchange_weak(&s->lost, &lost, hole))
-				;
+			lose(s, hole);
 			return;
 		}
 		if (atomic_compare_exchange_strong(&s->holes, &holes, fresh))

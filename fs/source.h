@@ -36,8 +36,9 @@ struct source {
 	char *path;
 	_Atomic int fd;       /* -1 for memory, and for a source at rest */
 	_Atomic unsigned users; /* of fd, at this moment */
+	_Atomic(uint8_t *) end; /* at rest: the last page as it was, or NULL */
 	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
-	_Atomic uint64_t lost; /* where there is no memory for that: from here on, nothing is known */
+	_Atomic uint64_t lost; /* from here on, nothing is known: the file was cut, or there is no memory for holes */
 };
 
 /* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
@@ -52,7 +53,8 @@ struct source source_memory(struct slice s);
 void source_close(struct source *s);
 
 /* Gives the descriptor up and keeps the bytes: for files that are held in
- * numbers.  Their present size is then asked of their path.  Any thread. */
+ * numbers.  Their present size is then asked of their path, and if that leads
+ * elsewhere by now, what is left is told by the mapping.  Any thread. */
 void source_rest(struct source *s);
 
 /* Is the whole range still in the file?  One fstat().  If not, -EIO. */

@@ -324,12 +324,37 @@ static void a_file_at_rest_is_guarded_even_where_its_path_is_gone(void **state)
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(source_read(&s, PAGE, buf, 1, NULL), 0); /* the old bytes live on */
 	assert_int_equal(buf[0], '2');
-	assert_int_equal(ftruncate(fd, PAGE), 0);
+	assert_int_equal(ftruncate(fd, 2 * PAGE), 0);
 	assert_int_equal(source_read(&s, 2 * PAGE, buf, sizeof buf, NULL), -EIO);
+	assert_int_equal(source_read(&s, PAGE, buf, 1, NULL), -EIO); /* it might be cut within that page */
 	assert_int_equal(source_read(&s, 0, buf, sizeof buf, NULL), 0);
 	close(fd);
 	source_close(&s);
 	free(path);
+}
+
+/* Cut while it could be reached, and then replaced: its page that was cut within has
+ * zeros, which no fault tells. */
+static void a_file_at_rest_that_was_cut_and_replaced_is_not_read_as_zeros(void **state)
+{
+	static const struct {
+		off_t cut;
+		uint64_t lost; /* from here on; that page may go as a whole */
+	} cuts[] = {{PAGE + 10, PAGE}, {PAGE * PAGES - 10, PAGE * PAGES - 10}, {2 * PAGE, PAGE}, {PAGE * PAGES, PAGE * PAGES}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+		struct source s = open_fine("file", REACH_EXACT);
+		guard();
+		source_rest(&s);
+		cut("file", cuts[i].cut);
+		test_write(top, "new", SLICE("x"));
+		move("new", "file");
+		for (uint64_t at = 0; at + 1 < PAGE * PAGES; at += 5)
+			assert_int_equal(source_intact(&s, at, 1), at < cuts[i].lost);
+		assert_true(source_intact(&s, 0, cuts[i].lost));
+		source_close(&s);
+		end(state), begin(state);
+	}
 }
 
 static void a_replaced_file_keeps_its_old_bytes(void **state)
@@ -500,6 +525,7 @@ int main(void)
 		TEST(what_is_served_has_the_hole_that_others_see_as_zeros),
 		TEST(a_hole_once_met_stays_lost),
 		TEST(a_file_at_rest_is_guarded_even_where_its_path_is_gone),
+		TEST(a_file_at_rest_that_was_cut_and_replaced_is_not_read_as_zeros),
 		TEST(a_replaced_file_keeps_its_old_bytes),
 		TEST(same_means_neither_replaced_nor_rewritten),
 		TEST(only_regular_files_are_opened),
