@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """The views: .npy files and text."""
+import statistics
 import subprocess
 
-from measure import (ARRAYFS, DATA, OUT, PYTHON, Mount, cat_to_file, compare, make, read_through, run, tell, timed, wait_read_ahead)
-from contiguous import BIG_SIZE, big
+from measure import (ARRAYFS, DATA, OUT, PYTHON, RESULTS, Mount, cat_to_file, compare, make, read_through, run, say, tell, timed,
+                     wait_read_ahead)
+from contiguous import BIG_SIZE, big, many
 
 # Tells its own time, so that no start of an interpreter is measured.
 SAVETXT = """
@@ -47,3 +49,16 @@ save_file({"float32": rng.standard_normal(1_000_000).astype(np.float32), "int64"
              compare(runs, lambda: timed(lambda: cat_to_file(numbers, f".arrayfs/text/{name}.txt")),
                      lambda: float(subprocess.run([PYTHON, "-c", SAVETXT, raw, name, OUT, fmt], check=True,
                                                   capture_output=True).stdout)), "5")
+
+
+def case_listed(runs):
+    """ls -lR and getfattr -dR over views of 90,000 tensors: what a look at each costs"""
+    path = many()
+    for what, command in (("ls -lR .arrayfs/npy", ["ls", "-lR", ".arrayfs/npy"]), ("ls -lR .arrayfs/json", ["ls", "-lR", ".arrayfs/json"]),
+                          ("getfattr -dR .arrayfs/npy", ["getfattr", "-dR", ".arrayfs/npy"])):
+        seconds = []
+        for _ in range(min(runs, 3)):
+            with Mount(ARRAYFS, "-f", path) as m:
+                seconds.append(timed(lambda: subprocess.run(command, cwd=m.point, check=True, stdout=subprocess.DEVNULL)))
+        RESULTS.append({"case": f"{what} of 90,000 tensors", "seconds": statistics.median(seconds)})
+        say(f"{what:<34} {statistics.median(seconds) * 1e3:10.1f} ms")
