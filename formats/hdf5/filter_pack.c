@@ -67,11 +67,22 @@ static int nbit_atomic(struct nbit *n, uint32_t at, uint8_t *out, uint32_t size)
 	return 0;
 }
 
+static int nbit_copy(struct nbit *n, uint8_t *out, uint32_t size)
+{
+	if (!has_bits(&n->bits, (uint64_t)size * 8))
+		return error_set(n->err, EBADMSG, "the bits end too early");
+	for (uint32_t i = 0; i < size; i++)
+		out[i] = (uint8_t)take_bits(&n->bits, 8);
+	return 0;
+}
+
 static int nbit_array(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size, unsigned depth)
 {
 	uint32_t start = *at, each = parameter(n, start + 1);
-	if (parameter(n, start) == NBIT_COPY)
-		each = size;
+	if (parameter(n, start) == NBIT_COPY) { /* all items at once, whatever their size */
+		*at += 2;
+		return nbit_copy(n, out, size);
+	}
 	if (each == 0 || size % each)
 		return error_set(n->err, EBADMSG, "an array of %u bytes in items of %u", size, each);
 	for (uint32_t done = 0; done < size; done += each) {
@@ -114,11 +125,7 @@ static int nbit_element(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t roo
 	case NBIT_COMPOUND:
 		return nbit_compound(n, at, out, size, depth);
 	case NBIT_COPY:
-		if (!has_bits(&n->bits, (uint64_t)size * 8))
-			return error_set(n->err, EBADMSG, "the bits end too early");
-		for (uint32_t i = 0; i < size; i++)
-			out[i] = (uint8_t)take_bits(&n->bits, 8);
-		return 0;
+		return nbit_copy(n, out, size);
 	default:
 		return error_set(n->err, EBADMSG, "a class of %u", class);
 	}
@@ -127,9 +134,10 @@ static int nbit_element(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t roo
 int h5_nbit(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
 {
 	struct nbit n = {f->values, f->nvalues, {in, 0}, err};
-	if (f->nvalues < 5 || (f->values[1] && in.len > room))
+	bool as_is = f->nvalues >= 3 && f->values[1]; /* nothing to gain, and then no type is told */
+	if ((f->nvalues < 5 && !as_is) || (as_is && in.len > room))
 		return error_set(err, EBADMSG, "%u parameters", f->nvalues);
-	if (f->values[1]) { /* nothing to gain: stored as it is */
+	if (as_is) {
 		memcpy(out, in.data, in.len);
 		*ret = in.len;
 		return 0;

@@ -865,13 +865,37 @@ def links_too_long(path):
         assert r.returncode == 1 and b"long" in r.stderr and b"a link to a path of" in r.stderr, (args, r)
 
 
+def packed_in_bits(path):
+    """n-bit of what it does not pack: whole elements, and members beside ones that it does."""
+    T = h5py.h5t
+    text = T.C_S1.copy()
+    text.set_size(3)
+    few = T.STD_I32LE.copy()
+    few.set_precision(13)
+    few.set_offset(3)
+    some = T.array_create(text, (2, 2))
+    mixed = T.create(T.COMPOUND, 24)
+    for name, offset, t in ((b"a", 1, some), (b"b", 14, few), (b"c", 20, text)):
+        mixed.insert(name, offset, t)
+    rng = np.random.default_rng(3)
+    with h5py.File(path, "w") as f:
+        for name, t in ((b"text", text), (b"some", some), (b"mixed", mixed), (b"all", T.create(T.OPAQUE, 5))):
+            dcpl = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+            dcpl.set_chunk((4,))
+            dcpl.set_filter(5, 0, ())
+            d = h5py.h5d.create(f.id, name, t, h5py.h5s.create_simple((9,)), dcpl)
+            bytes_ = rng.integers(0, 256, size=9 * t.get_size()).astype("u1").tobytes()
+            assert hdf5_library.LIBRARY.H5Dwrite(d.id, t.id, 0, 0, 0, bytes_) >= 0
+    return path
+
+
 def many_links(path):
     """So many in one group that their names fill more blocks than can be kept apart."""
     with h5py.File(path, "w", libver="latest") as f:
-        links = f.create_group("g").id.links
+        g = f.create_group("g")
         for i in range(60000):
-            links.create_soft(b"layer_%06d_of_many_with_a_long_name" % i, b"/x")
-        names = ["g/" + name for name in f["g"]]
+            g.id.links.create_soft(b"layer_%06d_of_many_with_a_long_name" % i, b"/x")
+        names = ["g/" + name for name in g]
     assert [o["path"] for o in listed(path)] == names
 
 
@@ -954,6 +978,7 @@ def main():
             large(tmp)
         with check("filtered_heaps"):
             assert compare_links(os.path.join(os.environ["TEST_DATA"], "hdf5", "filtered.h5")) == 263
+        compare("packed_in_bits", packed_in_bits(os.path.join(tmp, "bits.h5")))
         with check("groups_of_many_links"):
             many_links(os.path.join(tmp, "many.h5"))
         compare("external_files", external(tmp))
