@@ -15,9 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* Asks for the folders on the way first, those that the path before has not asked for. */
 static enum glob walk_to(struct glob_state *g, const char *path, const char *before)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(path), known = strlen(before);
 	for (size_t i = 1; i < len; i++)
-		if (path[i] == '/' && (strncmp(path, before, i) != 0 || (before[i] != '/' && before[i] != '\0')))
+		if (path[i] == '/' && (i > known || memcmp(path, before, i) != 0 || (i < known && before[i] != '/')))
 			(void)glob_match(g, path, i);
 	return glob_match(g, path, len);
 }
