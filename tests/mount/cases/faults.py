@@ -71,6 +71,35 @@ def test_a_page_that_the_disk_cannot_read(s):
         m.stop()
 
 
+def test_an_archive_that_is_cut_and_then_replaced_beneath_its_reader(s):
+    """Nobody can be asked any more how long it is; zeros stand behind the cut in its page."""
+    n = 16 * PAGE
+    data = bytes(1 + b % 255 for b in pattern(1, n))
+    source = s.mkdir("source")
+    path, m = os.path.join(source, "m.safetensors"), s.mount(source)
+    for k in range(130):  # more than are kept at hand, and their files open
+        simple(os.path.join(source, f"other{k}.safetensors"))
+    for cut in (5 * PAGE + 100, n - 100, n - PAGE - 1, 7 * PAGE):
+        archive(path, [("t", "U8", [n], data)])
+        fd, buf = os.open(m / "m.safetensors/t", os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, PAGE)
+        try:
+            inode = os.fstat(fd).st_ino
+            os.truncate(path, os.path.getsize(path) - n + cut)
+            os.replace(archive(s.path("new"), [("t", "U8", [n], data[::-1])]), path)
+            until(lambda: os.stat(m / "m.safetensors/t").st_ino != inode, "the new archive is there")
+            for k in range(130):
+                os.stat(m / f"other{k}.safetensors/a")
+            for at in range(0, n, PAGE):
+                try:
+                    same(buf[:os.preadv(fd, [buf], at)], data[at:at + PAGE], f"cut at {cut}: page at {at}")
+                    holds(at + PAGE <= cut, f"cut at {cut}: page at {at} cannot be known")
+                except OSError as e:
+                    same(e.errno, errno.EIO, f"cut at {cut}: page at {at}")
+                    holds(at + 3 * PAGE > cut, f"cut at {cut}: page at {at} is not read")
+        finally:
+            os.close(fd)
+
+
 def test_each_fault_is_told_once_a_minute(s):
     """However many there are: readers that come back must not fill the log."""
     n = 1000
