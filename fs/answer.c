@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/answer.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* since Linux 5.14; before it, nothing is waited for */
 #endif
-
-#include "fs/source.h"
 
 struct pin {
 	struct pin *next;
@@ -120,6 +120,25 @@ int answer_own(struct answer *a, size_t len, uint8_t **ret)
 	*ret = malloc(len ? len : 1);
 	int r = *ret ? pin(a, free, *ret) : -ENOMEM;
 	return r < 0 ? r : append(a, *ret, len);
+}
+
+int answer_source(struct answer *a, const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	struct slice range;
+	uint8_t *copy;
+	int r = source_map(s, offset, len, &range, err);
+	if (r < 0 || s->dir < 0 || len == 0)
+		return r < 0 ? r : answer_bytes(a, range.data, range.len);
+	uint64_t last = (offset + len - 1) & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+	size_t mapped = last < offset ? 0 : (size_t)(last - offset) + 1, rest = (size_t)len - mapped;
+	bool whole = true;
+	if (mapped)
+		r = answer_bytes(a, s->served + offset, mapped);
+	if (r == 0 && rest && (r = answer_own(a, rest, &copy)) == 0)
+		whole = source_copy(copy, s->served + offset + mapped, rest);
+	if (r == 0)
+		r = source_check(s, offset, len, err);
+	return r == 0 && !whole ? error_set(err, EIO, "the file cannot be read at byte %" PRIu64, offset + mapped) : r;
 }
 
 int answer_move(struct answer *a, struct answer *from)

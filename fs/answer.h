@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <sys/uio.h>
 
-#include "fs/cursor.h"
+#include "fs/source.h"
 
 /*
  * What a read is answered with: a list of spans in the order of the bytes.  A
@@ -32,6 +32,18 @@ void answer_reset(struct answer *a);
 int answer_bytes(struct answer *a, const void *bytes, size_t len); /* outlive the answer */
 int answer_zeros(struct answer *a, uint64_t len);
 int answer_own(struct answer *a, size_t len, uint8_t **ret); /* memory for the caller to fill, all of it */
+
+/*
+ * Appends [offset, offset + len) of a source, as it is mapped; -EIO if that is not in
+ * the file any more.
+ *
+ * The file may still be cut before the kernel copies it.  A page that is gone then is
+ * an EFAULT; but the page that is cut within only has zeros behind the cut, and nobody
+ * tells, unless a page that follows it is asked for, too.  So of the last page only its
+ * first byte is handed over, which is right or gone, and the rest is a copy that was
+ * made before the file was seen to be whole.
+ */
+int answer_source(struct answer *a, const struct source *s, uint64_t offset, uint64_t len, struct error *err);
 
 /* Appends all of another answer, which is empty then, and calls release(object)
  * when this one is closed, or at once if it fails. */

@@ -203,17 +203,15 @@ struct source *archive_source(struct archive *a, uint32_t number)
 	return number == 0 ? &a->source : a->siblings[number - 1];
 }
 
-struct source *archive_maps(struct archive *a, const void *bytes, size_t len, uint64_t *ret_offset)
+bool archive_maps(struct archive *a, const void *bytes, size_t len)
 {
 	const uint8_t *from = bytes;
 	for (uint32_t i = 0; i <= a->nsiblings; i++) {
-		struct source *s = archive_source(a, i);
-		if (s->dir < 0 || !s->served || from < s->served || !range_within((uint64_t)(from - s->served), len, s->size))
-			continue;
-		*ret_offset = (uint64_t)(from - s->served);
-		return s;
+		const struct source *s = archive_source(a, i);
+		if (s->dir >= 0 && s->served && from >= s->served && range_within((uint64_t)(from - s->served), len, s->size))
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
@@ -313,10 +311,7 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 static int read_range(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		      struct answer *ret, struct error *err)
 {
-	struct source *s = archive_source(a, n->source);
-	struct slice bytes;
-	int r = source_serve(s, n->offset + offset, len, &bytes, err);
-	return r < 0 ? r : answer_bytes(ret, bytes.data, bytes.len);
+	return answer_source(ret, archive_source(a, n->source), n->offset + offset, len, err);
 }
 
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
@@ -337,7 +332,8 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 	case NODE_HARD:
 		return error_set(err, EINVAL, "a link");
 	case NODE_RANGE:
-		return read_range(a, n, offset, len, ret, err);
+		r = read_range(a, n, offset, len, ret, err);
+		break;
 	case NODE_BYTES:
 		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
 	case NODE_LAZY:

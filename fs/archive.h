@@ -137,10 +137,9 @@ void archive_close(struct archive *a);
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
 
-/* The one of its sources that those bytes are served from, and where they lie in it;
- * NULL for bytes that are memory.  For who looks at what an answer's spans hold: at the
- * same place of source->bytes, between source_enter() and source_leave(). */
-struct source *archive_maps(struct archive *a, const void *bytes, size_t len, uint64_t *ret_offset);
+/* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
+ * be copied, by answer_copy(), and not be looked at. */
+bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
 /* Looking, for everybody.  The node is one of the archive's. */
 int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */

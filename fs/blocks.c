@@ -15,8 +15,13 @@ enum {
 
 /* --- making --------------------------------------------------------------- */
 
+/* Is this thread decoding, and so counted among those that do? */
+static _Thread_local bool decoding;
+
 static void decode(struct block_private *p)
 {
+	bool within = decoding;
+	decoding = true;
 	p->code = p->from.decode(p->from.archive, p->from.owner, p->index, &p->block, &p->err);
 	if (p->code == 0 && !p->block.bytes && !block_room(&p->block, 0, &p->err))
 		p->code = -ENOMEM;
@@ -25,6 +30,7 @@ static void decode(struct block_private *p)
 		blocks_memory_put(p->cache, s, s->size);
 	}
 	p->scratch = NULL;
+	decoding = within;
 }
 
 uint64_t blocks_now(void)
@@ -311,7 +317,9 @@ void blocks_drop_archive(struct blocks *b, struct archive *archive)
 	pthread_mutex_lock(&b->lock);
 	while (making) {
 		struct block_private *gone = take_out(b, archive, &making);
-		if (!gone && making)
+		if (!gone && making && decoding) /* another archive: who makes one may need to know that nobody else goes on */
+			blocks_wait_stuck(b, UINT64_MAX);
+		else if (!gone && making)
 			pthread_cond_wait(&b->changed, &b->lock);
 		pthread_mutex_unlock(&b->lock);
 		blocks_dispose_all(gone);

@@ -13,8 +13,8 @@ enum {
 void blocks_wait_stuck(struct blocks *b, uint64_t until)
 {
 	struct timespec t = {.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
-	b->stuck++;
-	pthread_cond_broadcast(&b->changed); /* perhaps now all are */
+	if (++b->stuck >= b->making) /* all are; not otherwise, or those who wait wake each other for ever */
+		pthread_cond_broadcast(&b->changed);
 	if (until == UINT64_MAX)
 		pthread_cond_wait(&b->changed, &b->lock);
 	else

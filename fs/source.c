@@ -241,17 +241,6 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	return 0;
 }
 
-int source_serve(const struct source *s, uint64_t offset, uint64_t len,
-		 struct slice *ret, struct error *err)
-{
-	int r = source_map(s, offset, len, ret, err);
-	if (r == 0)
-		r = source_check(s, offset, len, err);
-	if (r == 0 && s->served)
-		ret->data = s->served + offset;
-	return r;
-}
-
 int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 		struct error *err)
 {

@@ -14,8 +14,8 @@
  * may be cut short, replaced or removed while it is mapped; the mapping keeps
  * the old file alive, and what truncation took is -EIO:
  *
- *   - whoever hands mapped bytes to the kernel takes them of source_serve(), and
- *     lets the kernel's EFAULT cover what is cut after that;
+ *   - mapped bytes are handed to the kernel by answer_source() alone, and the kernel's
+ *     EFAULT covers what is cut after that;
  *   - whoever looks at mapped bytes itself does so between source_enter() and
  *     source_leave(): a hole reads as zeros there, and leave() tells.
  *
@@ -77,10 +77,6 @@ int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64
 /* The bytes themselves, to look at; -EBADMSG outside the file. */
 int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	       struct slice *ret, struct error *err);
-
-/* To be handed to the kernel; after source_check(). */
-int source_serve(const struct source *s, uint64_t offset, uint64_t len,
-		 struct slice *ret, struct error *err);
 
 /* Around every look at mapped bytes; does not nest.  leave() is -EIO if any of
  * the range [offset, offset + len) that was looked at is not in the file any

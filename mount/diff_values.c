@@ -70,13 +70,16 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 		return error_set(err, -r, "%s", strerror(-r));
 	if (b->answer.len != len)
 		return error_set(err, EIO, "ends early, at byte %" PRIu64, offset + b->answer.len);
-	if (b->answer.count != 1)
-		return put_together(b, err);
-	b->at = b->answer.spans[0].iov_base;
-	b->mapped = a ? archive_maps(a, b->at, (size_t)len, &b->offset) : NULL;
-	if (b->mapped)
+	if (a && ref->node->kind == NODE_RANGE) {
+		b->mapped = archive_source(a, ref->node->source);
+		b->offset = ref->node->offset + offset;
 		b->at = b->mapped->bytes + b->offset;
-	return 0;
+		return 0;
+	}
+	b->at = b->answer.spans[0].iov_base;
+	if (b->answer.count == 1 && !(a && archive_maps(a, b->at, (size_t)len)))
+		return 0;
+	return put_together(b, err);
 }
 
 /* 0, or 1 + the side that failed. */

@@ -297,11 +297,8 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 	int r = get(s, NULL, run.number, &b, err);
 	if (r < 0)
 		return r;
-	if (b.at) {
-		struct slice served;
-		r = source_serve(h5_source(s->file), b.place + run.in_chunk, run.len, &served, err);
-		return r < 0 ? r : answer_bytes(ret, served.data, served.len);
-	}
+	if (b.at)
+		return answer_source(ret, h5_source(s->file), b.place + run.in_chunk, run.len, err);
 	if (!s->fill || s->unfilled)
 		return answer_zeros(ret, run.len);
 	uint8_t *own;

@@ -213,11 +213,8 @@ static int page_in_place(struct reading *r, uint32_t page, uint64_t at, size_t l
 	blocks_release(block);
 	if (data.header.encoding != PLAIN || !data.in_place || data.values.len < at + len)
 		return 0;
-	struct slice served;
-	if ((e = source_serve(&r->a->source, data.at + at, len, &served, err)) < 0)
-		return e;
 	*ret_done = true;
-	return answer_bytes(r->answer, served.data, served.len);
+	return answer_source(r->answer, &r->a->source, data.at + at, len, err);
 }
 
 /* `passed`: a reader in order has come to the end of the page. */

@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "fs/source.h"
+#include "fs/answer.h"
 #include "tests/support.h"
 
 enum { PAGE = 4096, PAGES = 4 };
@@ -266,28 +266,55 @@ static void a_hole_met_while_looking_reads_as_zeros_and_is_told(void **state)
 	source_close(&s);
 }
 
-/* A reply that was checked before the file was cut must fail, and not bring the zeros
- * that a decoder has met meanwhile. */
-static void what_is_served_has_the_hole_that_others_see_as_zeros(void **state)
+/* A reply that was made before the file was cut must fail, or be right: it must bring
+ * neither the zeros that a decoder has met meanwhile, nor those behind the cut. */
+static void what_is_served_is_right_wherever_the_file_is_cut(void **state)
 {
-	struct source s = open_fine("file", REACH_EXACT);
-	struct slice looked, served;
-	int ends[2];
+	static const struct {
+		uint64_t offset, len;
+		off_t cut; /* behind it, or not */
+		bool right;
+	} cuts[] = {
+		{2 * PAGE, 8, PAGE, false}, {2 * PAGE + 1, 8, PAGE, true}, {100, 2 * PAGE, PAGE, false},
+		{100, 2 * PAGE, PAGE + 10, false}, {100, 2 * PAGE, 2 * PAGE + 50, true}, {100, 2 * PAGE, 2 * PAGE, false},
+		{0, 2 * PAGE, PAGE + 1, true}, {PAGE, 20, PAGE + 5, true}, {PAGE + 3, 20, PAGE + 5, true},
+		{3 * PAGE, PAGE, 3 * PAGE, false}, {3 * PAGE - 1, 2, 3 * PAGE - 1, false}, {7, PAGE * PAGES - 7, 50, false},
+	};
 	(void)state;
 	guard();
-	source_map(&s, 0, PAGE * PAGES, &looked, NULL);
-	assert_int_equal(source_serve(&s, 2 * PAGE, 8, &served, NULL), 0);
-	cut("file", PAGE);
-	source_enter(&s);
-	assert_int_equal(looked.data[2 * PAGE], 0);
-	assert_int_equal(source_leave(&s, 2 * PAGE, 1, NULL), -EIO);
-	assert_int_equal(pipe(ends), 0);
-	assert_int_equal(write(ends[1], served.data, served.len), -1);
-	assert_int_equal(errno, EFAULT);
-	assert_int_equal(source_serve(&s, 2 * PAGE, 8, &served, NULL), -EIO);
-	close(ends[0]);
-	close(ends[1]);
-	source_close(&s);
+	for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+		struct source s = open_fine("file", REACH_EXACT);
+		char *was = malloc((size_t)cuts[i].len), *got = malloc((size_t)cuts[i].len);
+		struct answer answer;
+		struct slice looked;
+		int ends[2];
+		assert_int_equal(source_read(&s, cuts[i].offset, was, (size_t)cuts[i].len, NULL), 0);
+		answer_init(&answer);
+		assert_int_equal(answer_source(&answer, &s, cuts[i].offset, cuts[i].len, NULL), 0);
+		assert_int_equal(answer.len, cuts[i].len);
+		cut("file", cuts[i].cut);
+		source_map(&s, 0, PAGE * PAGES, &looked, NULL);
+		source_enter(&s);
+		for (size_t at = 0; at < PAGE * PAGES; at += PAGE)
+			(void)((const volatile uint8_t *)looked.data)[at];
+		source_look_away();
+		assert_int_equal(pipe(ends), 0);
+		ssize_t n = writev(ends[1], answer.spans, (int)answer.count);
+		if (cuts[i].right) {
+			assert_int_equal(n, cuts[i].len);
+			assert_int_equal(read(ends[0], got, (size_t)n), n);
+			assert_memory_equal(got, was, cuts[i].len);
+		} else {
+			assert_true(n < (ssize_t)cuts[i].len); /* a device takes all or nothing */
+		}
+		close(ends[0]);
+		close(ends[1]);
+		answer_close(&answer);
+		source_close(&s);
+		free(was);
+		free(got);
+		end(state), begin(state);
+	}
 }
 
 /* Zeros were put over the hole, so it stays one, even if the file grows again. */
@@ -522,7 +549,7 @@ int main(void)
 		TEST(reading_what_was_cut_off_is_an_io_error),
 		TEST(a_hole_met_while_looking_reads_as_zeros_and_is_told),
 		TEST(two_are_looked_at_at_once),
-		TEST(what_is_served_has_the_hole_that_others_see_as_zeros),
+		TEST(what_is_served_is_right_wherever_the_file_is_cut),
 		TEST(a_hole_once_met_stays_lost),
 		TEST(a_file_at_rest_is_guarded_even_where_its_path_is_gone),
 		TEST(a_file_at_rest_that_was_cut_and_replaced_is_not_read_as_zeros),
