@@ -315,6 +315,12 @@ bool source_copy(void *to, const void *from, size_t len)
 		atomic_signal_fence(memory_order_seq_cst);
 		memcpy(to, from, len);
 		atomic_signal_fence(memory_order_seq_cst);
+	} else {
+		/* Not blocked by us, but by a sanitizer, which calls the handler in its stead. */
+		sigset_t bus;
+		sigemptyset(&bus);
+		sigaddset(&bus, SIGBUS);
+		pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
 	}
 	way_out = NULL;
 	return fine;
