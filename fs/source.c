@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Of memory, for the handler of SIGBUS; set before it is installed. */
@@ -315,12 +316,6 @@ bool source_copy(void *to, const void *from, size_t len)
 		atomic_signal_fence(memory_order_seq_cst);
 		memcpy(to, from, len);
 		atomic_signal_fence(memory_order_seq_cst);
-	} else {
-		/* Not blocked by us, but by a sanitizer, which calls the handler in its stead. */
-		sigset_t bus;
-		sigemptyset(&bus);
-		sigaddset(&bus, SIGBUS);
-		pthread_sigmask(SIG_UNBLOCK, &bus, NULL);
 	}
 	way_out = NULL;
 	return fine;
@@ -355,9 +350,11 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
 	struct source *s = maps(guarded[0], at) ? guarded[0] : maps(guarded[1], at) ? guarded[1] : NULL;
 	int saved = errno;
 
-	(void)context;
-	if (way_out)
+	if (way_out) {
+		/* Ours blocks no signals, but a sanitizer's, which calls it, blocks all. */
+		pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
 		siglongjmp(*way_out, 1);
+	}
 	if (s)
 		note_hole(s, at - (uintptr_t)s->bytes);
 	if (!s || mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)

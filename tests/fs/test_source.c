@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -263,6 +265,29 @@ static void a_hole_met_while_looking_reads_as_zeros_and_is_told(void **state)
 	assert_string_equal(err.text, "the file was cut short before byte 16384");
 	source_enter(&s);
 	assert_int_equal(source_leave(&s, 0, PAGE, NULL), 0); /* the rest is fine */
+	source_close(&s);
+}
+
+/* Twice, for what is blocked after the first can no longer be met; SIGTERM stands for
+ * the signals by which threads are ended. */
+static void a_copy_tells_of_a_hole_and_leaves_no_signal_blocked(void **state)
+{
+	struct source s = open_fine("file", REACH_EXACT);
+	struct slice mapped;
+	char got[2 * PAGE];
+	(void)state;
+	guard();
+	assert_int_equal(source_map(&s, 0, PAGE * PAGES, &mapped, NULL), 0);
+	cut("file", PAGE);
+	for (int i = 0; i < 2; i++) {
+		sigset_t blocked;
+		assert_false(source_copy(got, mapped.data + 10, sizeof got));
+		assert_true(source_copy(got, mapped.data, PAGE));
+		assert_int_equal(got[0], '1');
+		assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &blocked), 0);
+		assert_int_equal(sigismember(&blocked, SIGBUS), 0);
+		assert_int_equal(sigismember(&blocked, SIGTERM), 0);
+	}
 	source_close(&s);
 }
 
@@ -549,6 +574,7 @@ int main(void)
 		TEST(reading_what_was_cut_off_is_an_io_error),
 		TEST(a_hole_met_while_looking_reads_as_zeros_and_is_told),
 		TEST(two_are_looked_at_at_once),
+		TEST(a_copy_tells_of_a_hole_and_leaves_no_signal_blocked),
 		TEST(what_is_served_is_right_wherever_the_file_is_cut),
 		TEST(a_hole_once_met_stays_lost),
 		TEST(a_file_at_rest_is_guarded_even_where_its_path_is_gone),
