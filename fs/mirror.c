@@ -111,11 +111,16 @@ int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *
 		shelf_release(&m->shelf, ref->held);
 		r = -ESTALE;
 	}
+	if (r < 0) {
+		entry_release(&m->entries, ref->entry, 1);
+		*ref = (struct mirror_ref){0};
+	}
 	return r;
 }
 
 int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct error *err)
 {
+	*ret = (struct mirror_ref){0};
 	pthread_mutex_lock(&m->lock);
 	struct entry *e = entry_find(&m->entries, ino >> 32);
 	int r = -ESTALE;
@@ -123,8 +128,6 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 		e->refs++;
 		*ret = (struct mirror_ref){.ino = ino, .entry = e};
 		r = mirror_ref_complete(m, ret, err);
-		if (r < 0)
-			entry_release(&m->entries, e, 1);
 	}
 	pthread_mutex_unlock(&m->lock);
 	return r;

@@ -81,7 +81,7 @@ void mirror_cover(struct mirror *m, int parent, const char *name, int fd);
 
 /* --- references -------------------------------------------------------- */
 
-/* -ESTALE if there is no such inode any more. */
+/* -ESTALE if there is no such inode any more. Whatever fails leaves an empty reference. */
 int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct error *err);
 void mirror_put(struct mirror *m, struct mirror_ref *ref);
 void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_ref *ret);
@@ -98,7 +98,8 @@ static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held
 
 /* --- looking ----------------------------------------------------------- */
 
-/* -ENOENT without a sentence if the name is not there. */
+/* -ENOENT without a sentence if the name is not there. Whatever fails leaves an empty
+ * reference. */
 int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
 		  struct mirror_ref *ret, struct error *err);
 

@@ -89,5 +89,6 @@ int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
  * links to them, NULL if the view has no such thing. */
 const char *view_suffix(struct archive *a, enum view view, uint32_t index);
 
-/* Completes a reference whose entry is already counted; m->lock is held. */
+/* Completes a reference whose entry is already counted, or lets it go and empties the
+ * reference; m->lock is held. */
 int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err);

@@ -67,12 +67,13 @@ static bool covered(const struct mirror *m, const struct entry *parent, const ch
 	       strcmp(name, m->cover.name) == 0;
 }
 
-/* The present generation of the name in a mirrored directory, counted once;
+/* The present generation of the name in a mirrored directory, counted once, or NULL;
  * m->lock is held, and let go while an archive is opened. */
 static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
 			bool followed, struct entry **ret)
 {
 	struct entry *e = entry_named(&m->entries, parent, name);
+	*ret = NULL;
 	while (e && e->opening) { /* another is judging it */
 		pthread_cond_wait(&m->opened, &m->lock);
 		e = entry_named(&m->entries, parent, name);
@@ -95,14 +96,12 @@ static int entry_lookup(struct mirror *m, struct entry *parent, const char *name
 		return 0;
 	mirror_judge(m, e);
 	if (e->archive && was_file) { /* it became one: another inode */
-		struct entry *fresh;
 		entry_retire(&m->entries, e);
 		e->archive = false;
 		if (e->held)
 			e->held->owner = NULL, e->held = NULL;
-		int r = entry_lookup(m, parent, name, now, followed, &fresh);
+		int r = entry_lookup(m, parent, name, now, followed, ret);
 		entry_release(&m->entries, e, 1);
-		*ret = fresh;
 		return r;
 	}
 	return 0;
@@ -145,8 +144,6 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 	if (r == 0) {
 		ret->ino = ret->entry->id << 32 | TREE_ROOT;
 		r = mirror_ref_complete(m, ret, err);
-		if (r < 0)
-			entry_release(&m->entries, ret->entry, 1);
 	}
 	pthread_mutex_unlock(&m->lock);
 	if (cover >= 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Faults under load: what a reader gets is right for what he opened, or EIO."""
+import concurrent.futures
 import mmap
 import random
 import resource
@@ -98,6 +99,35 @@ def test_an_archive_that_is_cut_and_then_replaced_beneath_its_reader(s):
                     holds(at + 3 * PAGE > cut, f"cut at {cut}: page at {at} is not read")
         finally:
             os.close(fd)
+
+
+def test_what_cannot_be_opened_again_is_let_go_once(s):
+    """Its archive was given up and replaced, so opening it by its inode fails, again and
+    again, while it is being forgotten."""
+    source = s.mkdir("source")
+    path, m = os.path.join(source, "m.safetensors"), s.mount(source)
+    for k in range(130):  # more than are kept at hand
+        simple(os.path.join(source, f"other{k}.safetensors"))
+    for at in range(5):
+        os.replace(archive(s.path("old"), [(f"a{at}", "U8", [3], b"old")]), path)
+        until(lambda: os.path.exists(m / f"m.safetensors/a{at}"), "the old archive is there")
+        link, top = os.open(m / f"m.safetensors/a{at}", os.O_PATH), os.open(m / "m.safetensors", os.O_PATH)
+        os.replace(archive(s.path("new"), [("b", "U8", [3], b"new")]), path)
+        until(lambda: os.stat(m / "m.safetensors").st_ino != os.fstat(top).st_ino, "the new archive is there")
+        for k in range(130):
+            os.stat(m / f"other{k}.safetensors/a")
+
+        def look():
+            for _ in range(20):
+                fails(errno.ESTALE, os.open, f"/proc/self/fd/{link}", os.O_RDONLY)
+                fails(errno.ESTALE, os.listdir, f"/proc/self/fd/{top}")
+                fails(errno.ESTALE, os.stat, f"/proc/self/fd/{top}/b")
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(look) for _ in range(8)]:
+                done.result()
+        os.close(link)
+        os.close(top)
+        same(read(m / "m.safetensors/b"), b"new")
 
 
 def test_each_fault_is_told_once_a_minute(s):

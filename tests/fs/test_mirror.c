@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <limits.h>
+
+#include "fs/mirror.h"
+#include "tests/support.h"
+
+/* An archive of one file. */
+static bool probe(struct cursor head, uint64_t size)
+{
+	(void)size;
+	return cursor_match(&head, "ONE", 3);
+}
+
+static int open_one(struct archive *a, struct error *err)
+{
+	(void)err;
+	tree_range(&a->tree, TREE_ROOT, SLICE("a"), 0, 0, a->source.size);
+	return 0;
+}
+
+static const struct format one = {.name = "one", .title = "One", .probe = probe, .open = open_one};
+static const struct format *const formats[] = {&one, NULL};
+
+/* What the path leads to; to be put. */
+static struct mirror_ref find(struct mirror *m, uint64_t ino, const char *name)
+{
+	struct mirror_ref dir, ret;
+	struct error err = {0};
+	assert_int_equal(mirror_get(m, ino, &dir, &err), 0);
+	assert_int_equal(mirror_lookup(m, &dir, slice_text(name), &ret, &err), 0);
+	mirror_put(m, &dir);
+	return ret;
+}
+
+static void assert_empty(const struct mirror_ref *ref)
+{
+	assert_null(ref->entry);
+	assert_null(ref->held);
+	assert_null(ref->node);
+}
+
+/* Callers put whatever has an entry: what failed must not be put a second time. */
+static void what_fails_leaves_an_empty_reference(void **state)
+{
+	enum { OTHERS = 130 }; /* more than are kept at hand */
+	char *top = test_folder(), path[PATH_MAX], name[16], fresh[PATH_MAX];
+	struct mirror_options options = {.archive = test_options()};
+	struct mirror_ref ref, file;
+	struct error err = {0};
+	struct mirror *m;
+	(void)state;
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(name, sizeof name, "%d.one", i);
+		test_write(top, name, SLICE("ONE"));
+	}
+	test_write(top, "x.one", SLICE("ONE, old"));
+	test_write(top, "fresh", SLICE("ONE, new"));
+	snprintf(path, sizeof path, "%s/x.one", top);
+	snprintf(fresh, sizeof fresh, "%s/fresh", top);
+	assert_int_equal(mirror_open(&m, formats, top, &options, &err), 0);
+	ref = find(m, TREE_ROOT, "x.one");
+	file = find(m, ref.ino, "a");
+	uint64_t dir = ref.ino, ino = file.ino;
+	mirror_remember(m, &file);
+	mirror_put(m, &file);
+	mirror_put(m, &ref);
+
+	assert_int_equal(rename(fresh, path), 0);
+	for (int i = 0; i < OTHERS; i++) {
+		snprintf(name, sizeof name, "%d.one", i);
+		ref = find(m, TREE_ROOT, name);
+		mirror_put(m, &ref);
+	}
+	for (int i = 0; i < 3; i++) {
+		memset(&ref, 0xaa, sizeof ref);
+		assert_int_equal(mirror_get(m, ino, &ref, &err), -ESTALE); /* it was replaced */
+		assert_empty(&ref);
+		memset(&ref, 0xaa, sizeof ref);
+		assert_int_equal(mirror_get(m, dir, &ref, &err), -ESTALE);
+		assert_empty(&ref);
+	}
+	mirror_forget(m, ino, 1);
+	memset(&ref, 0xaa, sizeof ref);
+	assert_int_equal(mirror_get(m, ino, &ref, &err), -ESTALE); /* nobody knows it any more */
+	assert_empty(&ref);
+
+	struct mirror_ref root;
+	assert_int_equal(mirror_get(m, TREE_ROOT, &root, &err), 0);
+	memset(&ref, 0xaa, sizeof ref);
+	assert_int_equal(mirror_lookup(m, &root, SLICE("none"), &ref, &err), -ENOENT);
+	assert_empty(&ref);
+	mirror_put(m, &root);
+	mirror_close(m);
+	test_folder_remove(top);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_fails_leaves_an_empty_reference),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
