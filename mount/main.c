@@ -13,9 +13,10 @@
 #include "mount/options.h"
 #include "mount/version.h"
 
-/* What the C library keeps for each thread once it was freed: else a share of the
- * largest that it ever had, up to 64 MB. */
-enum { KEPT = 4 << 20 };
+/* What the C library keeps once it was freed, in each of so many arenas: enough for
+ * the pieces in which files are copied and decoded, which else are given back and
+ * fetched anew each time; but not, as by itself, up to 64 MB for each thread. */
+enum { KEPT = 16 << 20, ARENAS = 4 };
 
 /* Of the three that a parent should have given, one that it closed instead would be
  * the number of what is opened next, the FUSE device say, and messages would go there.
@@ -39,6 +40,7 @@ int main(int argc, char **argv)
 {
 	mallopt(M_MMAP_THRESHOLD, KEPT);
 	mallopt(M_TRIM_THRESHOLD, KEPT);
+	mallopt(M_ARENA_MAX, ARENAS);
 	struct options o;
 	struct helper helper = {0};
 	hold_places();
