@@ -6,7 +6,14 @@
 
 #include <inttypes.h>
 
-enum { GROUP = 4096 }; /* descriptors of one block of the cache */
+enum {
+	GROUP = 4096, /* descriptors of one block of the cache */
+
+	/* All are summed up before the size of any is known, and those that were never
+	 * written cost no file: so many go without one, and beyond that so many a byte of it. */
+	UNBACKED = 1 << 24,
+	PER_BYTE = 16,
+};
 #define SUMS UINT64_MAX /* the block of all blocks' totals */
 
 struct descriptor {
@@ -51,9 +58,22 @@ static int sequence(const struct h5_vlen *v, struct block *within, const uint8_t
 
 static int count_of(const struct h5_vlen *v, uint64_t *ret, struct error *err)
 {
+	uint64_t size = h5_source(v->of.file)->size;
 	int r = h5_view_size(&v->of, ret, err);
+	if (r < 0)
+		return r;
 	*ret /= v->of.width;
-	return r;
+	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size)
+		return error_set(err, EIO, "%" PRIu64 " sequences in a file of %" PRIu64 " bytes are too many to be summed up", *ret, size);
+	return 0;
+}
+
+/* Are there none, because nothing was ever written? */
+static bool is_empty(const struct h5_vlen *v)
+{
+	const struct h5_store *s = v->of.store;
+	return s && (s->storage == H5_UNWRITTEN || (s->storage == H5_CHUNKED && s->address == H5_UNDEFINED)) &&
+	       (!s->fill || s->unfilled);
 }
 
 static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
@@ -133,6 +153,9 @@ int h5_vlen_total(const struct h5_vlen *v, struct block *within, uint64_t *ret, 
 {
 	struct block *block;
 	const uint64_t *sums = NULL;
+	*ret = 0;
+	if (is_empty(v))
+		return 0;
 	int r = get(v, within, SUMS, &block, &sums, err);
 	if (r < 0)
 		return r;
@@ -250,6 +273,10 @@ int h5_vlen_offsets(const struct h5_vlen *v, uint64_t offset, uint64_t len, uint
 	struct block *block;
 	const uint64_t *sums = NULL;
 	uint64_t count, first = offset / 8, last = (offset + len - 1) / 8;
+	if (is_empty(v)) {
+		memset(out, 0, (size_t)len);
+		return 0;
+	}
 	int r = count_of(v, &count, err);
 	if (r < 0 || (r = get(v, NULL, SUMS, &block, &sums, err)) < 0)
 		return r;

@@ -899,6 +899,26 @@ def many_links(path):
     assert [o["path"] for o in listed(path)] == names
 
 
+def sequences_never_written(path):
+    """They take no room in the file, so there may be any number; a sum over all must end."""
+    with h5py.File(path, "w") as f:
+        f.create_dataset("nothing", (1 << 40,), h5py.string_dtype())
+        f.create_dataset("no_chunk", (1 << 40,), h5py.vlen_dtype("<i4"), chunks=(1000,))
+        for name, n in (("some", 10_000_000), ("too_many", 1 << 33)):
+            f.create_dataset(name, (n,), h5py.string_dtype(), chunks=(10_000,))[1000:1003] = ["one", "", "three"]
+    told = {o["path"]: o for o in listed(path)}
+    assert told["nothing/offsets"]["size"] == told["no_chunk/offsets"]["size"] == 8 * ((1 << 40) + 1), told
+    assert told["nothing/values"]["size"] == told["no_chunk/values"]["size"] == 0
+    for name in ("nothing", "no_chunk"):
+        assert arrayfs("--cat", "--rows", "1099511627770:1099511627777", path, name + "/offsets").stdout == bytes(56)
+        assert arrayfs("--cat", path, name + "/values").stdout == b""
+    assert arrayfs("--cat", path, "some/values").stdout == b"onethree"
+    got = np.frombuffer(arrayfs("--cat", "--rows", "999:1006", path, "some/offsets").stdout, "<i8")
+    assert got.tolist() == [0, 0, 3, 3, 8, 8, 8], got
+    said = arrayfs("--cat", path, "too_many/values", code=1).stderr.decode()
+    assert "8589934592 sequences in a file of %d bytes are too many" % os.path.getsize(path) in said, said
+
+
 def compare(name, *files):
     with check(name):
         run = Run(ARRAYFS)
@@ -981,6 +1001,8 @@ def main():
         compare("packed_in_bits", packed_in_bits(os.path.join(tmp, "bits.h5")))
         with check("groups_of_many_links"):
             many_links(os.path.join(tmp, "many.h5"))
+        with check("sequences_never_written"):
+            sequences_never_written(os.path.join(tmp, "sequences.h5"))
         compare("external_files", external(tmp))
         for libver in (("earliest", "v108"), "latest"):
             compare("never_filled_" + libver[-1] if libver != "latest" else "never_filled_latest", never_filled(tmp, libver))
