@@ -1,33 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Filters that are registered with The HDF Group, each by its own project's
- * description; and szip, which is the library's but decoded by libaec. */
+ * description. */
 #include <blosc.h>
 #include <bzlib.h>
 #include <stdlib.h>
-#include <szlib.h>
 
 #include "formats/hdf5/hdf5.h"
 #include "fs/codec.h"
 
-/* szip, bzip2 and blosc look at their input more than once: h5_pipeline_run() gives
+/* bzip2 and blosc look at their input more than once: h5_pipeline_run() gives
  * them bytes that stay. */
-
-int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
-{
-	struct cursor c = cursor_over(in);
-	size_t size = cursor_u32le(&c);
-	if (c.failed || f->nvalues < 4 || size > room)
-		return error_set(err, EBADMSG, "%zu bytes in room for %zu", size, room);
-	SZ_com_t p = {(int)f->values[0], (int)f->values[2], (int)f->values[1], (int)f->values[3]};
-	unsigned bits = f->values[2], block = f->values[1], line = f->values[3];
-	if ((bits > 32 && bits != 64) || bits == 0 || block < 2 || block > 32 || block % 2 || line == 0 || line > 4096 * 32)
-		return error_set(err, EBADMSG, "%u bits, blocks of %u, lines of %u", bits, block, line);
-	*ret = size;
-	int r = SZ_BufftoBuffDecompress(out, ret, in.data + 4, in.len - 4, &p);
-	if (r == SZ_OK && *ret == size)
-		return 0;
-	return error_set(err, EBADMSG, "the stream is broken");
-}
 
 int h5_bzip2(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
 {

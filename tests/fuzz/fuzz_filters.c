@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The decoders of HDF5's filters that are ours, or know a library's frames:
+ *
+ *   filter, number of parameters, room (u16), the parameters (u32); the rest is coded
+ *
+ * What is decoded fits the room, and does not depend on what was in memory before.
+ */
+#include "formats/hdf5/hdf5.h"
+#include "tests/fuzz/fuzz.h"
+
+static h5_decode_fn *const decoders[] = {
+	h5_nbit, h5_scaleoffset, h5_szip, h5_lzf, h5_lz4, h5_blosc, h5_bitshuffle, h5_bzip2,
+};
+
+enum { DECODERS = sizeof decoders / sizeof *decoders, PARAMETERS = 64 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = cursor_over((struct slice){data, size});
+	h5_decode_fn *decode = decoders[cursor_u8(&c) % DECODERS];
+	uint32_t values[PARAMETERS];
+	struct h5_filter f = {.name = "a filter", .values = values, .nvalues = cursor_u8(&c) % PARAMETERS};
+	size_t room = cursor_u16le(&c), made[2] = {0};
+	for (uint32_t i = 0; i < f.nvalues; i++)
+		values[i] = cursor_u32le(&c);
+	if (c.failed)
+		return 0;
+	struct slice in = fuzz_rest(&c);
+	uint8_t *out[2] = {malloc(room ? room : 1), malloc(room ? room : 1)};
+	int r[2] = {0};
+	for (int i = 0; i < 2 && out[0] && out[1]; i++) {
+		struct error err = {0};
+		memset(out[i], i ? 0xff : 0x00, room);
+		r[i] = decode(&f, in, out[i], room, &made[i], &err);
+		HOLDS(r[i] == 0 ? made[i] <= room : err.text[0] != '\0');
+	}
+	HOLDS(r[0] == r[1] && (r[0] < 0 || made[0] == made[1]));
+	HOLDS(r[0] < 0 || memcmp(out[0], out[1], made[0]) == 0);
+	free(out[0]);
+	free(out[1]);
+	return 0;
+}
