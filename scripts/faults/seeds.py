@@ -4,12 +4,13 @@ reference writers write: a part of a file each, as the target takes it.
 
     scripts/faults/seeds.py      needs tests/interop/requirements.txt
 """
+import decimal
 import io
 import json
 import pathlib
 import shutil
 import struct
-import sys
+import zlib
 
 import h5py
 import hdf5plugin
@@ -78,7 +79,7 @@ def encodings():
         "float": pa.array(np.arange(n, dtype="f4") / 7),
         "string": pa.array([f"value {i // 3}" for i in range(n)]),
         "fixed": pa.array([b"%05d" % (i // 2) for i in range(n)], pa.binary(5)),
-        "decimal": pa.array([__import__("decimal").Decimal(i * i) for i in range(n)], pa.decimal128(12, 0)),
+        "decimal": pa.array([decimal.Decimal(i * i) for i in range(n)], pa.decimal128(12, 0)),
     }
     for name, column in columns.items():
         for encoding in ENCODING:
@@ -153,6 +154,7 @@ def objects():
                 kind = h5py.h5t.py_create(data.dtype, logical=True)
                 pl = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
                 pl.set_layout(h5py.h5d.COMPACT)
+                pl.set_obj_track_times(False)
                 space = h5py.h5s.create_simple(data.shape) if data.shape else h5py.h5s.create(h5py.h5s.SCALAR)
                 h5py.h5d.create(f.id, name.encode(), kind, space, pl).write(h5py.h5s.ALL, h5py.h5s.ALL, data)
                 return f[name]
@@ -183,6 +185,19 @@ def objects():
             (out / f"{name}.{version}").write_bytes(data[begin:begin + 1024])
 
 
+# --- codecs ----------------------------------------------------------------
+
+def codecs():
+    out, n = folder("codecs"), 3000
+    data = bytes(i * i >> 5 & 0xff if i % 700 < 500 else 7 for i in range(n))
+    streams = {1: "snappy", 2: "gzip", 5: "brotli", 7: "zstd", 8: "lz4_raw", 6: "lz4"}  # as fs/codec.h counts them
+    for number, name in streams.items():
+        (out / name).write_bytes(struct.pack("<BH", number, n) + pa.compress(data, name, asbytes=True))
+    (out / "deflate").write_bytes(struct.pack("<BH", 3, n) + zlib.compress(data))
+    block = pa.compress(data, "lz4_raw", asbytes=True)
+    (out / "lz4_hadoop").write_bytes(struct.pack("<BH", 6, n) + struct.pack(">II", n, len(block)) + block)
+
+
 # --- JSON ------------------------------------------------------------------
 
 def texts():
@@ -195,7 +210,7 @@ def texts():
 
 
 if __name__ == "__main__":
-    for make in (thrift, encodings, filters, objects, texts):
+    for make in (thrift, encodings, filters, objects, codecs, texts):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "json") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")
