@@ -84,21 +84,15 @@ static struct block_source blocks_of(const struct h5_store *s)
 	return (struct block_source){s->file->a, s, decode_chunk};
 }
 
-/* --- unfiltered chunks are copied from where they lie --------------------------------- */
+/* --- what the bytes of a chunk are copied from ------------------------------------------ */
 
-/* The bytes of a chunk: in a block, in the mapping, or nowhere (fill). */
-struct bytes {
-	struct block *block;
-	const uint8_t *at;
-	uint64_t place; /* in the source, where not in a block */
-};
-
-static int get(const struct h5_store *s, struct block *within, uint64_t number, struct bytes *ret, struct error *err)
+int h5_chunk_get(const struct h5_store *s, struct block *within, uint64_t number, struct h5_chunk_bytes *ret,
+		 struct error *err)
 {
 	uint64_t scaled[H5_RANK_MAX], place;
 	struct block_source from = blocks_of(s);
 	struct h5_chunk_at at;
-	*ret = (struct bytes){0};
+	*ret = (struct h5_chunk_bytes){0};
 	if (is_decoded(s)) {
 		int r = blocks_get(s->file->a->options->blocks, within, &from, number, &ret->block, err);
 		if (r == 0)
@@ -153,15 +147,7 @@ static struct run run_at(const struct h5_store *s, uint64_t offset, uint64_t mos
 	return run;
 }
 
-/* Rows go through one chunk after another and come back to the first. */
-enum { HELD = 32 };
-struct held {
-	uint64_t number;
-	struct bytes bytes;
-};
-
-/* Is the byte before `end` of the chunk its last one in the dataset? */
-static bool ends_chunk(const struct h5_store *s, uint64_t number, uint64_t end)
+bool h5_chunk_ends(const struct h5_store *s, uint64_t number, uint64_t end)
 {
 	uint64_t scaled[H5_RANK_MAX], last = 0;
 	if (end == s->chunk_bytes)
@@ -174,59 +160,6 @@ static bool ends_chunk(const struct h5_store *s, uint64_t number, uint64_t end)
 		last = last * s->chunk[i] + (rest < s->chunk[i] ? rest : s->chunk[i]) - 1;
 	}
 	return end == (last + 1) * s->element;
-}
-
-/* `passing`: in order, so what was read to its end will not be asked for again. */
-static int copy_runs(const struct h5_store *s, struct block *within, bool passing, uint64_t offset, uint64_t len,
-		     uint8_t *out, struct error *err)
-{
-	struct source *src = h5_source(s->file);
-	struct held held[HELD];
-	uint64_t looked = 0; /* how far into the file */
-	int r = 0;
-	for (unsigned i = 0; i < HELD; i++)
-		held[i] = (struct held){.number = H5_UNDEFINED};
-	for (uint64_t done = 0; r == 0 && done < len;) {
-		struct run run = run_at(s, offset + done, len - done);
-		struct held *h = &held[run.number % HELD];
-		if (run.number != h->number) {
-			if (h->bytes.block)
-				blocks_release(h->bytes.block);
-			*h = (struct held){.number = run.number};
-			if ((r = get(s, within, run.number, &h->bytes, err)) < 0)
-				break;
-		}
-		struct bytes b = h->bytes;
-		if (!b.at) {
-			h5_fill(s, run.in_chunk, run.len, out + done);
-		} else if (b.block) {
-			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
-			if (passing && ends_chunk(s, run.number, run.in_chunk + run.len))
-				blocks_spent(b.block);
-		} else {
-			uint64_t end = b.place + run.in_chunk + run.len;
-			looked = end > looked ? end : looked;
-			source_enter(src);
-			memcpy(out + done, b.at + run.in_chunk, (size_t)run.len);
-			source_look_away();
-			if (!source_sound(src, b.place + run.in_chunk, run.len))
-				r = source_check(src, b.place + run.in_chunk, run.len, err);
-		}
-		done += run.len;
-	}
-	/* Once for all runs, which may be of a few bytes each. */
-	if (r == 0 && looked)
-		r = source_check(src, looked - 1, 1, err);
-	for (unsigned i = 0; i < HELD; i++)
-		if (held[i].bytes.block)
-			blocks_release(held[i].bytes.block);
-	return r;
-}
-
-int h5_chunks_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
-		   struct error *err)
-{
-	return copy_runs(s, within, false, offset, len, out, err);
 }
 
 /* --- answering a reader ---------------------------------------------------------------- */
@@ -289,12 +222,12 @@ static int answer_span(const struct h5_store *s, struct run run, bool passing, s
 	struct block *block;
 	if (is_decoded(s)) {
 		int r = blocks_get(blocks, NULL, &from, run.number, &block, err);
-		if (r == 0 && passing && ends_chunk(s, run.number, run.in_chunk + run.len))
+		if (r == 0 && passing && h5_chunk_ends(s, run.number, run.in_chunk + run.len))
 			blocks_spent(block);
 		return r < 0 ? r : blocks_answer(blocks, block, (size_t)run.in_chunk, (size_t)run.len, ret);
 	}
-	struct bytes b;
-	int r = get(s, NULL, run.number, &b, err);
+	struct h5_chunk_bytes b;
+	int r = h5_chunk_get(s, NULL, run.number, &b, err);
 	if (r < 0)
 		return r;
 	if (b.at)
@@ -321,7 +254,7 @@ int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, st
 		}
 		uint8_t *own;
 		if ((r = answer_own(ret, (size_t)rest, &own)) == 0)
-			r = copy_runs(s, NULL, passing, offset + done, rest, own, err);
+			r = h5_chunks_copy(s, NULL, passing, offset + done, rest, own, err);
 		done = len;
 	}
 	return r;

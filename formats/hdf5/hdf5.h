@@ -293,14 +293,30 @@ int h5_externals(const struct h5_file *f, struct arena *scratch, const struct h5
 		 struct error *err);
 int h5_externals_read(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out, struct error *err);
 
-/* chunk.c, chunk_array.c, chunk_index.c */
+/* chunk_index.c, chunk_array.c */
 int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err);
 int h5_fixed_array(const struct h5_store *s, struct arena *scratch, uint64_t index, struct h5_chunk_at *ret,
 		   struct error *err);
 int h5_extensible_array(const struct h5_store *s, struct arena *scratch, uint64_t index, struct h5_chunk_at *ret,
 			struct error *err);
-int h5_chunks_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
-		   struct error *err);
+
+/* chunk.c: the bytes of a chunk: in a block, to be released, in the mapping, or nowhere
+ * (fill). */
+struct h5_chunk_bytes {
+	struct block *block;
+	const uint8_t *at;
+	uint64_t place; /* in the source, where not in a block */
+};
+int h5_chunk_get(const struct h5_store *s, struct block *within, uint64_t number, struct h5_chunk_bytes *ret,
+		 struct error *err);
+bool h5_chunk_ends(const struct h5_store *s, uint64_t number, uint64_t end); /* is the byte before `end` its last in the dataset? */
+
+/* chunk_copy.c: a range of the dataset.  `passing`: in order, so what was read to its
+ * end will not be asked for again. */
+int h5_chunks_copy(const struct h5_store *s, struct block *within, bool passing, uint64_t offset, uint64_t len,
+		   uint8_t *out, struct error *err);
+
+/* chunk.c */
 int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 void h5_fill(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out);
 

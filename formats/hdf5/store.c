@@ -301,7 +301,7 @@ int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offse
 		r = contiguous(s, offset, len, &at, err);
 		return r < 0 ? r : source_read(h5_source(s->file), at, out, (size_t)len, err);
 	case H5_CHUNKED:
-		return h5_chunks_read(s, within, offset, len, out, err);
+		return h5_chunks_copy(s, within, false, offset, len, out, err);
 	case H5_VIRTUAL:
 		return h5_virtual_read(s, within, offset, len, out, err);
 	case H5_EXTERNALS:
