@@ -17,6 +17,8 @@ typedef int attrs_each(void *arg, const struct attr *attr);
  * What a format is.  name, title, probe and open are required; the others go
  * with what they serve.  Order in the registry settles who is asked first.
  */
+enum referred { REFERRED_UNKNOWN, REFERRED_NULL, REFERRED_KNOWN };
+
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *title;           /* one line for people */
@@ -57,6 +59,11 @@ struct format {
 	 * members of a JSON object, each with a comma before it: `,"name":value`.
 	 * Reads metadata only.  Many threads at once. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
+
+	/* Optional: where an element of an array of references leads: puts its path.  And the
+	 * most bytes that a path takes by text_word().  Many threads at once. */
+	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
+	size_t (*refer_width)(struct archive *a, const struct node *n);
 
 	/* Optional: which directory that is, where several paths may lead to one: an
 	 * identity, or 0 where only one path can.  Any thread. */

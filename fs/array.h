@@ -76,6 +76,7 @@ struct array {
 	uint8_t byteorder; /* enum byteorder; NONE for single bytes, strings, opaque */
 	bool fortran;      /* stored column by column */
 	bool unshaped;     /* no shape at all: HDF5's null dataspace */
+	bool reference;    /* elements lead to places in the archive: struct format's refer() */
 	uint8_t precision; /* of a decimal */
 	int8_t scale;
 	uint32_t rank;

@@ -101,6 +101,43 @@ static size_t as_is(struct slice s)
 	return n;
 }
 
+/* The bytes at the front of s that are told as they are. */
+static size_t plain_word(struct slice s, bool in_row)
+{
+	size_t n = 0;
+	for (size_t each; n < s.len; n += each) {
+		uint8_t c = s.data[n];
+		each = utf8_length((struct slice){s.data + n, s.len - n});
+		if (each == 0 || c < ' ' || (c == ' ' && in_row) || c == 0x7f || c == '\\')
+			break;
+	}
+	return n;
+}
+
+void text_word(struct text *t, struct slice s, bool in_row)
+{
+	while (s.len > 0) {
+		size_t n = plain_word(s, in_row);
+		text_put(t, (struct slice){s.data, n});
+		if (n < s.len)
+			text_print(t, "\\x%02x", s.data[n++]);
+		s = (struct slice){s.data + n, s.len - n};
+	}
+}
+
+size_t text_word_length(struct slice s)
+{
+	size_t length = 0;
+	while (s.len > 0) {
+		size_t n = plain_word(s, true);
+		length += n;
+		if (n < s.len)
+			length += 4, n++;
+		s = (struct slice){s.data + n, s.len - n};
+	}
+	return length;
+}
+
 void text_json(struct text *t, struct slice s)
 {
 	text_add(t, "\"");

@@ -29,6 +29,11 @@ void text_print(struct text *t, const char *format, ...) __attribute__((format(p
  * hex digits, as in names of files. */
 void text_json(struct text *t, struct slice s);
 
+/* A part of a line: control bytes, '\' and what is not UTF-8 become \xhh; and spaces
+ * where words stand in rows.  And the most bytes that it takes. */
+void text_word(struct text *t, struct slice s, bool in_row);
+size_t text_word_length(struct slice s);
+
 /* A JSON number that reads back as the same double, or for float as the same
  * float; "NaN", "Infinity", "-Infinity" as strings, since JSON has none. */
 void text_double(struct text *t, double v);

@@ -5,8 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fs/text.h"
+
+/* Of a reference; as long as a path may be. */
+enum { PATH_WIDTH_MAX = 4096 };
+
 /* The layout of one array's text. */
 struct layout {
+	struct archive *archive;
+	const struct node *node;
 	const struct array *array;
 	struct node *validity; /* NULL if there is none */
 	uint64_t count;        /* elements */
@@ -27,14 +34,23 @@ static struct node *validity_of(struct archive *a, const struct node *n)
 	return found && found->beside && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
 }
 
+static bool refers(const struct archive *a, const struct array *array)
+{
+	return array->reference && a->format->refer;
+}
+
 static int layout_of(struct archive *a, struct node *n, struct layout *ret, struct error *err)
 {
 	const struct array *array = n->array;
 	uint64_t size;
 	int r = archive_size(a, n, &size, err);
-	*ret = (struct layout){.array = array, .row = 1, .each = 1, .width = view_text_width(array)};
+	*ret = (struct layout){.archive = a, .node = n, .array = array, .row = 1, .each = 1, .width = view_text_width(array)};
 	if (r < 0)
 		return r;
+	size_t path = refers(a, array) ? a->format->refer_width(a, n) : 0;
+	if (path > PATH_WIDTH_MAX)
+		return error_set(err, EIO, "paths of up to %zu bytes in each line", path);
+	ret->width = path > ret->width ? (unsigned)path : ret->width;
 	ret->bytes = (unsigned)(dtype_bits(array) / 8);
 	if (ret->bytes == 0 || ret->width == 0)
 		return 0;
@@ -77,6 +93,23 @@ static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_
 	return r;
 }
 
+/* False where only the element's own bytes can be told. */
+static bool put_path(const struct layout *l, const uint8_t *element, char *to)
+{
+	struct text path = {0}, word = {0};
+	enum referred known = l->archive->format->refer(l->archive, l->node, element, &path);
+	if (known == REFERRED_NULL)
+		text_add(&word, "-");
+	else if (known == REFERRED_KNOWN)
+		text_word(&word, text_slice(&path), l->array->rank > 1);
+	bool fits = known != REFERRED_UNKNOWN && !path.failed && !word.failed && word.len <= l->width;
+	if (fits)
+		memcpy(to, word.bytes, word.len);
+	text_free(&path);
+	text_free(&word);
+	return fits;
+}
+
 struct elements {
 	uint64_t first;
 	uint8_t *bytes, *valid; /* of the first and what follows; of its slot and what follows */
@@ -88,7 +121,11 @@ static void put_element(const struct layout *l, const struct elements *e, uint64
 		memset(to, ' ', l->width);
 		to[l->array->dtype == DTYPE_FIXED_STRING || l->array->dtype == DTYPE_VOID ? 0 : l->width - 1] = '-';
 	} else {
-		view_text_field(l->array, e->bytes + (i - e->first) * l->bytes, to, l->width);
+		const uint8_t *element = e->bytes + (i - e->first) * l->bytes;
+		if (l->array->dtype == DTYPE_VOID)
+			memset(to, ' ', l->width);
+		if (!refers(l->archive, l->array) || !put_path(l, element, to))
+			view_text_field(l->array, element, to, l->width);
 	}
 	to[l->width] = (i + 1) % l->row == 0 || i + 1 == l->count ? '\n' : ' ';
 }

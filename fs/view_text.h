@@ -19,6 +19,8 @@
  *   S<n>                 control bytes, '\' and, from two dimensions on, spaces as
  *                        \xHH; NULs at the end are dropped
  *   V<n>                 hex
+ *   references           the path, by text_word(), - for none; hex where nobody knows;
+ *                        as wide as the longest path in the archive
  *   null                 - (where NAME.validity tells)
  *
  * Not for elements without a width, those packed below a byte, strings of more

@@ -149,7 +149,8 @@ void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret)
 		ret->type = "H5T_OPAQUE";
 		break;
 	case H5_REFERENCE:
-		ret->type = t->ref == 0 ? "H5T_STD_REF_OBJ" : t->ref == 1 ? "H5T_STD_REF_DSETREG" : "H5T_STD_REF";
+		ret->reference = t->ref <= 1;
+		ret->type = t->ref == 0 ? "H5T_STD_REF_OBJ" : t->ref == 1 ? H5_TYPE_REGION : "H5T_STD_REF";
 		break;
 	case H5_UNKNOWN:
 		ret->type = "unknown";

@@ -123,6 +123,20 @@ static uint64_t hdf5_same(const struct archive *a, uint32_t index)
 	return place.store ? 0 : place.address;
 }
 
+static enum referred hdf5_refer(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret)
+{
+	struct h5_archive *h = a->priv;
+	unsigned ref = strcmp(n->array->type, H5_TYPE_REGION) == 0;
+	return h5_refer(&h->file, ref, (struct slice){element, n->array->width}, ret);
+}
+
+static size_t hdf5_refer_width(struct archive *a, const struct node *n)
+{
+	struct h5_archive *h = a->priv;
+	(void)n;
+	return h5_refer_width(&h->file);
+}
+
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.title = "HDF5: groups, datasets and attributes",
@@ -135,5 +149,7 @@ const struct format format_hdf5 = {
 	.read = hdf5_read,
 	.attrs = hdf5_attrs,
 	.details = hdf5_details,
+	.refer = hdf5_refer,
+	.refer_width = hdf5_refer_width,
 	.same = hdf5_same,
 };

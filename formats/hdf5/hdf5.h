@@ -217,6 +217,7 @@ struct h5_space {
 int h5_dataspace(const struct h5_file *f, struct cursor c, struct h5_space *ret, struct error *err);
 
 /* describe.c: what a type is called.  NULL if there is no memory. */
+#define H5_TYPE_REGION "H5T_STD_REF_DSETREG"
 void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret);
 bool h5_is_bool(const struct h5_type *t);
 bool h5_is_complex(const struct h5_type *t);
@@ -416,9 +417,11 @@ int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, v
 int h5_value(const struct h5_file *f, const struct h5_type *t, const struct h5_space *space, struct slice data,
 	     struct text *ret, bool *ret_json, struct error *err);
 
-/* Puts the path of the object, in the archive's own words, as a JSON string; false
- * if it is not among those that were found. */
-bool h5_path_of(const struct h5_file *f, uint64_t address, struct text *ret);
+/* Puts the path of the object that a reference of the type leads to, in the archive's
+ * own words, if it is among those that were found.  And the most bytes of any, as a
+ * word (text_word()). */
+enum referred h5_refer(const struct h5_file *f, unsigned ref, struct slice element, struct text *ret);
+size_t h5_refer_width(const struct h5_file *f);
 
 /* What the archive keeps: which node shows which dataset, and where a node's object
  * is: in chunks that never move, as the tree's own, so that any thread may look. */

@@ -5,15 +5,17 @@
 #include "formats/hdf5/hdf5.h"
 
 /* How far the search goes. */
-enum { OBJECTS_MAX = 65536, LINKS_MAX = 1 << 20, SLOTS = 2 * OBJECTS_MAX };
+enum { OBJECTS_MAX = 65536, LINKS_MAX = 1 << 20, SLOTS = 2 * OBJECTS_MAX, DEPTH_MAX = 256 };
 
 struct h5_paths {
 	struct found {
 		uint64_t address;
 		struct slice name;
 		uint32_t parent;
+		size_t width; /* of its path, as a word */
 	} *list;
 	uint32_t count;
+	size_t widest;
 	uint32_t *slots; /* 1 + number in the list */
 };
 
@@ -32,8 +34,11 @@ static bool add(struct h5_paths *p, struct arena *a, struct slice name, uint64_t
 		return true;
 	if (name.len && !(name.data = (const uint8_t *)arena_text(a, name)))
 		return false;
-	p->list[p->count++] = (struct found){address, name, parent};
+	/* The root's children have no more in front of them than their own slash. */
+	size_t width = (parent ? p->list[parent].width : 0) + 1 + text_word_length(name);
+	p->list[p->count++] = (struct found){address, name, parent, width};
 	*at = p->count;
+	p->widest = width > p->widest ? width : p->widest;
 	return true;
 }
 
@@ -70,32 +75,66 @@ static struct h5_paths *search(const struct h5_file *f, struct arena *a)
 	return p;
 }
 
-bool h5_path_of(const struct h5_file *f, uint64_t address, struct text *ret)
+static const struct h5_paths *paths_of(const struct h5_file *f)
 {
 	struct h5_archive *h = f->a->priv;
-	struct slice names[256];
-	struct text path = {0};
-	unsigned depth = 0;
 	pthread_mutex_lock(&f->a->lock);
 	if (!h->paths)
 		h->paths = search(&h->file, &f->a->arena);
-	struct h5_paths *p = h->paths;
+	const struct h5_paths *p = h->paths;
 	pthread_mutex_unlock(&f->a->lock);
+	return p;
+}
+
+static bool put_path(const struct h5_file *f, uint64_t address, struct text *ret)
+{
+	struct slice names[DEPTH_MAX];
+	unsigned depth = 0;
+	const struct h5_paths *p = paths_of(f);
 	uint32_t number = p && p->slots ? *slot(p, address) : 0;
 	if (number == 0)
 		return false;
-	for (uint32_t i = number - 1; i > 0 && depth < 256; i = p->list[i].parent)
+	for (uint32_t i = number - 1; i > 0 && depth < DEPTH_MAX; i = p->list[i].parent)
 		names[depth++] = p->list[i].name;
-	if (depth == 256) /* deeper than anybody asks */
+	if (depth == DEPTH_MAX) /* deeper than anybody asks */
 		return false;
 	if (depth == 0)
-		text_add(&path, "/");
+		text_add(ret, "/");
 	while (depth-- > 0) {
-		text_add(&path, "/");
-		text_put(&path, names[depth]);
+		text_add(ret, "/");
+		text_put(ret, names[depth]);
 	}
-	text_json(ret, text_slice(&path));
-	bool fine = path.failed == 0;
-	text_free(&path);
-	return fine;
+	return true;
+}
+
+size_t h5_refer_width(const struct h5_file *f)
+{
+	const struct h5_paths *p = paths_of(f);
+	return p ? p->widest : 0;
+}
+
+/* What a reference to a region points at begins with its object's address. */
+static bool region_target(const struct h5_file *f, struct cursor c, uint64_t *ret)
+{
+	uint64_t heap = *ret;
+	uint32_t index = cursor_u32le(&c);
+	struct block *block;
+	struct slice bytes;
+	struct error why = {0};
+	if (c.failed || heap == 0 || h5_global(f, NULL, heap, index, &bytes, &block, &why) < 0)
+		return false;
+	struct cursor at = cursor_over(bytes);
+	*ret = h5_address(f, &at);
+	blocks_release(block);
+	return !at.failed;
+}
+
+enum referred h5_refer(const struct h5_file *f, unsigned ref, struct slice element, struct text *ret)
+{
+	struct cursor c = cursor_over(element);
+	uint64_t address = h5_address(f, &c);
+	bool known = !c.failed && (ref == 0 || (ref == 1 && (address == 0 || region_target(f, c, &address))));
+	if (known && (address == 0 || address == H5_UNDEFINED))
+		return REFERRED_NULL;
+	return known && put_path(f, address, ret) ? REFERRED_KNOWN : REFERRED_UNKNOWN;
 }

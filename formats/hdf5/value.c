@@ -126,31 +126,18 @@ static struct slice strip(const struct h5_type *t, const uint8_t *p)
 	return s;
 }
 
-/* What a reference to a region points at begins with its object's address. */
-static bool region_target(struct teller *a, struct cursor c, uint64_t *ret)
-{
-	uint64_t heap = *ret;
-	uint32_t index = cursor_u32le(&c);
-	struct block *block;
-	struct slice bytes;
-	struct error why = {0};
-	if (c.failed || heap == 0 || h5_global(a->f, NULL, heap, index, &bytes, &block, &why) < 0)
-		return false;
-	struct cursor at = cursor_over(bytes);
-	*ret = h5_address(a->f, &at);
-	blocks_release(block);
-	return !at.failed;
-}
-
 static int put_reference(struct teller *a, const struct h5_type *t, const uint8_t *p)
 {
-	struct cursor c = cursor_over((struct slice){p, t->size});
-	uint64_t address = h5_address(a->f, &c);
-	bool known = !c.failed && (t->ref == 0 || (t->ref == 1 && (address == 0 || region_target(a, c, &address))));
-	if (known && (address == 0 || address == H5_UNDEFINED))
+	struct slice element = {p, t->size};
+	struct text path = {0};
+	enum referred known = h5_refer(a->f, t->ref, element, &path);
+	if (known == REFERRED_NULL)
 		text_add(a->t, "null");
-	else if (!known || !h5_path_of(a->f, address, a->t))
-		put_hex(a->t, (struct slice){p, t->size});
+	else if (known == REFERRED_KNOWN && !path.failed)
+		text_json(a->t, text_slice(&path));
+	else
+		put_hex(a->t, element);
+	text_free(&path);
 	return 0;
 }
 

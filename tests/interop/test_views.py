@@ -240,6 +240,31 @@ def strings(path):
     same(view(path, "big"), np.array([[1.5, -2.0], [np.inf, np.nan]], ">f8"), "big")
 
 
+def references(path):
+    """Told as the paths that h5py knows them by."""
+    with h5py.File(path, "w") as f:
+        f["a/b c/d"], f["x\\y"], f["\u00fc"] = np.arange(3), 1, np.arange(10)
+        gone = f.create_group("gone").ref
+        targets = [f["a"].ref, f["a/b c/d"].ref, f.ref, f["\u00fc"].ref]
+        f["list"] = np.array(targets + [h5py.Reference(), f["x\\y"].ref, gone], h5py.ref_dtype)
+        f["rows"] = np.array([targets[:2], targets[2:]], h5py.ref_dtype)
+        f["regions"] = np.array([f["\u00fc"].regionref[2:4], h5py.RegionReference()], h5py.regionref_dtype)
+        f.create_dataset("one", (), h5py.ref_dtype)[()] = f["a"].ref
+        f.create_dataset("pair", (2,), [("n", "<i4"), ("to", h5py.ref_dtype)])[0] = (1, f["a"].ref)
+        f["strings"] = np.array([b"/a"])
+        del f["gone"]
+        paths = [h5py.h5r.get_name(r, f.id).decode() for r in targets]
+    raw = np.frombuffer(cat(path, "list").stdout, "<u8")
+    got = [x.rstrip() for x in lines(path, "list")]
+    assert got == paths + ["-", "/x\\x5cy", raw[6:].tobytes().hex()], (got, paths)
+    assert [r.split() for r in lines(path, "rows")] == [["/a", "/a/b\\x20c/d"], ["/", "/\u00fc"]]
+    assert [x.rstrip() for x in lines(path, "regions")] == ["/\u00fc", "-"]
+    assert [x.rstrip() for x in lines(path, "one") + lines(path, "pair/to")] == ["/a", "/a", "-"]
+    assert lines(path, "strings") == ["/a" + " " * 6]
+    told = {o["path"]: o for o in listed(path, ".arrayfs/text/list.txt")}
+    assert told[".arrayfs/text/list.txt"]["size"] == len(cat(path, ".arrayfs/text/list.txt").stdout)
+
+
 def links_that_multiply(path):
     """Each leads twenty times to the next: what a link is to a view is told at once."""
     with h5py.File(path, "w") as f:
@@ -255,7 +280,7 @@ def links_that_multiply(path):
 
 with tempfile.TemporaryDirectory() as top:
     for test, name in ((headers_are_numpys, "h.safetensors"), (patterns, "p.safetensors"),
-                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"),
+                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"), (references, "r.h5"),
                        (links_that_multiply, "l.h5")):
         with check(test.__name__):
             test(pathlib.Path(top) / name)
