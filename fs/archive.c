@@ -142,7 +142,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
 	/* However a format took it: what is shown must not depend on this limit. */
 	if (a->arena.denied)
-		r = error_set(err, ENOMEM, "no memory for its metadata");
+		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", at->soft);
 	a->arena.soft = 0;
 	if (r < 0)
 		archive_close(a);
@@ -256,15 +256,20 @@ static int log_grow(struct archive *a, struct error *err)
 	return 0;
 }
 
-static int fill(struct archive *a, uint32_t dir, struct error *err)
+static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
 {
 	uint32_t first = a->tree.made;
 	int r = log_grow(a, err);
 	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
 		return r;
+	a->arena.soft = most ? a->arena.used + most : 0;
+	a->arena.denied = false;
 	r = a->format->list ? a->format->list(a, dir, err) : error_set(err, EIO, "a directory that nobody fills");
 	if (r == 0)
 		r = check_tree(a, first, err);
+	if (a->arena.denied) /* however the format took it */
+		r = -E2BIG;
+	a->arena.soft = 0;
 	if (r < 0)
 		a->tree.failed = r;
 	r = tree_publish(&a->tree, err);
@@ -276,6 +281,11 @@ static int fill(struct archive *a, uint32_t dir, struct error *err)
 
 int archive_fill(struct archive *a, uint32_t dir, struct error *err)
 {
+	return archive_fill_within(a, dir, 0, err);
+}
+
+int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err)
+{
 	struct node *n = tree_node(&a->tree, dir);
 	int r = 0;
 
@@ -285,7 +295,7 @@ int archive_fill(struct archive *a, uint32_t dir, struct error *err)
 		return 0;
 	pthread_mutex_lock(&a->lock);
 	if (!node_filled(n)) /* nobody was faster */
-		r = fill(a, dir, err);
+		r = fill(a, dir, most, err);
 	pthread_mutex_unlock(&a->lock);
 	return r;
 }

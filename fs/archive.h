@@ -116,7 +116,7 @@ struct archive_at {
 	const char *path;
 	enum reach reach;
 	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
-	size_t soft;   /* if not 0: -ENOMEM if opening takes more than so many bytes */
+	size_t soft;   /* if not 0: -E2BIG if opening takes more than so many bytes */
 };
 
 /*
@@ -150,6 +150,8 @@ bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
 /* Looking, for everybody.  The node is one of the archive's. */
 int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
+/* The same; -E2BIG, and as if it had not been tried, if it takes more than `most` bytes (0: no matter). */
+int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
 /* Answers [offset, offset + len) cut at the node's end; *ret holds how much.

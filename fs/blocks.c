@@ -8,6 +8,7 @@
 #include "fs/archive.h"
 
 enum {
+	METADATA_MOST = 48 << 20, /* beside most of the budget, what all may take */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,          /* what remains of the budget whatever metadata take */
 	PASSING = 32 << 20,       /* memory that what is read in order passes through, at least */
@@ -242,18 +243,43 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
 	return r;
 }
 
+/* Under the lock. */
+static size_t least_budget(const struct blocks *b)
+{
+	return b->limit < LEAST ? b->limit : LEAST;
+}
+
+/* Under the lock, which it lets go. */
+static void count_metadata(struct blocks *b, size_t before, size_t now)
+{
+	b->metadata = b->metadata - before + now;
+	size_t over = b->metadata > METADATA_FREE ? b->metadata - METADATA_FREE : 0, least = least_budget(b);
+	b->budget = over < b->limit - least ? b->limit - over : least;
+	struct block_private *gone = blocks_make_room(b, 0);
+	pthread_mutex_unlock(&b->lock);
+	blocks_dispose_all(gone);
+}
+
+size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t most, size_t spare)
+{
+	if (!b)
+		return most;
+	pthread_mutex_lock(&b->lock);
+	size_t all = METADATA_MOST + b->limit - least_budget(b), taken = most;
+	if (b->metadata > own || spare > 0) {
+		size_t left = b->metadata + spare < all ? all - b->metadata - spare : 0;
+		taken = left < least ? 0 : left < most ? left : most;
+	}
+	count_metadata(b, 0, taken);
+	return taken;
+}
+
 void blocks_metadata(struct blocks *b, size_t before, size_t now)
 {
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->lock);
-	b->metadata = b->metadata - before + now;
-	size_t over = b->metadata > METADATA_FREE ? b->metadata - METADATA_FREE : 0;
-	size_t least = b->limit < LEAST ? b->limit : LEAST;
-	b->budget = over < b->limit - least ? b->limit - over : least;
-	struct block_private *gone = blocks_make_room(b, 0);
-	pthread_mutex_unlock(&b->lock);
-	blocks_dispose_all(gone);
+	count_metadata(b, before, now);
 }
 
 /* --- its life ------------------------------------------------------------- */

@@ -94,6 +94,11 @@ void blocks_drop_archive(struct blocks *b, struct archive *archive);
  * taken from the budget, so that all memory together stays bounded. */
 void blocks_metadata(struct blocks *b, size_t before, size_t now);
 
+/* Takes `least` to `most` bytes of what all metadata may take, that amount and most of
+ * the budget, for who has `own` of it: as much as is left but `spare`; or most, if nobody
+ * else has any.  Given back by blocks_metadata(b, taken, 0); 0 if so much is not left. */
+size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t most, size_t spare);
+
 /* While making a block.  NULL and a sentence if there is no memory, or the block
  * would take more than the cache holds.  Scratch is freed after decode(); neither
  * is zeroed. */

@@ -69,28 +69,38 @@ static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, stru
 	return r;
 }
 
-void mirror_judge(struct mirror *m, struct entry *e)
+/* Was it what is in the file that kept it from being opened?  Else the next look may
+ * find another answer. */
+static bool is_lasting(int r)
 {
-	struct error err = {0};
+	return r != -ENFILE && r != -EMFILE && r != -EIO && r != -EINTR && r != -ESTALE;
+}
+
+int mirror_judge(struct mirror *m, struct entry *e, struct error *err)
+{
+	struct error why = {0};
 	struct held *h = NULL;
 	int r;
 
 	e->opening = true;
 	pthread_mutex_unlock(&m->lock);
-	r = e->st.st_size > 0 ? mirror_open_held(m, e, &h, &err) : -ENOTSUP;
+	r = e->st.st_size > 0 ? mirror_open_held(m, e, &h, &why) : -ENOTSUP;
 	pthread_mutex_lock(&m->lock);
 	e->opening = false;
 	pthread_cond_broadcast(&m->opened);
-	e->judged = e->st;
+	if (r == -ENFILE) /* nothing is known yet */
+		return error_set(err, ENFILE, "%s", why.text);
+	e->judged = is_lasting(r) ? e->st : (struct stat){0};
 	free(e->fault);
 	e->fault = NULL;
 	e->archive = r == 0;
 	if (r == 0) {
 		adopt_held(m, e, h);
 		shelf_release(&m->shelf, h);
-	} else if (r != -ENOENT && err.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
-		e->fault = strdup(err.text);
+	} else if (r != -ENOENT && why.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
+		e->fault = strdup(why.text);
 	}
+	return 0;
 }
 
 /* --- references -------------------------------------------------------- */
@@ -334,7 +344,6 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_mutex_init(&m->told.lock, NULL);
 	pthread_cond_init(&m->told.made, NULL);
-	pthread_mutex_init(&m->large, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);
 	if (!m->real)
@@ -372,6 +381,5 @@ void mirror_close(struct mirror *m)
 	pthread_mutex_destroy(&m->told.lock);
 	pthread_mutex_destroy(&m->lock);
 	free(m->told.bytes);
-	pthread_mutex_destroy(&m->large);
 	free(m);
 }

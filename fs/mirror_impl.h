@@ -27,16 +27,15 @@ struct told {
 	uint8_t *bytes;       /* NULL for nothing yet */
 };
 
-/* Archives whose metadata take more than SMALL are opened one after another, as
- * nobody knows beforehand how much they will take; beyond MEDIUM the cache gives. */
-enum { METADATA_SMALL = 4 << 20, METADATA_MEDIUM = 24 << 20 };
+/* Of what all metadata may take: how much archives and directories are tried with, and
+ * what the largest leave. */
+enum { METADATA_SMALL = 4 << 20, METADATA_MEDIUM = 24 << 20, METADATA_SPARE = 16 << 20 };
 
 struct mirror {
 	const struct format *const *formats;
 	struct mirror_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
-	pthread_mutex_t large; /* held while one is opened that is not small; before `lock` */
 	struct entries entries;
 	struct entry *root;
 	struct folder folder; /* of SOURCE, or that it lies in */
@@ -56,13 +55,14 @@ struct mirror {
 /* How the entry's file may be followed. */
 enum reach mirror_reach(const struct mirror *m, const struct entry *e);
 
-/* Opens the entry's archive, without m->lock. */
+/* mirror_open.c, without m->lock.  Opens the entry's archive; fills a directory of one. */
 int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err);
+int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err);
 
 /* Opens a file that was not looked at yet, or has changed, to see what it is.
  * m->lock is held, and let go meanwhile: others wait, since the entry is
- * `opening`. */
-void mirror_judge(struct mirror *m, struct entry *e);
+ * `opening`.  -ENFILE: not now. */
+int mirror_judge(struct mirror *m, struct entry *e, struct error *err);
 
 /* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);

@@ -70,7 +70,7 @@ static bool covered(const struct mirror *m, const struct entry *parent, const ch
 /* The present generation of the name in a mirrored directory, counted once, or NULL;
  * m->lock is held, and let go while an archive is opened. */
 static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
-			bool followed, struct entry **ret)
+			bool followed, struct entry **ret, struct error *err)
 {
 	struct entry *e = entry_named(&m->entries, parent, name);
 	*ret = NULL;
@@ -94,17 +94,19 @@ static int entry_lookup(struct mirror *m, struct entry *parent, const char *name
 	*ret = e;
 	if (!S_ISREG(now->st_mode) || (stands && source_same(&e->judged, now)))
 		return 0;
-	mirror_judge(m, e);
-	if (e->archive && was_file) { /* it became one: another inode */
+	int r = mirror_judge(m, e, err);
+	if (r < 0) {
+		entry_release(&m->entries, e, 1);
+		*ret = NULL;
+	} else if (e->archive && was_file) { /* it became one: another inode */
 		entry_retire(&m->entries, e);
 		e->archive = false;
 		if (e->held)
 			e->held->owner = NULL, e->held = NULL;
-		int r = entry_lookup(m, parent, name, now, followed, ret);
+		r = entry_lookup(m, parent, name, now, followed, ret, err);
 		entry_release(&m->entries, e, 1);
-		return r;
 	}
-	return 0;
+	return r;
 }
 
 static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
@@ -136,7 +138,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 	}
 
 	pthread_mutex_lock(&m->lock);
-	r = entry_lookup(m, parent, text, &now, followed, &ret->entry);
+	r = entry_lookup(m, parent, text, &now, followed, &ret->entry, err);
 	if (r == 0 && cover >= 0 && ret->entry->base < 0) {
 		ret->entry->base = cover;
 		cover = -1;
@@ -156,7 +158,7 @@ static int lookup_node(struct mirror *m, const struct mirror_ref *dir, struct sl
 {
 	struct archive *a = &dir->held->archive;
 	uint32_t index = ino_index(dir->ino);
-	int r = archive_fill(a, index, err);
+	int r = mirror_fill(m, a, index, err);
 	if (r < 0)
 		return r;
 	uint32_t id = tree_resolve(&a->tree, tree_find(&a->tree, dir->node, index, name));

@@ -27,7 +27,7 @@ int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirro
 	if (ino_view(ref->ino)) {
 		r = view_open_dir(m, ref, ret, err);
 	} else if (ref->held) {
-		r = archive_fill(&ref->held->archive, ino_index(ref->ino), err);
+		r = mirror_fill(m, &ref->held->archive, ino_index(ref->ino), err);
 	} else if ((r = take_file(m, err)) == 0) {
 		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = at < 0 ? at : fd < 0 ? -errno : 0;

@@ -128,7 +128,7 @@ int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 	if (ino_view(ref->ino) == VIEW_TOP)
 		return 0;
 	if (ref->held)
-		return archive_fill(&ref->held->archive, ino_index(ref->ino), err);
+		return mirror_fill(m, &ref->held->archive, ino_index(ref->ino), err);
 	int r = mirror_open_dir(m, &plain, &source, err);
 	if (r < 0)
 		return r;

@@ -82,6 +82,15 @@ void shelf_release(struct shelf *s, struct held *h)
 		count(s, h);
 }
 
+void shelf_spare(struct shelf *s)
+{
+	for (struct held *h = s->oldest, *newer; h; h = newer) {
+		newer = h->newer;
+		if (h->holds == 0)
+			take_down(s, h);
+	}
+}
+
 void shelf_clear(struct shelf *s)
 {
 	while (s->oldest)

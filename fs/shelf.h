@@ -35,5 +35,8 @@ void shelf_hold(struct shelf *s, struct held *h);
 /* What it has grown by since is counted: others may have to go for it. */
 void shelf_release(struct shelf *s, struct held *h);
 
+/* Closes what nobody holds. */
+void shelf_spare(struct shelf *s);
+
 /* Closes what nobody holds, and forgets the rest. */
 void shelf_clear(struct shelf *s);

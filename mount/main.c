@@ -14,9 +14,9 @@
 #include "mount/version.h"
 
 /* What the C library keeps once it was freed, in each of so many arenas: enough for
- * the pieces in which files are copied and decoded, which else are given back and
- * fetched anew each time; but not, as by itself, up to 64 MB for each thread. */
-enum { KEPT = 16 << 20, ARENAS = 4 };
+ * the pieces of 8 MB in which files are copied, which else are given back and fetched
+ * anew each time; but not, as by itself, up to 64 MB for each thread. */
+enum { KEPT = 9 << 20, ARENAS = 2 };
 
 /* Of the three that a parent should have given, one that it closed instead would be
  * the number of what is opened next, the FUSE device say, and messages would go there.

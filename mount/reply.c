@@ -34,7 +34,7 @@ void reply_error(fuse_req_t req, const char *what, fuse_ino_t ino, int r)
 void tell_fault(const struct mount *m, const struct mirror_ref *ref, int r, const struct error *err)
 {
 	char path[PATH_MAX];
-	if (error_for_caller(r) != EIO || !err->text[0])
+	if ((error_for_caller(r) != EIO && r != -ENFILE) || !err->text[0])
 		return;
 	mirror_path(m->mirror, ref, path, sizeof path);
 	log_fault(path, err->text);

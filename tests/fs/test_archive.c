@@ -489,10 +489,21 @@ static void a_first_try_with_less_memory(void **state)
 	int dir = open(top, O_PATH | O_DIRECTORY);
 	struct folder in = {.dir = dir, .path = ""};
 	struct archive_at at = {.folder = &in, .path = "file.bad", .reach = REACH_EXACT, .soft = 100};
-	assert_int_equal(archive_open(&a, only, &at, &options, &err), -ENOMEM);
+	assert_int_equal(archive_open(&a, only, &at, &options, &err), -E2BIG);
 	at.soft = 1 << 20;
 	assert_int_equal(archive_open(&a, only, &at, &options, &err), 0);
 	check_bytes(&a, "bytes", "0123456789", 10);
+	assert_int_equal(a.arena.soft, 0);
+	archive_close(&a);
+
+	test_write(top, "file.bad", SLICE("BADd"));
+	assert_int_equal(archive_open(&a, only, &at, &options, &err), 0);
+	uint32_t fine = test_find(&a, "fine"), made = a.tree.made;
+	assert_int_equal(archive_fill_within(&a, fine, 1, &err), -E2BIG);
+	assert_false(node_filled(tree_node(&a.tree, fine)));
+	assert_int_equal(a.tree.made, made);
+	assert_int_equal(archive_fill_within(&a, fine, 1 << 20, &err), 0);
+	check_bytes(&a, "fine/member", "x", 1);
 	assert_int_equal(a.arena.soft, 0);
 	archive_close(&a);
 	close(dir);

@@ -410,6 +410,26 @@ static void without_a_cache_each_call_makes_it(void **state)
 	answer_close(&answer);
 }
 
+/* 48 MB and most of the cache; for who is alone there is no limit but his own. */
+static void metadata_share_what_there_is(void **state)
+{
+	enum { MB = 1 << 20 };
+	struct blocks *b;
+	(void)state;
+	assert_int_equal(blocks_open(&b, 32 * MB, 1), 0);
+	assert_int_equal(blocks_metadata_take(b, 0, 4 * MB, 200 * MB, 0), 200 * MB);
+	assert_int_equal(blocks_metadata_take(b, 0, 4 * MB, 4 * MB, 0), 0);
+	blocks_metadata(b, 200 * MB, 30 * MB); /* what it took in fact */
+	assert_int_equal(blocks_metadata_take(b, 0, 4 * MB, 200 * MB, 16 * MB), 26 * MB);
+	assert_int_equal(blocks_metadata_take(b, 0, 20 * MB, 200 * MB, 0), 0);
+	assert_int_equal(blocks_metadata_take(b, 0, 4 * MB, 10 * MB, 0), 10 * MB);
+	blocks_metadata(b, 36 * MB, 0);
+	assert_int_equal(blocks_metadata_take(b, 30 * MB, 50 * MB, 60 * MB, 0), 60 * MB); /* all others' is its own */
+	blocks_metadata(b, 90 * MB, 0);
+	assert_int_equal(blocks_metadata_take(NULL, 0, 1, 7, 0), 7);
+	blocks_close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +448,7 @@ int main(void)
 		cmocka_unit_test(workers_make_what_is_wanted_side_by_side),
 		cmocka_unit_test(more_than_the_cache_is_refused),
 		cmocka_unit_test(without_a_cache_each_call_makes_it),
+		cmocka_unit_test(metadata_share_what_there_is),
 	};
 	return cmocka_run_group_tests_name("blocks", tests, NULL, NULL);
 }

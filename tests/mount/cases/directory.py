@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A directory mirrored live; unmounting; truncation; real tools; many archives."""
+import concurrent.futures
 import mmap
 import os
 import socket
@@ -217,6 +218,31 @@ def test_many_files_are_open(s):
         same(f.read(), b"%d" % i)
         f.close()
     same(read(m / "f599"), b"599")
+
+
+def test_large_archives_in_use_at_once_are_bounded(s):
+    """Their metadata fit the memory one after another, not all together."""
+    d, n = s.mkdir("d"), 200000
+    header = ",".join('"t%d":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}' % (k, k, k + 1) for k in range(n)).encode()
+    header = b"{" + header + b"}" + b" " * (-(len(header) + 2) % 8)
+    data = pattern(1, n)
+    write(s.path("d", "0.safetensors"), struct.pack("<Q", len(header)) + header + data)
+    for k in range(1, 10):
+        os.link(s.path("d", "0.safetensors"), s.path("d", f"{k}.safetensors"))
+    m = s.mount(d, "-o", "cache=8M")
+    most = []
+
+    def look(k):
+        for at in (0, 17, n - 1):
+            with open(m / f"{k}.safetensors/t{at}", "rb") as f:
+                most.append(rss_anon(m.pid))
+                same(f.read(), data[at:at + 1])
+                time.sleep(0.1)
+    with concurrent.futures.ThreadPoolExecutor(10) as pool:
+        for done in [pool.submit(look, k) for k in range(10)]:
+            done.result()
+    if not sanitized(s.exe):
+        holds(max(most) <= (64 + 8) << 20, f"{max(most) >> 20} MB")
 
 
 def test_many_archives_are_bounded(s):
