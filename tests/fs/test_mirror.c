@@ -13,9 +13,12 @@ static bool probe(struct cursor head, uint64_t size)
 	return cursor_match(&head, "ONE", 3);
 }
 
+static int refusals, refused_with; /* the next so many, with that */
+
 static int open_one(struct archive *a, struct error *err)
 {
-	(void)err;
+	if (refusals > 0 && refusals--)
+		return error_set(err, refused_with, "not now");
 	tree_range(&a->tree, TREE_ROOT, SLICE("a"), 0, 0, a->source.size);
 	return 0;
 }
@@ -96,10 +99,48 @@ static void what_fails_leaves_an_empty_reference(void **state)
 	test_folder_remove(top);
 }
 
+/* Once the disk answers again, an archive is one again; its bytes are what they are. */
+static void what_is_not_in_the_bytes_is_not_remembered(void **state)
+{
+	static const struct {
+		int code;
+		bool remembered;
+	} cases[] = {{EIO, false}, {EMFILE, false}, {ENFILE, false}, {EINTR, false}, {EBADMSG, true}, {ENOTSUP, true}};
+	char *top = test_folder();
+	struct mirror_options options = {.archive = test_options()};
+	struct mirror_ref root, ref, first;
+	struct error err = {0};
+	struct mirror *m;
+	(void)state;
+	test_write(top, "x.one", SLICE("ONE"));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(mirror_open(&m, formats, top, &options, &err), 0);
+		assert_int_equal(mirror_get(m, TREE_ROOT, &root, &err), 0);
+		refusals = 1;
+		refused_with = cases[i].code;
+		int r = mirror_lookup(m, &root, SLICE("x.one"), &first, &err);
+		assert_int_equal(r, cases[i].code == ENFILE ? -ENFILE : 0);
+		if (r == 0)
+			assert_null(first.held); /* a file, with an error */
+		else
+			assert_empty(&first);
+		assert_int_equal(mirror_lookup(m, &root, SLICE("x.one"), &ref, &err), 0);
+		assert_int_equal(ref.held == NULL, cases[i].remembered);
+		mirror_put(m, &ref);
+		if (first.entry)
+			mirror_put(m, &first);
+		mirror_put(m, &root);
+		mirror_close(m);
+		refusals = 0;
+	}
+	test_folder_remove(top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fails_leaves_an_empty_reference),
+		cmocka_unit_test(what_is_not_in_the_bytes_is_not_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
