@@ -71,7 +71,7 @@ struct opening {
 static int try_open(void *arg, size_t most, struct error *err)
 {
 	struct opening *o = arg;
-	o->at->soft = most;
+	o->at->soft = most / 2; /* what is needed on the way takes as much again */
 	return archive_open(&o->h->archive, o->m->formats, o->at, &o->m->options.archive, err);
 }
 
@@ -113,7 +113,7 @@ struct filling {
 static int try_fill(void *arg, size_t most, struct error *err)
 {
 	struct filling *f = arg;
-	return archive_fill_within(f->a, f->dir, most, err);
+	return archive_fill_within(f->a, f->dir, most / 2, err);
 }
 
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err)
