@@ -259,6 +259,8 @@ static int log_grow(struct archive *a, struct error *err)
 static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
 {
 	uint32_t first = a->tree.made;
+	struct error unsaid = {0}; /* formats count on one */
+	err = err ? err : &unsaid;
 	int r = log_grow(a, err);
 	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
 		return r;

@@ -148,7 +148,7 @@ struct source *archive_source(struct archive *a, uint32_t number);
  * be copied, by answer_copy(), and not be looked at. */
 bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
-/* Looking, for everybody.  The node is one of the archive's. */
+/* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
 int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
 /* The same; -E2BIG, and as if it had not been tried, if it takes more than `most` bytes (0: no matter). */
 int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
