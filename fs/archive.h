@@ -69,6 +69,22 @@ struct format {
 	 * identity, or 0 where only one path can.  Any thread. */
 	uint64_t (*same)(const struct archive *a, uint32_t index);
 
+	/* Optional: by which number the published node is known for ever: it follows from what
+	 * the archive contains and from nothing else, so not from the order in which directories
+	 * were filled, as the index does.  All names of one file have one, and every path to a
+	 * directory has its own.  It is a hash of 64 bits, without a secret: that two nodes have
+	 * the same is unlikely but may be contrived.  0 where the index is such a number.  Any
+	 * thread. */
+	uint64_t (*identity)(const struct archive *a, uint32_t index, const struct node *n);
+
+	/* Optional, of archives whose arrays an index may show, too, and of such indexes: a RANGE
+	 * node's number among all of its source, below 2^24, the same wherever it is shown.  Any
+	 * thread. */
+	uint32_t (*ordinal)(const struct archive *a, uint32_t index, const struct node *n);
+
+	/* Optional, of an index: what the names of such files end in; ends with NULL. */
+	const char *const *indexes;
+
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
 

@@ -34,7 +34,34 @@ struct entry *entry_named(struct entries *t, const struct entry *parent, const c
 	return e;
 }
 
-void entry_retire(struct entries *t, struct entry *e)
+/* --- the forgotten --------------------------------------------------------- */
+
+static void put_newest(struct entries *t, struct entry *e)
+{
+	e->newer = NULL;
+	e->older = t->newest;
+	*(e->older ? &e->older->newer : &t->oldest) = e;
+	t->newest = e;
+	t->forgotten++;
+}
+
+static void take_out(struct entries *t, struct entry *e)
+{
+	*(e->newer ? &e->newer->older : &t->newest) = e->older;
+	*(e->older ? &e->older->newer : &t->oldest) = e->newer;
+	e->newer = e->older = NULL;
+	t->forgotten--;
+}
+
+void entry_keep(struct entries *t, struct entry *e)
+{
+	if (e->refs++ == 0)
+		take_out(t, e);
+}
+
+/* --- one --------------------------------------------------------------------- */
+
+static void unlink_name(struct entries *t, struct entry *e)
 {
 	if (e->gone || !e->parent)
 		return;
@@ -77,7 +104,7 @@ static void entry_free(struct entries *t, struct entry *e)
 	while (*p != e)
 		p = &(*p)->next_id;
 	*p = e->next_id;
-	entry_retire(t, e);
+	unlink_name(t, e);
 	if (e->held)
 		e->held->owner = NULL; /* the shelf may keep it a little longer */
 	if (e->base >= 0)
@@ -88,16 +115,39 @@ static void entry_free(struct entries *t, struct entry *e)
 	free(e);
 }
 
-void entry_release(struct entries *t, struct entry *e, uint64_t times)
+/* Nobody knows it: it is kept among the forgotten, or freed. */
+static void lay_off(struct entries *t, struct entry *e)
 {
 	while (e) {
 		struct entry *parent = e->parent;
-		e->refs -= times;
-		if (e->refs > 0)
-			break;
-		entry_free(t, e);
-		e = parent;
-		times = 1;
+		if (e->gone) {
+			entry_free(t, e);
+		} else {
+			put_newest(t, e);
+			if (t->forgotten <= FORGOTTEN_MAX)
+				return;
+			e = t->oldest;
+			parent = e->parent;
+			take_out(t, e);
+			entry_free(t, e);
+		}
+		e = parent && --parent->refs == 0 ? parent : NULL;
+	}
+}
+
+void entry_release(struct entries *t, struct entry *e, uint64_t times)
+{
+	e->refs -= times;
+	if (e->refs == 0)
+		lay_off(t, e);
+}
+
+void entry_retire(struct entries *t, struct entry *e)
+{
+	unlink_name(t, e);
+	if (e->refs == 0) {
+		take_out(t, e);
+		lay_off(t, e);
 	}
 }
 

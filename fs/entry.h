@@ -11,6 +11,10 @@ struct held;
  * one generation of what bears it, as somebody knows it: the kernel, a reference,
  * or an entry below it.  Numbers are never used again.
  *
+ * What nobody knows any more is kept for a while, since a file handle (an NFS
+ * client's, say) may still name it: the last FORGOTTEN_MAX of them, as long as no
+ * later generation bears the name.
+ *
  * Everything here but entry_path() and entry_fd() is called under one lock, the
  * mirror's.
  */
@@ -34,20 +38,26 @@ struct entry {
 	bool opening;
 	uint32_t *filled, nfilled; /* what was filled when it was closed last */
 	struct entry *next_id, *next_name;
+	struct entry *newer, *older; /* among the forgotten */
 };
 
-enum { ENTRY_BUCKETS = 1024 };
+enum { ENTRY_BUCKETS = 1024, FORGOTTEN_MAX = 16384 };
 
 struct entries {
 	struct entry *by_id[ENTRY_BUCKETS], *by_name[ENTRY_BUCKETS];
 	uint64_t next_id; /* the root's is 0 */
 	bool confined;    /* no entry's path goes through a link */
+	struct entry *newest, *oldest; /* of the forgotten */
+	uint32_t forgotten;
 };
 
 struct entry *entry_find(struct entries *t, uint64_t id);
 
 /* The present generation of that name, or NULL. */
 struct entry *entry_named(struct entries *t, const struct entry *parent, const char *name);
+
+/* Counts it once more, even if it was forgotten. */
+void entry_keep(struct entries *t, struct entry *e);
 
 /* Counted once for the caller; NULL if there is no memory. */
 struct entry *entry_new(struct entries *t, struct entry *parent, const char *name, const struct stat *st);

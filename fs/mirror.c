@@ -135,7 +135,7 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 	struct entry *e = entry_find(&m->entries, ino >> 32);
 	int r = -ESTALE;
 	if (e) {
-		e->refs++;
+		entry_keep(&m->entries, e);
 		*ret = (struct mirror_ref){.ino = ino, .entry = e};
 		r = mirror_ref_complete(m, ret, err);
 	}
@@ -334,6 +334,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 		return r;
 	}
 	m->formats = formats;
+	numbers_init(&m->numbers, st.st_dev);
 	m->options = *options;
 	m->entries.confined = !options->follow;
 	m->cover.fd = -1;
@@ -370,6 +371,7 @@ void mirror_close(struct mirror *m)
 		m->root->held = NULL;
 	}
 	entries_free(&m->entries);
+	numbers_close(&m->numbers);
 	if (!m->root && m->folder.dir >= 0)
 		close(m->folder.dir);
 	if (m->cover.fd >= 0)

@@ -57,7 +57,9 @@ static inline uint64_t ino_of(uint64_t like, enum view view, uint32_t index)
 /* The daemon's own figures, which change from look to look. */
 #define STATS_INO ino_of(0, VIEW_TOP, TOP_STATS)
 
-/* What an inode number leads to, kept as long as the reference is. */
+/* What an inode number leads to, kept as long as the reference is.  This is the number by
+ * which mirror and kernel know an inode; what stat and readdir tell is another, which
+ * depends on the source alone (fs/number.h). */
 struct mirror_ref {
 	uint64_t ino;
 	struct entry *entry;
@@ -89,7 +91,15 @@ void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_
 /* Another node of the same archive, by its inode number: free of cost. */
 int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret);
 
-/* The kernel's references: they keep the inode number, not the archive open. */
+/* Is it still what its name leads to?  -ESTALE if not: asked of what a file handle
+ * named, which may be old. */
+int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *err);
+
+/* The directory that it is in; of the root, itself. */
+int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_ref *ret, struct error *err);
+
+/* The kernel's references: they keep the inode number, not the archive open.  What was
+ * forgotten can still be had by its number for a while (fs/entry.h). */
 void mirror_remember(struct mirror *m, const struct mirror_ref *ref);
 void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times);
 
@@ -117,7 +127,11 @@ bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *
 struct mirror_dir {
 	struct mirror_ref ref;
 	DIR *stream; /* of a mirrored directory */
-	char **names; /* of one in a view */
+	struct mirror_listed {
+		char *name;
+		uint64_t number;
+		unsigned char type;
+	} *names; /* of a mirrored one in a view */
 	size_t count; /* of them */
 	char name[NAME_MAX + 16]; /* in a view, with its suffix */
 	off_t at;
@@ -127,6 +141,7 @@ struct mirror_name {
 	const char *name; /* until the next call */
 	unsigned char type; /* DT_…; DT_UNKNOWN where only opening the file would tell */
 	uint64_t ino;       /* 0 where it is not known */
+	uint64_t number;    /* st_ino */
 	off_t next;         /* resumes behind it */
 };
 

@@ -50,10 +50,16 @@ struct mirror {
 		int fd;
 	} cover; /* the folder that is mounted over */
 	struct told told;
+	struct numbers numbers;
 };
 
 /* How the entry's file may be followed. */
 enum reach mirror_reach(const struct mirror *m, const struct entry *e);
+
+/* What inode number is shown (mirror_number.c): of a node of an open archive; of what an ino
+ * stands for, of the reference's entry. */
+uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view);
+uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino);
 
 /* mirror_open.c, without m->lock.  Opens the entry's archive; fills a directory of one. */
 int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err);
@@ -63,6 +69,10 @@ int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error 
  * m->lock is held, and let go meanwhile: others wait, since the entry is
  * `opening`.  -ENFILE: not now. */
 int mirror_judge(struct mirror *m, struct entry *e, struct error *err);
+
+/* Looks at the name in the open folder, as it is to be shown (mirror_look.c). */
+int mirror_look(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *ret,
+		bool *followed);
 
 /* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);

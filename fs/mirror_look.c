@@ -38,8 +38,7 @@ static bool leads_out(const struct mirror *m, const struct entry *parent, int di
 	return true;
 }
 
-/* Looks at the name in the open folder, as it is to be shown. */
-static int look(const struct mirror *m, const struct entry *parent, int dir, const char *name,
+int mirror_look(const struct mirror *m, const struct entry *parent, int dir, const char *name,
 		struct stat *ret, bool *followed)
 {
 	struct stat target;
@@ -80,7 +79,7 @@ static int entry_lookup(struct mirror *m, struct entry *parent, const char *name
 	}
 	bool stands = e && entry_stands(e, now, followed);
 	if (e && stands) {
-		e->refs++;
+		entry_keep(&m->entries, e);
 	} else {
 		if (e)
 			entry_retire(&m->entries, e);
@@ -127,7 +126,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 		r = cover < 0 || fstat(cover, &now) < 0 ? -errno : 0;
 	} else {
 		int dir = entry_fd(parent, err);
-		r = dir < 0 ? dir : look(m, parent, dir, text, &now, &followed);
+		r = dir < 0 ? dir : mirror_look(m, parent, dir, text, &now, &followed);
 		if (dir >= 0)
 			close(dir);
 	}
@@ -185,7 +184,47 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 	return r;
 }
 
-static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct error *err)
+/* --- by file handle ----------------------------------------------------- */
+
+int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *err)
+{
+	struct entry *e = ref->entry;
+	struct stat now;
+	bool followed;
+	if (!e->parent || e->base >= 0)
+		return 0;
+	int dir = entry_fd(e->parent, err);
+	if (dir < 0)
+		return -ESTALE;
+	int r = mirror_look(m, e->parent, dir, e->name, &now, &followed);
+	close(dir);
+	pthread_mutex_lock(&m->lock);
+	if (e->gone || r < 0 || !entry_stands(e, &now, followed))
+		r = -ESTALE;
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
+/* The inode of the directory in which another's is found. */
+static uint64_t parent_of(const struct mirror_ref *ref)
+{
+	uint64_t ino = ref->ino;
+	enum view view = ino_view(ino), above = view == VIEW_JSON_FILE ? VIEW_JSON : view;
+	if (view == VIEW_TOP)
+		return ino_index(ino) == TOP_DIR ? TREE_ROOT : ino_of(ino, VIEW_TOP, TOP_DIR);
+	if (ref->node && ref->node->parent)
+		return ino_of(ino, above, ref->node->parent);
+	if (ref->entry->parent)
+		return ino_of(ref->entry->parent->id << 32, above, TREE_ROOT);
+	return view == VIEW_NONE ? ino : ino_of(ino, VIEW_TOP, TOP_DIR);
+}
+
+int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_ref *ret, struct error *err)
+{
+	return mirror_get(m, parent_of(ref), ret, err);
+}
+
+static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
 {
 	struct archive *a = &ref->held->archive;
 	mode_t read = a->source.st.st_mode & 0444;
@@ -196,7 +235,7 @@ static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct erro
 	else if (r < 0)
 		return r;
 	*ret = a->source.st;
-	ret->st_ino = ref->ino;
+	ret->st_ino = mirror_number(m, ref, ref->ino);
 	ret->st_size = (off_t)size;
 	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));
 	ret->st_nlink = 1;
@@ -215,18 +254,10 @@ static int stat_node(const struct mirror_ref *ref, struct stat *ret, struct erro
 	return 0;
 }
 
-/* One number for all names of a hard-linked file: made of the source's own, in
- * a space of its own above the entries'. */
-static uint64_t linked_ino(const struct stat *st)
+static void show_stat(struct mirror *m, struct stat *st)
 {
-	return (uint64_t)1 << 63 | (((uint64_t)st->st_dev * 0x9e3779b97f4a7c15 << 40 ^ st->st_ino) & INT64_MAX);
-}
-
-static void show_stat(const struct mirror_ref *ref, struct stat *st)
-{
-	bool directory = S_ISDIR(st->st_mode);
-	st->st_ino = st->st_nlink > 1 && !directory ? linked_ino(st) : ref->ino;
-	if (directory) {
+	st->st_ino = numbers_file(&m->numbers, st->st_dev, st->st_ino);
+	if (S_ISDIR(st->st_mode)) {
 		st->st_mode &= S_IFMT | 0555;
 		st->st_size = st->st_blocks = 0;
 		st->st_nlink = 1;
@@ -240,7 +271,7 @@ int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct st
 {
 	struct entry *e = ref->entry;
 	if (ref->held)
-		return stat_node(ref, ret, err);
+		return stat_node(m, ref, ret, err);
 	pthread_mutex_lock(&m->lock);
 	bool gone = e->gone;
 	*ret = e->st;
@@ -255,13 +286,13 @@ int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct st
 		struct stat now;
 		bool followed;
 		int dir = entry_fd(e->parent, err);
-		if (dir >= 0 && look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
+		if (dir >= 0 && mirror_look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
 		    now.st_dev == ret->st_dev && now.st_ino == ret->st_ino)
 			*ret = now;
 		if (dir >= 0)
 			close(dir);
 	}
-	show_stat(ref, ret);
+	show_stat(m, ret);
 	return 0;
 }
 

@@ -65,19 +65,25 @@ static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *r
 {
 	const struct tree *t = &dir->ref.held->archive.tree;
 	uint64_t upper = dir->ref.ino & ~(uint64_t)UINT32_MAX;
-	if (offset < 2) {
-		*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .next = offset + 1};
-		ret->ino = offset && dir->ref.node->parent ? upper | dir->ref.node->parent : dir->ref.ino;
-		return 1;
-	}
 	const struct node *before = offset == 2 ? NULL : tree_node(t, (uint64_t)offset - 1);
 	uint32_t id = offset == 2 ? dir->ref.node->child : before ? before->next : 0;
 	const struct node *n = id ? tree_node(t, id) : NULL;
 	if (!n)
 		return 0;
 	uint32_t resolved = tree_resolve(t, id);
-	*ret = (struct mirror_name){n->name, node_type(tree_node(t, resolved)), upper | resolved, (off_t)id + 1};
+	*ret = (struct mirror_name){.name = n->name, .type = node_type(tree_node(t, resolved)), .ino = upper | resolved,
+				    .next = (off_t)id + 1};
 	return 1;
+}
+
+/* What a link that is followed leads to has a number of its own. */
+static uint64_t dirent_number(struct mirror *m, struct mirror_dir *dir, const struct dirent *d)
+{
+	struct stat st;
+	if (d->d_type == DT_LNK && m->options.follow &&
+	    mirror_look(m, dir->ref.entry, dirfd(dir->stream), d->d_name, &st, &(bool){false}) == 0)
+		return numbers_file(&m->numbers, st.st_dev, st.st_ino);
+	return numbers_file(&m->numbers, dir->ref.entry->dev, d->d_ino);
 }
 
 int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
@@ -92,15 +98,36 @@ int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mi
 		return errno ? error_set(err, errno, "%s", strerror(errno)) : 0;
 	dir->at = telldir(dir->stream);
 	*ret = (struct mirror_name){.name = d->d_name, .type = d->d_type, .next = dir->at};
+	ret->number = dirent_number(m, dir, d);
 	/* A file may be an archive, and a link may be followed. */
 	if (d->d_type == DT_REG || (d->d_type == DT_LNK && m->options.follow))
 		ret->type = DT_UNKNOWN;
 	return 1;
 }
 
+/* "." and "..", where nothing else tells them: everywhere but in mirrored directories. */
+static int next_dots(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
+{
+	*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .ino = dir->ref.ino, .next = offset + 1};
+	if (offset && dir->ref.node && dir->ref.node->parent)
+		ret->ino = ino_of(dir->ref.ino, ino_view(dir->ref.ino), dir->ref.node->parent);
+	const struct entry *e = dir->ref.entry;
+	if (offset && ret->ino == dir->ref.ino && e->parent && !ino_view(ret->ino))
+		ret->number = numbers_file(&m->numbers, e->parent->dev, e->parent->ino);
+	else
+		ret->number = mirror_number(m, &dir->ref, ret->ino);
+	return 1;
+}
+
 int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
 {
-	return ino_view(dir->ref.ino) ? view_next(m, dir, offset, ret, err) : plain_next(m, dir, offset, ret, err);
+	bool view = ino_view(dir->ref.ino);
+	if (offset < 2 && (view || dir->ref.held))
+		return offset < 0 ? 0 : next_dots(m, dir, offset, ret);
+	int r = view ? view_next(m, dir, offset, ret, err) : plain_next(m, dir, offset, ret, err);
+	if (r > 0 && !ret->number)
+		ret->number = mirror_number(m, &dir->ref, ret->ino);
+	return r;
 }
 
 /* --- bytes ------------------------------------------------------------- */

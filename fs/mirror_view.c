@@ -250,7 +250,7 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 	int r = plain_stat(m, &plain, -1, ret, err);
 	if (r < 0)
 		return r;
-	ret->st_ino = ref->ino;
+	ret->st_ino = mirror_number(m, ref, ref->ino);
 	if (directory)
 		return 0;
 	if (S_ISLNK(ret->st_mode)) {

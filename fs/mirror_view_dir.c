@@ -23,7 +23,7 @@ static int next_top(struct mirror_dir *dir, off_t offset, struct mirror_name *re
 	if (offset - 2 >= (off_t)(sizeof all / sizeof *all))
 		return 0;
 	*ret = (struct mirror_name){all[offset - 2].name, all[offset - 2].view == VIEW_TOP ? DT_REG : DT_DIR,
-				    ino_of(dir->ref.ino, all[offset - 2].view, all[offset - 2].index), offset + 1};
+				    ino_of(dir->ref.ino, all[offset - 2].view, all[offset - 2].index), 0, offset + 1};
 	return 1;
 }
 
@@ -62,7 +62,7 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 		if (*suffix && taken(t, &dir->ref, dir->name))
 			continue;
 		enum view of = view == VIEW_JSON && *suffix ? VIEW_JSON_FILE : view;
-		*ret = (struct mirror_name){dir->name, *suffix ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), (off_t)at + 2};
+		*ret = (struct mirror_name){dir->name, *suffix ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
 		if (n->kind == NODE_LINK)
 			ret->type = DT_LNK;
 		return 1;
@@ -72,24 +72,31 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 
 /* --- in mirrored directories ---------------------------------------------- */
 
-static bool add(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type)
+static bool add(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number)
 {
 	size_t n = dir->count;
 	if ((n & (n - 1)) == 0) { /* full at every power of two */
-		char **grown = reallocarray(dir->names, n ? n * 2 : 1, sizeof *grown);
+		struct mirror_listed *grown = reallocarray(dir->names, n ? n * 2 : 1, sizeof *grown);
 		if (!grown)
 			return false;
 		dir->names = grown;
 	}
-	if (asprintf(&dir->names[n], "%c%s%s", type, name, suffix) < 0)
+	dir->names[n] = (struct mirror_listed){.type = type, .number = number};
+	if (asprintf(&dir->names[n].name, "%s%s", name, suffix) < 0)
 		return false;
 	dir->count++;
 	return true;
 }
 
+static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum view view)
+{
+	return mirror_number(m, ref, ino_of(ref->ino, view, ino_index(ref->ino)));
+}
+
 /* Reads all of it: only opening the files tells which are shown here. */
 static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
 {
+	enum view view = ino_view(ret->ref.ino);
 	struct mirror_name name;
 	int r;
 	for (off_t at = 0; (r = plain_next(m, plain, at, &name, err)) > 0;) {
@@ -99,10 +106,13 @@ static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_di
 		    plain_lookup(m, &plain->ref, slice_text(name.name), &ref, NULL) < 0)
 			continue;
 		bool directory = ref.held || S_ISDIR(ref.entry->type), link = !ref.held && S_ISLNK(ref.entry->type);
+		bool failed = false;
+		if (directory || link)
+			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view));
+		if (directory && view == VIEW_JSON)
+			failed |= !add(ret, name.name, json_suffix, DT_REG, number_as(m, &ref, VIEW_JSON_FILE));
 		mirror_put(m, &ref);
-		if ((directory || link) && !add(ret, name.name, "", directory ? DT_DIR : DT_LNK))
-			return -ENOMEM;
-		if (directory && ino_view(ret->ref.ino) == VIEW_JSON && !add(ret, name.name, json_suffix, DT_REG))
+		if (failed)
 			return -ENOMEM;
 	}
 	return r;
@@ -112,8 +122,8 @@ static int next_mirrored(const struct mirror_dir *dir, off_t offset, struct mirr
 {
 	if ((uint64_t)offset - 2 >= dir->count)
 		return 0;
-	const char *name = dir->names[offset - 2];
-	*ret = (struct mirror_name){name + 1, (unsigned char)name[0], 0, offset + 1};
+	const struct mirror_listed *l = &dir->names[offset - 2];
+	*ret = (struct mirror_name){.name = l->name, .type = l->type, .number = l->number, .next = offset + 1};
 	return 1;
 }
 
@@ -144,7 +154,7 @@ int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 void view_close_dir(struct mirror_dir *dir)
 {
 	for (size_t i = 0; i < dir->count; i++)
-		free(dir->names[i]);
+		free(dir->names[i].name);
 	free(dir->names);
 	dir->names = NULL;
 	dir->count = 0;
@@ -153,14 +163,6 @@ void view_close_dir(struct mirror_dir *dir)
 int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
 {
 	(void)m, (void)err;
-	if (offset < 0)
-		return 0;
-	if (offset < 2) {
-		*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .next = offset + 1, .ino = dir->ref.ino};
-		if (offset && dir->ref.node && dir->ref.node->parent)
-			ret->ino = ino_of(dir->ref.ino, ino_view(dir->ref.ino), dir->ref.node->parent);
-		return 1;
-	}
 	if (ino_view(dir->ref.ino) == VIEW_TOP)
 		return next_top(dir, offset, ret);
 	return dir->ref.held ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/archive.h"
+#include "fs/number.h"
 
 /*
  * Open archives, a bounded number of them.  An archive is on the shelf from its
@@ -17,6 +18,7 @@ struct held {
 	size_t counted;        /* bytes of its tree, in the shelf's memory */
 	struct held **owner;   /* where the mirror points at it; set to NULL when it closes */
 	struct held *newer, *older;
+	struct numbers_known numbers; /* of its nodes, as far as they were asked for */
 };
 
 struct shelf {

@@ -2,6 +2,8 @@
 #include "mount/ops_impl.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
+#include <unistd.h>
 
 /* --- open files and directories ---------------------------------------- */
 
@@ -53,6 +55,8 @@ void handle_put(struct mount *m, struct handle *h)
 void mount_init(struct mount *m)
 {
 	pthread_mutex_init(&m->lock, NULL);
+	if (getrandom(&m->generation, sizeof m->generation, 0) != sizeof m->generation || !m->generation)
+		m->generation = (uint32_t)getpid();
 }
 
 void mount_close(struct mount *m)
@@ -86,7 +90,8 @@ static void op_init(void *userdata, struct fuse_conn_info *conn)
 	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
 	/* Attributes cost nothing in an archive, so names always come with them. */
 	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
-	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS);
+	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
+					 FUSE_CAP_EXPORT_SUPPORT);
 	m->parallel = conn->capable & FUSE_CAP_PARALLEL_DIROPS;
 	if (m->fixed) {
 		conn->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;

@@ -15,6 +15,7 @@ struct mount {
 	bool fixed;               /* one archive: nothing ever changes */
 	bool stateless;           /* and nothing in it needs to be opened */
 	bool parallel;            /* the kernel may look into a directory for several callers at once */
+	uint32_t generation;      /* of every inode: handles that an earlier daemon gave are stale */
 	_Atomic bool agreed;      /* the session is agreed upon */
 	void (*ready)(struct mount *); /* called once the session is agreed upon */
 	pthread_mutex_t lock;     /* of handles and figures */

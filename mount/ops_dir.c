@@ -50,7 +50,7 @@ static size_t add_name(fuse_req_t req, struct mirror_dir *dir, const struct mirr
 	struct mirror_ref ref;
 
 	e.attr.st_mode = (mode_t)DTTOIF(name->type);
-	e.attr.st_ino = name->ino ? name->ino : (ino_t)UINT32_MAX; /* not known; libfuse's word for it */
+	e.attr.st_ino = name->number;
 	if (!plus)
 		return fuse_add_direntry(req, buf, room, name->name, &e.attr, name->next);
 

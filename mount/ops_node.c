@@ -17,7 +17,7 @@ double node_timeout(const struct mount *m, const struct mirror_ref *ref)
 int node_entry(struct mount *m, const struct mirror_ref *ref, struct fuse_entry_param *ret)
 {
 	struct error err = {0};
-	*ret = (struct fuse_entry_param){.ino = ref->ino, .generation = 1};
+	*ret = (struct fuse_entry_param){.ino = ref->ino, .generation = m->generation};
 	ret->attr_timeout = ret->entry_timeout = node_timeout(m, ref);
 	return mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
 }
@@ -34,13 +34,28 @@ static void reply_entry(const struct request *q, const char *name, const struct 
 		mirror_forget(mirror, ref->ino, 1);
 }
 
+/* "." and ".." are asked for by file handles: of a number that the kernel has forgotten. */
+static int find(struct mirror *m, const struct mirror_ref *dir, const char *name, struct mirror_ref *ret, struct error *err)
+{
+	int r;
+	if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		return mirror_lookup(m, dir, slice_text(name), ret, err);
+	*ret = (struct mirror_ref){0};
+	if ((r = mirror_check(m, dir, err)) < 0)
+		return r;
+	if (name[1])
+		return mirror_parent(m, dir, ret, err);
+	mirror_copy(m, dir, ret);
+	return 0;
+}
+
 static void look_up(struct request *q, const struct mirror_ref *dir, const char *name)
 {
 	struct mount *m = q->mount;
 	struct mirror_ref ref;
 	struct fuse_entry_param e = {0};
 	struct error err = {0};
-	int r = mirror_lookup(m->mirror, dir, slice_text(name), &ref, &err);
+	int r = find(m->mirror, dir, name, &ref, &err);
 	bool none = r == -ENOENT && dir->held; /* and never will be */
 	if (r < 0)
 		tell_fault(m, dir, r, &err);

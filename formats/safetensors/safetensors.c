@@ -16,6 +16,16 @@
  */
 #include "formats/shared/safetensors_header.h"
 
+static int add_tensors(struct archive *a, const struct safetensors_header *h, struct arena *scratch, struct error *err)
+{
+	uint32_t *nodes = arena_array(scratch, h->names.count + 1, sizeof *nodes);
+	if (!nodes)
+		return error_set(err, ENOMEM, "no memory for its tensors");
+	for (uint32_t i = 0; i < h->names.count; i++)
+		nodes[i] = safetensors_add(a, h, i, 0);
+	return safetensors_number(a, nodes, NULL, h->names.count, err);
+}
+
 static int safetensors_open(struct archive *a, struct error *err)
 {
 	struct arena scratch = {.limit = a->arena.limit, .soft = a->arena.soft};
@@ -24,8 +34,8 @@ static int safetensors_open(struct archive *a, struct error *err)
 
 	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
 		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
-	for (uint32_t i = 0; r == 0 && i < h.names.count; i++)
-		safetensors_add(a, &h, i, 0);
+	if (r == 0)
+		r = add_tensors(a, &h, &scratch, err);
 	a->arena.denied |= scratch.denied;
 	arena_free(&scratch);
 	return r;
@@ -49,4 +59,5 @@ const struct format format_safetensors = {
 	.probe = safetensors_probe,
 	.open = safetensors_open,
 	.details = safetensors_details,
+	.ordinal = safetensors_ordinal,
 };

@@ -187,18 +187,25 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	return r < 0 ? error_prefix(err, r == -ENOMEM ? r : -EBADMSG, name) : 0;
 }
 
-static int add_tensors(struct archive *a, const struct reader *r, const struct shard *shards)
+static int add_tensors(struct archive *a, struct reader *r, const struct shard *shards)
 {
-	for (uint32_t i = 0; i < r->tensors.count; i++) {
+	uint32_t count = r->tensors.count;
+	uint32_t *nodes = arena_array(&r->scratch, (size_t)count + 1, sizeof *nodes);
+	uint32_t *numbers = arena_array(&r->scratch, (size_t)count + 1, sizeof *numbers);
+	if (!nodes || !numbers) {
+		no_memory(r);
+		return r->failed;
+	}
+	for (uint32_t i = 0; i < count; i++) {
 		struct slice name = r->tensors.keys[i], path = r->shards.keys[r->shard_of[i]];
 		const struct shard *s = &shards[r->shard_of[i]];
-		uint32_t number = slice_map_find(&s->header.names, name);
-		if (number == SLICE_MAP_NONE)
+		numbers[i] = slice_map_find(&s->header.names, name);
+		if (numbers[i] == SLICE_MAP_NONE)
 			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
 					 cut(path), path.data);
-		safetensors_add(a, &s->header, number, s->source);
+		nodes[i] = safetensors_add(a, &s->header, numbers[i], s->source);
 	}
-	return 0;
+	return safetensors_number(a, nodes, numbers, count, r->err);
 }
 
 /* Texts as they are, anything else as its JSON. */
@@ -267,8 +274,10 @@ const struct format format_safetensors_index = {
 	.name = "safetensors.index",
 	.title = "safetensors index: a model in several files",
 	.suffixes = (const char *const[]){".safetensors.index.json", NULL},
+	.indexes = (const char *const[]){".json", NULL},
 	.text = true,
 	.probe = index_probe,
 	.open = index_open,
 	.details = index_details,
+	.ordinal = safetensors_ordinal,
 };

@@ -428,13 +428,31 @@ void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, s
 	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
 }
 
-void safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
 {
 	const struct safetensors_tensor *t = &h->tensors[number];
 	struct tree_path path = tree_path(&a->tree, TREE_ROOT, h->names.keys[number], a->options->split);
 	uint32_t id = tree_range(&a->tree, path.parent, path.leaf, source, t->begin, t->end - t->begin);
 	tree_describe(&a->tree, id, t->array);
 	tree_path_end(&a->tree, &path, id);
+	return id;
+}
+
+int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t *numbers, uint32_t count, struct error *err)
+{
+	uint32_t *by_node = arena_array(&a->arena, a->tree.made, sizeof *by_node);
+	if (!by_node)
+		return error_set(err, ENOMEM, "no memory for the numbers of its tensors");
+	for (uint32_t i = 0; i < count; i++)
+		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 once the tree has failed */
+	a->priv = by_node;
+	return 0;
+}
+
+uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const struct node *n)
+{
+	(void)n;
+	return ((const uint32_t *)a->priv)[index];
 }
 
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)

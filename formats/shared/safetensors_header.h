@@ -34,5 +34,10 @@ int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len
 /* Gives the node "user.attr.NAME" = value. */
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
 
-/* Adds the tensor of that number to the tree, as bytes of the numbered source. */
-void safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);
+/* Adds the tensor of that number to the tree, as bytes of the numbered source; the node. */
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);
+
+/* After all were added: a->priv is their numbers by node, for safetensors_ordinal().  nodes[i]
+ * shows the tensor numbers[i] of its header, or i where numbers is NULL. */
+int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t *numbers, uint32_t count, struct error *err);
+uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const struct node *n); /* as struct format's */

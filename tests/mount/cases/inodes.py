@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: MIT
+"""Inode numbers and file handles: what they depend on, and how long they last."""
+import ctypes
+import os
+
+from harness import *
+
+DATASET = os.path.join(DATA, "hdf5")
+AT_FDCWD, AT_SYMLINK_FOLLOW = -100, 0x400
+
+
+def make(s):
+    d = s.mkdir("d")
+    s.mkdir("d", "sub", "deep")
+    write(s.path("d", "plain"), b"p" * 1000)
+    os.link(s.path("d", "plain"), s.path("d", "sub", "second"))
+    os.symlink("plain", s.path("d", "link"))
+    os.mkfifo(s.path("d", "fifo"))
+    archive(s.path("d", "m.safetensors"), [("w/x", "BF16", [2, 3], b"x" * 12), ("b", "BOOL", [1], b"\1"),
+                                           ("w/empty", "F32", [0], b""), ("empty", "F32", [0], b"")])
+    for name in os.listdir(DATASET):
+        if name.endswith((".h5", ".hdf5")):
+            write(s.path("d", "sub", name), read(os.path.join(DATASET, name)))
+    return d
+
+
+def walk(top, reverse=False):
+    """{path below: number}, directories looked into in the one order or the other."""
+    found, pending = {"": os.lstat(top).st_ino}, [""]
+    while pending:
+        below = pending.pop()
+        for name in sorted(os.listdir(os.path.join(top, below)), reverse=reverse):
+            path = os.path.join(below, name)
+            st = os.lstat(os.path.join(top, path))
+            found[path] = st.st_ino
+            if os.path.stat.S_ISDIR(st.st_mode):
+                pending.append(path)
+    return found
+
+
+def forget():
+    """Has the kernel let go of every inode that nobody holds."""
+    if not os.access("/proc/sys/vm/drop_caches", os.W_OK):
+        raise Skip("drop_caches cannot be written: run as root")
+    write("/proc/sys/vm/drop_caches", b"2")
+
+
+def test_numbers_stay_when_the_kernel_forgets_and_in_another_mount(s):
+    d = make(s)
+    m = s.mount(d)
+    first = walk(m.path)
+    holds(len(first) > 100, f"{len(first)} files")
+    forget()
+    same(walk(m.path, reverse=True), first, "after the kernel forgot, in the other order")
+    same(walk(s.mount(d).path, reverse=True), first, "in another mount, in the other order")
+
+
+def test_numbers_of_the_source_are_kept(s):
+    d = make(s)
+    m = s.mount(d)
+    for path in ("", "plain", "sub/second", "link", "fifo", "sub", "sub/deep", "m.safetensors"):
+        same(os.lstat(m / path).st_ino, os.lstat(os.path.join(d, path)).st_ino, path)
+
+
+def test_readdir_tells_what_stat_tells(s):
+    d = make(s)
+    os.symlink(s.path("outside"), s.path("d", "out"))
+    write(s.path("outside"), b"o")
+    for options in ([], ["-ofollow"]):
+        m = s.mount(d, *options)
+        count = 0
+        for top in [m.path, m / ".arrayfs", m / ".arrayfs/npy", m / ".arrayfs/json"]:
+            for folder, _, _ in os.walk(top):
+                for e in os.scandir(folder):
+                    count += 1
+                    same(e.inode(), os.lstat(e.path).st_ino, e.path)
+        holds(count > 300, f"{count} names")
+        m.stop()
+
+
+def test_find_finds_by_number(s):
+    need("find")
+    m = s.mount(make(s))
+    for path in ("m.safetensors/w/x", "plain"):
+        ino = os.stat(m / path).st_ino
+        forget()
+        found = s.tool("find", m.path, "-inum", str(ino)).decode().split("\n")[:-1]
+        holds(m / path in found and len(found) == (2 if path == "plain" else 1), f"{path}: {found}")
+
+
+def test_no_two_files_have_one_number(s):
+    d = make(s)
+    for i in range(100):
+        simple(s.path("d", f"{i}.safetensors"))
+    m = s.mount(d)
+    seen = {}
+    for top in (m.path, m / ".arrayfs"):
+        for path, ino in walk(top).items():
+            st = os.lstat(os.path.join(top, path))
+            if st.st_nlink == 1:
+                holds(ino not in seen, f"{path} and {seen.get(ino)}")
+            seen[ino] = path
+
+
+def test_a_rewritten_archive_has_new_numbers(s):
+    d = make(s)
+    m = s.mount(d)
+    before = walk(m / "m.safetensors")
+    os.utime(s.path("d", "m.safetensors"), ns=(1, 1))
+    until(lambda: os.stat(m / "m.safetensors/b").st_ino != before["b"], "another generation")
+    after = walk(m / "m.safetensors")
+    same([p for p in before if p and before[p] == after[p]], [])
+    os.utime(s.path("d", "m.safetensors"), ns=(2, 2))
+    until(lambda: os.stat(m / "m.safetensors/b").st_ino != after["b"], "a third")
+
+
+# --- file handles ---------------------------------------------------------------
+
+class Handle(ctypes.Structure):
+    _fields_ = [("bytes", ctypes.c_uint), ("type", ctypes.c_int), ("data", ctypes.c_ubyte * 128)]
+
+
+def handle_of(path):
+    h, mount = Handle(bytes=128), ctypes.c_int()
+    if libc.name_to_handle_at(AT_FDCWD, os.fsencode(path), ctypes.byref(h), ctypes.byref(mount), 0) < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), path)
+    return h
+
+
+def open_handle(mount, h, flags=os.O_RDONLY):
+    top = os.open(mount, os.O_RDONLY)
+    fd = libc.open_by_handle_at(top, ctypes.byref(h), flags)
+    code = ctypes.get_errno()
+    os.close(top)
+    if fd < 0:
+        raise OSError(code, os.strerror(code))
+    return fd
+
+
+# Not the views' directories: the kernel looks for a directory's name among those that its
+# parent lists, and .arrayfs is not listed.
+HANDLED = ("plain", "sub", "sub/deep", "m.safetensors", "m.safetensors/w", "m.safetensors/w/x", "link",
+           ".arrayfs/npy/m.safetensors/w/x.npy", ".arrayfs/json/sub.json", ".arrayfs/archive.json")
+
+
+def test_handles_open_again_after_the_kernel_forgot(s):
+    need_root()
+    m = s.mount(make(s))
+    for path in HANDLED:
+        h, st = handle_of(m / path), os.lstat(m / path)
+        forget()
+        fd = open_handle(m.path, h, os.O_PATH)
+        try:
+            got = os.fstat(fd)
+            same((got.st_ino, got.st_mode, got.st_size), (st.st_ino, st.st_mode, st.st_size), path)
+            if os.path.isfile(m / path) and path != "link":
+                same(read(f"/proc/self/fd/{fd}"), read(m / path), path)
+            if os.path.isdir(m / path):
+                same(sorted(os.listdir(f"/proc/self/fd/{fd}")), names(m / path), path)
+                same(os.stat(f"/proc/self/fd/{fd}/..").st_ino, os.stat(os.path.join(m / path, "..")).st_ino, path + "/..")
+        finally:
+            os.close(fd)
+
+
+def test_handles_of_every_hdf5_node_open_again(s):
+    need_root()
+    d = make(s)
+    m = s.mount(d)
+    handles = {}
+    for path in walk(m / "sub"):
+        full = os.path.join(m / "sub", path)
+        if not os.path.islink(full):
+            handles[full] = handle_of(full), os.stat(full).st_ino
+    holds(len(handles) > 100, f"{len(handles)} handles")
+    forget()
+    for full, (h, ino) in reversed(handles.items()):
+        fd = open_handle(m.path, h, os.O_PATH)
+        same(os.fstat(fd).st_ino, ino, full)
+        os.close(fd)
+
+
+def test_handles_of_what_is_there_no_more_are_stale(s):
+    need_root()
+    d = make(s)
+    m = s.mount(d)
+    plain, array = handle_of(m / "plain"), handle_of(m / "m.safetensors/b")
+    forget()
+    replace(s.path("d", "plain"), b"new")
+    replace(s.path("d", "m.safetensors"), archive_bytes([("b", "U8", [1], b"9")]))
+    fails(errno.ESTALE, open_handle, m.path, plain)
+    fails(errno.ESTALE, open_handle, m.path, array)
+    fails(errno.ESTALE, open_handle, m.path, array)
+    same(read(m / "m.safetensors/b"), b"9")
+
+
+def test_handles_of_an_earlier_daemon_are_stale(s):
+    need_root()
+    d = make(s)
+    m = s.mount(d)
+    os.stat(m / "sub")
+    h = handle_of(m / "plain")
+    m.stop()
+    again = s.mount(d, at=m.path)
+    os.stat(again / "plain")
+    fails(errno.ESTALE, open_handle, again.path, h)
