@@ -335,6 +335,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	}
 	m->formats = formats;
 	numbers_init(&m->numbers, st.st_dev);
+	links_init(&m->links);
 	m->options = *options;
 	m->entries.confined = !options->follow;
 	m->cover.fd = -1;
@@ -372,6 +373,7 @@ void mirror_close(struct mirror *m)
 	}
 	entries_free(&m->entries);
 	numbers_close(&m->numbers);
+	links_close(&m->links);
 	if (!m->root && m->folder.dir >= 0)
 		close(m->folder.dir);
 	if (m->cover.fd >= 0)

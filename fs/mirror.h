@@ -116,6 +116,9 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 /* fd, if not -1, is what mirror_open_file() gave for this ref. */
 bool mirror_size_known(const struct mirror_ref *ref); /* without decoding */
 int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
+/* Is it an array that is shown in several archives, by an index and in its own?  Then its
+ * inode number, which all of them have. */
+bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret);
 /* -EINVAL, without a sentence, if it is no link. */
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 

@@ -31,6 +31,13 @@ struct told {
  * what the largest leave. */
 enum { METADATA_SMALL = 4 << 20, METADATA_MEDIUM = 24 << 20, METADATA_SPARE = 16 << 20 };
 
+/* Folders that were searched for indexes (mirror_links.c). */
+struct links {
+	pthread_mutex_t lock;
+	pthread_cond_t ready;
+	struct index_folder *folders;
+};
+
 struct mirror {
 	const struct format *const *formats;
 	struct mirror_options options;
@@ -51,6 +58,7 @@ struct mirror {
 	} cover; /* the folder that is mounted over */
 	struct told told;
 	struct numbers numbers;
+	struct links links;
 };
 
 /* How the entry's file may be followed. */
@@ -60,6 +68,13 @@ enum reach mirror_reach(const struct mirror *m, const struct entry *e);
  * stands for, of the reference's entry. */
 uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view);
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino);
+
+struct number_owner mirror_owner(const struct source *s);
+
+/* How many names in SOURCE the node has (mirror_links.c).  Without m->lock. */
+uint32_t mirror_names(struct mirror *m, struct archive *a, uint32_t index);
+void links_init(struct links *l);
+void links_close(struct links *l);
 
 /* mirror_open.c, without m->lock.  Opens the entry's archive; fills a directory of one. */
 int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err);

@@ -249,7 +249,7 @@ static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat
 		break;
 	default:
 		ret->st_mode = S_IFREG | read;
-		ret->st_nlink = ref->node->links ? ref->node->links : 1;
+		ret->st_nlink = mirror_names(m, a, ino_index(ref->ino));
 	}
 	return 0;
 }

@@ -10,7 +10,7 @@ enum { VIEW_BITS = 3, TOP_BITS = 3 };
 /* How many nodes an archive is given numbers for, if it has no more. */
 enum { NODE_BITS = 24 };
 
-static struct number_owner owner_of(const struct source *s)
+struct number_owner mirror_owner(const struct source *s)
 {
 	const struct stat *st = &s->st;
 	return (struct number_owner){.dev = st->st_dev, .ino = st->st_ino, .size = (uint64_t)st->st_size,
@@ -20,7 +20,7 @@ static struct number_owner owner_of(const struct source *s)
 /* An array that an index shows has the number that it has in its own archive. */
 static uint64_t shared_number(struct mirror *m, struct archive *a, uint32_t index, const struct node *n)
 {
-	struct number_owner owner = owner_of(archive_source(a, n->source));
+	struct number_owner owner = mirror_owner(archive_source(a, n->source));
 	owner.part = 1;
 	return numbers_range(&m->numbers, &owner, NODE_BITS) + a->format->ordinal(a, index, n);
 }
@@ -34,7 +34,7 @@ uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, en
 		return numbers_file(&m->numbers, st->st_dev, st->st_ino);
 	if (a->format->ordinal && n->kind == NODE_RANGE && view == VIEW_NONE)
 		return shared_number(m, a, index, n);
-	struct number_owner owner = owner_of(&a->source);
+	struct number_owner owner = mirror_owner(&a->source);
 	if (a->format->identity) {
 		owner.part = a->format->identity(a, index, n);
 		return numbers_hashed(&m->numbers, &h->numbers, &owner, index) | view;

@@ -251,6 +251,8 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 	if (r < 0)
 		return r;
 	ret->st_ino = mirror_number(m, ref, ref->ino);
+	if (ref->held && ref->held->archive.format->ordinal)
+		ret->st_nlink = 1; /* each archive has views of its own */
 	if (directory)
 		return 0;
 	if (S_ISLNK(ret->st_mode)) {

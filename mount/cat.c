@@ -100,7 +100,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		return cat_link(c, path);
 	if (kind == WALK_FILE)
 		return cat_file(c, path, ref);
-	if (kind != WALK_FAULT && c->deep)
+	if ((kind != WALK_FAULT && c->deep) || (kind == WALK_SAME && ref->node->kind != NODE_DIR))
 		return 0;
 	complain(c, path, kind == WALK_FAULT ? fault : &(struct error){"is a directory"});
 	return kind == WALK_DIR ? WALK_SKIP : 0;

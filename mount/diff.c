@@ -65,6 +65,8 @@ static bool pair_types(struct diff *d, struct pair *p)
 static bool pair_items(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;
+	if (a->same && b->same && strcmp(a->same, b->same) == 0)
+		return true; /* told where it was first */
 	if (a->kind == b->kind && (a->kind == ITEM_FILE || a->kind == ITEM_DIR)) {
 		bool same = pair_types(d, p);
 		p->look = true;

@@ -38,6 +38,7 @@ struct item {
 	uint64_t ino;
 	size_t len;          /* of its path */
 	char *more;
+	char *same;   /* FILE: the path by which it was told already, or NULL */
 	char *dtype, *shape; /* of an array, or a directory that stands for one; else NULL */
 	uint8_t kind;
 	bool fortran;

@@ -14,6 +14,7 @@ void items_free(struct items *l)
 	for (size_t i = 0; i < l->count; i++) {
 		free(l->all[i].name);
 		free(l->all[i].more);
+		free(l->all[i].same);
 		free(l->all[i].dtype);
 		free(l->all[i].shape);
 	}
@@ -111,6 +112,16 @@ static struct item *new_item(struct items *l, const char *path, size_t len)
 	return l->all[l->count].name ? &l->all[l->count++] : NULL;
 }
 
+/* A directory with several paths is one; so is an array of several archives, but if those
+ * of the other source are others, it has to be read. */
+static bool take_same(struct item *item, const struct mirror_ref *ref, const char *same)
+{
+	char **to = ref->node->kind == NODE_DIR ? &item->more : &item->same;
+	if (to == &item->same)
+		item->kind = ITEM_FILE;
+	return (*to = strdup(same)) != NULL;
+}
+
 static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		 const char *same, const struct error *fault)
 {
@@ -130,8 +141,8 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		item->ino = ref ? ref->ino : 0;
 	}
 	if (fine && kind == WALK_SAME)
-		fine = (item->more = strdup(same)) != NULL;
-	if (fine && kind == WALK_FILE)
+		fine = take_same(item, ref, same);
+	if (fine && item->kind == ITEM_FILE)
 		fine = take_file(l, item, ref) == 0;
 	if (fine && kind != WALK_FAULT && ref->held && ref->node->array && item->kind != ITEM_LINK)
 		fine = take_array(item, ref->node->array);

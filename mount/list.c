@@ -138,14 +138,15 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	struct list *l = arg;
 	struct error err = {0};
 	struct stat st;
-	bool directory = kind == WALK_EMPTY_DIR || kind == WALK_SAME;
+	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR;
+	bool directory = kind == WALK_EMPTY_DIR || (kind == WALK_SAME && !again);
 
 	if (kind == WALK_FAULT) {
 		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);
 		l->failed = true;
 		return 0;
 	}
-	if (kind == WALK_DIR || (directory && !*path && !l->options->list_json))
+	if (kind == WALK_DIR || (directory && !*path && !l->options->list_json) || (again && !l->options->list_json))
 		return 0;
 	if (l->options->list_tree) {
 		int r = add_leaf(l, path, ref, directory, &err);

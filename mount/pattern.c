@@ -40,9 +40,9 @@ static int visit_matching(void *arg, enum walk_kind kind, const char *path, size
 		return f->visit(f->arg, kind, path, len, ref, same, err);
 	enum glob fits = match(f, kind, path, len);
 	if (fits == GLOB_NEVER)
-		return directory ? WALK_SKIP : 0;
+		return directory || kind == WALK_FILE ? WALK_SKIP : 0;
 	if (fits == GLOB_BELOW && kind != WALK_FAULT)
-		return 0;
+		return kind == WALK_FILE ? WALK_SKIP : 0;
 	f->matched = true;
 	if (kind == WALK_DIR && fits == GLOB_MATCHES) {
 		free(f->inside);

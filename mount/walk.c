@@ -13,7 +13,19 @@ struct walker {
 	void *arg;
 	char *path; /* of what is at hand */
 	size_t len, room;
+	struct idmap shared; /* arrays of several archives that were visited: where in `paths`, from 1 */
+	char **paths;
+	size_t npaths;
 };
+
+static void walker_free(struct walker *w)
+{
+	for (size_t i = 0; i < w->npaths; i++)
+		free(w->paths[i]);
+	free(w->paths);
+	idmap_free(&w->shared);
+	free(w->path);
+}
 
 /* --- paths ------------------------------------------------------------- */
 
@@ -110,6 +122,35 @@ static int visit_again(struct visiting *v, const struct mirror_ref *at, uint32_t
 	return r;
 }
 
+static int not_skipped(int r)
+{
+	return r == WALK_SKIP ? 0 : r;
+}
+
+/* Once, of an array that several archives show. */
+static int visit_file(struct walker *w, const struct mirror_ref *at)
+{
+	uint64_t number, *before;
+	if (!mirror_shared(w->m, at, &number))
+		return w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
+	if (!(before = idmap_at(&w->shared, number)))
+		return no_memory(w);
+	if (*before)
+		return w->visit(w->arg, WALK_SAME, w->path, w->len, at, w->paths[*before - 1], NULL);
+	if ((w->npaths & (w->npaths - 1)) == 0) { /* full at every power of two */
+		char **grown = reallocarray(w->paths, w->npaths ? w->npaths * 2 : 1, sizeof *grown);
+		if (!grown)
+			return no_memory(w);
+		w->paths = grown;
+	}
+	int r = w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
+	if (r == 0 && !(w->paths[w->npaths] = strdup(w->path)))
+		return no_memory(w);
+	if (r == 0)
+		*before = ++w->npaths;
+	return r;
+}
+
 /* Visits one node; whether to go into it is told in *ret_enter. */
 static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter)
 {
@@ -118,7 +159,7 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	uint64_t *before;
 	*ret_enter = false;
 	if (at->node->kind != NODE_DIR)
-		return w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
+		return not_skipped(visit_file(w, at));
 	if (visited_before(v, at, &before) < 0)
 		return no_memory(w);
 	if (before && *before)
@@ -135,7 +176,7 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 		if (before)
 			*before = 0; /* by another path it may be wanted */
 	}
-	return r == WALK_SKIP ? 0 : r;
+	return not_skipped(r);
 }
 
 /* By the nodes' own links, so that no depth of names costs any stack. */
@@ -263,7 +304,7 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 		cut(w, len);
 	}
 	free_names(names, count);
-	return r == WALK_SKIP ? 0 : r;
+	return not_skipped(r);
 }
 
 static int walk_ref(struct walker *w, struct mirror_ref *ref)
@@ -275,7 +316,8 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)
 		return fault(w, r, &err);
-	return S_ISDIR(st.st_mode) ? walk_directory(w, ref) : w->visit(w->arg, WALK_FILE, w->path, w->len, ref, NULL, NULL);
+	return S_ISDIR(st.st_mode) ? walk_directory(w, ref)
+				   : not_skipped(w->visit(w->arg, WALK_FILE, w->path, w->len, ref, NULL, NULL));
 }
 
 /* --- from a path on ------------------------------------------------------ */
@@ -293,14 +335,11 @@ static bool push_clean(struct walker *w, const char *path)
 
 int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 {
-	static char nowhere[1];
 	struct walker w = {.m = m, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
 	struct mirror_ref ref;
 	struct error err = {0};
-	if (!w.path) {
-		w.path = nowhere;
-		return no_memory(&w);
-	}
+	if (!w.path)
+		return visit(arg, WALK_FAULT, "", 0, NULL, NULL, &(struct error){"no memory"});
 	int r = walk_resolve(m, path, false, &ref, &err);
 	if (!push_clean(&w, path)) {
 		if (r == 0)
@@ -312,6 +351,6 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 		r = walk_ref(&w, &ref);
 		mirror_put(m, &ref);
 	}
-	free(w.path);
+	walker_free(&w);
 	return r;
 }

@@ -10,11 +10,13 @@ enum walk_kind {
 	WALK_FILE,      /* or a link, or anything else that is no directory */
 	WALK_DIR,       /* before what is in it */
 	WALK_EMPTY_DIR, /* instead of WALK_DIR */
-	WALK_SAME,      /* a directory that was visited already, by the path `same`: not entered */
+	WALK_SAME,      /* what was visited already, by the path `same`: a directory, which is not entered,
+			 * or a file that an index and its own archive show */
 	WALK_FAULT,     /* could not be looked at: `err` says why */
 };
 
-/* What a visit of a directory returns to have it left out. */
+/* What a visit of a directory returns to have it left out, and of a file that is not wanted
+ * by this path: by another it may be. */
 enum { WALK_SKIP = -0x10000 };
 
 /* path, of `len` bytes, is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0

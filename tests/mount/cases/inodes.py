@@ -203,3 +203,112 @@ def test_handles_of_an_earlier_daemon_are_stale(s):
     again = s.mount(d, at=m.path)
     os.stat(again / "plain")
     fails(errno.ESTALE, open_handle, again.path, h)
+
+
+# --- indexes ------------------------------------------------------------------------
+
+def model(s, folder, indexes=("model.safetensors.index.json",), below=""):
+    """Two shards, and indexes that name all of their tensors but one."""
+    os.makedirs(s.path(folder, below), exist_ok=True)
+    shards = {}
+    for i in (1, 2):
+        shards[f"{i}.safetensors"] = [(f"layers.{i}.{k}", "U8", [3000 * k], pattern((i, k), 3000 * k)) for k in range(1, 4)]
+        archive(s.path(folder, below, f"{i}.safetensors"), shards[f"{i}.safetensors"] + [(f"extra{i}", "U8", [9], b"not named")])
+    for index in indexes:
+        write(s.path(folder, index), json.dumps({"weight_map": {
+            t[0]: os.path.join(below, shard) for shard, tensors in reversed(shards.items()) for t in tensors}}).encode())
+    return s.path(folder)
+
+
+def test_an_array_seen_through_an_index_is_one_file(s):
+    need("du", "find", "tar")
+    d = model(s, "d")
+    index, one = "model.safetensors.index.json/layers.1.2", "1.safetensors/layers.1.2"
+    for first, second in ((index, one), (one, index)):
+        m = s.mount(d)
+        a, b = os.stat(m / first), os.stat(m / second)
+        same((a.st_ino, a.st_nlink, b.st_nlink), (b.st_ino, 2, 2), first)
+        same(os.stat(m / "1.safetensors/extra1").st_nlink, 1)
+        same({e.name: e.inode() for e in os.scandir(m / "1.safetensors") if "layers" in e.name},
+             {e.name: e.inode() for e in os.scandir(m / "model.safetensors.index.json") if "layers.1" in e.name})
+        m.stop()
+    m = s.mount(d)
+    same(int(s.tool("du", "-sb", m.path).split()[0]), 2 * (3000 + 6000 + 9000) + 2 * 9, "bytes by du")
+    same(len(s.tool("find", m.path, "-type", "f", "-links", "+1").split()), 12)
+    same(len(s.tool("find", m.path, "-samefile", m / one).split()), 2)
+    s.tool("tar", "-cf", s.path("t.tar"), "-C", m.path, ".")
+    links = [line for line in s.tool("tar", "-tvf", s.path("t.tar")).splitlines() if line.startswith(b"h")]
+    same(len(links), 6, "hard links in the tar")
+    os.mkdir(s.path("out"))
+    s.tool("tar", "-xf", s.path("t.tar"), "-C", s.path("out"))
+    s.tool("diff", "-r", m.path, s.path("out"))
+
+
+def test_rsync_keeps_what_an_index_shares(s):
+    need("rsync")
+    m = s.mount(model(s, "d"))
+    s.tool("rsync", "-aH", m.path + "/", s.path("out/"))
+    a, b = (os.stat(s.path("out", p, "layers.2.3")) for p in ("2.safetensors", "model.safetensors.index.json"))
+    same((a.st_ino, a.st_nlink), (b.st_ino, 2))
+    same(read(s.path("out", "2.safetensors", "layers.2.3")), pattern((2, 3), 9000))
+
+
+def test_names_by_several_indexes_and_from_folders_above(s):
+    d = model(s, "d", ["a.index.json", "b.index.json", "not.index.json"], below="shards")
+    write(s.path("d", "not.index.json"), b'{"no": "index"}')
+    m = s.mount(d)
+    same(os.stat(m / "shards/1.safetensors/layers.1.1").st_nlink, 3)
+    same(len({os.stat(m / f"{p}/layers.1.1").st_ino for p in ("shards/1.safetensors", "a.index.json", "b.index.json")}), 1)
+    same(os.stat(m / "b.index.json/layers.2.1").st_nlink, 3)
+
+
+def test_split_names_and_an_index_are_one_file_too(s):
+    m = s.mount(model(s, "d"), "-o", "split=.")
+    a, b = os.stat(m / "1.safetensors/layers/1/2"), os.stat(m / "model.safetensors.index.json/layers/1/2")
+    same((a.st_ino, a.st_nlink), (b.st_ino, 2))
+
+
+def test_an_index_alone_has_its_arrays_to_itself(s):
+    d = model(s, "d")
+    m = s.mount(os.path.join(d, "model.safetensors.index.json"))
+    same(os.stat(m / "layers.1.1").st_nlink, 1)
+
+
+def test_a_broken_index_names_nothing(s):
+    d = model(s, "d", ["a.index.json"])
+    write(s.path("d", "b.index.json"), json.dumps({"weight_map": {"layers.1.1": "1.safetensors", "none": "1.safetensors"}}).encode())
+    m = s.mount(d)
+    same(os.stat(m / "1.safetensors/layers.1.1").st_nlink, 2)
+    holds(os.path.isfile(m / "b.index.json"), "a file with an error")
+
+
+def test_a_thousand_indexes_over_one_shard(s):
+    d = model(s, "d", [f"{i}.index.json" for i in range(1000)])
+    m = s.mount(d)
+    begin = time.monotonic()
+    for path in ("1.safetensors/layers.1.1", "7.index.json/layers.1.1", "999.index.json/layers.1.1"):
+        same(os.stat(m / path).st_nlink, 1001, path)
+    holds(time.monotonic() - begin < PATIENCE, "in bounded time")
+
+
+def test_commands_tell_what_an_index_shares_once(s):
+    d = model(s, "d")
+    index = "model.safetensors.index.json"
+    listed = s.run("--list", d).ok().out.decode().splitlines()
+    same((len(listed), len(set(listed))), (8, 8))
+    holds(not any(line.startswith(index) for line in listed), f"{listed}")
+    told = {o["path"]: o for o in map(json.loads, s.run("--list", "--json", d).ok().out.splitlines())}
+    same(told[index + "/layers.1.2"].get("same_as"), "1.safetensors/layers.1.2")
+    same("same_as" in told["1.safetensors/layers.1.2"], False)
+    same(len(s.run("--list", d, index).ok().out.splitlines()), 6, "by its own path")
+    same(len(s.run("--list", d, f"{index}/*.2").ok().out.splitlines()), 2, "by a pattern that only its paths match")
+    same(s.run("--cat", d, f"{index}/*.1.2").ok().out, pattern((1, 2), 6000))
+    s.run("--extract", d, s.path("out")).ok()
+    same(os.readlink(s.path("out", index, "layers.1.2")), "../1.safetensors/layers.1.2")
+    s.tool("diff", "-r", s.mount(d).path, s.path("out"))
+    other = model(s, "e")
+    s.run("--diff", d, other).ok()
+    archive(s.path("e", "1.safetensors"), [(f"layers.1.{k}", "U8", [3000 * k], pattern((1, k if k != 2 else 9), 3000 * k)) for k in
+                                           range(1, 4)] + [("extra1", "U8", [9], b"not named")])
+    lines = s.run("--diff", d, other).out.decode().splitlines()
+    same([line.split(":")[0] for line in lines if "layers.1.2" in line], ["1.safetensors/layers.1.2"], f"{lines}")
