@@ -69,6 +69,14 @@ struct format {
 	 * identity, or 0 where only one path can.  Any thread. */
 	uint64_t (*same)(const struct archive *a, uint32_t index);
 
+	/* Optional: by which number the published node is known for ever: it follows from what
+	 * the archive contains and from nothing else, so not from the order in which directories
+	 * were filled, as the index does.  All names of one file have one, and every path to a
+	 * directory has its own.  It is a hash of 64 bits, without a secret: that two nodes have
+	 * the same is unlikely but may be contrived.  0 where the index is such a number.  Any
+	 * thread. */
+	uint64_t (*identity)(const struct archive *a, uint32_t index, const struct node *n);
+
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
 
