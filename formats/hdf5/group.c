@@ -162,13 +162,12 @@ static int by_name(const void *a, const void *b)
 	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
 }
 
-int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
-	     struct h5_faults *faults, struct error *err)
+int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link **ret,
+		uint32_t *ret_count, struct h5_faults *faults, struct error *err)
 {
 	struct links l = {.f = f, .s = s, .faults = faults};
-	struct h5_header h;
-	int r = h5_header(f, s, address, &h, err);
-	if (r < 0 || (r = read_links(&l, &h, err)) < 0)
+	int r = read_links(&l, h, err);
+	if (r < 0)
 		return r;
 	if (l.count == 0 && faults && faults->count)
 		return error_set(err, EBADMSG, "%s", faults->first.text);
@@ -177,6 +176,14 @@ int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct 
 	*ret = l.list;
 	*ret_count = l.count;
 	return 0;
+}
+
+int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
+	     struct h5_faults *faults, struct error *err)
+{
+	struct h5_header h;
+	int r = h5_header(f, s, address, &h, err);
+	return r < 0 ? r : h5_links_of(f, s, &h, ret, ret_count, faults, err);
 }
 
 static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t group, struct h5_link *ret,

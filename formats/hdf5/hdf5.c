@@ -123,6 +123,12 @@ static uint64_t hdf5_same(const struct archive *a, uint32_t index)
 	return place.store ? 0 : place.address;
 }
 
+static uint64_t hdf5_identity(const struct archive *a, uint32_t index, const struct node *n)
+{
+	(void)n;
+	return h5_identity(a, tree_resolve(&a->tree, index));
+}
+
 static enum referred hdf5_refer(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret)
 {
 	struct h5_archive *h = a->priv;
@@ -152,4 +158,5 @@ const struct format format_hdf5 = {
 	.refer = hdf5_refer,
 	.refer_width = hdf5_refer_width,
 	.same = hdf5_same,
+	.identity = hdf5_identity,
 };

@@ -375,6 +375,7 @@ struct h5_group {
 	const struct h5_file *file;
 	const struct h5_group *parent;
 	uint64_t address;
+	bool shared; /* more than one link leads to it or to a group above: so may paths to what it holds */
 };
 
 enum h5_link_kind { H5_LINK_HARD = 0, H5_LINK_SOFT = 1, H5_LINK_EXTERNAL = 64 };
@@ -390,6 +391,8 @@ struct h5_link {
  * could be read. */
 int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
 	     struct h5_faults *faults, struct error *err);
+int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link **ret,
+		uint32_t *ret_count, struct h5_faults *faults, struct error *err);
 
 /* A sound beginning is all that is looked for: fails where listing it would at once. */
 int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct error *err);
@@ -428,8 +431,9 @@ size_t h5_refer_width(const struct h5_file *f);
 struct h5_archive {
 	struct h5_file file;
 	struct h5_group root;
-	struct h5_shown { uint64_t address; uint32_t node; } *shown;
+	struct h5_shown { uint64_t address; uint32_t part, node; } *shown;
 	uint32_t shown_mask, shown_used;
+	const struct h5_counts *counts; /* graph.c's; under the archive's lock */
 	uint32_t virtual_depth, virtual_sources; /* while a filling reads them */
 	uint64_t looked; /* at links, for the names of others' targets */
 	uint32_t made; /* nodes, when the last filling ended well */
@@ -437,11 +441,18 @@ struct h5_archive {
 	struct h5_paths *paths; /* reference.c's; under the archive's lock */
 };
 
-/* place.c: the slot of a dataset with several names, whose address is its own or, where
- * it is still to be shown, undefined; only if there are any. */
-struct h5_shown *h5_shown(struct h5_archive *h, uint64_t address);
-int h5_show(struct archive *a, uint64_t address, uint32_t node, struct error *err);
+/* place.c: which node shows a file of an object that several paths lead to: the object's
+ * files are counted from 0 in the order in which they are emitted.  h5_twin(): 0 if none does. */
+uint32_t h5_twin(const struct h5_archive *h, uint64_t address, uint32_t part);
+int h5_show(struct archive *a, uint64_t address, uint32_t part, uint32_t node, struct error *err);
+
+/* graph.c: how many paths of the mount lead to the object; 0 if the groups are too many, or
+ * too tangled, to tell.  The archive's lock is held. */
+int h5_path_count(const struct h5_file *f, uint64_t address, uint32_t *ret, struct error *err);
 
 /* place.c: the object that a node shows; address 0 if it is a part of one. */
 int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct error *err);
 struct h5_place h5_place_of(const struct archive *a, uint32_t node);
+
+/* place.c: as struct format's identity(). */
+uint64_t h5_identity(const struct archive *a, uint32_t index);

@@ -13,6 +13,9 @@ struct emit {
 	const struct h5_space *space;
 	const struct h5_store *store;
 	const char *codec;
+	uint64_t address;
+	uint32_t links; /* paths that show it, where there are several: each file of it is one, then */
+	uint32_t part;  /* the next of its files */
 	struct error *err;
 };
 
@@ -68,6 +71,27 @@ static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
 		tree_attr_json(e->t, id, SLICE("array.enum"), slice_text(json));
 }
 
+/* The next file of the dataset is one that another path has shown already. */
+static bool emit_twin(struct emit *e, uint32_t parent, struct slice name)
+{
+	uint32_t node = e->links ? h5_twin(e->a->priv, e->address, e->part) : 0;
+	if (node == 0)
+		return false;
+	e->part++;
+	tree_hard(e->t, parent, name, node);
+	return true;
+}
+
+/* Says what the file is that was just added. */
+static int emitted(struct emit *e, uint32_t id, const struct array *array)
+{
+	tree_describe(e->t, id, array);
+	if (e->links == 0 || id == 0)
+		return 0;
+	tree_edit(e->t, id)->links = e->links;
+	return h5_show(e->a, e->address, e->part++, id, e->err);
+}
+
 static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
 		struct dims dims, unsigned depth, uint32_t *ret);
 
@@ -103,6 +127,8 @@ static const char *fault_of(const struct h5_store *s)
 static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
 		     const struct dims *dims, uint32_t *ret)
 {
+	if (emit_twin(e, parent, name))
+		return 0;
 	const struct array *array = describe(e, t, dims);
 	uint64_t at, size = SIZE_UNKNOWN;
 	int r;
@@ -125,11 +151,10 @@ static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const s
 			n->view = *v;
 		*ret = tree_lazy(e->t, parent, name, n, size);
 	}
-	tree_describe(e->t, *ret, array);
 	name_enum(e, *ret, t);
 	if (v->store && fault_of(v->store))
 		tree_attr(e->t, *ret, SLICE("arrayfs.error"), slice_text(fault_of(v->store)));
-	return 0;
+	return emitted(e, *ret, array);
 }
 
 /* The directory that stands for a dataset is its own; one that stands for a
@@ -163,6 +188,12 @@ static int emit_compound(struct emit *e, uint32_t parent, struct slice name, con
 	return r;
 }
 
+static int emit_lazy(struct emit *e, uint32_t dir, struct slice name, const struct h5_node *n, uint64_t size,
+		     const struct array *array)
+{
+	return emit_twin(e, dir, name) ? 0 : emitted(e, tree_lazy(e->t, dir, name, n, size), array);
+}
+
 static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
 		     const struct dims *dims, unsigned depth, uint32_t *ret)
 {
@@ -186,13 +217,9 @@ static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const s
 	arrays[0] = (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE, .rank = 1, .shape = shape,
 				   .unshaped = !v->store};
 	arrays[1] = (struct array){.dtype = DTYPE_UINT8, .unshaped = true};
-	id = tree_lazy(e->t, dir, SLICE("offsets"), offsets, v->store ? *shape * 8 : SIZE_UNKNOWN);
-	tree_describe(e->t, id, &arrays[0]);
-	if (t->vlen_string) {
-		id = tree_lazy(e->t, dir, SLICE("values"), values, SIZE_UNKNOWN);
-		tree_describe(e->t, id, &arrays[1]);
-		return 0;
-	}
+	r = emit_lazy(e, dir, SLICE("offsets"), offsets, v->store ? *shape * 8 : SIZE_UNKNOWN, &arrays[0]);
+	if (r < 0 || t->vlen_string)
+		return r < 0 ? r : emit_lazy(e, dir, SLICE("values"), values, SIZE_UNKNOWN, &arrays[1]);
 	struct h5_view items = {.file = v->file, .vlen = vlen, .element = t->base->size, .width = t->base->size, .slots = 1};
 	struct dims unknown = {.unknown = true};
 	return emit(e, dir, SLICE("values"), t->base, items, unknown, depth + 1, &id);
@@ -235,14 +262,52 @@ static int emit(struct emit *e, uint32_t parent, struct slice name, const struct
 
 /* --- objects ------------------------------------------------------------------------------------ */
 
-static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_file *f,
+/* How many paths show the object, if there are several; else 0.  Where nothing tells so
+ * nothing is counted; where too much is to be counted, that they are several is all that is known. */
+static int count_links(const struct h5_group *g, const struct h5_header *h, uint32_t *ret, struct error *err)
+{
+	uint32_t paths = 1;
+	int r = g->shared || h->links > 1 ? h5_path_count(g->file, h->address, &paths, err) : 0;
+	*ret = paths == 0 ? (h->links > 1 ? h->links : 2) : paths > 1 ? paths : 0;
+	return r;
+}
+
+static int emit_empty(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t,
+		      const struct array *array, uint32_t *ret)
+{
+	*ret = tree_bytes(e->t, parent, name, "", 0);
+	name_enum(e, *ret, t);
+	return array ? emitted(e, *ret, array) : no_memory(e->err);
+}
+
+static int emit_committed(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
+			  const struct h5_header *h, uint32_t *ret, struct error *err)
+{
+	struct emit e = {.a = a, .t = &a->tree, .address = h->address, .err = err};
+	struct array *array = arena_alloc(&a->arena, sizeof *array);
+	struct h5_type type;
+	struct cursor c;
+	int r = count_links(g, h, &e.links, err);
+	if (r < 0 || !h5_message(g->file, s, h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(g->file, s, &c, &type, err)) < 0)
+		return r;
+	if (array) {
+		array->unshaped = true;
+		h5_describe(&a->arena, &type, array);
+	}
+	return emit_empty(&e, parent, name, &type, array, ret);
+}
+
+static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
 			const struct h5_header *h, uint32_t *ret, const struct h5_store **ret_store, struct error *err)
 {
+	const struct h5_file *f = g->file;
 	struct h5_type type;
 	struct h5_space space;
 	struct cursor c;
-	struct emit e = {.a = a, .t = &a->tree, .space = &space, .err = err};
-	int r;
+	struct emit e = {.a = a, .t = &a->tree, .space = &space, .address = h->address, .err = err};
+	int r = count_links(g, h, &e.links, err);
+	if (r < 0)
+		return r;
 	if (!h5_message(f, s, h, H5_DATATYPE, &c, &r, err))
 		return r < 0 ? r : error_set(err, EBADMSG, "a dataset without a datatype");
 	if ((r = h5_datatype(f, s, &c, &type, err)) < 0)
@@ -254,10 +319,7 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 	struct dims dims = {space.dims, space.rank, false};
 	if (space.null) {
 		dims.rank = 0;
-		*ret = tree_bytes(&a->tree, parent, name, "", 0);
-		tree_describe(&a->tree, *ret, describe(&e, &type, &dims));
-		name_enum(&e, *ret, &type);
-		return 0;
+		return emit_empty(&e, parent, name, &type, describe(&e, &type, &dims), ret);
 	}
 	struct h5_store *store = arena_alloc(&a->arena, sizeof *store);
 	if (!store)
@@ -275,27 +337,6 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 	return r;
 }
 
-static int emit_shared_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name,
-			       const struct h5_file *f, const struct h5_header *h, uint32_t *ret,
-			       const struct h5_store **ret_store, struct error *err)
-{
-	struct h5_archive *all = a->priv;
-	if (h->links > 1 && all->shown) {
-		struct h5_shown *before = h5_shown(all, h->address);
-		if (before->address == h->address && before->node) {
-			*ret = 0;
-			tree_hard(&a->tree, parent, name, before->node);
-			return 0;
-		}
-	}
-	int r = emit_dataset(a, s, parent, name, f, h, ret, ret_store, err);
-	struct node *n = r == 0 ? tree_edit(&a->tree, *ret) : NULL;
-	if (!n || n->kind == NODE_DIR)
-		return r;
-	n->links = h->links > 1 ? h->links : 0;
-	return h->links > 1 ? h5_show(a, h->address, *ret, err) : 0;
-}
-
 static const char *group_link(struct arena *a, const struct h5_group *g, uint64_t address)
 {
 	const char *text = NULL;
@@ -309,9 +350,10 @@ static const char *group_link(struct arena *a, const struct h5_group *g, uint64_
 	return NULL;
 }
 
-static int emit_group(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
-		      uint32_t *ret, struct error *err)
+static int emit_group(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g,
+		      const struct h5_header *h, uint32_t *ret, struct error *err)
 {
+	uint64_t address = h->address;
 	for (const struct h5_group *p = g; p; p = p->parent)
 		if (p->address == address) {
 			const char *target = group_link(&a->arena, g, address);
@@ -322,9 +364,19 @@ static int emit_group(struct archive *a, uint32_t parent, struct slice name, con
 	struct h5_group *child = arena_alloc(&a->arena, sizeof *child);
 	if (!child)
 		return error_set(err, ENOMEM, "no memory for a group");
-	*child = (struct h5_group){g->file, g, address};
+	*child = (struct h5_group){g->file, g, address, g->shared || h->links > 1};
 	*ret = tree_open_dir(&a->tree, parent, name, child);
 	return 0;
+}
+
+/* A file that another path has shown already needs no second look at its object. */
+static bool emit_again(struct archive *a, uint32_t parent, struct slice name, uint64_t address)
+{
+	uint32_t node = h5_twin(a->priv, address, 0);
+	if (node == 0 || h5_place_of(a, node).address != address)
+		return false;
+	tree_hard(&a->tree, parent, name, node);
+	return true;
 }
 
 static int emit_object(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
@@ -333,28 +385,19 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 	struct h5_header h;
 	const struct h5_store *store = NULL;
 	uint32_t id = 0;
+	if (emit_again(a, parent, name, address))
+		return 0;
 	int r = h5_header(g->file, s, address, &h, err);
 	if (r < 0)
 		return r;
-	if (h5_has(&h, H5_SYMBOL_TABLE) || h5_has(&h, H5_LINK_INFO) || h5_has(&h, H5_LINK)) {
-		r = emit_group(a, parent, name, g, address, &id, err);
-	} else if (h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE)) {
-		r = emit_shared_dataset(a, s, parent, name, g->file, &h, &id, &store, err);
-	} else if (h5_has(&h, H5_DATATYPE)) {
-		struct array *array = arena_alloc(&a->arena, sizeof *array);
-		struct h5_type type;
-		struct cursor c;
-		if (array && h5_message(g->file, s, &h, H5_DATATYPE, &c, &r, err) &&
-		    (r = h5_datatype(g->file, s, &c, &type, err)) == 0) {
-			array->unshaped = true;
-			h5_describe(&a->arena, &type, array);
-			id = tree_bytes(&a->tree, parent, name, "", 0);
-			tree_describe(&a->tree, id, array);
-			name_enum(&(struct emit){.a = a, .t = &a->tree}, id, &type);
-		}
-	} else {
+	if (h5_has(&h, H5_SYMBOL_TABLE) || h5_has(&h, H5_LINK_INFO) || h5_has(&h, H5_LINK))
+		r = emit_group(a, parent, name, g, &h, &id, err);
+	else if (h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE))
+		r = emit_dataset(a, s, parent, name, g, &h, &id, &store, err);
+	else if (h5_has(&h, H5_DATATYPE))
+		r = emit_committed(a, s, parent, name, g, &h, &id, err);
+	else
 		return error_set(err, ENOTSUP, "an object that is neither group nor dataset nor datatype");
-	}
 	return r == 0 && id ? h5_place(a, id, (struct h5_place){address, store}, err) : r;
 }
 

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* What is where: the node of a dataset that has several names, the object of a node. */
+/* What is where: the node of an object that has several paths, the object of a node, and
+ * by which number a node is known for ever. */
 #include "formats/hdf5/hdf5.h"
+#include "fs/name.h"
 
-/* --- hard links to datasets ------------------------------------------------------------------ */
+/* --- objects that several paths lead to ------------------------------------------------------- */
 
-struct h5_shown *h5_shown(struct h5_archive *h, uint64_t address)
+/* The slot of the file: its own, or a free one, whose address is undefined. */
+static struct h5_shown *slot(const struct h5_archive *h, uint64_t address, uint32_t part)
 {
-	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32) & h->shown_mask;
-	while (h->shown[i].address != H5_UNDEFINED && h->shown[i].address != address)
+	uint32_t i = (uint32_t)(((address + part) * 0x9e3779b97f4a7c15) >> 32) & h->shown_mask;
+	while (h->shown[i].address != H5_UNDEFINED && (h->shown[i].address != address || h->shown[i].part != part))
 		i = (i + 1) & h->shown_mask;
 	return &h->shown[i];
 }
 
-int h5_show(struct archive *a, uint64_t address, uint32_t node, struct error *err)
+uint32_t h5_twin(const struct h5_archive *h, uint64_t address, uint32_t part)
+{
+	return h->shown ? slot(h, address, part)->node : 0;
+}
+
+int h5_show(struct archive *a, uint64_t address, uint32_t part, uint32_t node, struct error *err)
 {
 	struct h5_archive *h = a->priv;
 	if (!h->shown || h->shown_used * 2 > h->shown_mask) {
@@ -24,13 +32,13 @@ int h5_show(struct archive *a, uint64_t address, uint32_t node, struct error *er
 			grown.shown[i].address = H5_UNDEFINED;
 		for (uint32_t i = 0; h->shown && i <= h->shown_mask; i++)
 			if (h->shown[i].address != H5_UNDEFINED)
-				*h5_shown(&grown, h->shown[i].address) = h->shown[i];
+				*slot(&grown, h->shown[i].address, h->shown[i].part) = h->shown[i];
 		h->shown = grown.shown;
 		h->shown_mask = grown.shown_mask;
 	}
-	struct h5_shown *slot = h5_shown(h, address);
-	h->shown_used += slot->address == H5_UNDEFINED;
-	*slot = (struct h5_shown){address, node};
+	struct h5_shown *at = slot(h, address, part);
+	h->shown_used += at->address == H5_UNDEFINED;
+	*at = (struct h5_shown){address, part, node};
 	return 0;
 }
 
@@ -63,4 +71,32 @@ struct h5_place h5_place_of(const struct archive *a, uint32_t node)
 	uint32_t at;
 	unsigned k = chunk_of(node, &at);
 	return h->places[k] ? h->places[k][at] : (struct h5_place){0};
+}
+
+/* --- identities ---------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ x >> 33) * 0xff51afd7ed558ccd;
+	x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53;
+	return x ^ x >> 33;
+}
+
+/* The names on the way, from the root; for a file of several paths from its object's
+ * address, so that each path makes the same. */
+uint64_t h5_identity(const struct archive *a, uint32_t index)
+{
+	const struct node *n = tree_node(&a->tree, index);
+	bool shared = n->kind != NODE_DIR && n->links > 1;
+	uint64_t below = 0, from = TREE_ROOT;
+	for (; index != TREE_ROOT && index; index = n->parent, n = tree_node(&a->tree, index)) {
+		struct h5_place place = h5_place_of(a, index);
+		if (shared && place.address) {
+			from = mix(place.address + 2);
+			break;
+		}
+		below = mix(below + name_hash(slice_text(n->name)));
+	}
+	uint64_t id = mix(below + from);
+	return id ? id : 1;
 }
