@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <limits.h>
+#include <unistd.h>
 
+#include "fs/entry.h"
 #include "fs/mirror.h"
 #include "tests/support.h"
 
@@ -35,6 +37,14 @@ static struct mirror_ref find(struct mirror *m, uint64_t ino, const char *name)
 	assert_int_equal(mirror_lookup(m, &dir, slice_text(name), &ret, &err), 0);
 	mirror_put(m, &dir);
 	return ret;
+}
+
+static void make_link(const char *folder, const char *from, const char *to)
+{
+	char a[PATH_MAX], b[PATH_MAX];
+	snprintf(a, sizeof a, "%s/%s", folder, from);
+	snprintf(b, sizeof b, "%s/%s", folder, to);
+	assert_int_equal(link(a, b), 0);
 }
 
 static void assert_empty(const struct mirror_ref *ref)
@@ -136,10 +146,50 @@ static void what_is_not_in_the_bytes_is_not_remembered(void **state)
 	test_folder_remove(top);
 }
 
+/* A file handle may still name what the kernel has forgotten; but not for ever. */
+static void the_last_that_were_forgotten_are_found_again(void **state)
+{
+	enum { COUNT = FORGOTTEN_MAX + 100 };
+	char *top = test_folder(), name[16];
+	struct mirror_options options = {.archive = test_options()};
+	struct error err = {0};
+	struct mirror_ref ref;
+	struct mirror *m;
+	uint64_t first = 0, last = 0, early = 0;
+	(void)state;
+	test_write(top, "file", SLICE("content"));
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "d%d", i);
+		make_link(top, "file", name);
+	}
+	assert_int_equal(mirror_open(&m, formats, top, &options, &err), 0);
+	for (int i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "d%d", i);
+		ref = find(m, TREE_ROOT, name);
+		last = ref.ino;
+		if (i == 0)
+			first = last;
+		if (i == 200)
+			early = last;
+		mirror_remember(m, &ref);
+		mirror_put(m, &ref);
+		mirror_forget(m, last, 1);
+	}
+	assert_int_equal(mirror_get(m, last, &ref, &err), 0);
+	assert_int_equal(mirror_check(m, &ref, &err), 0);
+	mirror_put(m, &ref);
+	assert_int_equal(mirror_get(m, early, &ref, &err), 0);
+	mirror_put(m, &ref);
+	assert_int_equal(mirror_get(m, first, &ref, &err), -ESTALE);
+	mirror_close(m);
+	test_folder_remove(top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fails_leaves_an_empty_reference),
+		cmocka_unit_test(the_last_that_were_forgotten_are_found_again),
 		cmocka_unit_test(what_is_not_in_the_bytes_is_not_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
