@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Files that are known and not read: each is refused as what it is, with the next step
+ * where there is one.  In a mirrored directory they pass through as they are.
+ *
+ * The signatures are those of the formats' own specifications.
+ */
+#include "fs/archive.h"
+
+#define MAGIC(bytes) bytes, sizeof bytes - 1
+
+struct known {
+	uint16_t at;
+	const char *magic;
+	uint8_t len;
+	const char *what, *next;
+};
+
+static const struct known known[] = {
+	{0, MAGIC("version https://git-lfs.github.com/spec/v1\n"), "a pointer of Git LFS in place of the file",
+	 "`git lfs pull` fetches it"},
+	{0, MAGIC("CDF\001"), "a netCDF-3 file", "`nccopy -k nc4 OLD NEW` makes it HDF5"},
+	{0, MAGIC("CDF\002"), "a netCDF-3 file of 64-bit offsets", "`nccopy -k nc4 OLD NEW` makes it HDF5"},
+	{0, MAGIC("CDF\005"), "a netCDF-3 file of 64-bit data", "`nccopy -k nc4 OLD NEW` makes it HDF5"},
+	{0, MAGIC("\x0e\x03\x13\x01"), "an HDF4 file", "`h4toh5 OLD NEW` makes it HDF5"},
+	{0, MAGIC("MATLAB 5.0 MAT-file"), "a MATLAB file of version 5 to 7", "`save -v7.3` makes it HDF5"},
+	{0, MAGIC("ORC"), "an ORC file", NULL},
+	{0, MAGIC("Obj\001"), "an Avro file", NULL},
+	{0, MAGIC("ARROW1\0\0"), "an Arrow file (Feather version 2)", NULL},
+	{0, MAGIC("FEA1"), "a Feather file of version 1", NULL},
+	{0, MAGIC("\x93NUMPY"), "a NumPy .npy file", NULL},
+	{0, MAGIC("GGUF"), "a GGUF file", NULL},
+	{4, MAGIC("TFL3"), "a TensorFlow Lite file", NULL},
+	{0, MAGIC("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."), "a PyTorch file of before 1.6", NULL},
+	{0, MAGIC("PK\003\004"), "a zip file", NULL},
+	{0, MAGIC("PK\005\006"), "an empty zip file", NULL},
+	{257, MAGIC("ustar"), "a tar file", "extract it first (`tar -xf`)"},
+	{0, MAGIC("\x1f\x8b\x08"), "a gzip file", "decompress it first (`gzip -d`)"},
+	{0, MAGIC("\x28\xb5\x2f\xfd"), "a Zstandard file", "decompress it first (`zstd -d`)"},
+	{0, MAGIC("\xfd" "7zXZ\0"), "an xz file", "decompress it first (`xz -d`)"},
+	{0, MAGIC("BZh91AY&SY"), "a bzip2 file", "decompress it first (`bzip2 -d`)"},
+	{0, MAGIC("7z\xbc\xaf\x27\x1c"), "a 7-Zip file", "extract it first"},
+	{0, MAGIC("SQLite format 3\0"), "an SQLite database", NULL},
+	{8, MAGIC("DUCK"), "a DuckDB database", NULL},
+	{0, MAGIC("SIMPLE  =                    T"), "a FITS file", NULL},
+	{0, MAGIC("II*\0"), "a TIFF file", NULL},
+	{0, MAGIC("MM\0*"), "a TIFF file", NULL},
+	{0, MAGIC("\x89PNG\r\n\x1a\n"), "a PNG picture", NULL},
+	{0, MAGIC("%PDF-"), "a PDF document", NULL},
+	{0, MAGIC("\x7f" "ELF"), "a program or library (ELF)", NULL},
+};
+
+/* A text that happens to begin so is a text; but some of these are. */
+static const struct known *find(struct cursor head)
+{
+	enum { LONG = 20 }; /* nobody writes that by chance */
+	bool text = archive_is_text((struct slice){head.pos, cursor_left(&head)});
+	for (const struct known *k = known; k < known + sizeof known / sizeof *known; k++) {
+		struct cursor c = head;
+		cursor_skip(&c, k->at);
+		if (cursor_match(&c, k->magic, k->len) && (!text || k->len >= LONG))
+			return k;
+	}
+	return NULL;
+}
+
+static bool known_probe(struct cursor head, uint64_t size)
+{
+	(void)size;
+	return find(head) != NULL;
+}
+
+static int known_open(struct archive *a, struct error *err)
+{
+	uint8_t head[HEAD_SIZE];
+	size_t n = a->source.size < sizeof head ? (size_t)a->source.size : sizeof head;
+	int r = source_read(&a->source, 0, head, n, err);
+	const struct known *k = r < 0 ? NULL : find(cursor_over((struct slice){head, n}));
+	if (r < 0)
+		return r;
+	if (!k) /* it has changed since the probe */
+		return -ENOTSUP;
+	/* Texts are files like any other in a directory, whatever they are called. */
+	if (a->mirrored && archive_is_text((struct slice){head, n}))
+		return -ENOTSUP;
+	return error_set(err, ENOTSUP, "%s, which arrayfs does not read%s%s", k->what, k->next ? ": " : "", k->next ? k->next : "");
+}
+
+const struct format format_known = {
+	.name = "known",
+	.title = "files of other formats, which are told as what they are",
+	.probe = known_probe,
+	.open = known_open,
+};
