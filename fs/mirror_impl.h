@@ -72,7 +72,7 @@ uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t 
 struct number_owner mirror_owner(const struct source *s);
 
 /* How many names in SOURCE the node has (mirror_links.c).  Without m->lock. */
-uint32_t mirror_names(struct mirror *m, struct archive *a, uint32_t index);
+uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index);
 void links_init(struct links *l);
 void links_close(struct links *l);
 

@@ -322,23 +322,21 @@ static uint32_t names_in(const struct index_folder *f, const struct number_owner
 
 /* --- asking ------------------------------------------------------------------- */
 
-uint32_t mirror_names(struct mirror *m, struct archive *a, uint32_t index)
+/* What the indexes in the file's folder and in those above add up to. */
+static uint32_t names_by_indexes(struct mirror *m, const struct source *s, uint32_t number, bool *ret_any)
 {
-	const struct node *n = tree_node(&a->tree, index);
-	if (mirror_is_archive(m) || !a->format->ordinal || n->kind != NODE_RANGE)
-		return n->links ? n->links : 1;
-	const struct source *s = archive_source(a, n->source);
 	const struct number_owner file = mirror_owner(s);
-	uint32_t number = a->format->ordinal(a, index, n), names = 1; /* of the file's own archive */
-	const char *end = s->dir == m->root->base && s->path ? strrchr(s->path, '/') : NULL;
-	if (s->dir != m->root->base || !s->path)
-		return names;
+	const char *end = strrchr(s->path, '/');
 	size_t len = end ? (size_t)(end - s->path) : 0;
+	uint32_t names = 0;
+	*ret_any = false;
 	pthread_mutex_lock(&m->links.lock);
 	for (;;) {
 		struct index_folder *f = folder_first(&m->links, s->path, len);
-		if (f && folder_refresh(m, f))
+		bool fresh = f && folder_refresh(m, f);
+		if (fresh)
 			names += names_in(f, &file, number);
+		*ret_any |= !fresh || f->failed || f->nfiles;
 		if (f)
 			f->users--;
 		if (len == 0)
@@ -351,10 +349,26 @@ uint32_t mirror_names(struct mirror *m, struct archive *a, uint32_t index)
 	return names;
 }
 
+uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index)
+{
+	struct archive *a = &h->archive;
+	const struct node *n = tree_node(&a->tree, index);
+	if (mirror_is_archive(m) || !a->format->ordinal || n->kind != NODE_RANGE)
+		return n->links ? n->links : 1;
+	const struct source *s = archive_source(a, n->source);
+	if (s->dir != m->root->base || !s->path || now_ms() < atomic_load_explicit(&h->unnamed_until, memory_order_relaxed))
+		return 1;
+	bool any;
+	uint32_t names = names_by_indexes(m, s, a->format->ordinal(a, index, n), &any);
+	if (!any)
+		atomic_store_explicit(&h->unnamed_until, now_ms() + FRESH_MS, memory_order_relaxed);
+	return 1 + names; /* its own archive's first */
+}
+
 bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret)
 {
 	if (mirror_is_archive(m) || !ref->held || ino_view(ref->ino) || !ref->held->archive.format->ordinal ||
-	    ref->node->kind != NODE_RANGE || mirror_names(m, &ref->held->archive, ino_index(ref->ino)) < 2)
+	    ref->node->kind != NODE_RANGE || mirror_names(m, ref->held, ino_index(ref->ino)) < 2)
 		return false;
 	*ret = mirror_number(m, ref, ref->ino);
 	return true;

@@ -249,7 +249,7 @@ static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat
 		break;
 	default:
 		ret->st_mode = S_IFREG | read;
-		ret->st_nlink = mirror_names(m, a, ino_index(ref->ino));
+		ret->st_nlink = mirror_names(m, ref->held, ino_index(ref->ino));
 	}
 	return 0;
 }

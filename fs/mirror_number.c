@@ -17,12 +17,24 @@ struct number_owner mirror_owner(const struct source *s)
 				     .mtime = (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec};
 }
 
-/* An array that an index shows has the number that it has in its own archive. */
-static uint64_t shared_number(struct mirror *m, struct archive *a, uint32_t index, const struct node *n)
+/* Where the archive's numbers begin is asked once. */
+static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct number_owner owner, unsigned bits)
 {
+	uint64_t first = atomic_load_explicit(known, memory_order_relaxed);
+	if (!first)
+		atomic_store_explicit(known, first = numbers_range(&m->numbers, &owner, bits), memory_order_relaxed);
+	return first;
+}
+
+/* An array that an index shows has the number that it has in its own archive. */
+static uint64_t shared_number(struct mirror *m, struct held *h, uint32_t index, const struct node *n)
+{
+	struct archive *a = &h->archive;
 	struct number_owner owner = mirror_owner(archive_source(a, n->source));
+	uint32_t ordinal = a->format->ordinal(a, index, n);
 	owner.part = 1;
-	return numbers_range(&m->numbers, &owner, NODE_BITS) + a->format->ordinal(a, index, n);
+	return (n->source ? numbers_range(&m->numbers, &owner, NODE_BITS)
+			  : first_number(m, &h->first_shared, owner, NODE_BITS)) + ordinal;
 }
 
 uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view)
@@ -33,14 +45,14 @@ uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, en
 	if (view == VIEW_NONE && index == TREE_ROOT)
 		return numbers_file(&m->numbers, st->st_dev, st->st_ino);
 	if (a->format->ordinal && n->kind == NODE_RANGE && view == VIEW_NONE)
-		return shared_number(m, a, index, n);
+		return shared_number(m, h, index, n);
 	struct number_owner owner = mirror_owner(&a->source);
 	if (a->format->identity) {
 		owner.part = a->format->identity(a, index, n);
 		return numbers_hashed(&m->numbers, &h->numbers, &owner, index) | view;
 	}
 	unsigned bits = a->tree.made >> NODE_BITS ? VIEW_SHIFT : NODE_BITS;
-	return numbers_range(&m->numbers, &owner, bits + VIEW_BITS) + ((uint64_t)view << bits | index);
+	return first_number(m, &h->first_number, owner, bits + VIEW_BITS) + ((uint64_t)view << bits | index);
 }
 
 /* The number of a view of what is mirrored, or of the top itself. */

@@ -19,6 +19,8 @@ struct held {
 	struct held **owner;   /* where the mirror points at it; set to NULL when it closes */
 	struct held *newer, *older;
 	struct numbers_known numbers; /* of its nodes, as far as they were asked for */
+	_Atomic uint64_t first_number, first_shared; /* of its nodes; of the arrays that indexes may show; 0 for not known */
+	_Atomic uint64_t unnamed_until; /* ms: no index names any of its arrays, as far as was asked last */
 };
 
 struct shelf {
