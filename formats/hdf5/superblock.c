@@ -185,7 +185,7 @@ static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsign
 	cursor_skip(c, f->offsets);          /* free space */
 	uint64_t end = h5_address(f, c);
 	uint64_t driver = h5_address(f, c);
-	cursor_skip(c, f->offsets);          /* root entry: name */
+	cursor_skip(c, f->lengths);          /* root entry: name, as in btree1.c */
 	f->root = h5_address(f, c);
 	if ((r = cursor_check(c, err, "the superblock")) < 0 || driver == H5_UNDEFINED)
 		return r;
