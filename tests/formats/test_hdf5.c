@@ -226,6 +226,32 @@ static void heaps_that_disagree_with_their_widths_have_a_sentence(void **state)
 	test_unload(file);
 }
 
+/* Behind a user block of any size, which is a power of two from 512 on, and so nowhere else. */
+static void a_file_is_found_behind_a_user_block(void **state)
+{
+	static const size_t blocks[] = {512, 2048, 4096, 8192, 1 << 20, 1 << 24};
+	struct slice file = test_data("dense.h5");
+	(void)state;
+	for (unsigned i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+		uint8_t *bytes = calloc(1, blocks[i] + file.len);
+		struct archive a;
+		struct error err = {0};
+		assert_non_null(bytes);
+		memcpy(bytes + blocks[i], file.data, file.len);
+		struct archive_options options = test_options();
+		const struct format *const only[] = {&format_hdf5, NULL};
+		struct source s = source_memory((struct slice){bytes, blocks[i] + file.len});
+		assert_int_equal(archive_open_source(&a, only, s, "x.bin", &options, &err), 0);
+		check_bytes(&a, "d07", "\7", 1);
+		archive_close(&a);
+		s = source_memory((struct slice){bytes + 8, blocks[i] - 8 + file.len});
+		assert_int_equal(archive_open_source(&a, only, s, "x.bin", &options, &err), -ENOTSUP);
+		assert_string_equal(err.text, "");
+		free(bytes);
+	}
+	test_unload(file);
+}
+
 static void hard_links_are_one_file(void **state)
 {
 	(void)state;
@@ -614,6 +640,7 @@ int main(void)
 		cmocka_unit_test(types_become_files_and_directories),
 		cmocka_unit_test(addresses_and_lengths_have_any_width),
 		cmocka_unit_test(heaps_that_disagree_with_their_widths_have_a_sentence),
+		cmocka_unit_test(a_file_is_found_behind_a_user_block),
 		cmocka_unit_test(hard_links_are_one_file),
 		cmocka_unit_test(every_index_and_packing_is_read),
 		cmocka_unit_test(a_read_makes_one_chunk_and_the_next_in_it_none),
