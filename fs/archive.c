@@ -11,6 +11,26 @@
 #include "fs/blocks.h"
 #include "fs/name.h"
 
+int peek(struct peek *ret, const struct source *s, struct error *err)
+{
+	size_t n = s->size < HEAD_SIZE ? (size_t)s->size : HEAD_SIZE;
+	ret->head = cursor_over((struct slice){ret->bytes, n});
+	ret->size = s->size;
+	ret->source = s;
+	return source_read(s, 0, ret->bytes, n, err);
+}
+
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len)
+{
+	struct error why = {0};
+	if (!range_within(offset, len, p->size))
+		return false;
+	if (!range_within(offset, len, cursor_left(&p->head)))
+		return source_read(p->source, offset, ret, len, &why) == 0;
+	memcpy(ret, p->bytes + offset, len);
+	return true;
+}
+
 bool archive_is_text(struct slice head)
 {
 	for (size_t i = 0; i < head.len; i++)
@@ -44,11 +64,11 @@ bool archive_wished(const struct format *const *formats, const char *name)
 
 /* Who knows the content; else whom the name wishes for, unless it is empty or
  * a text, as the pointers are that version control leaves in a file's place. */
-static const struct format *detect(const struct format *const *formats, struct slice head, uint64_t size,
-				   const char *name)
+static const struct format *detect(const struct format *const *formats, const struct peek *p, const char *name)
 {
+	struct slice head = {p->bytes, cursor_left(&p->head)};
 	for (const struct format *const *f = formats; *f; f++)
-		if ((*f)->probe(cursor_over(head), size))
+		if ((*f)->probe(p))
 			return *f;
 	for (const struct format *const *f = formats; *f && head.len > 0; f++)
 		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
@@ -91,12 +111,11 @@ static int open_tree(struct archive *a, struct error *err)
 
 static int open_detected(struct archive *a, const struct format *const *formats, const char *name, struct error *err)
 {
-	uint8_t head[HEAD_SIZE];
-	size_t n = a->source.size < sizeof head ? (size_t)a->source.size : sizeof head;
-	int r = source_read(&a->source, 0, head, n, err);
+	struct peek p;
+	int r = peek(&p, &a->source, err);
 	if (r < 0)
 		return r;
-	a->format = detect(formats, (struct slice){head, n}, a->source.size, name);
+	a->format = detect(formats, &p, name);
 	if (!a->format)
 		return -ENOTSUP;
 	r = open_tree(a, err);

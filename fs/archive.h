@@ -10,6 +10,18 @@
 struct archive;
 struct blocks;
 
+/* What a format is recognised by: the first bytes of a file, and a few more, which are
+ * read one by one: each may be a seek of the disk. */
+enum { HEAD_SIZE = 4096 };
+struct peek {
+	struct cursor head; /* the first HEAD_SIZE bytes, or all */
+	uint64_t size;
+	const struct source *source;
+	uint8_t bytes[HEAD_SIZE];
+};
+int peek(struct peek *ret, const struct source *s, struct error *err);
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they are not there */
+
 /* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
 
@@ -26,9 +38,9 @@ struct format {
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
 	bool siblings;               /* opens other files below its folder later than in open() */
 
-	/* Is it ours?  Sees the file's first HEAD_SIZE bytes and its size, and
-	 * nothing else; pure. */
-	bool (*probe)(struct cursor head, uint64_t size);
+	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
+	 * too, so it looks at little beyond the head. */
+	bool (*probe)(const struct peek *p);
 
 	/* Reads the metadata and fills a->tree, which is open for it at the root.
 	 * On failure just returns: all it made is in a->arena, or is freed by
@@ -92,8 +104,6 @@ struct format {
 	 * finds the folder in a->folder, and no source. */
 	const struct format *folder;
 };
-
-enum { HEAD_SIZE = 4096 };
 
 struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */

@@ -25,3 +25,28 @@ def paths(path):
         p["to"], q["to"] = q, p                         # p, q, p/to, q/to; p/to/to is a link
         p["x"] = np.arange(2, dtype="u1")
         q["y"] = np.arange(2, dtype="u1")
+
+
+def sizes(folder):
+    """Addresses and lengths of other than 8 bytes: sizes-ADDRESS-LENGTH.h5."""
+    import h5py
+    import numpy as np
+    F, P = h5py.h5f, h5py.h5p
+    for address, length, bounds in ((4, 8, (F.LIBVER_EARLIEST, F.LIBVER_LATEST)), (8, 4, (F.LIBVER_EARLIEST, F.LIBVER_LATEST)),
+                                    (2, 4, (F.LIBVER_LATEST,) * 2)):
+        fcpl, fapl = P.create(P.FILE_CREATE), P.create(P.FILE_ACCESS)
+        fcpl.set_sizes(address, length)
+        fapl.set_libver_bounds(*bounds)
+        path = "%s/sizes-%d-%d.h5" % (folder, address, length)
+        with h5py.File(F.create(path.encode(), F.ACC_TRUNC, fcpl=fcpl, fapl=fapl)) as f:
+            f["x"] = np.arange(6, dtype="<i4")
+            f["g/y"] = np.float32(2.5)
+            f["x"].attrs["unit"], f["x"].attrs["many"] = "km", np.array(["a", "bc"], dtype=object)
+            f.create_dataset("text", data=["one", "three", ""], dtype=h5py.string_dtype())
+            f.create_dataset("filled", shape=(3,), dtype=h5py.string_dtype(), fillvalue="fill", chunks=(2,))
+            f.create_dataset("chunks", data=np.arange(9, dtype="u1"), chunks=(2,), compression="gzip")
+            f["ref"] = np.array([f["x"].ref], dtype=h5py.ref_dtype)
+            if address == 2:
+                layout = h5py.VirtualLayout((6,), "<i4")
+                layout[:] = h5py.VirtualSource(".", "x", (6,))
+                f.create_virtual_dataset("v", layout)

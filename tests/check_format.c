@@ -147,8 +147,10 @@ static void check_trial(struct trial *t)
 
 static bool probed(const struct format *f, struct slice file)
 {
-	size_t n = file.len < HEAD_SIZE ? file.len : HEAD_SIZE;
-	return f->probe(cursor_over((struct slice){file.data, n}), file.len);
+	struct source s = source_memory(file);
+	struct error err = {0};
+	struct peek p;
+	return peek(&p, &s, &err) == 0 && f->probe(&p);
 }
 
 void check_format(const struct format *f, struct slice file)

@@ -40,9 +40,10 @@ static bool sentence(struct look *l, const char *what, const char *name, int cod
 
 bool look_refused(struct look *l, const struct format *f, struct slice file, int code, const struct error *err)
 {
-	size_t n = file.len < HEAD_SIZE ? file.len : HEAD_SIZE;
-	if (code == -ENOTSUP && err->text[0] == '\0' &&
-	    !f->probe(cursor_over((struct slice){file.data, n}), file.len))
+	struct source s = source_memory(file);
+	struct error why = {0};
+	struct peek p;
+	if (code == -ENOTSUP && err->text[0] == '\0' && peek(&p, &s, &why) == 0 && !f->probe(&p))
 		return true; /* nobody's file */
 	return sentence(l, "open", "it", code, err);
 }

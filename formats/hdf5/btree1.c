@@ -40,10 +40,12 @@ struct walk {
 	uint64_t budget; /* nodes that a file of this size can hold: more is a knot */
 };
 
+/* Where the specification has an offset's width for where a name lies in its heap, the
+ * library has a length's. */
 static int symbols(struct walk *w, uint64_t address, struct error *err)
 {
 	struct cursor c;
-	unsigned each = 2u * w->f->offsets + 24u;
+	unsigned each = (unsigned)w->f->lengths + w->f->offsets + 24u;
 	int r = h5_load(w->f, w->s, address, 8, &c, err);
 	if (r < 0)
 		return r;
@@ -54,7 +56,7 @@ static int symbols(struct walk *w, uint64_t address, struct error *err)
 	r = h5_load(w->f, w->s, address + 8, (uint64_t)count * each, &c, err);
 	for (unsigned i = 0; r == 0 && i < count; i++) {
 		struct slice name, target = {0};
-		uint64_t at = h5_address(w->f, &c), object = h5_address(w->f, &c);
+		uint64_t at = h5_length(w->f, &c), object = h5_address(w->f, &c);
 		uint32_t cache = cursor_u32le(&c);
 		cursor_skip(&c, 4);
 		uint32_t text = cursor_u32le(&c);

@@ -257,7 +257,7 @@ static int huge(const struct h5_file *f, struct h5_fractal *h, struct cursor id,
 	bool filtered = h->pipeline.count > 0;
 	unsigned place = f->offsets + f->lengths + (filtered ? 4u + f->lengths : 0);
 	if (h->id_len < 1u + place) { /* too short for the place itself */
-		struct huge_key key = {f, place, cursor_le(&id, h->id_len - 1u < f->lengths ? h->id_len - 1u : f->lengths)};
+		struct huge_key key = {f, place, cursor_le(&id, h->id_len < 9 ? h->id_len - 1u : 8)};
 		if ((r = h5_btree2(f, h->s, h->huge, &tree, err)) < 0)
 			return r;
 		if (tree.type != (filtered ? 2 : 1) || tree.record_size != place + f->lengths)

@@ -25,7 +25,7 @@ struct h5_file {
 	const struct h5_image *image; /* metadata that stands elsewhere; or NULL */
 };
 
-bool h5_probe(struct cursor head, uint64_t size);
+bool h5_probe(const struct peek *p);
 int h5_superblock(struct h5_file *f, struct arena *s, struct error *err);
 
 static inline struct source *h5_source(const struct h5_file *f)

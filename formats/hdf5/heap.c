@@ -36,6 +36,13 @@ int h5_local_text(const struct h5_local_heap *h, uint64_t offset, struct slice *
 
 /* --- global heaps ------------------------------------------------------------ */
 
+/* The header of a collection, and of each object in it: the library rounds both up, to as
+ * much for any width of a length. */
+static unsigned header_size(const struct h5_file *f)
+{
+	return (8u + f->lengths + 7u) & ~7u;
+}
+
 /* A collection as a block: a table of (offset, length) by object, and its bytes. */
 struct object {
 	uint64_t offset, len;
@@ -49,9 +56,9 @@ static int read_size(const struct h5_file *f, struct arena *s, uint64_t address,
 {
 	struct cursor c;
 	uint64_t at, end = h5_source(f)->size;
-	if (address == H5_UNDEFINED || __builtin_add_overflow(address, f->base, &at) || !range_within(at, 8u + f->lengths, end))
+	if (address == H5_UNDEFINED || __builtin_add_overflow(address, f->base, &at) || !range_within(at, header_size(f), end))
 		return error_set(err, EBADMSG, "a global heap at %" PRIu64 " of a file of %" PRIu64, address, end);
-	int r = h5_load(f, s, address, 8u + f->lengths, &c, err);
+	int r = h5_load(f, s, address, header_size(f), &c, err);
 	if (r < 0)
 		return r;
 	if (!cursor_match(&c, "GCOL", 4))
@@ -68,10 +75,12 @@ static int read_size(const struct h5_file *f, struct arena *s, uint64_t address,
 static uint64_t walk_objects(const struct h5_file *f, struct cursor c, size_t shift, struct object *objects)
 {
 	uint64_t count = 0;
-	while (cursor_left(&c) >= 8u + f->lengths) {
+	while (cursor_left(&c) >= header_size(f)) {
 		unsigned index = cursor_u16le(&c);
 		cursor_skip(&c, 6);
-		uint64_t len = h5_length(f, &c), at = cursor_at(&c);
+		uint64_t len = h5_length(f, &c);
+		cursor_skip(&c, header_size(f) - 8u - f->lengths);
+		uint64_t at = cursor_at(&c);
 		if (index == 0)
 			break;
 		cursor_skip(&c, len);
@@ -95,7 +104,7 @@ static int decode_collection(struct archive *a, const void *owner, uint64_t inde
 	if (r == 0)
 		r = h5_load(f, &s, index, len, &c, err);
 	if (r == 0) {
-		cursor_skip(&c, 8u + f->lengths);
+		cursor_skip(&c, header_size(f));
 		uint64_t count = walk_objects(f, c, 0, NULL);
 		size_t table = sizeof(struct collection) + (size_t)count * sizeof(struct object);
 		uint8_t *room = block_room(ret, table + (size_t)len, err);

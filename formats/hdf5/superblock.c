@@ -6,15 +6,18 @@
 
 static const uint8_t signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
-bool h5_probe(struct cursor head, uint64_t size)
+/* Where the signature may stand next, behind a user block. */
+static uint64_t next_place(uint64_t at)
 {
-	(void)size;
-	for (uint64_t at = 0; at < HEAD_SIZE; at = at ? at * 2 : 512) {
-		struct cursor c = head;
-		cursor_skip(&c, at);
-		if (cursor_match(&c, signature, sizeof signature))
+	return at ? at * 2 : 512;
+}
+
+bool h5_probe(const struct peek *p)
+{
+	uint8_t found[sizeof signature];
+	for (uint64_t at = 0; peek_at(p, at, found, sizeof found); at = next_place(at))
+		if (memcmp(found, signature, sizeof signature) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -133,7 +136,7 @@ uint32_t h5_lookup3(const uint8_t *p, size_t len)
 static int find(const struct source *src, uint64_t *ret, struct error *err)
 {
 	uint8_t found[8];
-	for (uint64_t at = 0; range_within(at, 8, src->size); at = at ? at * 2 : 512) {
+	for (uint64_t at = 0; range_within(at, 8, src->size); at = next_place(at)) {
 		int r = source_read(src, at, found, 8, err);
 		if (r < 0)
 			return r;
@@ -185,7 +188,7 @@ static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsign
 	cursor_skip(c, f->offsets);          /* free space */
 	uint64_t end = h5_address(f, c);
 	uint64_t driver = h5_address(f, c);
-	cursor_skip(c, f->offsets);          /* root entry: name */
+	cursor_skip(c, f->lengths);          /* root entry: name, as in btree1.c */
 	f->root = h5_address(f, c);
 	if ((r = cursor_check(c, err, "the superblock")) < 0 || driver == H5_UNDEFINED)
 		return r;

@@ -7,9 +7,10 @@ enum { AHEAD = 16 }; /* files opened before they are needed */
 
 /* --- one of its files: the footer alone ----------------------------------------- */
 
-static bool part_probe(struct cursor head, uint64_t size)
+static bool part_probe(const struct peek *p)
 {
-	return size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
+	struct cursor head = p->head;
+	return p->size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
 }
 
 static bool marked(const struct archive *a, uint64_t at)

@@ -35,9 +35,10 @@
 #include "formats/parquet/dataset.h"
 #include "formats/parquet/statistics.h"
 
-static bool parquet_probe(struct cursor head, uint64_t size)
+static bool parquet_probe(const struct peek *p)
 {
-	return size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
+	struct cursor head = p->head;
+	return p->size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
 }
 
 static int parquet_open(struct archive *a, struct error *err)

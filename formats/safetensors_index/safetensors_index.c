@@ -52,11 +52,12 @@ static int cut(struct slice s)
 }
 
 /* An object with a weight_map whose first file is a safetensors file. */
-static bool index_probe(struct cursor head, uint64_t size)
+static bool index_probe(const struct peek *p)
 {
+	struct cursor head = p->head;
 	struct arena none = {0};
 	struct slice name;
-	if (size < 2 || !cursor_left(&head) || !strchr(" \t\r\n{", *head.pos))
+	if (p->size < 2 || !cursor_left(&head) || !strchr(" \t\r\n{", *head.pos))
 		return false;
 	struct json j = json_over((struct slice){head.pos, cursor_left(&head)}, &none);
 	json_object(&j);

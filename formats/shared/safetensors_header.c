@@ -67,10 +67,11 @@ static int name_cut(struct slice name)
 	return name.len < NAME_SHOWN ? (int)name.len : NAME_SHOWN;
 }
 
-bool safetensors_probe(struct cursor head, uint64_t size)
+bool safetensors_probe(const struct peek *p)
 {
+	struct cursor head = p->head;
 	uint64_t n = cursor_u64le(&head);
-	if (head.failed || n > HEADER_MAX || !range_within(LENGTH_BYTES, n, size))
+	if (head.failed || n > HEADER_MAX || !range_within(LENGTH_BYTES, n, p->size))
 		return false;
 	while (cursor_match(&head, " ", 1) || cursor_match(&head, "\n", 1) || cursor_match(&head, "\t", 1) ||
 	       cursor_match(&head, "\r", 1))

@@ -20,7 +20,7 @@ struct safetensors_header {
 };
 
 /* Is the file one, by its first bytes?  A probe. */
-bool safetensors_probe(struct cursor head, uint64_t size);
+bool safetensors_probe(const struct peek *p);
 
 /* Reads the header of `s`.  What outlives it goes into `keep`, all else into
  * `scratch`. */

@@ -10,9 +10,9 @@
  * fs/'s own guards, by formats that are bad on purpose: each breaks one promise of
  * fs/archive.h, told by the file's first byte.
  */
-static bool bad_probe(struct cursor head, uint64_t size)
+static bool bad_probe(const struct peek *p)
 {
-	(void)size;
+	struct cursor head = p->head;
 	return cursor_match(&head, "BAD", 3);
 }
 
@@ -127,9 +127,9 @@ static const struct format bad = {
 };
 
 /* One that does only what it must. */
-static bool poor_probe(struct cursor head, uint64_t size)
+static bool poor_probe(const struct peek *p)
 {
-	(void)size;
+	struct cursor head = p->head;
 	return cursor_match(&head, "POOR", 4);
 }
 

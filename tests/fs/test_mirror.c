@@ -9,9 +9,9 @@
 #include "tests/support.h"
 
 /* An archive of one file. */
-static bool probe(struct cursor head, uint64_t size)
+static bool probe(const struct peek *p)
 {
-	(void)size;
+	struct cursor head = p->head;
 	return cursor_match(&head, "ONE", 3);
 }
 

@@ -7,9 +7,9 @@
 /* Its root holds a directory of so many files that their names take a while. */
 enum { FILES = 2000 };
 
-static bool probe(struct cursor head, uint64_t size)
+static bool probe(const struct peek *p)
 {
-	(void)size;
+	struct cursor head = p->head;
 	return cursor_match(&head, "GROW", 4);
 }
 

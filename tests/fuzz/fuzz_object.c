@@ -10,10 +10,9 @@
 
 extern const struct format format_hdf5;
 
-static bool any(struct cursor head, uint64_t size)
+static bool any(const struct peek *p)
 {
-	(void)head;
-	return size > 0;
+	return p->size > 0;
 }
 
 static int open_object(struct archive *a, struct error *err)
