@@ -50,6 +50,9 @@ struct mirror {
 		int fd;
 	} cover; /* the folder that is mounted over */
 	struct told told;
+	mirror_changed *changed;
+	void *changed_arg;
+	_Atomic bool viewed; /* somebody looked into .arrayfs */
 };
 
 /* How the entry's file may be followed. */
@@ -63,6 +66,12 @@ int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error 
  * m->lock is held, and let go meanwhile: others wait, since the entry is
  * `opening`.  -ENFILE: not now. */
 int mirror_judge(struct mirror *m, struct entry *e, struct error *err);
+
+/* mirror_access.c.  A link that is followed, in an open folder, and an open file: as they
+ * are to be shown, with no mode that they have not got where they lie. */
+int mirror_followed(int dir, const char *name, struct stat *ret);
+int mirror_fstat(int fd, bool followed, struct stat *ret);
+void mirror_watch_begin(struct held *h);
 
 /* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);

@@ -10,6 +10,7 @@ static void close_held(struct shelf *s, struct held *h)
 		*h->owner = NULL;
 	}
 	archive_close(&h->archive);
+	pthread_mutex_destroy(&h->watching);
 	free(h);
 }
 

@@ -17,6 +17,10 @@ struct held {
 	size_t counted;        /* bytes of its tree, in the shelf's memory */
 	struct held **owner;   /* where the mirror points at it; set to NULL when it closes */
 	struct held *newer, *older;
+	pthread_mutex_t watching;   /* held to look at its files anew */
+	_Atomic uint64_t looked;    /* when that was, in milliseconds */
+	_Atomic unsigned changes;   /* of modes and owners, that were seen */
+	bool tell, tell_again;      /* they are still to be told */
 };
 
 struct shelf {

@@ -119,7 +119,9 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: cannot be served", d->options->destination);
 	} else {
+		mount_watch(&d->mount, se);
 		r = loop(d, se) < 0; /* a signal's number is no failure */
+		mount_watch_end(&d->mount);
 		*ret_unmounted = is_unmounted(device);
 		fuse_remove_signal_handlers(se);
 	}

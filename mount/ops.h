@@ -20,12 +20,24 @@ struct mount {
 	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all that are open */
 	struct text figures;      /* of stats.json, where nobody opens it */
+	struct fuse_session *session;
+	pthread_t watcher;        /* looks at the source's files, where the kernel asks nobody */
+	bool watching, watch_ends;
+	pthread_mutex_t watch_lock; /* of watch_ends */
+	pthread_cond_t watch_end;
 };
 
 void mount_init(struct mount *m);
 
 /* Closes what is still open when the session ends; the mirror stays the caller's. */
 void mount_close(struct mount *m);
+
+/* While the session serves, the kernel is told of modes and owners that change: by
+ * whoever asks for something in the archive, or, where the kernel opens files by itself,
+ * by a thread. */
+struct fuse_session;
+void mount_watch(struct mount *m, struct fuse_session *session);
+void mount_watch_end(struct mount *m);
 
 struct fuse_lowlevel_ops;
 extern const struct fuse_lowlevel_ops mount_ops;
