@@ -62,6 +62,40 @@ mode_t access_mode(mode_t mode, struct slice acl);
 int access_lstat(int dir, const char *path, struct stat *ret);
 int access_fstat(int fd, struct stat *ret);
 
+/* The folders on a way, from the last one upwards. */
+enum { ACCESS_DEPTH = 64 };
+struct access_way {
+	unsigned count;
+	bool closed; /* there are more */
+	struct access folders[ACCESS_DEPTH];
+};
+
+/* For one look at many files: from where they are found, a folder, and those above it
+ * that lead to it in what is shown. */
+struct access_from {
+	int base; /* -1 if it cannot be opened */
+	unsigned count;
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} shown[ACCESS_DEPTH];
+	int parent; /* of the last file, or -1, and what leads there */
+	char path[PATH_MAX];
+	struct access_way way;
+};
+int access_from(const struct folder *folder, struct access_from *ret);
+void access_from_close(struct access_from *from);
+
+/* What was seen of a file at another look, which spares reading its list again. */
+struct access_seen {
+	dev_t dev;
+	ino_t ino;
+	mode_t mode;
+	struct timespec changed;
+	struct access file; /* without the way */
+	bool settled;       /* long after `changed`: no change since has the same time */
+};
+
 /*
  * The file below the folder, links followed, and who may read it where it lies: less
  * what the folders on the way take away.
@@ -71,9 +105,10 @@ int access_fstat(int fd, struct stat *ret);
  *     too;
  *   - elsewhere: all, from the root of the file system on.
  *
- * -errno if it cannot be found, or the way cannot be known.
+ * -errno if it cannot be found, or the way cannot be known: then *ret is no answer.
  */
-int access_find(const struct folder *folder, const char *path, struct stat *ret_st, struct access *ret);
+int access_find(struct access_from *from, const char *path, struct access_seen *seen, struct stat *ret_st,
+		struct access *ret);
 
 /* The same of an open file or folder (O_PATH does), which lies elsewhere. */
 int access_outside(int fd, struct stat *ret_st, struct access *ret);

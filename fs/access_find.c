@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fs/access.h"
@@ -89,108 +90,226 @@ int access_fstat(int fd, struct stat *ret)
 
 /* --- folders ------------------------------------------------------------------- */
 
-/* The absolute path of what is open. */
-static int real_path(int fd, char ret[PATH_MAX])
+/*
+ * A path may lead elsewhere at each look, by the hand of whoever it is to keep out.  So
+ * what is open is asked, and the way is gone upwards from there.
+ */
+enum { FOLDER = O_PATH | O_DIRECTORY | O_CLOEXEC };
+
+static bool is_shown(const struct access_from *from, const struct stat *st)
 {
-	char proc[64];
-	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
-	ssize_t n = readlink(proc, ret, PATH_MAX - 1);
-	if (n < 0)
-		return -errno;
-	ret[n] = '\0';
-	return n > 0 && n < PATH_MAX - 1 && ret[0] == '/' ? 0 : -ENOENT;
+	for (unsigned i = 0; i < from->count; i++)
+		if (from->shown[i].dev == st->st_dev && from->shown[i].ino == st->st_ino)
+			return true;
+	return false;
 }
 
-/* Is that the folder, or below it? */
-static bool is_below(const char *path, const char *folder)
+/* Notes the folder, which is closed, and all above it up to one that is shown, or to the
+ * root.  `from` may be NULL. */
+static int climb(int folder, const struct access_from *from, struct access_way *ret)
 {
-	size_t n = strlen(folder);
-	return n == 1 || (strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/'));
+	struct stat st, below = {0};
+	ret->count = 0;
+	ret->closed = false;
+	for (bool first = true; folder >= 0; first = false) {
+		int r = access_fstat(folder, &st), above = -1;
+		bool top = r < 0 || (from && is_shown(from, &st)) ||
+			   (!first && st.st_dev == below.st_dev && st.st_ino == below.st_ino);
+		if (!top && ret->count < ACCESS_DEPTH)
+			ret->folders[ret->count++] = access_of(&st);
+		else if (!top)
+			ret->closed = top = true;
+		if (!top && (above = openat(folder, "..", FOLDER)) < 0)
+			r = -errno;
+		close(folder);
+		if (r < 0 || top)
+			return r;
+		below = st;
+		folder = above;
+	}
+	return -errno;
 }
 
-static int through(int dir, const char *path, uid_t self, struct access *a)
-{
-	struct stat st;
-	int r = access_lstat(dir, path, &st);
-	if (r == 0 && !S_ISDIR(st.st_mode))
-		r = -ELOOP;
-	if (r == 0)
-		*a = access_through(*a, access_of(&st), self);
-	return r;
-}
-
-/* Through the folders of an absolute path, but those that lead to `to`, if it lies
- * below `from`; both may be NULL. */
-static int through_all(char *path, const char *from, const char *to, struct access *a)
+static struct access go(struct access a, const struct access_way *way)
 {
 	uid_t self = geteuid();
-	int r = from ? 0 : through(AT_FDCWD, "/", self, a);
-	for (char *slash = strchr(path + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (!(from && (is_below(from, path) || (is_below(path, from) && is_below(to, path)))))
-			r = through(AT_FDCWD, path, self, a);
-		*slash = '/';
+	for (unsigned i = 0; i < way->count; i++)
+		a = access_through(a, way->folders[i], self);
+	if (way->closed)
+		a.mode &= 0700;
+	return a;
+}
+
+/* Notes the folders from the base upwards to the one that is shown as a whole; the base
+ * alone if it is not in there. */
+static int note_shown(int top, struct access_from *from)
+{
+	enum { MOST = sizeof from->shown / sizeof *from->shown };
+	struct stat st, last;
+	unsigned n = 0;
+	if (fstat(top, &last) < 0)
+		return -errno;
+	int folder = fcntl(from->base, F_DUPFD_CLOEXEC, 0);
+	while (folder >= 0 && n < MOST && fstat(folder, &st) == 0 &&
+	       !(n > 0 && from->shown[n - 1].dev == st.st_dev && from->shown[n - 1].ino == st.st_ino)) {
+		from->shown[n].dev = st.st_dev;
+		from->shown[n++].ino = st.st_ino;
+		bool end = st.st_dev == last.st_dev && st.st_ino == last.st_ino;
+		int above = end ? -1 : openat(folder, "..", FOLDER);
+		close(folder);
+		folder = above;
+		if (end)
+			from->count = n;
 	}
+	if (folder >= 0)
+		close(folder);
+	if (n > 0 && from->count == 0)
+		from->count = 1;
+	return n > 0 ? 0 : -ENOENT;
+}
+
+int access_from(const struct folder *folder, struct access_from *ret)
+{
+	ret->count = 0;
+	ret->parent = -1;
+	ret->base = folder_fd(folder, NULL);
+	int r = ret->base < 0 ? ret->base : note_shown(folder->dir, ret);
+	if (r < 0 && ret->base >= 0)
+		close(ret->base);
+	if (r < 0)
+		ret->base = -1;
 	return r;
+}
+
+void access_from_close(struct access_from *from)
+{
+	if (from->parent >= 0)
+		close(from->parent);
+	if (from->base >= 0)
+		close(from->base);
+}
+
+/* The folder that the path's last component is in, from `dir` on, which starts at
+ * *ret_name. */
+static int open_parent(int dir, const char *path, const char **ret_name)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	*ret_name = slash ? slash + 1 : path;
+	snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - path) : 0, path);
+	int r = openat(dir, *parent ? parent : slash ? "/" : ".", FOLDER);
+	return r < 0 ? -errno : r;
+}
+
+/* The folder that an open file is in. */
+static int parent_of(int fd, const struct stat *st)
+{
+	char proc[64], real[PATH_MAX];
+	const char *name;
+	struct stat there;
+	snprintf(proc, sizeof proc, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(proc, real, sizeof real - 1);
+	if (n < 1 || n >= PATH_MAX - 1 || real[0] != '/')
+		return -ENOENT;
+	real[n] = '\0';
+	int parent = open_parent(AT_FDCWD, real, &name);
+	if (parent < 0 || (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_dev == st->st_dev && there.st_ino == st->st_ino))
+		return parent;
+	close(parent);
+	return -ESTALE;
 }
 
 int access_outside(int fd, struct stat *ret_st, struct access *ret)
 {
-	char path[PATH_MAX];
 	int r = access_fstat(fd, ret_st);
-	if (r == 0)
-		r = real_path(fd, path);
-	*ret = access_of(ret_st);
-	return r < 0 ? r : through_all(path, NULL, NULL, ret);
-}
-
-/* No link on the way, and none at the end: else -ELOOP. */
-static int find_plain(int base, const char *path, struct stat *ret_st, struct access *ret)
-{
-	char part[PATH_MAX];
-	uid_t self = geteuid();
-	int r = access_lstat(base, path, ret_st);
-	if (r == 0 && S_ISLNK(ret_st->st_mode))
-		r = -ELOOP;
-	*ret = access_of(ret_st);
-	for (const char *slash = strchr(path, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
-		snprintf(part, sizeof part, "%.*s", (int)(slash - path), path);
-		if (strcmp(part, ".") != 0)
-			r = through(base, part, self, ret);
-	}
-	return r;
-}
-
-static int find_linked(const struct folder *folder, int base, const char *path, struct stat *ret_st, struct access *ret)
-{
-	char real[PATH_MAX], real_base[PATH_MAX], real_top[PATH_MAX];
-	int fd = openat(base, path, O_PATH | O_CLOEXEC);
-	int r = fd < 0 ? -errno : access_fstat(fd, ret_st);
-	if (r == 0)
-		r = real_path(fd, real);
-	if (r == 0)
-		r = real_path(base, real_base);
-	if (r == 0)
-		r = real_path(folder->dir, real_top);
-	if (fd >= 0)
-		close(fd);
 	*ret = access_of(ret_st);
 	if (r < 0)
 		return r;
-	if (is_below(real, real_base))
-		return through_all(real, real_base, real_base, ret);
-	return is_below(real, real_top) ? through_all(real, real_top, real_base, ret) : through_all(real, NULL, NULL, ret);
+	struct access_way way;
+	int parent = S_ISDIR(ret_st->st_mode) ? openat(fd, "..", FOLDER) : parent_of(fd, ret_st);
+	r = parent < 0 ? -ENOENT : climb(parent, NULL, &way);
+	if (r == 0)
+		*ret = go(*ret, &way);
+	return r;
 }
 
-int access_find(const struct folder *folder, const char *path, struct stat *ret_st, struct access *ret)
+/* Makes from->parent the folder of the path, if it is not already. */
+static int enter(struct access_from *from, const char *path, const char **ret_name)
 {
-	int base = folder_fd(folder, NULL);
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0;
+	*ret_name = slash ? slash + 1 : path;
+	if (from->parent >= 0 && strlen(from->path) == n && memcmp(from->path, path, n) == 0)
+		return 0;
+	if (from->parent >= 0)
+		close(from->parent);
+	from->parent = from->base < 0 ? -EBADF : open_parent(from->base, path, ret_name);
+	if (from->parent < 0)
+		return from->parent;
+	snprintf(from->path, sizeof from->path, "%.*s", (int)n, path);
+	int folder = fcntl(from->parent, F_DUPFD_CLOEXEC, 0);
+	return folder < 0 ? -errno : climb(folder, from, &from->way);
+}
+
+static bool is_settled(const struct timespec *changed)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec > changed->tv_sec + 1;
+}
+
+/* Of a file in from->parent, no link. */
+static int find_there(const struct access_from *from, const char *name, struct access_seen *seen, struct stat *st, struct access *ret)
+{
+	if (seen->settled && seen->dev == st->st_dev && seen->ino == st->st_ino && seen->mode == st->st_mode &&
+	    seen->changed.tv_sec == st->st_ctim.tv_sec && seen->changed.tv_nsec == st->st_ctim.tv_nsec) {
+		*ret = seen->file;
+		return 0;
+	}
+	int fd = openat(from->parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 ? -errno : fstat(fd, st) < 0 ? -errno : 0;
+	*seen = (struct access_seen){.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .changed = st->st_ctim};
+	seen->settled = r == 0 && is_settled(&st->st_ctim);
+	if (r == 0)
+		r = S_ISLNK(st->st_mode) ? -ESTALE : access_fstat(fd, st);
+	seen->settled &= r == 0;
+	seen->file = *ret = access_of(st);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/* What a link in from->parent leads to. */
+static int find_behind(const struct access_from *from, const char *name, struct access_way *way, struct stat *st, struct access *ret)
+{
+	int fd = openat(from->parent, name, O_PATH | O_CLOEXEC);
+	int r = fd < 0 ? -errno : access_fstat(fd, st);
+	int parent = r < 0 ? r : parent_of(fd, st);
+	if (fd >= 0)
+		close(fd);
+	*ret = access_of(st);
+	return parent < 0 ? parent : climb(parent, from, way);
+}
+
+int access_find(struct access_from *from, const char *path, struct access_seen *seen, struct stat *ret_st, struct access *ret)
+{
+	struct access_way behind, *way = &from->way;
+	const char *name;
 	*ret_st = (struct stat){0};
-	if (base < 0)
-		return base;
-	int r = find_plain(base, path, ret_st, ret);
-	if (r == -ELOOP)
-		r = find_linked(folder, base, path, ret_st, ret);
-	close(base);
+	int r = enter(from, path, &name);
+	if (r < 0) {
+		if (from->parent >= 0)
+			close(from->parent);
+		from->parent = -1;
+		return r;
+	}
+	if (fstatat(from->parent, name, ret_st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(ret_st->st_mode))
+		r = find_behind(from, name, way = &behind, ret_st, ret);
+	else
+		r = find_there(from, name, seen, ret_st, ret);
+	if (r == 0)
+		*ret = go(*ret, way);
 	return r;
 }

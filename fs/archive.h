@@ -91,6 +91,7 @@ struct brought {
 	dev_t dev;
 	ino_t ino;
 	struct access access;
+	struct access_seen seen; /* of whoever looks */
 };
 
 struct archive_options {

@@ -6,17 +6,29 @@
 
 /* --- the files -------------------------------------------------------------- */
 
+/* Where the archive is.  Its folder may have been put in the place of another meanwhile,
+ * and counts as shown only if the archive is in there. */
+static void from_here(const struct archive *a, struct access_from *ret)
+{
+	const char *path = a->source.path, *slash = path ? strrchr(path, '/') : NULL;
+	struct stat st;
+	if (access_from(&a->folder, ret) < 0 || !path || !a->folder.path[0])
+		return;
+	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev || st.st_ino != a->source.st.st_ino)
+		ret->count = 0;
+}
+
 /*
  * Who may read the file that was opened by that path, at present.  If another bears the
  * name by now, who may read the one that was opened cannot be known any more: he who may
  * read both as they are known; if none does, its owner.
  */
-static struct access look_at(const struct archive *a, const struct brought *b)
+static struct access look_at(struct access_from *from, struct brought *b)
 {
 	struct access_self self;
 	struct access now;
 	struct stat st;
-	if (access_find(&a->folder, b->path, &st, &now) < 0)
+	if (access_find(from, b->path, &b->seen, &st, &now) < 0)
 		now = (struct access){b->access.uid, b->access.gid, b->access.mode & 0700};
 	else if (st.st_dev == b->dev && st.st_ino == b->ino)
 		return now;
@@ -50,13 +62,17 @@ static int grow(struct archive *a, struct error *err)
 int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err)
 {
 	struct brought b = {.dev = st->st_dev, .ino = st->st_ino, .access = access_of(st)};
+	struct access_from from;
 	struct access_self self = access_self();
 	int r = grow(a, err);
 	if (r < 0)
 		return r;
 	if (!(b.path = arena_text(&a->arena, slice_text(path))))
 		return error_set(err, ENOMEM, "no memory for one more file");
-	b.access = look_at(a, &b);
+	b.access.mode &= 0700; /* the path may lead elsewhere by now */
+	from_here(a, &from);
+	b.access = look_at(&from, &b);
+	access_from_close(&from);
 	pthread_mutex_lock(&a->access_lock);
 	a->common = take_in(a->common, a->nbrought, b.access, &self);
 	a->brought[a->nbrought++] = b;
@@ -70,14 +86,17 @@ int archive_bring(struct archive *a, const char *path, const struct stat *st, st
 static void look_at_own(const struct archive *a, struct stat *st, struct access *access)
 {
 	const struct source *s = &a->source;
-	struct stat now;
+	struct access_from from;
 	struct access found;
+	struct stat now;
 	int r = s->dir < 0 ? a->folder.dir < 0 ? -EBADF : access_fstat(a->folder.dir, &now)
 		: a->outside ? -EBADF : source_stat(s, &now);
 	if (r == 0) {
 		found = access_of(&now);
 	} else if (s->dir >= 0) { /* at rest, or its way counts */
-		r = access_find(&(struct folder){.dir = s->dir, .path = ""}, s->path, &now, &found);
+		access_from(&(struct folder){.dir = s->dir, .path = ""}, &from);
+		r = access_find(&from, s->path, &(struct access_seen){0}, &now, &found);
+		access_from_close(&from);
 		if (!a->outside)
 			found = access_of(&now);
 	}
@@ -112,20 +131,24 @@ bool archive_look(struct archive *a)
 	struct stat st = a->own;
 	struct access own = a->access, common = {0};
 	struct access_self self = access_self();
+	struct access_from from;
 	struct brought b;
-	bool changed = false;
+	bool changed = false, any = get(a, 0, &b);
 
 	look_at_own(a, &st, &own);
+	if (any)
+		from_here(a, &from);
 	for (uint32_t i = 0; get(a, i, &b); i++) {
-		struct access now = look_at(a, &b);
+		struct access now = look_at(&from, &b);
 		common = take_in(common, i, now, &self);
-		if (access_same(now, b.access))
-			continue;
+		changed |= !access_same(now, b.access);
+		b.access = now;
 		pthread_mutex_lock(&a->access_lock);
-		a->brought[i].access = now;
+		a->brought[i] = b;
 		pthread_mutex_unlock(&a->access_lock);
-		changed = true;
 	}
+	if (any)
+		access_from_close(&from);
 	if (changed)
 		put(a, &a->common, common);
 	pthread_mutex_lock(&a->access_lock);

@@ -244,8 +244,10 @@ int daemon_run(const struct options *o)
 	if (r == 0) {
 		mount_init(&d.mount);
 		r = run(&d);
-		mount_close(&d.mount);
-		source_command_close(&opened);
+		if (!d.mount.stuck) {
+			mount_close(&d.mount);
+			source_command_close(&opened);
+		}
 	}
 	free(d.list);
 	return r;

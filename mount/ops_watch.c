@@ -6,12 +6,17 @@
 #include <signal.h>
 #include <time.h>
 
+/* Seconds that unmounting waits for a disk. */
+enum { PATIENCE = 2 };
+
 /* Attributes alone: the kernel waits for nobody to forget them, so that this may be done
  * while it waits for us. */
 static void forget_attributes(void *arg, uint64_t ino)
 {
 	struct mount *m = arg;
-	fuse_lowlevel_notify_inval_inode(m->session, ino, -1, 0);
+	struct fuse_session *session = atomic_load(&m->session);
+	if (session)
+		fuse_lowlevel_notify_inval_inode(session, ino, -1, 0);
 }
 
 static void *watch(void *arg)
@@ -40,7 +45,7 @@ void mount_watch(struct mount *m, struct fuse_session *session)
 {
 	pthread_condattr_t monotonic;
 	sigset_t all, before;
-	m->session = session;
+	atomic_store(&m->session, session);
 	mirror_on_change(m->mirror, forget_attributes, m);
 	if (!m->stateless)
 		return;
@@ -57,14 +62,16 @@ void mount_watch(struct mount *m, struct fuse_session *session)
 
 void mount_watch_end(struct mount *m)
 {
+	struct timespec until;
 	if (m->watching) {
 		pthread_mutex_lock(&m->watch_lock);
 		m->watch_ends = true;
 		pthread_cond_signal(&m->watch_end);
 		pthread_mutex_unlock(&m->watch_lock);
-		pthread_join(m->watcher, NULL);
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += PATIENCE;
+		m->stuck = pthread_timedjoin_np(m->watcher, NULL, &until) != 0;
 		m->watching = false;
 	}
-	mirror_on_change(m->mirror, NULL, NULL);
-	m->session = NULL;
+	atomic_store(&m->session, NULL);
 }
