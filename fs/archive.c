@@ -128,6 +128,16 @@ static void archive_init(struct archive *a, const struct archive_options *option
 	*a = (struct archive){.options = options, .arena.limit = options->memory, .folder.dir = -1};
 	a->source = source_memory((struct slice){NULL, 0});
 	pthread_mutex_init(&a->lock, NULL);
+	pthread_mutex_init(&a->access_lock, NULL);
+}
+
+/* What is outside is its owner's alone until its way is known. */
+static void take_own(struct archive *a, const struct stat *st)
+{
+	a->own = *st;
+	a->access = access_of(st);
+	if (a->outside)
+		a->access.mode &= 0700;
 }
 
 int archive_open_source(struct archive *a, const struct format *const *formats, struct source source,
@@ -135,6 +145,7 @@ int archive_open_source(struct archive *a, const struct format *const *formats, 
 {
 	archive_init(a, options);
 	a->source = source;
+	take_own(a, &source.st);
 	int r = open_detected(a, formats, name, err);
 	if (r < 0)
 		archive_close(a);
@@ -150,6 +161,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	archive_init(a, options);
 	a->folder = *at->folder;
 	a->mirrored = at->mirrored;
+	a->outside = at->outside;
 	a->arena.soft = at->soft;
 	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
 			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
@@ -157,8 +169,11 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	a->folder.path = a->path;
 	int r = a->path ? source_open(&a->source, at->folder, at->path, at->reach, err)
 			: error_set(err, ENOMEM, "no memory for its path");
+	take_own(a, &a->source.st);
 	if (r == 0)
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
+	if (r == 0 && a->outside)
+		archive_look(a);
 	/* However a format took it: what is shown must not depend on this limit. */
 	if (a->arena.denied)
 		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", at->soft);
@@ -178,9 +193,10 @@ int archive_open_folder(struct archive *a, const struct format *const *formats, 
 		a->format = (*formats)->folder;
 	if (!a->format)
 		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
-	else if (fstat(dir, &a->source.st) < 0)
-		r = error_set(err, errno, "%s", strerror(errno));
-	else
+	else if ((r = access_fstat(dir, &a->source.st)) < 0)
+		error_set(err, -r, "%s", strerror(-r));
+	take_own(a, &a->source.st);
+	if (r == 0)
 		r = open_tree(a, err);
 	count_metadata(a, a->arena.used);
 	if (r < 0)
@@ -205,13 +221,13 @@ void archive_close(struct archive *a)
 		source_close(a->siblings[i]);
 		free(a->siblings[i]);
 	}
-	free(a->siblings);
 	source_close(&a->source);
 	tree_free(&a->tree);
 	arena_free(&a->arena);
 	free(a->path);
 	free(a->filled);
 	pthread_mutex_destroy(&a->lock);
+	pthread_mutex_destroy(&a->access_lock);
 	*a = (struct archive){.folder.dir = -1};
 	if (trim)
 		malloc_trim(0);
@@ -244,16 +260,21 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 		return error_set(err, ENOENT, "%s", strerror(ENOENT));
 
 	if ((a->nsiblings & (a->nsiblings - 1)) == 0) { /* full at every power of two */
+		/* Others read the list meanwhile: the old one stays as it is. */
 		size_t room = a->nsiblings ? (size_t)a->nsiblings * 2 : 1;
-		struct source **grown = reallocarray(a->siblings, room, sizeof *grown);
+		struct source **grown = arena_array(&a->arena, room, sizeof *grown);
 		if (!grown)
 			return error_set(err, ENOMEM, "no memory for one more file");
+		if (a->nsiblings)
+			memcpy(grown, a->siblings, a->nsiblings * sizeof(struct source *));
 		a->siblings = grown;
 	}
 	struct source *s = malloc(sizeof *s);
 	if (!s)
 		return error_set(err, ENOMEM, "no memory for one more file");
 	int r = source_open(s, &a->folder, text, reach, err);
+	if (r == 0 && (r = archive_bring(a, text, &s->st, err)) < 0)
+		source_close(s);
 	if (r < 0) {
 		free(s);
 		return r;

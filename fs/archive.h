@@ -2,6 +2,7 @@
 #pragma once
 #include <pthread.h>
 
+#include "fs/access.h"
 #include "fs/answer.h"
 #include "fs/source.h"
 #include "fs/text.h"
@@ -37,6 +38,7 @@ struct format {
 	const char *const *suffixes; /* names that wish to be this; ends with NULL */
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
 	bool siblings;               /* opens other files below its folder later than in open() */
+	bool joined;                 /* all that it shows is made of all the files that it brings in */
 
 	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
 	 * too, so it looks at little beyond the head. */
@@ -60,6 +62,10 @@ struct format {
 	 * it.  Many threads at once. */
 	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		    struct answer *ret, struct error *err);
+
+	/* Optional: of which sources the bytes of a lazy node are; none: of the archive's own
+	 * file alone.  Any thread. */
+	const uint32_t *(*sources)(const struct archive *a, const struct node *n, uint32_t *ret_count);
 
 	/* Optional: attributes that the tree does not hold, read when somebody asks,
 	 * always in the same order.  Returns what `each` did, or an error of its own.
@@ -105,6 +111,15 @@ struct format {
 	const struct format *folder;
 };
 
+/* A file that an archive brings in beside its own, and who may read it where it lies. */
+struct brought {
+	const char *path; /* below the archive's folder */
+	dev_t dev;
+	ino_t ino;
+	struct access access;
+	struct access_seen seen; /* of whoever looks */
+};
+
 struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
@@ -119,8 +134,15 @@ struct archive {
 	struct folder folder; /* where it lies, for siblings; dir is -1 in memory */
 	char *path;           /* kept for folder.path */
 	bool mirrored;        /* its siblings are shown beside it, one level up */
+	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
 	struct source **siblings; /* other files that the format opened */
 	uint32_t nsiblings;
+	struct stat own;      /* its own file, or folder, at the last look */
+	struct access access; /* and who may read it; likewise */
+	struct brought *brought;  /* by number - 1; the siblings, or what is opened when it is read */
+	uint32_t nbrought;
+	struct access common;     /* who may read all of them */
+	pthread_mutex_t access_lock; /* of these five */
 	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
@@ -142,6 +164,7 @@ struct archive_at {
 	const char *path;
 	enum reach reach;
 	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
+	bool outside;  /* the path is a link that is followed out of the folder */
 	size_t soft;   /* if not 0: -E2BIG if opening takes more than so many bytes */
 };
 
@@ -168,11 +191,25 @@ void archive_close(struct archive *a);
 /* For formats.  Opens another file below the archive's own folder; it stays
  * open as long as the archive.  *ret is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
+
+/* For whoever opens another file whose bytes are shown: notes who may read it, in which
+ * nobody else can be told wrong.  archive_sibling() does it. */
+int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
 
 /* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
  * be copied, by answer_copy(), and not be looked at. */
 bool archive_maps(struct archive *a, const void *bytes, size_t len);
+
+/* Looks at its files anew, for their modes and owners, and those of the folders on the
+ * way, may change: true if anything did.  One at a time. */
+bool archive_look(struct archive *a);
+
+/* Owner, mode (what may be read, no type), times and device of a node. */
+void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
+
+/* Of all that archive_look() looks at: differs where that does. */
+uint64_t archive_access_sum(struct archive *a);
 
 /* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
 int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */

@@ -36,6 +36,7 @@ struct entry {
 	uint64_t refs;        /* the kernel's, ours, and one for each child */
 	struct held *held;    /* while it is open */
 	bool opening;
+	uint64_t told; /* what archive_access_sum() was when it was closed last; 0: it never was */
 	uint32_t *filled, nfilled; /* what was filled when it was closed last */
 	struct entry *next_id, *next_name;
 	struct entry *newer, *older; /* among the forgotten */

@@ -20,6 +20,10 @@ enum reach mirror_reach(const struct mirror *m, const struct entry *e)
 /* Puts the open archive on the shelf; m->lock is held. */
 static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
 {
+	uint64_t sum = archive_access_sum(&h->archive);
+	h->tell = e->told && e->told != sum;
+	e->told = sum;
+	mirror_watch_begin(h);
 	h->owner = &e->held;
 	e->held = h;
 	e->judged = e->st = h->archive.source.st;
@@ -31,6 +35,7 @@ static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
 static void note_fillings(struct held *h)
 {
 	struct entry *e = (struct entry *)(void *)((char *)h->owner - offsetof(struct entry, held));
+	e->told = archive_access_sum(&h->archive);
 	free(e->filled);
 	e->filled = h->archive.filled;
 	e->nfilled = h->archive.nfilled;

@@ -106,6 +106,18 @@ void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times);
 /* Is that in an archive, where nothing changes? */
 static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held && ino_index(ref->ino) > TREE_ROOT && ino_view(ref->ino) != VIEW_TOP; }
 
+/* --- changes of modes and owners ----------------------------------------- */
+
+/* Who is told of each inode whose mode or owner is another now, and may be remembered:
+ * by whoever calls mirror_watch(), before it returns. */
+typedef void mirror_changed(void *arg, uint64_t ino);
+void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg);
+
+/* To be called before anything is told of what lies in an archive, or is let in there by
+ * what was told before: looks at its files, unless that was done just now.  True if what
+ * was told before is true no more. */
+bool mirror_watch(struct mirror *m, const struct mirror_ref *ref);
+
 /* --- looking ----------------------------------------------------------- */
 
 /* -ENOENT without a sentence if the name is not there. Whatever fails leaves an empty

@@ -59,6 +59,9 @@ struct mirror {
 	struct told told;
 	struct numbers numbers;
 	struct links links;
+	mirror_changed *changed;
+	void *changed_arg;
+	_Atomic bool viewed; /* somebody looked into .arrayfs */
 };
 
 /* How the entry's file may be followed. */
@@ -88,6 +91,11 @@ int mirror_judge(struct mirror *m, struct entry *e, struct error *err);
 /* Looks at the name in the open folder, as it is to be shown (mirror_look.c). */
 int mirror_look(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *ret,
 		bool *followed);
+/* mirror_access.c.  A link that is followed, in an open folder, and an open file: as they
+ * are to be shown, with no mode that they have not got where they lie. */
+int mirror_followed(int dir, const char *name, struct stat *ret);
+int mirror_fstat(int fd, bool followed, struct stat *ret);
+void mirror_watch_begin(struct held *h);
 
 /* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);

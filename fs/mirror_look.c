@@ -43,13 +43,12 @@ int mirror_look(const struct mirror *m, const struct entry *parent, int dir, con
 {
 	struct stat target;
 	*followed = false;
-	if (fstatat(dir, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (S_ISLNK(ret->st_mode) && m->options.follow && leads_out(m, parent, dir, name, &target)) {
-		*ret = target;
+	int r = access_lstat(dir, name, ret);
+	if (r == 0 && S_ISLNK(ret->st_mode) && m->options.follow && leads_out(m, parent, dir, name, &target)) {
+		r = mirror_followed(dir, name, ret);
 		*followed = true;
 	}
-	return 0;
+	return r;
 }
 
 /* Is the entry still what is there now? */
@@ -123,7 +122,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 	text[name.len] = '\0';
 	if (covered(m, parent, text)) {
 		cover = fcntl(m->cover.fd, F_DUPFD_CLOEXEC, 0);
-		r = cover < 0 || fstat(cover, &now) < 0 ? -errno : 0;
+		r = cover < 0 ? -errno : access_fstat(cover, &now);
 	} else {
 		int dir = entry_fd(parent, err);
 		r = dir < 0 ? dir : mirror_look(m, parent, dir, text, &now, &followed);
@@ -227,14 +226,14 @@ int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
 {
 	struct archive *a = &ref->held->archive;
-	mode_t read = a->source.st.st_mode & 0444;
 	uint64_t size = 0;
 	int r = archive_size(a, ref->node, &size, err);
 	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM)
 		size = 0; /* shown as empty; opening it fails */
 	else if (r < 0)
 		return r;
-	*ret = a->source.st;
+	archive_stat(a, ref->node, ret); /* last: finding the size may have taken long */
+	mode_t read = ret->st_mode;
 	ret->st_ino = mirror_number(m, ref, ref->ino);
 	ret->st_size = (off_t)size;
 	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));
@@ -276,12 +275,10 @@ int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct st
 	bool gone = e->gone;
 	*ret = e->st;
 	pthread_mutex_unlock(&m->lock);
-	if (fd >= 0) {
-		if (fstat(fd, ret) < 0)
-			return -errno;
-	} else if (e->base >= 0) {
-		if (fstat(e->base, ret) < 0)
-			return -errno;
+	if (fd >= 0 || e->base >= 0) {
+		int r = mirror_fstat(fd >= 0 ? fd : e->base, fd >= 0 && e->followed, ret);
+		if (r < 0)
+			return r;
 	} else if (!gone) {
 		struct stat now;
 		bool followed;

@@ -87,7 +87,7 @@ int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struc
 		r = entry_path(e, &folder, path, err);
 	else if (r == 0)
 		snprintf(path, sizeof path, "%s", e->name);
-	struct archive_at at = {&folder, path, mirror_reach(m, e), e->parent != NULL, 0};
+	struct archive_at at = {.folder = &folder, .path = path, .reach = mirror_reach(m, e), .mirrored = e->parent, .outside = e->followed};
 	if (r == 0 && e->parent)
 		r = try_by_size(m, 0, try_open, &(struct opening){m, h, &at}, err);
 	else if (r == 0)

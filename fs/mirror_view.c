@@ -126,6 +126,7 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 	enum view view = ino_view(dir->ino);
 	struct mirror_ref plain = view_plain(dir);
 	*ret = (struct mirror_ref){0};
+	atomic_store(&m->viewed, true);
 	if (view == VIEW_NONE)
 		return as_view(m, dir, VIEW_TOP, TOP_DIR, ret);
 	if (view == VIEW_TOP)

@@ -101,7 +101,8 @@ static int check_same(const struct part *part, struct error *err)
 static int open_part(struct part *part, struct archive **ret, struct error *err)
 {
 	const struct archive *whole = part->in->whole;
-	struct archive_at at = {&whole->folder, part->path, whole->folder.confined ? REACH_BENEATH : REACH_ANY, true};
+	struct archive_at at = {.folder = &whole->folder, .path = part->path, .mirrored = true,
+				.reach = whole->folder.confined ? REACH_BENEATH : REACH_ANY};
 	struct archive *a = calloc(1, sizeof *a);
 	int r = a ? 0 : error_set(err, ENOMEM, "no memory");
 

@@ -11,6 +11,7 @@ static void close_held(struct shelf *s, struct held *h)
 	}
 	archive_close(&h->archive);
 	numbers_known_free(&h->numbers);
+	pthread_mutex_destroy(&h->watching);
 	free(h);
 }
 

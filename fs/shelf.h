@@ -21,6 +21,10 @@ struct held {
 	struct numbers_known numbers; /* of its nodes, as far as they were asked for */
 	_Atomic uint64_t first_number, first_shared; /* of its nodes; of the arrays that indexes may show; 0 for not known */
 	_Atomic uint64_t unnamed_until; /* ms: no index names any of its arrays, as far as was asked last */
+	pthread_mutex_t watching;   /* held to look at its files anew */
+	_Atomic uint64_t looked;    /* when that was, in milliseconds */
+	_Atomic unsigned changes;   /* of modes and owners, that were seen */
+	bool tell, tell_again;      /* they are still to be told */
 };
 
 struct shelf {

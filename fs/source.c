@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/source.h"
 
+#include "fs/access.h"
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -26,8 +28,9 @@ static _Thread_local sigjmp_buf *way_out;
 static int adopt(struct source *s, int fd, struct error *err)
 {
 	*s = (struct source){.fd = fd, .dir = -1, .lost = UINT64_MAX};
-	if (fstat(fd, &s->st) < 0)
-		return error_set(err, errno, "%s", strerror(errno));
+	int r = access_fstat(fd, &s->st);
+	if (r < 0)
+		return error_set(err, -r, "%s", strerror(-r));
 	s->size = (uint64_t)s->st.st_size;
 	if (s->size > SIZE_MAX / 2)
 		return error_set(err, EFBIG, "%" PRIu64 " bytes are too many to map", s->size);
@@ -100,6 +103,13 @@ static int use(const struct source *s)
 static void unuse(const struct source *s)
 {
 	atomic_fetch_sub(&((struct source *)(uintptr_t)s)->users, 1);
+}
+
+int source_stat(const struct source *s, struct stat *ret)
+{
+	int fd = use(s), r = fd < 0 ? -EBADF : access_fstat(fd, ret);
+	unuse(s);
+	return r;
 }
 
 bool source_same(const struct stat *then, const struct stat *now)

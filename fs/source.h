@@ -100,6 +100,9 @@ bool source_copy(void *to, const void *from, size_t len);
  * process. */
 int source_guard(void);
 
+/* The open file as it is now, as access_fstat(); -EBADF at rest. */
+int source_stat(const struct source *s, struct stat *ret);
+
 /* Is the file that st describes still what was opened?  Replaced, resized and
  * rewritten files are not; mode, owner and links may change. */
 bool source_same(const struct stat *then, const struct stat *now);

@@ -119,7 +119,9 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: cannot be served", d->options->destination);
 	} else {
+		mount_watch(&d->mount, se);
 		r = loop(d, se) < 0; /* a signal's number is no failure */
+		mount_watch_end(&d->mount);
 		*ret_unmounted = is_unmounted(device);
 		fuse_remove_signal_handlers(se);
 	}
@@ -242,8 +244,10 @@ int daemon_run(const struct options *o)
 	if (r == 0) {
 		mount_init(&d.mount);
 		r = run(&d);
-		mount_close(&d.mount);
-		source_command_close(&opened);
+		if (!d.mount.stuck) {
+			mount_close(&d.mount);
+			source_command_close(&opened);
+		}
 	}
 	free(d.list);
 	return r;

@@ -16,6 +16,9 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct error err = {0};
 	request_begin(&q, req, "opendir", ino);
 	int r = h ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
+	/* It was let in by what is no more: the kernel comes again, and asks anew. */
+	if (r == 0 && mirror_watch(m->mirror, &ref))
+		r = -ESTALE;
 	if (r == 0) {
 		r = mirror_open_dir(m->mirror, &ref, &h->dir, &err);
 		fi->cache_readdir = fi->keep_cache = r == 0 && ref.held;

@@ -58,6 +58,9 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	request_begin(&q, req, "open", ino);
 	struct handle *h = handle_new(m);
 	int r = h ? mirror_get(m->mirror, ino, &h->ref, &err) : -ENOMEM;
+	/* It was let in by what is no more: the kernel comes again, and asks anew. */
+	if (r == 0 && mirror_watch(m->mirror, &h->ref))
+		r = -ESTALE;
 	if (r == 0)
 		r = mirror_open_file(m->mirror, &h->ref, &h->fd, &err);
 	if (r < 0) {

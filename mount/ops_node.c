@@ -14,11 +14,20 @@ double node_timeout(const struct mount *m, const struct mirror_ref *ref)
 	return ref->ino == STATS_INO ? 0 : m->fixed || mirror_fixed(ref) ? for_ever : a_moment;
 }
 
+/* A SOURCE's root is asked for again, as one in a mirrored directory is: whoever comes
+ * this way then has its files looked at. */
+static double attr_timeout(const struct mount *m, const struct mirror_ref *ref)
+{
+	return ref->ino == TREE_ROOT && !m->stateless ? a_moment : node_timeout(m, ref);
+}
+
 int node_entry(struct mount *m, const struct mirror_ref *ref, struct fuse_entry_param *ret)
 {
 	struct error err = {0};
 	*ret = (struct fuse_entry_param){.ino = ref->ino, .generation = m->generation};
-	ret->attr_timeout = ret->entry_timeout = node_timeout(m, ref);
+	ret->entry_timeout = node_timeout(m, ref);
+	ret->attr_timeout = attr_timeout(m, ref);
+	mirror_watch(m->mirror, ref);
 	return mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
 }
 
@@ -125,6 +134,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		handle_put(m, h);
 		return;
 	}
+	mirror_watch(m->mirror, &ref);
 	r = mirror_stat(m->mirror, &ref, h ? h->fd : -1, &st, &err);
 	if (r == 0 && fi && !h && ref.ino == STATS_INO)
 		figures_size(m, &st);
@@ -132,7 +142,7 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_fail(&q, NULL, r, &err);
 	} else if (request_end(&q)) {
 		trace(m, "getattr", ino, "-> mode %o, %" PRIu64 " bytes", st.st_mode, (uint64_t)st.st_size);
-		fuse_reply_attr(req, &st, node_timeout(m, &ref));
+		fuse_reply_attr(req, &st, attr_timeout(m, &ref));
 	}
 	mirror_put(m->mirror, &ref);
 	handle_put(m, h);
@@ -186,7 +196,10 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 	char few[256], *buf = size <= sizeof few ? few : malloc(size);
 	request_begin(&q, req, what, ino);
 	ssize_t n = buf ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
-	if (n == 0) {
+	if (n == 0 && mirror_watch(m->mirror, &ref)) {
+		n = -ESTALE;
+		mirror_put(m->mirror, &ref);
+	} else if (n == 0) {
 		n = name ? xattr_get(m->mirror, &ref, name, buf, size, &err)
 			 : xattr_list(m->mirror, &ref, buf, size, &err);
 		if (n < 0)

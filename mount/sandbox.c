@@ -98,6 +98,7 @@ static const int reading_calls[] = {
 	SCMP_SYS(vmsplice), SCMP_SYS(sendfile), SCMP_SYS(copy_file_range), SCMP_SYS(fadvise64), SCMP_SYS(readahead),
 	SCMP_SYS(fstat), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(statfs),
 	SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
+	SCMP_SYS(getxattr), SCMP_SYS(lgetxattr), SCMP_SYS(fgetxattr), SCMP_SYS(getgroups),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(openat2),
 	SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mincore), SCMP_SYS(brk),
 	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
@@ -194,9 +195,9 @@ void sandbox_enter(const char *source, const char *other, bool follow, bool tell
 	told(tell, "seccomp filter", -confine_calls(false));
 }
 
-void sandbox_narrow(const char *folder, const char *other, bool tell)
+void sandbox_narrow(const char *folder, const char *other, bool looks, bool tell)
 {
-	if (!folder && !other)
+	if (!folder && !other && !looks)
 		keep_capabilities(0);
 	told(tell, "Landlock", confine_files(folder, other) < 0 ? errno : 0);
 }

@@ -23,8 +23,9 @@
 void sandbox_enter(const char *source, const char *other, bool follow, bool tell);
 
 /* Once an archive that is a file is open: from here on only what lies below
- * `folder` and `other`; nothing if both are NULL. */
-void sandbox_narrow(const char *folder, const char *other, bool tell);
+ * `folder` and `other`; nothing if both are NULL.  `looks`: files are still looked at
+ * by their paths, which may lead through folders of others. */
+void sandbox_narrow(const char *folder, const char *other, bool looks, bool tell);
 
 /* For the process beside the daemon that unmounts, and is root: that right, and
  * those of making and removing the directory mounted over. */

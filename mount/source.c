@@ -37,6 +37,18 @@ static const char *needed(struct mirror *m, const char *source, char *copy, bool
 	return folder ? source : siblings ? dirname(copy) : NULL;
 }
 
+/* Are files looked at by their paths, for modes that change?  Opened they are not. */
+static bool looks(struct mirror *m)
+{
+	struct error err = {0};
+	struct mirror_ref root;
+	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
+		return true;
+	bool brings = !root.held || root.held->archive.nbrought > 0;
+	mirror_put(m, &root);
+	return brings;
+}
+
 /* `other` is NULL, or open beside the first. */
 static void narrow(const struct opened *opened, const struct opened *other, const struct options *o)
 {
@@ -44,7 +56,8 @@ static void narrow(const struct opened *opened, const struct opened *other, cons
 	bool any = mirror_is_archive(opened->mirror) || (other && mirror_is_archive(other->mirror));
 	if (any && copy && (!other || copy_other))
 		sandbox_narrow(needed(opened->mirror, o->source, copy, o->follow),
-			       other ? needed(other->mirror, o->destination, copy_other, o->follow) : NULL, o->debug);
+			       other ? needed(other->mirror, o->destination, copy_other, o->follow) : NULL,
+			       looks(opened->mirror) || (other && looks(other->mirror)), o->debug);
 	free(copy);
 	free(copy_other);
 }

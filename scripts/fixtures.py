@@ -269,6 +269,14 @@ def virtual(folder):
                                         slab((4, 3), None, (2 - 2 * i, 0), one, one, block) if k else whole) for i in range(2)])
 
 
+def external(path):
+    """Datasets whose bytes are in files beside it."""
+    import h5py
+    with h5py.File(path, "w", libver="latest") as f:
+        f.create_dataset("one", (10,), "<i4", external=[("one.raw", 0, 40)])
+        f.create_dataset("two", (20,), "<i4", external=[("one.raw", 0, 40), ("sub/two.raw", 0, 40)])
+
+
 def shared(path):
     """A dataset whose datatype is a committed one, which it names as the library did
     before version 1.6: by an entry of a symbol table."""
@@ -361,7 +369,7 @@ def blocks(path):
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5, image.h5, freespace.h5, filtered.h5, blocks.h5, paths.h5, sizes-*.h5: h5py.  shared.h5: h5py, with an older message put in.
+    b0.h5, b1.h5, b2.h5, u.h5, external.h5, image.h5, freespace.h5, filtered.h5, blocks.h5, paths.h5, sizes-*.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -389,6 +397,7 @@ def hdf5(folder):
     attributes(folder + '/attributes.h5')
     links(folder + '/links.h5')
     virtual(folder)
+    external(folder + '/external.h5')
     shared(folder + '/shared.h5')
     image(folder + '/image.h5')
     freespace(folder + '/freespace.h5')

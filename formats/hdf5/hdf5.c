@@ -154,6 +154,7 @@ const struct format format_hdf5 = {
 	.size = hdf5_size,
 	.read = hdf5_read,
 	.attrs = hdf5_attrs,
+	.sources = h5_sources_of,
 	.details = hdf5_details,
 	.refer = hdf5_refer,
 	.refer_width = hdf5_refer_width,

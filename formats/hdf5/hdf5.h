@@ -272,6 +272,8 @@ struct h5_store {
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
 	uint32_t heap_index; /* of the mappings as they stand in the file, in the heap at `address` */
+	const uint32_t *sources; /* whose bytes those of the elements are, if not of the archive's own file alone */
+	uint32_t nsources;
 	const struct h5_convert *convert; /* a virtual dataset's source of another type; or NULL */
 	int code;
 	const char *fault;    /* why nothing can be read; if chunked: why perhaps not */
@@ -293,6 +295,10 @@ bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
 int h5_externals(const struct h5_file *f, struct arena *scratch, const struct h5_header *h, struct h5_store *s,
 		 struct error *err);
 int h5_externals_read(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out, struct error *err);
+
+/* sources.c: of which files the elements' bytes are. */
+int h5_sources(struct arena *scratch, struct h5_store *s, struct error *err);
+const uint32_t *h5_sources_of(const struct archive *a, const struct node *n, uint32_t *ret_count);
 
 /* chunk_index.c, chunk_array.c */
 int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err);

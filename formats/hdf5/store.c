@@ -269,7 +269,9 @@ int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h
 		ret->code = EIO;
 		ret->fault = arena_printf(&f->a->arena, "%s", why.text);
 	}
-	return r < 0 && !ret->fault ? error_set(err, ENOMEM, "no memory for a dataset") : 0;
+	if (r < 0 && !ret->fault)
+		return error_set(err, ENOMEM, "no memory for a dataset");
+	return h5_sources(s, ret, err);
 }
 
 static int contiguous(const struct h5_store *s, uint64_t offset, uint64_t len, uint64_t *ret, struct error *err)

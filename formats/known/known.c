@@ -64,24 +64,22 @@ static const struct known *find(struct cursor head)
 	return NULL;
 }
 
-static bool known_probe(struct cursor head, uint64_t size)
+static bool known_probe(const struct peek *p)
 {
-	(void)size;
-	return find(head) != NULL;
+	return find(p->head) != NULL;
 }
 
 static int known_open(struct archive *a, struct error *err)
 {
-	uint8_t head[HEAD_SIZE];
-	size_t n = a->source.size < sizeof head ? (size_t)a->source.size : sizeof head;
-	int r = source_read(&a->source, 0, head, n, err);
-	const struct known *k = r < 0 ? NULL : find(cursor_over((struct slice){head, n}));
+	struct peek p;
+	int r = peek(&p, &a->source, err);
+	const struct known *k = r < 0 ? NULL : find(p.head);
 	if (r < 0)
 		return r;
 	if (!k) /* it has changed since the probe */
 		return -ENOTSUP;
 	/* Texts are files like any other in a directory, whatever they are called. */
-	if (a->mirrored && archive_is_text((struct slice){head, n}))
+	if (a->mirrored && archive_is_text((struct slice){p.head.pos, cursor_left(&p.head)}))
 		return -ENOTSUP;
 	return error_set(err, ENOTSUP, "%s, which arrayfs does not read%s%s", k->what, k->next ? ": " : "", k->next ? k->next : "");
 }

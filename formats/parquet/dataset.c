@@ -96,6 +96,8 @@ static int take_file(struct archive *a, struct dataset *d, uint32_t number, stru
 	r = dataset_unite(a, d, p, number, err);
 	int left = p->mapped ? source_leave(&opened->source, p->footer_at, p->footer.len, err) : 0;
 	r = r < 0 ? r : left;
+	if (r == 0)
+		r = archive_bring(a, file->path, &opened->source.st, err);
 	part_release(file);
 	a->more += file->size;
 	if (r == 0 && (__builtin_add_overflow(d->p.first_row[number], rows, &d->p.first_row[number + 1]) ||
@@ -135,6 +137,7 @@ static void dataset_close(struct archive *a)
 const struct format parquet_dataset = {
 	.name = "parquet",
 	.title = "a directory of Parquet files as one table",
+	.joined = true,
 	.probe = part_probe,
 	.open = dataset_open,
 	.size = dataset_size,

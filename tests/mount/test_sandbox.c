@@ -134,14 +134,14 @@ static bool narrowed_to_nothing(void)
 	sandbox_enter(inside, NULL, false, false);
 	if (!reads(inside))
 		return false;
-	sandbox_narrow(NULL, NULL, false);
+	sandbox_narrow(NULL, NULL, false, false);
 	return !reads(inside) && !reads(outside) && read(fd, &c, 1) == 1;
 }
 
 static bool narrowed_to_its_folder(void)
 {
 	sandbox_enter(inside, NULL, false, false);
-	sandbox_narrow(folder, NULL, false);
+	sandbox_narrow(folder, NULL, false, false);
 	return reads(inside) && !reads(outside);
 }
 
@@ -156,7 +156,7 @@ static bool two_narrowed(void)
 	sandbox_enter(inside, outside, false, false);
 	if (!reads(inside) || !reads(outside))
 		return false;
-	sandbox_narrow(NULL, folder, false);
+	sandbox_narrow(NULL, folder, false, false);
 	return reads(inside) && !reads(outside);
 }
 
