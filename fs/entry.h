@@ -37,6 +37,7 @@ struct entry {
 	struct held *held;    /* while it is open */
 	bool opening;
 	uint64_t told; /* what archive_access_sum() was when it was closed last; 0: it never was */
+	uint64_t names_sum; /* as the archive's then (fs/shelf.h) */
 	uint32_t *filled, nfilled; /* what was filled when it was closed last */
 	struct entry *next_id, *next_name;
 	struct entry *newer, *older; /* among the forgotten */

@@ -23,6 +23,7 @@ static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
 	uint64_t sum = archive_access_sum(&h->archive);
 	h->tell = e->told && e->told != sum;
 	e->told = sum;
+	h->names_sum = e->names_sum;
 	mirror_watch_begin(h);
 	h->owner = &e->held;
 	e->held = h;
@@ -36,6 +37,7 @@ static void note_fillings(struct held *h)
 {
 	struct entry *e = (struct entry *)(void *)((char *)h->owner - offsetof(struct entry, held));
 	e->told = archive_access_sum(&h->archive);
+	e->names_sum = h->names_sum;
 	free(e->filled);
 	e->filled = h->archive.filled;
 	e->nfilled = h->archive.nfilled;

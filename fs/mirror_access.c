@@ -65,7 +65,7 @@ static void tell(struct mirror *m, const struct mirror_ref *ref)
 static void look_again(struct mirror *m, const struct mirror_ref *ref)
 {
 	struct held *h = ref->held;
-	if (archive_look(&h->archive))
+	if (archive_look(&h->archive) | mirror_names_changed(m, h))
 		h->tell = true;
 	if (!h->tell && !h->tell_again)
 		return;

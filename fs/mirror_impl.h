@@ -76,6 +76,9 @@ struct number_owner mirror_owner(const struct source *s);
 
 /* How many names in SOURCE the node has (mirror_links.c).  Without m->lock. */
 uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index);
+
+/* Has that changed for any of its arrays since it was asked last? */
+bool mirror_names_changed(struct mirror *m, struct held *h);
 void links_init(struct links *l);
 void links_close(struct links *l);
 

@@ -31,6 +31,7 @@ struct index_folder {
 	char **indexes;            /* names of files that may be indexes */
 	uint32_t nindexes;
 	size_t bytes;
+	uint64_t sum;              /* of all that they name; 0 for nothing */
 	uint64_t stamp;            /* of the folder and those files */
 	uint64_t checked;          /* when that was asked last, in ms */
 	unsigned users;            /* who look at it, or wait to */
@@ -92,12 +93,17 @@ static bool may_be_index(const struct mirror *m, const char *name)
 	return false;
 }
 
+static uint64_t mixed(uint64_t sum, uint64_t word)
+{
+	return (sum ^ word) * 0x9e3779b97f4a7c15 + (sum >> 29);
+}
+
 static uint64_t stamp_of(uint64_t stamp, const struct stat *st)
 {
 	const uint64_t words[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
 				  (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		stamp = (stamp ^ words[i]) * 0x9e3779b97f4a7c15 + (stamp >> 29);
+		stamp = mixed(stamp, words[i]);
 	return stamp;
 }
 
@@ -219,6 +225,18 @@ static int by_file(const void *a, const void *b)
 	return memcmp(&((const struct named_file *)a)->file, &((const struct named_file *)b)->file, sizeof(struct number_owner));
 }
 
+static uint64_t sum_of(const struct index_folder *f)
+{
+	uint64_t sum = f->nfiles;
+	for (uint32_t i = 0; i < f->nfiles; i++) {
+		const struct named_file *n = &f->files[i];
+		sum = mixed(mixed(sum, n->file.ino), n->file.mtime);
+		for (uint32_t k = 0; k < n->count; k++)
+			sum = mixed(sum, n->names[k]);
+	}
+	return sum;
+}
+
 static void read_folder(struct mirror *m, struct index_folder *f)
 {
 	struct error err = {0};
@@ -245,6 +263,7 @@ static void read_folder(struct mirror *m, struct index_folder *f)
 	mirror_put(m, &dir);
 	if (f->nfiles)
 		qsort(f->files, f->nfiles, sizeof *f->files, by_file);
+	f->sum = sum_of(f);
 }
 
 /* --- the folders that are kept ---------------------------------------------- */
@@ -322,31 +341,77 @@ static uint32_t names_in(const struct index_folder *f, const struct number_owner
 
 /* --- asking ------------------------------------------------------------------- */
 
-/* What the indexes in the file's folder and in those above add up to. */
-static uint32_t names_by_indexes(struct mirror *m, const struct source *s, uint32_t number, bool *ret_any)
+static size_t folder_len(const char *path)
 {
-	const struct number_owner file = mirror_owner(s);
-	const char *end = strrchr(s->path, '/');
-	size_t len = end ? (size_t)(end - s->path) : 0;
-	uint32_t names = 0;
-	*ret_any = false;
+	const char *slash = strrchr(path, '/');
+	return slash ? (size_t)(slash - path) : 0;
+}
+
+/* Calls each() for the folder of a path below SOURCE and for those above; a folder that
+ * could not be had comes as NULL. */
+static void each_folder(struct mirror *m, const char *path, void (*each)(void *arg, const struct index_folder *f), void *arg)
+{
+	size_t len = folder_len(path);
 	pthread_mutex_lock(&m->links.lock);
 	for (;;) {
-		struct index_folder *f = folder_first(&m->links, s->path, len);
-		bool fresh = f && folder_refresh(m, f);
-		if (fresh)
-			names += names_in(f, &file, number);
-		*ret_any |= !fresh || f->failed || f->nfiles;
+		struct index_folder *f = folder_first(&m->links, path, len);
+		each(arg, f && folder_refresh(m, f) && !f->failed ? f : NULL);
 		if (f)
 			f->users--;
 		if (len == 0)
 			break;
-		while (len > 0 && s->path[--len] != '/')
+		while (len > 0 && path[--len] != '/')
 			;
 	}
 	spare_folders(&m->links);
 	pthread_mutex_unlock(&m->links.lock);
-	return names;
+}
+
+/* Where indexes could name the source's arrays; NULL outside of mirrored directories. */
+static const char *path_of(const struct mirror *m, const struct source *s)
+{
+	return s->dir == m->root->base ? s->path : NULL;
+}
+
+struct asking {
+	struct number_owner file;
+	uint32_t number, names;
+	bool any; /* index there, as far as is known */
+};
+
+static void add_names(void *arg, const struct index_folder *f)
+{
+	struct asking *q = arg;
+	q->any |= !f || f->nfiles;
+	q->names += f ? names_in(f, &q->file, q->number) : 0;
+}
+
+static void add_sum(void *arg, const struct index_folder *f)
+{
+	uint64_t *sum = arg;
+	*sum = mixed(*sum, f ? f->sum : 0);
+}
+
+static uint64_t names_sum(struct mirror *m, struct archive *a)
+{
+	uint64_t sum = 1;
+	const char *last = NULL;
+	for (uint32_t k = 0; k <= a->nsiblings; k++) {
+		const char *path = path_of(m, archive_source(a, k));
+		size_t len = path ? folder_len(path) : 0;
+		if (!path || (last && folder_len(last) == len && memcmp(path, last, len) == 0))
+			continue; /* most often all are in one folder */
+		each_folder(m, last = path, add_sum, &sum);
+	}
+	return sum ? sum : 1;
+}
+
+bool mirror_names_changed(struct mirror *m, struct held *h)
+{
+	if (mirror_is_archive(m) || !h->archive.format->ordinal)
+		return false;
+	uint64_t sum = names_sum(m, &h->archive), before = atomic_exchange(&h->names_sum, sum);
+	return before && before != sum;
 }
 
 uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index)
@@ -356,13 +421,15 @@ uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index)
 	if (mirror_is_archive(m) || !a->format->ordinal || n->kind != NODE_RANGE)
 		return n->links ? n->links : 1;
 	const struct source *s = archive_source(a, n->source);
-	if (s->dir != m->root->base || !s->path || now_ms() < atomic_load_explicit(&h->unnamed_until, memory_order_relaxed))
+	if (!path_of(m, s) || now_ms() < atomic_load_explicit(&h->unnamed_until, memory_order_relaxed))
 		return 1;
-	bool any;
-	uint32_t names = names_by_indexes(m, s, a->format->ordinal(a, index, n), &any);
-	if (!any)
+	if (!atomic_load_explicit(&h->names_sum, memory_order_relaxed))
+		mirror_names_changed(m, h); /* from now on */
+	struct asking q = {.file = mirror_owner(s), .number = a->format->ordinal(a, index, n), .names = 1}; /* in its own archive */
+	each_folder(m, s->path, add_names, &q);
+	if (!q.any)
 		atomic_store_explicit(&h->unnamed_until, now_ms() + FRESH_MS, memory_order_relaxed);
-	return 1 + names; /* its own archive's first */
+	return q.names;
 }
 
 bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret)

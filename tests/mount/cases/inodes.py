@@ -312,3 +312,25 @@ def test_commands_tell_what_an_index_shares_once(s):
                                            range(1, 4)] + [("extra1", "U8", [9], b"not named")])
     lines = s.run("--diff", d, other).out.decode().splitlines()
     same([line.split(":")[0] for line in lines if "layers.1.2" in line], ["1.safetensors/layers.1.2"], f"{lines}")
+
+
+def test_an_index_that_comes_or_goes_is_counted(s):
+    d = model(s, "d", ["a.index.json"])
+    m = s.mount(d)
+    path = m / "1.safetensors/layers.1.1"
+
+    def links():
+        return os.stat(path).st_nlink
+    same(links(), 2)
+    text = read(s.path("d", "a.index.json"))
+    write(s.path("d", "b.index.json"), text)
+    until(lambda: links() == 3, "a third name", 3)
+    os.unlink(s.path("d", "a.index.json"))
+    os.unlink(s.path("d", "b.index.json"))
+    until(lambda: links() == 1, "its own name alone", 3)
+    for i in range(200):  # more archives than stay open
+        simple(s.path("d", f"other{i}.safetensors"))
+    for i in range(200):
+        os.stat(m / f"other{i}.safetensors/a")
+    write(s.path("d", "a.index.json"), text)
+    until(lambda: links() == 2, "a second name, after its archive was closed", 3)
