@@ -190,6 +190,7 @@ struct h5_type {
 	uint8_t class;
 	uint8_t ref, vlen_string, padding; /* kind of reference; 0 NUL-ended, 1 NUL-padded, 2 blanks */
 	bool big, vax, sign, has_vlen;
+	bool ones; /* stand above the bits of a number that has fewer than its bytes */
 	uint32_t size;
 	uint16_t offset, precision;  /* in bits */
 	uint8_t sign_at, exp_at, exp_bits, man_at, man_bits;
