@@ -50,9 +50,10 @@ static enum compare_kind kind_of(enum dtype dtype, bool *ret_signed, bool *ret_t
 	}
 }
 
+/* What numpy has no name for may be several numbers. */
 static bool is_turned(const struct array *a, unsigned bytes)
 {
-	return a && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
+	return a && a->dtype != DTYPE_VOID && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
 }
 
 void compare_init(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance)

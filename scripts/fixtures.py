@@ -369,7 +369,7 @@ def blocks(path):
 @fixtures("hdf5")
 def hdf5(folder):
     """old.h5, latest.h5, dense.h5, index.h5, pack.h5, attributes.h5, links.h5, virtual.h5 and its sources
-    b0.h5, b1.h5, b2.h5, u.h5, external.h5, image.h5, freespace.h5, filtered.h5, blocks.h5, paths.h5, sizes-*.h5: h5py.  shared.h5: h5py, with an older message put in.
+    b0.h5, b1.h5, b2.h5, u.h5, external.h5, image.h5, freespace.h5, filtered.h5, blocks.h5, paths.h5, sizes-*.h5, numbers.h5: h5py.  shared.h5: h5py, with an older message put in.
     pytables.h5: PyTables.  netcdf.nc: netCDF4."""
     import h5py
     import hdf5plugin
@@ -405,6 +405,7 @@ def hdf5(folder):
     blocks(folder + '/blocks.h5')
     fixtures_hdf5.paths(folder + '/paths.h5')
     fixtures_hdf5.sizes(folder)
+    fixtures_hdf5.numbers(folder + '/numbers.h5')
     small(folder+'/old.h5',('earliest','v108')); small(folder+'/latest.h5','latest')
     with h5py.File(folder+'/dense.h5','w',libver='latest') as f:
         for i in range(12): f.create_dataset('d%02d'%i,data=np.uint8(i))

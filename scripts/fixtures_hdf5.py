@@ -50,3 +50,26 @@ def sizes(folder):
                 layout = h5py.VirtualLayout((6,), "<i4")
                 layout[:] = h5py.VirtualSource(".", "x", (6,))
                 f.create_virtual_dataset("v", layout)
+
+
+def numbers(path):
+    """Numbers that numpy has no name for, in either order of bytes."""
+    import h5py
+    import numpy as np
+    T = h5py.h5t
+    with h5py.File(path, "w") as f:
+        for name, order in (("le", T.ORDER_LE), ("be", T.ORDER_BE)):
+            ld = T.NATIVE_LDOUBLE.copy()
+            ld.set_order(order)
+            cld = T.create(T.COMPOUND, 32)
+            cld.insert(b"r", 0, ld)
+            cld.insert(b"i", 16, ld)
+            three, n17 = T.STD_I32LE.copy(), T.STD_I32LE.copy()
+            three.set_size(3)
+            n17.set_precision(17)
+            n17.set_offset(3)
+            for k, t in (("ld", ld), ("cld", cld), ("three", three), ("n17", n17)):
+                if k[0] not in "lc":
+                    t.set_order(order)
+                h5py.h5d.create(f.id, (k + name).encode(), t, h5py.h5s.create_simple((2,)))
+        f["ldle"][...] = np.array([1.5, -2], "longdouble")

@@ -29,6 +29,7 @@ static struct slice parse_name(struct cursor *c, unsigned version)
 static void parse_atomic(struct cursor *c, struct h5_type *t, uint32_t bits)
 {
 	t->big = bits & 1;
+	t->ones = bits & 4;
 	t->sign = bits & 8;
 	t->offset = cursor_u16le(c);
 	t->precision = cursor_u16le(c);
@@ -106,9 +107,11 @@ static int parse_compound(const struct h5_file *f, struct arena *s, struct curso
 	int r = cursor_check(c, err, "a compound datatype");
 	if (r < 0)
 		return r;
+	if (count == 0)
+		return error_set(err, EBADMSG, "a compound datatype of no members");
 	t->nmembers = (uint32_t)count;
 	t->members = arena_array(s, count, sizeof *t->members);
-	if (!t->members && count)
+	if (!t->members)
 		return error_set(err, ENOMEM, "no memory for a datatype");
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = parse_member(f, s, c, version, t, &t->members[i], depth, err);

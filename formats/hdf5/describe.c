@@ -3,6 +3,7 @@
 #include "formats/hdf5/hdf5.h"
 #include "fs/name.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static bool float_is(const struct h5_type *t, unsigned size, unsigned exp, unsigned man, uint32_t bias)
@@ -63,10 +64,32 @@ static const char *word(struct arena *a, const struct h5_type *t, const char *st
 }
 
 /* Are its bytes the number, to whoever knows only its size?  Not if its bits begin
- * further up, or if the sign is not the uppermost. */
+ * further up, if the sign is not the uppermost, or if ones stand above them. */
 static bool fills_its_bytes(const struct h5_type *t)
 {
-	return t->offset == 0 && (t->precision == t->size * 8 || !t->sign || t->class == H5_BITFIELD);
+	return t->offset == 0 && (t->precision == t->size * 8 || (!t->ones && (!t->sign || t->class == H5_BITFIELD)));
+}
+
+/* Which of its bits a number has, where not all are its own. */
+static const char *with_bits(struct arena *a, const struct h5_type *t, const char *stem)
+{
+	if (!stem || (t->offset == 0 && t->precision == t->size * 8))
+		return stem;
+	return arena_printf(a, "%s (%u bits from bit %u)", stem, t->precision, t->offset);
+}
+
+/* The same of a float without a name: where its parts are. */
+static const char *with_layout(struct arena *a, const struct h5_type *t, const char *stem)
+{
+	return arena_printf(a, "%s (%u bits from bit %u: sign at %u, exponent of %u at %u less %u, mantissa of %u at %u%s)", stem,
+			    t->precision, t->offset, t->sign_at, t->exp_bits, t->exp_at, (unsigned)t->bias, t->man_bits, t->man_at,
+			    t->norm == 2 ? ", its leading bit implied" : "");
+}
+
+/* VAX orders the bytes of a number in a way that is neither of the two. */
+static uint8_t byteorder(const struct h5_type *t)
+{
+	return t->size == 1 || t->vax ? BYTEORDER_NONE : t->big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
 }
 
 static void describe_integer(struct arena *a, const struct h5_type *t, struct array *ret)
@@ -79,26 +102,43 @@ static void describe_integer(struct arena *a, const struct h5_type *t, struct ar
 	bool field = t->class == H5_BITFIELD;
 	if (t->size <= 8 && by_size[t->size][0] && fills_its_bytes(t))
 		ret->dtype = by_size[t->size][t->sign && !field];
-	snprintf(stem, sizeof stem, "H5T_STD_%c%u", field ? 'B' : t->sign ? 'I' : 'U', t->size <= 8 ? t->size * 8 : t->precision);
-	ret->type = word(a, t, stem);
-	if (t->size > 1 && ret->dtype != DTYPE_VOID)
-		ret->byteorder = t->big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
+	snprintf(stem, sizeof stem, "H5T_STD_%c%" PRIu64, field ? 'B' : t->sign ? 'I' : 'U', (uint64_t)t->size * 8);
+	ret->type = with_bits(a, t, word(a, t, stem));
+	ret->byteorder = byteorder(t);
 }
 
-static void describe_float(struct arena *a, const struct h5_type *t, bool complex, struct array *ret)
+static void describe_float(struct arena *a, const struct h5_type *t, struct array *ret)
 {
 	const struct known *k = known_float(t);
-	if (k && (!complex || k->complex)) {
-		ret->dtype = (uint8_t)(complex ? k->complex : k->dtype);
-		if (t->size > 1)
-			ret->byteorder = t->big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
-	}
-	if (complex)
-		ret->type = k ? word(a, t, t->size == 4 ? "H5T_COMPLEX_IEEE_F32" : t->size == 8 ? "H5T_COMPLEX_IEEE_F64" : "H5T_COMPLEX_IEEE_F16") : "H5T_COMPLEX";
-	else if (k)
+	ret->byteorder = byteorder(t);
+	if (k) {
+		ret->dtype = (uint8_t)k->dtype;
 		ret->type = t->size == 1 ? k->word : word(a, t, k->word);
-	else
-		ret->type = t->vax ? "H5T_VAX_F" : "H5T_FLOAT";
+	} else if (t->vax) {
+		ret->type = t->size == 4 ? "H5T_VAX_F32" : t->size == 8 ? "H5T_VAX_F64" : "H5T_VAX_F";
+	} else {
+		ret->type = with_layout(a, t, "H5T_FLOAT");
+	}
+}
+
+/* Two of them, as one element. */
+static void describe_complex(struct arena *a, const struct h5_type *t, struct array *ret)
+{
+	const struct known *k = known_float(t);
+	struct array part = {.dtype = DTYPE_VOID};
+	describe_float(a, t, &part);
+	ret->dtype = (uint8_t)(k && k->complex ? k->complex : DTYPE_VOID);
+	ret->byteorder = part.byteorder;
+	ret->type = part.type ? arena_printf(a, "H5T_COMPLEX%s", part.type + strlen("H5T")) : NULL;
+}
+
+/* Values of its base, which need no word of their own unless not all bits count. */
+static void describe_enum(struct arena *a, const struct h5_type *t, struct array *ret)
+{
+	describe_integer(a, t->base, ret);
+	ret->type = with_bits(a, t->base, "H5T_ENUM");
+	if (h5_is_bool(t))
+		ret->dtype = DTYPE_BOOL;
 }
 
 /* Everything but the shape.  What has no name of its own is V<n>. */
@@ -112,28 +152,23 @@ void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret)
 		describe_integer(a, t, ret);
 		break;
 	case H5_FLOAT:
-		describe_float(a, t, false, ret);
+		describe_float(a, t, ret);
 		break;
 	case H5_ENUM:
-		describe_integer(a, t->base, ret);
-		ret->type = "H5T_ENUM";
-		if (h5_is_bool(t)) {
-			ret->dtype = DTYPE_BOOL;
-			ret->byteorder = BYTEORDER_NONE;
-		}
+		describe_enum(a, t, ret);
 		break;
 	case H5_STRING:
 		ret->dtype = DTYPE_FIXED_STRING;
 		ret->type = "H5T_STRING";
 		break;
 	case H5_COMPLEX:
-		describe_float(a, t->base, true, ret);
+		describe_complex(a, t->base, ret);
 		break;
 	case H5_COMPOUND:
 		ret->type = "H5T_COMPOUND";
 		ret->dtype = DTYPE_STRUCT;
 		if (h5_is_complex(t))
-			describe_float(a, t->members[0].type, true, ret);
+			describe_complex(a, t->members[0].type, ret);
 		break;
 	case H5_VLEN:
 		ret->dtype = t->vlen_string ? DTYPE_STRING : DTYPE_LIST;
@@ -143,7 +178,8 @@ void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret)
 		h5_describe(a, t->base, ret);
 		break;
 	case H5_TIME:
-		ret->type = "H5T_TIME";
+		ret->type = word(a, t, t->size == 4 ? "H5T_UNIX_D32" : t->size == 8 ? "H5T_UNIX_D64" : "H5T_TIME");
+		ret->byteorder = byteorder(t);
 		break;
 	case H5_OPAQUE:
 		ret->type = "H5T_OPAQUE";
@@ -156,8 +192,6 @@ void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret)
 		ret->type = "unknown";
 		break;
 	}
-	if (ret->dtype == DTYPE_VOID && t->class == H5_COMPOUND)
-		ret->width = t->size;
 }
 
 /* {"NAME": VALUE, …} */

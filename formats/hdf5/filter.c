@@ -114,14 +114,17 @@ const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p)
 	return text;
 }
 
-const struct h5_filter *h5_pipeline_unknown(const struct h5_pipeline *p)
+int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *err)
 {
 	for (uint32_t i = 0; i < p->count; i++) {
-		const struct known *k = lookup(p->filters[i].id);
-		if (!k || !k->decode)
-			return &p->filters[i];
+		const struct h5_filter *f = &p->filters[i];
+		const struct known *k = lookup(f->id);
+		if (mask >> i & 1 || (k && k->decode))
+			continue;
+		return k ? error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id)
+			 : error_set(err, ENOTSUP, "the filter %u is not known", f->id);
 	}
-	return NULL;
+	return 0;
 }
 
 /* --- shuffle and fletcher32 ---------------------------------------------------------- */
@@ -273,8 +276,6 @@ static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint
 		const struct known *k = lookup(f->id);
 		if (mask >> i & 1)
 			continue;
-		if (!k || !k->decode)
-			return error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id);
 		if (k->looks_twice && step == 0 && (r = keep_still(&in, between, err)) < 0)
 			return r;
 		uint8_t **to = &scratch[step++ % 2];
@@ -294,7 +295,10 @@ static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint
 int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
 		    struct error *err)
 {
-	uint8_t *out = block_room(block, len, err);
+	int r = h5_pipeline_check(p, mask, err);
+	uint8_t *out = r == 0 ? block_room(block, len, err) : NULL;
+	if (r < 0)
+		return r;
 	return out ? run(p, mask, in, out, len, &(struct between){.block = block}, err) : -ENOMEM;
 }
 
@@ -302,6 +306,9 @@ int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in
 		     struct slice *ret, struct error *err)
 {
 	struct between between = {.arena = s};
+	int r = h5_pipeline_check(p, mask, err);
+	if (r < 0)
+		return r;
 	uint8_t *out = len / 4096 > in.len ? NULL : between_room(&between, len, err); /* no filter packs that tightly */
 	*ret = (struct slice){out, len};
 	if (!out)

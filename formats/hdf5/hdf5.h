@@ -190,6 +190,7 @@ struct h5_type {
 	uint8_t class;
 	uint8_t ref, vlen_string, padding; /* kind of reference; 0 NUL-ended, 1 NUL-padded, 2 blanks */
 	bool big, vax, sign, has_vlen;
+	bool ones; /* stand above the bits of a number that has fewer than its bytes */
 	uint32_t size;
 	uint16_t offset, precision;  /* in bits */
 	uint8_t sign_at, exp_at, exp_bits, man_at, man_bits;
@@ -239,8 +240,9 @@ int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in,
 /* The same for a piece of metadata, in memory of s. */
 int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct arena *s,
 		     struct slice *ret, struct error *err);
-/* Names a filter that is not built in; NULL if all are. */
-const struct h5_filter *h5_pipeline_unknown(const struct h5_pipeline *p);
+/* Is each filter that was not left out built in?  What is not stays wrong whatever else
+ * may be, so it is asked first. */
+int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *err);
 
 /* --- store.c: where a dataset's bytes lie ------------------------------------ */
 

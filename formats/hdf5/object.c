@@ -71,6 +71,18 @@ static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
 		tree_attr_json(e->t, id, SLICE("array.enum"), slice_text(json));
 }
 
+/* Why some or all of a dataset's bytes cannot be had; NULL if nothing is known to
+ * be wrong. */
+static const char *fault_of(const struct h5_store *s)
+{
+	if (s->fault)
+		return s->fault;
+	for (uint32_t i = 0; s->storage == H5_EXTERNALS && i < s->nexternals; i++)
+		if (s->externals[i].fault)
+			return s->externals[i].fault;
+	return NULL;
+}
+
 /* The next file of the dataset is one that another path has shown already. */
 static bool emit_twin(struct emit *e, uint32_t parent, struct slice name)
 {
@@ -86,6 +98,8 @@ static bool emit_twin(struct emit *e, uint32_t parent, struct slice name)
 static int emitted(struct emit *e, uint32_t id, const struct array *array)
 {
 	tree_describe(e->t, id, array);
+	if (e->store && fault_of(e->store))
+		tree_attr(e->t, id, SLICE("arrayfs.error"), slice_text(fault_of(e->store)));
 	if (e->links == 0 || id == 0)
 		return 0;
 	tree_edit(e->t, id)->links = e->links;
@@ -110,18 +124,6 @@ static bool is_range(const struct h5_view *v, uint64_t *ret)
 	return s && s->storage == H5_CONTIGUOUS && v->nlevels == 0 && v->offset == 0 && v->width == v->element &&
 	       s->size > 0 && !__builtin_add_overflow(s->address, s->file->base, ret) &&
 	       range_within(*ret, s->size, h5_source(s->file)->size);
-}
-
-/* Why some or all of a dataset's bytes cannot be had; NULL if nothing is known to
- * be wrong. */
-static const char *fault_of(const struct h5_store *s)
-{
-	if (s->fault)
-		return s->fault;
-	for (uint32_t i = 0; s->storage == H5_EXTERNALS && i < s->nexternals; i++)
-		if (s->externals[i].fault)
-			return s->externals[i].fault;
-	return NULL;
 }
 
 static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
@@ -152,8 +154,6 @@ static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const s
 		*ret = tree_lazy(e->t, parent, name, n, size);
 	}
 	name_enum(e, *ret, t);
-	if (v->store && fault_of(v->store))
-		tree_attr(e->t, *ret, SLICE("arrayfs.error"), slice_text(fault_of(v->store)));
 	return emitted(e, *ret, array);
 }
 

@@ -217,7 +217,7 @@ static int read_layout(struct parse *p)
 static int check_store(struct parse *p)
 {
 	struct h5_store *s = p->store;
-	const struct h5_filter *unknown = h5_pipeline_unknown(&s->pipeline);
+	struct error why = {0};
 	if (s->storage == H5_COMPACT) {
 		if (s->compact.len < s->size)
 			return error_set(p->err, EBADMSG, "%zu bytes for a dataset of %" PRIu64, s->compact.len, s->size);
@@ -227,8 +227,8 @@ static int check_store(struct parse *p)
 	}
 	/* Said, and no more: chunks that were never written, and those that left the filter
 	 * out, can be read. */
-	if (s->storage == H5_CHUNKED && unknown &&
-	    !(s->fault = arena_printf(&p->f->a->arena, "the filter %s (%u) is not built in", unknown->name, unknown->id)))
+	if (s->storage == H5_CHUNKED && h5_pipeline_check(&s->pipeline, 0, &why) < 0 &&
+	    !(s->fault = arena_printf(&p->f->a->arena, "%s", why.text)))
 		return error_set(p->err, ENOMEM, "no memory for a dataset");
 	if (s->storage == H5_CONTIGUOUS && s->address == H5_UNDEFINED)
 		s->storage = H5_UNWRITTEN;

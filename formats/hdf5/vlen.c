@@ -63,6 +63,9 @@ static int count_of(const struct h5_vlen *v, uint64_t *ret, struct error *err)
 	if (r < 0)
 		return r;
 	*ret /= v->of.width;
+	const struct h5_store *s = v->of.store;
+	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size && s && s->fault) /* which fewer would not mend */
+		return error_set(err, EIO, "%s", s->fault);
 	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size)
 		return error_set(err, EIO, "%" PRIu64 " sequences in a file of %" PRIu64 " bytes are too many to be summed up", *ret, size);
 	return 0;
