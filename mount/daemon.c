@@ -23,6 +23,9 @@
  * hold up the others. */
 enum { THREADS_MAX = 512 };
 
+/* Seconds after which who waits for a mount is told that it takes long. */
+enum { A_WHILE = 10 };
+
 /* What the parts of one mount know of each other. */
 struct daemon {
 	struct mount mount;
@@ -35,10 +38,21 @@ struct daemon {
 
 /* --- the parent -------------------------------------------------------- */
 
+static const int endings[] = {SIGTERM, SIGINT, SIGHUP};
+static pid_t started;
+
+/* Nobody waits for the mount any more: there shall be none. */
+static void give_up(int sig)
+{
+	kill(started, SIGTERM);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
 /* Splits off the process that is to serve.  In the parent, which waits for the
  * mount to answer or the child to fail, returns the exit code; in the child -1,
  * and the pipe to tell the parent by. */
-static int split_off(int *ret_pipe)
+static int split_off(const char *source, int *ret_pipe)
 {
 	int ends[2];
 	char word;
@@ -59,10 +73,17 @@ static int split_off(int *ret_pipe)
 		return -1;
 	}
 	close(ends[1]);
-	ssize_t n;
-	while ((n = read(ends[0], &word, 1)) < 0 && errno == EINTR)
-		;
-	return n == 1 ? 0 : 1; /* without a word it has failed, and said why */
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (signal(endings[i], give_up) == SIG_IGN)
+			signal(endings[i], SIG_IGN);
+	started = pid;
+	bool told = false;
+	while (poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, told ? -1 : A_WHILE * 1000) <= 0)
+		if (!told) {
+			log_say("%s: not mounted after %d seconds: still waiting for what is read of it", source, A_WHILE);
+			told = true;
+		}
+	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* without a word it has failed, and said why */
 }
 
 /* --- once it is mounted ------------------------------------------------ */
@@ -100,6 +121,45 @@ static bool is_unmounted(int device)
 	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
 }
 
+/* --- an end that is overdue ---------------------------------------------- */
+
+/* Requests that wait for a disk which does not answer hold the session's end up for as
+ * long.  But the mount must go, and nothing is lost: so the process ends without them. */
+static struct {
+	struct daemon *daemon;
+	int device;
+	void (*libfuses)(int sig);
+} ending;
+
+static void on_overdue(int sig)
+{
+	(void)sig;
+	if (!ending.daemon->handed)
+		keeper_end(&ending.daemon->keeper, is_unmounted(ending.device));
+	_exit(0);
+}
+
+static void on_signal(int sig)
+{
+	alarm(DEVICE_PATIENCE);
+	ending.libfuses(sig);
+}
+
+/* In front of libfuse's handlers. */
+static void bound_the_end(struct daemon *d, int device)
+{
+	struct sigaction act;
+	ending.daemon = d;
+	ending.device = device;
+	signal(SIGALRM, on_overdue);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (sigaction(endings[i], NULL, &act) == 0) {
+			ending.libfuses = act.sa_handler;
+			act.sa_handler = on_signal;
+			sigaction(endings[i], &act, NULL);
+		}
+}
+
 /* Serves the device until it is unmounted, or a signal comes; whether it still is
  * mounted is told in *ret_unmounted. */
 static int serve(struct daemon *d, int device, bool *ret_unmounted)
@@ -113,13 +173,14 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	fuse_opt_free_args(&args);
 	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
 	 * end a mount whoever started it. */
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		signal(endings[i], SIG_DFL);
 	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: cannot be served", d->options->destination);
 	} else {
+		bound_the_end(d, device);
 		r = loop(d, se) < 0; /* a signal's number is no failure */
+		signal(SIGALRM, SIG_IGN);
 		*ret_unmounted = is_unmounted(device);
 		fuse_remove_signal_handlers(se);
 	}
@@ -225,7 +286,7 @@ int daemon_run(const struct options *o)
 	struct opened opened;
 	int r;
 	if (!o->foreground) {
-		int code = split_off(&d.parent);
+		int code = split_off(o->source, &d.parent);
 		if (code >= 0)
 			return code;
 		log_prepare_system();

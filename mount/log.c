@@ -166,6 +166,12 @@ int log_capture_begin(void)
 	return ends[0];
 }
 
+void log_capture_abort(void)
+{
+	if (saved_stderr >= 0)
+		dup2(saved_stderr, STDERR_FILENO);
+}
+
 void log_capture_end(int handle, char *ret, size_t room)
 {
 	char text[4096];

@@ -26,6 +26,8 @@ void log_to_system(void);
  * and fusermount3 print there becomes a sentence of ours. */
 int log_capture_begin(void);
 bool log_capturing(void);
+/* Standard error as it was before: all that a signal's handler may do. */
+void log_capture_abort(void);
 /* The last line printed since, without its end and its program's name; "" if
  * there was none. */
 void log_capture_end(int handle, char *ret, size_t room);
