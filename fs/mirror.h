@@ -25,6 +25,7 @@ struct held;
 struct mirror_options {
 	bool follow; /* show links that lead out of SOURCE as what they lead to */
 	bool dataset; /* SOURCE, if it is a directory, is one archive */
+	unsigned files_max; /* files and directories that may be open at a time; 0: 512 */
 	struct archive_options archive;
 };
 

@@ -19,10 +19,6 @@
 #include "mount/sandbox.h"
 #include "mount/source.h"
 
-/* Requests wait in a thread each, and one that waits for a slow disk must not
- * hold up the others. */
-enum { THREADS_MAX = 512 };
-
 /* Seconds after which who waits for a mount is told that it takes long. */
 enum { A_WHILE = 10 };
 
@@ -34,6 +30,7 @@ struct daemon {
 	bool handed;   /* the mountpoint is /dev/fd/N: mounted already, by somebody else */
 	int parent;    /* a pipe to the process that was started, or -1 */
 	struct keeper keeper;
+	unsigned threads;
 };
 
 /* --- the parent -------------------------------------------------------- */
@@ -108,7 +105,7 @@ static int loop(struct daemon *d, struct fuse_session *se)
 	if (d->options->single_threaded)
 		return fuse_session_loop(se);
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	fuse_loop_cfg_set_max_threads(config, d->threads);
 	int r = fuse_session_loop_mt(se, config);
 	fuse_loop_cfg_destroy(config);
 	return r;
@@ -272,6 +269,7 @@ static int open_source(struct daemon *d, struct opened *ret)
 	int r = source_command_open(ret, o);
 	if (r)
 		return r;
+	d->threads = ret->limits.threads;
 	d->mount.mirror = ret->mirror;
 	d->mount.fixed = mirror_is_archive(ret->mirror);
 	/* One that was handed over may be mounted writable: then we refuse, at open. */
@@ -301,6 +299,8 @@ int daemon_run(const struct options *o)
 		d.parent = -1; /* the keeper tells it */
 	r = open_source(&d, &opened);
 	if (r == 0) {
+		if (chdir("/") < 0) /* keeps no file system from being unmounted */
+			log_say("/: %s", strerror(errno));
 		mount_init(&d.mount);
 		r = run(&d);
 		mount_close(&d.mount);

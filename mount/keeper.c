@@ -148,6 +148,8 @@ static void do_mount(struct keeping *k)
 	bound(k);
 	if (mountpoint_prepare(&k->point, k->options->destination, k->options->nonempty, &err) < 0)
 		log_say("%s: %s", k->options->destination, err.text);
+	else if (chdir("/") < 0) /* the mountpoint's path is absolute now */
+		log_say("/: %s", strerror(errno));
 	else
 		device = mount_it(k);
 	alarm(0);
