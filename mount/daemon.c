@@ -90,8 +90,7 @@ static int split_off(const char *source, int *ret_pipe)
 static void on_ready(struct mount *m)
 {
 	struct daemon *d = (struct daemon *)(void *)m;
-	if (!d->options->foreground)
-		log_to_system();
+	log_go();
 	if (d->parent < 0)
 		return;
 	while (write(d->parent, "1", 1) < 0 && errno == EINTR)
@@ -282,12 +281,13 @@ int daemon_run(const struct options *o)
 	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.debug = o->debug,
 			   .mount.ready = on_ready, .handed = strncmp(o->destination, "/dev/fd/", 8) == 0};
 	struct opened opened;
-	int r;
+	int r = log_prepare(o->log, o->foreground, o->debug);
+	if (r)
+		return r;
 	if (!o->foreground) {
 		int code = split_off(o->source, &d.parent);
 		if (code >= 0)
 			return code;
-		log_prepare_system();
 	}
 	fuse_set_log_func(on_fuse_log);
 	d.list = option_list(o);

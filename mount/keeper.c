@@ -133,7 +133,7 @@ static void release_waiting(struct keeping *k)
 {
 	if (k->waiting < 0)
 		return;
-	log_to_system();
+	log_go();
 	while (write(k->waiting, "1", 1) < 0 && errno == EINTR)
 		;
 	close(k->waiting);
