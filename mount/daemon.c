@@ -13,6 +13,7 @@
 
 #include "mount/device.h"
 #include "mount/fuse.h"
+#include "mount/hint.h"
 #include "mount/keeper.h"
 #include "mount/log.h"
 #include "mount/ops.h"
@@ -289,6 +290,8 @@ int daemon_run(const struct options *o)
 		if (code >= 0)
 			return code;
 	}
+	if (!o->follow && !o->dataset)
+		hint_links(o->source);
 	fuse_set_log_func(on_fuse_log);
 	d.list = option_list(o);
 	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {

@@ -37,8 +37,23 @@ static bool is_empty(int fd)
 	return empty;
 }
 
+/* One that is mounted on already, by us: what is seen there is no directory to mount on,
+ * but what was mounted; and it may not answer, so the kernel is asked. */
+static int check_mounted(const char *path, bool nonempty, struct error *err)
+{
+	char real[PATH_MAX];
+	struct mounted mounted;
+	if (nonempty || mountpoint_resolve(path, real) < 0 || !mountpoint_look(real, &mounted) ||
+	    strcmp(mounted.type, "fuse.arrayfs") != 0)
+		return 0;
+	return error_set(err, EBUSY, "%.150s is mounted there already (arrayfs -u unmounts it)", mounted.source);
+}
+
 static int open_directory(struct mountpoint *p, const char *path, bool nonempty, struct error *err)
 {
+	int r = check_mounted(path, nonempty, err);
+	if (r < 0)
+		return r;
 	p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOENT && mkdir(path, 0777) == 0) {
 		p->made = true;
