@@ -78,7 +78,7 @@ static int split_off(const char *source, int *ret_pipe)
 	bool told = false;
 	while (poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, told ? -1 : A_WHILE * 1000) <= 0)
 		if (!told) {
-			log_say("%s: not mounted after %d seconds: still waiting for what is read of it", source, A_WHILE);
+			log_say("%s: not mounted after %d seconds: it, or what mounts, has not answered yet (Ctrl-C gives up)", source, A_WHILE);
 			told = true;
 		}
 	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* without a word it has failed, and said why */
@@ -233,10 +233,10 @@ static void cover(struct daemon *d, const struct kept *kept)
 {
 	char base[PATH_MAX];
 	strcpy(base, kept->path);
-	if (kept->parent >= 0 && !d->mount.fixed)
-		mirror_cover(d->mount.mirror, kept->parent, basename(base), kept->covered);
-	else if (kept->covered >= 0)
-		close(kept->covered);
+	/* The lock on it stays until the very end: see mount/mountpoint.h. */
+	int covered = kept->covered < 0 || d->mount.fixed ? -1 : fcntl(kept->covered, F_DUPFD_CLOEXEC, 3);
+	if (kept->parent >= 0 && covered >= 0)
+		mirror_cover(d->mount.mirror, kept->parent, basename(base), covered);
 	if (kept->parent >= 0)
 		close(kept->parent);
 }
