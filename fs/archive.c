@@ -174,6 +174,8 @@ int archive_open(struct archive *a, const struct format *const *formats,
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
 	if (r == 0 && a->outside)
 		archive_look(a);
+	if (r == 0)
+		source_keep(&a->source, options->descriptors);
 	/* However a format took it: what is shown must not depend on this limit. */
 	if (a->arena.denied)
 		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", at->soft);
@@ -279,6 +281,7 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 		free(s);
 		return r;
 	}
+	source_keep(s, a->options->descriptors);
 	a->siblings[a->nsiblings++] = s;
 	*ret = a->nsiblings;
 	return 0;

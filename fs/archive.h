@@ -125,6 +125,7 @@ struct archive_options {
 	char split;            /* one more separator in names, or 0 */
 	bool no_verify;        /* checksums in the file are not checked */
 	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
+	struct descriptors *descriptors; /* that its files may keep; NULL: any number */
 };
 
 struct archive {

@@ -344,6 +344,8 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	numbers_init(&m->numbers, st.st_dev);
 	links_init(&m->links);
 	m->options = *options;
+	if (m->options.files_max == 0)
+		m->options.files_max = FILES_MAX;
 	m->entries.confined = !options->follow;
 	m->cover.fd = -1;
 	m->folder.dir = -1;

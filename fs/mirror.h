@@ -25,6 +25,7 @@ struct held;
 struct mirror_options {
 	bool follow; /* show links that lead out of SOURCE as what they lead to */
 	bool dataset; /* SOURCE, if it is a directory, is one archive */
+	unsigned files_max; /* files and directories that may be open at a time; 0: 512 */
 	struct archive_options archive;
 };
 
@@ -45,7 +46,7 @@ enum view {
 enum { VIEW_SHIFT = 29 };
 
 /* Of VIEW_TOP, instead of nodes. */
-enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3 };
+enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3, TOP_LOG = 4 };
 
 static inline enum view ino_view(uint64_t ino) { return (enum view)((uint32_t)ino >> VIEW_SHIFT); }
 static inline uint32_t ino_index(uint64_t ino) { return (uint32_t)ino & ((1u << VIEW_SHIFT) - 1); }
@@ -54,8 +55,12 @@ static inline uint64_t ino_of(uint64_t like, enum view view, uint32_t index)
 	return (like & ~(uint64_t)UINT32_MAX) | (uint64_t)view << VIEW_SHIFT | index;
 }
 
-/* The daemon's own figures, which change from look to look. */
+/* The daemon's own figures, which change from look to look; and its log, which is the
+ * mounter's alone to read, since it names files that others may not list.  Who has a log
+ * answers for its bytes: here it is empty. */
 #define STATS_INO ino_of(0, VIEW_TOP, TOP_STATS)
+#define LOG_INO ino_of(0, VIEW_TOP, TOP_LOG)
+static inline bool ino_live(uint64_t ino) { return ino == STATS_INO || ino == LOG_INO; }
 
 /* What an inode number leads to, kept as long as the reference is.  This is the number by
  * which mirror and kernel know an inode; what stat and readdir tell is another, which

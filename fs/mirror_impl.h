@@ -10,8 +10,8 @@
  * mirror_view.c, mirror_view_dir.c and mirror_json.c.
  */
 
-/* Descriptors: archives on the shelf, and files passed through that are open.
- * The rest of the usual 1,024 is for directories, threads and the kernel. */
+/* Archives on the shelf, some of which are at rest where descriptors are few; and files
+ * and directories passed through that are open, which take a descriptor each. */
 enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 
 /* Bytes of metadata, of all archives on the shelf but the newest. */

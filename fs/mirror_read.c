@@ -13,10 +13,11 @@
 /* Counts a descriptor that somebody holds open. */
 static int take_file(struct mirror *m, struct error *err)
 {
-	if (atomic_fetch_add(&m->files, 1) < FILES_MAX)
+	if (atomic_fetch_add(&m->files, 1) < m->options.files_max)
 		return 0;
 	atomic_fetch_sub(&m->files, 1);
-	return error_set(err, ENFILE, "more than %d files are open", FILES_MAX);
+	return error_set(err, ENFILE, "more than %u files are open%s", m->options.files_max,
+			 m->options.files_max < FILES_MAX ? " (a higher ulimit -n allows more)" : "");
 }
 
 int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)

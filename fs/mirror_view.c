@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "fs/blocks.h"
 #include "fs/view.h"
@@ -95,6 +96,8 @@ static int lookup_top(struct mirror *m, const struct mirror_ref *top, struct sli
 		return as_view(m, top, VIEW_TOP, TOP_ARCHIVE, ret);
 	if (slice_equal(name, SLICE("stats.json")))
 		return as_view(m, top, VIEW_TOP, TOP_STATS, ret);
+	if (slice_equal(name, SLICE("log.txt")))
+		return as_view(m, top, VIEW_TOP, TOP_LOG, ret);
 	return -ENOENT;
 }
 
@@ -233,7 +236,7 @@ static int file_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *r
 	int r;
 	*ret = 0;
 	if (is_json(ref->ino))
-		return ref->ino == STATS_INO ? 0 : json_size(m, ref, ret, err);
+		return ino_live(ref->ino) ? 0 : json_size(m, ref, ret, err);
 	if (ino_view(ref->ino) == VIEW_NPY) {
 		r = npy_header(ref, &header, ret, err);
 		*ret += header.len;
@@ -262,6 +265,8 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 		size = r < 0 ? 0 : strlen(target);
 	} else {
 		ret->st_mode = S_IFREG | (ret->st_mode & 0444);
+		if (ref->ino == LOG_INO)
+			ret->st_mode = S_IFREG | 0400, ret->st_uid = geteuid(), ret->st_gid = getegid();
 		r = file_size(m, ref, &size, err);
 	}
 	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM || r == -ENAMETOOLONG)
@@ -297,6 +302,8 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 	struct mirror_ref plain = view_plain(ref);
 	if (ref->ino == STATS_INO)
 		return read_stats(m, offset, len, ret);
+	if (ref->ino == LOG_INO)
+		return 0;
 	if (is_json(ref->ino))
 		return json_read(m, ref, offset, len, ret, err);
 	if (is_dir(&plain))

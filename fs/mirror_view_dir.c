@@ -19,7 +19,8 @@ static int next_top(struct mirror_dir *dir, off_t offset, struct mirror_name *re
 		enum view view;
 		uint32_t index;
 	} all[] = {{"npy", VIEW_NPY, TREE_ROOT}, {"text", VIEW_TEXT, TREE_ROOT}, {"json", VIEW_JSON, TREE_ROOT},
-		   {"archive.json", VIEW_TOP, TOP_ARCHIVE}, {"stats.json", VIEW_TOP, TOP_STATS}};
+		   {"archive.json", VIEW_TOP, TOP_ARCHIVE}, {"stats.json", VIEW_TOP, TOP_STATS},
+		   {"log.txt", VIEW_TOP, TOP_LOG}};
 	if (offset - 2 >= (off_t)(sizeof all / sizeof *all))
 		return 0;
 	*ret = (struct mirror_name){all[offset - 2].name, all[offset - 2].view == VIEW_TOP ? DT_REG : DT_DIR,

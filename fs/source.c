@@ -74,8 +74,11 @@ static void give_up(struct source *s)
 	int fd = atomic_exchange(&s->fd, -1);
 	while (fd >= 0 && atomic_load(&s->users) > 0) /* they are in the middle of one call */
 		sched_yield();
-	if (fd >= 0)
-		close(fd);
+	if (fd < 0)
+		return;
+	close(fd);
+	if (s->of)
+		atomic_fetch_add(&s->of->left, 1);
 }
 
 void source_close(struct source *s)
@@ -169,6 +172,16 @@ void source_rest(struct source *s)
 	}
 	unuse(s);
 	give_up(s);
+}
+
+void source_keep(struct source *s, struct descriptors *of)
+{
+	if (of && atomic_fetch_sub(&of->left, 1) <= 0) {
+		atomic_fetch_add(&of->left, 1);
+		source_rest(s);
+	} else {
+		s->of = of;
+	}
 }
 
 /* At rest, and out of reach: does the file, which may have been cut while it could be

@@ -35,6 +35,7 @@ struct source {
 	int dir;              /* where the file was found: `path` below this folder; borrowed */
 	char *path;
 	_Atomic int fd;       /* -1 for memory, and for a source at rest */
+	struct descriptors *of; /* those that fd is one of, or NULL */
 	_Atomic unsigned users; /* of fd, at this moment */
 	_Atomic(uint8_t *) end; /* at rest: the last page as it was, or NULL */
 	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
@@ -56,6 +57,15 @@ void source_close(struct source *s);
  * numbers.  Their present size is then asked of their path, and if that leads
  * elsewhere by now, what is left is told by the mapping.  Any thread. */
 void source_rest(struct source *s);
+
+/* How many more descriptors sources may keep, all together. */
+struct descriptors {
+	_Atomic int left;
+};
+
+/* For a source that was just opened: without one left, it is at rest from now on.
+ * NULL: it may keep its own. */
+void source_keep(struct source *s, struct descriptors *of);
 
 /* Is the whole range still in the file?  One fstat().  If not, -EIO. */
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len);

@@ -13,15 +13,15 @@
 
 #include "mount/device.h"
 #include "mount/fuse.h"
+#include "mount/hint.h"
 #include "mount/keeper.h"
 #include "mount/log.h"
 #include "mount/ops.h"
 #include "mount/sandbox.h"
 #include "mount/source.h"
 
-/* Requests wait in a thread each, and one that waits for a slow disk must not
- * hold up the others. */
-enum { THREADS_MAX = 512 };
+/* Seconds after which who waits for a mount is told that it takes long. */
+enum { A_WHILE = 10 };
 
 /* What the parts of one mount know of each other. */
 struct daemon {
@@ -31,14 +31,26 @@ struct daemon {
 	bool handed;   /* the mountpoint is /dev/fd/N: mounted already, by somebody else */
 	int parent;    /* a pipe to the process that was started, or -1 */
 	struct keeper keeper;
+	unsigned threads;
 };
 
 /* --- the parent -------------------------------------------------------- */
 
+static const int endings[] = {SIGTERM, SIGINT, SIGHUP};
+static pid_t started;
+
+/* Nobody waits for the mount any more: there shall be none. */
+static void give_up(int sig)
+{
+	kill(started, SIGTERM);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
 /* Splits off the process that is to serve.  In the parent, which waits for the
  * mount to answer or the child to fail, returns the exit code; in the child -1,
  * and the pipe to tell the parent by. */
-static int split_off(int *ret_pipe)
+static int split_off(const char *source, int *ret_pipe)
 {
 	int ends[2];
 	char word;
@@ -59,10 +71,17 @@ static int split_off(int *ret_pipe)
 		return -1;
 	}
 	close(ends[1]);
-	ssize_t n;
-	while ((n = read(ends[0], &word, 1)) < 0 && errno == EINTR)
-		;
-	return n == 1 ? 0 : 1; /* without a word it has failed, and said why */
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (signal(endings[i], give_up) == SIG_IGN)
+			signal(endings[i], SIG_IGN);
+	started = pid;
+	bool told = false;
+	while (poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, told ? -1 : A_WHILE * 1000) <= 0)
+		if (!told) {
+			log_say("%s: not mounted after %d seconds: it, or what mounts, has not answered yet (Ctrl-C gives up)", source, A_WHILE);
+			told = true;
+		}
+	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* without a word it has failed, and said why */
 }
 
 /* --- once it is mounted ------------------------------------------------ */
@@ -72,8 +91,7 @@ static int split_off(int *ret_pipe)
 static void on_ready(struct mount *m)
 {
 	struct daemon *d = (struct daemon *)(void *)m;
-	if (!d->options->foreground)
-		log_to_system();
+	log_go();
 	if (d->parent < 0)
 		return;
 	while (write(d->parent, "1", 1) < 0 && errno == EINTR)
@@ -87,7 +105,7 @@ static int loop(struct daemon *d, struct fuse_session *se)
 	if (d->options->single_threaded)
 		return fuse_session_loop(se);
 	struct fuse_loop_config *config = fuse_loop_cfg_create();
-	fuse_loop_cfg_set_max_threads(config, THREADS_MAX);
+	fuse_loop_cfg_set_max_threads(config, d->threads);
 	int r = fuse_session_loop_mt(se, config);
 	fuse_loop_cfg_destroy(config);
 	return r;
@@ -98,6 +116,45 @@ static bool is_unmounted(int device)
 {
 	struct pollfd p = {.fd = device};
 	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
+/* --- an end that is overdue ---------------------------------------------- */
+
+/* Requests that wait for a disk which does not answer hold the session's end up for as
+ * long.  But the mount must go, and nothing is lost: so the process ends without them. */
+static struct {
+	struct daemon *daemon;
+	int device;
+	void (*libfuses)(int sig);
+} ending;
+
+static void on_overdue(int sig)
+{
+	(void)sig;
+	if (!ending.daemon->handed)
+		keeper_end(&ending.daemon->keeper, is_unmounted(ending.device));
+	_exit(0);
+}
+
+static void on_signal(int sig)
+{
+	alarm(DEVICE_PATIENCE);
+	ending.libfuses(sig);
+}
+
+/* In front of libfuse's handlers. */
+static void bound_the_end(struct daemon *d, int device)
+{
+	struct sigaction act;
+	ending.daemon = d;
+	ending.device = device;
+	signal(SIGALRM, on_overdue);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (sigaction(endings[i], NULL, &act) == 0) {
+			ending.libfuses = act.sa_handler;
+			act.sa_handler = on_signal;
+			sigaction(endings[i], &act, NULL);
+		}
 }
 
 /* Serves the device until it is unmounted, or a signal comes; whether it still is
@@ -113,14 +170,15 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	fuse_opt_free_args(&args);
 	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
 	 * end a mount whoever started it. */
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGINT, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		signal(endings[i], SIG_DFL);
 	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
 		log_say("%s: cannot be served", d->options->destination);
 	} else {
 		mount_watch(&d->mount, se);
+		bound_the_end(d, device);
 		r = loop(d, se) < 0; /* a signal's number is no failure */
+		signal(SIGALRM, SIG_IGN);
 		mount_watch_end(&d->mount);
 		*ret_unmounted = is_unmounted(device);
 		fuse_remove_signal_handlers(se);
@@ -177,10 +235,10 @@ static void cover(struct daemon *d, const struct kept *kept)
 {
 	char base[PATH_MAX];
 	strcpy(base, kept->path);
-	if (kept->parent >= 0 && !d->mount.fixed)
-		mirror_cover(d->mount.mirror, kept->parent, basename(base), kept->covered);
-	else if (kept->covered >= 0)
-		close(kept->covered);
+	/* The lock on it stays until the very end: see mount/mountpoint.h. */
+	int covered = kept->covered < 0 || d->mount.fixed ? -1 : fcntl(kept->covered, F_DUPFD_CLOEXEC, 3);
+	if (kept->parent >= 0 && covered >= 0)
+		mirror_cover(d->mount.mirror, kept->parent, basename(base), covered);
 	if (kept->parent >= 0)
 		close(kept->parent);
 }
@@ -213,6 +271,7 @@ static int open_source(struct daemon *d, struct opened *ret)
 	int r = source_command_open(ret, o);
 	if (r)
 		return r;
+	d->threads = ret->limits.threads;
 	d->mount.mirror = ret->mirror;
 	d->mount.fixed = mirror_is_archive(ret->mirror);
 	/* One that was handed over may be mounted writable: then we refuse, at open. */
@@ -225,13 +284,16 @@ int daemon_run(const struct options *o)
 	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.debug = o->debug,
 			   .mount.ready = on_ready, .handed = strncmp(o->destination, "/dev/fd/", 8) == 0};
 	struct opened opened;
-	int r;
+	int r = log_prepare(o->log, o->foreground, o->debug);
+	if (r)
+		return r;
 	if (!o->foreground) {
-		int code = split_off(&d.parent);
+		int code = split_off(o->source, &d.parent);
 		if (code >= 0)
 			return code;
-		log_prepare_system();
 	}
+	if (!o->follow && !o->dataset)
+		hint_links(o->source);
 	fuse_set_log_func(on_fuse_log);
 	d.list = option_list(o);
 	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {
@@ -242,6 +304,8 @@ int daemon_run(const struct options *o)
 		d.parent = -1; /* the keeper tells it */
 	r = open_source(&d, &opened);
 	if (r == 0) {
+		if (chdir("/") < 0) /* keeps no file system from being unmounted */
+			log_say("/: %s", strerror(errno));
 		mount_init(&d.mount);
 		r = run(&d);
 		if (!d.mount.stuck) {

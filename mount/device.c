@@ -14,8 +14,13 @@ _Thread_local bool device_lost;
 
 static ssize_t device_read(int fd, void *buf, size_t len, void *userdata)
 {
+	ssize_t n = read(fd, buf, len);
 	(void)userdata;
-	return read(fd, buf, len);
+	if (n < 0 && errno == ENODEV) {
+		alarm(DEVICE_PATIENCE);
+		errno = ENODEV;
+	}
+	return n;
 }
 
 /* The first reply of a session is to FUSE_INIT, and alone. */

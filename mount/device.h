@@ -14,6 +14,10 @@ struct fuse_session;
  */
 int device_attach(struct fuse_session *se, int fd);
 
+/* Somebody unmounted it: the session ends once all requests are answered, but may wait
+ * no longer than so many seconds. */
+enum { DEVICE_PATIENCE = 5 };
+
 /* A reply holds mapped bytes, which the kernel copies; where a page of them is gone
  * it fails the read with EIO, and the write of the reply with EFAULT.  That is no
  * news to print, it is the archive's fault: this tells whoever replied that the last

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 #include "mount/ops.h"
 #include "mount/sandbox.h"
 
-enum { READ_AHEAD_KB = 1024, HANDED = 3 };
+enum { READ_AHEAD_KB = 1024, HANDED = 3, PATIENCE = 30 };
 
 /* The daemon asks by one of these, and is answered by the same or FAILED. */
 enum word { MOUNT = 'm', UNMOUNT = 'u', FORGET = 'f', FAILED = 'x' };
@@ -31,9 +32,36 @@ struct keeping {
 	int socket, waiting;
 	struct mountpoint point;
 	bool mounted;
+	dev_t dev; /* of the mount; 0 as long as that is not known */
 };
 
 /* --- mounting ---------------------------------------------------------- */
+
+/* What mounts on our behalf, fusermount3 say, may meet something that does not answer:
+ * then it ends with us. */
+static struct {
+	char words[PATH_MAX + 96];
+	const struct mountpoint *point;
+} overdue;
+
+static void on_overdue(int sig)
+{
+	log_capture_abort();
+	ssize_t ignored = write(STDERR_FILENO, overdue.words, strlen(overdue.words));
+	(void)ignored, (void)sig;
+	if (overdue.point->made)
+		rmdir(overdue.point->path);
+	kill(0, SIGKILL); /* our group: see keeper_start() */
+}
+
+static void bound(const struct keeping *k)
+{
+	snprintf(overdue.words, sizeof overdue.words, "arrayfs: %s: cannot be mounted: no answer for %d seconds from %s\n",
+		 k->options->destination, PATIENCE, geteuid() == 0 ? "mount(2)" : "fusermount3");
+	overdue.point = &k->point;
+	signal(SIGALRM, on_overdue);
+	alarm(PATIENCE);
+}
 
 /* Mounts; what libfuse and its helper have to say becomes our sentence.  Returns
  * the device, or -1. */
@@ -105,7 +133,7 @@ static void release_waiting(struct keeping *k)
 {
 	if (k->waiting < 0)
 		return;
-	log_to_system();
+	log_go();
 	while (write(k->waiting, "1", 1) < 0 && errno == EINTR)
 		;
 	close(k->waiting);
@@ -117,10 +145,14 @@ static void do_mount(struct keeping *k)
 	struct error err = {0};
 	struct stat st;
 	int device = -1;
+	bound(k);
 	if (mountpoint_prepare(&k->point, k->options->destination, k->options->nonempty, &err) < 0)
 		log_say("%s: %s", k->options->destination, err.text);
+	else if (chdir("/") < 0) /* the mountpoint's path is absolute now */
+		log_say("/: %s", strerror(errno));
 	else
 		device = mount_it(k);
+	alarm(0);
 	k->mounted = device >= 0;
 	if (!k->mounted || hand_over(k, device) < 0) {
 		send_reply(k->socket, FAILED, "", NULL, 0);
@@ -129,6 +161,7 @@ static void do_mount(struct keeping *k)
 	close(device); /* the daemon's now: when it ends, the connection does */
 	if (stat(k->point.path, &st) < 0) /* waits for the first answer */
 		return;
+	k->dev = st.st_dev;
 	raise_read_ahead(st.st_dev);
 	release_waiting(k);
 	if (geteuid() == 0 && !k->options->no_sandbox)
@@ -137,11 +170,20 @@ static void do_mount(struct keeping *k)
 
 /* --- unmounting -------------------------------------------------------- */
 
-/* Files that are open do not hold it: the daemon is gone. */
+/* Is it ours that is mounted there, or did somebody unmount it, who has mounted another
+ * since?  Asks the kernel alone: the daemon is gone. */
+static bool is_ours(const struct keeping *k)
+{
+	struct statx now;
+	return !k->dev || statx(AT_FDCWD, k->point.path, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, 0, &now) < 0 ||
+	       makedev(now.stx_dev_major, now.stx_dev_minor) == k->dev;
+}
+
+/* Files that are open do not hold it. */
 static void do_unmount(const struct keeping *k)
 {
 	char words[256];
-	if (mountpoint_unmount(k->point.path, true, words, sizeof words) < 0)
+	if (is_ours(k) && mountpoint_unmount(k->point.path, true, words, sizeof words) < 0)
 		log_say("%s: cannot be unmounted: %s", k->options->destination, words);
 }
 
@@ -184,6 +226,7 @@ int keeper_start(struct keeper *ret, const struct options *o, const char *list, 
 		for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 			signal(ignored[i], SIG_IGN); /* the daemon ends, and then says so */
 		close(ends[0]);
+		setpgid(0, 0);
 		keep(&k);
 		_exit(0);
 	}
@@ -226,7 +269,9 @@ void keeper_end(struct keeper *k, bool unmounted)
 	char word = unmounted ? FORGET : UNMOUNT;
 	ssize_t n = write(k->socket, &word, 1);
 	(void)n; /* if it is gone, there is nobody to unmount */
-	close(k->socket);
-	while (waitpid(k->pid, NULL, 0) < 0 && errno == EINTR)
+	/* It closes its end when it ends, unless what it unmounts does not answer. */
+	while (poll(&(struct pollfd){.fd = k->socket}, 1, PATIENCE * 1000) < 0 && errno == EINTR)
 		;
+	close(k->socket);
+	waitpid(k->pid, NULL, WNOHANG);
 }

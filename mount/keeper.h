@@ -32,5 +32,6 @@ int keeper_start(struct keeper *ret, const struct options *o, const char *list, 
 /* 0; or an error, and the keeper has told it. */
 int keeper_mount(struct keeper *k, struct kept *ret);
 
-/* Ends it; it unmounts first, unless somebody did.  Returns when it has ended. */
+/* Ends it; it unmounts first, unless somebody did.  Returns when it has ended, or does
+ * not for half a minute.  A signal's handler may call it. */
 void keeper_end(struct keeper *k, bool unmounted);

@@ -14,8 +14,9 @@
 #include "mount/walk.h"
 
 struct row {
-	char *dtype, *shape, *size, *path;
-	bool directory;
+	char *dtype, *shape, *path;
+	uint64_t bytes;
+	bool sized, directory;
 };
 
 struct list {
@@ -29,11 +30,15 @@ struct list {
 	bool failed;
 };
 
-static void put_path(const struct list *l, const char *path, bool directory)
+/* In at most so many columns, unless they are 0. */
+static void put_path(const struct list *l, const char *path, bool directory, size_t columns)
 {
 	const char *colour = directory && l->terminal.colour ? "\033[1;34m" : "";
 	fputs_unlocked(colour, stdout);
-	terminal_put(&l->terminal, path);
+	if (columns)
+		terminal_put_within(&l->terminal, path, columns - (directory && columns > 1));
+	else
+		terminal_put(&l->terminal, path);
 	fputs_unlocked(*colour ? "\033[0m" : "", stdout);
 	fputs_unlocked(directory ? "/\n" : "\n", stdout);
 }
@@ -58,7 +63,7 @@ static char *shape_text(const struct array *array)
 
 static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory)
 {
-	char dtype[DTYPE_NAME_MAX] = "-", size[SIZE_TEXT] = "-";
+	char dtype[DTYPE_NAME_MAX] = "-";
 	if (l->count == l->room) {
 		size_t room = l->room ? l->room * 2 : 256;
 		struct row *grown = reallocarray(l->rows, room, sizeof *grown);
@@ -69,16 +74,29 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 	}
 	if (array && array->dtype != DTYPE_NONE)
 		dtype_name(array, dtype);
-	if (S_ISREG(st->st_mode))
-		size_text((uint64_t)st->st_size, l->options->human, size);
-	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(size),
-			strdup(path), directory};
-	bool fine = r.dtype && r.shape && r.size && r.path;
+	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(path),
+			S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, S_ISREG(st->st_mode), directory};
+	bool fine = r.dtype && r.shape && r.path;
 	if (fine)
 		l->rows[l->count++] = r;
 	else
-		free(r.dtype), free(r.shape), free(r.size), free(r.path);
+		free(r.dtype), free(r.shape), free(r.path);
 	return fine;
+}
+
+/* A column of several files is as large as they are, which come behind it. */
+static void add_up(struct list *l)
+{
+	for (size_t i = 0; i < l->count; i++) {
+		struct row *r = &l->rows[i];
+		size_t n = strlen(r->path);
+		if (!r->directory || strcmp(r->dtype, "-") == 0)
+			continue;
+		for (size_t k = i + 1; k < l->count && strncmp(l->rows[k].path, r->path, n) == 0 && l->rows[k].path[n] == '/'; k++)
+			if (!l->rows[k].directory)
+				r->bytes += l->rows[k].bytes;
+		r->sized = true;
+	}
 }
 
 static int widest(int width, const char *text)
@@ -87,19 +105,44 @@ static int widest(int width, const char *text)
 	return n > (size_t)width && n < 40 ? (int)n : width;
 }
 
+static const char *row_size(const struct list *l, const struct row *r, char ret[SIZE_TEXT])
+{
+	return r->sized ? size_text(r->bytes, l->options->human, ret) : "-";
+}
+
+/* No line is wider than a terminal: the columns may take all of it but PATH_LEAST. */
+static void put_row(const struct list *l, const struct row *r, const int width[3])
+{
+	enum { PATH_LEAST = 16 };
+	char size[SIZE_TEXT], text[512];
+	size_t columns = l->terminal.width;
+	if (!columns) {
+		printf("%-*s  %-*s  %*s  ", width[0], r->dtype, width[1], r->shape, width[2], row_size(l, r, size));
+		put_path(l, r->path, r->directory, 0);
+		return;
+	}
+	int n = snprintf(text, sizeof text, "%-*s  %-*s  %*s", width[0], r->dtype, width[1], r->shape, width[2], row_size(l, r, size));
+	size_t most = columns > PATH_LEAST + 2 ? columns - PATH_LEAST - 2 : 0, len = (size_t)n;
+	len = len < sizeof text ? len : sizeof text - 1;
+	len = len < most ? len : most;
+	printf("%.*s  ", (int)len, text);
+	put_path(l, r->path, r->directory, columns > len + 2 ? columns - len - 2 : 1);
+}
+
 static void put_rows(struct list *l)
 {
-	int dtype = 0, shape = 0, size = 0;
+	int width[3] = {0};
+	char size[SIZE_TEXT];
+	add_up(l);
 	for (size_t i = 0; i < l->count; i++) {
-		dtype = widest(dtype, l->rows[i].dtype);
-		shape = widest(shape, l->rows[i].shape);
-		size = widest(size, l->rows[i].size);
+		width[0] = widest(width[0], l->rows[i].dtype);
+		width[1] = widest(width[1], l->rows[i].shape);
+		width[2] = widest(width[2], row_size(l, &l->rows[i], size));
 	}
 	for (size_t i = 0; i < l->count; i++) {
 		struct row *r = &l->rows[i];
-		printf("%-*s  %-*s  %*s  ", dtype, r->dtype, shape, r->shape, size, r->size);
-		put_path(l, r->path, r->directory);
-		free(r->dtype), free(r->shape), free(r->size), free(r->path);
+		put_row(l, r, width);
+		free(r->dtype), free(r->shape), free(r->path);
 	}
 	free(l->rows);
 }
@@ -132,28 +175,40 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 
 /* --- all --------------------------------------------------------------- */
 
+/* Of directories: all as JSON; for people empty ones, save SOURCE itself, and those that
+ * stand for one array or column, beside its files. */
+static bool is_listed(const struct list *l, enum walk_kind kind, const char *path, const struct mirror_ref *ref)
+{
+	const struct array *array = array_of(ref);
+	if (l->options->list_json)
+		return true;
+	if (!*path)
+		return false;
+	return kind != WALK_DIR || ((l->options->list_long || l->options->list_tree) && array && array->dtype != DTYPE_NONE);
+}
+
 static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		 const char *same, const struct error *fault)
 {
 	struct list *l = arg;
 	struct error err = {0};
 	struct stat st;
-	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR;
-	bool directory = kind == WALK_EMPTY_DIR || (kind == WALK_SAME && !again);
+	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR; /* an array that was told already */
+	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || (kind == WALK_SAME && !again);
 
 	if (kind == WALK_FAULT) {
 		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);
 		l->failed = true;
 		return 0;
 	}
-	if (kind == WALK_DIR || (directory && !*path && !l->options->list_json) || (again && !l->options->list_json))
+	if ((directory && !is_listed(l, kind, path, ref)) || (again && !l->options->list_json))
 		return 0;
 	if (l->options->list_tree) {
 		int r = add_leaf(l, path, ref, directory, &err);
 		return r < 0 ? visit(arg, WALK_FAULT, path, len, NULL, NULL, &err) : 0;
 	}
 	if (!l->options->list_long && !l->options->list_json) {
-		put_path(l, path, directory);
+		put_path(l, path, directory, 0);
 		return ferror(stdout);
 	}
 	int r = mirror_stat(l->m, ref, -1, &st, &err);

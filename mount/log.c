@@ -7,17 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fs/name.h"
+#include "mount/log_impl.h"
 #include "mount/terminal.h"
 
-enum { LINE = 1024, SETS = 1024, WAYS = 16, A_MINUTE = 60 };
-
-static bool to_system;
-static int null = -1;
+enum { SETS = 1024, WAYS = 16, A_MINUTE = 60 };
 
 /* Lines said lately, by hash: 16,384 of them, so that memory is bounded, and the
  * lines of a minute are, too: where a set is full of this minute's, one more is not
@@ -28,27 +25,27 @@ static struct said {
 } said[SETS][WAYS];
 static pthread_mutex_t said_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void write_line(const char *text)
+static size_t escape_line(const char *text, char line[LINE_ROOM])
 {
-	char line[LINE * 3 + 64] = "arrayfs: "; /* an escape is three times as long */
-	size_t n = strlen(line);
-	while (*text && n < sizeof line - 16) {
+	size_t n = 0;
+	while (*text && n < LINE_ROOM - 16) {
 		size_t harm = terminal_harm(text, true), whole = utf8_length((struct slice){(const uint8_t *)text, strnlen(text, 4)});
 		size_t taken = harm ? harm : whole;
 		for (size_t i = 0; i < harm; i++)
-			n += (size_t)snprintf(line + n, sizeof line - n, "%%%02X", (unsigned char)text[i]);
+			n += (size_t)snprintf(line + n, LINE_ROOM - n, "%%%02X", (unsigned char)text[i]);
 		if (!harm)
 			memcpy(line + n, text, whole), n += whole;
 		text += taken;
 	}
 	line[n] = '\0';
-	if (to_system) {
-		syslog(LOG_ERR, "%s", line + 9);
-		return;
-	}
-	line[n++] = '\n';
-	ssize_t ignored = write(STDERR_FILENO, line, n); /* one call, so that lines stay whole */
-	(void)ignored;
+	return n;
+}
+
+static void write_line(const char *text)
+{
+	char line[LINE_ROOM];
+	escape_line(text, line);
+	log_sink(line);
 }
 
 static bool is_inner(char c)
@@ -130,22 +127,6 @@ void log_fault(const char *where, const char *why)
 		log_say("%s: %s", where, why);
 }
 
-void log_prepare_system(void)
-{
-	openlog("arrayfs", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-}
-
-void log_to_system(void)
-{
-	to_system = true;
-	for (int fd = 0; null >= 0 && fd <= 2; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
-	null = -1;
-}
-
 /* --- what others print ------------------------------------------------- */
 
 static int saved_stderr = -1;
@@ -164,6 +145,12 @@ int log_capture_begin(void)
 	dup2(ends[1], STDERR_FILENO);
 	close(ends[1]);
 	return ends[0];
+}
+
+void log_capture_abort(void)
+{
+	if (saved_stderr >= 0)
+		dup2(saved_stderr, STDERR_FILENO);
 }
 
 void log_capture_end(int handle, char *ret, size_t room)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,13 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "mount/log.h"
 
 /* The numbers of /dev/fuse: Documentation/admin-guide/devices.txt. */
-enum { MISC = 10, FUSE = 229 };
+enum { MISC = 10, FUSE = 229, PATIENCE_MS = 10000 };
 
 const char mountpoint_mark[] = "user.arrayfs.made";
 
@@ -35,8 +37,23 @@ static bool is_empty(int fd)
 	return empty;
 }
 
+/* One that is mounted on already, by us: what is seen there is no directory to mount on,
+ * but what was mounted; and it may not answer, so the kernel is asked. */
+static int check_mounted(const char *path, bool nonempty, struct error *err)
+{
+	char real[PATH_MAX];
+	struct mounted mounted;
+	if (nonempty || mountpoint_resolve(path, real) < 0 || !mountpoint_look(real, &mounted) ||
+	    strcmp(mounted.type, "fuse.arrayfs") != 0)
+		return 0;
+	return error_set(err, EBUSY, "%.150s is mounted there already (arrayfs -u unmounts it)", mounted.source);
+}
+
 static int open_directory(struct mountpoint *p, const char *path, bool nonempty, struct error *err)
 {
+	int r = check_mounted(path, nonempty, err);
+	if (r < 0)
+		return r;
 	p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOENT && mkdir(path, 0777) == 0) {
 		p->made = true;
@@ -91,44 +108,17 @@ void mountpoint_finish(struct mountpoint *p)
 	p->dir = -1;
 }
 
-/* Undoes the octal escapes of mountinfo. */
-static void unescape(char *s)
+/* Waits for the process to end, but not for ever: one that hangs is killed. */
+static bool await_end(pid_t pid, int *ret_status)
 {
-	char *to = s;
-	for (; *s; to++)
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 4;
-		} else {
-			*to = *s++;
-		}
-	*to = '\0';
-}
-
-/* proc(5), /proc/PID/mountinfo: id, parent, major:minor, root, mount point,
- * options, optional fields, "-", type, source, super options. */
-bool mountpoint_look(const char *path, struct mounted *ret)
-{
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL, place[PATH_MAX];
-	size_t room = 0;
-	bool found = false;
-	while (f && getline(&line, &room, f) > 0) {
-		unsigned major, minor;
-		const char *type = strstr(line, " - ");
-		if (!type || sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &minor, place) != 3)
-			continue;
-		unescape(place);
-		if (strcmp(place, path) != 0)
-			continue;
-		found = sscanf(type + 3, "%63s", ret->type) == 1; /* the last one is on top */
-		ret->major = major;
-		ret->minor = minor;
+	for (int ms = 0; ms < PATIENCE_MS; ms += 5) {
+		pid_t r = waitpid(pid, ret_status, WNOHANG);
+		if (r == pid || (r < 0 && errno != EINTR))
+			return r == pid;
+		nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
 	}
-	free(line);
-	if (f)
-		fclose(f);
-	return found;
+	kill(pid, SIGKILL);
+	return false;
 }
 
 /* As an ordinary user, by the helper that may. */
@@ -140,9 +130,10 @@ static int by_helper(const char *path, bool detach, char *words, size_t room)
 		execlp("fusermount3", "fusermount3", detach ? "-uz" : "-u", "--", path, NULL);
 		_exit(127);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	bool ended = pid < 0 || await_end(pid, &status);
 	log_capture_end(capture, words, room);
+	if (!ended)
+		snprintf(words, room, "fusermount3 did not answer for %d seconds", PATIENCE_MS / 1000);
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EPERM;
 }
 

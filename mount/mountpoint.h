@@ -25,18 +25,28 @@ int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, 
 /* Removes what was made. */
 void mountpoint_finish(struct mountpoint *p);
 
-/* Unmounts what is mounted there, as root by itself and else by fusermount3; with
- * `detach` also what is in use.  0, or an error, -EBUSY if it is in use, and why
- * in `words`. */
+/* Unmounts what is mounted there, as root by itself and else by fusermount3, for which
+ * it does not wait for ever; with `detach` also what is in use.  0, or an error, -EBUSY
+ * if it is in use, and why in `words`. */
 int mountpoint_unmount(const char *path, bool detach, char *words, size_t room);
 
-/* What the kernel says is mounted at the path, last of all: its type, and the
- * device number's two halves.  False if nothing is. */
+/* How many things the kernel says are mounted at the path, and the last of all: its
+ * type, its source, and the device number's two halves.  Touches none of them. */
 struct mounted {
-	char type[64];
+	char type[64], source[PATH_MAX];
 	unsigned major, minor;
 };
-bool mountpoint_look(const char *path, struct mounted *ret);
+unsigned mountpoint_look(const char *path, struct mounted *ret);
+
+/* The absolute path of a mountpoint, its links resolved, without touching what is
+ * mounted there, which may not answer; -1 and errno. */
+int mountpoint_resolve(const char *path, char ret[PATH_MAX]);
+
+/* Where the same thing is mounted beside, by bind mounts and in other mount namespaces
+ * whose processes can be seen: words for people, "" for nowhere.  And is it alive
+ * anywhere at all? */
+void mountpoint_elsewhere(const struct mounted *mounted, char *words, size_t room);
+bool mountpoint_lives(const struct mounted *mounted);
 
 /* The mark on a directory that was made for a mount. */
 extern const char mountpoint_mark[];

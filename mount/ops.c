@@ -64,6 +64,7 @@ void mount_close(struct mount *m)
 	while (m->handles)
 		handle_put(m, m->handles);
 	text_free(&m->figures);
+	text_free(&m->log);
 	pthread_mutex_destroy(&m->lock);
 }
 

@@ -22,7 +22,7 @@ struct mount {
 	void (*ready)(struct mount *); /* called once the session is agreed upon */
 	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all that are open */
-	struct text figures;      /* of stats.json, where nobody opens it */
+	struct text figures, log; /* of stats.json and log.txt, where nobody opens them */
 	struct fuse_session *_Atomic session; /* while it serves */
 	pthread_t watcher;        /* looks at the source's files, where the kernel asks nobody */
 	bool watching, watch_ends;

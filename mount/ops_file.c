@@ -7,20 +7,36 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* --- the daemon's figures ---------------------------------------------- */
+#include "mount/log.h"
+
+/* --- the daemon's figures and log -------------------------------------- */
 
 /*
- * stats.json is a snapshot that is made at open, and size 0 to stat().  Where the
+ * stats.json and log.txt are snapshots that are made at open, of size 0 to stat().  Where the
  * kernel opens files by itself, it knows no file that is read beyond its size; but
  * before it reads there it asks for the size, and by an open file, as it asks for
  * no one else: that is when the snapshot is made, and its size told.
  */
-void figures_size(struct mount *m, struct stat *st)
+static void put_live(struct mount *m, uint64_t ino, struct text *ret)
 {
+	if (ino == LOG_INO)
+		log_put(ret);
+	else
+		mirror_stats(m->mirror, ret);
+}
+
+static struct text *unopened(struct mount *m, uint64_t ino)
+{
+	return ino == LOG_INO ? &m->log : &m->figures;
+}
+
+void live_size(struct mount *m, uint64_t ino, struct stat *st)
+{
+	struct text *t = unopened(m, ino);
 	pthread_mutex_lock(&m->lock);
-	text_free(&m->figures);
-	mirror_stats(m->mirror, &m->figures);
-	st->st_size = (off_t)m->figures.len;
+	text_free(t);
+	put_live(m, ino, t);
+	st->st_size = (off_t)t->len;
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -30,7 +46,7 @@ static void reply_text(fuse_req_t req, const struct text *t, size_t size, off_t 
 	fuse_reply_buf(req, t->bytes + at, size < t->len - at ? size : t->len - at);
 }
 
-static void reply_figures(fuse_req_t req, struct handle *h, size_t size, off_t offset)
+static void reply_live(fuse_req_t req, uint64_t ino, struct handle *h, size_t size, off_t offset)
 {
 	struct mount *m = mount_of(req);
 	if (h) {
@@ -38,7 +54,7 @@ static void reply_figures(fuse_req_t req, struct handle *h, size_t size, off_t o
 		return;
 	}
 	pthread_mutex_lock(&m->lock);
-	reply_text(req, &m->figures, size, offset);
+	reply_text(req, unopened(m, ino), size, offset);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -68,8 +84,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	} else {
 		fi->fh = (uintptr_t)h;
 		fi->keep_cache = h->fd < 0;
-		if (ino == STATS_INO) {
-			mirror_stats(m->mirror, &h->figures);
+		if (ino_live(ino)) {
+			put_live(m, ino, &h->figures);
 			fi->keep_cache = 0;
 			fi->direct_io = 1;
 		}
@@ -148,9 +164,9 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	struct error err = {0};
 	struct request q;
 	struct answer a;
-	if (ino == STATS_INO) {
+	if (ino_live(ino)) {
 		trace(m, "read", ino, "%zu at %" PRIu64, size, (uint64_t)offset);
-		reply_figures(req, h, size, offset);
+		reply_live(req, ino, h, size, offset);
 		handle_put(m, h);
 		return;
 	}

@@ -20,7 +20,7 @@ struct handle {
 	struct mirror_dir dir;     /* of a directory */
 	struct mirror_ref ref;     /* of a file */
 	int fd;                    /* of a file that is passed through, or -1 */
-	struct text figures;       /* of stats.json: as it was at open */
+	struct text figures;       /* of stats.json or log.txt: as it was at open */
 };
 
 struct handle *handle_new(struct mount *m);
@@ -50,7 +50,7 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 /* ops_file.c */
-void figures_size(struct mount *m, struct stat *st); /* makes stats.json anew, and tells its size */
+void live_size(struct mount *m, uint64_t ino, struct stat *st); /* makes stats.json or log.txt anew, and tells its size */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -11,7 +11,7 @@
 
 double node_timeout(const struct mount *m, const struct mirror_ref *ref)
 {
-	return ref->ino == STATS_INO ? 0 : m->fixed || mirror_fixed(ref) ? for_ever : a_moment;
+	return ino_live(ref->ino) ? 0 : m->fixed || mirror_fixed(ref) ? for_ever : a_moment;
 }
 
 /* A SOURCE's root is asked for again, as one in a mirrored directory is: whoever comes
@@ -136,8 +136,8 @@ void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	}
 	mirror_watch(m->mirror, &ref);
 	r = mirror_stat(m->mirror, &ref, h ? h->fd : -1, &st, &err);
-	if (r == 0 && fi && !h && ref.ino == STATS_INO)
-		figures_size(m, &st);
+	if (r == 0 && fi && !h && ino_live(ref.ino))
+		live_size(m, ref.ino, &st);
 	if (r < 0) {
 		request_fail(&q, NULL, r, &err);
 	} else if (request_end(&q)) {

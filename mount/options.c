@@ -131,7 +131,18 @@ static const char *value_of(const char *word, const char *name)
 	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
 }
 
-static int set_mount_option(struct options *o, const char *word)
+/* Takes off the backslashes that commas need in a list. */
+static const char *unescaped(char *text)
+{
+	char *to = text;
+	for (const char *from = text; *from; *to++ = *from++)
+		if (from[0] == '\\' && from[1])
+			from++;
+	*to = '\0';
+	return text;
+}
+
+static int set_mount_option(struct options *o, char *word)
 {
 	const char *value;
 	if (strcmp(word, "dataset") == 0)
@@ -156,6 +167,10 @@ static int set_mount_option(struct options *o, const char *word)
 	} else if ((value = value_of(word, "sandbox"))) {
 		if (!parse_no(value, &o->no_sandbox))
 			return usage("sandbox=%s: yes or no is needed", value);
+	} else if ((value = value_of(word, "log"))) {
+		if (!*value)
+			return usage("log=: a file, syslog or stderr is needed");
+		o->log = unescaped(word + strlen("log="));
 	} else if (among(passed, word)) {
 		if (*o->fuse)
 			strcat(o->fuse, ",");
@@ -379,6 +394,8 @@ void options_help(void)
 	      "       cache=SIZE      memory for decoded data (256M)\n"
 	      "       threads=N       threads that decode (one a processor)\n"
 	      "       verify=no       do not verify checksums\n"
+	      "       log=FILE        where a daemon tells faults: a file, stderr or syslog (the\n"
+	      "                       default, unless -f); the last also in MOUNTPOINT/.arrayfs/log.txt\n"
 	      "       nonempty        mount over a directory that is not empty\n"
 	      "       allow_other, fsname=NAME, and what mount(8) knows\n"
 	      "  -h, --help       this text\n"

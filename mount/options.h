@@ -34,6 +34,7 @@ struct options {
 	char split;
 	size_t cache;
 	unsigned threads; /* 0: as many as there are processors */
+	const char *log;  /* a file, "syslog" or "stderr"; NULL if nothing is said */
 	char *fuse;       /* what goes to libfuse, "allow_other,fsname=x"; "" for nothing */
 };
 

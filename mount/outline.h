@@ -14,7 +14,7 @@ struct outline;
 struct outline_leaf {
 	const char *path;          /* below the root, without a leading '/' */
 	const char *dtype, *shape; /* "" for nothing to tell */
-	bool directory;            /* an empty one */
+	bool directory;            /* an empty one, or one whose dtype is told: what is in it comes next */
 	bool sized;                /* bytes are known */
 	uint64_t bytes;
 };

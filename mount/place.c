@@ -56,7 +56,7 @@ static void name_temporary(char ret[PLACE_TEMPORARY])
 
 /* A name that is there already is of somebody with the same number: one that was
  * killed, or that lives elsewhere.  Who cleans up may have taken the file before it
- * was locked. */
+ * was locked; who else locks it is not waited for. */
 int place_create(int dir, char ret[PLACE_TEMPORARY])
 {
 	for (;;) {
@@ -65,8 +65,11 @@ int place_create(int dir, char ret[PLACE_TEMPORARY])
 		int fd = openat(dir, ret, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
 		if (fd < 0 && errno == EEXIST)
 			continue;
-		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink > 0)
+		bool locked = fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
+		if (fd < 0 || (locked && (fstat(fd, &st) < 0 || st.st_nlink > 0)))
 			return fd;
+		if (!locked)
+			unlinkat(dir, ret, 0);
 		close(fd);
 	}
 }

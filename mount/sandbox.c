@@ -108,6 +108,8 @@ static const int reading_calls[] = {
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
 	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
 	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(capget), SCMP_SYS(capset), SCMP_SYS(wait4), SCMP_SYS(waitid),
+	SCMP_SYS(chdir), /* to the root, once SOURCE is found */
+	SCMP_SYS(alarm), SCMP_SYS(setitimer), /* for its end, which may be overdue */
 	/* the system's log and the keeper, both connected before */
 	SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	/* for sandbox_narrow() */
@@ -118,6 +120,7 @@ static const int keeper_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(umount2), SCMP_SYS(rmdir), SCMP_SYS(unlinkat),
 	SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(munmap), SCMP_SYS(brk),
 	SCMP_SYS(sigaltstack), SCMP_SYS(sendto), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
+	SCMP_SYS(statx),
 };
 
 static void allow(scmp_filter_ctx filter, const int *calls, size_t n)

@@ -13,6 +13,9 @@
 /* Beside the cache of decoded data, metadata may take this much. */
 enum { METADATA_MB = 48 };
 
+/* Of all sources. */
+static struct descriptors descriptors;
+
 /* --extract writes files, which no sandbox here provides for. */
 static bool is_confined(const struct options *o)
 {
@@ -76,6 +79,8 @@ static int open_one(struct opened *ret, const char *source, const struct options
 		},
 	};
 	options.archive.blocks = ret->blocks;
+	options.archive.descriptors = &descriptors;
+	options.files_max = ret->limits.files;
 	int r = mirror_open(&ret->mirror, formats, source, &options, &err);
 	if (r < 0)
 		log_say("%s: %s%s", source, err.text[0] ? err.text : strerror(-r),
@@ -86,7 +91,8 @@ static int open_one(struct opened *ret, const char *source, const struct options
 /* And `other`, unless that is NULL, with the same cache. */
 static int open_all(struct opened *ret, struct opened *other, const struct options *o)
 {
-	*ret = (struct opened){0};
+	*ret = (struct opened){.limits = limits_take()};
+	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	if (is_confined(o))
 		sandbox_enter(o->source, other ? o->destination : NULL, o->follow, o->debug);
 	int r = source_guard();
@@ -98,7 +104,7 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	}
 	r = open_one(ret, o->source, o);
 	if (r == 0 && other) {
-		*other = (struct opened){.blocks = ret->blocks};
+		*other = (struct opened){.blocks = ret->blocks, .limits = ret->limits};
 		if ((r = open_one(other, o->destination, o)) < 0)
 			mirror_close(ret->mirror);
 	}

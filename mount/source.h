@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/mirror.h"
+#include "mount/limits.h"
 #include "mount/options.h"
 
 /* SOURCE, opened as the options want it: for the daemon, and for the commands
@@ -8,6 +9,7 @@
 struct opened {
 	struct mirror *mirror;
 	struct blocks *blocks; /* the cache of decoded data */
+	struct limits limits;
 };
 
 /* 0, or the exit code, and the fault was told. */

@@ -11,6 +11,7 @@ struct terminal {
 	bool is;     /* one reads this at all */
 	bool colour; /* wanted: neither NO_COLOR nor TERM=dumb */
 	bool utf8;   /* the locale's characters: lines may be drawn with boxes */
+	size_t width; /* columns; 0 where nobody's lines are cut */
 };
 
 struct terminal terminal_of(int fd);
@@ -23,3 +24,7 @@ size_t terminal_harm(const char *text, bool on_terminal);
 /* Writes a name to standard output; the columns that it takes are returned. */
 size_t terminal_put(const struct terminal *t, const char *name);
 size_t terminal_width(const struct terminal *t, const char *name);
+
+/* The same in at most so many columns: the middle of a name that takes more is left
+ * out, since names that lie together often begin alike and end alike. */
+size_t terminal_put_within(const struct terminal *t, const char *name, size_t columns);

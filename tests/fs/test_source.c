@@ -170,6 +170,30 @@ static void a_file_is_a_source(void **state)
 	source_close(&s);
 }
 
+static void those_that_find_no_descriptor_left_are_at_rest(void **state)
+{
+	struct descriptors of = {.left = 2};
+	struct source s[4];
+	char buf[2];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		s[i] = open_fine("file", REACH_EXACT);
+		source_keep(&s[i], &of);
+		assert_int_equal(s[i].fd >= 0, i < 2);
+		assert_int_equal(source_read(&s[i], 3 * PAGE - 1, buf, 2, NULL), 0);
+		assert_memory_equal(buf, "34", 2);
+	}
+	assert_int_equal(of.left, 0);
+	source_close(&s[3]);
+	assert_int_equal(of.left, 0);
+	source_rest(&s[0]);
+	source_rest(&s[0]);
+	assert_int_equal(of.left, 1);
+	for (int i = 0; i < 3; i++)
+		source_close(&s[i]);
+	assert_int_equal(of.left, 2);
+}
+
 static void an_empty_file_is_a_source(void **state)
 {
 	(void)state;
@@ -569,6 +593,7 @@ int main(void)
 		TEST(metadata_is_a_copy),
 		TEST(metadata_beyond_the_limit_is_no_memory),
 		TEST(a_file_is_a_source),
+		TEST(those_that_find_no_descriptor_left_are_at_rest),
 		TEST(an_empty_file_is_a_source),
 		TEST(what_was_cut_off_is_not_intact),
 		TEST(reading_what_was_cut_off_is_an_io_error),

@@ -117,13 +117,13 @@ static void check_npy(struct look *l, const struct mirror_ref *ref, const char *
 static void look_at_file(struct look *l, const struct mirror_ref *ref, const char *name, uint64_t size)
 {
 	enum view view = ino_view(ref->ino);
-	bool json = view == VIEW_JSON_FILE || (view == VIEW_TOP && ref->ino != STATS_INO);
+	bool json = view == VIEW_JSON_FILE || (view == VIEW_TOP && !ino_live(ref->ino));
 	size_t len = json ? JSON_MAX : BYTES;
 	uint8_t *buf = malloc(len);
-	if (!buf || (ref->ino == STATS_INO ? 0 : size) > INT64_MAX)
+	if (!buf || (ino_live(ref->ino) ? 0 : size) > INT64_MAX)
 		abort();
 	ssize_t n = read_some(l, ref, 0, len, buf);
-	if (n >= 0 && ref->ino != STATS_INO && (uint64_t)n != (size < len ? size : len))
+	if (n >= 0 && !ino_live(ref->ino) && (uint64_t)n != (size < len ? size : len))
 		broken(name, "is not as long as is told");
 	if (json && n >= 0 && size <= len)
 		check_json(name, (struct slice){buf, (size_t)n});
@@ -208,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (mirror_get(l.m, TREE_ROOT, &root, &err) < 0)
 		broken("SOURCE", "has no root");
 	look_at(&l, &root, "SOURCE", 0);
-	static const char *const views[] = {"npy", "text", "json", "archive.json", "stats.json"};
+	static const char *const views[] = {"npy", "text", "json", "archive.json", "stats.json", "log.txt"};
 	for (size_t i = 0; i < sizeof views / sizeof *views; i++)
 		look_from(&l, &root, views[i]);
 	mirror_put(l.m, &root);

@@ -113,9 +113,11 @@ def arrayfs(*args, code=0, **how):
     return p
 
 
-def listed(source, *args):
-    """What --list --json tells, as a list of objects."""
-    return [json.loads(line) for line in arrayfs("--list", "--json", source, *args).stdout.splitlines()]
+def listed(source, *args, inner=False):
+    """What --list --json tells, as a list of objects: without directories that hold something, unless `inner`."""
+    told = [json.loads(line) for line in arrayfs("--list", "--json", source, *args).stdout.splitlines()]
+    holding = {o["path"].rpartition("/")[0] for o in told if o["path"]}
+    return [o for o in told if inner or o["kind"] != "directory" or o["path"] not in holding]
 
 
 @contextlib.contextmanager

@@ -273,10 +273,14 @@ def shown(top, out):
     for line in entries.splitlines():
         e = json.loads(line)
         file, _, path = e["path"].partition("/")
+        if not file:
+            continue  # the folder itself
         if not path:
             ret[file] = {} if e["kind"] == "directory" else e.get("error", "")
             continue
         # an empty archive is a directory of nothing; others list their files
+        if e["kind"] == "directory":
+            continue
         ret.setdefault(file, {})[e.get("name", path)] = (e["type"], e["dtype"], e["shape"], (out / file / path).read_bytes())
     return ret
 

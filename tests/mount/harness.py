@@ -30,6 +30,7 @@ PATIENCE = 20.0  # seconds that anything may take, a sanitizer's build included
 NOBODY = 65534
 OPTIONS = os.environ.get("TEST_OPTIONS", "").split()  # for every run of the program
 DATA = os.environ.get("TEST_DATA", os.path.join(os.path.dirname(__file__), "..", "data"))
+SLOW = os.environ.get("TEST_SLOW")
 libc = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
 
 
@@ -228,6 +229,35 @@ class Mount:
         self.ended = True
         self.process.kill()
         self.process.wait()
+
+
+class Slow:
+    """What lies in a directory, on a disk that can be stopped."""
+
+    def __init__(self, s, source, path):
+        self.flag, self.path = s.path("stalled"), path
+        fuse_works()
+        need_root()
+        os.makedirs(path)
+        self.process = subprocess.Popen([SLOW, source, path, self.flag], stdin=subprocess.DEVNULL)
+        until(lambda: mounts(path), "the slow disk")
+
+    def __enter__(self):
+        return self
+
+    def stall(self):
+        write(self.flag, b"")
+
+    def go(self):
+        if os.path.exists(self.flag):
+            os.unlink(self.flag)
+
+    def __exit__(self, *_):
+        self.go()
+        self.process.terminate()
+        self.process.wait(PATIENCE)
+        if mounts(self.path):
+            libc.umount2(self.path.encode(), 2)
 
 
 class Sandbox:

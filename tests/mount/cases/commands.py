@@ -42,6 +42,57 @@ def test_list_long_and_json(s):
     same((by["link"]["kind"], by["link"]["target"]), ("link", "m.safetensors/z"))
 
 
+def told(s, *args):
+    return [json.loads(line) for line in s.run("--list", "--json", *args).ok().out.splitlines()]
+
+
+def test_json_tells_every_node(s):
+    """Directories before what is in them, and SOURCE itself."""
+    d = make(s)
+    archive(s.path("d", "m.safetensors"), [("a/b", "U8", [1], b"x")], {"who": "me"})
+    write(s.path("d", "bad.safetensors"), b"\xff" * 100)
+    objects = told(s, d)
+    same([(o["path"], o["kind"]) for o in objects],
+         [("", "directory"), ("bad.safetensors", "file"), ("empty", "directory"), ("link", "link"), ("m.safetensors", "directory"),
+          ("m.safetensors/a", "directory"), ("m.safetensors/a/b", "file"), ("plain", "file")])
+    by = {o["path"]: o for o in objects}
+    same((by["m.safetensors"]["format"], by["m.safetensors"]["attributes"]), ("safetensors", {"who": "me"}))
+    same(set(by[""]) | set(by["empty"]), {"path", "kind"})
+    holds("error" in by["bad.safetensors"], by["bad.safetensors"])
+    same([o["path"] for o in told(s, d, "m.safetensors/a", "empty")], ["m.safetensors/a", "m.safetensors/a/b", "empty"])
+    same([(o["path"], o.get("attributes")) for o in told(s, s.path("d", "m.safetensors"))], [("", {"who": "me"}), ("a", None), ("a/b", None)])
+
+
+def test_a_column_of_several_files_is_told_with_its_own_dtype(s):
+    file = os.path.join(DATA, "parquet", "pyarrow-nested.parquet")
+    columns = {o["path"]: o for o in told(s, file) if o["kind"] == "directory" and "dtype" in o}
+    holds({"string", "list", "map", "struct"} <= {o["dtype"] for o in columns.values()}, columns)
+    rows = [r.split() for r in s.run("--list", "--long", file).ok().out.decode().splitlines()]
+    same({r[3][:-1]: r[0] for r in rows if r[3].endswith("/")}, {p: o["dtype"] for p, o in columns.items()})
+    for dtype, shape, size, path in rows:
+        if path.endswith("/"):
+            same(shape, json.dumps(columns[path[:-1]]["shape"], separators=(",", ":")) if "shape" in columns[path[:-1]] else "-")
+            same(int(size), sum(int(r[2]) for r in rows if r[3].startswith(path) and not r[3].endswith("/")), path)
+    tree = s.run("--list", "--tree", file).ok().out.decode()
+    for path, o in columns.items():
+        holds(re.search(f" {path.rpartition('/')[2]}/ +{o['dtype']} ", tree), (path, tree))
+    same(s.run("--list", file).ok().out.decode().split(), [r[3] for r in rows if not r[3].endswith("/")])
+
+
+def test_no_line_is_wider_than_the_terminal(s):
+    """Unless it is a path alone, which is there to be taken."""
+    long, wide = "/".join(f"model.layers.{i}.a-rather-long-name" for i in range(12)), "\u5c42" * 60
+    archive(s.path("m.safetensors"), [(long + "/weight", "U8", [1] * 60, b"x"), (long + "/bias", "U8", [1], b"x"), (wide, "U8", [1], b"x"), ("b", "U8", [1], b"y")])
+    for columns in (40, 80, 200):
+        for form in ("--long", "--tree"):
+            lines = on_terminal(s, "--list", form, s.path("m.safetensors"), columns=columns, NO_COLOR="1", LC_ALL="C.UTF-8").splitlines()
+            widths = [sum(2 if c == "\u5c42" else 1 for c in line) for line in lines]
+            holds(max(widths) <= columns, (columns, form, lines))
+            holds(any(line.endswith("weight") if form == "--long" else "\u2026" in line or columns > 80 for line in lines), lines)
+    same(on_terminal(s, "--list", s.path("m.safetensors"), columns=40).splitlines()[0], long + "/weight")
+    holds(len(s.run("--list", "--long", s.path("m.safetensors")).ok().out.splitlines()[0]) > 200, "cut in a pipe")
+
+
 def test_full_disk_and_closed_pipe(s):
     d = s.mkdir("d")
     simple(s.path("d", "m.safetensors"), n=3000000)
@@ -339,7 +390,7 @@ def test_rows(s):
         s.run("--cat", "--rows", wrong, file, "m").refused(f"--rows {wrong}", code=2)
     parquet = os.path.join(DATA, "parquet", "pyarrow-v2-zstd.parquet")
     for o in map(json.loads, s.run("--list", "--json", parquet).ok().out.splitlines()):
-        if o["dtype"] in ("int64", "float64"):
+        if o.get("dtype") in ("int64", "float64"):
             whole = s.run("--cat", parquet, o["path"]).ok().out
             same(s.run("--cat", "--rows", "3:-2", parquet, o["path"]).ok().out, whole[24:-16], o["path"])
 
@@ -382,11 +433,13 @@ def test_extract_npy(s):
     s.run("--extract", "--npy", s.path("w.safetensors"), s.path("some"), "n*").refused("w.safetensors: n*: matches nothing")
 
 
-def on_terminal(s, *args, **env):
+def on_terminal(s, *args, columns=0, **env):
     """What a terminal gets, with its line ends as they were written."""
+    import fcntl
     import pty
     import termios
     master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     mode = termios.tcgetattr(slave)
     mode[1] &= ~termios.OPOST
     termios.tcsetattr(slave, termios.TCSANOW, mode)

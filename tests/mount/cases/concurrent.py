@@ -12,7 +12,6 @@ import time
 
 from harness import *
 
-SLOW = os.environ["TEST_SLOW"]
 PYTHON = os.environ.get("TEST_PYTHON", sys.executable)
 PROMPTLY = 5.0  # seconds; what it is compared with takes for ever
 
@@ -122,35 +121,6 @@ def test_readers_of_all_formats_and_a_small_cache(s):
     if not sanitized(s.exe):
         holds(rss_anon(m.pid) <= (64 + 8) << 20, f"{rss_anon(m.pid) >> 20} MB")
     same(m.log(), [])
-
-
-class Slow:
-    """What lies in a directory, on a disk that can be stopped."""
-
-    def __init__(self, s, source, path):
-        self.flag, self.path = s.path("stalled"), path
-        fuse_works()
-        need_root()
-        os.makedirs(path)
-        self.process = subprocess.Popen([SLOW, source, path, self.flag], stdin=subprocess.DEVNULL)
-        until(lambda: mounts(path), "the slow disk")
-
-    def __enter__(self):
-        return self
-
-    def stall(self):
-        write(self.flag, b"")
-
-    def go(self):
-        if os.path.exists(self.flag):
-            os.unlink(self.flag)
-
-    def __exit__(self, *_):
-        self.go()
-        self.process.terminate()
-        self.process.wait(PATIENCE)
-        if mounts(self.path):
-            libc.umount2(self.path.encode(), 2)
 
 
 def start(s, *args):

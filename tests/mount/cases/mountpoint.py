@@ -49,6 +49,64 @@ def test_not_empty_needs_nonempty(s):
     same(names(d), ["f"])
 
 
+def test_a_mount_over_a_mount_is_told_what_is_there(s):
+    simple(s.path("m.safetensors"))
+    archive(s.path("none.safetensors"), [])
+    for source in ("m.safetensors", "none.safetensors"):
+        m = s.mount(s.path(source), at=s.mkdir("mnt"))
+        os.symlink(m.path, s.path("link"))
+        for path in (m.path, m.path + "/", s.path("link")):
+            s.run(s.path("m.safetensors"), path).refused(f"{s.path(source)} is mounted there already", "arrayfs -u")
+        same(len(mounts(m.path)), 1)
+        if source == "m.safetensors":
+            over = s.mount(s.path("none.safetensors"), "-o", "nonempty", at=m.path)
+            same(names(m.path), [])
+            over.process.send_signal(signal.SIGTERM)
+            same(over.wait(), 0)
+            same(names(m.path), ["a"])
+        os.unlink(s.path("link"))
+        m.stop()
+
+
+def test_one_that_does_not_answer_is_told_at_once(s):
+    simple(s.path("m.safetensors"))
+    for sig in (signal.SIGSTOP, signal.SIGKILL):
+        s.run(s.path("m.safetensors"), s.path("mnt")).ok()
+        pids = [int(p) for p in s.command("pgrep", "-f", s.path("mnt")).out.split()]
+        for pid in pids:
+            os.kill(pid, sig)
+        s.run(s.path("m.safetensors"), s.path("mnt"), timeout=5).refused("m.safetensors is mounted there already", "arrayfs -u")
+        for pid in pids:
+            if sig == signal.SIGSTOP:
+                os.kill(pid, signal.SIGCONT)
+        s.run("-u", s.path("mnt")).ok()
+
+
+def test_links_that_lead_out_are_told_with_the_option(s):
+    fuse_works()
+    s.mkdir("hub", "blobs"), s.mkdir("hub", "snapshot")
+    data = simple(s.path("hub", "blobs", "abc"))
+    os.symlink("../blobs/abc", s.path("hub", "snapshot", "model.safetensors"))
+    words = ("links in it lead out", "model.safetensors -> ../blobs/abc", "-o follow")
+    for args, told in (([s.path("hub", "snapshot")], True), (["-o", "follow", s.path("hub", "snapshot")], False), ([s.path("hub")], False),
+                       ([s.path("plain")], False)):
+        if not os.path.exists(s.path("plain")):
+            s.mkdir("plain")
+            write(s.path("plain", "f"), b"")
+            os.symlink("f", s.path("plain", "within"))
+            os.symlink(s.path("plain", "f"), s.path("plain", "absolute"))
+            os.symlink("../nothing", s.path("plain", "dangling"))
+        r = s.run(*args, s.path("mnt"))
+        same((r.code, len(r.lines)), (0, int(told)), (args, r.lines))
+        if told:
+            r.told(*words)
+        else:
+            r.ok()
+        if "follow" in args:
+            same(read(s.path("mnt", "model.safetensors", "a")), data)
+        s.run("-u", s.path("mnt")).ok()
+
+
 def test_slash_behind_and_dots_in_it(s):
     fuse_works()
     data = simple(s.path("m.safetensors"))

@@ -58,7 +58,7 @@ def test_usage_errors_exit_with_two_and_name_the_word(s):
             (["-o", "split=ab", src, "m"], "split=ab"), (["-o", "split=", src, "m"], "split="),
             (["-o", "cache=lots", src, "m"], "cache=lots"), (["-o", "threads=0", src, "m"], "threads=0"),
             (["-o", "verify=maybe", src, "m"], "verify=maybe"), (["-o", "sandbox=x", src, "m"], "sandbox=x"),
-            (["-o", "rwx", src, "m"], "rwx"), (["--list", "-o", "bogus", src], "bogus"),
+            (["-o", "log=", src, "m"], "log="), (["-o", "rwx", src, "m"], "rwx"), (["--list", "-o", "bogus", src], "bogus"),
             (["-o", "bogus\nline", src, "m"], "bogus%0Aline")):
         s.run(*args, cwd=s.dir).refused(word, code=2)
     same(os.path.exists(s.path("m")), False, "a mountpoint")
