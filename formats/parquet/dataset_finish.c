@@ -96,6 +96,7 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 	l->nulls = f->nulls;
 	l->met = f->met;
 	l->codec = f->codec;
+	l->cost = f->cost;
 	l->fault = f->sound ? NULL : f->fault;
 	unsigned most = leaf_quantities(l);
 	if (most > 1 && !f->totals) {

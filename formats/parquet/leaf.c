@@ -4,6 +4,38 @@
 
 #include "formats/parquet/parquet.h"
 
+/* --- which of several -------------------------------------------------------------------- */
+
+static uint32_t leaves_end(const struct parquet *p, const struct element *e)
+{
+	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
+}
+
+static bool is_better(const struct leaf *a, const struct leaf *b)
+{
+	if (!a->fault != !b->fault)
+		return !a->fault;
+	if (a->cost != b->cost)
+		return a->cost < b->cost;
+	return a->max_rep != b->max_rep ? a->max_rep < b->max_rep : a->number < b->number;
+}
+
+struct leaf *leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf)
+{
+	struct leaf *best = NULL;
+	for (uint32_t i = group->leaf, end = leaves_end(p, group); i < end; i++) {
+		struct leaf *l = &p->leaves[i];
+		if ((!leaf || is_better(leaf, l)) && (!best || is_better(l, best)))
+			best = l;
+	}
+	return best;
+}
+
+struct leaf *leaf_first(const struct parquet *p, const struct element *group)
+{
+	return leaf_next(p, group, NULL);
+}
+
 /* --- sums ----------------------------------------------------------------------------
  * A block of KIND_SUMS, index = row group: for each quantity, what lies before
  * each page, and all of it. */
@@ -155,11 +187,6 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 		ret[q] = ((const uint64_t *)(const void *)sums->bytes)[(q + 1) * each - 1];
 	blocks_release(sums);
 	return 0;
-}
-
-static uint32_t leaves_end(const struct parquet *p, const struct element *e)
-{
-	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
 }
 
 /* The repeated field above the leaf, or itself, that is under so many, itself

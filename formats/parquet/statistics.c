@@ -324,7 +324,7 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 			text_put(ret, of->members);
 			put_range(ret, "rows", begin, begin + rows);
 			sizes[0] = rows;
-			if (known && (quantity == 0 || chunk_sizes(leaf, &chunk, rows, sizes))) {
+			if (known && (quantity == 0 || chunk_sizes(leaf, &chunk, sizes))) {
 				text_add(ret, ",");
 				put_range(ret, "bytes", byte, byte + (sizes[quantity] + shown_tail(of->shown)) * width);
 				byte += sizes[quantity] * width;
