@@ -40,7 +40,7 @@ static void describe(struct showing *s, uint32_t id, struct array array, uint64_
 	const struct array **slot;
 
 	array.rank = n != UINT64_MAX;
-	array.unshaped = !array.rank;
+	array.unshaped = array.sized = !array.rank;
 	array.shape = &n;
 	for (unsigned i = 0; i < 16 && s->p->arrays[i]; i++)
 		if (same_array(s->p->arrays[i], &array)) {

@@ -53,6 +53,9 @@ def exact(path, table=None):
     assert not faults, "\n".join(faults[:8])
     got, told = extracted(path)[0], sizes(path)
     assert {k: len(v) for k, v in got.items()} == told, told
+    for o in listed(path):
+        width = np.dtype(o["dtype"]).itemsize
+        assert o["shape"] == [o["size"] // width] and o["order"] == "C", o
 
 
 def cat(path, column):
