@@ -2,8 +2,9 @@
 /* parquet.thrift, "SizeStatistics": how much a chunk holds, without decoding it.
  *
  * No other reader relies on these numbers, so writers that get them wrong go unnoticed.
- * They count only while nothing else in the footer contradicts them; then the pages
- * tell, as where there are none. */
+ * They count only by writers that were found to get them right, for columns that would
+ * take time to decode, and while nothing else in the footer contradicts them; else the
+ * pages tell, as where there are none. */
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 

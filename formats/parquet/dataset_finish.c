@@ -99,7 +99,7 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 	l->cost = f->cost;
 	l->fault = f->sound ? NULL : f->fault;
 	unsigned most = leaf_quantities(l);
-	if (most > 1 && !f->totals) {
+	if (most > 1 && (!f->totals || (leaf_is_small(l) && !f->key))) {
 		l->stated = NULL;
 		return 0;
 	}

@@ -108,6 +108,10 @@ struct parquet {
 
 int footer_read(struct archive *a, struct parquet *p, struct error *err);
 
+/* Of so little, the pages tell as fast as the size statistics, which are not asked:
+ * nobody else relies on them. */
+static inline bool leaf_is_small(const struct leaf *leaf) { return leaf->cost <= 64 << 10; }
+
 /* --- created_by.c ------------------------------------------------------------ */
 
 uint8_t created_by_traits(struct slice created_by); /* enum writer */

@@ -71,7 +71,7 @@ static uint64_t extent(const struct showing *s, const struct leaf *leaf, unsigne
 {
 	if (quantity == 0)
 		return s->p->first_row[s->p->ngroups];
-	return leaf && leaf->stated ? leaf->stated[quantity] : UINT64_MAX;
+	return leaf && leaf->stated && !leaf_is_small(leaf) ? leaf->stated[quantity] : UINT64_MAX;
 }
 
 static uint64_t extent_at(const struct showing *s, const struct element *e, const struct place *at)

@@ -78,10 +78,11 @@ with check("statistics_that_count_twice_are_not_believed"):
         exact(os.path.join(DATA, "parquet", name + ".parquet"))
 
 with check("statistics_that_agree_tell_sizes_without_decoding"):
-    for options in ({}, PLAIN, {"row_group_size": 250}, {"data_page_version": "2.0", "compression": "zstd"}):
+    large = pa.concat_tables([NESTED] * 200)
+    for options in ({}, PLAIN, {"row_group_size": 50_000}, {"data_page_version": "2.0", "compression": "zstd"}):
         with folder() as f:
             path = str(f / "x.parquet")
-            pq.write_table(NESTED, path, **options)
+            pq.write_table(large, path, **options)
             exact(path)
             whole = sizes(path)
             data = bytearray(open(path, "rb").read())
@@ -161,6 +162,27 @@ with check("bytes_that_the_chunk_cannot_hold_are_not_believed"):
             for to in (lambda n: 2 * n, lambda n: n // 2, lambda n: n + 60_000, lambda n: -n, lambda n: 1 << 62, lambda n: 0):
                 exact(rewrite(path, string_bytes(to), str(f / "y.parquet")), table)
 
+with check("small_columns_are_counted_by_their_pages"):
+    with folder() as f:
+        path = str(f / "x.parquet")
+        for options in ({}, {"row_group_size": 250}, PLAIN):
+            pq.write_table(NESTED, path, **options)
+            for to in (lambda n: n + 1, lambda n: n - 1, lambda n: 3 * n):
+                exact(rewrite(path, string_bytes(to), str(f / "y.parquet")), NESTED)
+            exact(rewrite(path, histogram(3, lambda bins: bins.reverse()), str(f / "y.parquet")), NESTED)
+            for o in listed(path):
+                assert [r["bytes"] for r in o["row_groups"]][-1][1] == o["size"], o
+
+with check("a_large_column_whose_statistics_lie_is_an_error"):
+    with folder() as f:
+        path = str(f / "x.parquet")
+        table = pa.table({"s": ["word %d" % (i % 50) for i in range(20_000)], "x": range(20_000)})
+        pq.write_table(table, path)
+        for to in (lambda n: n + 1, lambda n: n - 1):
+            rewrite(path, string_bytes(to), str(f / "y.parquet"))
+            got, all_of_it, told = extracted(str(f / "y.parquet"))
+            assert list(got) == ["x"] and not all_of_it and "the size statistics say" in told, told
+
 # --- nulls --------------------------------------------------------------------
 
 with check("null_counts_of_strings_by_polars_are_not_believed"):
@@ -201,6 +223,62 @@ with check("a_null_where_none_was_told_is_an_error_of_its_page"):
             for name in ("x", "st/a"): # the pages before it read
                 r = subprocess.run([ARRAYFS, "--cat", "--rows", "0:2000", path, name], capture_output=True)
                 assert (r.returncode, r.stdout) == (0, whole[name][:2000 * (len(whole[name]) // n)]), name
+
+# --- every number ----------------------------------------------------------------
+
+def numbers(fields, path=()):
+    """Where the numbers of a struct stand: what holds each, its key there, and its path."""
+    for key, (kind, v) in fields.items():
+        if kind in (I32, I64):
+            yield fields, key, path + (key,)
+        elif kind == STRUCT:
+            yield from numbers(v, path + (key,))
+        elif kind == LIST:
+            for i, item in enumerate(v[1]):
+                if v[0] == STRUCT:
+                    yield from numbers(item, path + (key, i))
+                elif v[0] in (I32, I64):
+                    yield v[1], i, path + (key, i)
+
+
+def never_wrong(path, whole, what):
+    got, all_of_it, told = extracted(path)
+    for name, data in got.items():
+        assert data == (whole[name] if name in whole else whole.nulls[name]), (what, name)
+    assert (set(whole) <= set(got)) if all_of_it else told.startswith("arrayfs: "), (what, told)
+
+
+with check("counts_that_cannot_be_are_not_told"):
+    with folder() as f:
+        path = str(f / "x.parquet")
+        pq.write_table(pa.table({"x": [1, None, 3]}), path, write_page_index=True)
+        for n, told in ((1, 1), (4, None), (1 << 62, None), (-1, None)):
+            rewrite(path, metas(lambda meta: meta[12][1].update({3: (I64, n), 4: (I64, n)})), str(f / "y.parquet"))
+            group, = listed(str(f / "y.parquet"))[0]["row_groups"]
+            assert (group.get("null_count"), group.get("distinct_count")) == (told, told), group
+
+with check("a_number_of_the_footer_that_lies_never_makes_wrong_bytes"):
+    rows = 60
+    table = pa.table({"x": [i if i % 7 else None for i in range(rows)], "d": ["w%d" % (i % 9) if i % 5 else None for i in range(rows)],
+                      "ls": [["a%d" % k for k in range(i % 3)] for i in range(rows)]})
+    whole = parquet.expect(table)
+    with folder() as f:
+        path, other = str(f / "x.parquet"), str(f / "y.parquet")
+        for options in (dict(use_dictionary=["d"], compression="none", data_page_size=100, write_batch_size=10, write_page_index=True),
+                        dict(compression="zstd", data_page_version="2.0", row_group_size=30)):
+            pq.write_table(table, path, store_schema=False, **options)
+            data = open(path, "rb").read()
+            for i in range(len(list(numbers(thrift.footer(data))))):
+                for v in (-1, 7, 1 << 62):
+                    footer = thrift.footer(data)
+                    holder, key, where = list(numbers(footer))[i]
+                    if where[0] == 2: # the schema, which says what the file is
+                        continue
+                    kind = holder[key][0] if isinstance(holder, dict) else I64
+                    v = min(v, (1 << 31) - 1) if kind == I32 else v
+                    holder[key] = (kind, v) if isinstance(holder, dict) else v
+                    open(other, "wb").write(thrift.with_footer(data, footer))
+                    never_wrong(other, whole, (where, v))
 
 # --- writers --------------------------------------------------------------------
 
