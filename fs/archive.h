@@ -124,6 +124,7 @@ struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
 	bool no_verify;        /* checksums in the file are not checked */
+	bool as_files;         /* a folder's files are taken as they lie, whatever table they may belong to */
 	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
 	struct descriptors *descriptors; /* that its files may keep; NULL: any number */
 };

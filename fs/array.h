@@ -76,6 +76,8 @@ struct array {
 	uint8_t byteorder; /* enum byteorder; NONE for single bytes, strings, opaque */
 	bool fortran;      /* stored column by column */
 	bool unshaped;     /* no shape at all: HDF5's null dataspace */
+	bool sized;        /* unshaped until its size is known, which tells the first extent; `rank` and
+			    * `shape` are of the dimensions behind it: see fs/shape.h */
 	bool reference;    /* elements lead to places in the archive: struct format's refer() */
 	uint8_t precision; /* of a decimal */
 	int8_t scale;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fs/shape.h"
+
 const char *attrs_byteorder(const struct array *array)
 {
 	return array->byteorder == BYTEORDER_LITTLE ? "little" : array->byteorder == BYTEORDER_BIG ? "big" : NULL;
@@ -27,7 +29,7 @@ size_t attrs_shape(const struct array *array, char *buf, size_t room)
 
 static int each_one(attrs_each *each, void *arg, const char *name, struct slice value, bool json)
 {
-	struct attr attr = {NULL, slice_text(name), value, json};
+	struct attr attr = {NULL, slice_text(name), value, json, false};
 	return each(arg, &attr);
 }
 
@@ -51,15 +53,28 @@ static int each_shape(const struct array *array, attrs_each *each, void *arg)
 	return r;
 }
 
-static int walk_array(const struct array *array, bool values, attrs_each *each, void *arg)
+int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret, struct error *err)
 {
+	char text[24 * (SHAPE_MAX + 1)];
+	struct shaped found;
+	int r = shape_find(a, n, &found, err);
+	if (r == 0)
+		text_put(ret, (struct slice){(const uint8_t *)text, attrs_shape(&found.array, text, sizeof text)});
+	return r;
+}
+
+static int walk_array(const struct node *n, attrs_each *each, void *arg)
+{
+	const struct array *array = n->array;
 	char dtype[DTYPE_NAME_MAX];
 	int r = 0;
 	if (array->dtype != DTYPE_NONE)
 		r = each_text(each, arg, "array.dtype", dtype_name(array, dtype));
 	if (r == 0 && !array->unshaped)
 		r = each_shape(array, each, arg);
-	if (r == 0 && values && !array->unshaped)
+	else if (r == 0 && shape_exists(n))
+		r = each(arg, &(struct attr){.name = SLICE("array.shape"), .json = true, .later = true});
+	if (r == 0 && n->kind != NODE_DIR && shape_exists(n))
 		r = each_text(each, arg, "array.order", array->fortran ? "F" : "C");
 	if (r == 0)
 		r = each_text(each, arg, "array.byteorder", attrs_byteorder(array));
@@ -77,7 +92,7 @@ int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_ea
 	if (index == TREE_ROOT)
 		r = each_text(each, arg, "arrayfs.format", a->format->name);
 	if (r == 0 && n->array)
-		r = walk_array(n->array, n->kind != NODE_DIR, each, arg);
+		r = walk_array(n, each, arg);
 	for (const struct attr *attr = n->attrs; attr && r == 0; attr = attr->next)
 		r = each(arg, attr);
 	if (r == 0 && a->format->attrs)

@@ -17,7 +17,7 @@
 	X(CODEC_ZLIB,        "deflate")    /* RFC 1950 */                                \
 	X(CODEC_LZO,         "lzo")        /* refused */                                 \
 	X(CODEC_BROTLI,      "brotli")     /* RFC 7932 */                                \
-	X(CODEC_LZ4_HADOOP,  "lz4_hadoop") /* Hadoop's frames, or LZ4's, or one block */ \
+	X(CODEC_LZ4_HADOOP,  "lz4")        /* Hadoop's frames, or LZ4's, or one block */ \
 	X(CODEC_ZSTD,        "zstd")       /* RFC 8878, frames one after another */      \
 	X(CODEC_LZ4_RAW,     "lz4_raw")    /* one block */
 

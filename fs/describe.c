@@ -28,6 +28,8 @@ static const char *kind_name(mode_t mode)
 
 struct describing {
 	struct text *text;
+	struct archive *archive;
+	const struct node *node;
 	bool any;    /* of the archive's own */
 	bool faulty; /* an error was told */
 };
@@ -39,6 +41,19 @@ static bool begins(struct slice *s, const char *prefix)
 		return false;
 	s->data += n, s->len -= n;
 	return true;
+}
+
+/* A shape is told where a size is: where none could be found, neither can it. */
+static void put_shape(const struct describing *d)
+{
+	struct error err = {0};
+	struct text shape = {0};
+	bool sized = d->node->kind == NODE_DIR || atomic_load(&d->node->size) != SIZE_UNKNOWN;
+	if (sized && attrs_shape_later(d->archive, d->node, &shape, &err) == 0) {
+		text_add(d->text, ",\"shape\":");
+		text_put(d->text, text_slice(&shape));
+	}
+	text_free(&shape);
 }
 
 static void put_member(struct text *t, struct slice name, const struct attr *attr)
@@ -57,7 +72,9 @@ static int put_ours(void *arg, const struct attr *attr)
 	struct describing *d = arg;
 	struct slice name = attr->name;
 	d->faulty |= slice_equal(name, SLICE("arrayfs.error"));
-	if (begins(&name, "array.") || begins(&name, "arrayfs.")) {
+	if (attr->later) {
+		put_shape(d);
+	} else if (begins(&name, "array.") || begins(&name, "arrayfs.")) {
 		text_add(d->text, ",");
 		put_member(d->text, name, attr);
 	}
@@ -84,7 +101,7 @@ static void put_error(struct text *t, const struct error *err)
 
 static void put_node(struct archive *a, uint32_t index, const struct node *n, struct text *t)
 {
-	struct describing d = {.text = t};
+	struct describing d = {.text = t, .archive = a, .node = n};
 	struct error err = {0};
 	attrs_walk(a, index, n, put_ours, &d, &err);
 	err.text[0] = '\0';

@@ -38,15 +38,19 @@ struct parts {
 	size_t memory; /* of theirs */
 };
 
+/* Is shown each name that is met on the way, also of what is left out; other than 0
+ * refuses the folder. */
+typedef int parts_look(const struct archive *whole, const char *path, bool directory, struct error *err);
+
 /*
  * Finds the regular files below the archive's folder, in all its directories, save
- * those whose names begin with '.' or '_'.  A symbolic link to a file counts as
+ * those whose names begin with '.' or '_', but for directories _KEY=VALUE.  A symbolic link to a file counts as
  * that file under the link's name, unless the file is there itself; links to
  * directories are followed only where the folder is not confined, each directory
  * once.  In a confined folder, a link that leads out of it is left out, but is an
  * error if its name says that it belongs to the table: half a table is none.
  */
-int parts_find(struct parts *p, struct archive *whole, const struct format *format, struct error *err);
+int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_look *look, struct error *err);
 void parts_close(struct parts *p);
 
 /* Holds the part's archive open, until part_release().  -ENOTSUP without a

@@ -20,6 +20,7 @@ struct place {
 struct finding {
 	struct parts *parts;
 	const struct folder *folder;
+	parts_look *look;
 	struct place *pending, *linked; /* the latter when no plain one is left */
 	struct place *seen;
 	struct part *links;             /* files found by links, grown by malloc */
@@ -93,19 +94,21 @@ static int add_link(struct finding *f, const char *path, const char *name, bool 
 	}
 	if (S_ISDIR(st.st_mode))
 		return put_place(f, &f->linked, path, true);
-	return S_ISREG(st.st_mode) ? put(f, &f->links, &f->nlinks, &f->links_room, part_of(&st, wished), path) : 0;
+	return S_ISREG(st.st_mode) && name[0] != '_' ? put(f, &f->links, &f->nlinks, &f->links_room, part_of(&st, wished), path) : 0;
 }
 
 static int add(struct finding *f, int dir, const char *folder, const char *name)
 {
 	char path[PATH_MAX];
 	struct stat st;
-	if (name[0] == '.' || name[0] == '_')
-		return 0;
 	if (snprintf(path, sizeof path, "%s%s%s", folder, *folder ? "/" : "", name) >= (int)sizeof path)
 		return error_set(f->err, ENAMETOOLONG, "%.60s…: %s", folder, strerror(ENAMETOOLONG));
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_set(f->err, errno, "%s: %s", path, strerror(errno));
+	bool partition = name[0] == '_' && strchr(name, '=') && !S_ISREG(st.st_mode);
+	int r = f->look(f->parts->whole, path, S_ISDIR(st.st_mode), f->err);
+	if (r < 0 || name[0] == '.' || (name[0] == '_' && !partition))
+		return r;
 	bool wished = archive_wished(f->parts->formats, name);
 	if (S_ISDIR(st.st_mode))
 		return put_place(f, &f->pending, path, false);
@@ -203,10 +206,10 @@ static void free_places(struct place *p)
 	}
 }
 
-int parts_find(struct parts *p, struct archive *whole, const struct format *format, struct error *err)
+int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_look *look, struct error *err)
 {
 	parts_init(p, whole, format);
-	struct finding f = {.parts = p, .folder = &whole->folder, .err = err};
+	struct finding f = {.parts = p, .folder = &whole->folder, .look = look, .err = err};
 	int r = walk_all(&f);
 	if (r == 0)
 		r = add_links(&f);

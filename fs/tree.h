@@ -35,7 +35,8 @@ enum node_kind {
 struct attr {
 	const struct attr *next;
 	struct slice name, value;
-	bool json; /* the value is JSON; else it is a string as it stands */
+	bool json;  /* the value is JSON; else it is a string as it stands */
+	bool later; /* the value is not here: attrs_shape_later() makes it */
 };
 
 struct node {

@@ -67,6 +67,16 @@ static void kind_of(const struct array *a, char *ret_kind, const char **ret_unit
 	}
 }
 
+/* The dimensions behind the first that a file's size would tell; 0 if its size is no
+ * whole number of them. */
+static uint64_t inner_of(const struct array *a, uint64_t size)
+{
+	uint64_t inner, each = dtype_bits(a) / 8;
+	if (!a->sized || !shape_elements(a->shape, a->rank, &inner) || __builtin_mul_overflow(each, inner, &each))
+		return 0;
+	return each > 0 && size % each == 0 ? inner : 0;
+}
+
 /* Packed below a byte, or a file of other than the bytes that its shape takes. */
 static bool is_flat(const struct array *a, uint64_t size)
 {
@@ -80,7 +90,13 @@ static bool is_flat(const struct array *a, uint64_t size)
 
 static void put_shape(const struct array *a, uint64_t size, bool flat, struct text *t)
 {
-	if (flat || a->unshaped)
+	uint64_t inner = flat || !a->unshaped ? 0 : inner_of(a, size);
+	if (inner > 0 && a->rank > 0) {
+		text_print(t, "(%" PRIu64, size / (dtype_bits(a) / 8) / inner);
+		for (uint32_t i = 0; i < a->rank; i++)
+			text_print(t, ", %" PRIu64, a->shape[i]);
+		text_add(t, ")");
+	} else if (flat || a->unshaped)
 		text_print(t, "(%" PRIu64 ",)", flat ? size : size / (dtype_bits(a) / 8));
 	else if (a->rank == 0)
 		text_add(t, "()");

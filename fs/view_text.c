@@ -55,7 +55,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 	if (ret->bytes == 0 || ret->width == 0)
 		return 0;
 	ret->count = size / ret->bytes;
-	if (array->rank > 1 && !array->unshaped && array->shape[array->rank - 1] > 0)
+	if ((array->unshaped ? array->sized && array->rank > 0 : array->rank > 1) && array->shape[array->rank - 1] > 0)
 		ret->row = array->shape[array->rank - 1];
 	ret->validity = validity_of(a, n);
 	if (ret->validity && (r = archive_size(a, ret->validity, &ret->slots, err)) == 0 && ret->slots > 0)

@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/shape.h"
+#include "fs/shelf.h"
 #include "mount/commands.h"
 #include "mount/copy.h"
 #include "mount/glob.h"
@@ -34,11 +36,12 @@ static uint64_t clip(int64_t row, uint64_t rows)
 /* Where the rows lie that are asked for, among the file's bytes. */
 static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t *ret_begin, uint64_t *ret_len, struct error *err)
 {
-	const struct array *a = ref->node && !ino_view(ref->ino) ? ref->node->array : NULL;
 	const struct rows *rows = &c->options->rows;
 	uint64_t elements, bits, size;
+	struct shaped shaped;
 	struct stat st;
-	if (!a || a->unshaped || a->rank == 0)
+	const struct array *a = &shaped.array;
+	if (!ref->node || ino_view(ref->ino) || shape_find(&ref->held->archive, ref->node, &shaped, NULL) < 0 || a->rank == 0)
 		return error_set(err, EINVAL, "has no rows");
 	if (a->fortran && a->rank > 1)
 		return error_set(err, EINVAL, "is stored column by column: rows do not lie together");

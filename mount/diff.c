@@ -50,6 +50,7 @@ static bool pair_types(struct diff *d, struct pair *p)
 	const char *dtypes[] = {a->dtype ? a->dtype : "none", b->dtype ? b->dtype : "none"};
 	const char *shapes[] = {a->shape ? a->shape : "none", b->shape ? b->shape : "none"};
 	bool typed = strcmp(dtypes[0], dtypes[1]) == 0, shaped = strcmp(shapes[0], shapes[1]) == 0;
+	shaped |= shapes[0][0] == '?' || shapes[1][0] == '?'; /* the values will tell */
 	if (!typed)
 		tell_unequal(d, &p->lines, a, "dtype", dtypes[0], dtypes[1], false);
 	if (!shaped)

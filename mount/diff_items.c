@@ -4,6 +4,7 @@
 
 #include "fs/attrs.h"
 #include "fs/name.h"
+#include "fs/shape.h"
 #include "fs/shelf.h"
 #include "mount/diff.h"
 #include "mount/log.h"
@@ -43,10 +44,11 @@ static const char *kind_word(mode_t mode)
 	return S_ISFIFO(mode) ? "fifo" : S_ISSOCK(mode) ? "socket" : S_ISREG(mode) ? "file" : "device";
 }
 
+/* "?": only decoding would tell. */
 static char *shape_text(const struct array *array)
 {
 	size_t n = attrs_shape(array, NULL, 0);
-	char *text = array->unshaped ? strdup("none") : malloc(n + 1);
+	char *text = array->unshaped ? strdup(array->sized ? "?" : "none") : malloc(n + 1);
 	if (text && !array->unshaped) {
 		attrs_shape(array, text, n);
 		text[n] = '\0';
@@ -56,9 +58,12 @@ static char *shape_text(const struct array *array)
 
 /* The names of its type and shape are kept, not the node: of many archives not
  * all stay open. */
-static bool take_array(struct item *item, const struct array *array)
+static bool take_array(struct item *item, const struct mirror_ref *ref)
 {
 	char name[DTYPE_NAME_MAX];
+	struct shaped shaped;
+	const struct array *array = &shaped.array;
+	shape_known(&ref->held->archive, ref->node, &shaped);
 	item->fortran = array->fortran;
 	item->dtype = strdup(array->dtype != DTYPE_NONE ? dtype_name(array, name) : "none");
 	item->shape = shape_text(array);
@@ -145,7 +150,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	if (fine && item->kind == ITEM_FILE)
 		fine = take_file(l, item, ref) == 0;
 	if (fine && kind != WALK_FAULT && ref->held && ref->node->array && item->kind != ITEM_LINK)
-		fine = take_array(item, ref->node->array);
+		fine = take_array(item, ref);
 	l->no_memory |= !fine;
 	return !fine;
 }

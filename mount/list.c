@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "fs/attrs.h"
+#include "fs/shape.h"
 #include "fs/shelf.h"
 #include "mount/commands.h"
 #include "fs/describe.h"
@@ -43,9 +44,15 @@ static void put_path(const struct list *l, const char *path, bool directory, siz
 	fputs_unlocked(directory ? "/\n" : "\n", stdout);
 }
 
-static const struct array *array_of(const struct mirror_ref *ref)
+/* With a shape that follows from a size that is known; NULL if there is none. */
+static const struct array *array_of(const struct mirror_ref *ref, struct shaped *room)
 {
-	return ref->node ? ref->node->array : NULL;
+	if (!ref->node || !ref->node->array)
+		return NULL;
+	if (!ref->node->array->unshaped)
+		return ref->node->array;
+	shape_known(&ref->held->archive, ref->node, room);
+	return &room->array;
 }
 
 /* --- --long ------------------------------------------------------------ */
@@ -152,7 +159,8 @@ static void put_rows(struct list *l)
 /* Sizes that only decoding would tell are left out. */
 static int add_leaf(struct list *l, const char *path, const struct mirror_ref *ref, bool directory, struct error *err)
 {
-	const struct array *array = array_of(ref);
+	struct shaped shaped;
+	const struct array *array;
 	char dtype[DTYPE_NAME_MAX] = "", *shape = NULL;
 	struct outline_leaf leaf = {.path = path, .dtype = dtype, .shape = "", .directory = directory};
 	struct stat st;
@@ -164,6 +172,7 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 			return error_set(err, -r, "%s", strerror(-r));
 		leaf.bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 	}
+	array = array_of(ref, &shaped);
 	if (array && array->dtype != DTYPE_NONE)
 		dtype_name(array, dtype);
 	if (array && !array->unshaped && (shape = shape_text(array)))
@@ -179,7 +188,7 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
  * stand for one array or column, beside its files. */
 static bool is_listed(const struct list *l, enum walk_kind kind, const char *path, const struct mirror_ref *ref)
 {
-	const struct array *array = array_of(ref);
+	const struct array *array = ref->node ? ref->node->array : NULL;
 	if (l->options->list_json)
 		return true;
 	if (!*path)
@@ -221,7 +230,8 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		text_add(&l->json, "\n");
 		return l->json.failed != 0;
 	}
-	if (!add_row(l, path, &st, array_of(ref), directory))
+	struct shaped shaped;
+	if (!add_row(l, path, &st, array_of(ref, &shaped), directory))
 		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &(struct error){"no memory"});
 	return ferror(stdout);
 }

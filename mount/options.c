@@ -147,6 +147,10 @@ static int set_mount_option(struct options *o, char *word)
 	const char *value;
 	if (strcmp(word, "dataset") == 0)
 		o->dataset = true;
+	else if (strcmp(word, "dataset=files") == 0)
+		o->dataset = o->as_files = true;
+	else if ((value = value_of(word, "dataset")))
+		return usage("dataset=%s: dataset or dataset=files is needed", value);
 	else if (strcmp(word, "follow") == 0)
 		o->follow = true;
 	else if (strcmp(word, "nonempty") == 0)
@@ -390,6 +394,7 @@ void options_help(void)
 	      "  -o OPT[,OPT]     mount options:\n"
 	      "       split=C         C separates directories in names, besides '/'\n"
 	      "       dataset         a directory of Parquet files is one table\n"
+	      "       dataset=files   the same, also of the files of a Delta, Iceberg or Hudi table\n"
 	      "       follow          show links that lead out of SOURCE as what they lead to\n"
 	      "       cache=SIZE      memory for decoded data (256M)\n"
 	      "       threads=N       threads that decode (one a processor)\n"

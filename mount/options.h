@@ -30,7 +30,7 @@ struct options {
 	double atol, rtol;
 
 	/* -o */
-	bool dataset, follow, nonempty, no_verify, no_sandbox;
+	bool dataset, as_files, follow, nonempty, no_verify, no_sandbox;
 	char split;
 	size_t cache;
 	unsigned threads; /* 0: as many as there are processors */

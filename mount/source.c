@@ -76,6 +76,7 @@ static int open_one(struct opened *ret, const char *source, const struct options
 			.memory = o->cache + ((size_t)METADATA_MB << 20),
 			.split = o->split,
 			.no_verify = o->no_verify,
+			.as_files = o->as_files,
 		},
 	};
 	options.archive.blocks = ret->blocks;

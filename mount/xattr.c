@@ -27,28 +27,46 @@ static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each
 		return attrs_walk(&ref->held->archive, ino_index(ref->ino), ref->node, each, arg, err);
 	if (!mirror_fault(m, ref, &fault))
 		return 0;
-	return each(arg, &(struct attr){NULL, SLICE("arrayfs.error"), slice_text(fault.text), false});
+	return each(arg, &(struct attr){.name = SLICE("arrayfs.error"), .value = slice_text(fault.text)});
 }
 
 struct wanted {
+	struct archive *archive;
+	const struct node *node;
 	struct slice name;
-	struct slice value;
+	struct error *err;
 	void *buf;
 	size_t room;
 	ssize_t ret;
 };
 
-static int get_one(void *arg, const struct attr *attr)
+static void answer(struct wanted *w, struct slice value)
 {
-	struct wanted *w = arg;
-	struct slice value = attr->value;
-	if (!slice_equal(attr->name, w->name) || !fits(attr))
-		return 0;
 	w->ret = (ssize_t)value.len;
 	if (w->room > 0 && value.len > w->room)
 		w->ret = -ERANGE;
 	else if (w->room > 0)
 		memcpy(w->buf, value.data, value.len);
+}
+
+static int get_one(void *arg, const struct attr *attr)
+{
+	struct wanted *w = arg;
+	struct text made = {0};
+	if (!slice_equal(attr->name, w->name) || !fits(attr))
+		return 0;
+	if (!attr->later) {
+		answer(w, attr->value);
+		return 1;
+	}
+	int r = attrs_shape_later(w->archive, w->node, &made, w->err);
+	if (r == 0 && made.failed)
+		r = -ENOMEM;
+	if (r == 0)
+		answer(w, text_slice(&made));
+	else
+		w->ret = r;
+	text_free(&made);
 	return 1;
 }
 
@@ -57,7 +75,8 @@ ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *na
 {
 	if (strncmp(name, prefix, PREFIX) != 0)
 		return -ENODATA;
-	struct wanted w = {.name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
+	struct wanted w = {.archive = ref->held ? &ref->held->archive : NULL, .node = ref->node, .err = err,
+			   .name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
 	bool theirs = w.name.len > 5 && memcmp(w.name.data, "attr.", 5) == 0;
 	int r = walk(m, ref, get_one, &w, err);
 	/* One that cannot be read may be the one that was asked for. */

@@ -8,6 +8,7 @@
 
 #include "fs/attrs.h"
 #include "fs/name.h"
+#include "fs/shape.h"
 #include "fs/view.h"
 #include "fs/view_text.h"
 
@@ -116,7 +117,15 @@ static bool check_array(struct look *l, const struct node *n, uint64_t size, boo
 	if (array->dtype >= DTYPE_COUNT || array->byteorder > BYTEORDER_BIG || (array->rank && !array->shape))
 		return broken(l, "%s: an array that is none", n->name);
 	bits = dtype_bits(array);
-	if (fault || bits == 0 || array->unshaped)
+	if (fault || bits == 0)
+		return true;
+	if (array->unshaped && array->sized) {
+		struct shaped shaped;
+		if (array->rank < SHAPE_MAX && !shape_of_size(array, size, &shaped))
+			return broken(l, "%s: %" PRIu64 " bytes in elements of %s and so many dimensions", n->name, size, name);
+		return true;
+	}
+	if (array->unshaped)
 		return true;
 	if (!shape_elements(array->shape, array->rank, &elements) || __builtin_mul_overflow(elements, bits, &bits))
 		return broken(l, "%s: its shape overflows", n->name);

@@ -149,6 +149,8 @@ const char *test_shape(struct archive *a, const char *path)
 }
 
 struct wanted {
+	struct archive *archive;
+	const struct node *node;
 	const char *name;
 	char text[65537];
 	bool found;
@@ -159,6 +161,13 @@ static int take_wanted(void *arg, const struct attr *at)
 	struct wanted *w = arg;
 	if (!slice_equal(at->name, slice_text(w->name)))
 		return 0;
+	if (at->later) {
+		struct text made = {0};
+		w->found = attrs_shape_later(w->archive, w->node, &made, NULL) == 0;
+		snprintf(w->text, sizeof w->text, "%.*s", (int)made.len, made.bytes ? made.bytes : "");
+		text_free(&made);
+		return 1;
+	}
 	snprintf(w->text, sizeof w->text, "%.*s", (int)at->value.len, at->value.data);
 	w->found = true;
 	return 1;
@@ -169,6 +178,8 @@ const char *test_attr(struct archive *a, const char *path, const char *name)
 	static struct wanted w;
 	struct error err = {0};
 	uint32_t id = tree_resolve(&a->tree, test_find(a, path));
+	w.archive = a;
+	w.node = tree_node(&a->tree, id);
 	w.name = name;
 	w.found = false;
 	if (attrs_walk(a, id, tree_node(&a->tree, id), take_wanted, &w, &err) < 0)

@@ -56,6 +56,7 @@ static const struct array *describe(struct emit *e, const struct h5_type *t, con
 		memcpy(shape, dims->list, dims->rank * sizeof *shape);
 	array->rank = dims->rank;
 	array->shape = shape;
+	array->sized = dims->unknown;
 	array->unshaped = dims->unknown || (e->space && e->space->null);
 	array->codec = e->codec;
 	h5_describe(&e->a->arena, t, array);
@@ -214,9 +215,9 @@ static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const s
 	if (v->store && (r = h5_view_size(v, &size, e->err)) < 0)
 		return r;
 	*shape = size / v->width + 1;
-	arrays[0] = (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE, .rank = 1, .shape = shape,
-				   .unshaped = !v->store};
-	arrays[1] = (struct array){.dtype = DTYPE_UINT8, .unshaped = true};
+	arrays[0] = (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE, .rank = v->store ? 1 : 0, .shape = shape,
+				   .unshaped = !v->store, .sized = !v->store};
+	arrays[1] = (struct array){.dtype = DTYPE_UINT8, .unshaped = true, .sized = true};
 	r = emit_lazy(e, dir, SLICE("offsets"), offsets, v->store ? *shape * 8 : SIZE_UNKNOWN, &arrays[0]);
 	if (r < 0 || t->vlen_string)
 		return r < 0 ? r : emit_lazy(e, dir, SLICE("values"), values, SIZE_UNKNOWN, &arrays[1]);

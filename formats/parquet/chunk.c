@@ -54,14 +54,18 @@ static void read_size_statistics(struct cursor *c, struct chunk *ret)
 	}
 }
 
-/* Some writers count what DELTA_BYTE_ARRAY stores, not what it stands for. */
+static uint16_t encoding_bit(int64_t encoding)
+{
+	return (uint16_t)(1u << (encoding >= 0 && encoding < 15 ? encoding : 15));
+}
+
 static void read_encodings(struct cursor *c, const struct thrift_field *f, struct chunk *ret)
 {
 	uint32_t n;
 	const uint8_t *start = c->pos;
 	if (thrift_list(c, f, THRIFT_I32, &n))
 		for (uint32_t i = 0; i < n && !c->failed; i++)
-			ret->prefixed |= thrift_zigzag(c) == DELTA_BYTE_ARRAY;
+			ret->encoded |= encoding_bit(thrift_zigzag(c));
 	if (!c->failed)
 		ret->encodings = (struct slice){start, (size_t)(c->pos - start)};
 }
@@ -158,58 +162,4 @@ int chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct er
 	if (!codec_known(codec))
 		return error_set(err, ENOTSUP, "compressed with %s, which is not built in", codec_name(codec));
 	return 0;
-}
-
-/* --- sizes without decoding -------------------------------------------------- */
-
-/* The sum of a histogram from bin `from` on; false if it does not have `bins`. */
-static bool histogram_above(struct slice list, unsigned bins, unsigned from, uint64_t *ret)
-{
-	struct cursor c = cursor_over(list);
-	struct thrift_field f = {.type = THRIFT_LIST};
-	uint32_t n;
-	*ret = 0;
-	if (list.len == 0 || !thrift_list(&c, &f, THRIFT_I64, &n) || n != bins)
-		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		int64_t count = thrift_zigzag(&c);
-		if (count < 0 || (i >= from && __builtin_add_overflow(*ret, (uint64_t)count, ret)))
-			return false;
-	}
-	return !c.failed;
-}
-
-bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret)
-{
-	ret[0] = rows;
-	for (unsigned d = 1; d <= leaf->max_rep; d++) {
-		/* Entries that are there at all at that depth, less those that only go on
-		 * with a list further in. */
-		uint64_t there, further = 0;
-		if (!histogram_above(chunk->def_histogram, leaf->max_def + 1u, leaf->exists[d], &there) ||
-		    !histogram_above(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &further) || further > there)
-			return false;
-		ret[d] = there - further;
-	}
-	if (leaf->strings) {
-		if (chunk->string_bytes < 0 || chunk->prefixed)
-			return false;
-		ret[leaf->max_rep + 1] = (uint64_t)chunk->string_bytes;
-	}
-	/* That nothing is there would never be put to the test by a reader. */
-	for (unsigned q = 1; q < leaf_quantities(leaf); q++)
-		if (ret[q] == 0 && chunk->values != 0)
-			return false;
-	return true;
-}
-
-int chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told, struct error *err)
-{
-	const struct parquet *p = a->priv;
-	struct chunk chunk;
-	source_enter(&a->source);
-	int r = chunk_look(p, leaf, group, &chunk, err);
-	*ret_told = r == 0 && chunk_sizes(leaf, &chunk, p->first_row[group + 1] - p->first_row[group], ret);
-	int left = source_leave(&a->source, p->footer_at, p->mapped ? p->footer.len : 0, err);
-	return r < 0 ? r : left;
 }

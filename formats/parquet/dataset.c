@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
 
 #include "formats/parquet/dataset.h"
 
@@ -106,13 +107,45 @@ static int take_file(struct archive *a, struct dataset *d, uint32_t number, stru
 	return r;
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), m = strlen(end);
+	return n >= m && strcmp(path + n - m, end) == 0;
+}
+
+/* Is the last component, or are the last two, exactly that? */
+static bool is_called(const char *path, const char *name)
+{
+	size_t n = strlen(path), m = strlen(name);
+	return ends_with(path, name) && (n == m || path[n - m - 1] == '/');
+}
+
+/* Such tables say elsewhere which of their files count, and which rows of those. */
+static int refuse_logged(const struct archive *a, const char *path, bool directory, struct error *err)
+{
+	const char *slash = strrchr(path, '/'), *kind = NULL;
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 0, path);
+	if (directory && is_called(path, "_delta_log"))
+		kind = "a Delta";
+	else if (directory && is_called(path, ".hoodie"))
+		kind = "a Hudi";
+	else if (!directory && ends_with(path, ".metadata.json") && is_called(folder, "metadata"))
+		kind = "an Iceberg";
+	if (!kind || a->options->as_files)
+		return 0;
+	return error_set(err, ENOTSUP, "%s table, by its %.120s: its files alone bring deleted rows back; -o dataset=files takes them as they lie",
+			 kind, path);
+}
+
 static int dataset_open(struct archive *a, struct error *err)
 {
 	struct dataset *d = arena_alloc(&a->arena, sizeof *d);
 	if (!d)
 		return error_set(err, ENOMEM, "no memory for the table");
 	a->priv = d;
-	int r = parts_find(&d->parts, a, &part, err);
+	int r = parts_find(&d->parts, a, &part, refuse_logged, err);
 	if (r == 0)
 		r = choose(a, d, err);
 	if (r == 0)

@@ -36,6 +36,7 @@ struct field {
 	bool nullable, bare;     /* bare: of a list, without annotation in all files */
 	bool nulls, met, sound;  /* LEAF: see struct leaf */
 	const char *fault, *codec;
+	uint64_t cost;           /* likewise */
 	uint64_t *totals;        /* LEAF: of each quantity but the rows, by file; NULL: not told */
 	struct field **table;    /* STRUCT: children by name, once they are many */
 	uint32_t mask, children;
@@ -49,6 +50,7 @@ struct key {
 	struct slice *values;    /* data NULL: none */
 	uint8_t dtype;           /* INT64, DATE32, STRING */
 	bool nulls;
+	uint32_t seen;           /* the last file that had it, + 1 */
 };
 
 struct dataset {
@@ -100,7 +102,6 @@ struct mapped {
 };
 struct mapped dataset_map(const struct parquet *file, const struct field *f);
 int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err); /* of an open one */
-struct leaf *dataset_leaf(const struct parquet *file, const struct element *e); /* the best to read a group by */
 
 /* --- dataset_totals.c ----------------------------------------------------------- */
 

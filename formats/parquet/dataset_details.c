@@ -87,7 +87,7 @@ static int put_groups(const struct telling *w, uint32_t number, struct archive *
 {
 	const struct parquet *p = file->priv;
 	bool bare = e->repetition == REPEATED && e->max_rep > w->field->depth;
-	struct leaf leaf, *of_file = dataset_leaf(p, e);
+	struct leaf leaf, *of_file = leaf_first(p, e);
 	pthread_mutex_lock(&file->lock); /* of its totals */
 	memcpy(&leaf, of_file, sizeof leaf);
 	pthread_mutex_unlock(&file->lock);

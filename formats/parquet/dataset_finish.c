@@ -96,9 +96,10 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 	l->nulls = f->nulls;
 	l->met = f->met;
 	l->codec = f->codec;
+	l->cost = f->cost;
 	l->fault = f->sound ? NULL : f->fault;
 	unsigned most = leaf_quantities(l);
-	if (most > 1 && !f->totals) {
+	if (most > 1 && (!f->totals || (leaf_is_small(l) && !f->key))) {
 		l->stated = NULL;
 		return 0;
 	}

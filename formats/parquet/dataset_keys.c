@@ -119,6 +119,9 @@ static int take_directory(struct archive *a, struct dataset *d, struct slice s, 
 		k = key_named(a, d, name);
 	if (!k)
 		return error_set(err, ENOMEM, "no memory for the partition keys");
+	if (k->seen == file + 1) /* twice in one path: the first */
+		return 0;
+	k->seen = file + 1;
 	k->values[file] = slice_equal(text, SLICE("__HIVE_DEFAULT_PARTITION__")) ? (struct slice){NULL, 0} : value;
 	return 0;
 }

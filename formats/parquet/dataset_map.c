@@ -26,18 +26,6 @@ static const struct element *child_named(const struct parquet *p, const struct e
 	return NULL;
 }
 
-struct leaf *dataset_leaf(const struct parquet *p, const struct element *e)
-{
-	uint32_t end = e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
-	struct leaf *best = NULL;
-	for (uint32_t i = e->leaf; i < end && i < p->nleaves; i++) {
-		struct leaf *l = &p->leaves[i];
-		if (!best || (best->fault && !l->fault) || (!best->fault == !l->fault && l->max_rep < best->max_rep))
-			best = l;
-	}
-	return best;
-}
-
 static const struct element *step(const struct parquet *p, const struct element *at, const struct field *f)
 {
 	const struct field *parent = f->parent;
@@ -64,9 +52,9 @@ struct mapped dataset_map(const struct parquet *p, const struct field *f)
 	if (!above.e)
 		return above;
 	const struct element *e = step(p, above.e, f);
-	if (e && stands_for(e, f) && (e->physical != GROUP || dataset_leaf(p, e)))
+	if (e && stands_for(e, f) && (e->physical != GROUP || leaf_first(p, e)))
 		return (struct mapped){.e = e};
-	struct leaf *counts = f->depth == 0 ? NULL : dataset_leaf(p, e && f->parent->form != FORM_STRUCT ? e : above.e);
+	struct leaf *counts = f->depth == 0 ? NULL : leaf_first(p, e && f->parent->form != FORM_STRUCT ? e : above.e);
 	return (struct mapped){.lacked = f, .counts = counts};
 }
 

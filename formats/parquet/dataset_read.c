@@ -53,7 +53,7 @@ static void set_up(struct reading *r, struct archive *a, const struct shown *s)
 	r->width = shown_width(s);
 	r->quantity = shown_quantity(s);
 	r->tail = shown_tail(s);
-	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
+	r->counted = shown_counted(s);
 }
 
 static int have_totals(const struct reading *r, struct error *err)
@@ -199,8 +199,9 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	const struct element *e = m->e;
 	const struct shown *as = r->shown;
 	bool bare = e->repetition == REPEATED && e->max_rep > r->target->depth;
-	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : dataset_leaf(p, e), .what = as->what,
-			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare),
+	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : leaf_first(p, e), .what = as->what,
+			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare), .whole = as->whole,
+			  .group = r->target->form == FORM_LEAF ? NULL : e,
 			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
 	struct answer piece;
 	int x = check_totals(r, file, s.leaf, number, err);

@@ -77,6 +77,8 @@ static int note_leaf(struct uniting *u, struct field *f, const struct leaf *l)
 	else if (l->met && f->codec != l->codec)
 		f->codec = NULL;
 	f->met |= l->met;
+	if (__builtin_add_overflow(f->cost, l->cost, &f->cost))
+		f->cost = UINT64_MAX;
 	f->fault = l->fault ? l->fault : f->fault;
 	f->sound |= l->met && !l->fault;
 	if (!l->stated)

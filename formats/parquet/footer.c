@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
@@ -19,11 +18,22 @@ static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 	uint64_t sizes[258];
 	if (quantities == 1 || !leaf->stated)
 		return;
-	bool told = chunk_sizes(leaf, chunk, 0, sizes);
+	sizes[0] = UINT64_MAX;
+	bool told = chunk_sizes(leaf, chunk, sizes);
+	leaf->rows = sizes[0];
 	for (unsigned q = 1; q < quantities && told; q++)
 		told = !__builtin_add_overflow(leaf->stated[q], sizes[q], &leaf->stated[q]) && leaf->stated[q] <= INT64_MAX / 64;
 	if (!told)
 		leaf->stated = NULL;
+}
+
+/* Each entry has levels, of which a run takes next to nothing in the file. */
+static void note_cost(struct leaf *leaf, const struct chunk *chunk)
+{
+	const int64_t parts[] = {chunk->uncompressed, chunk->string_bytes, chunk->values, leaf->max_rep ? chunk->values : 0};
+	for (unsigned i = 0; i < 4; i++)
+		if (parts[i] > 0 && __builtin_add_overflow(leaf->cost, (uint64_t)parts[i], &leaf->cost))
+			leaf->cost = UINT64_MAX;
 }
 
 /* What the tree needs to know of a chunk, kept at its leaf. */
@@ -47,7 +57,16 @@ static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t ro
 	else if (leaf->codec != name)
 		leaf->codec = NULL;
 	leaf->met = true;
+	note_cost(leaf, chunk);
 	note_sizes(leaf, chunk);
+}
+
+/* Size statistics that tell of other rows than the row group are wrong. */
+static void check_rows(struct parquet *p, uint64_t rows)
+{
+	for (uint32_t i = 0; i < p->nleaves; i++)
+		if (p->leaves[i].stated && p->leaves[i].rows != UINT64_MAX && p->leaves[i].rows != rows)
+			p->leaves[i].stated = NULL;
 }
 
 static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct error *err)
@@ -84,6 +103,7 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u columns of %u", g, rows, n, p->nleaves);
 	if (rows == 0 && values > 0) /* no row that this could be a fault of */
 		return error_set(err, EBADMSG, "row group %u has no rows and %" PRId64 " values", g, values);
+	check_rows(p, (uint64_t)rows);
 	if (__builtin_add_overflow(p->first_row[g], (uint64_t)rows, &p->first_row[g + 1]) ||
 	    p->first_row[g + 1] > INT64_MAX / 64)
 		return error_set(err, EBADMSG, "more rows than there can be up to row group %u", g);
@@ -125,19 +145,17 @@ static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 	}
 }
 
-/* parquet-mr before 1.2.9 left the header of the dictionary page out of the
- * chunk's length (PARQUET-816); the oldest do not tell their version. */
-static bool forgets_dictionary_header(struct slice created_by)
+/* What its writer is known to get wrong. */
+static void heed_writer(struct parquet *p, struct slice created_by)
 {
-	char text[40];
-	unsigned major, minor, patch;
-
-	if (created_by.len < 10 || memcmp(created_by.data, "parquet-mr", 10) != 0)
-		return false;
-	int n = snprintf(text, sizeof text, "%.*s", created_by.len < 39 ? (int)created_by.len : 39, (const char *)created_by.data);
-	if (n < 0 || sscanf(text, "parquet-mr version %u.%u.%u", &major, &minor, &patch) != 3)
-		return true;
-	return major < 1 || (major == 1 && (minor < 2 || (minor == 2 && patch < 9)));
+	p->writer = created_by_traits(created_by);
+	for (uint32_t i = 0; i < p->nleaves; i++) {
+		struct leaf *leaf = &p->leaves[i];
+		if (!(p->writer & WRITER_KNOWS_SIZES) && leaf_quantities(leaf) > 1)
+			leaf->stated = NULL;
+		if (p->writer & WRITER_MISCOUNTS_NULLS && leaf->element->logical == LOGICAL_STRING)
+			leaf->nulls = true;
+	}
 }
 
 static int read_footer(struct archive *a, struct parquet *p, struct error *err)
@@ -168,7 +186,8 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 		r = cursor_check(&c, err, "the footer");
 	if (r == 0 && (!p->elements || !p->first_row))
 		r = error_set(err, EBADMSG, "a footer without %s", p->elements ? "row groups" : "a schema");
-	p->short_chunks = forgets_dictionary_header(created_by);
+	if (r == 0)
+		heed_writer(p, created_by);
 	p->created_by = (struct slice){(uint8_t *)arena_text(&a->arena, created_by), created_by.len};
 	if (r == 0 && !p->created_by.data)
 		r = error_set(err, ENOMEM, "no memory for the footer");

@@ -4,6 +4,46 @@
 
 #include "formats/parquet/parquet.h"
 
+/* --- which of several -------------------------------------------------------------------- */
+
+static uint32_t leaves_end(const struct parquet *p, const struct element *e)
+{
+	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
+}
+
+/* A small column whose size is told is better than a smaller one that must be decoded
+ * to know. */
+static uint64_t cost_of(const struct leaf *leaf)
+{
+	enum { SMALL = 64 << 10 };
+	return leaf->stated || leaf->cost > UINT64_MAX - SMALL ? leaf->cost : leaf->cost + SMALL;
+}
+
+static bool is_better(const struct leaf *a, const struct leaf *b)
+{
+	if (!a->fault != !b->fault)
+		return !a->fault;
+	if (cost_of(a) != cost_of(b))
+		return cost_of(a) < cost_of(b);
+	return a->max_rep != b->max_rep ? a->max_rep < b->max_rep : a->number < b->number;
+}
+
+struct leaf *leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf)
+{
+	struct leaf *best = NULL;
+	for (uint32_t i = group->leaf, end = leaves_end(p, group); i < end; i++) {
+		struct leaf *l = &p->leaves[i];
+		if ((!leaf || is_better(leaf, l)) && (!best || is_better(l, best)))
+			best = l;
+	}
+	return best;
+}
+
+struct leaf *leaf_first(const struct parquet *p, const struct element *group)
+{
+	return leaf_next(p, group, NULL);
+}
+
 /* --- sums ----------------------------------------------------------------------------
  * A block of KIND_SUMS, index = row group: for each quantity, what lies before
  * each page, and all of it. */
@@ -68,8 +108,8 @@ struct losses {
 	uint32_t count, page;
 };
 
-/* The file's own statement, where it made one, must be true: others relied on it.
- * It tells, too, how much a page held that is lost. */
+/* The file's own statement must be true where others relied on it.  It tells, too, how
+ * much a page held that is lost. */
 static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint64_t *sums, uint32_t pages,
 		      const struct losses *lost, struct error *err)
 {
@@ -86,7 +126,7 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 		for (uint32_t i = lost->page + 1; i <= pages && stated[leaf->max_rep + 1] >= others; i++)
 			bytes[i] += stated[leaf->max_rep + 1] - others - LOST;
 	}
-	for (unsigned q = 0; told && q < leaf_quantities(leaf); q++)
+	for (unsigned q = 0; told && !leaf_is_small(leaf) && q < leaf_quantities(leaf); q++)
 		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
 			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
 					 sums[(size_t)q * (pages + 1) + pages]);
@@ -141,7 +181,7 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
 	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
-	if (r < 0 || told)
+	if (r < 0 || (told && (quantities == 1 || !leaf_is_small(leaf))))
 		return r;
 	if (group + 1 < p->ngroups) {
 		struct block_source from = leaf_source(a, leaf, KIND_SUMS);
@@ -155,11 +195,6 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 		ret[q] = ((const uint64_t *)(const void *)sums->bytes)[(q + 1) * each - 1];
 	blocks_release(sums);
 	return 0;
-}
-
-static uint32_t leaves_end(const struct parquet *p, const struct element *e)
-{
-	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
 }
 
 /* The repeated field above the leaf, or itself, that is under so many, itself

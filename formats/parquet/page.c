@@ -164,7 +164,7 @@ static int chunk_range(struct archive *a, const struct chunk *chunk, uint64_t *r
 		return error_set(err, EBADMSG, "a chunk of %" PRId64 " bytes at %" PRId64 " lies outside the file", chunk->bytes, at);
 	*ret_at = (uint64_t)at;
 	*ret_end = (uint64_t)at + (uint64_t)chunk->bytes;
-	if (p->short_chunks)
+	if (p->writer & WRITER_SHORT_CHUNKS)
 		*ret_end = size - *ret_end < 100 ? size : *ret_end + 100;
 	return 0;
 }
@@ -174,6 +174,7 @@ static int chunk_range(struct archive *a, const struct chunk *chunk, uint64_t *r
 static int find_pages(struct archive *a, const struct leaf *leaf, const struct chunk *chunk, uint64_t at, uint64_t end,
 		      struct block *ret, struct error *err)
 {
+	const struct parquet *p = a->priv;
 	uint64_t values = (uint64_t)chunk->values, dictionary = 0;
 	struct walk w = {.source = &a->source};
 	uint32_t count = 0;
@@ -201,6 +202,7 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 	w.pages->end = end;
 	w.pages->codec = (uint16_t)chunk_codec(chunk->codec);
 	w.pages->indexed = indexed;
+	w.pages->compressed = p->writer & WRITER_COMPRESSES_ALWAYS;
 	w.pages->page[count] = (struct page){end, values};
 	return 0;
 }
@@ -301,7 +303,7 @@ static int load_v2(const struct pages *pages, struct slice payload, struct block
 	if (c.failed)
 		return error_set(err, EBADMSG, "levels of %d and %d bytes in a page of %d", h->rep_bytes, h->def_bytes, h->stored);
 	ret->values = cursor_take(&c, cursor_left(&c));
-	ret->in_place = pages->codec == CODEC_NONE || !h->compressed;
+	ret->in_place = pages->codec == CODEC_NONE || !(h->compressed || pages->compressed);
 	size_t len = (size_t)(h->size - h->rep_bytes - h->def_bytes);
 	if (levels_only)
 		return 0;

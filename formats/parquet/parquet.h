@@ -50,6 +50,14 @@ struct element {
 	bool foreign;         /* it has an annotation that is unknown, or does not fit */
 };
 
+/* What is known of who wrote the file; of several, all. */
+enum writer {
+	WRITER_SHORT_CHUNKS = 1,      /* the dictionary's header is not counted among a chunk's bytes */
+	WRITER_COMPRESSES_ALWAYS = 2, /* whatever is_compressed says */
+	WRITER_MISCOUNTS_NULLS = 4,   /* of strings: 0 where there are some */
+	WRITER_KNOWS_SIZES = 8,       /* its size statistics were found to be right */
+};
+
 /* How stored values become shown ones. */
 enum convert { CONVERT_NONE, CONVERT_NARROW, CONVERT_INT96, CONVERT_DECIMAL, CONVERT_ZERO };
 
@@ -70,6 +78,8 @@ struct leaf {
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
 	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
 	const uint64_t *_Atomic totals; /* see leaf_totals(); NULL until somebody asked */
+	uint64_t cost;            /* of decoding all of it, in bytes, as far as the footer tells */
+	uint64_t rows;            /* while the footer is read: of the row group at hand, by its histogram */
 	const char *fault;        /* why no row group of it can be read; NULL if some can */
 	const char *codec;        /* of all chunks; NULL for none, or several */
 	bool nulls;               /* some chunk may hold them */
@@ -90,13 +100,21 @@ struct parquet {
 	uint32_t *chunks;         /* where in the footer they stand, ngroups × nleaves */
 	size_t key_values_at;     /* likewise */
 	uint32_t key_values;
-	bool short_chunks;        /* a writer that did not count the dictionary's header */
+	uint8_t writer;           /* enum writer, by created_by */
 	const struct array *arrays[16]; /* described lately, to share */
 };
 
 /* --- footer.c: "File Metadata"; chunk.c: "Column Metadata" ------------------ */
 
 int footer_read(struct archive *a, struct parquet *p, struct error *err);
+
+/* Of so little, the pages tell as fast as the size statistics, which are not asked:
+ * nobody else relies on them. */
+static inline bool leaf_is_small(const struct leaf *leaf) { return leaf->cost <= 64 << 10; }
+
+/* --- created_by.c ------------------------------------------------------------ */
+
+uint8_t created_by_traits(struct slice created_by); /* enum writer */
 
 /* --- key_values.c: "KeyValue" ----------------------------------------------- */
 
@@ -120,7 +138,7 @@ struct chunk {
 	int64_t null_count, distinct_count; /* -1: not known */
 	int64_t string_bytes;     /* unencoded_byte_array_data_bytes; -1: not known */
 	bool encrypted, external, has_meta;
-	bool prefixed;            /* DELTA_BYTE_ARRAY is among its encodings */
+	uint16_t encoded;         /* a bit for each of its encodings */
 
 	/* In the footer: to be looked at between source_enter() and source_leave(). */
 	struct slice rep_histogram, def_histogram; /* lists of i64, from their heads */
@@ -128,12 +146,18 @@ struct chunk {
 	struct bounds bounds, old_bounds; /* min_value and max_value; the deprecated min and max */
 };
 
-/* Between source_enter() and source_leave(): the chunk that the cursor is at; a
- * leaf's; and, by its size statistics, the slots of each depth, of which the rows
- * are given, and behind them the bytes of strings: false if they do not tell. */
+/* Between source_enter() and source_leave(): the chunk that the cursor is at; and a
+ * leaf's. */
 void chunk_read(struct cursor *c, struct chunk *ret);
 int chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
-bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t rows, uint64_t *ret);
+
+/* --- chunk_sizes.c: "Size Statistics" ---------------------------------------- */
+
+/* Between source_enter() and source_leave(): by its size statistics, a chunk's slots
+ * of each depth and behind them the bytes of strings.  False if they do not tell, or
+ * if the footer contradicts itself.  ret[0] are the rows, if there is a histogram that
+ * tells them, else as they were. */
+bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret);
 
 /* The same elsewhere: the chunk's numbers, and its sizes. */
 int chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
@@ -154,7 +178,9 @@ struct shown {
 	uint8_t what;
 	uint8_t depth;      /* whose slots it has elements for */
 	uint8_t level;      /* VALIDITY: valid from this definition level on */
+	bool whole;         /* VALUES, STRINGS, STRING_OFFSETS: without a validity beside, so without nulls */
 	uint64_t base;      /* OFFSETS: added to each, for a file that is part of a dataset */
+	const struct element *group; /* OFFSETS and VALIDITY: any leaf in it tells the same; NULL: only this one */
 };
 
 /* The quantity that a file has elements for, the bytes of each, and whether one
@@ -173,6 +199,15 @@ static inline bool shown_tail(const struct shown *s)
 {
 	return s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS;
 }
+
+/* Offsets: the quantity that they count. */
+static inline unsigned shown_counted(const struct shown *s)
+{
+	return s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
+}
+
+/* Rows are known without a look at any page. */
+static inline bool shown_needs_totals(const struct shown *s) { return shown_quantity(s) > 0 || shown_tail(s); }
 
 int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err);
 int schema_show(struct archive *a, struct parquet *p, struct error *err);
@@ -193,6 +228,7 @@ struct pages {
 	uint32_t count;
 	uint16_t codec;           /* enum codec */
 	bool indexed;             /* by the offset index: each page ends where the next begins */
+	bool compressed;          /* v2 pages are, also those that say that they are not */
 	struct page {
 		uint64_t at;      /* in the file; UINT64_MAX: it cannot be found */
 		uint64_t first;   /* entry */
@@ -276,6 +312,7 @@ struct dictionary dictionary_of(const struct leaf *leaf, const struct block *blo
 
 int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
 int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+bool values_have_nulls(const struct leaf *leaf, const struct block *values); /* of the leaf itself, not of groups above it */
 int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
 
 /* Indices of KIND_LEVELS, KIND_VALUES, KIND_CHECKED. */
@@ -284,6 +321,11 @@ static inline uint64_t leaf_page(uint32_t group, uint32_t page) { return (uint64
 struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind kind);
 int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
 	     struct block **ret, struct error *err);
+
+/* The leaves of a group, the cheapest of those that can be read first; NULL behind
+ * the last.  Its offsets and validity are made of the first that tells them. */
+struct leaf *leaf_first(const struct parquet *p, const struct element *group);
+struct leaf *leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf);
 
 /* Slots by depth, and bytes: the quantities that have sums. */
 static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
@@ -295,7 +337,11 @@ int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, stru
 int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
 		     struct error *err);
 
+/* --- read.c: by the leaf that the struct names; shown.c: by any that will do ------- */
+
 /* Of any struct shown; `next` says how the reader is expected to go on. */
+int leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+	      struct answer *ret, struct error *err);
 int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
 		       struct answer *ret, struct error *err);
 int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,

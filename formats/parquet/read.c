@@ -45,7 +45,7 @@ static void set_up(struct reading *r)
 	r->width = shown_width(s);
 	r->quantity = shown_quantity(s);
 	r->tail = shown_tail(s);
-	r->counted = s->what == WHAT_STRING_OFFSETS ? s->leaf->max_rep + 1u : s->depth + 1u;
+	r->counted = shown_counted(s);
 }
 
 static bool needs_sums(const struct reading *r)
@@ -233,6 +233,10 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 	e = leaf_get(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES, leaf_page(r->group, page), NULL, &block, err);
 	if (e < 0)
 		return e;
+	if (s->whole && !levels && values_have_nulls(r->leaf, block)) {
+		blocks_release(block);
+		return error_set(err, EBADMSG, "page %u has a null, of which the statistics of the column tell none", page);
+	}
 	if (s->what == WHAT_VALUES || (s->what == WHAT_VALIDITY && r->leaf->max_rep == 0 && r->leaf->max_def == 1)) {
 		if (passed)
 			blocks_spent(block);
@@ -370,15 +374,15 @@ static const char *group_name(uint32_t group, char name[24])
 	return name;
 }
 
-int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
-		       struct answer *ret, struct error *err)
+int leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+	      struct answer *ret, struct error *err)
 {
 	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret, .next = next};
 	char name[24];
 	int e = 0;
 
 	set_up(&r);
-	if (r.quantity > 0 || r.tail)
+	if (shown_needs_totals(shown))
 		e = leaf_totals(a, r.leaf, NULL, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
@@ -401,25 +405,4 @@ int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t of
 	if (e == 0 && next.kind == PACE_STRIDED)
 		want_pieces(&r);
 	return e;
-}
-
-int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err)
-{
-	return parquet_read_shown(a, n->lazy, offset, len, blocks_pace(a->options->blocks, n->lazy, offset, len), ret, err);
-}
-
-int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
-{
-	struct reading r = {.a = a, .p = a->priv, .shown = n->lazy};
-	set_up(&r);
-	if (r.leaf->fault)
-		return error_set(err, ENOTSUP, "%s", r.leaf->fault);
-	int e = r.quantity > 0 || r.tail ? leaf_totals(a, r.leaf, NULL, err) : 0;
-	if (e < 0)
-		return e;
-	uint64_t count = totals_of(&r, r.quantity)[r.p->ngroups];
-	if (__builtin_add_overflow(count, (uint64_t)r.tail, &count) || __builtin_mul_overflow(count, r.width, ret) || *ret > INT64_MAX)
-		return error_set(err, EFBIG, "%" PRIu64 " elements are larger than any file", count);
-	return 0;
 }

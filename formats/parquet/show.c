@@ -40,7 +40,7 @@ static void describe(struct showing *s, uint32_t id, struct array array, uint64_
 	const struct array **slot;
 
 	array.rank = n != UINT64_MAX;
-	array.unshaped = !array.rank;
+	array.unshaped = array.sized = !array.rank;
 	array.shape = &n;
 	for (unsigned i = 0; i < 16 && s->p->arrays[i]; i++)
 		if (same_array(s->p->arrays[i], &array)) {
@@ -71,14 +71,12 @@ static uint64_t extent(const struct showing *s, const struct leaf *leaf, unsigne
 {
 	if (quantity == 0)
 		return s->p->first_row[s->p->ngroups];
-	return leaf && leaf->stated ? leaf->stated[quantity] : UINT64_MAX;
+	return leaf && leaf->stated && !leaf_is_small(leaf) ? leaf->stated[quantity] : UINT64_MAX;
 }
-
-static const struct leaf *best_leaf(const struct showing *s, const struct element *e);
 
 static uint64_t extent_at(const struct showing *s, const struct element *e, const struct place *at)
 {
-	return extent(s, at->depth ? best_leaf(s, e) : NULL, at->depth);
+	return extent(s, at->depth ? leaf_first(s->p, e) : NULL, at->depth);
 }
 
 static void describe_dir(struct showing *s, uint32_t id, const struct element *e, uint8_t dtype, const struct place *at)
@@ -89,13 +87,19 @@ static void describe_dir(struct showing *s, uint32_t id, const struct element *e
 
 /* --- files -------------------------------------------------------------------------- */
 
-static const struct shown *shown(struct showing *s, const struct leaf *leaf, enum what what, uint8_t depth, uint8_t level)
+/* By the statistics of all its chunks it has no nulls, so no validity. */
+static bool is_whole(const struct showing *s, const struct leaf *leaf)
+{
+	return !leaf->nulls && leaf->met && s->p->first_row[s->p->ngroups] > 0;
+}
+
+static const struct shown *shown(struct showing *s, struct shown as)
 {
 	struct shown *made = arena_alloc(s->t->arena, sizeof *made);
 	if (!made)
 		s->t->failed = -ENOMEM;
 	else
-		*made = (struct shown){(struct leaf *)(uintptr_t)leaf, (uint8_t)what, depth, level};
+		*made = as;
 	return made;
 }
 
@@ -112,38 +116,29 @@ static uint64_t size_of(uint64_t extent, uint32_t width)
 	return extent == UINT64_MAX || __builtin_mul_overflow(extent, width, &size) || size > INT64_MAX ? SIZE_UNKNOWN : size;
 }
 
-static uint32_t add_file(struct showing *s, uint32_t parent, struct slice name, const struct leaf *leaf, enum what what,
-			 uint8_t depth, struct array array, uint32_t width)
+static uint32_t add_file(struct showing *s, uint32_t parent, struct slice name, struct shown as, struct array array)
 {
-	uint64_t n = extent(s, leaf, what == WHAT_STRINGS ? leaf->max_rep + 1u : depth);
-	if (n != UINT64_MAX && (what == WHAT_OFFSETS || what == WHAT_STRING_OFFSETS))
+	uint64_t n = extent(s, as.leaf, shown_quantity(&as));
+	if (n != UINT64_MAX && shown_tail(&as))
 		n++;
-	uint32_t id = tree_lazy(s->t, parent, name, shown(s, leaf, what, depth, 0), size_of(n, width));
+	uint32_t id = tree_lazy(s->t, parent, name, shown(s, as), size_of(n, shown_width(&as)));
 	describe(s, id, array, n);
-	if (what != WHAT_VALUES)
-		tell_fault(s, id, leaf);
+	if (as.what != WHAT_VALUES)
+		tell_fault(s, id, as.leaf);
 	return id;
 }
 
-static void add_offsets(struct showing *s, uint32_t dir, const struct leaf *leaf, enum what what, uint8_t depth)
+static void add_offsets(struct showing *s, uint32_t dir, struct shown as)
 {
-	struct array array = {.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE};
-	add_file(s, dir, SLICE("offsets"), leaf, what, depth, array, 8);
+	add_file(s, dir, SLICE("offsets"), as, (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE});
 }
 
-/* The leaf that a group's offsets and validity are best made of: one that can be
- * read, under the fewest lists. */
-static const struct leaf *best_leaf(const struct showing *s, const struct element *e)
+/* Of the lists in a group. */
+static void add_list_offsets(struct showing *s, uint32_t dir, const struct element *e, uint8_t depth)
 {
-	const struct leaf *best = NULL;
-	uint32_t first = e->leaf, end = e->next < s->p->nelements ? s->p->elements[e->next].leaf : s->p->nleaves;
-	for (uint32_t i = first; i < end && i < s->p->nleaves; i++) {
-		const struct leaf *leaf = &s->p->leaves[i];
-		if (!best || (best->fault && !leaf->fault) ||
-		    (!best->fault == !leaf->fault && leaf->max_rep < best->max_rep))
-			best = leaf;
-	}
-	return best;
+	struct leaf *leaf = leaf_first(s->p, e);
+	if (leaf)
+		add_offsets(s, dir, (struct shown){.leaf = leaf, .what = WHAT_OFFSETS, .depth = depth, .group = e});
 }
 
 /* Puts the node where its name says, and its validity beside it. */
@@ -154,33 +149,36 @@ static uint32_t place_dir(struct showing *s, const struct place *at)
 
 static void add_validity(struct showing *s, const struct element *e, const struct place *at, uint32_t id)
 {
-	const struct leaf *leaf = best_leaf(s, e);
+	struct leaf *leaf = leaf_first(s->p, e);
 	const struct node *n = tree_edit(s->t, id);
 	struct array array = {.dtype = DTYPE_BOOL};
 
 	if (!at->nullable || !leaf || !n)
 		return;
-	if (e->physical != GROUP && !leaf->nulls && s->p->first_row[s->p->ngroups] > 0 && leaf->met)
+	if (e->physical != GROUP && is_whole(s, leaf))
 		return;
-	uint32_t beside = tree_beside(s->t, id, ".validity", shown(s, leaf, WHAT_VALIDITY, at->depth, at->def),
-				      size_of(extent(s, leaf, at->depth), 1));
+	struct shown as = {.leaf = leaf, .what = WHAT_VALIDITY, .depth = at->depth, .level = at->def, .group = e};
+	uint32_t beside = tree_beside(s->t, id, ".validity", shown(s, as), size_of(extent(s, leaf, at->depth), 1));
 	describe(s, beside, array, extent(s, leaf, at->depth));
 	tell_fault(s, beside, leaf);
 }
 
 static uint32_t show_leaf(struct showing *s, const struct element *e, const struct place *at)
 {
-	const struct leaf *leaf = &s->p->leaves[e->leaf];
+	struct leaf *leaf = &s->p->leaves[e->leaf];
 	struct array array = schema_array(leaf), bytes = {.dtype = DTYPE_UINT8, .codec = array.codec};
+	struct shown as = {.leaf = leaf, .what = WHAT_VALUES, .depth = at->depth, .whole = at->nullable && is_whole(s, leaf)};
 	uint32_t id;
 
 	array.type = schema_word(s->t->arena, e);
 	if (!leaf->strings)
-		return add_file(s, at->parent, at->name, leaf, WHAT_VALUES, at->depth, array, leaf->width);
+		return add_file(s, at->parent, at->name, as, array);
 	id = place_dir(s, at);
 	describe(s, id, array, extent_at(s, e, at));
-	add_offsets(s, id, leaf, WHAT_STRING_OFFSETS, at->depth);
-	add_file(s, id, SLICE("values"), leaf, WHAT_STRINGS, at->depth, bytes, 1);
+	as.what = WHAT_STRING_OFFSETS;
+	add_offsets(s, id, as);
+	as.what = WHAT_STRINGS;
+	add_file(s, id, SLICE("values"), as, bytes);
 	return id;
 }
 
@@ -223,9 +221,7 @@ static void show_repeated(struct showing *s, const struct element *e, uint32_t d
 {
 	struct place below = {.parent = dir, .name = SLICE("values"), .depth = (uint8_t)(at->depth + 1),
 			      .def = item->max_def, .nullable = nullable};
-	const struct leaf *leaf = best_leaf(s, e);
-	if (leaf)
-		add_offsets(s, dir, leaf, WHAT_OFFSETS, at->depth);
+	add_list_offsets(s, dir, e, at->depth);
 	show(s, item, below);
 }
 
@@ -255,12 +251,11 @@ static uint32_t show_map(struct showing *s, const struct element *e, const struc
 {
 	const struct element *pair = e + 1;
 	uint32_t dir = place_dir(s, at);
-	const struct leaf *leaf = best_leaf(s, e);
+	const struct leaf *leaf = leaf_first(s->p, e);
 	static const struct slice names[] = {{(const uint8_t *)"key", 3}, {(const uint8_t *)"value", 5}};
 
 	describe_dir(s, dir, e, DTYPE_MAP, at);
-	if (leaf)
-		add_offsets(s, dir, leaf, WHAT_OFFSETS, at->depth);
+	add_list_offsets(s, dir, e, at->depth);
 	uint32_t values = tree_branch(s->t, dir, SLICE("values"));
 	describe(s, values, (struct array){.dtype = DTYPE_STRUCT}, extent(s, leaf, at->depth + 1u));
 	for (uint32_t i = 0; i < pair->children; i++) {
@@ -328,5 +323,7 @@ int schema_show(struct archive *a, struct parquet *p, struct error *err)
 	struct place root = {.parent = TREE_ROOT};
 	(void)err;
 	show_children(&s, p->elements, TREE_ROOT, &root);
+	if (p->nleaves == 0) /* no file has a shape that would tell the rows */
+		describe(&s, TREE_ROOT, (struct array){.dtype = DTYPE_NONE}, p->first_row[p->ngroups]);
 	return 0;
 }

@@ -203,9 +203,10 @@ static void put_bounds(struct text *t, const struct leaf *leaf, enum order order
 	}
 }
 
-static void put_count(struct text *t, const char *name, int64_t n)
+/* Unless it is not told, or more than there can be. */
+static void put_count(struct text *t, const char *name, int64_t n, uint64_t most)
 {
-	if (n >= 0)
+	if (n >= 0 && (uint64_t)n <= most)
 		text_print(t, ",\"%s\":%" PRId64, name, n);
 }
 
@@ -273,7 +274,7 @@ static void put_pages(const struct statistics_of *of, const struct chunk *chunk,
 		}
 		if (is_trusted(leaf, order))
 			put_bounds(t, leaf, order, s.bounds);
-		put_count(t, "null_count", s.null_count);
+		put_count(t, "null_count", s.null_count, leaf->max_rep ? UINT64_MAX : end - begin);
 		text_add(t, "}");
 	}
 	text_add(t, "]");
@@ -295,13 +296,21 @@ static void put_chunk(const struct statistics_of *of, const struct chunk *chunk,
 		put_bounds(t, leaf, order, chunk->bounds);
 	else if (is_trusted_old(leaf, order))
 		put_bounds(t, leaf, order, chunk->old_bounds);
-	put_count(t, "null_count", chunk->null_count);
-	put_count(t, "distinct_count", chunk->distinct_count);
-	put_count(t, "compressed_size", chunk->bytes);
-	put_count(t, "size", chunk->uncompressed);
+	uint64_t values = chunk->values < 0 ? 0 : (uint64_t)chunk->values;
+	put_count(t, "null_count", chunk->null_count, values);
+	put_count(t, "distinct_count", chunk->distinct_count, values);
+	put_count(t, "compressed_size", chunk->bytes, of->file->source.size);
+	put_count(t, "size", chunk->uncompressed, UINT64_MAX);
 	text_print(t, ",\"codec\":\"%s\"", codec_name(chunk_codec(chunk->codec)));
 	put_encodings(t, chunk->encodings);
 	put_pages(of, chunk, first, rows, t);
+}
+
+/* What of the quantity lies before each row group, if somebody found out; NULL if not. */
+static const uint64_t *totals_of(const struct parquet *p, const struct leaf *leaf, unsigned quantity)
+{
+	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
+	return quantity == 0 ? p->first_row : totals ? totals + (size_t)quantity * (p->ngroups + 1u) : NULL;
 }
 
 int statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err)
@@ -310,8 +319,9 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 	const struct leaf *leaf = of->shown->leaf;
 	unsigned quantity = shown_quantity(of->shown);
 	uint64_t sizes[258] = {0}, byte = of->byte, width = shown_width(of->shown), all;
-	bool known = byte != UINT64_MAX && (quantity == 0 || leaf->stated) &&
-		     !__builtin_mul_overflow(quantity ? leaf->stated[quantity] : p->first_row[p->ngroups], width, &all);
+	const uint64_t *before = totals_of(p, leaf, quantity);
+	uint64_t count = before ? before[p->ngroups] : leaf->stated ? leaf->stated[quantity] : 0;
+	bool known = byte != UINT64_MAX && (before || (leaf->stated && !leaf_is_small(leaf))) && !__builtin_mul_overflow(count, width, &all);
 	int r = 0;
 
 	for (uint32_t g = 0; g < p->ngroups && r == 0 && !ret->failed; g++) {
@@ -323,8 +333,9 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 			text_add(ret, first && g == 0 ? "{" : ",{");
 			text_put(ret, of->members);
 			put_range(ret, "rows", begin, begin + rows);
-			sizes[0] = rows;
-			if (known && (quantity == 0 || chunk_sizes(leaf, &chunk, rows, sizes))) {
+			if (before)
+				sizes[quantity] = before[g + 1] - before[g];
+			if (known && (before || chunk_sizes(leaf, &chunk, sizes))) {
 				text_add(ret, ",");
 				put_range(ret, "bytes", byte, byte + (sizes[quantity] + shown_tail(of->shown)) * width);
 				byte += sizes[quantity] * width;

@@ -93,14 +93,25 @@ int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct 
 /* --- values ------------------------------------------------------------------------
  * A block of KIND_VALUES: a value for each slot of the innermost depth, zeros
  * where there is none; or, of strings, the ends of the slots' bytes, from 0, and
- * then the bytes. */
+ * then the bytes.  Of a nullable leaf, one more byte: whether some are null. */
 
 struct values {
 	struct decoding d;
 	struct page_data page;
 	const uint8_t *def;  /* NULL: all values are there */
 	uint64_t entries, slots, present;
+	bool nulls;
 };
+
+static bool is_nullable(const struct leaf *leaf)
+{
+	return leaf->element->repetition == OPTIONAL;
+}
+
+bool values_have_nulls(const struct leaf *leaf, const struct block *values)
+{
+	return is_nullable(leaf) && values->bytes[values->len - 1];
+}
 
 static int count_slots(struct values *v, bool first, struct error *err)
 {
@@ -115,11 +126,13 @@ static int count_slots(struct values *v, bool first, struct error *err)
 	if (r < 0)
 		return r;
 	uint8_t exists = leaf->exists[leaf->max_rep], max = leaf->max_def;
-	uint64_t slots = 0, present = 0;
+	uint64_t slots = 0, present = 0, null = 0;
 	for (uint64_t i = 0; i < v->entries; i++) {
 		slots += levels[i] >= exists;
 		present += levels[i] == max;
+		null += levels[i] == max - 1;
 	}
+	v->nulls = is_nullable(leaf) && null > 0;
 	v->slots = slots;
 	v->present = present;
 	v->def = present < v->entries ? levels : NULL;
@@ -169,7 +182,8 @@ static int fixed_values(struct values *v, struct error *err)
 	size_t len;
 	if (__builtin_mul_overflow((size_t)v->slots, width, &len))
 		return error_set(err, ENOMEM, "%" PRIu64 " values in one page", v->slots);
-	uint8_t *room = v->d.block->bytes ? v->d.block->bytes : block_room(v->d.block, len, err);
+	bool nullable = is_nullable(v->d.leaf);
+	uint8_t *room = v->d.block->bytes ? v->d.block->bytes : block_room(v->d.block, len + nullable, err);
 	if (!room)
 		return -ENOMEM;
 	if (v->page.values.data == room && len > 0) /* decompressed to where it belongs */
@@ -178,6 +192,8 @@ static int fixed_values(struct values *v, struct error *err)
 	int r = fixed_decode(&v->d, v->page.header.encoding, v->page.values, v->present, dense, err);
 	if (r == 0 && v->def)
 		spread(v, width, dense, room);
+	if (nullable)
+		room[len] = v->nulls;
 	return r;
 }
 
@@ -206,12 +222,16 @@ static int string_values(struct values *v, struct error *err)
 	int r = strings_measure(&v->d, v->page.header.encoding, v->page.values, v->present, &m, err);
 	if (r < 0)
 		return r;
-	size_t ends = ((size_t)v->slots + 1) * sizeof(uint32_t);
-	uint8_t *room = block_room(v->d.block, ends + (size_t)m.total, err);
+	size_t ends = ((size_t)v->slots + 1) * sizeof(uint32_t), len = ends + (size_t)m.total;
+	bool nullable = is_nullable(v->d.leaf);
+	uint8_t *room = block_room(v->d.block, len + nullable, err);
 	if (!room)
 		return -ENOMEM;
 	fill_ends(v, &m, (uint32_t *)(void *)room);
-	return strings_copy(&v->d, v->page.header.encoding, &m, v->present, room + ends, err);
+	r = strings_copy(&v->d, v->page.header.encoding, &m, v->present, room + ends, err);
+	if (nullable)
+		room[len] = v->nulls;
+	return r;
 }
 
 static int load_values(struct archive *a, struct values *v, const struct page_view *view, bool first, struct error *err)

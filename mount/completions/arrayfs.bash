@@ -29,7 +29,7 @@ _arrayfs() {
 	if [[ $prev == -o ]]; then
 		local list= last=${cur##*,}
 		[[ $cur == *,* ]] && list=${cur%,*},
-		mapfile -t COMPREPLY < <(compgen -P "$list" -W 'dataset split= follow cache= threads= verify=no sandbox=no log= nonempty
+		mapfile -t COMPREPLY < <(compgen -P "$list" -W 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= nonempty
 			allow_other allow_root auto_unmount fsname= ro' -- "$last")
 		compopt -o nospace
 	elif [[ -z $after && $cur == -* ]]; then

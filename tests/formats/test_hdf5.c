@@ -172,6 +172,10 @@ static void types_become_files_and_directories(void **state)
 	assert_string_equal(test_attr(&a, "en", "array.enum"), "{\"GREEN\": 1, \"RED\": 0}");
 	check_bytes(&a, "nul", "", 0);
 	assert_null(test_shape(&a, "nul"));
+	assert_null(test_attr(&a, "nul", "array.shape"));
+	assert_string_equal(test_attr(&a, "s/values", "array.shape"), "[4]");
+	assert_string_equal(test_attr(&a, "v/values", "array.shape"), "[3]");
+	assert_string_equal(test_attr(&a, "v/values", "array.order"), "C");
 	archive_close(&a);
 }
 

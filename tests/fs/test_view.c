@@ -54,6 +54,10 @@ static void a_header_never_promises_more_than_the_file_holds(void **state)
 		  "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }");
 	header_is(&(struct array){.dtype = DTYPE_INT64, .unshaped = true}, 24,
 		  "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }");
+	header_is(&(struct array){.dtype = DTYPE_INT8, .unshaped = true, .sized = true, .rank = 2, .shape = shape}, 24,
+		  "{'descr': '|i1', 'fortran_order': False, 'shape': (4, 2, 3), }");
+	header_is(&(struct array){.dtype = DTYPE_INT8, .unshaped = true, .sized = true, .rank = 2, .shape = huge}, 24,
+		  "{'descr': '|i1', 'fortran_order': False, 'shape': (24,), }");
 	assert_false(view_npy_exists(&(struct array){.dtype = DTYPE_STRING}));
 	assert_false(view_npy_exists(&(struct array){.dtype = DTYPE_NONE}));
 }

@@ -1,14 +1,39 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes tests/data/parquet: small files by four writers.  parquet_fixtures.py FOLDER"""
+"""Makes tests/data/parquet: small files by four writers, and, with chdb 4.4 and polars
+0.16.18 in their place, by two whose statistics are wrong.  parquet_fixtures.py FOLDER"""
 import random, sys
 import pyarrow as pa, pyarrow.parquet as pq
+
+to = sys.argv[1]
+
+
+def wrong():
+    """Size statistics that count values twice; a null count of 0 beside nulls."""
+    try:
+        import chdb
+    except ImportError:
+        return
+    how = ("output_format_parquet_compression_method='none', output_format_parquet_write_bloom_filter=0, "
+           "output_format_parquet_write_page_index=0, output_format_parquet_max_dictionary_size=200, "
+           "output_format_parquet_data_page_size=100, output_format_parquet_batch_size=10")
+    for name, query in (("strings", "select concat('value-', toString(number)) as s from numbers(60)"),
+                        ("lists", "select arrayMap(x -> if(x % 3 = 0, null, concat('v', toString(number), '-', toString(x))), "
+                                  "range(number % 4)) as a from numbers(60)")):
+        chdb.query(f"{query} into outfile '{to}/clickhouse-{name}.parquet' truncate format Parquet settings {how}")
+    import polars
+    if polars.__version__.startswith("0.16."):
+        words = polars.Series("s", ["a", None, "b", None])
+        polars.DataFrame({"c": words.cast(polars.Categorical), "s": words}).write_parquet(
+            to + '/polars-0.16-categorical.parquet', statistics=True, compression='uncompressed')
+
+
+wrong()
 import duckdb, fastparquet, pandas, polars
 sys.path.insert(0, __file__.rsplit('/', 1)[0])
 import parquet as interop
 import thrift
 
-to = sys.argv[1]
 c, nested = interop.columns(12, .2, random.Random(1))
 flat = pa.table({k: c[k] for k in ('i8', 'few', 'runs', 'bool', 'f64', 'dec30', 'str', 'fixed')})
 pq.write_table(flat, to + '/pyarrow-v1-snappy.parquet', compression='snappy', data_page_size=40, write_batch_size=4, store_schema=False)

@@ -243,6 +243,47 @@ with check("which_files_belong_to_the_table"):
         (f / "c.parquet").write_bytes(b"PAR1\1\2\3\4\xff\0\0\0PAR1")
         assert refused(f) == "c.parquet: footer of 255 bytes in a file of 16", refused(f)
 
+with check("partitions_whose_key_begins_with_an_underscore_count"):
+    with folder() as f:
+        t = pa.table({"x": [1, 2, 3], "_k": [7, 7, 8]})
+        pa.dataset.write_dataset(t, f"{f}/d", format="parquet", partitioning=pa.dataset.partitioning(
+                                 pa.schema([t.schema.field("_k")]), flavor="hive"))
+        write(f / "d", "_temporary/0.parquet", pa.table({"x": [9]}))
+        write(f / "d", "_file=1.parquet", pa.table({"x": [9]}))
+        os.symlink("_file=1.parquet", f / "d" / "_link=1.parquet")
+        assert sorted(os.listdir(f / "d"))[0].startswith("_"), os.listdir(f / "d")
+        assert cat(f"{f}/d", "x") == b"".join(v.to_bytes(8, "little") for v in (1, 2, 3))
+        assert cat(f"{f}/d", "_k") == b"".join(v.to_bytes(8, "little") for v in (7, 7, 8))
+
+with check("of_a_key_twice_in_a_path_the_first_counts"):
+    with folder() as f:
+        write(f, "k=1/k=2/a.parquet", pa.table({"x": [1]}))
+        write(f, "k=__HIVE_DEFAULT_PARTITION__/k=3/a.parquet", pa.table({"x": [2]}))
+        assert cat(f, "k") == b"".join(v.to_bytes(8, "little") for v in (1, 0)), cat(f, "k")
+        assert cat(f, "k.validity") == b"\1\0"
+
+with check("tables_with_a_log_of_their_own_are_refused_by_name"):
+    for sign, kind in (("_delta_log/", "a Delta"), (".hoodie/", "a Hudi"), ("metadata/v1.metadata.json", "an Iceberg")):
+        for below in ("", "sales/"):
+            with folder() as f:
+                write(f, below + "a.parquet", pa.table({"x": [1]}))
+                path = f / (below + sign)
+                os.makedirs(path if sign.endswith("/") else path.parent)
+                if not sign.endswith("/"):
+                    path.write_text("{}")
+                told = refused(f)
+                assert told == f"{kind} table, by its {below}{sign.rstrip('/')}: its files alone bring deleted rows back; " \
+                    "-o dataset=files takes them as they lie", told
+                r = subprocess.run([ARRAYFS, "-o", "dataset=files", "--cat", str(f), "x"], capture_output=True)
+                assert (r.returncode, r.stdout) == (0, (1).to_bytes(8, "little")), r
+    with folder() as f: # no such tables
+        write(f, "metadata/a.parquet", pa.table({"x": [1]}))
+        (f / "a.metadata.json").write_text("{}")
+        (f / "_delta_log").write_text("")
+        assert cat(f, "x") == (1).to_bytes(8, "little")
+        r = subprocess.run([ARRAYFS, "-o", "dataset=all", "--list", str(f)], capture_output=True, text=True)
+        assert r.returncode == 2 and r.stderr == "arrayfs: dataset=all: dataset or dataset=files is needed (see arrayfs --help)\n", r
+
 with check("links_count_once_and_lead_out_only_when_followed"):
     with folder() as f:
         write(f, "out/o.parquet", pa.table({"x": [9]}))

@@ -102,6 +102,26 @@ def test_attributes(s):
     holds(b'user.array.dtype="bfloat16"' in s.tool("getfattr", "--absolute-names", "-d", m / "w/x"), "getfattr -d")
 
 
+def test_shapes_that_only_decoding_tells(s):
+    """Lists without size statistics: what was decoded for the size tells the shape, too."""
+    m = s.mount(os.path.join(DATA, "parquet", "pyarrow-groups.parquet"))
+    decoded = lambda: json.loads(read(m / ".arrayfs/stats.json"))["cache"]["decoded"]
+    n = sum(i % 3 for i in range(30))
+    text = sum(len(f"b{i}") * (i % 3) for i in range(30))
+    want = {"l/offsets": 31, "l/values": n, "l/values/a": n, "l/values/b": n, "l/values/b/offsets": n + 1, "l/values/b/values": text, "s/values": 80}
+    for name in want:
+        holds("user.array.shape" in os.listxattr(m / name), name)
+        holds(("user.array.order" in os.listxattr(m / name)) == os.path.isfile(m / name), name)
+        os.getxattr(m / name, "user.array.dtype")
+    same({name: json.loads(os.getxattr(m / name, "user.array.shape")) for name in want}, {name: [k] for name, k in want.items()})
+    before = decoded()
+    for name in want:
+        os.getxattr(m / name, "user.array.shape")
+    same(decoded(), before)
+    need("getfattr")
+    holds(b'user.array.shape="[80]"' in s.tool("getfattr", "--absolute-names", "-d", m / "s/values"), "getfattr -d")
+
+
 def test_attributes_beyond_what_the_kernel_carries(s):
     """Values to 64 KiB, a list of 64 KiB in all, names of 255 bytes: the rest is in the JSON view, and tools go on."""
     few = {"full": "z" * 65536, "over": "z" * 65537, "": "of no name of its own", "n" * 250: "a long name", "nul\0in": "x", "v": "a\0b",
