@@ -227,7 +227,7 @@ def test_extract_to_a_full_disk(s):
     archive(s.path("m.safetensors"), tensors)
     disk = s.mkdir("disk")
     if s.command("mount", "-t", "tmpfs", "-o", "size=1M", "none", disk).code:
-        raise Skip("no tmpfs")
+        raise Skip("no tmpfs may be mounted: in a container: docker or podman run --cap-add SYS_ADMIN")
     try:
         s.run("--extract", s.path("m.safetensors"), disk).refused("disk: t/00", "No space left on device: the rest is left out (--resume goes on)")
         same((1 < len(names(disk + "/t")) < 12, left_in(disk)), (True, []))
@@ -384,9 +384,8 @@ def test_extract_npy(s):
 
 def on_terminal(s, *args, **env):
     """What a terminal gets, with its line ends as they were written."""
-    import pty
     import termios
-    master, slave = pty.openpty()
+    master, slave = terminal()
     mode = termios.tcgetattr(slave)
     mode[1] &= ~termios.OPOST
     termios.tcsetattr(slave, termios.TCSANOW, mode)
