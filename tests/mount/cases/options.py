@@ -78,6 +78,7 @@ def test_every_mount_option_is_accepted(s):
     words = ("nonempty fsname=some ro rw noauto nofail user _netdev x-systemd.automount split=. follow cache=64M "
              "verify=no threads=2 sandbox=no defaults nosuid nodev relatime noatime auto users allow_other noexec "
              "exec suid dev sync async owner group x-gvfs-hide comment=hello").split()
+    fuse_works()
     if os.geteuid() and not allowed_for_others():
         s.run("-o", "allow_other", src, s.path("mnt")).refused("allow_other", "/etc/fuse.conf")
         words.remove("allow_other")
