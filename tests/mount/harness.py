@@ -28,7 +28,7 @@ import tempfile
 import time
 import traceback
 
-PATIENCE = 20.0  # seconds that anything may take, a sanitizer's build included
+PATIENCE = 60.0  # seconds that anything may take, a sanitizer's build and a busy machine included
 NOBODY = 65534
 OPTIONS = os.environ.get("TEST_OPTIONS", "").split()  # for every run of the program
 DATA = os.environ.get("TEST_DATA", os.path.join(os.path.dirname(__file__), "..", "data"))

@@ -319,7 +319,7 @@ def test_patterns_take_no_time(s):
     archive(s.path("deep.safetensors"), [("a/" * 100000 + "x", "U8", [1], b"x")])
     s.run("--list", s.path("deep.safetensors"), "**/b").refused("matches nothing")
     same(s.run("--cat", s.path("deep.safetensors"), "**/a/**/x").ok().out, b"x")
-    holds(time.monotonic() - start < PATIENCE / 4, "too slow")
+    holds(time.monotonic() - start < 5, "too slow")
 
 
 def test_rows(s):
