@@ -311,15 +311,21 @@ def test_patterns(s):
          ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
 
 
+def used():
+    """Seconds of the processor that the runs so far took: others may use it, too."""
+    told = os.times()
+    return told.children_user + told.children_system
+
+
 def test_patterns_take_no_time(s):
     archive(s.path("m.safetensors"), [("a" * 200, "U8", [1], b"x"), ("/".join("a" * 100), "U8", [1], b"x")])
-    start = time.monotonic()
+    start = used()
     for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "**/a/" * 20000 + "b", "**/*a/" * 90 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
         s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
     archive(s.path("deep.safetensors"), [("a/" * 100000 + "x", "U8", [1], b"x")])
     s.run("--list", s.path("deep.safetensors"), "**/b").refused("matches nothing")
     same(s.run("--cat", s.path("deep.safetensors"), "**/a/**/x").ok().out, b"x")
-    holds(time.monotonic() - start < 5, "too slow")
+    holds(used() - start < 5, "too slow")
 
 
 def test_rows(s):
