@@ -22,9 +22,9 @@ static void add(struct archive *a, uint32_t dir, const char *name, const struct 
 	tree_describe(&a->tree, tree_lazy(&a->tree, dir, slice_text(name), size, SIZE_UNKNOWN), array);
 }
 
-static bool probe(struct cursor head, uint64_t size)
+static bool probe(const struct peek *p)
 {
-	(void)head, (void)size;
+	(void)p;
 	return true;
 }
 

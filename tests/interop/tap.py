@@ -22,6 +22,9 @@ import traceback
 ARRAYFS = os.environ.get("ARRAYFS") or str(pathlib.Path(__file__).resolve().parents[2] / "build/mount/arrayfs")
 ONLY = os.environ.get("TEST_ONLY")      # a part of the names of the checks to run
 
+LIBRARIES = ("no reference libraries: python3 -m venv build/venv && build/venv/bin/pip install -r tests/interop/requirements.txt, "
+             "then TEST_PYTHON=$PWD/build/venv/bin/python3 scripts/test")
+
 _number = _failed = 0
 
 
@@ -87,7 +90,7 @@ def others(pattern):
     found = (pathlib.Path(__file__).resolve().parents[3] / "shared/corpora").glob(pattern)
     found = sorted(str(path) for path in found if path.is_file())
     if not found and os.environ.get("MUST_RUN") != "1":
-        raise Skip("no files of others beside the project")
+        raise Skip("no files of others beside the project: put them in ../shared/corpora")
     return found
 
 
@@ -101,7 +104,21 @@ def need(*modules):
     try:
         return [importlib.import_module(m) for m in modules]
     except ImportError as fault:
-        skip_all(f"{fault.name} is not installed")
+        comment(f"{fault.name} is not installed")
+        skip_all(LIBRARIES)
+
+
+def need_mounts():
+    """Skips the check where nothing can be mounted."""
+    told = subprocess.run([pathlib.Path(__file__).resolve().parents[2] / "scripts/can-mount"], capture_output=True, text=True, check=False)
+    if told.returncode:
+        raise Skip(told.stdout.strip() or told.stderr)
+
+
+def need_tool(name):
+    if not shutil.which(name):
+        package = {"getfattr": "attr", "cmp": "diffutils", "gnuplot": "gnuplot-nox"}.get(name, name)
+        raise Skip(f"no {name}: apt-get install {package}, as root")
 
 
 def arrayfs(*args, code=0, **how):

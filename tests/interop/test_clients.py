@@ -17,7 +17,7 @@ import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, Skip, arrayfs, comment, done, folder, need, run_all  # noqa: E402
+from tap import ARRAYFS, Skip, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all  # noqa: E402
 
 np, ml_dtypes, safetensors, st, h5py, pa, pq, duckdb, pl = need(
     "numpy", "ml_dtypes", "safetensors", "safetensors.numpy", "h5py", "pyarrow", "pyarrow.parquet", "duckdb", "polars")
@@ -52,8 +52,7 @@ def make(top):
 
 @contextlib.contextmanager
 def mounted(source, *options):
-    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        raise Skip("/dev/fuse cannot be opened")
+    need_mounts()
     mnt = pathlib.Path(f"{source}.mnt")
     arrayfs(*options, source, mnt)
     try:
@@ -66,8 +65,7 @@ def mounted(source, *options):
 
 def tool(*args, code=0, env=None, **how):
     """Standard output of a program of the system, which must have nothing to complain of."""
-    if not shutil.which(args[0]):
-        raise Skip(f"no {args[0]}")
+    need_tool(os.fspath(args[0]))
     p = subprocess.run(list(map(os.fspath, args)), stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
                        env=dict(os.environ, LC_ALL="C.UTF-8", TZ="UTC", **(env or {})), **how)
     assert (p.returncode, p.stderr) == (code, b""), f"{args} returned {p.returncode}: {p.stderr.decode(errors='replace')}"
@@ -316,11 +314,11 @@ def sums_zips_finds_and_du(top):
 
 def recipes_of_the_readme_are_a_run():
     for program in ("gnuplot", "git", "rsync", "getfattr"):
-        if not shutil.which(program):
-            raise Skip(f"no {program}")
+        need_tool(program)
+    need_mounts()
     top = pathlib.Path(__file__).resolve().parents[2]
-    if not os.access("/dev/fuse", os.R_OK | os.W_OK) or not keeps_attributes(pathlib.Path(tempfile.gettempdir())):
-        raise Skip("no /dev/fuse, or no attributes in the file system of temporary files")
+    if not keeps_attributes(pathlib.Path(tempfile.gettempdir())):
+        raise Skip("no attributes in the file system of temporary files: TMPDIR=FOLDER of one that has them")
     said = tool(top / "scripts/recipes", pathlib.Path(ARRAYFS).parents[1], env={"TEST_PYTHON": sys.executable}).decode()
     chapter = (top / "README.md").read_text().split("\n## Recipes\n", 1)[1].split("\n## ", 1)[0]
     expected = chapter.split("\n\n", 1)[1].strip()

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 
-from tap import ARRAYFS, arrayfs, check, comment, done, listed, others, skip_all
+from tap import ARRAYFS, LIBRARIES, arrayfs, check, comment, done, listed, others, skip_all
 
 try:
     import h5py
@@ -25,7 +25,8 @@ try:
     import hdf5_library
     from hdf5_library import LIBRARY
 except ImportError as e:
-    skip_all(str(e))
+    comment(e)
+    skip_all(LIBRARIES)
 try:
     import hdf5plugin
 except ImportError:

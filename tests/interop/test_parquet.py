@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, Skip, arrayfs, check, done, folder, need, others  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, check, done, folder, need, others  # noqa: E402
 
 need("pyarrow", "numpy")
 import parquet  # noqa: E402
@@ -38,7 +38,7 @@ with check("files_by_pyarrow_are_shown_as_it_reads_them"):
 with check("files_by_other_writers_are_shown_as_pyarrow_reads_them"):
     with folder() as f:
         if compare_all(parquet.others(str(f))) == 0:
-            raise Skip("no other writer is installed")
+            raise Skip(LIBRARIES)
 
 with check("files_that_others_published_are_shown_as_pyarrow_reads_them"):
     found = [p for p in others("**/*") if p.endswith((".parquet", ".parq", ".pq"))]
@@ -100,7 +100,7 @@ with check("a_page_larger_than_the_cache_names_the_option"):
     try:
         import polars
     except ImportError:
-        raise Skip("polars is not installed")
+        raise Skip(LIBRARIES)
     with folder() as f:
         path, values = f / "large.parquet", parquet.np.arange(6_000_000) * 1_000_003
         polars.DataFrame({"x": values}).write_parquet(path, row_group_size=1 << 30, data_page_size=1 << 30, compression="lz4")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, Skip, check, done, folder, need  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, Skip, check, done, folder, need  # noqa: E402
 
 need("pyarrow", "numpy")
 import parquet  # noqa: E402
@@ -94,7 +94,7 @@ with check("hive_partitions_by_duckdb_and_polars"):
         import duckdb
         import polars
     except ImportError:
-        raise Skip("duckdb or polars is not installed") from None
+        raise Skip(LIBRARIES) from None
     with folder() as f:
         duckdb.sql(f"copy (select i, i*2.5 as v, i%3 as k, 'w'||(i%2) as w from range(1000) t(i)) to '{f}/d' "
                    "(format parquet, partition_by (k, w))")

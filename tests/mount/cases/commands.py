@@ -278,7 +278,7 @@ def test_extract_to_a_full_disk(s):
     archive(s.path("m.safetensors"), tensors)
     disk = s.mkdir("disk")
     if s.command("mount", "-t", "tmpfs", "-o", "size=1M", "none", disk).code:
-        raise Skip("no tmpfs")
+        raise Skip("no tmpfs may be mounted: in a container: docker or podman run --cap-add SYS_ADMIN")
     try:
         s.run("--extract", s.path("m.safetensors"), disk).refused("disk: t/00", "No space left on device: the rest is left out (--resume goes on)")
         same((1 < len(names(disk + "/t")) < 12, left_in(disk)), (True, []))
@@ -362,15 +362,21 @@ def test_patterns(s):
          ["m.safetensors/layers/0/q", "m.safetensors/layers/10/q", "n.safetensors/layers/0/q"])
 
 
+def used():
+    """Seconds of the processor that the runs so far took: others may use it, too."""
+    told = os.times()
+    return told.children_user + told.children_system
+
+
 def test_patterns_take_no_time(s):
     archive(s.path("m.safetensors"), [("a" * 200, "U8", [1], b"x"), ("/".join("a" * 100), "U8", [1], b"x")])
-    start = time.monotonic()
+    start = used()
     for pattern in ("*a" * 90 + "b", "**/" * 60 + "b", "**/a/" * 20000 + "b", "**/*a/" * 90 + "b", "[" * 700, "[!" + "a-" * 300, "*/" * 300 + "a", "\\" * 700):
         s.run("--list", s.path("m.safetensors"), pattern).refused("matches nothing")
     archive(s.path("deep.safetensors"), [("a/" * 100000 + "x", "U8", [1], b"x")])
     s.run("--list", s.path("deep.safetensors"), "**/b").refused("matches nothing")
     same(s.run("--cat", s.path("deep.safetensors"), "**/a/**/x").ok().out, b"x")
-    holds(time.monotonic() - start < PATIENCE / 4, "too slow")
+    holds(used() - start < 5, "too slow")
 
 
 def test_rows(s):
@@ -436,9 +442,8 @@ def test_extract_npy(s):
 def on_terminal(s, *args, columns=0, **env):
     """What a terminal gets, with its line ends as they were written."""
     import fcntl
-    import pty
     import termios
-    master, slave = pty.openpty()
+    master, slave = terminal()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
     mode = termios.tcgetattr(slave)
     mode[1] &= ~termios.OPOST

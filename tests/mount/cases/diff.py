@@ -231,7 +231,7 @@ def test_signals_end_it(s):
 
 
 def on_terminal(s, *args, sig=None):
-    master, slave = os.openpty()
+    master, slave = terminal()
     q = subprocess.Popen([s.exe, *OPTIONS, "--diff", *args], stdin=slave, stdout=slave, stderr=slave, env=dict(os.environ, LC_ALL="C.UTF-8"))
     os.close(slave)
     out = b""

@@ -174,10 +174,7 @@ def test_removed_and_rewritten_archives(s):
 
 
 def test_an_ordinary_user_mounts(s):
-    if os.geteuid() != 0:
-        raise Skip("needs root to become somebody else")
-    if stat.S_IMODE(os.stat("/dev/fuse").st_mode) & 0o006 != 0o006:
-        raise Skip("/dev/fuse is root's alone")
+    another_user()
     d = s.mkdir("d")
     archive(s.path("d", "m.safetensors"), [("a", "U8", [3], b"abc")])
     for parent in (os.path.dirname(d), d):
@@ -336,5 +333,5 @@ def test_unmount_command(s):
     m = s.mount(d, made=False)
     m.kill()
     fails(errno.ENOTCONN, os.stat, m / "never looked up")
-    s.run("-u", m.path).ok()
+    until(lambda: s.run("-u", m.path).code == 0, "unmounted")  # the kernel lets go of the daemon's requests later
     same(mounts(m.path), [])

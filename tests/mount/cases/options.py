@@ -64,12 +64,24 @@ def test_usage_errors_exit_with_two_and_name_the_word(s):
     same(os.path.exists(s.path("m")), False, "a mountpoint")
 
 
+def allowed_for_others():
+    """fuse.conf(5)"""
+    try:
+        return b"user_allow_other" in [line.strip() for line in read("/etc/fuse.conf").splitlines()]
+    except OSError:
+        return False
+
+
 def test_every_mount_option_is_accepted(s):
     src = s.path("m.safetensors")
     data = simple(src)
     words = ("nonempty fsname=some ro rw noauto nofail user _netdev x-systemd.automount split=. follow cache=64M "
              "verify=no threads=2 sandbox=no defaults nosuid nodev relatime noatime auto users allow_other noexec "
              "exec suid dev sync async owner group x-gvfs-hide comment=hello").split()
+    fuse_works()
+    if os.geteuid() and not allowed_for_others():
+        s.run("-o", "allow_other", src, s.path("mnt")).refused("allow_other", "/etc/fuse.conf")
+        words.remove("allow_other")
     for some in (words[:12], words[12:], [",".join(words)]):
         m = s.mount(src, "-o", ",".join(some))
         same(read(m / "a"), data)
