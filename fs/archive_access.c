@@ -28,8 +28,9 @@ static struct access look_at(struct access_from *from, struct brought *b)
 	struct access_self self;
 	struct access now;
 	struct stat st;
-	if (access_find(from, b->path, &b->seen, &st, &now) < 0)
-		now = (struct access){b->access.uid, b->access.gid, b->access.mode & 0700};
+	int r = access_find(from, b->path, &b->seen, &st, &now);
+	if (r < 0) /* kept out ourselves, as whom we run may not read it either */
+		now = (struct access){b->access.uid, b->access.gid, r == -EACCES ? 0 : b->access.mode & 0700};
 	else if (st.st_dev == b->dev && st.st_ino == b->ino)
 		return now;
 	self = access_self();
