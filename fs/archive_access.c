@@ -14,7 +14,8 @@ static void from_here(const struct archive *a, struct access_from *ret)
 	struct stat st;
 	if (access_from(&a->folder, ret) < 0 || !path || !a->folder.path[0])
 		return;
-	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev || st.st_ino != a->source.st.st_ino)
+	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev ||
+	    st.st_ino != a->source.st.st_ino)
 		ret->count = 0;
 }
 

@@ -455,6 +455,20 @@ def test_access_control_lists(s):
             until(lambda: reads(path, BOB) == "EACCES", f"who is named is denied {path}", SECOND)
 
 
+# --- where SOURCE itself lies ----------------------------------------------------------------
+
+def test_folders_that_lead_to_source_do_not_count(s):
+    """They are the mounter's choice; the daemon still finds the files there when it looks at them again."""
+    d, data = index(s, {"a.safetensors": "a"}, "hers/d")
+    for path in (s.path("hers"), d, os.path.join(d, "m.safetensors.index.json"), os.path.join(d, "a.safetensors")):
+        own(path, ADA, 0o700 if os.path.isdir(path) else 0o644)
+    m = shared(s, os.path.join(d, "m.safetensors.index.json"))
+    for mode, want in ((0o600, "EACCES"), (0o644, data["a"])):
+        same(reads(m / "a", ADA), data["a"])
+        os.chmod(os.path.join(d, "a.safetensors"), mode)
+        soon(m / "a", want)
+
+
 # --- an ordinary user's own mount ---------------------------------------------------------
 
 def test_an_ordinary_user_reads_his_own(s):
