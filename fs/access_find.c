@@ -213,7 +213,8 @@ static int parent_of(int fd, const struct stat *st)
 		return -ENOENT;
 	real[n] = '\0';
 	int parent = open_parent(AT_FDCWD, real, &name);
-	if (parent < 0 || (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_dev == st->st_dev && there.st_ino == st->st_ino))
+	if (parent < 0 || (fstatat(parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_dev == st->st_dev &&
+			   there.st_ino == st->st_ino))
 		return parent;
 	close(parent);
 	return -ESTALE;
@@ -259,7 +260,8 @@ static bool is_settled(const struct timespec *changed)
 }
 
 /* Of a file in from->parent, no link. */
-static int find_there(const struct access_from *from, const char *name, struct access_seen *seen, struct stat *st, struct access *ret)
+static int find_there(const struct access_from *from, const char *name, struct access_seen *seen, struct stat *st,
+		      struct access *ret)
 {
 	if (seen->settled && seen->dev == st->st_dev && seen->ino == st->st_ino && seen->mode == st->st_mode &&
 	    seen->changed.tv_sec == st->st_ctim.tv_sec && seen->changed.tv_nsec == st->st_ctim.tv_nsec) {
@@ -280,7 +282,8 @@ static int find_there(const struct access_from *from, const char *name, struct a
 }
 
 /* What a link in from->parent leads to. */
-static int find_behind(const struct access_from *from, const char *name, struct access_way *way, struct stat *st, struct access *ret)
+static int find_behind(const struct access_from *from, const char *name, struct access_way *way, struct stat *st,
+		       struct access *ret)
 {
 	int fd = openat(from->parent, name, O_PATH | O_CLOEXEC);
 	int r = fd < 0 ? -errno : access_fstat(fd, st);
@@ -291,7 +294,8 @@ static int find_behind(const struct access_from *from, const char *name, struct 
 	return parent < 0 ? parent : climb(parent, from, way);
 }
 
-int access_find(struct access_from *from, const char *path, struct access_seen *seen, struct stat *ret_st, struct access *ret)
+int access_find(struct access_from *from, const char *path, struct access_seen *seen, struct stat *ret_st,
+		struct access *ret)
 {
 	struct access_way behind, *way = &from->way;
 	const char *name;

@@ -14,7 +14,8 @@ static void from_here(const struct archive *a, struct access_from *ret)
 	struct stat st;
 	if (access_from(&a->folder, ret) < 0 || !path || !a->folder.path[0])
 		return;
-	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev || st.st_ino != a->source.st.st_ino)
+	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev ||
+	    st.st_ino != a->source.st.st_ino)
 		ret->count = 0;
 }
 
@@ -28,8 +29,9 @@ static struct access look_at(struct access_from *from, struct brought *b)
 	struct access_self self;
 	struct access now;
 	struct stat st;
-	if (access_find(from, b->path, &b->seen, &st, &now) < 0)
-		now = (struct access){b->access.uid, b->access.gid, b->access.mode & 0700};
+	int r = access_find(from, b->path, &b->seen, &st, &now);
+	if (r < 0) /* kept out ourselves, as whom we run may not read it either */
+		now = (struct access){b->access.uid, b->access.gid, r == -EACCES ? 0 : b->access.mode & 0700};
 	else if (st.st_dev == b->dev && st.st_ino == b->ino)
 		return now;
 	self = access_self();

@@ -7,8 +7,9 @@
 
 #include "fs/mirror_impl.h"
 
-/* Between two looks at an archive's files.  What is told may be kept for as long again. */
-enum { LOOK_MS = 400 };
+/* Between two looks at an archive's files.  The kernel keeps what it is told of the way to
+ * them for half a second more, and in all it must not be a second. */
+enum { LOOK_MS = 300 };
 
 static uint64_t now_ms(void)
 {

@@ -27,7 +27,7 @@ static void *watch(void *arg)
 		struct timespec until;
 		struct mirror_ref root;
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += 500000000;
+		until.tv_nsec += 300000000;
 		until.tv_sec += until.tv_nsec / 1000000000;
 		until.tv_nsec %= 1000000000;
 		if (pthread_cond_timedwait(&m->watch_end, &m->watch_lock, &until) == 0)

@@ -119,11 +119,14 @@ static void check_join(struct access a, struct access b, struct access c, const 
 
 static void what_several_files_have_in_common_all_of_them_allow(void **state)
 {
-	static const struct access_self all[] = {{0, 0, {0}, 0}, {3, 3, {3}, 1}, {3, 1, {1}, 1}, {1, 1, {1}, 1}, {1, 2, {2, 1}, 2}, {3, 3, {0}, -1}};
+	static const struct access_self all[] = {
+		{0, 0, {0}, 0}, {3, 3, {3}, 1}, {3, 1, {1}, 1}, {1, 1, {1}, 1}, {1, 2, {2, 1}, 2}, {3, 3, {0}, -1},
+	};
 	(void)state;
 	for (size_t s = 0; s < sizeof all / sizeof *all; s++)
 		for (unsigned i = 0; i < ALL * ALL * ALL; i++)
-			check_join(numbered(i % ALL, ACCESS_READ), numbered(i / ALL % ALL, ACCESS_READ), numbered(i / ALL / ALL, ACCESS_READ), &all[s]);
+			check_join(numbered(i % ALL, ACCESS_READ), numbered(i / ALL % ALL, ACCESS_READ),
+				   numbered(i / ALL / ALL, ACCESS_READ), &all[s]);
 }
 
 /* acl(5): {tag, permissions}; 1 owner, 2 a user, 4 the group, 8 a group, 16 the mask, 32 others. */
@@ -174,14 +177,16 @@ static int make(void **state)
 	for (size_t i = 0; i < 5; i++)
 		if (mkdirat(top_fd, folders[i], 0755) < 0)
 			return -1;
-	if (close(openat(top_fd, "a/b/c/file", O_CREAT | O_WRONLY, 0644)) < 0 || close(openat(top_fd, "x/y/file", O_CREAT | O_WRONLY, 0644)) < 0)
+	if (close(openat(top_fd, "a/b/c/file", O_CREAT | O_WRONLY, 0644)) < 0 ||
+	    close(openat(top_fd, "x/y/file", O_CREAT | O_WRONLY, 0644)) < 0)
 		return -1;
 	return symlinkat("../../x/y/file", top_fd, "a/b/link") < 0 || symlinkat("c", top_fd, "a/b/d") < 0 ? -1 : 0;
 }
 
 static int unmake(void **state)
 {
-	static const char *const files[] = {"a/b/link", "a/b/d", "a/b/c/file", "x/y/file"}, *const folders[] = {"a/b/c", "a/b", "a", "x/y", "x"};
+	static const char *const files[] = {"a/b/link", "a/b/d", "a/b/c/file", "x/y/file"};
+	static const char *const folders[] = {"a/b/c", "a/b", "a", "x/y", "x"};
 	(void)state;
 	for (size_t i = 0; i < 4; i++)
 		unlinkat(top_fd, files[i], 0);

@@ -544,6 +544,67 @@ static void siblings_are_found_beside_the_archive(void **state)
 	test_folder_remove(top);
 }
 
+static void set_mode(const char *top, const char *name, mode_t mode)
+{
+	char *path = test_path(top, name);
+	assert_int_equal(chmod(path, mode), 0);
+	free(path);
+}
+
+/* What is read is told by who may read it, of whoever bears the name by then. */
+static void modes_of_siblings_are_seen_to_change(void **state)
+{
+	char *top = test_folder();
+	struct archive a;
+	struct error err = {0};
+	struct stat other = {0};
+	uint32_t number;
+	int dir;
+	(void)state;
+	test_mkdir(top, "sub");
+	test_mkdir(top, "sub/in");
+	test_write(top, "sub/file.bad", SLICE("BADp"));
+	test_write(top, "sub/in/other", SLICE("other"));
+	test_write(top, "sub/in/third", SLICE("third"));
+	set_mode(top, "sub/in/other", 0644);
+	set_mode(top, "sub/in", 0755);
+	assert_int_equal(open_in(&a, top, &dir, &err), 0);
+	assert_int_equal(archive_sibling(&a, SLICE("in/other"), REACH_EXACT, &number, &err), 0);
+	assert_int_equal(a.brought[0].access.mode, 0644);
+	assert_false(archive_look(&a));
+	uint64_t sum = archive_access_sum(&a);
+	set_mode(top, "sub/in/other", 0600);
+	assert_true(archive_look(&a));
+	assert_int_equal(a.brought[0].access.mode, 0600);
+	assert_false(archive_look(&a));
+	assert_int_not_equal(archive_access_sum(&a), sum);
+	set_mode(top, "sub/in/other", 0644);
+	assert_true(archive_look(&a));
+	set_mode(top, "sub/in", 0700);
+	assert_true(archive_look(&a));
+	assert_int_equal(a.brought[0].access.mode, 0600);
+	set_mode(top, "sub/in", 0755);
+	assert_true(archive_look(&a));
+	assert_int_equal(archive_access_sum(&a), sum);
+	set_mode(top, "sub/file.bad", 0640);
+	assert_true(archive_look(&a));
+	assert_int_equal(a.access.mode, 0640);
+
+	/* The path led to another file when that was opened, and by now does not: it says
+	 * nothing of who may read that one. */
+	other = archive_source(&a, number)->st;
+	other.st_ino += 1000;
+	assert_int_equal(archive_bring(&a, "in/third", &other, &err), 0);
+	assert_int_equal(a.brought[1].access.mode & 077, 0);
+	archive_look(&a);
+	assert_int_equal(a.brought[1].access.mode & 077, 0);
+	test_folder_remove(top);
+	archive_look(&a);
+	assert_int_equal(a.brought[0].access.mode & 077, 0);
+	archive_close(&a);
+	close(dir);
+}
+
 static void an_archive_in_memory_has_no_siblings(void **state)
 {
 	struct archive a;
@@ -633,6 +694,7 @@ int main(void)
 		cmocka_unit_test(many_threads_fill_once),
 		cmocka_unit_test(a_first_try_with_less_memory),
 		cmocka_unit_test(siblings_are_found_beside_the_archive),
+		cmocka_unit_test(modes_of_siblings_are_seen_to_change),
 		cmocka_unit_test(an_archive_in_memory_has_no_siblings),
 		cmocka_unit_test(bytes_that_were_cut_off_are_an_io_error),
 		cmocka_unit_test(a_look_finds_what_is_broken),
