@@ -354,6 +354,18 @@ void blocks_drop_archive(struct blocks *b, struct archive *archive)
 	pthread_mutex_unlock(&b->lock);
 }
 
+bool blocks_making(struct blocks *b, const struct archive *archive)
+{
+	bool making = false;
+	if (!b)
+		return false;
+	pthread_mutex_lock(&b->lock);
+	for (const struct block_private *p = archive->blocks; p && !making; p = p->next)
+		making = p->state == MAKING;
+	pthread_mutex_unlock(&b->lock);
+	return making;
+}
+
 void blocks_close(struct blocks *b)
 {
 	if (!b)

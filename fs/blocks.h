@@ -90,6 +90,9 @@ bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count);
  * for any of them; answers that hold some stay good. */
 void blocks_drop_archive(struct blocks *b, struct archive *archive);
 
+/* Does a worker make one, for whom that would wait? */
+bool blocks_making(struct blocks *b, const struct archive *archive);
+
 /* Archives' metadata grew, or shrank: what they take beyond a certain amount is
  * taken from the budget, so that all memory together stays bounded. */
 void blocks_metadata(struct blocks *b, size_t before, size_t now);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fs/blocks.h"
+
 static void close_held(struct shelf *s, struct held *h)
 {
 	if (h->owner) {
@@ -15,10 +17,13 @@ static void close_held(struct shelf *s, struct held *h)
 	free(h);
 }
 
-static void rest(struct archive *a)
+/* To close it would be to wait for a worker who decodes from it, ahead of a reader who
+ * has left: and all others with us, should the disk not answer. */
+static bool is_busy(struct held *h)
 {
-	for (uint32_t i = 0; i <= a->nsiblings; i++)
-		source_rest(archive_source(a, i));
+	struct blocks *blocks = h->archive.options->blocks;
+	blocks_unwant(blocks, &h->archive);
+	return blocks_making(blocks, &h->archive);
 }
 
 static void unlink_held(struct shelf *s, struct held *h)
@@ -43,8 +48,17 @@ static void take_down(struct shelf *s, struct held *h)
 	h->shelved = false;
 	if (h->holds == 0)
 		close_held(s, h);
-	else
-		rest(&h->archive);
+}
+
+/* Back for a while, as the next to go. */
+static void put_oldest(struct shelf *s, struct held *h)
+{
+	h->newer = s->oldest;
+	*(s->oldest ? &s->oldest->older : &s->newest) = h;
+	s->oldest = h;
+	s->count++;
+	s->memory += h->counted;
+	h->shelved = true;
 }
 
 /* Directories are filled when somebody looks into them, so a tree grows. */
@@ -53,8 +67,11 @@ static void count(struct shelf *s, struct held *h)
 	size_t now = atomic_load_explicit(&h->archive.counted, memory_order_relaxed);
 	s->memory += now - h->counted;
 	h->counted = now;
-	while (s->oldest != h && (s->count > s->count_max || s->memory > s->memory_max))
-		take_down(s, s->oldest);
+	for (struct held *at = s->oldest, *newer; at != h && (s->count > s->count_max || s->memory > s->memory_max); at = newer) {
+		newer = at->newer;
+		if (at->holds > 0 || !is_busy(at))
+			take_down(s, at);
+	}
 }
 
 void shelf_add(struct shelf *s, struct held *h)
@@ -78,17 +95,20 @@ void shelf_hold(struct shelf *s, struct held *h)
 
 void shelf_release(struct shelf *s, struct held *h)
 {
-	if (--h->holds == 0 && !h->shelved)
-		close_held(s, h);
-	else if (h->shelved)
+	bool last = --h->holds == 0;
+	if (h->shelved)
 		count(s, h);
+	else if (last && is_busy(h))
+		put_oldest(s, h);
+	else if (last)
+		close_held(s, h);
 }
 
 void shelf_spare(struct shelf *s)
 {
 	for (struct held *h = s->oldest, *newer; h; h = newer) {
 		newer = h->newer;
-		if (h->holds == 0)
+		if (h->holds == 0 && !is_busy(h))
 			take_down(s, h);
 	}
 }

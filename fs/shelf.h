@@ -5,11 +5,12 @@
 
 /*
  * Open archives, a bounded number of them.  An archive is on the shelf from its
- * opening until it was not used for longest and room is needed; then, if nobody
- * holds it, it is closed, and else it is put at rest: it keeps its mapping and
- * its tree, and gives its descriptors up.
+ * opening until it was not used for longest and room is needed; then it is closed as
+ * soon as nobody holds it.  Whether its files have descriptors is another account's
+ * affair (source_keep()).
  *
- * Everything here is called under one lock, the mirror's.
+ * Everything here is called under one lock, the mirror's, and so does nothing that
+ * waits for a disk.
  */
 struct held {
 	struct archive archive;

@@ -52,14 +52,15 @@ static bool has_ended(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* It serves what is still mounted at other places, and ends when nothing is. */
-static bool lives_elsewhere(const char *shown, const struct mounted *mounted)
+/* It serves what is still mounted at other places, and ends when nothing is.  What
+ * cannot be seen may be a namespace that is just going. */
+static bool lives_elsewhere(const char *shown, const struct mounted *mounted, bool unseen)
 {
 	char words[1024];
 	mountpoint_elsewhere(mounted, words, sizeof words);
 	if (*words)
 		log_say("%s: unmounted here, but still mounted at %s: the daemon ends when it is unmounted there, too", shown, words);
-	else if (mountpoint_lives(mounted))
+	else if (unseen && mountpoint_lives(mounted))
 		log_say("%s: unmounted here, but still mounted where it cannot be seen from here, as in a container: the daemon ends "
 			"when it is unmounted there, too", shown);
 	else
@@ -71,11 +72,11 @@ static bool lives_elsewhere(const char *shown, const struct mounted *mounted)
 static int await_daemon(const char *shown, const char *path, int fd, const struct mounted *mounted, unsigned count)
 {
 	struct mounted now;
-	bool asked = false;
+	int next = A_SECOND_MS;
 	for (int ms = 0, step = 1; !has_ended(fd); ms += step, step = step < 20 ? step + 1 : step) {
-		if (ms >= A_SECOND_MS && !asked) {
-			asked = true;
-			if (mountpoint_look(path, &now) >= count /* mounted anew */ || lives_elsewhere(shown, mounted))
+		if (ms >= next) {
+			next += A_SECOND_MS;
+			if (mountpoint_look(path, &now) >= count /* mounted anew */ || lives_elsewhere(shown, mounted, ms >= 3 * A_SECOND_MS))
 				return 0;
 		}
 		if (ms >= PATIENCE_MS) {

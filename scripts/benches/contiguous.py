@@ -6,8 +6,8 @@ import pathlib
 import statistics
 import struct
 
-from measure import (ARRAYFS, DATA, MINIMAL, PYTHON, RESULTS, VENV, Mapped, Mount, compare, make, pairs, read_ahead, read_through, run,
-                     say, search_mapped, tell, timed, wait_read_ahead)
+from measure import (ARRAYFS, DATA, MINIMAL, PYTHON, RESULTS, VENV, Mapped, Mount, compare, forget, make, pairs, read_ahead, read_pieces,
+                     read_through, run, say, search_mapped, tell, timed, wait_read_ahead, worked)
 
 MANY = 90_000
 BIG_TENSORS, BIG_SIZE, SMALL_SIZE = 8, 256 << 20, 4 << 20
@@ -95,6 +95,26 @@ def case_read(runs):
         tell("mmap anew, plain file", "mmap and memchr", "the archive itself",
              compare(often, lambda: timed(lambda: search_mapped(m.point / "t3")),
                      lambda: timed(lambda: search_mapped(path, offset, size))), None)
+
+
+def case_direct(runs):
+    """256 MiB in pieces of 1 MiB, past the page cache and through it, against the plain file's"""
+    path = big()
+    offset, size = tensor_at(path, "t3")
+    with Mount(ARRAYFS, "-f", path) as m:
+        wait_read_ahead(m.point)
+        array = m.point / "t3"
+
+        def first():
+            forget(array)
+            return worked(lambda: read_pieces(array), m.daemon.pid)
+        ways = {"O_DIRECT": lambda: worked(lambda: read_pieces(array, direct=True), m.daemon.pid), "first pass": first}
+        plain = lambda: worked(lambda: read_pieces(path, offset, size))
+        rounds = [({name: way() for name, way in ways.items()}, plain()) for _ in range(max(runs, 9) + 1)][1:]
+    for name in ways:
+        for i, what in enumerate(("wall", "processor")):
+            tell(f"{name} of 1 MiB, {what}", "read 1 MiB at a time", "the archive itself, cached",
+                 pairs([(ours[name][i], theirs[i]) for ours, theirs in rounds]), None)
 
 
 def case_names(runs):

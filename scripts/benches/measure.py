@@ -133,6 +133,37 @@ def read_through(path, offset=0, size=None):
     os.close(fd)
 
 
+PIECE = mmap.mmap(-1, 1 << 20)  # begins at a page, as O_DIRECT wants it
+
+
+def read_pieces(path, offset=0, size=None, direct=False):
+    """1 MiB at a time, past the page cache if direct."""
+    fd = os.open(path, os.O_RDONLY | (os.O_DIRECT if direct else 0))
+    end = offset + (os.fstat(fd).st_size if size is None else size)
+    while offset < end and (n := os.preadv(fd, [PIECE], offset)):
+        offset += n
+    os.close(fd)
+
+
+def processor(pid=0):
+    """Seconds that the process has worked, in all its threads: clock_getcpuclockid(3)."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def worked(action, *pids):
+    """(wall, processor) seconds: of this process and those."""
+    before, start = sum(map(processor, (os.getpid(), *pids))), time.perf_counter()
+    action()
+    return time.perf_counter() - start, sum(map(processor, (os.getpid(), *pids))) - before
+
+
+def forget(path):
+    """Takes a file's pages out of the page cache."""
+    fd = os.open(path, os.O_RDONLY)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
 LIBC = ctypes.CDLL(None)
 LIBC.memchr.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 LIBC.mmap.restype = ctypes.c_void_p

@@ -162,6 +162,27 @@ def killed(p, sig=signal.SIGKILL):
         p.stdout.close()
 
 
+def test_an_archive_that_is_put_away_while_it_stalls_delays_no_other(s):
+    """One whose reader waits for the disk, and one of which more is decoded ahead."""
+    m, want, slow = slow_and_quick(s)
+    for i in range(300):
+        simple(s.path("src", "quick", f"many{i}.safetensors"), seed=i)
+    with slow:
+        some = [path for path in want if path.startswith(("t.parquet/c", "t.h5/c", "t.safetensors/c"))]
+        readers = [start(s, LOOK.format("open(sys.argv[1], 'rb').read()"), m / f"slow/{path}") for path in some]
+        time.sleep(0.3)
+        for p in readers[::2]:
+            killed(p)
+        look = start(s, LOOK.format("[open(sys.argv[1] + f'/many{i}.safetensors/a', 'rb').read() for i in range(300)]"), m / "quick")
+        try:
+            same(look.wait(PROMPTLY * 4), 0)
+        finally:
+            look.kill()
+            for p in readers[1::2]:
+                killed(p)
+        slow.go()
+
+
 def test_stalled_archive_delays_no_other(s):
     m, want, slow = slow_and_quick(s)
     with slow:

@@ -50,6 +50,15 @@ cat "$2/d/a"; grep -F " $2 " /proc/self/mountinfo | grep -c " - fuse.arrayfs " >
         same((r.code, r.out, r.err), (0, data, b"1\n"), helpers)
 
 
+def test_the_mountpoint_is_made_and_removed_again(s):
+    data = simple(s.path("m.safetensors"))
+    for helpers in ways(s):
+        r = script(s, helpers, "", """mount -t fuse.arrayfs "$1" "$2" || exit 1
+cat "$2/a"; umount "$2"; i=0; while [ -d "$2" ] && [ $i -lt 200 ]; do sleep 0.05; i=$((i + 1)); done; [ ! -e "$2" ]""",
+                   s.path("m.safetensors"), s.path("made"))
+        same((r.code, r.out, r.err), (0, data, b""), helpers)
+
+
 def test_every_standard_option_is_taken(s):
     data, mnt = simple(s.path("m.safetensors")), s.mkdir("mnt")
     for helpers in ways(s):
