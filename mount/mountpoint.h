@@ -34,7 +34,8 @@ int mountpoint_unmount(const char *path, bool detach, char *words, size_t room);
  * type, its source, and the device number's two halves.  Touches none of them. */
 struct mounted {
 	char type[64], source[PATH_MAX];
-	unsigned major, minor;
+	unsigned major, minor; /* which another mount may get as soon as this one is no more */
+	ino_t bdi;             /* of what sysfs has of it, which no other gets; 0 without sysfs */
 };
 unsigned mountpoint_look(const char *path, struct mounted *ret);
 
@@ -44,9 +45,9 @@ int mountpoint_resolve(const char *path, char ret[PATH_MAX]);
 
 /* Where the same thing is mounted beside, by bind mounts and in other mount namespaces
  * whose processes can be seen: words for people, "" for nowhere.  And is it alive
- * anywhere at all? */
+ * anywhere at all?  Without sysfs nobody knows: `unknown`. */
 void mountpoint_elsewhere(const struct mounted *mounted, char *words, size_t room);
-bool mountpoint_lives(const struct mounted *mounted);
+bool mountpoint_lives(const struct mounted *mounted, bool unknown);
 
 /* The mark on a directory that was made for a mount. */
 extern const char mountpoint_mark[];

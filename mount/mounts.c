@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,6 +56,15 @@ static void each_mount(const char *file, bool (*each)(void *arg, const struct mo
 		fclose(f);
 }
 
+/* sysfs has a directory for every mounted file system of its own device, whoever sees that. */
+static ino_t bdi_of(const struct mounted *m)
+{
+	char path[64];
+	struct stat st;
+	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u", m->major, m->minor);
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
 struct looking {
 	const char *path;
 	struct mounted *ret;
@@ -66,6 +76,7 @@ static bool look(void *arg, const struct mounted *m, const char *place)
 	struct looking *l = arg;
 	if (strcmp(place, l->path) == 0) {
 		*l->ret = *m; /* the last one is on top */
+		l->ret->bdi = bdi_of(m);
 		l->count++;
 	}
 	return true;
@@ -186,10 +197,7 @@ void mountpoint_elsewhere(const struct mounted *mounted, char *words, size_t roo
 		snprintf(words + n, room - n, " and more");
 }
 
-/* sysfs has what every mounted file system of its own device has, whoever sees it. */
-bool mountpoint_lives(const struct mounted *mounted)
+bool mountpoint_lives(const struct mounted *mounted, bool unknown)
 {
-	char path[64];
-	snprintf(path, sizeof path, "/sys/class/bdi/%u:%u", mounted->major, mounted->minor);
-	return access(path, F_OK) == 0;
+	return mounted->bdi ? bdi_of(mounted) == mounted->bdi : unknown;
 }

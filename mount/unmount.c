@@ -57,10 +57,12 @@ static bool has_ended(int fd)
 static bool lives_elsewhere(const char *shown, const struct mounted *mounted, bool unseen)
 {
 	char words[1024];
+	if (!mountpoint_lives(mounted, true))
+		return false;
 	mountpoint_elsewhere(mounted, words, sizeof words);
 	if (*words)
 		log_say("%s: unmounted here, but still mounted at %s: the daemon ends when it is unmounted there, too", shown, words);
-	else if (unseen && mountpoint_lives(mounted))
+	else if (unseen && mountpoint_lives(mounted, false))
 		log_say("%s: unmounted here, but still mounted where it cannot be seen from here, as in a container: the daemon ends "
 			"when it is unmounted there, too", shown);
 	else
