@@ -763,6 +763,16 @@ def pages(path, evict=False):
     return sum(x & 1 for x in states.raw[:-(-size // 4096)])
 
 
+def read_ahead(path):
+    """Pages that the kernel reads around one that is missing."""
+    dev = os.stat(path).st_dev
+    try:
+        with open("/sys/class/bdi/%d:%d/read_ahead_kb" % (os.major(dev), os.minor(dev))) as f:
+            return int(f.read()) // 4
+    except OSError:
+        return 32
+
+
 def touches_little(path, *command):
     """Only a part of the file is looked at, read-ahead included; -> what the command printed."""
     if pages(path, evict=True):
@@ -771,6 +781,9 @@ def touches_little(path, *command):
     out = subprocess.run([ARRAYFS, *command], capture_output=True, check=True).stdout
     after, size = pages(path), os.path.getsize(path) // 4096
     comment("%s: %d of %d pages" % (os.path.basename(path), after, size))
+    if read_ahead(path) > size / 16:
+        comment("which tells nothing: this disk reads %d pages ahead" % read_ahead(path))
+        return out
     assert before or after < size / 4, (path, after, size)
     return out
 

@@ -55,7 +55,13 @@ def values(path):
     else:
         with h5py.File(path) as f:
             def visit(name, d):
-                if not isinstance(d, h5py.Dataset) or d.shape is None or d.dtype.kind not in "iufcS":
+                if not isinstance(d, h5py.Dataset) or d.shape is None:
+                    return
+                try:
+                    kind = d.dtype.kind
+                except TypeError:
+                    return              # a number that NumPy has no type for
+                if kind not in "iufcS":
                     return
                 t = d.id.get_type()     # h5py moves bits that are not the whole of their bytes
                 if d.dtype.kind not in "iu" or t.get_class() == h5py.h5t.ENUM or t.get_precision() == 8 * t.get_size():
