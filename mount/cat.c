@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/shape.h"
-#include "fs/shelf.h"
+#include "fs/archive/shape.h"
+#include "fs/mirror/shelf.h"
 #include "mount/commands.h"
 #include "mount/copy.h"
 #include "mount/glob.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/mirror.h"
+#include "fs/mirror/mirror.h"
 
 /*
  * Copies a file in the tree, or `len` bytes of it from `begin` on, to a descriptor.  `progress` is told

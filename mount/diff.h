@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/compare.h"
-#include "fs/text.h"
+#include "fs/base/text.h"
+#include "fs/values/compare.h"
 #include "mount/idmap.h"
 #include "mount/options.h"
 #include "mount/progress.h"

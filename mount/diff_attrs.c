@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "fs/attrs.h"
-#include "fs/shelf.h"
+#include "fs/archive/attrs.h"
+#include "fs/mirror/shelf.h"
 #include "mount/diff.h"
 
 struct list {

@@ -2,10 +2,10 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "fs/attrs.h"
-#include "fs/name.h"
-#include "fs/shape.h"
-#include "fs/shelf.h"
+#include "fs/archive/attrs.h"
+#include "fs/archive/shape.h"
+#include "fs/base/name.h"
+#include "fs/mirror/shelf.h"
 #include "mount/diff.h"
 #include "mount/log.h"
 #include "mount/walk.h"

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 #include "mount/diff.h"
 
 static const char *const sides[] = {"A", "B"};

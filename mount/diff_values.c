@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/shelf.h"
+#include "fs/mirror/shelf.h"
 #include "mount/diff.h"
 #include "mount/walk.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/mirror.h"
+#include "fs/mirror/mirror.h"
 #include "mount/idmap.h"
 #include "mount/options.h"
 #include "mount/progress.h"

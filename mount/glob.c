@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 bool glob_is_pattern(const char *text)
 {

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fs/attrs.h"
-#include "fs/shape.h"
-#include "fs/shelf.h"
+#include "fs/archive/attrs.h"
+#include "fs/archive/shape.h"
+#include "fs/mirror/describe.h"
+#include "fs/mirror/shelf.h"
 #include "mount/commands.h"
-#include "fs/describe.h"
 #include "mount/log.h"
 #include "mount/outline.h"
 #include "mount/source.h"

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 #include "mount/log_impl.h"
 #include "mount/terminal.h"
 

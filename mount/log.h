@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "fs/text.h"
+#include "fs/base/text.h"
 
 /*
  * What the program says to people: one line each, on standard error, that begins

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "fs/error.h"
+#include "fs/base/error.h"
 
 /*
  * The directory that is mounted over: made if it is missing, removed again if it

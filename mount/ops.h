@@ -2,7 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
-#include "fs/mirror.h"
+#include "fs/mirror/mirror.h"
 
 /*
  * The tree, as the kernel sees it: the operations of a low-level FUSE session

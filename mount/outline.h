@@ -2,7 +2,7 @@
 #pragma once
 #include <stdint.h>
 
-#include "fs/array.h"
+#include "fs/values/array.h"
 #include "mount/terminal.h"
 
 /*

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "formats/formats.h"
-#include "fs/blocks.h"
-#include "fs/shelf.h"
+#include "fs/blocks/blocks.h"
+#include "fs/mirror/shelf.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
 

@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 static bool has_utf8(void)
 {

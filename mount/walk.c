@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/shelf.h"
+#include "fs/mirror/shelf.h"
 #include "mount/idmap.h"
 
 struct walker {

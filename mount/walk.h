@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/mirror.h"
+#include "fs/mirror/mirror.h"
 
 /*
  * Walking the tree without a mount.  Archives are walked in their own order,

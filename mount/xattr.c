@@ -3,8 +3,8 @@
 
 #include <linux/limits.h>
 
-#include "fs/attrs.h"
-#include "fs/shelf.h"
+#include "fs/archive/attrs.h"
+#include "fs/mirror/shelf.h"
 
 static const char prefix[] = "user.";
 enum { PREFIX = sizeof prefix - 1 };

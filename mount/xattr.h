@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/mirror.h"
+#include "fs/mirror/mirror.h"
 
 /*
  * The extended attributes of what a reference leads to, within the limits of the

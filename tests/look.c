@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/attrs.h"
-#include "fs/name.h"
-#include "fs/shape.h"
-#include "fs/view.h"
-#include "fs/view_text.h"
+#include "fs/archive/attrs.h"
+#include "fs/archive/shape.h"
+#include "fs/base/name.h"
+#include "fs/views/npy.h"
+#include "fs/views/text.h"
 
 /* What one node costs, in the bytes that could be read in the same time. */
 enum { NODE_WORK = 200, READ_WORK = 200 };

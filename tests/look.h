@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive.h"
+#include "fs/archive/archive.h"
 
 /*
  * Looks at all that an archive shows, as the most curious reader would: fills

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fs/attrs.h"
+#include "fs/archive/attrs.h"
 
 /* For libc's: what an archive held is given back when it is closed, which is a third
  * of the time of those tests that open and close a hundred thousand. */

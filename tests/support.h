@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "fs/archive.h"
+#include "fs/archive/archive.h"
 
 /*
  * What the tests share.  Everything here fails the running test where it cannot

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the mount calls a datatype. */
 #include "formats/hdf5/hdf5.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 #include <inttypes.h>
 #include <stdio.h>

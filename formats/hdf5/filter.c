@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fs/codec.h"
+#include "fs/codec/codec.h"
 
 static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);
 static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);

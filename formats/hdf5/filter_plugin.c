@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "formats/hdf5/hdf5.h"
-#include "fs/codec.h"
+#include "fs/codec/codec.h"
 
 /* bzip2 and blosc look at their input more than once: h5_pipeline_run() gives
  * them bytes that stay. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive.h"
-#include "fs/blocks.h"
+#include "fs/archive/archive.h"
+#include "fs/blocks/blocks.h"
 
 /*
  * What the files of this folder share, along the chapters of the HDF5 File

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "formats/hdf5/hdf5.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 static unsigned depth_of(const struct tree *t, uint32_t dir)
 {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "formats/hdf5/hdf5.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 struct emit {
 	struct archive *a;

@@ -2,7 +2,7 @@
 /* What is where: the node of an object that has several paths, the object of a node, and
  * by which number a node is known for ever. */
 #include "formats/hdf5/hdf5.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 /* --- objects that several paths lead to ------------------------------------------------------- */
 

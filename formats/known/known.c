@@ -5,7 +5,7 @@
  *
  * The signatures are those of the formats' own specifications.
  */
-#include "fs/archive.h"
+#include "fs/archive/archive.h"
 
 #define MAGIC(bytes) bytes, sizeof bytes - 1
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "formats/parquet/schema.h"
-#include "fs/parts.h"
+#include "fs/archive/parts.h"
 
 /*
  * A directory of files as one table.
@@ -9,7 +9,7 @@
  * It is shown as if it were one file whose row groups are the files: struct
  * parquet holds the union of their schemas and the rows before each, and show.c
  * makes the tree of it.  A read finds the files that have its rows, opens them
- * (fs/parts.h) and asks read.c for what each has, as it stands if the types
+ * (fs/archive/parts.h) and asks read.c for what each has, as it stands if the types
  * agree, widened if not; what a file lacks is null.
  *
  * Files: dataset.c finds and opens, dataset_union.c makes the union of schemas by

@@ -2,8 +2,8 @@
 /* The union of the files' schemas: by name, widened where nothing is lost. */
 #include <stdio.h>
 
-#include "fs/name.h"
 #include "formats/parquet/dataset.h"
+#include "fs/base/name.h"
 
 enum { MANY = 16 }; /* children from which on a table finds them */
 

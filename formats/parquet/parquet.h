@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive.h"
-#include "fs/blocks.h"
-#include "fs/codec.h"
+#include "fs/archive/archive.h"
+#include "fs/blocks/blocks.h"
+#include "fs/codec/codec.h"
 
 /*
  * What the files of this format share.  Terms are the specification's: a leaf is

@@ -8,7 +8,7 @@
 #include "formats/parquet/page_index.h"
 #include "formats/parquet/statistics.h"
 #include "formats/parquet/thrift.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 /* --- which bounds mean what ----------------------------------------------------------- */
 

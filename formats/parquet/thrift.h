@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/cursor.h"
+#include "fs/base/cursor.h"
 
 /*
  * Thrift's compact protocol, read in place: the caller walks the fields of a

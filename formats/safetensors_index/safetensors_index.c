@@ -20,7 +20,7 @@
 
 #include "formats/shared/json.h"
 #include "formats/shared/safetensors_header.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 /* As large as the header of a safetensors file may be. */
 enum { INDEX_MAX = 100000000 };

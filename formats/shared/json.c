@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/shared/json.h"
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 struct json json_over(struct slice text, struct arena *arena)
 {

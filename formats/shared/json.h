@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive.h"
+#include "fs/archive/archive.h"
 
 /*
  * A strict JSON reader (RFC 8259) that makes no tree of values: the caller asks

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "formats/shared/json.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 /* As in the reference reader: MAX_HEADER_SIZE. */
 enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, NAME_SHOWN = 100 };

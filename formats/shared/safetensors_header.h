@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "formats/shared/slice_map.h"
-#include "fs/archive.h"
+#include "fs/archive/archive.h"
 
 /*
  * The header of a safetensors file, for the file itself and for an index of such

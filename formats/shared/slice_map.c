@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/shared/slice_map.h"
 
-#include "fs/name.h"
+#include "fs/base/name.h"
 
 static struct slice_map_slot *slot(const struct slice_map *m, uint32_t hash, struct slice key)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/arena.h"
+#include "fs/base/arena.h"
 
 /*
  * Numbers the distinct byte strings it is shown: 0, 1, 2 … in the order they

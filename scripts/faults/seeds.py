@@ -190,7 +190,7 @@ def objects():
 def codecs():
     out, n = folder("codecs"), 3000
     data = bytes(i * i >> 5 & 0xff if i % 700 < 500 else 7 for i in range(n))
-    streams = {1: "snappy", 2: "gzip", 5: "brotli", 7: "zstd", 8: "lz4_raw", 6: "lz4"}  # as fs/codec.h counts them
+    streams = {1: "snappy", 2: "gzip", 5: "brotli", 7: "zstd", 8: "lz4_raw", 6: "lz4"}  # as fs/codec/codec.h counts them
     for number, name in streams.items():
         (out / name).write_bytes(struct.pack("<BH", number, n) + pa.compress(data, name, asbytes=True))
     (out / "deflate").write_bytes(struct.pack("<BH", 3, n) + zlib.compress(data))

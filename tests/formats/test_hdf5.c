@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/blocks.h"
+#include "fs/blocks/blocks.h"
 #include "tests/support.h"
 
 #include <float.h>
 #include <unistd.h>
 
 #include "formats/hdf5/hdf5.h"
-#include "fs/attrs.h"
+#include "fs/archive/attrs.h"
 
 extern const struct format format_hdf5;
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fs/blocks.h"
-#include "fs/parts.h"
+#include "fs/archive/parts.h"
+#include "fs/blocks/blocks.h"
 #include "tests/look.h"
 #include "tests/support.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/cursor.h"
+#include "fs/base/cursor.h"
 
 /*
  * What the targets of single parsers share.  Where whole files hide a parser behind

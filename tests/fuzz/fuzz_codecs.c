@@ -7,7 +7,7 @@
  * What is decoded is as long as was asked, or fits the room, and does not depend on
  * what was in memory before.
  */
-#include "fs/codec.h"
+#include "fs/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check(enum codec codec, struct slice in, size_t room, bool exact)

@@ -2,7 +2,7 @@
 /* A JSON text: reading all of it ends where stepping over it ends, and finds the same
  * fault. */
 #include "formats/shared/json.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
 #include "tests/fuzz/fuzz.h"
 
 static void read_number(struct json *j)

@@ -14,8 +14,8 @@
 #include "formats/formats.h"
 #include "formats/shared/json.h"
 #include "formats/shared/slice_map.h"
-#include "fs/mirror.h"
-#include "fs/name.h"
+#include "fs/base/name.h"
+#include "fs/mirror/mirror.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  * Vulnerabilities and Exposures.  Each is one change to a sound file: what it
  * touches has a sentence, and all else reads as h5py read it before.
  */
-#include "fs/attrs.h"
+#include "fs/archive/attrs.h"
 #include "tests/look.h"
 #include "tests/support.h"
 

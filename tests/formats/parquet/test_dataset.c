@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "fs/blocks.h"
+#include "fs/blocks/blocks.h"
 #include "tests/look.h"
 #include "tests/support.h"
 

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/archive/archive.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "fs/base/name.h"
+#include "fs/blocks/blocks.h"
+
+int peek(struct peek *ret, const struct source *s, struct error *err)
+{
+	size_t n = s->size < HEAD_SIZE ? (size_t)s->size : HEAD_SIZE;
+	ret->head = cursor_over((struct slice){ret->bytes, n});
+	ret->size = s->size;
+	ret->source = s;
+	return source_read(s, 0, ret->bytes, n, err);
+}
+
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len)
+{
+	struct error why = {0};
+	if (!range_within(offset, len, p->size))
+		return false;
+	if (!range_within(offset, len, cursor_left(&p->head)))
+		return source_read(p->source, offset, ret, len, &why) == 0;
+	memcpy(ret, p->bytes + offset, len);
+	return true;
+}
+
+bool archive_is_text(struct slice head)
+{
+	for (size_t i = 0; i < head.len; i++)
+		if (head.data[i] == 0 || (head.data[i] < 0x20 && !strchr("\t\n\v\f\r\x1b", head.data[i])))
+			return false;
+	/* A head may end within a character. */
+	for (size_t cut = 0; cut < 4 && cut <= head.len; cut++)
+		if (utf8_valid((struct slice){head.data, head.len - cut}))
+			return head.len > cut;
+	return false;
+}
+
+static bool wishes(const struct format *f, const char *name)
+{
+	size_t len = strlen(name);
+	for (const char *const *s = f->suffixes; s && *s; s++) {
+		size_t n = strlen(*s);
+		if (len > n && strcasecmp(name + len - n, *s) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool archive_wished(const struct format *const *formats, const char *name)
+{
+	for (; *formats; formats++)
+		if (wishes(*formats, name))
+			return true;
+	return false;
+}
+
+/* Who knows the content; else whom the name wishes for, unless it is empty or
+ * a text, as the pointers are that version control leaves in a file's place. */
+static const struct format *detect(const struct format *const *formats, const struct peek *p, const char *name)
+{
+	struct slice head = {p->bytes, cursor_left(&p->head)};
+	for (const struct format *const *f = formats; *f; f++)
+		if ((*f)->probe(p))
+			return *f;
+	for (const struct format *const *f = formats; *f && head.len > 0; f++)
+		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
+			return *f;
+	return NULL;
+}
+
+/* What must hold of every tree, so that no format has to remember it. */
+static int check_tree(struct archive *a, uint32_t first, struct error *err)
+{
+	for (uint32_t i = first; i < a->tree.made && !a->tree.failed; i++) {
+		const struct node *n = tree_edit(&a->tree, i);
+		if (n->kind == NODE_RANGE &&
+		    (n->source > a->nsiblings || !range_within(n->offset, n->size, archive_source(a, n->source)->size)))
+			return error_set(err, EBADMSG, "%s lies outside the file", n->name);
+	}
+	return 0;
+}
+
+/* Tells the cache what the metadata take now. */
+static void count_metadata(struct archive *a, size_t now)
+{
+	blocks_metadata(a->options->blocks, a->counted, now);
+	a->counted = now;
+}
+
+static int open_tree(struct archive *a, struct error *err)
+{
+	int r = tree_init(&a->tree, &a->arena);
+	if (r < 0)
+		return error_set(err, -r, "no memory for its names");
+	if ((r = tree_fill(&a->tree, TREE_ROOT, err)) < 0)
+		return r;
+	if ((r = a->format->open(a, err)) < 0)
+		return r;
+	if ((r = check_tree(a, TREE_ROOT + 1, err)) < 0)
+		return r;
+	return tree_publish(&a->tree, err);
+}
+
+static int open_detected(struct archive *a, const struct format *const *formats, const char *name, struct error *err)
+{
+	struct peek p;
+	int r = peek(&p, &a->source, err);
+	if (r < 0)
+		return r;
+	a->format = detect(formats, &p, name);
+	if (!a->format)
+		return -ENOTSUP;
+	r = open_tree(a, err);
+	count_metadata(a, a->arena.used);
+	return r;
+}
+
+static void archive_init(struct archive *a, const struct archive_options *options)
+{
+	*a = (struct archive){.options = options, .arena.limit = options->memory, .folder.dir = -1};
+	a->source = source_memory((struct slice){NULL, 0});
+	pthread_mutex_init(&a->lock, NULL);
+	pthread_mutex_init(&a->access_lock, NULL);
+}
+
+/* What is outside is its owner's alone until its way is known. */
+static void take_own(struct archive *a, const struct stat *st)
+{
+	a->own = *st;
+	a->access = access_of(st);
+	if (a->outside)
+		a->access.mode &= 0700;
+}
+
+int archive_open_source(struct archive *a, const struct format *const *formats, struct source source,
+			const char *name, const struct archive_options *options, struct error *err)
+{
+	archive_init(a, options);
+	a->source = source;
+	take_own(a, &source.st);
+	int r = open_detected(a, formats, name, err);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+int archive_open(struct archive *a, const struct format *const *formats,
+		 const struct archive_at *at, const struct archive_options *options, struct error *err)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(at->path, '/');
+
+	archive_init(a, options);
+	a->folder = *at->folder;
+	a->mirrored = at->mirrored;
+	a->outside = at->outside;
+	a->arena.soft = at->soft;
+	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
+			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
+	a->path = n < PATH_MAX ? strdup(folder) : NULL;
+	a->folder.path = a->path;
+	int r = a->path ? source_open(&a->source, at->folder, at->path, at->reach, err)
+			: error_set(err, ENOMEM, "no memory for its path");
+	take_own(a, &a->source.st);
+	if (r == 0)
+		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
+	if (r == 0 && a->outside)
+		archive_look(a);
+	if (r == 0)
+		source_keep(&a->source, options->descriptors);
+	/* However a format took it: what is shown must not depend on this limit. */
+	if (a->arena.denied)
+		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", at->soft);
+	a->arena.soft = 0;
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+int archive_open_folder(struct archive *a, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err)
+{
+	int r = 0;
+	archive_init(a, options);
+	a->folder = (struct folder){.dir = dir, .path = "", .confined = confined};
+	for (; *formats && !a->format; formats++)
+		a->format = (*formats)->folder;
+	if (!a->format)
+		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
+	else if ((r = access_fstat(dir, &a->source.st)) < 0)
+		error_set(err, -r, "%s", strerror(-r));
+	take_own(a, &a->source.st);
+	if (r == 0)
+		r = open_tree(a, err);
+	count_metadata(a, a->arena.used);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+/* From this size on memory is given back to the system: the C library would keep
+ * it, a share for each thread that ever opened an archive. */
+enum { TRIM = 1 << 20 };
+
+void archive_close(struct archive *a)
+{
+	bool trim = a->arena.used >= TRIM;
+	if (a->options) {
+		blocks_drop_archive(a->options->blocks, a);
+		count_metadata(a, 0);
+	}
+	if (a->format && a->format->close)
+		a->format->close(a);
+	for (uint32_t i = 0; i < a->nsiblings; i++) {
+		source_close(a->siblings[i]);
+		free(a->siblings[i]);
+	}
+	source_close(&a->source);
+	tree_free(&a->tree);
+	arena_free(&a->arena);
+	free(a->path);
+	free(a->filled);
+	pthread_mutex_destroy(&a->lock);
+	pthread_mutex_destroy(&a->access_lock);
+	*a = (struct archive){.folder.dir = -1};
+	if (trim)
+		malloc_trim(0);
+}
+
+struct source *archive_source(struct archive *a, uint32_t number)
+{
+	return number == 0 ? &a->source : a->siblings[number - 1];
+}
+
+bool archive_maps(struct archive *a, const void *bytes, size_t len)
+{
+	const uint8_t *from = bytes;
+	for (uint32_t i = 0; i <= a->nsiblings; i++) {
+		const struct source *s = archive_source(a, i);
+		if (s->dir >= 0 && s->served && from >= s->served && range_within((uint64_t)(from - s->served), len, s->size))
+			return true;
+	}
+	return false;
+}
+
+int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
+{
+	char text[PATH_MAX];
+	if (path.len == 0 || path.len >= sizeof text || memchr(path.data, '\0', path.len) || path.data[0] == '/')
+		return error_set(err, EBADMSG, "not a relative path");
+	memcpy(text, path.data, path.len);
+	text[path.len] = '\0';
+	if (a->folder.dir < 0)
+		return error_set(err, ENOENT, "%s", strerror(ENOENT));
+
+	if ((a->nsiblings & (a->nsiblings - 1)) == 0) { /* full at every power of two */
+		/* Others read the list meanwhile: the old one stays as it is. */
+		size_t room = a->nsiblings ? (size_t)a->nsiblings * 2 : 1;
+		struct source **grown = arena_array(&a->arena, room, sizeof *grown);
+		if (!grown)
+			return error_set(err, ENOMEM, "no memory for one more file");
+		if (a->nsiblings)
+			memcpy(grown, a->siblings, a->nsiblings * sizeof(struct source *));
+		a->siblings = grown;
+	}
+	struct source *s = malloc(sizeof *s);
+	if (!s)
+		return error_set(err, ENOMEM, "no memory for one more file");
+	int r = source_open(s, &a->folder, text, reach, err);
+	if (r == 0 && (r = archive_bring(a, text, &s->st, err)) < 0)
+		source_close(s);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	source_keep(s, a->options->descriptors);
+	a->siblings[a->nsiblings++] = s;
+	*ret = a->nsiblings;
+	return 0;
+}
+
+/* Room for one more in the log of fillings, which doubles at powers of two. */
+static int log_grow(struct archive *a, struct error *err)
+{
+	if (a->nfilled & (a->nfilled - 1))
+		return 0;
+	uint32_t *grown = reallocarray(a->filled, a->nfilled ? (size_t)a->nfilled * 2 : 1, sizeof *grown);
+	if (!grown)
+		return error_set(err, ENOMEM, "no memory for one more directory");
+	a->filled = grown;
+	return 0;
+}
+
+static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
+{
+	uint32_t first = a->tree.made;
+	struct error unsaid = {0}; /* formats count on one */
+	err = err ? err : &unsaid;
+	int r = log_grow(a, err);
+	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
+		return r;
+	a->arena.soft = most ? a->arena.used + most : 0;
+	a->arena.denied = false;
+	r = a->format->list ? a->format->list(a, dir, err) : error_set(err, EIO, "a directory that nobody fills");
+	if (r == 0)
+		r = check_tree(a, first, err);
+	if (a->arena.denied) /* however the format took it */
+		r = -E2BIG;
+	a->arena.soft = 0;
+	if (r < 0)
+		a->tree.failed = r;
+	r = tree_publish(&a->tree, err);
+	count_metadata(a, a->arena.used);
+	if (r == 0)
+		a->filled[a->nfilled++] = dir;
+	return r;
+}
+
+int archive_fill(struct archive *a, uint32_t dir, struct error *err)
+{
+	return archive_fill_within(a, dir, 0, err);
+}
+
+int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err)
+{
+	struct node *n = tree_node(&a->tree, dir);
+	int r = 0;
+
+	if (!n || n->kind != NODE_DIR)
+		return error_set(err, ENOTDIR, "not a directory");
+	if (node_filled(n))
+		return 0;
+	pthread_mutex_lock(&a->lock);
+	if (!node_filled(n)) /* nobody was faster */
+		r = fill(a, dir, most, err);
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
+{
+	int r = 0;
+
+	*ret = n->kind == NODE_DIR ? 0 : atomic_load_explicit(&n->size, memory_order_acquire);
+	if (*ret != SIZE_UNKNOWN)
+		return 0;
+	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
+	r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+	if (r == 0 && *ret > INT64_MAX)
+		r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
+	if (r == 0)
+		atomic_store_explicit(&n->size, *ret, memory_order_release);
+	else
+		*ret = 0;
+	return r;
+}
+
+static int read_range(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
+		      struct answer *ret, struct error *err)
+{
+	return answer_source(ret, archive_source(a, n->source), n->offset + offset, len, err);
+}
+
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err)
+{
+	uint64_t size;
+	int r = archive_size(a, n, &size, err);
+	if (r < 0)
+		return r;
+	if (offset >= size)
+		return 0;
+	if (len > size - offset)
+		len = size - offset;
+	switch ((enum node_kind)n->kind) {
+	case NODE_DIR:
+		return error_set(err, EISDIR, "a directory");
+	case NODE_LINK:
+	case NODE_HARD:
+		return error_set(err, EINVAL, "a link");
+	case NODE_RANGE:
+		r = read_range(a, n, offset, len, ret, err);
+		break;
+	case NODE_BYTES:
+		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
+	case NODE_LAZY:
+		r = a->format->read ? a->format->read(a, n, offset, len, ret, err)
+				    : error_set(err, EIO, "a file that nobody reads");
+		break;
+	}
+	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
+		blocks_unwant(a->options->blocks, a);
+	if (r < 0 || ret->len != len)
+		answer_reset(ret);
+	else
+		return 0;
+	return r < 0 ? r : error_set(err, EIO, "the reader answered other than %" PRIu64 " bytes", len);
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <pthread.h>
+
+#include "fs/archive/tree.h"
+#include "fs/base/text.h"
+#include "fs/source/access.h"
+#include "fs/source/answer.h"
+#include "fs/source/source.h"
+
+struct archive;
+struct blocks;
+
+/* What a format is recognised by: the first bytes of a file, and a few more, which are
+ * read one by one: each may be a seek of the disk. */
+enum { HEAD_SIZE = 4096 };
+struct peek {
+	struct cursor head; /* the first HEAD_SIZE bytes, or all */
+	uint64_t size;
+	const struct source *source;
+	uint8_t bytes[HEAD_SIZE];
+};
+int peek(struct peek *ret, const struct source *s, struct error *err);
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they are not there */
+
+/* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
+typedef int attrs_each(void *arg, const struct attr *attr);
+
+/*
+ * What a format is.  name, title, probe and open are required; the others go
+ * with what they serve.  Order in the registry settles who is asked first.
+ */
+enum referred { REFERRED_UNKNOWN, REFERRED_NULL, REFERRED_KNOWN };
+
+struct format {
+	const char *name;            /* as in user.arrayfs.format */
+	const char *title;           /* one line for people */
+	const char *const *suffixes; /* names that wish to be this; ends with NULL */
+	bool text;                   /* its files are text: an unreadable one is a fault even so */
+	bool siblings;               /* opens other files below its folder later than in open() */
+	bool joined;                 /* all that it shows is made of all the files that it brings in */
+
+	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
+	 * too, so it looks at little beyond the head. */
+	bool (*probe)(const struct peek *p);
+
+	/* Reads the metadata and fills a->tree, which is open for it at the root.
+	 * On failure just returns: all it made is in a->arena, or is freed by
+	 * close(). */
+	int (*open)(struct archive *a, struct error *err);
+
+	/* Fills a directory that was added with tree_open_dir(), on first look;
+	 * a->tree is open for it.  One at a time per archive. */
+	int (*list)(struct archive *a, uint32_t dir, struct error *err);
+
+	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
+	 * Many threads at once: what is decoded for it belongs into blocks, which are
+	 * made once. */
+	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
+
+	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
+	 * it.  Many threads at once. */
+	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
+		    struct answer *ret, struct error *err);
+
+	/* Optional: of which sources the bytes of a lazy node are; none: of the archive's own
+	 * file alone.  Any thread. */
+	const uint32_t *(*sources)(const struct archive *a, const struct node *n, uint32_t *ret_count);
+
+	/* Optional: attributes that the tree does not hold, read when somebody asks,
+	 * always in the same order.  Returns what `each` did, or an error of its own.
+	 * Many threads at once. */
+	int (*attrs)(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+		     struct error *err);
+
+	/* Optional: what more is known of a node (chunks, row groups, statistics), as
+	 * members of a JSON object, each with a comma before it: `,"name":value`.
+	 * Reads metadata only.  Many threads at once. */
+	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
+
+	/* Optional: where an element of an array of references leads: puts its path.  And the
+	 * most bytes that a path takes by text_word().  Many threads at once. */
+	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
+	size_t (*refer_width)(struct archive *a, const struct node *n);
+
+	/* Optional: which directory that is, where several paths may lead to one: an
+	 * identity, or 0 where only one path can.  Any thread. */
+	uint64_t (*same)(const struct archive *a, uint32_t index);
+
+	/* Optional: by which number the published node is known for ever: it follows from what
+	 * the archive contains and from nothing else, so not from the order in which directories
+	 * were filled, as the index does.  All names of one file have one, and every path to a
+	 * directory has its own.  It is a hash of 64 bits, without a secret: that two nodes have
+	 * the same is unlikely but may be contrived.  0 where the index is such a number.  Any
+	 * thread. */
+	uint64_t (*identity)(const struct archive *a, uint32_t index, const struct node *n);
+
+	/* Optional, of archives whose arrays an index may show, too, and of such indexes: a RANGE
+	 * node's number among all of its source, below 2^24, the same wherever it is shown.  Any
+	 * thread. */
+	uint32_t (*ordinal)(const struct archive *a, uint32_t index, const struct node *n);
+
+	/* Optional, of an index: what the names of such files end in; ends with NULL. */
+	const char *const *indexes;
+
+	/* For what the arena does not hold. */
+	void (*close)(struct archive *a);
+
+	/* Optional: what a folder of its files is, taken as one archive.  Its open()
+	 * finds the folder in a->folder, and no source. */
+	const struct format *folder;
+};
+
+/* A file that an archive brings in beside its own, and who may read it where it lies. */
+struct brought {
+	const char *path; /* below the archive's folder */
+	dev_t dev;
+	ino_t ino;
+	struct access access;
+	struct access_seen seen; /* of whoever looks */
+};
+
+struct archive_options {
+	size_t memory;         /* bytes that one archive's metadata may take */
+	char split;            /* one more separator in names, or 0 */
+	bool no_verify;        /* checksums in the file are not checked */
+	bool as_files;         /* a folder's files are taken as they lie, whatever table they may belong to */
+	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
+	struct descriptors *descriptors; /* that its files may keep; NULL: any number */
+};
+
+struct archive {
+	const struct format *format;
+	const struct archive_options *options; /* outlive the archive */
+	struct source source;
+	struct folder folder; /* where it lies, for siblings; dir is -1 in memory */
+	char *path;           /* kept for folder.path */
+	bool mirrored;        /* its siblings are shown beside it, one level up */
+	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
+	struct source **siblings; /* other files that the format opened */
+	uint32_t nsiblings;
+	struct stat own;      /* its own file, or folder, at the last look */
+	struct access access; /* and who may read it; likewise */
+	struct brought *brought;  /* by number - 1; the siblings, or what is opened when it is read */
+	uint32_t nbrought;
+	struct access common;     /* who may read all of them */
+	pthread_mutex_t access_lock; /* of these five */
+	uint64_t more;            /* bytes of the files that it opens and closes again */
+	struct arena arena;
+	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
+	struct block_private *blocks; /* what that cache has of this archive; its own affair */
+	unsigned making, waiting;     /* threads that decode some of it, or wait for their turn; likewise */
+	unsigned ahead;               /* workers among those that decode; likewise */
+	bool past;                    /* one of those went past the budget; likewise */
+	struct tree tree;
+	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
+	uint32_t *filled;     /* directories in the order they were filled on first look: node */
+	uint32_t nfilled;     /* numbers depend on it */
+	void *priv;           /* the format's own */
+};
+
+/* Where an archive is found: a path below a folder, and how it may be followed.
+ * `name` is what the user calls it, and tells the wish. */
+struct archive_at {
+	const struct folder *folder;
+	const char *path;
+	enum reach reach;
+	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
+	bool outside;  /* the path is a link that is followed out of the folder */
+	size_t soft;   /* if not 0: -E2BIG if opening takes more than so many bytes */
+};
+
+/*
+ * Opens the archive.  Refusals:
+ *   -ENOTSUP with err->text "" empty: no format knows it, and its name wishes nothing
+ *   otherwise a sentence: it is, or is called, an archive and cannot be shown.
+ */
+int archive_open(struct archive *ret, const struct format *const *formats,
+		 const struct archive_at *at, const struct archive_options *options, struct error *err);
+
+/* The same over a source that is at hand; takes it over, whatever happens.
+ * `name` tells the wish. */
+int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
+			const char *name, const struct archive_options *options, struct error *err);
+
+/* A folder, given by an open descriptor, as one archive of the first format that
+ * knows folders.  The caller keeps the descriptor open. */
+int archive_open_folder(struct archive *ret, const struct format *const *formats, int dir, bool confined,
+			const struct archive_options *options, struct error *err);
+
+void archive_close(struct archive *a);
+
+/* For formats.  Opens another file below the archive's own folder; it stays
+ * open as long as the archive.  *ret is its number for tree_range(). */
+int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
+
+/* For whoever opens another file whose bytes are shown: notes who may read it, in which
+ * nobody else can be told wrong.  archive_sibling() does it. */
+int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err);
+struct source *archive_source(struct archive *a, uint32_t number);
+
+/* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
+ * be copied, by answer_copy(), and not be looked at. */
+bool archive_maps(struct archive *a, const void *bytes, size_t len);
+
+/* Looks at its files anew, for their modes and owners, and those of the folders on the
+ * way, may change: true if anything did.  One at a time. */
+bool archive_look(struct archive *a);
+
+/* Owner, mode (what may be read, no type), times and device of a node. */
+void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
+
+/* Of all that archive_look() looks at: differs where that does. */
+uint64_t archive_access_sum(struct archive *a);
+
+/* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
+int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
+/* The same; -E2BIG, and as if it had not been tried, if it takes more than `most` bytes (0: no matter). */
+int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
+int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
+
+/* Answers [offset, offset + len) cut at the node's end; *ret holds how much.
+ * -EIO and the like answer nothing. */
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err);
+
+/* Is that a name that some format would like to be its own? */
+bool archive_wished(const struct format *const *formats, const char *name);
+
+/* The first HEAD_SIZE bytes look like text: no archive, whatever its name. */
+bool archive_is_text(struct slice head);

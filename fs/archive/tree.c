@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/archive/tree_impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/base/name.h"
+
+/* The views' directory (.arrayfs) is found by name and never listed; a member
+ * called so gives way to it. */
+static const char views[] = ".arrayfs";
+
+static void tree_fail(struct tree *t, int code)
+{
+	if (!t->failed)
+		t->failed = code;
+}
+
+_Static_assert(sizeof(struct node) <= 72, "a million nodes should fit the memory that a mount may use");
+
+/* --- fillings ---------------------------------------------------------- */
+
+/* Every table of names ever published hangs on this list, to be freed. */
+struct filling {
+	struct names names;
+	struct filling *next;
+};
+
+static struct node *node_new(struct tree *t)
+{
+	uint32_t x = t->made + TREE_FIRST_CHUNK;
+	unsigned k = 31u - (unsigned)__builtin_clz(x) - 6u;
+	if (k >= TREE_CHUNKS)
+		return NULL;
+	if (!t->chunks[k])
+		t->chunks[k] = arena_array(t->arena, (size_t)TREE_FIRST_CHUNK << k, sizeof(struct node));
+	return t->chunks[k] ? tree_at(t, t->made++) : NULL;
+}
+
+int tree_init(struct tree *t, struct arena *a)
+{
+	*t = (struct tree){.arena = a};
+	struct node *nobody = node_new(t), *root = node_new(t);
+	if (!nobody || !root)
+		return -ENOMEM;
+	nobody->name = root->name = "";
+	root->kind = NODE_DIR;
+	root->open = true;
+	atomic_store(&t->count, t->made);
+	return 0;
+}
+
+static struct filling *filling_of(struct names *names)
+{
+	return (struct filling *)(void *)names;
+}
+
+void tree_free(struct tree *t)
+{
+	for (struct filling *f = t->names ? filling_of(t->names) : NULL, *next; f; f = next) {
+		next = f->next;
+		free(f->names.slots);
+		free(f);
+	}
+	*t = (struct tree){0};
+}
+
+int tree_fill(struct tree *t, uint32_t dir, struct error *err)
+{
+	struct filling *f = arena_charge(t->arena, sizeof *f + 16 * sizeof(struct names_slot)) ? calloc(1, sizeof *f) : NULL;
+	struct names_slot *slots = f ? calloc(16, sizeof *slots) : NULL;
+	if (!slots) {
+		free(f);
+		return error_set(err, ENOMEM, "no memory for a directory's names");
+	}
+	f->names = (struct names){.mask = 15, .slots = slots};
+	f->next = t->names ? filling_of(t->names) : NULL;
+	t->names = &f->names;
+	t->filling = dir;
+	t->failed = 0;
+	tree_at(t, dir)->open = false;
+	if (dir == TREE_ROOT) {
+		uint32_t id = tree_dir(t, dir, slice_text(views));
+		if (id)
+			tree_at(t, id)->hidden = true;
+		tree_at(t, dir)->child = tree_at(t, dir)->last = 0;
+	}
+	return 0;
+}
+
+int tree_publish(struct tree *t, struct error *err)
+{
+	uint32_t first = atomic_load_explicit(&t->count, memory_order_relaxed);
+	struct node *dir = tree_at(t, t->filling);
+
+	if (t->failed) { /* as if it had not been tried */
+		dir->child = dir->last = 0;
+		dir->open = true;
+		for (uint32_t id = first; id < t->made; id++)
+			memset(tree_at(t, id), 0, sizeof(struct node));
+		t->made = first;
+		struct filling *f = filling_of(t->names);
+		t->names = f->next ? &f->next->names : NULL;
+		arena_refund(t->arena, tree_names_bytes(&f->names) + sizeof *f);
+		free(f->names.slots);
+		free(f);
+		return error_set(err, -t->failed, "no memory for all that it holds");
+	}
+	atomic_store_explicit(&t->count, t->made, memory_order_release);
+	for (uint32_t id = first; id < t->made; id++) {
+		struct node *n = tree_at(t, id);
+		if (n->kind == NODE_DIR && !n->open)
+			atomic_store_explicit(&n->names, t->names, memory_order_release);
+	}
+	if (!dir->open)
+		atomic_store_explicit(&dir->names, t->names, memory_order_release);
+	return 0;
+}
+
+void tree_open_root(struct tree *t, const void *lazy)
+{
+	struct node *root = tree_at(t, TREE_ROOT);
+	root->lazy = lazy;
+	root->open = true;
+}
+
+/* --- adding ------------------------------------------------------------ */
+
+/* The first free name of the form NAME~2, NAME~3 … */
+static struct slice give_way(struct tree *t, uint32_t parent, struct slice name, struct node *first, char out[NAME_ROOM])
+{
+	struct slice alt;
+	do {
+		int n = snprintf(out, NAME_ROOM, "%.*s~%u", (int)name.len, (const char *)name.data, ++first->twins + 1);
+		alt = (struct slice){(const uint8_t *)out, (size_t)n};
+	} while (tree_names_find(t, t->names, parent, alt, TREE_EXACTLY));
+	return alt;
+}
+
+static void chain(struct tree *t, uint32_t parent, uint32_t id)
+{
+	struct node *dir = tree_at(t, parent);
+	if (dir->last)
+		tree_at(t, dir->last)->next = id;
+	else
+		dir->child = id;
+	dir->last = id;
+}
+
+/* What is still to be filled has names of its own then. */
+static bool may_merge(const struct node *n)
+{
+	return n->kind == NODE_DIR && !n->hidden && !n->open;
+}
+
+/* Adds the node, or finds the directory that is already there if it may merge. */
+static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, struct slice name, bool merge, struct node node)
+{
+	char suffixed[NAME_ROOM];
+	if (t->failed || parent == 0)
+		return 0;
+	if (!tree_names_grow(t)) {
+		tree_fail(t, -ENOMEM);
+		return 0;
+	}
+	uint32_t found = tree_names_find(t, t->names, parent, name, TREE_EXACTLY);
+	if (found) {
+		if (merge && may_merge(tree_at(t, found)))
+			return found;
+		uint32_t twin = merge ? tree_names_find(t, t->names, parent, name, TREE_SUFFIXED) : 0;
+		if (twin && may_merge(tree_at(t, twin)))
+			return twin;
+		name = give_way(t, parent, name, tree_at(t, found), suffixed);
+	}
+
+	uint32_t id = t->made;
+	char *kept = arena_text(t->arena, name);
+	struct node *n = kept ? node_new(t) : NULL;
+	if (!n) {
+		tree_fail(t, -ENOMEM);
+		return 0;
+	}
+	memcpy(n, &node, sizeof *n);
+	n->name = kept;
+	n->parent = parent;
+	n->suffixed = found != 0;
+	tree_names_put(t, t->names, id);
+	chain(t, parent, id);
+	if (!slice_equal(name, raw))
+		tree_attr(t, id, SLICE("arrayfs.name"), raw);
+	return id;
+}
+
+static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merge, struct node node)
+{
+	char shown[NAME_ROOM];
+	struct slice name = {(const uint8_t *)shown, name_show(raw, shown)};
+	return add_shown(t, parent, raw, name, merge, node);
+}
+
+uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name)
+{
+	return add(t, parent, name, true, (struct node){.kind = NODE_DIR});
+}
+
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_DIR});
+}
+
+uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size)
+{
+	char name[NAME_ROOM];
+	const struct node *n = tree_edit(t, id);
+	if (!n)
+		return 0;
+	int len = snprintf(name, sizeof name, "%s%s", n->name, suffix);
+	struct slice shown = {(const uint8_t *)name, (size_t)len < sizeof name ? (size_t)len : sizeof name - 1};
+	return add_shown(t, n->parent, shown, shown, false,
+			 (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size, .beside = true});
+}
+
+uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_DIR, .open = true, .lazy = lazy});
+}
+
+uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_LINK, .target = target, .size = strlen(target)});
+}
+
+uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size)
+{
+	return add(t, parent, name, false,
+		   (struct node){.kind = NODE_RANGE, .source = source, .offset = offset, .size = size});
+}
+
+uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_BYTES, .bytes = bytes, .size = size});
+}
+
+uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size});
+}
+
+uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin)
+{
+	return add(t, parent, name, false, (struct node){.kind = NODE_HARD, .twin = twin});
+}
+
+/* Where the component that begins at p ends. */
+static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char split)
+{
+	const uint8_t *slash = memchr(p, '/', (size_t)(end - p));
+	end = slash ? slash : end;
+	const uint8_t *other = split ? memchr(p, split, (size_t)(end - p)) : NULL;
+	return other ? other : end;
+}
+
+struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split)
+{
+	struct tree_path path = {.whole = name, .parent = parent};
+	const uint8_t *end = name.data + name.len;
+	bool leaf = false;
+
+	for (const uint8_t *p = name.data, *stop; name.len && p <= end; p = stop + 1) {
+		stop = component_end(p, end, split);
+		struct slice part = {p, (size_t)(stop - p)};
+		path.differs |= part.len == 0 || (stop < end && *stop != '/');
+		if (part.len == 0)
+			continue;
+		if (leaf) { /* the one before was a directory */
+			uint32_t dir = tree_dir(t, path.parent, path.leaf);
+			path.differs |= dir && !slice_equal(slice_text(tree_at(t, dir)->name), path.leaf);
+			path.parent = dir;
+		}
+		path.leaf = part;
+		leaf = true;
+	}
+	return path;
+}
+
+void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf)
+{
+	struct node *n = tree_edit(t, leaf);
+	if (!n || (!path->differs && !n->attrs))
+		return;
+	n->attrs = NULL;
+	tree_attr(t, leaf, SLICE("arrayfs.name"), path->whole);
+}
+
+struct node *tree_edit(struct tree *t, uint32_t id)
+{
+	return id ? tree_at(t, id) : NULL;
+}
+
+void tree_describe(struct tree *t, uint32_t id, const struct array *array)
+{
+	if (id)
+		tree_at(t, id)->array = array;
+}
+
+static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slice value, bool json)
+{
+	struct attr *attr = id ? arena_alloc(t->arena, sizeof *attr) : NULL;
+	char *name_kept = attr ? arena_text(t->arena, name) : NULL;
+	char *value_kept = name_kept ? arena_text(t->arena, value) : NULL;
+	if (id == 0)
+		return;
+	if (!value_kept) {
+		tree_fail(t, -ENOMEM);
+		return;
+	}
+	*attr = (struct attr){NULL, {(uint8_t *)name_kept, name.len}, {(uint8_t *)value_kept, value.len}, json};
+	if (t->attr_node != id || !tree_at(t, id)->attrs) { /* mostly the same node again */
+		t->attr_node = id;
+		t->attr_tail = &tree_at(t, id)->attrs;
+		while (*t->attr_tail)
+			t->attr_tail = (const struct attr **)(uintptr_t)&(*t->attr_tail)->next;
+	}
+	*t->attr_tail = attr;
+	t->attr_tail = &attr->next;
+}
+
+void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value)
+{
+	add_attr(t, id, name, value, false);
+}
+
+void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value)
+{
+	add_attr(t, id, name, value, true);
+}
+
+/* --- looking ----------------------------------------------------------- */
+
+struct node *tree_node(const struct tree *t, uint64_t index)
+{
+	return index > 0 && index < atomic_load_explicit(&t->count, memory_order_acquire) ? tree_at(t, (uint32_t)index) : NULL;
+}
+
+uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name)
+{
+	const struct names *names = atomic_load_explicit(&dir->names, memory_order_acquire);
+	if (!names || memchr(name.data, '\0', name.len))
+		return 0;
+	uint32_t id = tree_names_find(t, names, dir_index, name, TREE_EXACTLY);
+	return id && !tree_at(t, id)->hidden ? id : 0;
+}
+
+uint32_t tree_resolve(const struct tree *t, uint32_t index)
+{
+	const struct node *n = tree_node(t, index);
+	return n && n->kind == NODE_HARD ? n->twin : index;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdatomic.h>
+
+#include "fs/base/arena.h"
+#include "fs/values/array.h"
+
+/*
+ * What the mount shows of one archive.
+ *
+ * Nodes sit in one table and know each other by index; the index is also the
+ * inode number within the archive, so TREE_ROOT is 1 and 0 is nobody.  A format
+ * adds nodes while it opens, and fills the directories it left open when somebody
+ * first looks into them; each such round is a filling.  What a filling made is
+ * published at its end and never changes again, so that any thread may read it
+ * without a lock.
+ *
+ * Names are made safe here (fs/base/name.h) and made unique: of two equal names the
+ * later gets "~2", "~3" …; directories that names imply merge.
+ */
+enum { TREE_ROOT = 1 };
+
+enum node_kind {
+	NODE_DIR,
+	NODE_LINK,  /* a symbolic link */
+	NODE_RANGE, /* `size` bytes of a source from `offset`; no format code runs to read it */
+	NODE_BYTES, /* `size` bytes in the arena */
+	NODE_LAZY,  /* the format's read() makes them */
+	NODE_HARD,  /* another name of the node `twin` */
+};
+
+#define SIZE_UNKNOWN UINT64_MAX /* the format's size() tells, once */
+
+/* An extended attribute: its name without the "user." that all of them share. */
+struct attr {
+	const struct attr *next;
+	struct slice name, value;
+	bool json;  /* the value is JSON; else it is a string as it stands */
+	bool later; /* the value is not here: attrs_shape_later() makes it */
+};
+
+struct node {
+	const char *name; /* as shown */
+	const struct array *array;
+	const struct attr *attrs; /* in the order they were given */
+	union {
+		uint64_t offset;    /* RANGE */
+		const void *bytes;  /* BYTES */
+		const void *lazy;   /* LAZY, and DIR that is filled on first look: the format's */
+		const char *target; /* LINK */
+		uint32_t twin;      /* HARD */
+	};
+	union {
+		_Atomic uint64_t size;                  /* exact; all but DIR */
+		const struct names *_Atomic names;      /* DIR: NULL until it is filled */
+	};
+	uint32_t parent, next;
+	union {
+		uint32_t child;  /* DIR: the first, in archive order */
+		uint32_t source; /* RANGE: 0 the archive's own, else archive->siblings[source - 1] */
+	};
+	union {
+		uint32_t last;  /* DIR */
+		uint32_t links; /* the others: st_nlink, where it is not 1 */
+	};
+	uint32_t twins; /* names that had to give way to this one */
+	uint8_t kind;   /* enum node_kind */
+	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
+	bool suffixed : 1;  /* its name gave way */
+	bool hidden : 1;    /* found by name, never listed */
+	bool beside : 1;    /* made by tree_beside() */
+};
+
+/* The names of one filling: an open-addressed table of node indices by parent
+ * and name.  The hash beside the index spares a look at most nodes. */
+struct names {
+	uint32_t mask, used;
+	struct names_slot {
+		uint32_t hash, id; /* id 0: nobody */
+	} *slots;
+};
+
+enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 23 };
+
+struct tree {
+	struct arena *arena;
+	struct node *chunks[TREE_CHUNKS]; /* chunk k holds 64 << k nodes, so none ever moves; fewer than 1 << 29 */
+	_Atomic uint32_t count;           /* published */
+	uint32_t made;                    /* and those of the filling under way */
+	uint32_t filling;                 /* the directory being filled */
+	struct names *names;              /* of this filling */
+	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
+	uint32_t attr_node;
+	int failed;                       /* first -errno met while building, as a cursor's */
+};
+
+int tree_init(struct tree *t, struct arena *a);
+void tree_free(struct tree *t);
+
+/* A filling.  tree_fill() opens it for a directory; after it every tree_*()
+ * that adds may be used below that directory; tree_publish() ends it, and is an
+ * error if anything failed meanwhile: then nothing was published, and the
+ * directory stays open. */
+int tree_fill(struct tree *t, uint32_t dir, struct error *err);
+int tree_publish(struct tree *t, struct error *err);
+
+/*
+ * Each adds a node and returns its index; 0 once the tree has failed, and adding
+ * below 0 is harmless, so a format checks once, at the end.  `name` is one
+ * component, raw: it has no '/' that separates.
+ */
+uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name); /* or finds the one that is implied */
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, never another's */
+uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
+uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
+uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
+uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
+uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
+uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
+
+/* A lazy file beside another node, called as that is shown and `suffix`, which is
+ * short: it always fits. */
+uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
+
+/* Makes the directories that a name like "a/b/c" implies below `parent`, and
+ * tells the last component and its directory.  '/' separates, and so does
+ * `split` unless it is 0; empty components are dropped.  After the leaf is
+ * added, tree_path_end() notes the archive's whole name if the shown path
+ * differs. */
+struct tree_path {
+	struct slice whole, leaf;
+	uint32_t parent;
+	bool differs;
+};
+struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split);
+void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
+
+/* The root is to be filled on first look. */
+void tree_open_root(struct tree *t, const void *lazy);
+
+/* Says more of a node of the filling under way (or of the root, while opening).
+ * The array and the slices stay the caller's, with the arena's lifetime. */
+void tree_describe(struct tree *t, uint32_t id, const struct array *array);
+void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
+void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
+struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
+
+/* Looking, at what is published: any thread.  A hard link's index leads to the
+ * node itself. */
+struct node *tree_node(const struct tree *t, uint64_t index); /* NULL if none */
+uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name);
+uint32_t tree_resolve(const struct tree *t, uint32_t index);
+
+static inline bool node_filled(const struct node *dir)
+{
+	return atomic_load_explicit(&dir->names, memory_order_acquire) != NULL;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/archive/tree.h"
+
+/*
+ * What the files of the tree share: tree.c adds nodes and finds them, tree_names.c
+ * has the table of names of a filling.
+ */
+static inline struct node *tree_at(const struct tree *t, uint32_t id)
+{
+	uint32_t x = id + TREE_FIRST_CHUNK;
+	unsigned k = 31u - (unsigned)__builtin_clz(x) - 6u;
+	return &t->chunks[k][x - ((uint32_t)TREE_FIRST_CHUNK << k)];
+}
+
+/* What is looked for: a name; or the directory that gave way to a leaf of that
+ * name and got a suffix, which all that it implies must find again. */
+enum tree_wanted { TREE_EXACTLY, TREE_SUFFIXED };
+
+/* Who bears the name; 0 for nobody. */
+uint32_t tree_names_find(const struct tree *t, const struct names *names, uint32_t parent, struct slice name,
+			 enum tree_wanted wanted);
+
+/* Enters the node by its name, for which there is room. */
+void tree_names_put(struct tree *t, struct names *names, uint32_t id);
+
+/* Makes room for two more in the table of this filling, which is never more than two
+ * thirds full; false if there is no memory. */
+bool tree_names_grow(struct tree *t);
+size_t tree_names_bytes(const struct names *names);

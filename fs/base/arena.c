@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Blocks double from FIRST to LARGEST, so that a tiny archive costs little and
+ * a large one few calls.  What is larger than a quarter of a block has a block of
+ * its own, behind the one that is being filled. */
+enum { FIRST = 4096, LARGEST = 1 << 20 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size; /* of bytes[] */
+	_Alignas(max_align_t) unsigned char bytes[];
+};
+
+static struct arena_block *block_new(size_t size)
+{
+	struct arena_block *b = calloc(1, sizeof *b + size);
+	if (b)
+		b->size = size;
+	return b;
+}
+
+static void *own_block(struct arena *a, size_t n)
+{
+	struct arena_block *b = n <= SIZE_MAX - sizeof *b ? block_new(n) : NULL;
+	if (!b)
+		return NULL;
+	b->used = n;
+	if (a->blocks) {
+		b->next = a->blocks->next;
+		a->blocks->next = b;
+	} else {
+		a->blocks = b;
+	}
+	return b->bytes;
+}
+
+static bool fits(struct arena *a, size_t n)
+{
+	if (n > a->limit - a->used)
+		return false;
+	if (a->soft == 0 || (a->used <= a->soft && n <= a->soft - a->used))
+		return true;
+	a->denied = true;
+	return false;
+}
+
+static void *take(struct arena *a, size_t n, size_t align)
+{
+	if (!fits(a, n))
+		return NULL;
+	struct arena_block *b = a->blocks;
+	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
+	if (!b || at > b->size || n > b->size - at) {
+		size_t size = !b || b->size < FIRST ? FIRST : b->size < LARGEST ? b->size * 2 : LARGEST;
+		if (n > size / 4) {
+			void *own = own_block(a, n);
+			a->used += own ? n : 0;
+			return own;
+		}
+		struct arena_block *fresh = block_new(size);
+		if (!fresh)
+			return NULL;
+		fresh->next = b;
+		a->blocks = b = fresh;
+		at = 0;
+	}
+	b->used = at + n;
+	a->used += n;
+	return b->bytes + at;
+}
+
+void *arena_alloc(struct arena *a, size_t n)
+{
+	return take(a, n, _Alignof(max_align_t));
+}
+
+void *arena_array(struct arena *a, size_t count, size_t each)
+{
+	size_t n;
+	return __builtin_mul_overflow(count, each, &n) ? NULL : arena_alloc(a, n);
+}
+
+char *arena_text(struct arena *a, struct slice s)
+{
+	char *text = s.len < SIZE_MAX ? take(a, s.len + 1, 1) : NULL;
+	if (text && s.len)
+		memcpy(text, s.data, s.len);
+	return text;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	char *text = n >= 0 ? take(a, (size_t)n + 1, 1) : NULL;
+	if (text) {
+		va_start(args, format);
+		vsnprintf(text, (size_t)n + 1, format, args);
+		va_end(args);
+	}
+	return text;
+}
+
+bool arena_charge(struct arena *a, size_t n)
+{
+	if (!fits(a, n))
+		return false;
+	a->used += n;
+	return true;
+}
+
+void arena_refund(struct arena *a, size_t n)
+{
+	a->used -= n;
+}
+
+void arena_free(struct arena *a)
+{
+	for (struct arena_block *b = a->blocks, *next; b; b = next) {
+		next = b->next;
+		free(b);
+	}
+	a->blocks = NULL;
+	a->used = 0;
+}

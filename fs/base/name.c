@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/base/name.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+uint64_t name_hash(struct slice s)
+{
+	uint64_t h = 0xcbf29ce484222325;
+	for (size_t i = 0; i < s.len; i++)
+		h = (h ^ s.data[i]) * 0x100000001b3;
+	return h;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t slice_hash(struct slice s, const void *seed)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15, other = 0xd6e8feb86659fd93;
+	uint64_t h = mix((uintptr_t)seed ^ odd, other ^ s.len), word;
+	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
+		memcpy(&word, s.data, sizeof word);
+		h = mix(h ^ word, odd);
+	}
+	word = 0;
+	if (s.len)
+		memcpy(&word, s.data, s.len);
+	return mix(mix(h ^ word, odd), other);
+}
+
+/* The Unicode Standard, table 3-7: well-formed UTF-8 byte sequences. */
+size_t utf8_length(struct slice s)
+{
+	if (s.len == 0)
+		return 0;
+	uint8_t a = s.data[0], low = 0x80, high = 0xbf;
+	size_t n = a < 0x80 ? 1 : a >= 0xc2 && a <= 0xdf ? 2 : (a & 0xf0) == 0xe0 ? 3 : a >= 0xf0 && a <= 0xf4 ? 4 : 0;
+	if (n == 1 || n == 0)
+		return n;
+	if (a == 0xe0)
+		low = 0xa0;
+	else if (a == 0xed)
+		high = 0x9f;
+	else if (a == 0xf0)
+		low = 0x90;
+	else if (a == 0xf4)
+		high = 0x8f;
+	if (s.len < n || s.data[1] < low || s.data[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((s.data[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+bool utf8_valid(struct slice s)
+{
+	while (s.len > 0) {
+		uint64_t word;
+		size_t n;
+		if (s.len >= sizeof word && (memcpy(&word, s.data, sizeof word), (word & 0x8080808080808080) == 0))
+			n = sizeof word; /* ASCII, eight at a time */
+		else if ((n = utf8_length(s)) == 0)
+			return false;
+		s.data += n, s.len -= n;
+	}
+	return true;
+}
+
+bool name_plain(struct slice s)
+{
+	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
+	uint64_t odd = 0, word;
+	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
+		memcpy(&word, s.data, sizeof word);
+		odd |= (word - ones * 0x20) | (word + ones) | word; /* below 0x20, 0x7f, above */
+	}
+	for (size_t i = 0; i < s.len; i++)
+		odd |= s.data[i] < 0x20 || s.data[i] >= 0x7f ? tops : 0;
+	return (odd & tops) == 0;
+}
+
+size_t name_show(struct slice raw, char ret[NAME_ROOM])
+{
+	static const char hex[] = "0123456789ABCDEF";
+	bool dots = raw.len >= 1 && raw.len <= 2 && memcmp(raw.data, "..", raw.len) == 0;
+	size_t n = 0, kept = 0;
+
+	if (!dots && raw.len > 0 && raw.len <= NAME_LONGEST && name_plain(raw)) {
+		memcpy(ret, raw.data, raw.len);
+		ret[raw.len] = '\0';
+		return raw.len;
+	}
+	for (size_t i = 0; i < raw.len && n <= NAME_LONGEST;) {
+		size_t k = utf8_length((struct slice){raw.data + i, raw.len - i});
+		if (k == 0 || dots || raw.data[i] < 0x20 || raw.data[i] == 0x7f) {
+			ret[n++] = '%';
+			ret[n++] = hex[raw.data[i] >> 4];
+			ret[n++] = hex[raw.data[i] & 15];
+			i++;
+		} else {
+			memcpy(ret + n, raw.data + i, k);
+			n += k, i += k;
+		}
+		if (n <= NAME_KEPT)
+			kept = n;
+	}
+	if (n == 0)
+		ret[n++] = '_';
+	if (n > NAME_LONGEST)
+		n = kept + (size_t)snprintf(ret + kept, NAME_ROOM - kept, "~%016" PRIx64, name_hash(raw));
+	ret[n] = '\0';
+	return n;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks/impl.h"
+
+#include "fs/archive/archive.h"
+
+enum { QUEUE = 256 }; /* blocks that workers may be asked for */
+
+/* Workers that seem to wait for a disk do not count, so that others' readers are still
+ * worked for.  It matters only if all are at work that are meant to be. */
+static unsigned count_stalled(const struct blocks *b)
+{
+	unsigned n = 0;
+	uint64_t now = b->working < b->nthreads ? 0 : blocks_now();
+	for (unsigned i = 0; now && i < b->started; i++)
+		n += b->since[i] && now - b->since[i] > BLOCKS_STALLED;
+	return n;
+}
+
+/* What is wanted ahead comes after what is waited for.  And no archive has more than
+ * the workers that are meant to be. */
+static struct block_private *next_wanted(const struct blocks *b)
+{
+	struct block_private *p = b->queue.oldest;
+	while (p && (p->from.archive->waiting > 0 || p->from.archive->ahead >= b->nthreads))
+		p = p->newer;
+	return p && b->working - count_stalled(b) < b->nthreads ? p : NULL;
+}
+
+static void work(struct blocks *b, struct block_private *p, uint64_t *since)
+{
+	struct archive *a = p->from.archive;
+	blocks_use(b, p);
+	a->ahead++;
+	b->working++;
+	*since = blocks_now();
+	blocks_make(b, p, false);
+	*since = 0;
+	b->working--;
+	a->ahead--;
+}
+
+static void *worker(void *arg)
+{
+	struct blocks *b = arg;
+	pthread_mutex_lock(&b->lock);
+	uint64_t *since = &b->since[b->entered++];
+	while (!b->closing) {
+		struct block_private *p = next_wanted(b), *gone;
+		if (!p) {
+			pthread_cond_wait(&b->work, &b->lock);
+			continue;
+		}
+		work(b, p, since);
+		gone = blocks_let_go(b, p);
+		if (gone) {
+			pthread_mutex_unlock(&b->lock);
+			blocks_dispose(gone);
+			pthread_mutex_lock(&b->lock);
+		}
+	}
+	pthread_mutex_unlock(&b->lock);
+	return NULL;
+}
+
+void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index)
+{
+	struct block_private *p;
+
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	if (b->queued < QUEUE && !blocks_find(b, from, index) && (p = blocks_remember(b, from, index))) {
+		blocks_list_add(&b->queue, p);
+		b->queued++;
+		if (b->started < BLOCKS_THREADS && b->started - b->working < b->queued &&
+		    b->started - count_stalled(b) < b->nthreads && pthread_create(&b->threads[b->started], NULL, worker, b) == 0)
+			b->started++;
+		pthread_cond_signal(&b->work);
+	}
+	pthread_mutex_unlock(&b->lock);
+}
+
+void blocks_unwant(struct blocks *b, struct archive *archive)
+{
+	struct block_private *gone = NULL, *next;
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	for (struct block_private *p = b->queue.oldest; p; p = next) {
+		next = p->newer;
+		if (p->from.archive != archive || p->uses > 0)
+			continue;
+		blocks_list_remove(&b->queue, p);
+		b->queued--;
+		b->used -= p->charged;
+		blocks_forget(b, p);
+		p->same = gone;
+		gone = p;
+	}
+	pthread_mutex_unlock(&b->lock);
+	blocks_dispose_all(gone);
+}
+
+struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len)
+{
+	return b ? pace_of(&b->pace, what, offset, len) : (struct pace_next){.kind = PACE_ANYHOW};
+}
+
+unsigned blocks_ahead(const struct blocks *b, size_t bytes)
+{
+	if (!b)
+		return 0;
+	size_t fit = b->budget / 4 / (bytes + BLOCKS_OVERHEAD);
+	size_t useful = (size_t)b->nthreads * 4;
+	return (unsigned)(fit < useful ? fit : useful);
+}
+
+bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count)
+{
+	return b && count <= b->budget / (bytes + BLOCKS_OVERHEAD);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks/pace.h"
+
+#include <string.h>
+
+/* In reads: who was not seen for so long has gone, and a run that was gone on with
+ * outlives one that was not by so many. */
+enum { LATELY = 64, WORTH = 256 };
+
+void pace_open(struct pace *p)
+{
+	memset(p, 0, sizeof *p);
+	pthread_mutex_init(&p->lock, NULL);
+}
+
+void pace_close(struct pace *p)
+{
+	pthread_mutex_destroy(&p->lock);
+}
+
+/* The run that this read goes on with. */
+static struct pace_run *find_end(struct pace *p, const void *what, uint64_t offset)
+{
+	for (unsigned i = 0; i < PACE_RUNS; i++)
+		if (p->runs[i].what == what && p->runs[i].end == offset)
+			return &p->runs[i];
+	return NULL;
+}
+
+/* The run whose successor, an even distance away, this read begins. */
+static struct pace_run *find_stride(struct pace *p, const void *what, uint64_t offset)
+{
+	for (unsigned i = 0; i < PACE_RUNS; i++) {
+		struct pace_run *run = &p->runs[i];
+		if (run->what == what && run->stride && run->begin + (uint64_t)run->stride == offset)
+			return run;
+	}
+	return NULL;
+}
+
+/* The last read of the array. */
+static struct pace_run *find_last(struct pace *p, const void *what)
+{
+	struct pace_run *last = NULL;
+	for (unsigned i = 0; i < PACE_RUNS; i++) {
+		struct pace_run *run = &p->runs[i];
+		if (run->what == what && p->reads - run->when < LATELY && (!last || p->reads - run->when < p->reads - last->when))
+			last = run;
+	}
+	return last;
+}
+
+/* The place of the run that is missed least. */
+static struct pace_run *find_room(struct pace *p)
+{
+	struct pace_run *least = NULL;
+	uint32_t longest = 0;
+	for (unsigned i = 0; i < PACE_RUNS; i++) {
+		struct pace_run *run = &p->runs[i];
+		uint32_t ago = p->reads - run->when;
+		if (!run->what)
+			return run;
+		if (run->in_order || run->strided)
+			ago = ago > WORTH ? ago - WORTH : 0;
+		if (!least || ago > longest) {
+			least = run;
+			longest = ago;
+		}
+	}
+	return least;
+}
+
+/* A run for a read that goes on with none.  The one before it may be another reader's,
+ * for all that is known: many who share an array begin at even distances.  So it stays. */
+static struct pace_run *begin(struct pace *p, const void *what, uint64_t offset)
+{
+	struct pace_run *expecting = find_stride(p, what, offset), *before = expecting ? expecting : find_last(p, what);
+	struct pace_run new = {.what = what, .begin = offset, .strided = expecting};
+	if (before) {
+		new.stride = (int64_t)(offset - before->begin);
+		new.piece = before->end - before->begin;
+	}
+	if (expecting) {
+		expecting->stride = 0;
+		expecting->strided = false;
+	}
+	struct pace_run *run = find_room(p);
+	*run = new;
+	return run;
+}
+
+static unsigned count_readers(const struct pace *p, const void *what)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < PACE_RUNS; i++)
+		n += p->runs[i].what == what && (p->runs[i].in_order || p->runs[i].strided) && p->reads - p->runs[i].when < LATELY;
+	return n;
+}
+
+struct pace_next pace_of(struct pace *p, const void *what, uint64_t offset, uint64_t len)
+{
+	pthread_mutex_lock(&p->lock);
+	p->reads++;
+	struct pace_run *run = find_end(p, what, offset);
+	if (run) {
+		run->in_order = true;
+		/* It is longer than the pieces before: no piece, then. */
+		run->strided &= offset + len - run->begin <= run->piece;
+	} else {
+		run = begin(p, what, offset);
+	}
+	run->end = offset + len;
+	run->when = p->reads;
+	struct pace_next next = {
+		.kind = run->strided ? PACE_STRIDED : run->in_order ? PACE_IN_ORDER : PACE_ANYHOW,
+		.readers = count_readers(p, what),
+		.offset = run->begin + (uint64_t)run->stride,
+		.len = run->piece > run->end - run->begin ? run->piece : run->end - run->begin,
+		.stride = run->stride,
+	};
+	pthread_mutex_unlock(&p->lock);
+	return next;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks/impl.h"
+
+#include <time.h>
+
+#include "fs/archive/archive.h"
+
+enum {
+	BEHIND = 64,       /* bytes behind each block, for loops that overshoot */
+	BEYOND = 32 << 20, /* how far past the budget a lone decode may go */
+};
+
+void blocks_wait_stuck(struct blocks *b, uint64_t until)
+{
+	struct timespec t = {.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
+	if (++b->stuck >= b->making) /* all are; not otherwise, or those who wait wake each other for ever */
+		pthread_cond_broadcast(&b->changed);
+	if (until == UINT64_MAX)
+		pthread_cond_wait(&b->changed, &b->lock);
+	else
+		pthread_cond_timedwait(&b->changed, &b->lock, &t);
+	b->stuck--;
+}
+
+/* May this decode go past the budget?  Who stalls on its disk may hold all of it, and
+ * for long: so one of each archive, once it has waited for others in vain. */
+static bool goes_past(struct block_private *p, uint64_t until)
+{
+	struct archive *a = p->from.archive;
+	if (!p->past && !a->past && blocks_now() >= until)
+		p->past = a->past = true;
+	return p->past;
+}
+
+static int charge(struct block_private *p, size_t len, struct error *err)
+{
+	struct blocks *b = p->cache;
+	size_t most = (b ? b->budget : (size_t)256 << 20) + BEYOND;
+
+	if (len > most || p->charged + p->scratched > most - len)
+		return error_set(err, ENOMEM, "%zu bytes to decode at once do not fit the cache: -o cache= makes it larger", len);
+	if (!b) {
+		p->charged += len;
+		return 0;
+	}
+	pthread_mutex_lock(&b->lock);
+	struct block_private *gone = blocks_make_room(b, len);
+	uint64_t until = 0;
+	while (b->used + len > b->budget && b->stuck + 1 < b->making) {
+		until = until ? until : blocks_now() + BLOCKS_STALLED;
+		if (goes_past(p, until))
+			break;
+		blocks_wait_stuck(b, p->from.archive->past ? UINT64_MAX : until);
+		if (gone) {
+			pthread_mutex_unlock(&b->lock);
+			blocks_dispose_all(gone);
+			pthread_mutex_lock(&b->lock);
+		}
+		gone = blocks_make_room(b, len);
+	}
+	b->used += len;
+	pthread_mutex_unlock(&b->lock);
+	blocks_dispose_all(gone);
+	return 0;
+}
+
+static void refund(struct blocks *b, size_t len)
+{
+	if (!b || len == 0)
+		return;
+	pthread_mutex_lock(&b->lock);
+	b->used -= len;
+	pthread_cond_broadcast(&b->changed);
+	pthread_mutex_unlock(&b->lock);
+}
+
+uint8_t *block_room(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	if (len > SIZE_MAX / 2 || charge(p, len, err) < 0) {
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	size_t size;
+	void *bytes = blocks_memory_get(p->cache, len + BEHIND, &size);
+	if (!bytes) {
+		refund(p->cache, len);
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	p->charged += p->cache ? len : 0;
+	blocks_memory_put(p->cache, block->bytes, p->size);
+	p->size = size;
+	block->bytes = bytes;
+	block->len = len;
+	return bytes;
+}
+
+uint8_t *block_scratch(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	size_t size;
+	if (len > SIZE_MAX / 2 || charge(p, len, err) < 0)
+		return NULL;
+	void *bytes = blocks_memory_get(p->cache, sizeof(struct scratch) + len + BEHIND, &size);
+	if (!bytes) {
+		refund(p->cache, len);
+		error_set(err, ENOMEM, "no memory for %zu bytes", len);
+		return NULL;
+	}
+	struct scratch *s = bytes;
+	s->next = p->scratch;
+	s->size = size;
+	p->scratch = s;
+	p->scratched += p->cache ? len : 0;
+	return s->bytes;
+}
+
+void block_trim(struct block *block, size_t len)
+{
+	if (len < block->len)
+		block->len = len;
+}

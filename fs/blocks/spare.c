@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks/impl.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum {
+	LARGE = 64 << 10,      /* memory from here on is mapped, and so given back for good */
+	SPARE = 4 << 20,       /* save so much, which is used again without new faults, */
+	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this, as a part of it */
+};
+
+/* The smallest that does and is hardly too large: else blocks, which stay, take the
+ * scratch memory, which is needed again at once. */
+static void *spare_take(struct blocks *b, size_t *size)
+{
+	struct spare *best = NULL;
+	void *bytes = NULL;
+	pthread_mutex_lock(&b->spare_lock);
+	for (struct spare *s = b->spares; s < b->spares + BLOCKS_SPARES; s++)
+		if (s->bytes && s->size >= *size && s->size - s->size / 8 <= *size && (!best || s->size < best->size))
+			best = s;
+	if (best) {
+		bytes = best->bytes;
+		*size = best->size;
+		b->spare -= best->size;
+		*best = (struct spare){0};
+	}
+	pthread_mutex_unlock(&b->spare_lock);
+	return bytes;
+}
+
+/* What came free last is needed first: others make room for it. */
+static bool spare_give(struct blocks *b, void *bytes, size_t size)
+{
+	if (size > b->spare_limit)
+		return false;
+	for (bool kept = false; !kept;) {
+		struct spare gone = {0}, *s = b->spares;
+		pthread_mutex_lock(&b->spare_lock);
+		while (s < b->spares + BLOCKS_SPARES && s->bytes)
+			s++;
+		kept = b->spare + size <= b->spare_limit && s < b->spares + BLOCKS_SPARES;
+		if (!kept)
+			s = &b->spares[b->spare_at++ % BLOCKS_SPARES];
+		gone = *s;
+		*s = kept ? (struct spare){bytes, size} : (struct spare){0};
+		b->spare += s->size;
+		b->spare -= gone.size;
+		pthread_mutex_unlock(&b->spare_lock);
+		if (gone.bytes)
+			munmap(gone.bytes, gone.size);
+	}
+	return true;
+}
+
+void *blocks_memory_get(struct blocks *b, size_t len, size_t *ret_size)
+{
+	void *bytes = NULL;
+	*ret_size = len;
+	if (len < LARGE)
+		return posix_memalign(&bytes, 64, len) == 0 ? bytes : NULL;
+	*ret_size = (len + 4095) & ~(size_t)4095;
+	if (b && (bytes = spare_take(b, ret_size)))
+		return bytes;
+	bytes = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+void blocks_memory_put(struct blocks *b, void *bytes, size_t size)
+{
+	if (!bytes || size < LARGE)
+		free(bytes);
+	else if (!b || !spare_give(b, bytes, size))
+		munmap(bytes, size);
+}
+
+size_t blocks_spare_open(struct blocks *b, size_t budget)
+{
+	pthread_mutex_init(&b->spare_lock, NULL);
+	b->spare_limit = budget / 8 < SPARE ? SPARE : budget / 8 < SPARE_MOST ? budget / 8 : SPARE_MOST;
+	return budget / 8 < SPARE ? budget : budget - (b->spare_limit - SPARE);
+}
+
+void blocks_spare_close(struct blocks *b)
+{
+	for (size_t i = 0; i < BLOCKS_SPARES; i++)
+		if (b->spares[i].bytes)
+			munmap(b->spares[i].bytes, b->spares[i].size);
+	pthread_mutex_destroy(&b->spare_lock);
+}

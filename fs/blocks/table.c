@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/blocks/impl.h"
+
+#include <stdlib.h>
+
+#include "fs/archive/archive.h"
+
+void blocks_list_add(struct block_list *l, struct block_private *p)
+{
+	p->older = l->newest;
+	p->newer = NULL;
+	*(l->newest ? &l->newest->newer : &l->oldest) = p;
+	l->newest = p;
+}
+
+void blocks_list_remove(struct block_list *l, struct block_private *p)
+{
+	*(p->older ? &p->older->newer : &l->oldest) = p->newer;
+	*(p->newer ? &p->newer->older : &l->newest) = p->older;
+	p->older = p->newer = NULL;
+}
+
+static struct block_private **bucket(struct blocks *b, const struct block_source *from, uint64_t index)
+{
+	uint64_t h = (uintptr_t)from->archive ^ (uintptr_t)from->owner * 0x9e3779b97f4a7c15 ^ index * 0xc2b2ae3d27d4eb4f;
+	h ^= h >> 29;
+	h *= 0xbf58476d1ce4e5b9;
+	return &b->buckets[(h >> 40) % BLOCKS_BUCKETS];
+}
+
+struct block_private *blocks_find(struct blocks *b, const struct block_source *from, uint64_t index)
+{
+	struct block_private *p = *bucket(b, from, index);
+	while (p && (p->index != index || p->from.owner != from->owner || p->from.archive != from->archive))
+		p = p->same;
+	return p;
+}
+
+static void join_archive(struct block_private *p)
+{
+	p->at = &p->from.archive->blocks;
+	p->next = *p->at;
+	if (p->next)
+		p->next->at = &p->next;
+	*p->at = p;
+	p->known = true;
+}
+
+void blocks_leave_archive(struct block_private *p)
+{
+	*p->at = p->next;
+	if (p->next)
+		p->next->at = p->at;
+	p->known = false;
+}
+
+void blocks_forget(struct blocks *b, struct block_private *p)
+{
+	struct block_private **at = bucket(b, &p->from, p->index);
+	while (*at != p)
+		at = &(*at)->same;
+	*at = p->same;
+	blocks_leave_archive(p);
+}
+
+struct block_private *blocks_remember(struct blocks *b, const struct block_source *from, uint64_t index)
+{
+	struct block_private *p = calloc(1, sizeof *p), **at = bucket(b, from, index);
+	if (!p)
+		return NULL;
+	*p = (struct block_private){.cache = b, .from = *from, .index = index, .same = *at};
+	p->block.private = p;
+	p->charged = BLOCKS_OVERHEAD;
+	b->used += BLOCKS_OVERHEAD;
+	*at = p;
+	join_archive(p);
+	return p;
+}
+
+void blocks_dispose(struct block_private *p)
+{
+	blocks_memory_put(p->cache, p->block.bytes, p->size);
+	free(p);
+}
+
+struct block_private *blocks_make_room(struct blocks *b, size_t len)
+{
+	struct block_private *gone = NULL;
+	while (b->unused.oldest && b->used + len > b->budget) {
+		struct block_private *p = b->unused.oldest;
+		blocks_list_remove(&b->unused, p);
+		blocks_forget(b, p);
+		b->used -= p->charged;
+		p->same = gone;
+		gone = p;
+	}
+	return gone;
+}
+
+void blocks_dispose_all(struct block_private *gone)
+{
+	for (struct block_private *next; gone; gone = next) {
+		next = gone->same;
+		blocks_dispose(gone);
+	}
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Modes and owners that change in the source: noticed by whoever comes to the archive
+ * next, and told to whom they were told. */
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs/mirror/impl.h"
+
+/* Between two looks at an archive's files.  The kernel keeps what it is told of the way to
+ * them for half a second more, and in all it must not be a second. */
+enum { LOOK_MS = 300 };
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* --- in mirrored directories ---------------------------------------------- */
+
+int mirror_followed(int dir, const char *name, struct stat *ret)
+{
+	int fd = openat(dir, name, O_PATH | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	int r = mirror_fstat(fd, true, ret);
+	close(fd);
+	return r;
+}
+
+int mirror_fstat(int fd, bool followed, struct stat *ret)
+{
+	struct access who;
+	int r = access_fstat(fd, ret);
+	if (r < 0 || !followed)
+		return r;
+	if (access_outside(fd, ret, &who) < 0) /* the way is not known */
+		who.mode &= 0700;
+	ret->st_mode = (ret->st_mode & ~(mode_t)0777) | who.mode;
+	return 0;
+}
+
+/* --- in archives ------------------------------------------------------------ */
+
+void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg)
+{
+	m->changed = each;
+	m->changed_arg = arg;
+}
+
+/* Everything of the archive that somebody may remember. */
+static void tell(struct mirror *m, const struct mirror_ref *ref)
+{
+	static const enum view views[] = {VIEW_NONE, VIEW_NPY, VIEW_TEXT, VIEW_JSON, VIEW_JSON_FILE};
+	size_t n = atomic_load(&m->viewed) ? sizeof views / sizeof *views : 1;
+	uint32_t count = atomic_load(&ref->held->archive.tree.count);
+	for (size_t v = 0; v < n; v++)
+		for (uint32_t i = TREE_ROOT; i < count; i++)
+			m->changed(m->changed_arg, ino_of(ref->ino, views[v], i));
+	for (uint32_t i = TOP_DIR; n > 1 && i <= TOP_ARCHIVE; i++)
+		m->changed(m->changed_arg, ino_of(ref->ino, VIEW_TOP, i));
+}
+
+static void look_again(struct mirror *m, const struct mirror_ref *ref)
+{
+	struct held *h = ref->held;
+	if (archive_look(&h->archive) | mirror_names_changed(m, h))
+		h->tell = true;
+	if (!h->tell && !h->tell_again)
+		return;
+	if (h->tell)
+		h->changes++;
+	/* An answer on its way may still tell what was, so it is told twice. */
+	h->tell_again = h->tell;
+	h->tell = false;
+	if (m->changed)
+		tell(m, ref);
+}
+
+bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
+{
+	struct held *h = ref->held;
+	if (!h || now_ms() - atomic_load(&h->looked) < LOOK_MS)
+		return false;
+	unsigned then = atomic_load(&h->changes);
+	pthread_mutex_lock(&h->watching);
+	uint64_t now = now_ms();
+	if (now - atomic_load(&h->looked) >= LOOK_MS) {
+		look_again(m, ref);
+		atomic_store(&h->looked, now);
+	}
+	pthread_mutex_unlock(&h->watching);
+	return atomic_load(&h->changes) != then;
+}
+
+void mirror_watch_begin(struct held *h)
+{
+	pthread_mutex_init(&h->watching, NULL);
+	atomic_store(&h->looked, h->tell ? 0 : now_ms());
+}

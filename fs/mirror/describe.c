@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror/describe.h"
+
+#include <inttypes.h>
+#include <limits.h>
+
+#include "fs/archive/attrs.h"
+#include "fs/mirror/shelf.h"
+
+static const char *kind_name(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "directory";
+	case S_IFLNK:
+		return "link";
+	case S_IFIFO:
+		return "fifo";
+	case S_IFSOCK:
+		return "socket";
+	case S_IFCHR:
+	case S_IFBLK:
+		return "device";
+	default:
+		return "file";
+	}
+}
+
+struct describing {
+	struct text *text;
+	struct archive *archive;
+	const struct node *node;
+	bool any;    /* of the archive's own */
+	bool faulty; /* an error was told */
+};
+
+static bool begins(struct slice *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	if (s->len < n || memcmp(s->data, prefix, n) != 0)
+		return false;
+	s->data += n, s->len -= n;
+	return true;
+}
+
+/* A shape is told where a size is: where none could be found, neither can it. */
+static void put_shape(const struct describing *d)
+{
+	struct error err = {0};
+	struct text shape = {0};
+	bool sized = d->node->kind == NODE_DIR || atomic_load(&d->node->size) != SIZE_UNKNOWN;
+	if (sized && attrs_shape_later(d->archive, d->node, &shape, &err) == 0) {
+		text_add(d->text, ",\"shape\":");
+		text_put(d->text, text_slice(&shape));
+	}
+	text_free(&shape);
+}
+
+static void put_member(struct text *t, struct slice name, const struct attr *attr)
+{
+	text_json(t, name);
+	text_add(t, ":");
+	if (attr->json)
+		text_put(t, attr->value);
+	else
+		text_json(t, attr->value);
+}
+
+/* Ours are members of their own; the first pass. */
+static int put_ours(void *arg, const struct attr *attr)
+{
+	struct describing *d = arg;
+	struct slice name = attr->name;
+	d->faulty |= slice_equal(name, SLICE("arrayfs.error"));
+	if (attr->later) {
+		put_shape(d);
+	} else if (begins(&name, "array.") || begins(&name, "arrayfs.")) {
+		text_add(d->text, ",");
+		put_member(d->text, name, attr);
+	}
+	return d->text->failed != 0;
+}
+
+static int put_theirs(void *arg, const struct attr *attr)
+{
+	struct describing *d = arg;
+	struct slice name = attr->name;
+	if (begins(&name, "attr.")) {
+		text_add(d->text, d->any ? "," : ",\"attributes\":{");
+		d->any = true;
+		put_member(d->text, name, attr);
+	}
+	return d->text->failed != 0;
+}
+
+static void put_error(struct text *t, const struct error *err)
+{
+	text_add(t, ",\"error\":");
+	text_json(t, slice_text(err->text));
+}
+
+static void put_node(struct archive *a, uint32_t index, const struct node *n, struct text *t)
+{
+	struct describing d = {.text = t, .archive = a, .node = n};
+	struct error err = {0};
+	attrs_walk(a, index, n, put_ours, &d, &err);
+	err.text[0] = '\0';
+	int r = attrs_walk(a, index, n, put_theirs, &d, &err);
+	if (d.any)
+		text_add(t, "}");
+	if (r >= 0 && a->format->details)
+		r = a->format->details(a, index, n, t, &err);
+	if (r < 0 && !d.faulty)
+		put_error(t, &err);
+}
+
+void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
+	      const struct stat *st, struct text *t)
+{
+	char target[PATH_MAX];
+	struct error err = {0};
+	text_add(t, "{\"path\":");
+	text_json(t, slice_text(path));
+	text_print(t, ",\"kind\":\"%s\"", kind_name(st->st_mode));
+	if (S_ISREG(st->st_mode))
+		text_print(t, ",\"size\":%" PRIu64, (uint64_t)st->st_size);
+	if (S_ISLNK(st->st_mode) && mirror_readlink(m, ref, target, &err) == 0) {
+		text_add(t, ",\"target\":");
+		text_json(t, slice_text(target));
+	} else if (err.text[0]) {
+		put_error(t, &err);
+	}
+	if (same) {
+		text_add(t, ",\"same_as\":");
+		text_json(t, slice_text(same));
+	}
+	if (mirror_fault(m, ref, &err))
+		put_error(t, &err);
+	if (ref->held)
+		put_node(&ref->held->archive, ino_index(ref->ino), ref->node, t);
+	text_add(t, "}");
+}

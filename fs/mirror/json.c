@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror/impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fs/mirror/describe.h"
+
+/* The most that is kept of one text: readers come for 128 KiB at a time, and to
+ * make a text of 100 MB anew for each would take a minute. */
+enum { TOLD_MAX = 8 << 20 };
+
+/* What is made is not kept but for these. */
+struct window {
+	uint64_t from, len, at; /* bytes [from, from + len) go to `to`; `at` came so far */
+	uint8_t *to;
+	bool enough; /* what comes behind is not wanted */
+};
+
+static int keep(void *arg, const char *bytes, size_t len)
+{
+	struct window *w = arg;
+	uint64_t begin = w->at < w->from ? w->from - w->at : 0;
+	uint64_t end = w->at + len > w->from + w->len ? w->from + w->len - w->at : len;
+	if (w->at < w->from + w->len && begin < end)
+		memcpy(w->to + (w->at + begin - w->from), bytes + begin, (size_t)(end - begin));
+	w->at += len;
+	return w->enough && w->at >= w->from + w->len ? -ECANCELED : 0;
+}
+
+/* The path below SOURCE, as --list tells it. */
+static void listed_path(struct mirror *m, const struct mirror_ref *plain, char path[PATH_MAX])
+{
+	mirror_path(m, plain, path, PATH_MAX);
+	if (plain->ino == TREE_ROOT) {
+		path[0] = '\0';
+	} else if (mirror_is_archive(m)) { /* begins with its name */
+		const char *slash = strchr(path, '/');
+		if (slash)
+			memmove(path, slash + 1, strlen(slash));
+	}
+}
+
+static int make_json(struct mirror *m, const struct mirror_ref *ref, struct window *w, struct error *err)
+{
+	struct text t = {.flush = keep, .arg = w};
+	struct mirror_ref plain = view_plain(ref);
+	struct stat st;
+	char *path = malloc(PATH_MAX);
+	int r = path ? plain_stat(m, &plain, -1, &st, err) : -ENOMEM;
+	if (r == 0) {
+		listed_path(m, &plain, path);
+		describe(m, &plain, path, NULL, &st, &t);
+		text_add(&t, "\n");
+	}
+	free(path);
+	if (r == 0)
+		r = text_flush(&t);
+	text_free(&t);
+	return r == -ECANCELED ? 0 : r;
+}
+
+int json_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err)
+{
+	struct window count = {0};
+	int r = make_json(m, ref, &count, err);
+	*ret = count.at;
+	return r;
+}
+
+static int put_piece(const uint8_t *bytes, uint64_t len, struct answer *ret)
+{
+	uint8_t *own;
+	int r = answer_own(ret, (size_t)len, &own);
+	if (r == 0)
+		memcpy(own, bytes, (size_t)len);
+	return r;
+}
+
+/* What was kept, if it is of that file and holds all that is asked for. */
+static bool told_holds(const struct told *t, uint64_t ino, uint64_t offset, uint64_t len)
+{
+	if (!t->bytes || t->ino != ino || offset >= t->total)
+		return false;
+	len = len < t->total - offset ? len : t->total - offset;
+	return offset >= t->from && range_within(offset - t->from, len, t->len);
+}
+
+/* True if that answered.  Else the caller makes the text, and who comes for the
+ * same waits for it, if *ret_mine; *ret_total is its length, if known. */
+static bool told_read(struct told *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
+		      uint64_t *ret_total, int *ret_failed)
+{
+	pthread_mutex_lock(&t->lock);
+	while (!told_holds(t, ino, offset, len) && t->making == ino)
+		pthread_cond_wait(&t->made, &t->lock);
+	bool here = told_holds(t, ino, offset, len);
+	if (here)
+		*ret_failed = put_piece(t->bytes + (offset - t->from), len < t->total - offset ? len : t->total - offset, ret);
+	*ret_mine = !here && t->making == 0;
+	if (*ret_mine)
+		t->making = ino;
+	if (t->bytes && t->ino == ino)
+		*ret_total = t->total;
+	pthread_mutex_unlock(&t->lock);
+	return here;
+}
+
+/* Takes w->to over, unless w is NULL: there is nothing to keep. */
+static void told_keep(struct told *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
+{
+	uint8_t *old = NULL;
+	pthread_mutex_lock(&t->lock);
+	if (w) {
+		old = t->bytes;
+		t->ino = ino, t->from = w->from, t->len = w->len, t->total = total, t->bytes = w->to;
+	}
+	if (mine)
+		t->making = 0;
+	pthread_cond_broadcast(&t->made);
+	pthread_mutex_unlock(&t->lock);
+	free(old);
+}
+
+/* Makes what is asked for, and behind it as much as is kept. */
+static int make_window(struct mirror *m, const struct mirror_ref *ref, uint64_t len, uint64_t total, struct window *w,
+		       struct answer *ret, struct error *err)
+{
+	uint64_t rest = total - w->from;
+	len = len < rest ? len : rest;
+	w->len = !ref->held || len > TOLD_MAX ? len : rest < TOLD_MAX ? rest : TOLD_MAX;
+	w->to = malloc((size_t)w->len + 1);
+	if (!w->to)
+		return error_set(err, ENOMEM, "no memory for %zu bytes of JSON", (size_t)w->len);
+	memset(w->to, ' ', (size_t)w->len); /* should it be shorter by now */
+	w->enough = true;
+	int r = make_json(m, ref, w, err);
+	return r < 0 ? r : put_piece(w->to, len, ret);
+}
+
+int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct window w = {.from = offset};
+	uint64_t total = 0;
+	bool mine = false;
+	int r = 0;
+	if (ref->held && told_read(&m->told, ref->ino, offset, len, ret, &mine, &total, &r))
+		return r;
+	if (total == 0)
+		r = json_size(m, ref, &total, err);
+	if (r == 0 && offset < total)
+		r = make_window(m, ref, len, total, &w, ret, err);
+	bool keep_it = r == 0 && ref->held && w.to && total > len; /* somebody comes for the rest */
+	if (ref->held)
+		told_keep(&m->told, ref->ino, keep_it ? &w : NULL, total, mine);
+	if (!keep_it)
+		free(w.to);
+	return r;
+}

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror/impl.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* --- archives ---------------------------------------------------------- */
+
+enum reach mirror_reach(const struct mirror *m, const struct entry *e)
+{
+	if (!e->parent)
+		return REACH_HUB; /* SOURCE itself, which may be a link */
+	return m->options.follow ? REACH_ANY : REACH_EXACT;
+}
+
+/* Puts the open archive on the shelf; m->lock is held. */
+static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
+{
+	uint64_t sum = archive_access_sum(&h->archive);
+	h->tell = e->told && e->told != sum;
+	e->told = sum;
+	h->names_sum = e->names_sum;
+	mirror_watch_begin(h);
+	h->owner = &e->held;
+	e->held = h;
+	e->judged = e->st = h->archive.source.st;
+	shelf_add(&m->shelf, h);
+}
+
+/* Keeps the order of the fillings, which node numbers depend on, for the next
+ * opening.  If there is no memory for it, the old numbers become stale. */
+static void note_fillings(struct held *h)
+{
+	struct entry *e = (struct entry *)(void *)((char *)h->owner - offsetof(struct entry, held));
+	e->told = archive_access_sum(&h->archive);
+	e->names_sum = h->names_sum;
+	free(e->filled);
+	e->filled = h->archive.filled;
+	e->nfilled = h->archive.nfilled;
+	h->archive.filled = NULL;
+	h->archive.nfilled = 0;
+}
+
+/* Waits for whoever is opening it; then holds the entry's archive, opening it if
+ * need be.  m->lock is held, and let go while the file is read. */
+static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, struct error *err)
+{
+	struct held *h;
+	while (e->opening)
+		pthread_cond_wait(&m->opened, &m->lock);
+	if (e->held) {
+		shelf_hold(&m->shelf, e->held);
+		*ret = e->held;
+		return 0;
+	}
+	struct stat then = e->judged;
+	e->opening = true;
+	pthread_mutex_unlock(&m->lock);
+	int r = mirror_open_held(m, e, &h, err);
+	if (r == 0 && !source_same(&then, &h->archive.source.st)) {
+		archive_close(&h->archive);
+		free(h);
+		r = error_set(err, ESTALE, "replaced by another file");
+	}
+	pthread_mutex_lock(&m->lock);
+	e->opening = false;
+	pthread_cond_broadcast(&m->opened);
+	if (r == 0) {
+		adopt_held(m, e, h);
+		*ret = h;
+	}
+	return r;
+}
+
+/* Was it what is in the file that kept it from being opened?  Else the next look may
+ * find another answer. */
+static bool is_lasting(int r)
+{
+	return r != -ENFILE && r != -EMFILE && r != -EIO && r != -EINTR && r != -ESTALE;
+}
+
+int mirror_judge(struct mirror *m, struct entry *e, struct error *err)
+{
+	struct error why = {0};
+	struct held *h = NULL;
+	int r;
+
+	e->opening = true;
+	pthread_mutex_unlock(&m->lock);
+	r = e->st.st_size > 0 ? mirror_open_held(m, e, &h, &why) : -ENOTSUP;
+	pthread_mutex_lock(&m->lock);
+	e->opening = false;
+	pthread_cond_broadcast(&m->opened);
+	if (r == -ENFILE) /* nothing is known yet */
+		return error_set(err, ENFILE, "%s", why.text);
+	e->judged = is_lasting(r) ? e->st : (struct stat){0};
+	free(e->fault);
+	e->fault = NULL;
+	e->archive = r == 0;
+	if (r == 0) {
+		adopt_held(m, e, h);
+		shelf_release(&m->shelf, h);
+	} else if (r != -ENOENT && why.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
+		e->fault = strdup(why.text);
+	}
+	return 0;
+}
+
+/* --- references -------------------------------------------------------- */
+
+int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err)
+{
+	uint32_t index = ino_view(ref->ino) == VIEW_TOP ? TREE_ROOT : ino_index(ref->ino);
+	int r = 0;
+	ref->held = NULL;
+	ref->node = NULL;
+	while (ref->entry->opening)
+		pthread_cond_wait(&m->opened, &m->lock);
+	if (ref->entry->archive)
+		r = entry_hold(m, ref->entry, &ref->held, err);
+	else if (index != TREE_ROOT)
+		r = -ESTALE;
+	if (r == 0 && ref->held && !(ref->node = tree_node(&ref->held->archive.tree, index))) {
+		shelf_release(&m->shelf, ref->held);
+		r = -ESTALE;
+	}
+	if (r < 0) {
+		entry_release(&m->entries, ref->entry, 1);
+		*ref = (struct mirror_ref){0};
+	}
+	return r;
+}
+
+int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct error *err)
+{
+	*ret = (struct mirror_ref){0};
+	pthread_mutex_lock(&m->lock);
+	struct entry *e = entry_find(&m->entries, ino >> 32);
+	int r = -ESTALE;
+	if (e) {
+		entry_keep(&m->entries, e);
+		*ret = (struct mirror_ref){.ino = ino, .entry = e};
+		r = mirror_ref_complete(m, ret, err);
+	}
+	pthread_mutex_unlock(&m->lock);
+	return r;
+}
+
+void mirror_put(struct mirror *m, struct mirror_ref *ref)
+{
+	pthread_mutex_lock(&m->lock);
+	if (ref->held)
+		shelf_release(&m->shelf, ref->held);
+	entry_release(&m->entries, ref->entry, 1);
+	pthread_mutex_unlock(&m->lock);
+	*ref = (struct mirror_ref){0};
+}
+
+void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_ref *ret)
+{
+	pthread_mutex_lock(&m->lock);
+	*ret = *from;
+	ret->entry->refs++;
+	if (ret->held)
+		shelf_hold(&m->shelf, ret->held);
+	pthread_mutex_unlock(&m->lock);
+}
+
+int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret)
+{
+	struct node *n = in->held ? tree_node(&in->held->archive.tree, ino_index(ino)) : NULL;
+	if (!n || ino >> 32 != in->ino >> 32)
+		return -ESTALE;
+	mirror_copy(m, in, ret);
+	ret->ino = ino;
+	ret->node = n;
+	return 0;
+}
+
+bool mirror_size_known(const struct mirror_ref *ref)
+{
+	if (ino_view(ref->ino) == VIEW_JSON_FILE || ino_view(ref->ino) == VIEW_TOP)
+		return false; /* takes making it */
+	return !ref->node || ref->node->kind == NODE_DIR || atomic_load(&ref->node->size) != SIZE_UNKNOWN;
+}
+
+void mirror_remember(struct mirror *m, const struct mirror_ref *ref)
+{
+	pthread_mutex_lock(&m->lock);
+	ref->entry->refs++;
+	pthread_mutex_unlock(&m->lock);
+}
+
+void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
+{
+	pthread_mutex_lock(&m->lock);
+	struct entry *e = entry_find(&m->entries, ino >> 32);
+	if (e && e != m->root)
+		entry_release(&m->entries, e, times);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* --- the whole --------------------------------------------------------- */
+
+bool mirror_is_archive(const struct mirror *m)
+{
+	return m->root->archive;
+}
+
+bool mirror_is_stateless(const struct mirror *m)
+{
+	return m->root->archive && !m->root->held->archive.format->read && !m->root->held->archive.format->size;
+}
+
+void mirror_cover(struct mirror *m, int parent, const char *name, int fd)
+{
+	struct stat st;
+	m->cover.fd = fd;
+	if (fstat(parent, &st) == 0 && (m->cover.name = strdup(name))) {
+		m->cover.dev = st.st_dev;
+		m->cover.ino = st.st_ino;
+	}
+}
+
+void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room)
+{
+	char path[PATH_MAX] = "";
+	size_t at = sizeof path - 1;
+	const struct tree *t = ref->held ? &ref->held->archive.tree : NULL;
+
+	for (const struct node *n = ref->node; n && n->parent; n = tree_node(t, n->parent)) {
+		size_t len = strlen(n->name);
+		if (len + 2 > at)
+			break;
+		memcpy(path + (at -= len), n->name, len);
+		path[--at] = '/';
+	}
+	for (const struct entry *e = ref->entry; e && (e->parent || e->archive); e = e->parent) {
+		size_t len = strlen(e->name);
+		if (len + 2 > at)
+			break;
+		memcpy(path + (at -= len), e->name, len);
+		path[--at] = '/';
+	}
+	(void)m;
+	snprintf(buf, room, "%s", path[at] == '/' ? path + at + 1 : ".");
+}
+
+uint64_t mirror_bytes(const struct mirror *m)
+{
+	struct statvfs vfs;
+	if (!m->root->archive)
+		return fstatvfs(m->root->base, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize;
+	uint64_t sum = m->root->held->archive.more;
+	for (uint32_t i = 0; i <= m->root->held->archive.nsiblings; i++)
+		sum += archive_source(&m->root->held->archive, i)->size;
+	return sum;
+}
+
+unsigned mirror_archives_open(struct mirror *m)
+{
+	pthread_mutex_lock(&m->lock);
+	unsigned count = m->shelf.count;
+	pthread_mutex_unlock(&m->lock);
+	return count;
+}
+
+/* SOURCE is a directory: it is mirrored. */
+static int open_directory(struct mirror *m, int fd, const struct stat *st, struct error *err)
+{
+	m->root = entry_new(&m->entries, NULL, ".", st);
+	if (!m->root)
+		return error_set(err, ENOMEM, "no memory");
+	m->root->base = fd;
+	return 0;
+}
+
+/* SOURCE is a file: an archive, held open to the end. */
+static int open_archive(struct mirror *m, const char *source, const struct stat *st, struct error *err)
+{
+	const char *slash = strrchr(source, '/');
+	char *parent = slash == source ? strdup("/") : slash ? strndup(source, (size_t)(slash - source)) : strdup(".");
+	struct held *h;
+
+	m->folder = (struct folder){.dir = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, .path = ""};
+	free(parent);
+	if (m->folder.dir < 0)
+		return error_set(err, errno, "%s", strerror(errno));
+	m->root = entry_new(&m->entries, NULL, slash ? slash + 1 : source, st);
+	if (!m->root)
+		return error_set(err, ENOMEM, "no memory");
+	m->root->base = m->folder.dir;
+	int r = mirror_open_held(m, m->root, &h, err);
+	if (r < 0)
+		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
+							    : "an empty file, not an archive");
+	m->root->archive = true;
+	adopt_held(m, m->root, h); /* holds it: it never leaves */
+	return 0;
+}
+
+/* SOURCE is a directory that is one archive as a whole. */
+static int open_dataset(struct mirror *m, const char *source, int fd, const struct stat *st, struct error *err)
+{
+	const char *slash = strrchr(source, '/');
+	struct held *h = calloc(1, sizeof *h);
+	m->folder = (struct folder){.dir = fd, .path = ""};
+	m->root = h ? entry_new(&m->entries, NULL, slash && slash[1] ? slash + 1 : source, st) : NULL;
+	if (!m->root) {
+		free(h);
+		return error_set(err, ENOMEM, "no memory");
+	}
+	m->root->base = fd;
+	int r = archive_open_folder(&h->archive, m->formats, fd, !m->options.follow, &m->options.archive, err);
+	if (r < 0) {
+		free(h);
+		return r;
+	}
+	m->root->archive = true;
+	adopt_held(m, m->root, h);
+	return 0;
+}
+
+int mirror_open(struct mirror **ret, const struct format *const *formats, const char *source,
+		const struct mirror_options *options, struct error *err)
+{
+	struct mirror *m = calloc(1, sizeof *m);
+	struct stat st;
+	int fd = open(source, O_PATH | O_CLOEXEC);
+	int r = 0;
+
+	if (!m || fd < 0 || fstat(fd, &st) < 0) {
+		r = error_set(err, m ? errno : ENOMEM, "%s", strerror(m ? errno : ENOMEM));
+		if (fd >= 0)
+			close(fd);
+		free(m);
+		return r;
+	}
+	m->formats = formats;
+	numbers_init(&m->numbers, st.st_dev);
+	links_init(&m->links);
+	m->options = *options;
+	if (m->options.files_max == 0)
+		m->options.files_max = FILES_MAX;
+	m->entries.confined = !options->follow;
+	m->cover.fd = -1;
+	m->folder.dir = -1;
+	m->shelf.closing = note_fillings;
+	m->shelf.count_max = ARCHIVES_MAX;
+	m->shelf.memory_max = METADATA_MAX;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_mutex_init(&m->told.lock, NULL);
+	pthread_cond_init(&m->told.made, NULL);
+	pthread_cond_init(&m->opened, NULL);
+	m->real = realpath(source, NULL);
+	if (!m->real)
+		r = error_set(err, errno, "%s", strerror(errno));
+	else if (S_ISDIR(st.st_mode))
+		r = options->dataset ? open_dataset(m, source, fd, &st, err) : open_directory(m, fd, &st, err);
+	else
+		r = open_archive(m, source, &st, err);
+	if (!m->root || m->root->base != fd)
+		close(fd);
+	if (r < 0)
+		mirror_close(m);
+	else
+		*ret = m;
+	return r;
+}
+
+void mirror_close(struct mirror *m)
+{
+	shelf_clear(&m->shelf);
+	if (m->root && m->root->held) {
+		m->root->held->owner = NULL;
+		shelf_release(&m->shelf, m->root->held);
+		m->root->held = NULL;
+	}
+	entries_free(&m->entries);
+	numbers_close(&m->numbers);
+	links_close(&m->links);
+	if (!m->root && m->folder.dir >= 0)
+		close(m->folder.dir);
+	if (m->cover.fd >= 0)
+		close(m->cover.fd);
+	free(m->cover.name);
+	free(m->real);
+	pthread_cond_destroy(&m->opened);
+	pthread_cond_destroy(&m->told.made);
+	pthread_mutex_destroy(&m->told.lock);
+	pthread_mutex_destroy(&m->lock);
+	free(m->told.bytes);
+	free(m);
+}

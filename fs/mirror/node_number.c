@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* The inode numbers that a mirror shows: fs/mirror/number.h has the rule, here is what it is
+ * applied to. */
+#include "fs/mirror/impl.h"
+
+/* A node's views have numbers of their own; of those of .arrayfs itself and of
+ * mirrored directories there are few. */
+enum { VIEW_BITS = 3, TOP_BITS = 3 };
+
+/* How many nodes an archive is given numbers for, if it has no more. */
+enum { NODE_BITS = 24 };
+
+struct number_owner mirror_owner(const struct source *s)
+{
+	const struct stat *st = &s->st;
+	return (struct number_owner){.dev = st->st_dev, .ino = st->st_ino, .size = (uint64_t)st->st_size,
+				     .mtime = (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec};
+}
+
+/* Where the archive's numbers begin is asked once. */
+static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct number_owner owner, unsigned bits)
+{
+	uint64_t first = atomic_load_explicit(known, memory_order_relaxed);
+	if (!first)
+		atomic_store_explicit(known, first = numbers_range(&m->numbers, &owner, bits), memory_order_relaxed);
+	return first;
+}
+
+/* An array that an index shows has the number that it has in its own archive. */
+static uint64_t shared_number(struct mirror *m, struct held *h, uint32_t index, const struct node *n)
+{
+	struct archive *a = &h->archive;
+	struct number_owner owner = mirror_owner(archive_source(a, n->source));
+	uint32_t ordinal = a->format->ordinal(a, index, n);
+	owner.part = 1;
+	return (n->source ? numbers_range(&m->numbers, &owner, NODE_BITS)
+			  : first_number(m, &h->first_shared, owner, NODE_BITS)) + ordinal;
+}
+
+uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view)
+{
+	struct archive *a = &h->archive;
+	const struct node *n = tree_node(&a->tree, index);
+	const struct stat *st = &a->source.st;
+	if (view == VIEW_NONE && index == TREE_ROOT)
+		return numbers_file(&m->numbers, st->st_dev, st->st_ino);
+	if (a->format->ordinal && n->kind == NODE_RANGE && view == VIEW_NONE)
+		return shared_number(m, h, index, n);
+	struct number_owner owner = mirror_owner(&a->source);
+	if (a->format->identity) {
+		owner.part = a->format->identity(a, index, n);
+		return numbers_hashed(&m->numbers, &h->numbers, &owner, index) | view;
+	}
+	unsigned bits = a->tree.made >> NODE_BITS ? VIEW_SHIFT : NODE_BITS;
+	return first_number(m, &h->first_number, owner, bits + VIEW_BITS) + ((uint64_t)view << bits | index);
+}
+
+/* The number of a view of what is mirrored, or of the top itself. */
+static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view view, uint32_t index)
+{
+	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX};
+	uint64_t at = view == VIEW_TOP ? (uint64_t)index << VIEW_BITS : 0;
+	return numbers_range(&m->numbers, &owner, VIEW_BITS + TOP_BITS) + (at | view);
+}
+
+uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino)
+{
+	enum view view = ino_view(ino);
+	const struct entry *e = ref->entry;
+	if (ref->held && view != VIEW_TOP)
+		return mirror_node_number(m, ref->held, ino_index(ino), view);
+	if (view == VIEW_NONE)
+		return numbers_file(&m->numbers, e->dev, e->ino);
+	return view_number(m, e->dev, e->ino, view, ino_index(ino));
+}

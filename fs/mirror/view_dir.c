@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/mirror/impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "fs/blocks/blocks.h"
+
+static const char json_suffix[] = ".json";
+
+/* --- .arrayfs itself ------------------------------------------------------ */
+
+static int next_top(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
+{
+	static const struct {
+		const char *name;
+		enum view view;
+		uint32_t index;
+	} all[] = {{"npy", VIEW_NPY, TREE_ROOT}, {"text", VIEW_TEXT, TREE_ROOT}, {"json", VIEW_JSON, TREE_ROOT},
+		   {"archive.json", VIEW_TOP, TOP_ARCHIVE}, {"stats.json", VIEW_TOP, TOP_STATS},
+		   {"log.txt", VIEW_TOP, TOP_LOG}};
+	if (offset - 2 >= (off_t)(sizeof all / sizeof *all))
+		return 0;
+	*ret = (struct mirror_name){all[offset - 2].name, all[offset - 2].view == VIEW_TOP ? DT_REG : DT_DIR,
+				    ino_of(dir->ref.ino, all[offset - 2].view, all[offset - 2].index), 0, offset + 1};
+	return 1;
+}
+
+/* --- in archives ---------------------------------------------------------- */
+
+/* Is a directory there that bears a file's name with its suffix?  It keeps it. */
+static bool taken(const struct tree *t, const struct mirror_ref *dir, const char *name)
+{
+	uint32_t id = tree_find(t, dir->node, ino_index(dir->ino), slice_text(name));
+	return id && tree_node(t, id)->kind == NODE_DIR;
+}
+
+/* Offsets: 2, or 2 and twice the node that comes next, plus 1 where only its
+ * second name is left: in json/ a directory has a file beside it. */
+static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
+{
+	struct archive *a = &dir->ref.held->archive;
+	const struct tree *t = &a->tree;
+	enum view view = ino_view(dir->ref.ino);
+	uint64_t at = offset == 2 ? (uint64_t)dir->ref.node->child * 2 : (uint64_t)offset - 2;
+
+	while (at > 1) {
+		uint32_t id = (uint32_t)(at / 2), index;
+		bool second = at & 1;
+		const struct node *name = at / 2 <= UINT32_MAX ? tree_node(t, id) : NULL;
+		if (!name)
+			return 0;
+		index = tree_resolve(t, id);
+		const struct node *n = tree_node(t, index);
+		const char *suffix = second ? json_suffix : view_suffix(a, view, index);
+		bool both = view == VIEW_JSON && n->kind == NODE_DIR && !second;
+		at = both ? at + 1 : name->next ? (uint64_t)name->next * 2 : 1;
+		if (!suffix)
+			continue;
+		snprintf(dir->name, sizeof dir->name, "%s%s", name->name, suffix);
+		if (*suffix && taken(t, &dir->ref, dir->name))
+			continue;
+		enum view of = view == VIEW_JSON && *suffix ? VIEW_JSON_FILE : view;
+		*ret = (struct mirror_name){dir->name, *suffix ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
+		if (n->kind == NODE_LINK)
+			ret->type = DT_LNK;
+		return 1;
+	}
+	return 0;
+}
+
+/* --- in mirrored directories ---------------------------------------------- */
+
+static bool add(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number)
+{
+	size_t n = dir->count;
+	if ((n & (n - 1)) == 0) { /* full at every power of two */
+		struct mirror_listed *grown = reallocarray(dir->names, n ? n * 2 : 1, sizeof *grown);
+		if (!grown)
+			return false;
+		dir->names = grown;
+	}
+	dir->names[n] = (struct mirror_listed){.type = type, .number = number};
+	if (asprintf(&dir->names[n].name, "%s%s", name, suffix) < 0)
+		return false;
+	dir->count++;
+	return true;
+}
+
+static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum view view)
+{
+	return mirror_number(m, ref, ino_of(ref->ino, view, ino_index(ref->ino)));
+}
+
+/* Reads all of it: only opening the files tells which are shown here. */
+static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
+{
+	enum view view = ino_view(ret->ref.ino);
+	struct mirror_name name;
+	int r;
+	for (off_t at = 0; (r = plain_next(m, plain, at, &name, err)) > 0;) {
+		struct mirror_ref ref;
+		at = name.next;
+		if (strcmp(name.name, ".") == 0 || strcmp(name.name, "..") == 0 ||
+		    plain_lookup(m, &plain->ref, slice_text(name.name), &ref, NULL) < 0)
+			continue;
+		bool directory = ref.held || S_ISDIR(ref.entry->type), link = !ref.held && S_ISLNK(ref.entry->type);
+		bool failed = false;
+		if (directory || link)
+			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view));
+		if (directory && view == VIEW_JSON)
+			failed |= !add(ret, name.name, json_suffix, DT_REG, number_as(m, &ref, VIEW_JSON_FILE));
+		mirror_put(m, &ref);
+		if (failed)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+static int next_mirrored(const struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
+{
+	if ((uint64_t)offset - 2 >= dir->count)
+		return 0;
+	const struct mirror_listed *l = &dir->names[offset - 2];
+	*ret = (struct mirror_name){.name = l->name, .type = l->type, .number = l->number, .next = offset + 1};
+	return 1;
+}
+
+/* --- all ------------------------------------------------------------------ */
+
+int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)
+{
+	struct mirror_ref plain = view_plain(ref);
+	struct mirror_dir source;
+	if (ino_view(ref->ino) == VIEW_JSON_FILE || (ino_view(ref->ino) == VIEW_TOP && ino_index(ref->ino) != TOP_DIR))
+		return -ENOTDIR;
+	if (ino_view(ref->ino) == VIEW_TOP)
+		return 0;
+	if (ref->held)
+		return mirror_fill(m, &ref->held->archive, ino_index(ref->ino), err);
+	int r = mirror_open_dir(m, &plain, &source, err);
+	if (r < 0)
+		return r;
+	ret->ref = *ref; /* its counted copy is made by our caller */
+	r = read_all(m, &source, ret, err);
+	ret->ref = (struct mirror_ref){0};
+	mirror_close_dir(m, &source);
+	if (r < 0)
+		view_close_dir(ret);
+	return r;
+}
+
+void view_close_dir(struct mirror_dir *dir)
+{
+	for (size_t i = 0; i < dir->count; i++)
+		free(dir->names[i].name);
+	free(dir->names);
+	dir->names = NULL;
+	dir->count = 0;
+}
+
+int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
+{
+	(void)m, (void)err;
+	if (ino_view(dir->ref.ino) == VIEW_TOP)
+		return next_top(dir, offset, ret);
+	return dir->ref.held ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);
+}
+
+/* --- figures -------------------------------------------------------------- */
+
+/* The most that was ever in memory at once: what is there now only /proc tells,
+ * which a confined process does not see. */
+static uint64_t resident_most(void)
+{
+	struct rusage usage;
+	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+void mirror_stats(struct mirror *m, struct text *t)
+{
+	struct blocks_stats b = {0};
+	if (m->options.archive.blocks)
+		blocks_stats(m->options.archive.blocks, &b);
+	text_print(t, "{\"requests\":{\"lookup\":%" PRIu64 ",\"stat\":%" PRIu64 ",\"list\":%" PRIu64 ",\"read\":%" PRIu64
+		      ",\"failed\":%" PRIu64 "},\"bytes\":%" PRIu64,
+		   atomic_load(&m->lookups), atomic_load(&m->stats), atomic_load(&m->listings), atomic_load(&m->reads),
+		   atomic_load(&m->failed), atomic_load(&m->bytes));
+	text_print(t, ",\"cache\":{\"hits\":%" PRIu64 ",\"decoded\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
+		      ",\"seconds\":%.6f,\"used\":%zu,\"budget\":%zu}",
+		   b.hits, b.decoded, b.failed, b.bytes, (double)b.nanoseconds / 1e9, b.used, b.budget);
+	text_print(t, ",\"archives_open\":%u,\"files_open\":%u,\"resident_most\":%" PRIu64 "}\n", mirror_archives_open(m),
+		   atomic_load(&m->files), resident_most());
+}

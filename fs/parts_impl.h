@@ -1,6 +1,0 @@
-/* SPDX-License-Identifier: MIT */
-#pragma once
-#include "fs/parts.h"
-
-/* parts.c, for parts_find.c: an empty shelf. */
-void parts_init(struct parts *p, struct archive *whole, const struct format *format);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/source/answer.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* since Linux 5.14; before it, nothing is waited for */
+#endif
+
+struct pin {
+	struct pin *next;
+	void (*release)(void *);
+	void *object;
+};
+
+/* What zeros are spans of. */
+static const uint8_t zeros[1 << 16];
+
+void answer_init(struct answer *a)
+{
+	a->spans = a->few;
+	a->room = sizeof a->few / sizeof *a->few;
+	a->count = 0;
+	a->len = 0;
+	a->pins = NULL;
+	a->gone = NULL;
+}
+
+void answer_reset(struct answer *a)
+{
+	answer_close(a);
+	a->room = sizeof a->few / sizeof *a->few;
+}
+
+void answer_close(struct answer *a)
+{
+	for (struct pin *p = a->pins, *next; p; p = next) {
+		next = p->next;
+		p->release(p->object);
+		free(p);
+	}
+	if (a->spans != a->few)
+		free(a->spans);
+	a->pins = NULL;
+	a->spans = a->few;
+	a->count = 0;
+	a->len = 0;
+}
+
+static int grow(struct answer *a)
+{
+	size_t room = a->room * 2;
+	struct iovec *spans = malloc(room * sizeof *spans);
+	if (!spans)
+		return -ENOMEM;
+	memcpy(spans, a->spans, a->count * sizeof *spans);
+	if (a->spans != a->few)
+		free(a->spans);
+	a->spans = spans;
+	a->room = room;
+	return 0;
+}
+
+static int append(struct answer *a, void *bytes, size_t len)
+{
+	struct iovec *last = a->count ? &a->spans[a->count - 1] : NULL;
+	if (a->gone && atomic_load_explicit(a->gone, memory_order_relaxed))
+		return -EINTR;
+	if (len == 0)
+		return 0;
+	if (last && (uint8_t *)last->iov_base + last->iov_len == bytes) {
+		last->iov_len += len;
+	} else {
+		if (a->count == a->room && grow(a) < 0)
+			return -ENOMEM;
+		a->spans[a->count++] = (struct iovec){bytes, len};
+	}
+	a->len += len;
+	return 0;
+}
+
+int answer_bytes(struct answer *a, const void *bytes, size_t len)
+{
+	return append(a, (void *)(uintptr_t)bytes, len);
+}
+
+int answer_zeros(struct answer *a, uint64_t len)
+{
+	int r = 0;
+	for (size_t n; len > 0 && r == 0; len -= n) {
+		n = len < sizeof zeros ? (size_t)len : sizeof zeros;
+		r = answer_bytes(a, zeros, n);
+	}
+	return r;
+}
+
+static int pin(struct answer *a, void (*release)(void *), void *object)
+{
+	struct pin *p = malloc(sizeof *p);
+	if (!p) {
+		release(object);
+		return -ENOMEM;
+	}
+	*p = (struct pin){a->pins, release, object};
+	a->pins = p;
+	return 0;
+}
+
+int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*release)(void *), void *object)
+{
+	int r = pin(a, release, object);
+	return r < 0 ? r : answer_bytes(a, bytes, len);
+}
+
+int answer_own(struct answer *a, size_t len, uint8_t **ret)
+{
+	*ret = malloc(len ? len : 1);
+	int r = *ret ? pin(a, free, *ret) : -ENOMEM;
+	return r < 0 ? r : append(a, *ret, len);
+}
+
+int answer_source(struct answer *a, const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	struct slice range;
+	uint8_t *copy;
+	int r = source_map(s, offset, len, &range, err);
+	if (r < 0 || s->dir < 0 || len == 0)
+		return r < 0 ? r : answer_bytes(a, range.data, range.len);
+	uint64_t last = (offset + len - 1) & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
+	size_t mapped = last < offset ? 0 : (size_t)(last - offset) + 1, rest = (size_t)len - mapped;
+	bool whole = true;
+	if (mapped)
+		r = answer_bytes(a, s->served + offset, mapped);
+	if (r == 0 && rest && (r = answer_own(a, rest, &copy)) == 0)
+		whole = source_copy(copy, s->served + offset + mapped, rest);
+	if (r == 0)
+		r = source_check(s, offset, len, err);
+	return r == 0 && !whole ? error_set(err, EIO, "the file cannot be read at byte %" PRIu64, offset + mapped) : r;
+}
+
+int answer_move(struct answer *a, struct answer *from)
+{
+	struct pin **last = &a->pins;
+	int r = 0;
+	for (size_t i = 0; i < from->count && r == 0; i++)
+		r = append(a, from->spans[i].iov_base, from->spans[i].iov_len);
+	while (*last)
+		last = &(*last)->next;
+	*last = from->pins; /* in any case: what was appended must stay */
+	from->pins = NULL;
+	answer_reset(from);
+	return r;
+}
+
+int answer_join(struct answer *a, struct answer *other, void (*release)(void *), void *object)
+{
+	int r = pin(a, release, object);
+	if (r == 0)
+		return answer_move(a, other);
+	answer_reset(other);
+	return r;
+}
+
+void answer_cut(struct answer *a, uint64_t len)
+{
+	while (a->len > len) {
+		struct iovec *last = &a->spans[a->count - 1];
+		uint64_t over = a->len - len, n = over < last->iov_len ? over : last->iov_len;
+		last->iov_len -= (size_t)n;
+		a->len -= n;
+		a->count -= last->iov_len == 0;
+	}
+}
+
+void answer_await(const struct answer *a)
+{
+	enum { PAGE = 4096 };
+	for (size_t i = 0; i < a->count; i++) {
+		uint8_t *bytes = a->spans[i].iov_base;
+		size_t before = (uintptr_t)bytes % PAGE;
+		madvise(bytes - before, a->spans[i].iov_len + before, MADV_POPULATE_READ);
+	}
+}
+
+int answer_copy(const struct answer *a, void *buf, struct error *err)
+{
+	uint8_t *to = buf;
+	for (size_t i = 0; i < a->count; i++) {
+		if (!source_copy(to, a->spans[i].iov_base, a->spans[i].iov_len))
+			return error_set(err, EIO, "the file was cut short, or cannot be read");
+		to += a->spans[i].iov_len;
+	}
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+#include <endian.h>
+#include <math.h>
+
+#include "fs/values/compare_impl.h"
+#include "fs/views/text.h"
+
+static double small_float(const struct float_kind *k, unsigned bits)
+{
+	unsigned top = (1u << k->exponent) - 1, all = (1u << k->mantissa) - 1;
+	unsigned exponent = bits >> k->mantissa & top, mantissa = bits & all;
+	bool minus = k->has_sign && bits >> 7;
+	if (k->specials == FLOAT_E8M0)
+		return bits == top ? (double)NAN : ldexp(1, (int)bits - k->bias);
+	if ((k->specials == FLOAT_FNUZ && bits == 0x80) || (k->specials == FLOAT_FN && exponent == top && mantissa == all))
+		return (double)NAN;
+	double v = exponent ? ldexp(mantissa + all + 1, (int)exponent - k->bias - k->mantissa)
+			    : ldexp(mantissa, 1 - k->bias - k->mantissa);
+	if (k->specials == FLOAT_IEEE && exponent == top)
+		v = mantissa ? (double)NAN : (double)INFINITY;
+	return minus ? -v : v;
+}
+
+void compare_prepare(struct compare *c)
+{
+	const struct float_kind *small = c->bytes == 1 && c->kind == COMPARE_REAL ? view_float_kind(c->dtype) : NULL;
+	for (unsigned i = 0; small && i < 256; i++)
+		c->small[i] = small_float(small, i);
+}
+
+static float float_of(uint32_t bits)
+{
+	float v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+
+/* Exponents are moved to where a float has them; its own subnormals take care of
+ * those of the half. */
+static float half(uint16_t h)
+{
+	uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;
+	float v = float_of(magnitude) * 0x1p112f;
+	memcpy(&bits, &v, sizeof bits);
+	return float_of(bits | (magnitude >= 31u << 23 ? 0x7f800000u : 0) | (uint32_t)(h & 0x8000) << 16);
+}
+
+static double wide(uint64_t bits)
+{
+	double v;
+	memcpy(&v, &bits, sizeof v);
+	return v;
+}
+
+void compare_reals(const struct compare *c, const uint8_t *from, size_t n, double *ret)
+{
+	switch ((enum dtype)c->dtype) {
+	case DTYPE_FLOAT16:
+		for (size_t i = 0; i < n; i++)
+			ret[i] = (double)half(le16toh(LOAD(uint16_t, from, i)));
+		break;
+	case DTYPE_BFLOAT16:
+		for (size_t i = 0; i < n; i++)
+			ret[i] = (double)float_of((uint32_t)le16toh(LOAD(uint16_t, from, i)) << 16);
+		break;
+	case DTYPE_FLOAT32:
+	case DTYPE_COMPLEX64:
+		for (size_t i = 0; i < n; i++)
+			ret[i] = (double)float_of(le32toh(LOAD(uint32_t, from, i)));
+		break;
+	case DTYPE_FLOAT64:
+	case DTYPE_COMPLEX128:
+		for (size_t i = 0; i < n; i++)
+			ret[i] = wide(le64toh(LOAD(uint64_t, from, i)));
+		break;
+	default:
+		for (size_t i = 0; i < n; i++)
+			ret[i] = c->small[from[i]];
+	}
+}
+
+void compare_wholes(const struct compare *c, const uint8_t *from, size_t n, uint64_t *ret)
+{
+#define WHOLES(type, sign, turn)                                                                    \
+	for (size_t i = 0; i < n; i++)                                                              \
+		ret[i] = c->is_signed ? (uint64_t)(int64_t)(sign)turn(LOAD(type, from, i)) : turn(LOAD(type, from, i))
+	switch (c->bytes) {
+	case 1:
+		WHOLES(uint8_t, int8_t, );
+		break;
+	case 2:
+		WHOLES(uint16_t, int16_t, le16toh);
+		break;
+	case 4:
+		WHOLES(uint32_t, int32_t, le32toh);
+		break;
+	default:
+		WHOLES(uint64_t, int64_t, le64toh);
+	}
+#undef WHOLES
+}
