@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mount/commands.h"
-#include "mount/daemon.h"
-#include "mount/helper.h"
+#include "mount/commands/commands.h"
+#include "mount/daemon/daemon.h"
+#include "mount/daemon/helper.h"
 #include "mount/log.h"
 #include "mount/options.h"
 #include "mount/version.h"

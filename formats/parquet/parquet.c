@@ -32,7 +32,7 @@
  * a column and their sums, read.c which bytes of a file are in which; dataset.h a
  * directory of files as one table.
  */
-#include "formats/parquet/dataset.h"
+#include "formats/parquet/dataset/dataset.h"
 #include "formats/parquet/statistics.h"
 
 static bool parquet_probe(const struct peek *p)

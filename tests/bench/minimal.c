@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "mount/fuse.h"
+#include "mount/daemon/fuse.h"
 
 static const char *bytes;
 static off_t size;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mount/glob.h"
+#include "mount/commands/glob.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mount/fuse.h"
+#include "mount/daemon/fuse.h"
 
 static const char *name;
 static int file;

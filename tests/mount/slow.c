@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mount/fuse.h"
+#include "mount/daemon/fuse.h"
 
 enum { FILES_MAX = 16, FIRST = 2 }; /* inode numbers: 1 the directory, then its files */
 

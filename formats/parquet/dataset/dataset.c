@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+#include <limits.h>
+#include <stdio.h>
+
+#include "formats/parquet/dataset/dataset.h"
+
+enum { AHEAD = 16 }; /* files opened before they are needed */
+
+/* --- one of its files: the footer alone ----------------------------------------- */
+
+static bool part_probe(const struct peek *p)
+{
+	struct cursor head = p->head;
+	return p->size >= 12 && (cursor_match(&head, "PAR1", 4) || cursor_match(&head, "PARE", 4));
+}
+
+static bool marked(const struct archive *a, uint64_t at)
+{
+	char mark[4];
+	return source_read(&a->source, at, mark, 4, NULL) == 0 && memcmp(mark, "PAR1", 4) == 0;
+}
+
+/* -ENOEXEC: it does not even begin and end as it should. */
+static int part_open(struct archive *a, struct error *err)
+{
+	struct parquet *p = arena_alloc(&a->arena, sizeof *p);
+	if (!p)
+		return error_set(err, ENOMEM, "no memory for the footer");
+	a->priv = p;
+	if (a->source.size < 12)
+		return error_set(err, ENOEXEC, "%u bytes are no Parquet file", (unsigned)a->source.size);
+	int r = footer_read(a, p, err);
+	return r < 0 && !(marked(a, 0) && marked(a, a->source.size - 4)) ? -ENOEXEC : r;
+}
+
+static const struct format part = {
+	.name = "parquet",
+	.title = "a file of a dataset",
+	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
+	.probe = part_probe,
+	.open = part_open,
+};
+
+/* --- all of them -------------------------------------------------------------------- */
+
+/* Files that are not called so belong to the table if their bytes say so. */
+static int is_part(struct part *file, bool *ret, struct error *err)
+{
+	struct error own = {""};
+	struct archive *opened;
+	*ret = true;
+	if (file->wished)
+		return 0;
+	int r = part_hold(file, &opened, &own);
+	if (r == 0)
+		part_release(file);
+	*ret = r == 0;
+	if (r == 0 || r == -ENOEXEC || (r == -ENOTSUP && !own.text[0]))
+		return 0;
+	return error_prefix(err, error_set(err, -r, "%s", own.text), file->path);
+}
+
+static int choose(struct archive *a, struct dataset *d, struct error *err)
+{
+	struct parts *all = &d->parts;
+	bool chosen;
+	int r = 0;
+	d->files = arena_array(&a->arena, all->count, sizeof *d->files);
+	if (!d->files)
+		return error_set(err, ENOMEM, "no memory for the names of its files");
+	for (uint32_t i = 0; i < all->count && r == 0; i++) {
+		r = is_part(&all->all[i], &chosen, err);
+		if (r == 0 && chosen)
+			d->files[d->p.ngroups++] = &all->all[i];
+	}
+	if (r == 0 && d->p.ngroups == 0)
+		r = error_set(err, ENOENT, "no Parquet file in it");
+	d->p.first_row = arena_array(&a->arena, (size_t)d->p.ngroups + 1, sizeof *d->p.first_row);
+	return r == 0 && !d->p.first_row ? error_set(err, ENOMEM, "no memory for the names of its files") : r;
+}
+
+static int take_file(struct archive *a, struct dataset *d, uint32_t number, struct error *err)
+{
+	struct part *file = d->files[number];
+	struct archive *opened;
+	struct error own = {""};
+	int r = part_hold(file, &opened, &own);
+	if (r < 0) {
+		error_set(&own, -r, "not a Parquet file");
+		error_prefix(&own, r, file->path);
+		return error_set(err, r == -ENOEXEC ? EBADMSG : -r, "%s", own.text);
+	}
+	const struct parquet *p = opened->priv;
+	uint64_t rows = p->first_row[p->ngroups];
+	if (p->mapped)
+		source_enter(&opened->source);
+	r = dataset_unite(a, d, p, number, err);
+	int left = p->mapped ? source_leave(&opened->source, p->footer_at, p->footer.len, err) : 0;
+	r = r < 0 ? r : left;
+	if (r == 0)
+		r = archive_bring(a, file->path, &opened->source.st, err);
+	part_release(file);
+	a->more += file->size;
+	if (r == 0 && (__builtin_add_overflow(d->p.first_row[number], rows, &d->p.first_row[number + 1]) ||
+		       d->p.first_row[number + 1] > INT64_MAX / 64))
+		r = error_set(err, EBADMSG, "%s: more rows than there can be", file->path);
+	return r;
+}
+
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), m = strlen(end);
+	return n >= m && strcmp(path + n - m, end) == 0;
+}
+
+/* Is the last component, or are the last two, exactly that? */
+static bool is_called(const char *path, const char *name)
+{
+	size_t n = strlen(path), m = strlen(name);
+	return ends_with(path, name) && (n == m || path[n - m - 1] == '/');
+}
+
+/* Such tables say elsewhere which of their files count, and which rows of those. */
+static int refuse_logged(const struct archive *a, const char *path, bool directory, struct error *err)
+{
+	const char *slash = strrchr(path, '/'), *kind = NULL;
+	char folder[PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 0, path);
+	if (directory && is_called(path, "_delta_log"))
+		kind = "a Delta";
+	else if (directory && is_called(path, ".hoodie"))
+		kind = "a Hudi";
+	else if (!directory && ends_with(path, ".metadata.json") && is_called(folder, "metadata"))
+		kind = "an Iceberg";
+	if (!kind || a->options->as_files)
+		return 0;
+	return error_set(err, ENOTSUP, "%s table, by its %.120s: its files alone bring deleted rows back; -o dataset=files takes them as they lie",
+			 kind, path);
+}
+
+static int dataset_open(struct archive *a, struct error *err)
+{
+	struct dataset *d = arena_alloc(&a->arena, sizeof *d);
+	if (!d)
+		return error_set(err, ENOMEM, "no memory for the table");
+	a->priv = d;
+	int r = parts_find(&d->parts, a, &part, refuse_logged, err);
+	if (r == 0)
+		r = choose(a, d, err);
+	if (r == 0)
+		r = dataset_keys(a, d, err);
+	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
+		for (uint32_t k = i ? i + AHEAD : 1; k <= i + AHEAD && k < d->p.ngroups; k++)
+			part_want(d->files[k]);
+		r = take_file(a, d, i, err);
+	}
+	if (r == 0)
+		r = dataset_finish(a, d, err);
+	return r < 0 ? r : schema_show(a, &d->p, err);
+}
+
+static void dataset_close(struct archive *a)
+{
+	struct dataset *d = a->priv;
+	if (d)
+		parts_close(&d->parts);
+}
+
+const struct format parquet_dataset = {
+	.name = "parquet",
+	.title = "a directory of Parquet files as one table",
+	.joined = true,
+	.probe = part_probe,
+	.open = dataset_open,
+	.size = dataset_size,
+	.read = dataset_read,
+	.details = dataset_details,
+	.close = dataset_close,
+};

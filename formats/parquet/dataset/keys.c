@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Hive partitions: directories called KEY=VALUE, both URL-encoded. */
+#include "formats/parquet/dataset/dataset.h"
+
+static int hex(uint8_t c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* A '%' that no two hex digits follow stays. */
+static bool decode(struct arena *arena, struct slice s, struct slice *ret)
+{
+	uint8_t *text = (uint8_t *)arena_text(arena, s);
+	size_t n = 0;
+	for (size_t i = 0; text && i < s.len; i++) {
+		bool escape = s.data[i] == '%' && i + 2 < s.len && hex(s.data[i + 1]) >= 0 && hex(s.data[i + 2]) >= 0;
+		text[n++] = escape ? (uint8_t)(hex(s.data[i + 1]) << 4 | hex(s.data[i + 2])) : s.data[i];
+		i += escape ? 2 : 0;
+	}
+	*ret = (struct slice){text, n};
+	return text;
+}
+
+/* --- types ------------------------------------------------------------------ */
+
+/* An optional '-' and digits, leading zeros included (month=01). */
+static bool parse_int64(struct slice s, int64_t *ret)
+{
+	bool minus = s.len > 0 && s.data[0] == '-';
+	int64_t v = 0;
+	if (s.len == minus)
+		return false;
+	for (size_t i = minus; i < s.len; i++) {
+		int digit = s.data[i] - '0';
+		if (digit < 0 || digit > 9 || __builtin_mul_overflow(v, 10, &v) ||
+		    (minus ? __builtin_sub_overflow(v, digit, &v) : __builtin_add_overflow(v, digit, &v)))
+			return false;
+	}
+	*ret = v;
+	return true;
+}
+
+/* YYYY-MM-DD of the Gregorian calendar, as days since 1970. */
+static bool parse_date(struct slice s, int64_t *ret)
+{
+	static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	int64_t y, m, d;
+	if (s.len != 10 || s.data[4] != '-' || s.data[7] != '-' || s.data[0] == '-' || s.data[5] == '-' || s.data[8] == '-' ||
+	    !parse_int64((struct slice){s.data, 4}, &y) || !parse_int64((struct slice){s.data + 5, 2}, &m) ||
+	    !parse_int64((struct slice){s.data + 8, 2}, &d))
+		return false;
+	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
+	if (m < 1 || m > 12 || d < 1 || d > lengths[m - 1] + (leap && m == 2))
+		return false;
+	y -= m <= 2; /* years from March on, so that the odd day is the last */
+	int64_t era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
+	int64_t of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
+	*ret = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+	return true;
+}
+
+int64_t dataset_key_number(const struct key *key, uint32_t file)
+{
+	struct slice s = key->values[file];
+	int64_t v = 0;
+	if (s.data)
+		(void)(key->dtype == DTYPE_INT64 ? parse_int64(s, &v) : parse_date(s, &v));
+	return v;
+}
+
+/* What every value is; a string if there is none. */
+static void find_type(struct key *key, uint32_t files)
+{
+	bool integers = false, dates = false;
+	int64_t v;
+	for (uint32_t i = 0; i < files; i++)
+		integers |= dates |= key->values[i].data != NULL;
+	for (uint32_t i = 0; i < files && (integers || dates); i++) {
+		if (!key->values[i].data)
+			continue;
+		integers &= parse_int64(key->values[i], &v);
+		dates &= parse_date(key->values[i], &v);
+	}
+	for (uint32_t i = 0; i < files; i++)
+		key->nulls |= !key->values[i].data;
+	key->dtype = integers ? DTYPE_INT64 : dates ? DTYPE_DATE32 : DTYPE_STRING;
+}
+
+/* --- paths ------------------------------------------------------------------- */
+
+static struct key *key_named(struct archive *a, struct dataset *d, struct slice name)
+{
+	struct key *k = d->keys;
+	while (k && !slice_equal(k->name, name))
+		k = k->next;
+	if (k)
+		return k;
+	k = arena_alloc(&a->arena, sizeof *k);
+	struct slice *values = arena_array(&a->arena, d->p.ngroups, sizeof *values);
+	if (!k || !values)
+		return NULL;
+	*k = (struct key){.name = name, .values = values};
+	*d->last_key = k;
+	d->last_key = &k->next;
+	return k;
+}
+
+/* One directory of a file's path. */
+static int take_directory(struct archive *a, struct dataset *d, struct slice s, uint32_t file, struct error *err)
+{
+	const uint8_t *sign = memchr(s.data, '=', s.len);
+	struct slice name, value;
+	if (!sign || sign == s.data)
+		return 0;
+	size_t at = (size_t)(sign - s.data);
+	struct slice text = {sign + 1, s.len - at - 1};
+	struct key *k = NULL;
+	if (decode(&a->arena, (struct slice){s.data, at}, &name) && decode(&a->arena, text, &value))
+		k = key_named(a, d, name);
+	if (!k)
+		return error_set(err, ENOMEM, "no memory for the partition keys");
+	if (k->seen == file + 1) /* twice in one path: the first */
+		return 0;
+	k->seen = file + 1;
+	k->values[file] = slice_equal(text, SLICE("__HIVE_DEFAULT_PARTITION__")) ? (struct slice){NULL, 0} : value;
+	return 0;
+}
+
+int dataset_keys(struct archive *a, struct dataset *d, struct error *err)
+{
+	int r = 0;
+	d->last_key = &d->keys;
+	for (uint32_t i = 0; i < d->p.ngroups; i++) {
+		const char *from = d->files[i]->path;
+		for (const char *slash; r == 0 && (slash = strchr(from, '/')); from = slash + 1)
+			r = take_directory(a, d, (struct slice){(const uint8_t *)from, (size_t)(slash - from)}, i, err);
+	}
+	for (struct key *k = d->keys; k; k = k->next)
+		find_type(k, d->p.ngroups);
+	return r;
+}

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* Which bytes of a shown column are made of which files. */
+#include <inttypes.h>
+
+#include "formats/parquet/dataset/dataset.h"
+
+/* A piece up to here is copied, so that an answer of many small files does not
+ * hold all of them. */
+enum { SMALL = 64 << 10 };
+
+/* Files opened before a reader who goes on, if they are small. */
+enum { AHEAD = 4 };
+
+struct reading {
+	struct archive *a;
+	const struct dataset *d;
+	const struct shown *shown;
+	const struct field *field;  /* the leaf */
+	const struct field *target; /* what the file tells of: the leaf or one above it */
+	struct answer *answer;
+	unsigned quantity, counted; /* as in read.c */
+	uint32_t width;
+	bool tail;
+	struct pace_next next; /* how the reader goes on, within the file */
+};
+
+static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
+{
+	if (quantity == 0)
+		return r->d->p.first_row;
+	return atomic_load_explicit(&r->shown->leaf->totals, memory_order_acquire) + (size_t)quantity * (r->d->p.ngroups + 1u);
+}
+
+/* The list that the offsets are of, or the field that the validity is of. */
+const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *f)
+{
+	if (s->what == WHAT_OFFSETS)
+		while (f && !((f->form == FORM_LIST || f->form == FORM_MAP) && f->depth == s->depth))
+			f = f->parent;
+	if (s->what == WHAT_VALIDITY)
+		while (f && !(f->nullable && d->p.elements[f->element].max_def == s->level))
+			f = f->parent;
+	return f;
+}
+
+static void set_up(struct reading *r, struct archive *a, const struct shown *s)
+{
+	r->a = a;
+	r->d = a->priv;
+	r->shown = s;
+	r->field = r->d->columns[s->leaf->number];
+	r->target = dataset_target(r->d, s, r->field);
+	r->width = shown_width(s);
+	r->quantity = shown_quantity(s);
+	r->tail = shown_tail(s);
+	r->counted = shown_counted(s);
+}
+
+static int have_totals(const struct reading *r, struct error *err)
+{
+	return r->quantity > 0 || r->tail ? dataset_totals(r->a, r->shown->leaf, err) : 0;
+}
+
+/* --- the same element many times -------------------------------------------------------- */
+
+/* `len` bytes of the unit repeated, from byte `at` of that on. */
+static int repeat(struct answer *answer, const void *unit, size_t n, uint64_t at, uint64_t len)
+{
+	uint8_t *to;
+	int r = answer_own(answer, (size_t)len, &to);
+	if (r < 0)
+		return r;
+	size_t done = 0, skip = (size_t)(at % n), whole;
+	while (done < len && done < n) { /* one unit, turned so that it begins where we do */
+		to[done] = ((const uint8_t *)unit)[(skip + done) % n];
+		done++;
+	}
+	for (; done < len; done += whole) {
+		whole = done < len - done ? done : (size_t)len - done;
+		memcpy(to + done, to, whole);
+	}
+	return 0;
+}
+
+static int repeat_number(struct answer *answer, int64_t value, uint32_t width, uint64_t at, uint64_t len)
+{
+	return repeat(answer, &value, width, at, len); /* little-endian */
+}
+
+/* What a partition key is in the rows of one file. */
+static int read_key(struct reading *r, uint32_t file, uint64_t at, uint64_t len)
+{
+	const struct key *key = r->field->key;
+	struct slice value = key->values[file];
+	switch ((enum what)r->shown->what) {
+	case WHAT_VALIDITY:
+		return repeat_number(r->answer, value.data != NULL, 1, at, len);
+	case WHAT_STRINGS:
+		return repeat(r->answer, value.data, value.len, at, len);
+	case WHAT_STRING_OFFSETS: {
+		uint64_t offset = totals_of(r, r->counted)[file] + at / 8 * value.len;
+		uint8_t *to;
+		int e = answer_own(r->answer, (size_t)len, &to);
+		for (uint64_t i = 0; e == 0 && i < len;) {
+			size_t within = (size_t)((at + i) % 8), n = 8 - within < len - i ? 8 - within : (size_t)(len - i);
+			memcpy(to + i, (uint8_t *)&offset + within, n);
+			offset += value.len;
+			i += n;
+		}
+		return e;
+	}
+	default:
+		return repeat_number(r->answer, dataset_key_number(key, file), r->width, at, len);
+	}
+}
+
+/* --- one file ------------------------------------------------------------------------------ */
+
+static int read_widened(struct reading *r, struct archive *file, struct shown *s, const struct element *e, uint64_t at,
+			uint64_t len, struct error *err)
+{
+	uint32_t from_width = s->leaf->width, width = r->width;
+	uint64_t first = at / width, end = (at + len + width - 1) / width;
+	struct answer raw;
+	enum dataset_widening how;
+	uint8_t *to, *from;
+
+	if (width > 32 || !dataset_widening(r->field, e, from_width, &how))
+		return error_set(err, EIO, "its type is not what it was");
+	answer_init(&raw);
+	struct pace_next next = {.kind = r->next.kind == PACE_IN_ORDER ? PACE_IN_ORDER : PACE_ANYHOW};
+	int x = parquet_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
+	struct answer flat;
+	answer_init(&flat);
+	if (x == 0)
+		x = answer_own(&flat, (size_t)raw.len, &from);
+	if (x == 0)
+		x = answer_copy(&raw, from, err);
+	answer_close(&raw);
+	if (x == 0 && flat.len != (end - first) * from_width)
+		x = error_set(err, EIO, "fewer elements than there should be");
+	if (x == 0)
+		x = answer_own(r->answer, (size_t)len, &to);
+	if (x == 0)
+		dataset_convert(how, from, from_width, width, at % width, len, to);
+	answer_close(&flat);
+	return x;
+}
+
+/* What it lacks: null. */
+static int read_lacked(struct reading *r, uint32_t file, uint64_t at, uint64_t len, struct error *err)
+{
+	if (r->tail)
+		return repeat_number(r->answer, (int64_t)totals_of(r, r->counted)[file], 8, at, len);
+	if (r->shown->what == WHAT_STRINGS)
+		return error_set(err, EIO, "fewer bytes than there should be");
+	return answer_zeros(r->answer, len);
+}
+
+/* An answer of its own for the file, and what holds the file behind it. */
+static int pass_on(struct reading *r, struct part *part, struct answer *piece, uint64_t len, struct error *err)
+{
+	uint8_t *to;
+	int e = 0;
+	if (piece->len != len)
+		e = error_set(err, EIO, "fewer elements than there should be");
+	if (e == 0 && len <= SMALL) {
+		e = answer_own(r->answer, (size_t)len, &to);
+		if (e == 0)
+			e = answer_copy(piece, to, err);
+	}
+	if (e < 0 || len <= SMALL) {
+		answer_close(piece);
+		part_release(part);
+		return e;
+	}
+	return answer_join(r->answer, piece, part_release, part);
+}
+
+/* A file of which something was lost when it was counted, and can be read now, does
+ * not fit where it is shown. */
+static int check_totals(const struct reading *r, struct archive *file, struct leaf *leaf, uint32_t number, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	unsigned asked[] = {r->quantity, r->tail ? r->counted : 0};
+	int e = r->quantity > 0 || r->tail ? leaf_totals(file, leaf, NULL, err) : 0;
+	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
+	for (unsigned i = 0; i < 2 && e == 0; i++)
+		if (asked[i] > 0 && totals[(size_t)asked[i] * (p->ngroups + 1u) + p->ngroups] !=
+					    totals_of(r, asked[i])[number + 1] - totals_of(r, asked[i])[number])
+			e = error_set(err, EIO, "it does not hold what it did when its size was found");
+	return e;
+}
+
+static int read_there(struct reading *r, struct part *part, struct archive *file, const struct mapped *m, uint32_t number,
+		      uint64_t at, uint64_t len, struct error *err)
+{
+	const struct parquet *p = file->priv;
+	const struct element *e = m->e;
+	const struct shown *as = r->shown;
+	bool bare = e->repetition == REPEATED && e->max_rep > r->target->depth;
+	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : leaf_first(p, e), .what = as->what,
+			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare), .whole = as->whole,
+			  .group = r->target->form == FORM_LEAF ? NULL : e,
+			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
+	struct answer piece;
+	int x = check_totals(r, file, s.leaf, number, err);
+
+	if (x < 0) {
+		part_release(part);
+		return x;
+	}
+	if (as->what == WHAT_VALIDITY && s.level == 0) {
+		part_release(part);
+		return repeat_number(r->answer, 1, 1, at, len);
+	}
+	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || schema_dtype(e) != schema_dtype(&r->field->type))) {
+		x = read_widened(r, file, &s, e, at, len, err);
+		part_release(part);
+		return x;
+	}
+	answer_init(&piece);
+	x = parquet_read_shown(file, &s, at, len, r->next, &piece, err);
+	if (x == 0)
+		return pass_on(r, part, &piece, len, err);
+	answer_close(&piece);
+	part_release(part);
+	return x;
+}
+
+static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t len, struct error *err)
+{
+	struct part *part = r->d->files[number];
+	struct archive *file;
+	int e = part_hold(part, &file, err);
+	if (e < 0)
+		return e == -ENOMEM ? e : -EIO;
+	struct mapped m;
+	e = dataset_map_in(file, r->target, &m, err);
+	if (e < 0 || !m.e) {
+		part_release(part);
+		return e < 0 ? e : read_lacked(r, number, at, len, err);
+	}
+	return read_there(r, part, file, &m, number, at, len, err);
+}
+
+/* --- a read ----------------------------------------------------------------------------------- */
+
+static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
+{
+	uint32_t low = 0, high = n;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (positions[middle] <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct shown *shown = n->lazy;
+	struct reading r = {.answer = ret};
+	struct pace_next next = blocks_pace(a->options->blocks, shown, offset, len);
+	bool in_order = next.kind == PACE_IN_ORDER;
+
+	set_up(&r, a, shown);
+	int e = r.target ? have_totals(&r, err) : error_set(err, EIO, "a file that belongs to no column");
+	uint32_t files = r.d->p.ngroups;
+	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
+	while (e == 0 && len > 0) {
+		uint64_t done = len;
+		if (offset / r.width >= totals[files]) {
+			if (!r.tail)
+				return error_set(err, EIO, "fewer elements than there should be");
+			e = repeat_number(ret, (int64_t)totals_of(&r, r.counted)[files], 8, offset, len);
+		} else {
+			uint32_t i = search(totals, files, offset / r.width);
+			uint64_t start = totals[i] * r.width, end = totals[i + 1] * r.width;
+			done = len < end - offset ? len : end - offset;
+			for (uint32_t k = 1; in_order && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
+				part_want(r.d->files[i + k]);
+			r.next = next;
+			r.next.offset -= start;
+			e = r.field->key ? read_key(&r, i, offset - start, done) : read_file(&r, i, offset - start, done, err);
+			if (e < 0)
+				error_prefix(err, e, r.d->files[i]->path);
+		}
+		offset += done;
+		len -= done;
+	}
+	return e;
+}
+
+int dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+{
+	struct reading r = {.answer = NULL};
+	set_up(&r, a, n->lazy);
+	if (r.shown->leaf->fault)
+		return error_set(err, ENOTSUP, "%s", r.shown->leaf->fault);
+	int e = have_totals(&r, err);
+	if (e < 0)
+		return e;
+	uint64_t count = totals_of(&r, r.quantity)[r.d->p.ngroups];
+	if (__builtin_add_overflow(count, (uint64_t)r.tail, &count) || __builtin_mul_overflow(count, r.width, ret) || *ret > INT64_MAX)
+		return error_set(err, EFBIG, "%" PRIu64 " elements are larger than any file", count);
+	return 0;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* How much of a column each file has.  What is decoded for it is decoded once, by
+ * whoever comes first, and under no lock: who asks for anything else does not wait. */
+#include "formats/parquet/dataset/dataset.h"
+
+/* Files opened before they are needed. */
+enum { AHEAD = 4 };
+
+/* Of the quantities of a column, what one open file has. */
+static int count_in(struct archive *file, const struct field *f, const struct leaf *column, struct block *within, uint64_t *ret,
+		    struct error *err)
+{
+	const struct parquet *p = file->priv;
+	struct mapped m;
+	int r = dataset_map_in(file, f, &m, err);
+	if (r < 0)
+		return r;
+	struct leaf *l = m.e ? &p->leaves[m.e->leaf] : m.counts;
+	unsigned most = m.e ? leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
+	if (!l)
+		return 0;
+	r = leaf_totals(file, l, within, err);
+	const uint64_t *totals = atomic_load_explicit(&l->totals, memory_order_acquire);
+	for (unsigned q = 1; q < most && q < leaf_quantities(l) && r == 0; q++)
+		ret[q] = totals[(size_t)q * (p->ngroups + 1u) + p->ngroups];
+	return r;
+}
+
+/* The same of a file that is to be opened.  One that cannot be had any more has,
+ * below its rows, one element that cannot be read: nobody knows how many it had. */
+static int count_file(struct archive *a, const struct leaf *column, uint32_t number, struct block *within, uint64_t *ret,
+		      struct error *err)
+{
+	const struct dataset *d = a->priv;
+	bool rows = d->p.first_row[number + 1] > d->p.first_row[number];
+	unsigned most = leaf_quantities(column);
+	struct error own = {""};
+	struct archive *file;
+
+	memset(ret, 0, most * sizeof *ret);
+	int r = part_hold(d->files[number], &file, &own);
+	if (r == 0) {
+		r = count_in(file, d->columns[column->number], column, within, ret, &own);
+		part_release(d->files[number]);
+	}
+	if (r == -ENOMEM)
+		return error_set(err, ENOMEM, "%s", own.text);
+	for (unsigned q = 1; q < most && r < 0; q++)
+		ret[q] = rows;
+	return 0;
+}
+
+/* A block of KIND_TOTALS, as a file's own are. */
+static int totals_block(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+{
+	const struct leaf *column = ((const struct owner *)owner)->leaf;
+	const struct dataset *d = a->priv;
+	unsigned most = leaf_quantities(column);
+	size_t each = (size_t)d->p.ngroups + 1;
+	uint64_t has[258];
+	int r = 0;
+
+	(void)index;
+	uint64_t *totals = (uint64_t *)(void *)block_room(ret, each * most * sizeof *totals, err);
+	if (!totals)
+		return -ENOMEM;
+	memset(totals, 0, each * most * sizeof *totals);
+	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
+		for (uint32_t k = 1; k <= AHEAD && i + k < d->p.ngroups; k++)
+			part_want(d->files[i + k]);
+		r = count_file(a, column, i, ret, has, err);
+		for (unsigned q = 1; q < most && r == 0; q++)
+			if (__builtin_add_overflow(totals[q * each + i], has[q], &totals[q * each + i + 1]) ||
+			    totals[q * each + i + 1] > INT64_MAX / 64)
+				r = error_set(err, EFBIG, "a column is larger than any file");
+	}
+	return r;
+}
+
+int dataset_totals(struct archive *a, struct leaf *column, struct error *err)
+{
+	struct block_source from = {a, &column->owners[KIND_TOTALS], totals_block};
+	return leaf_totals_from(a, column, &from, NULL, err);
+}

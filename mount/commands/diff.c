@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/commands/diff.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "mount/commands/commands.h"
+#include "mount/log.h"
+
+enum { SAME, DIFFERENT, TROUBLE };
+
+/* --- pairs ------------------------------------------------------------------ */
+
+static struct pair *new_pair(struct diff *d, const struct item *a, const struct item *b)
+{
+	if (d->count == d->room) {
+		size_t room = d->room ? d->room * 2 : 256;
+		struct pair *grown = reallocarray(d->pairs, room, sizeof *grown);
+		if (!grown)
+			return NULL;
+		d->pairs = grown;
+		d->room = room;
+	}
+	d->pairs[d->count] = (struct pair){.a = a, .b = b};
+	return &d->pairs[d->count++];
+}
+
+void diff_fault(const struct diff *d, struct pair *p, int side, const char *why)
+{
+	const char *source = side ? d->options->destination : d->options->source;
+	char *path = item_path(p->a);
+	p->faulty = true;
+	if (path && !p->fault && asprintf(&p->fault, "%s: %s: %s", source, *path ? path : ".", why) < 0)
+		p->fault = NULL;
+	free(path);
+}
+
+static const char *word_of(const struct item *item)
+{
+	return item->kind == ITEM_OTHER ? item->more : item->kind == ITEM_LINK ? "link" : item->kind == ITEM_FILE ? "file" : "directory";
+}
+
+/* Types and shapes, of arrays and of directories that stand for one; false if
+ * they differ. */
+static bool pair_types(struct diff *d, struct pair *p)
+{
+	const struct item *a = p->a, *b = p->b;
+	const char *dtypes[] = {a->dtype ? a->dtype : "none", b->dtype ? b->dtype : "none"};
+	const char *shapes[] = {a->shape ? a->shape : "none", b->shape ? b->shape : "none"};
+	bool typed = strcmp(dtypes[0], dtypes[1]) == 0, shaped = strcmp(shapes[0], shapes[1]) == 0;
+	shaped |= shapes[0][0] == '?' || shapes[1][0] == '?'; /* the values will tell */
+	if (!typed)
+		tell_unequal(d, &p->lines, a, "dtype", dtypes[0], dtypes[1], false);
+	if (!shaped)
+		tell_unequal(d, &p->lines, a, "shape", shapes[0][0] == '[' ? shapes[0] : "null",
+			     shapes[1][0] == '[' ? shapes[1] : "null", true);
+	if (a->fortran != b->fortran)
+		tell_unequal(d, &p->lines, a, "order", a->fortran ? "F" : "C", b->fortran ? "F" : "C", false);
+	return typed && shaped && a->fortran == b->fortran;
+}
+
+/* Tells what names and types tell; false if what lies below both cannot be
+ * compared. */
+static bool pair_items(struct diff *d, struct pair *p)
+{
+	const struct item *a = p->a, *b = p->b;
+	if (a->same && b->same && strcmp(a->same, b->same) == 0)
+		return true; /* told where it was first */
+	if (a->kind == b->kind && (a->kind == ITEM_FILE || a->kind == ITEM_DIR)) {
+		bool same = pair_types(d, p);
+		p->look = true;
+		p->values = same && a->kind == ITEM_FILE;
+		return same;
+	}
+	if (a->kind == b->kind && (a->kind == ITEM_LINK || a->kind == ITEM_SAME)) {
+		if (strcmp(a->more, b->more) != 0)
+			tell_unequal(d, &p->lines, a, a->kind == ITEM_LINK ? "link" : "same_as", a->more, b->more, false);
+		return true;
+	}
+	if (a->kind == ITEM_FILE && a->more && b->kind == ITEM_DIR)
+		diff_fault(d, p, 0, a->more);
+	else if (a->kind == ITEM_DIR && b->kind == ITEM_FILE && b->more)
+		diff_fault(d, p, 1, b->more);
+	else if (a->kind == ITEM_SAME && b->kind == ITEM_DIR)
+		tell_unequal(d, &p->lines, a, "same_as", a->more, "itself", false);
+	else if (a->kind == ITEM_DIR && b->kind == ITEM_SAME)
+		tell_unequal(d, &p->lines, a, "same_as", "itself", b->more, false);
+	else if (strcmp(word_of(a), word_of(b)) != 0)
+		tell_unequal(d, &p->lines, a, "kind", word_of(a), word_of(b), false);
+	return false;
+}
+
+/* Pairs all of A in its order. */
+static bool pair_all(struct diff *d, struct items *a, struct items *b)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		struct item *item = &a->all[i], *other = NULL;
+		if (!item->up || item->up->other)
+			other = items_find(b, item->up ? item->up->other : NULL, item->name);
+		if (other)
+			other->other = item, item->other = other;
+		item->closed = true;
+		if ((item->up && item->up->closed) || item->kind == ITEM_FAULT || (other && other->kind == ITEM_FAULT))
+			continue;
+		struct pair *p = new_pair(d, item, other);
+		if (!p)
+			return false;
+		if (!other)
+			tell_only(d, &p->lines, item, 0);
+		else
+			item->closed = !pair_items(d, p);
+		d->progress.total += p->values ? item->size : 0;
+	}
+	return true;
+}
+
+/* What only B has. */
+static bool pair_rest(struct diff *d, struct items *b)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		struct item *item = &b->all[i], *other = item->other;
+		item->closed = true;
+		if (item->up && item->up->closed)
+			continue;
+		if (other && other->kind == item->kind && item->kind == ITEM_DIR) {
+			struct pair before = {.a = other, .b = item};
+			item->closed = !pair_types(d, &before); /* else that was told, and is all */
+			text_free(&before.lines);
+		} else if (!other && item->kind != ITEM_FAULT) {
+			struct pair *p = new_pair(d, NULL, item);
+			if (!p)
+				return false;
+			tell_only(d, &p->lines, item, 1);
+		}
+	}
+	return true;
+}
+
+/* --- telling --------------------------------------------------------------- */
+
+static void on_signal(int sig)
+{
+	static const char clear[] = "\r\033[K";
+	ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
+	(void)ignored;
+	raise(sig);
+}
+
+static int put_out(void *arg, const char *bytes, size_t len)
+{
+	return fwrite_unlocked(bytes, 1, len, arg) == len ? 0 : -EIO;
+}
+
+static void begin_json(const struct options *o, struct text *t)
+{
+	text_add(t, "{\"a\":");
+	text_json(t, slice_text(o->source));
+	text_add(t, ",\"b\":");
+	text_json(t, slice_text(o->destination));
+	text_add(t, ",\"differences\":[\n");
+}
+
+static int put_pair(struct diff *d, struct pair *p, bool first)
+{
+	int r = SAME;
+	if (!diff_is_done(d, p))
+		fflush(stdout); /* while we wait */
+	diff_wait(d, p);
+	if (p->lines.len && !p->lines.failed) {
+		if (!first && d->options->list_json)
+			fputs_unlocked(",\n", stdout);
+		fwrite_unlocked(p->lines.bytes, 1, p->lines.len, stdout);
+		r = DIFFERENT;
+	}
+	if (p->fault)
+		log_say("%s", p->fault);
+	if (p->faulty || p->lines.failed)
+		r |= TROUBLE;
+	text_free(&p->lines);
+	free(p->fault);
+	p->fault = NULL;
+	return r;
+}
+
+/* SAME, DIFFERENT, TROUBLE or both. */
+static int put_pairs(struct diff *d, int so_far)
+{
+	struct text json = {.flush = put_out, .arg = stdout};
+	int r = so_far;
+	if (d->options->list_json)
+		begin_json(d->options, &json);
+	text_flush(&json);
+	for (size_t i = 0; i < d->count && !ferror(stdout); i++)
+		r |= put_pair(d, &d->pairs[i], !(r & DIFFERENT));
+	if (d->options->list_json)
+		printf("%s],\"same\":%s,\"complete\":%s}\n", r & DIFFERENT ? "\n" : "", r == SAME ? "true" : "false",
+		       r & TROUBLE ? "false" : "true");
+	text_free(&json);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_say("standard output: %s", strerror(errno));
+		r |= TROUBLE;
+	}
+	return r;
+}
+
+static int compare(struct diff *d, struct items *a, struct items *b)
+{
+	int r = TROUBLE;
+	bool fine = items_walk(a, d->sources[0].mirror, d->options->source) &&
+		    items_walk(b, d->sources[1].mirror, d->options->destination);
+	d->progress = progress_begin(0);
+	if (!fine || !pair_all(d, a, b) || !pair_rest(d, b) || diff_start(d) < 0) {
+		log_say("%s: no memory", d->options->source);
+	} else {
+		r = put_pairs(d, a->trouble || b->trouble ? TROUBLE : SAME);
+		diff_end(d);
+	}
+	for (size_t i = 0; i < d->count; i++) {
+		text_free(&d->pairs[i].lines);
+		free(d->pairs[i].fault);
+	}
+	free(d->pairs);
+	return r;
+}
+
+int diff_run(const struct options *o)
+{
+	struct tolerance tolerance = {o->atol, o->rtol};
+	struct diff d = {.options = o, .tolerance = o->close ? &tolerance : NULL, .terminal = terminal_of(STDOUT_FILENO)};
+	struct items a = {0}, b = {0};
+	if (source_command_open_two(d.sources, o))
+		return TROUBLE;
+	if (progress_wanted()) { /* Ctrl-C leaves no half a bar */
+		struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+		sigaction(SIGINT, &act, NULL);
+		sigaction(SIGTERM, &act, NULL);
+	}
+	int r = compare(&d, &a, &b);
+	items_free(&a);
+	items_free(&b);
+	source_command_close_two(d.sources);
+	return r & TROUBLE ? TROUBLE : r;
+}

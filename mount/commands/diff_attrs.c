@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "fs/archive/attrs.h"
+#include "fs/mirror/shelf.h"
+#include "mount/commands/diff.h"
+
+struct list {
+	struct list_attr {
+		struct slice name, value; /* one allocation, at name.data */
+		bool json;
+	} *attrs;
+	size_t count, room;
+};
+
+static bool begins(struct slice s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+	return s.len >= n && memcmp(s.data, prefix, n) == 0;
+}
+
+/* Of what the program itself says of an array, type and shape are told elsewhere,
+ * and how it is stored is no difference. */
+static int take(void *arg, const struct attr *attr)
+{
+	struct list *l = arg;
+	if (!begins(attr->name, "attr.") && !slice_equal(attr->name, SLICE("array.enum")))
+		return 0;
+	if (l->count == l->room) {
+		size_t room = l->room ? l->room * 2 : 8;
+		struct list_attr *grown = reallocarray(l->attrs, room, sizeof *grown);
+		if (!grown)
+			return -ENOMEM;
+		l->attrs = grown;
+		l->room = room;
+	}
+	uint8_t *copy = malloc(attr->name.len + attr->value.len + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, attr->name.data, attr->name.len);
+	if (attr->value.len)
+		memcpy(copy + attr->name.len, attr->value.data, attr->value.len);
+	l->attrs[l->count++] = (struct list_attr){
+		{copy, attr->name.len}, {copy + attr->name.len, attr->value.len}, attr->json,
+	};
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct list_attr *p = a, *q = b;
+	size_t n = p->name.len < q->name.len ? p->name.len : q->name.len;
+	int order = memcmp(p->name.data, q->name.data, n);
+	return order ? order : (p->name.len > q->name.len) - (p->name.len < q->name.len);
+}
+
+static int gather(const struct mirror_ref *ref, struct list *l, struct error *err)
+{
+	if (!ref->held)
+		return 0;
+	int r = attrs_walk(&ref->held->archive, ino_index(ref->ino), ref->node, take, l, err);
+	if (l->count)
+		qsort(l->attrs, l->count, sizeof *l->attrs, by_name);
+	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
+}
+
+static void tell_all(const struct diff *d, struct pair *p, const struct list *a, const struct list *b)
+{
+	for (size_t i = 0, j = 0; i < a->count || j < b->count;) {
+		const struct list_attr *x = a->attrs + i, *y = b->attrs + j;
+		int order = i == a->count ? 1 : j == b->count ? -1 : by_name(x, y);
+		if (order < 0)
+			tell_attribute(d, &p->lines, p->a, x->name, 0);
+		else if (order > 0)
+			tell_attribute(d, &p->lines, p->a, y->name, 1);
+		else if (x->json != y->json || !slice_equal(x->value, y->value))
+			tell_attribute(d, &p->lines, p->a, x->name, -1);
+		i += order <= 0;
+		j += order >= 0;
+	}
+}
+
+static bool free_list(struct list *l)
+{
+	bool enumerated = false;
+	for (size_t i = 0; i < l->count; i++) {
+		enumerated |= slice_equal(l->attrs[i].name, SLICE("array.enum"));
+		free((void *)(uintptr_t)l->attrs[i].name.data);
+	}
+	free(l->attrs);
+	return enumerated;
+}
+
+int diff_attrs(const struct diff *d, const struct mirror_ref refs[2], struct pair *p, bool *ret_enum, struct error *err)
+{
+	struct list a = {0}, b = {0};
+	int r = gather(&refs[0], &a, err);
+	if (r == 0)
+		r = gather(&refs[1], &b, err);
+	if (r == 0)
+		tell_all(d, p, &a, &b);
+	*ret_enum = free_list(&a);
+	*ret_enum |= free_list(&b);
+	return r;
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fs/mirror/shelf.h"
+#include "mount/commands/diff.h"
+#include "mount/commands/walk.h"
+
+/* A thread compares a piece at a time: of what lies in the file, as it is mapped;
+ * of what is decoded, less, since it may have to be put together. */
+enum { MAPPED_PIECE = 8 << 20, DECODED_PIECE = 1 << 20, WORKERS_MAX = 16 };
+
+/* A pair whose bytes are being compared. */
+struct work {
+	struct work *next;
+	struct pair *pair;
+	struct mirror_ref refs[2];
+	int fds[2];
+	const struct array *array; /* of A */
+	uint64_t size, at;         /* bytes; where the next piece begins */
+	uint64_t piece;            /* of one, whole elements */
+	unsigned running;          /* pieces */
+	struct compare compare;
+	struct compare_result result;
+	struct error err;
+	int failed; /* 1 + the side whose fault it was */
+};
+
+struct workers {
+	pthread_mutex_t lock;
+	pthread_cond_t more;  /* pieces, or none to come */
+	pthread_cond_t told;  /* `wanted` is done */
+	const struct pair *wanted;
+	pthread_t threads[WORKERS_MAX];
+	unsigned count;
+	size_t next;       /* pair to be opened */
+	unsigned opening;  /* pairs, of which pieces may come */
+	bool stop;
+	struct work *works; /* with pieces that nobody has taken */
+	struct work **tail;
+};
+
+/* --- a piece --------------------------------------------------------------- */
+
+/* One side's bytes of it. */
+struct bytes {
+	struct answer answer;
+	const uint8_t *at;
+	struct source *mapped; /* where they lie in a file, else NULL */
+	uint64_t offset;       /* in it */
+	uint8_t *own;          /* put together */
+};
+
+static int put_together(struct bytes *b, struct error *err)
+{
+	b->at = b->own = malloc((size_t)b->answer.len);
+	return b->own ? answer_copy(&b->answer, b->own, err) : error_set(err, ENOMEM, "no memory");
+}
+
+static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t offset, uint64_t len, struct bytes *b,
+		      struct error *err)
+{
+	const struct mirror_ref *ref = &w->refs[side];
+	struct archive *a = ref->held ? &ref->held->archive : NULL;
+	int r = mirror_read(d->sources[side].mirror, ref, w->fds[side], offset, len, &b->answer, err);
+	if (r < 0)
+		return error_set(err, -r, "%s", strerror(-r));
+	if (b->answer.len != len)
+		return error_set(err, EIO, "ends early, at byte %" PRIu64, offset + b->answer.len);
+	if (a && ref->node->kind == NODE_RANGE) {
+		b->mapped = archive_source(a, ref->node->source);
+		b->offset = ref->node->offset + offset;
+		b->at = b->mapped->bytes + b->offset;
+		return 0;
+	}
+	b->at = b->answer.spans[0].iov_base;
+	if (b->answer.count == 1 && !(a && archive_maps(a, b->at, (size_t)len)))
+		return 0;
+	return put_together(b, err);
+}
+
+/* 0, or 1 + the side that failed. */
+static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, uint64_t len, struct compare_result *ret,
+			 struct error *err)
+{
+	struct bytes b[2] = {0};
+	int failed = 0;
+	for (int i = 0; i < 2; i++)
+		answer_init(&b[i].answer);
+	for (int i = 0; i < 2 && !failed; i++)
+		if (read_bytes(d, w, i, offset, len, &b[i], err) < 0)
+			failed = 1 + i;
+	if (!failed) {
+		source_enter_both(b[0].mapped, b[1].mapped);
+		compare_run(&w->compare, b[0].at, b[1].at, (size_t)(len / w->compare.bytes), offset / w->compare.bytes, ret);
+		source_look_away();
+		for (int i = 0; i < 2 && !failed; i++)
+			if (b[i].mapped && source_leave(b[i].mapped, b[i].offset, len, err) < 0)
+				failed = 1 + i;
+	}
+	for (int i = 0; i < 2; i++) {
+		answer_close(&b[i].answer);
+		free(b[i].own);
+	}
+	return failed;
+}
+
+/* --- a pair ---------------------------------------------------------------- */
+
+/* Does it hold lengths, or letters?  Then no difference is small. */
+static bool is_structure(const struct mirror_ref *ref)
+{
+	const struct node *n = ref->node, *up = ref->held ? tree_node(&ref->held->archive.tree, n->parent) : NULL;
+	enum dtype of = up && up->array ? up->array->dtype : DTYPE_NONE;
+	return of == DTYPE_STRING || of == DTYPE_BYTES ||
+	       ((of == DTYPE_LIST || of == DTYPE_MAP) && strcmp(n->name, "offsets") == 0);
+}
+
+static const struct array *array_of(const struct mirror_ref *ref)
+{
+	return ref->held && ref->node->array && ref->node->array->dtype != DTYPE_NONE ? ref->node->array : NULL;
+}
+
+/* Whole elements of about as much as one thread should do at a time. */
+static uint64_t piece_of(const struct work *w)
+{
+	bool plain = true;
+	for (int i = 0; i < 2; i++)
+		plain &= w->refs[i].held && w->refs[i].node->kind == NODE_RANGE;
+	uint64_t piece = plain ? MAPPED_PIECE : DECODED_PIECE;
+	return piece - piece % w->compare.bytes;
+}
+
+/* Both sizes; 1 if they differ, which is told. */
+static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, struct error *err)
+{
+	struct stat st[2];
+	char sizes[2][24];
+	for (int i = 0; i < 2; i++) {
+		*ret_side = i;
+		struct mirror *m = d->sources[i].mirror;
+		int r = mirror_open_file(m, &w->refs[i], &w->fds[i], err);
+		if (r == 0)
+			r = mirror_stat(m, &w->refs[i], w->fds[i], &st[i], err);
+		if (r < 0)
+			return error_set(err, -r, "%s", strerror(-r));
+		snprintf(sizes[i], sizeof sizes[i], "%" PRIu64, (uint64_t)st[i].st_size);
+	}
+	w->size = (uint64_t)st[0].st_size;
+	if (st[0].st_size == st[1].st_size)
+		return 0;
+	tell_unequal(d, &w->pair->lines, w->pair->a, "size", sizes[0], sizes[1], true);
+	return 1;
+}
+
+/* In an archive its number finds it, however deep it lies. */
+static int find_item(const struct diff *d, const struct item *item, int side, struct mirror_ref *ret, struct error *err)
+{
+	struct mirror *m = d->sources[side].mirror;
+	if (mirror_is_archive(m))
+		return mirror_get(m, item->ino, ret, err);
+	char *path = item_path(item);
+	int r = path ? walk_resolve(m, path, false, ret, err) : -ENOMEM;
+	free(path);
+	return r;
+}
+
+/* What is told without the bytes; with pieces to follow it returns true. */
+static bool open_pair(const struct diff *d, struct work *w)
+{
+	struct pair *p = w->pair;
+	struct error err = {0};
+	bool enumerated = false;
+	int r = 0, side;
+	for (side = 0; side < 2; side++)
+		if ((r = find_item(d, side ? p->b : p->a, side, &w->refs[side], &err)) < 0) {
+			error_set(&err, -r, "%s", strerror(-r));
+			diff_fault(d, p, side, err.text);
+			return false;
+		}
+	if (diff_attrs(d, w->refs, p, &enumerated, &err) < 0) {
+		diff_fault(d, p, 0, err.text);
+		err.text[0] = '\0';
+	}
+	if (!p->values)
+		return false;
+	if ((r = compare_sizes(d, w, &side, &err)) < 0)
+		diff_fault(d, p, side, err.text);
+	if (r != 0 || w->size == 0)
+		return false;
+	bool exact = enumerated || is_structure(&w->refs[0]) || is_structure(&w->refs[1]);
+	w->array = array_of(&w->refs[0]);
+	compare_init(&w->compare, w->array, array_of(&w->refs[1]), exact ? NULL : d->tolerance);
+	if (w->size % w->compare.bytes)
+		compare_init(&w->compare, NULL, NULL, NULL);
+	w->piece = piece_of(w);
+	return true;
+}
+
+/* Called with the lock held.  There are many pairs: who waits for another one is
+ * not woken. */
+static void pair_done(struct workers *ws, struct pair *p)
+{
+	p->done = true;
+	if (ws->wanted == p)
+		pthread_cond_signal(&ws->told);
+}
+
+/* Likewise. */
+static void close_pair(struct diff *d, struct work *w)
+{
+	struct pair *p = w->pair;
+	if (w->failed)
+		diff_fault(d, p, w->failed - 1, w->err.text);
+	else if (w->result.differ)
+		tell_values(d, &p->lines, p->a, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
+	for (int i = 0; i < 2; i++) {
+		mirror_close_file(d->sources[i].mirror, w->fds[i]);
+		if (w->refs[i].entry)
+			mirror_put(d->sources[i].mirror, &w->refs[i]);
+	}
+	free(w);
+	pair_done(d->workers, p);
+}
+
+/* --- threads --------------------------------------------------------------- */
+
+/* Called with the lock held, and gives it up meanwhile. */
+static void run_piece(struct diff *d, struct workers *ws)
+{
+	struct work *w = ws->works;
+	struct compare_result part = {0};
+	struct error err = {0};
+	uint64_t offset = w->at, left = w->size - offset, len = w->piece < left ? w->piece : left;
+	w->at += w->failed ? left : len;
+	if (w->at == w->size && !(ws->works = w->next))
+		ws->tail = &ws->works;
+	w->running++;
+	pthread_mutex_unlock(&ws->lock);
+	int failed = w->failed ? 0 : compare_piece(d, w, offset, len, &part, &err);
+	pthread_mutex_lock(&ws->lock);
+	w->running--;
+	if (failed && !w->failed) {
+		w->failed = failed;
+		w->err = err;
+	}
+	compare_join(&w->result, &part);
+	progress_add(&d->progress, len);
+	if (w->at == w->size && w->running == 0)
+		close_pair(d, w);
+}
+
+/* Likewise. */
+static void run_pair(struct diff *d, struct workers *ws)
+{
+	struct pair *p = &d->pairs[ws->next++];
+	if (!p->look) {
+		pair_done(ws, p);
+		return;
+	}
+	struct work *w = calloc(1, sizeof *w);
+	if (!w) {
+		diff_fault(d, p, 0, "no memory");
+		pair_done(ws, p);
+		return;
+	}
+	*w = (struct work){.pair = p, .fds = {-1, -1}};
+	ws->opening++;
+	pthread_mutex_unlock(&ws->lock);
+	bool pieces = open_pair(d, w);
+	pthread_mutex_lock(&ws->lock);
+	ws->opening--;
+	if (!pieces) {
+		close_pair(d, w);
+	} else {
+		*ws->tail = w;
+		ws->tail = &w->next;
+	}
+	if (pieces || ws->opening == 0)
+		pthread_cond_broadcast(&ws->more);
+}
+
+static void *worker(void *arg)
+{
+	struct diff *d = arg;
+	struct workers *ws = d->workers;
+	pthread_mutex_lock(&ws->lock);
+	while (!ws->stop) {
+		if (ws->works)
+			run_piece(d, ws);
+		else if (ws->next < d->count)
+			run_pair(d, ws);
+		else if (ws->opening)
+			pthread_cond_wait(&ws->more, &ws->lock);
+		else
+			break;
+	}
+	pthread_mutex_unlock(&ws->lock);
+	return NULL;
+}
+
+static unsigned processors(const struct options *o)
+{
+	cpu_set_t set;
+	unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
+	n = o->single_threaded ? 1 : o->threads ? o->threads : n;
+	return n < WORKERS_MAX ? n : WORKERS_MAX;
+}
+
+int diff_start(struct diff *d)
+{
+	struct workers *ws = d->workers = calloc(1, sizeof *ws);
+	if (!ws)
+		return -ENOMEM;
+	ws->tail = &ws->works;
+	pthread_mutex_init(&ws->lock, NULL);
+	pthread_cond_init(&ws->more, NULL);
+	pthread_cond_init(&ws->told, NULL);
+	for (unsigned n = processors(d->options); ws->count < n; ws->count++)
+		if (pthread_create(&ws->threads[ws->count], NULL, worker, d) != 0)
+			break;
+	if (ws->count == 0)
+		worker(d);
+	return 0;
+}
+
+bool diff_is_done(struct diff *d, const struct pair *p)
+{
+	pthread_mutex_lock(&d->workers->lock);
+	bool done = p->done;
+	pthread_mutex_unlock(&d->workers->lock);
+	return done;
+}
+
+void diff_wait(struct diff *d, struct pair *p)
+{
+	pthread_mutex_lock(&d->workers->lock);
+	d->workers->wanted = p;
+	while (!p->done)
+		pthread_cond_wait(&d->workers->told, &d->workers->lock);
+	if (p->lines.len || p->fault)
+		progress_clear(&d->progress);
+	pthread_mutex_unlock(&d->workers->lock);
+}
+
+void diff_end(struct diff *d)
+{
+	struct workers *ws = d->workers;
+	pthread_mutex_lock(&ws->lock);
+	ws->stop = true;
+	pthread_cond_broadcast(&ws->more);
+	pthread_mutex_unlock(&ws->lock);
+	for (unsigned i = 0; i < ws->count; i++)
+		pthread_join(ws->threads[i], NULL);
+	progress_clear(&d->progress);
+	while (ws->works) {
+		struct work *w = ws->works;
+		ws->works = w->next;
+		close_pair(d, w);
+	}
+	free(ws);
+	d->workers = NULL;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/commands/progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void human(char *buf, size_t room, double bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	size_t i = 0;
+	while (bytes >= 999.5 && i + 1 < sizeof units / sizeof *units)
+		bytes /= 1000, i++;
+	snprintf(buf, room, i && bytes < 99.5 ? "%.1f %s" : "%.0f %s", bytes, units[i]);
+}
+
+bool progress_wanted(void)
+{
+	return isatty(STDERR_FILENO);
+}
+
+struct progress progress_begin(uint64_t total)
+{
+	return (struct progress){.total = total, .began = now()};
+}
+
+void progress_add(struct progress *p, uint64_t bytes)
+{
+	enum { WIDTH = 24 };
+	char done[32], total[32], rate[32], bar[WIDTH + 1];
+	double t = now(), passed = t - p->began;
+
+	p->done += bytes;
+	if (!progress_wanted() || t - p->told < 0.1 || passed < 0.3)
+		return;
+	double share = p->total && p->done < p->total ? (double)p->done / (double)p->total : 1;
+	human(done, sizeof done, (double)p->done);
+	human(total, sizeof total, (double)p->total);
+	human(rate, sizeof rate, (double)p->done / passed);
+	for (int i = 0; i < WIDTH; i++)
+		bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
+	bar[WIDTH] = '\0';
+	fprintf(stderr, "\r[%s] %s of %s, %s/s, %.0f s left \033[K", bar, done, total, rate,
+		share > 0 ? passed / share - passed : 0);
+	fflush(stderr);
+	p->told = t;
+	p->shown = true;
+}
+
+void progress_clear(struct progress *p)
+{
+	if (p->shown)
+		fputs("\r\033[K", stderr);
+	p->shown = false;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/daemon/daemon.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "mount/daemon/device.h"
+#include "mount/daemon/fuse.h"
+#include "mount/daemon/hint.h"
+#include "mount/daemon/keeper.h"
+#include "mount/daemon/ops.h"
+#include "mount/log.h"
+#include "mount/sandbox.h"
+#include "mount/source.h"
+
+/* Seconds after which who waits for a mount is told that it takes long. */
+enum { A_WHILE = 10 };
+
+/* What the parts of one mount know of each other. */
+struct daemon {
+	struct mount mount;
+	const struct options *options;
+	char *list;    /* libfuse's options */
+	bool handed;   /* the mountpoint is /dev/fd/N: mounted already, by somebody else */
+	int parent;    /* a pipe to the process that was started, or -1 */
+	struct keeper keeper;
+	unsigned threads;
+};
+
+/* --- the parent -------------------------------------------------------- */
+
+static const int endings[] = {SIGTERM, SIGINT, SIGHUP};
+static pid_t started;
+
+/* Nobody waits for the mount any more: there shall be none. */
+static void give_up(int sig)
+{
+	kill(started, SIGTERM);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+/* Splits off the process that is to serve.  In the parent, which waits for the
+ * mount to answer or the child to fail, returns the exit code; in the child -1,
+ * and the pipe to tell the parent by. */
+static int split_off(const char *source, int *ret_pipe)
+{
+	int ends[2];
+	char word;
+	*ret_pipe = -1;
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		log_say("cannot start a daemon: %s", strerror(errno));
+		return 1;
+	}
+	pid_t pid = fork();
+	if (pid < 0) {
+		log_say("cannot start a daemon: %s", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		close(ends[0]);
+		setsid();
+		*ret_pipe = ends[1];
+		return -1;
+	}
+	close(ends[1]);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (signal(endings[i], give_up) == SIG_IGN)
+			signal(endings[i], SIG_IGN);
+	started = pid;
+	bool told = false;
+	while (poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, told ? -1 : A_WHILE * 1000) <= 0)
+		if (!told) {
+			log_say("%s: not mounted after %d seconds: it, or what mounts, has not answered yet (Ctrl-C gives up)", source, A_WHILE);
+			told = true;
+		}
+	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* without a word it has failed, and said why */
+}
+
+/* --- once it is mounted ------------------------------------------------ */
+
+/* The session is agreed upon: lets go of the terminal, and of the parent unless
+ * the keeper does. */
+static void on_ready(struct mount *m)
+{
+	struct daemon *d = (struct daemon *)(void *)m;
+	log_go();
+	if (d->parent < 0)
+		return;
+	while (write(d->parent, "1", 1) < 0 && errno == EINTR)
+		;
+	close(d->parent);
+	d->parent = -1;
+}
+
+static int loop(struct daemon *d, struct fuse_session *se)
+{
+	if (d->options->single_threaded)
+		return fuse_session_loop(se);
+	struct fuse_loop_config *config = fuse_loop_cfg_create();
+	fuse_loop_cfg_set_max_threads(config, d->threads);
+	int r = fuse_session_loop_mt(se, config);
+	fuse_loop_cfg_destroy(config);
+	return r;
+}
+
+/* Has somebody unmounted it?  Then the kernel has closed its end. */
+static bool is_unmounted(int device)
+{
+	struct pollfd p = {.fd = device};
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
+/* --- an end that is overdue ---------------------------------------------- */
+
+/* Requests that wait for a disk which does not answer hold the session's end up for as
+ * long.  But the mount must go, and nothing is lost: so the process ends without them. */
+static struct {
+	struct daemon *daemon;
+	int device;
+	void (*libfuses)(int sig);
+} ending;
+
+static void on_overdue(int sig)
+{
+	(void)sig;
+	if (!ending.daemon->handed)
+		keeper_end(&ending.daemon->keeper, is_unmounted(ending.device));
+	_exit(0);
+}
+
+static void on_signal(int sig)
+{
+	alarm(DEVICE_PATIENCE);
+	ending.libfuses(sig);
+}
+
+/* In front of libfuse's handlers. */
+static void bound_the_end(struct daemon *d, int device)
+{
+	struct sigaction act;
+	ending.daemon = d;
+	ending.device = device;
+	signal(SIGALRM, on_overdue);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		if (sigaction(endings[i], NULL, &act) == 0) {
+			ending.libfuses = act.sa_handler;
+			act.sa_handler = on_signal;
+			sigaction(endings[i], &act, NULL);
+		}
+}
+
+/* Serves the device until it is unmounted, or a signal comes; whether it still is
+ * mounted is told in *ret_unmounted. */
+static int serve(struct daemon *d, int device, bool *ret_unmounted)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	struct fuse_session *se = NULL;
+	int r = 1;
+
+	if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, d->list) == 0)
+		se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, &d->mount);
+	fuse_opt_free_args(&args);
+	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
+	 * end a mount whoever started it. */
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+		signal(endings[i], SIG_DFL);
+	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
+		log_say("%s: cannot be served", d->options->destination);
+	} else {
+		mount_watch(&d->mount, se);
+		bound_the_end(d, device);
+		r = loop(d, se) < 0; /* a signal's number is no failure */
+		signal(SIGALRM, SIG_IGN);
+		mount_watch_end(&d->mount);
+		*ret_unmounted = is_unmounted(device);
+		fuse_remove_signal_handlers(se);
+	}
+	if (se)
+		fuse_session_destroy(se); /* ends the connection */
+	return r;
+}
+
+/* --- mounting ---------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 0)))
+static void on_fuse_log(enum fuse_log_level level, const char *format, va_list args)
+{
+	char text[512];
+	vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\n")] = '\0';
+	(void)level;
+	if (log_capturing()) /* while mounting, with what the helper prints */
+		fprintf(stderr, "%s\n", text);
+	else if (strstr(text, "writing device: Bad address")) /* a file that was cut meanwhile: its reader is told */
+		return;
+	else
+		log_say("%s", strncmp(text, "fuse: ", 6) == 0 ? text + 6 : text);
+}
+
+/* Everything that stands in a word of libfuse's option list must be escaped. */
+static char *escaped(const char *text)
+{
+	char *ret = malloc(2 * strlen(text) + 1), *to = ret;
+	for (; ret && *text; *to++ = *text++)
+		if (*text == ',' || *text == '\\')
+			*to++ = '\\';
+	if (ret)
+		*to = '\0';
+	return ret;
+}
+
+/* libfuse's option list, for the keeper, who mounts, and for the session. */
+static char *option_list(const struct options *o)
+{
+	char *real = realpath(o->source, NULL), *name = escaped(real ? real : o->source), *list = NULL;
+	bool named = strstr(o->fuse, "fsname=");
+	if (name && asprintf(&list, "ro,nosuid,nodev,default_permissions,subtype=arrayfs%s%s%s%s", *o->fuse ? "," : "",
+			     o->fuse, named ? "" : ",fsname=", named ? "" : name) < 0)
+		list = NULL;
+	free(name);
+	free(real);
+	return list;
+}
+
+/* Lets a mirrored directory show what lies below its own mountpoint. */
+static void cover(struct daemon *d, const struct kept *kept)
+{
+	char base[PATH_MAX];
+	strcpy(base, kept->path);
+	/* The lock on it stays until the very end: see mount/daemon/mountpoint.h. */
+	int covered = kept->covered < 0 || d->mount.fixed ? -1 : fcntl(kept->covered, F_DUPFD_CLOEXEC, 3);
+	if (kept->parent >= 0 && covered >= 0)
+		mirror_cover(d->mount.mirror, kept->parent, basename(base), covered);
+	if (kept->parent >= 0)
+		close(kept->parent);
+}
+
+static int run(struct daemon *d)
+{
+	struct kept kept = {.parent = -1, .covered = -1};
+	struct mountpoint handed;
+	struct error err = {0};
+	bool unmounted = false;
+	if (!d->handed && keeper_mount(&d->keeper, &kept) < 0)
+		return 1;
+	if (d->handed && mountpoint_prepare(&handed, d->options->destination, false, &err) < 0) {
+		log_say("%s: %s", d->options->destination, err.text);
+		return 1;
+	}
+	if (d->handed)
+		kept.device = atoi(d->options->destination + strlen("/dev/fd/"));
+	cover(d, &kept);
+	int r = serve(d, kept.device, &unmounted);
+	if (!d->handed)
+		keeper_end(&d->keeper, unmounted);
+	return r;
+}
+
+/* Opens SOURCE within the sandbox. */
+static int open_source(struct daemon *d, struct opened *ret)
+{
+	const struct options *o = d->options;
+	int r = source_command_open(ret, o);
+	if (r)
+		return r;
+	d->threads = ret->limits.threads;
+	d->mount.mirror = ret->mirror;
+	d->mount.fixed = mirror_is_archive(ret->mirror);
+	/* One that was handed over may be mounted writable: then we refuse, at open. */
+	d->mount.stateless = mirror_is_stateless(ret->mirror) && !d->handed;
+	return 0;
+}
+
+int daemon_run(const struct options *o)
+{
+	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.debug = o->debug,
+			   .mount.ready = on_ready, .handed = strncmp(o->destination, "/dev/fd/", 8) == 0};
+	struct opened opened;
+	int r = log_prepare(o->log, o->foreground, o->debug);
+	if (r)
+		return r;
+	if (!o->foreground) {
+		int code = split_off(o->source, &d.parent);
+		if (code >= 0)
+			return code;
+	}
+	if (!o->follow && !o->dataset)
+		hint_links(o->source);
+	fuse_set_log_func(on_fuse_log);
+	d.list = option_list(o);
+	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {
+		log_say("cannot start a daemon: %s", strerror(d.list ? -r : ENOMEM));
+		return 1;
+	}
+	if (!d.handed)
+		d.parent = -1; /* the keeper tells it */
+	r = open_source(&d, &opened);
+	if (r == 0) {
+		if (chdir("/") < 0) /* keeps no file system from being unmounted */
+			log_say("/: %s", strerror(errno));
+		mount_init(&d.mount);
+		r = run(&d);
+		if (!d.mount.stuck) {
+			mount_close(&d.mount);
+			source_command_close(&opened);
+		}
+	}
+	free(d.list);
+	return r;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/daemon/device.h"
+#include "mount/daemon/ops_impl.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "mount/log.h"
+
+/* --- the daemon's figures and log -------------------------------------- */
+
+/*
+ * stats.json and log.txt are snapshots that are made at open, of size 0 to stat().  Where the
+ * kernel opens files by itself, it knows no file that is read beyond its size; but
+ * before it reads there it asks for the size, and by an open file, as it asks for
+ * no one else: that is when the snapshot is made, and its size told.
+ */
+static void put_live(struct mount *m, uint64_t ino, struct text *ret)
+{
+	if (ino == LOG_INO)
+		log_put(ret);
+	else
+		mirror_stats(m->mirror, ret);
+}
+
+static struct text *unopened(struct mount *m, uint64_t ino)
+{
+	return ino == LOG_INO ? &m->log : &m->figures;
+}
+
+void live_size(struct mount *m, uint64_t ino, struct stat *st)
+{
+	struct text *t = unopened(m, ino);
+	pthread_mutex_lock(&m->lock);
+	text_free(t);
+	put_live(m, ino, t);
+	st->st_size = (off_t)t->len;
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void reply_text(fuse_req_t req, const struct text *t, size_t size, off_t offset)
+{
+	size_t at = offset < 0 || (size_t)offset > t->len ? t->len : (size_t)offset;
+	fuse_reply_buf(req, t->bytes + at, size < t->len - at ? size : t->len - at);
+}
+
+static void reply_live(fuse_req_t req, uint64_t ino, struct handle *h, size_t size, off_t offset)
+{
+	struct mount *m = mount_of(req);
+	if (h) {
+		reply_text(req, &h->figures, size, offset);
+		return;
+	}
+	pthread_mutex_lock(&m->lock);
+	reply_text(req, unopened(m, ino), size, offset);
+	pthread_mutex_unlock(&m->lock);
+}
+
+/* --- opening ----------------------------------------------------------- */
+
+void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct error err = {0};
+	struct request q;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY || m->stateless) {
+		/* Without state, the kernel then opens by itself, now and ever after. */
+		reply_error(req, "open", ino, (fi->flags & O_ACCMODE) != O_RDONLY ? -EROFS : -ENOSYS);
+		return;
+	}
+	request_begin(&q, req, "open", ino);
+	struct handle *h = handle_new(m);
+	int r = h ? mirror_get(m->mirror, ino, &h->ref, &err) : -ENOMEM;
+	/* It was let in by what is no more: the kernel comes again, and asks anew. */
+	if (r == 0 && mirror_watch(m->mirror, &h->ref))
+		r = -ESTALE;
+	if (r == 0)
+		r = mirror_open_file(m->mirror, &h->ref, &h->fd, &err);
+	if (r < 0) {
+		request_fail(&q, h ? &h->ref : NULL, r, &err);
+	} else {
+		fi->fh = (uintptr_t)h;
+		fi->keep_cache = h->fd < 0;
+		if (ino_live(ino)) {
+			put_live(m, ino, &h->figures);
+			fi->keep_cache = 0;
+			fi->direct_io = 1;
+		}
+		fi->noflush = 1;
+		if (request_end(&q)) {
+			trace(m, "open", ino, "-> open");
+			if (fuse_reply_open(req, fi) == 0)
+				h = NULL; /* closed by op_release() */
+		}
+	}
+	handle_put(m, h);
+}
+
+void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	trace(mount_of(req), "close", ino, "%s", "");
+	handle_put(mount_of(req), handle_of(fi));
+	fuse_reply_err(req, 0);
+}
+
+/* --- reading ----------------------------------------------------------- */
+
+/* Replies with the spans as they are; one writev() takes so many of them.  -EIO: the
+ * reader was told so, because mapped bytes were gone when he should have them. */
+static int reply_answer(fuse_req_t req, const struct answer *a, struct error *err)
+{
+	char *flat = NULL;
+	int r = 0;
+	if (a->count >= IOV_MAX) {
+		flat = malloc(a->len);
+		r = flat ? answer_copy(a, flat, err) : -ENOMEM;
+	}
+	if (r < 0) {
+		fuse_reply_err(req, EIO);
+		free(flat);
+		return r;
+	}
+	device_lost = false;
+	if (flat)
+		fuse_reply_buf(req, flat, a->len);
+	else if (a->count == 0)
+		fuse_reply_buf(req, NULL, 0);
+	else if (a->count == 1)
+		fuse_reply_buf(req, a->spans[0].iov_base, a->spans[0].iov_len);
+	else
+		fuse_reply_iov(req, a->spans, (int)a->count);
+	free(flat);
+	return device_lost ? error_set(err, EIO, "the file was cut short, or cannot be read") : 0;
+}
+
+/* The page cache asks again, page by page, for what failed.  Who reads past it does
+ * not: he gets what is good in front of the fault.  And the kernel does not wait for
+ * the disk on his behalf in a way that a signal ends, so it is done here. */
+static int read_past_cache(struct request *q, const struct mirror_ref *ref, int fd, uint64_t offset, size_t size,
+			   struct answer *a, struct error *err)
+{
+	struct mirror *mirror = q->mount->mirror;
+	int r = mirror_read(mirror, ref, fd, offset, size, a, err);
+	if (r < 0 && r != -EINTR)
+		tell_fault(q->mount, ref, r, err);
+	while (r < 0 && r != -EINTR && size > 4096) {
+		size = (size / 2 + 4095) & ~(size_t)4095;
+		answer_reset(a);
+		r = mirror_read(mirror, ref, fd, offset, size, a, err);
+	}
+	if (r == 0)
+		answer_await(a);
+	return r;
+}
+
+void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	struct mount *m = mount_of(req);
+	struct handle *h = handle_hold(fi);
+	struct mirror_ref got = {0}, *ref = h ? &h->ref : &got;
+	struct error err = {0};
+	struct request q;
+	struct answer a;
+	if (ino_live(ino)) {
+		trace(m, "read", ino, "%zu at %" PRIu64, size, (uint64_t)offset);
+		reply_live(req, ino, h, size, offset);
+		handle_put(m, h);
+		return;
+	}
+	request_begin(&q, req, "read", ino);
+	answer_init(&a);
+	a.gone = &q.interrupt.gone;
+	int fd = h ? h->fd : -1, r = h ? 0 : mirror_get(m->mirror, ino, &got, &err);
+	if (r == 0)
+		q.ref = ref;
+	if (r == 0 && fi->flags & O_DIRECT) {
+		r = read_past_cache(&q, ref, fd, (uint64_t)offset, size, &a, &err);
+	} else if (r == 0 && (r = mirror_read(m->mirror, ref, fd, (uint64_t)offset, size, &a, &err)) < 0) {
+		tell_fault(m, ref, r, &err);
+	}
+	if (r < 0) {
+		request_fail(&q, NULL, r, &err);
+	} else if (request_end(&q)) {
+		trace(m, "read", ino, "%zu at %" PRIu64 " -> %" PRIu64 " in %zu spans", size, (uint64_t)offset, a.len, a.count);
+		if ((r = reply_answer(req, &a, &err)) < 0)
+			tell_fault(m, ref, r, &err);
+	}
+	answer_close(&a);
+	if (got.entry)
+		mirror_put(m->mirror, &got);
+	handle_put(m, h);
+}
