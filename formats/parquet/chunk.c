@@ -5,7 +5,7 @@
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 
-enum codec chunk_codec(int32_t codec)
+enum codec pq_chunk_codec(int32_t codec)
 {
 	static const enum codec codecs[] = {CODEC_NONE,   CODEC_SNAPPY,     CODEC_GZIP, CODEC_LZO,
 					    CODEC_BROTLI, CODEC_LZ4_HADOOP, CODEC_ZSTD, CODEC_LZ4_RAW};
@@ -16,40 +16,40 @@ enum codec chunk_codec(int32_t codec)
 
 static void read_statistics(struct cursor *c, struct chunk *ret)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_binary(c, &f, &ret->old_bounds.max); break;
-		case 2: thrift_binary(c, &f, &ret->old_bounds.min); break;
-		case 3: thrift_int(c, &f, &ret->null_count); break;
-		case 4: thrift_int(c, &f, &ret->distinct_count); break;
-		case 5: thrift_binary(c, &f, &ret->bounds.max); break;
-		case 6: thrift_binary(c, &f, &ret->bounds.min); break;
-		case 7: thrift_bool(c, &f, &ret->bounds.max_exact); break;
-		case 8: thrift_bool(c, &f, &ret->bounds.min_exact); break;
-		default: thrift_skip(c, &f);
+		case 1: pq_thrift_binary(c, &f, &ret->old_bounds.max); break;
+		case 2: pq_thrift_binary(c, &f, &ret->old_bounds.min); break;
+		case 3: pq_thrift_int(c, &f, &ret->null_count); break;
+		case 4: pq_thrift_int(c, &f, &ret->distinct_count); break;
+		case 5: pq_thrift_binary(c, &f, &ret->bounds.max); break;
+		case 6: pq_thrift_binary(c, &f, &ret->bounds.min); break;
+		case 7: pq_thrift_bool(c, &f, &ret->bounds.max_exact); break;
+		case 8: pq_thrift_bool(c, &f, &ret->bounds.min_exact); break;
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
 /* A list of i64, kept as it stands. */
-static void keep_list(struct cursor *c, const struct thrift_field *f, struct slice *ret)
+static void keep_list(struct cursor *c, const struct pq_thrift_field *f, struct slice *ret)
 {
 	const uint8_t *start = c->pos;
-	thrift_skip(c, f);
+	pq_thrift_skip(c, f);
 	if (f->type == THRIFT_LIST && !c->failed)
 		*ret = (struct slice){start, (size_t)(c->pos - start)};
 }
 
 static void read_size_statistics(struct cursor *c, struct chunk *ret)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_int(c, &f, &ret->string_bytes); break;
+		case 1: pq_thrift_int(c, &f, &ret->string_bytes); break;
 		case 2: keep_list(c, &f, &ret->rep_histogram); break;
 		case 3: keep_list(c, &f, &ret->def_histogram); break;
-		default: thrift_skip(c, &f);
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
@@ -59,93 +59,93 @@ static uint16_t encoding_bit(int64_t encoding)
 	return (uint16_t)(1u << (encoding >= 0 && encoding < 15 ? encoding : 15));
 }
 
-static void read_encodings(struct cursor *c, const struct thrift_field *f, struct chunk *ret)
+static void read_encodings(struct cursor *c, const struct pq_thrift_field *f, struct chunk *ret)
 {
 	uint32_t n;
 	const uint8_t *start = c->pos;
-	if (thrift_list(c, f, THRIFT_I32, &n))
+	if (pq_thrift_list(c, f, THRIFT_I32, &n))
 		for (uint32_t i = 0; i < n && !c->failed; i++)
-			ret->encoded |= encoding_bit(thrift_zigzag(c));
+			   ret->encoded |= encoding_bit(pq_thrift_zigzag(c));
 	if (!c->failed)
 		ret->encodings = (struct slice){start, (size_t)(c->pos - start)};
 }
 
 static void read_meta(struct cursor *c, struct chunk *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	ret->has_meta = true;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_i32(c, &f, &ret->type); break;
+		case 1: pq_thrift_i32(c, &f, &ret->type); break;
 		case 2: read_encodings(c, &f, ret); break;
-		case 4: thrift_i32(c, &f, &ret->codec); break;
-		case 5: thrift_int(c, &f, &ret->values); break;
-		case 6: thrift_int(c, &f, &ret->uncompressed); break;
-		case 7: thrift_int(c, &f, &ret->bytes); break;
-		case 9: thrift_int(c, &f, &ret->data_at); break;
-		case 11: thrift_int(c, &f, &ret->dictionary_at); break;
+		case 4: pq_thrift_i32(c, &f, &ret->codec); break;
+		case 5: pq_thrift_int(c, &f, &ret->values); break;
+		case 6: pq_thrift_int(c, &f, &ret->uncompressed); break;
+		case 7: pq_thrift_int(c, &f, &ret->bytes); break;
+		case 9: pq_thrift_int(c, &f, &ret->data_at); break;
+		case 11: pq_thrift_int(c, &f, &ret->dictionary_at); break;
 		case 12:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_statistics(c, ret);
 			break;
 		case 16:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_size_statistics(c, ret);
 			break;
-		default: thrift_skip(c, &f);
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
-void chunk_read(struct cursor *c, struct chunk *ret)
+void pq_chunk_read(struct cursor *c, struct chunk *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	*ret = (struct chunk){.type = -1, .codec = -1, .null_count = -1, .distinct_count = -1, .string_bytes = -1, .values = -1,
 			      .uncompressed = -1, .bounds = {.min_exact = true, .max_exact = true},
 			      .old_bounds = {.min_exact = true, .max_exact = true}};
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
 		case 1:
 			ret->external = true;
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 			break;
 		case 3:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_meta(c, ret);
 			break;
-		case 4: thrift_int(c, &f, &ret->index_at); break;
-		case 5: thrift_i32(c, &f, &ret->index_bytes); break;
-		case 6: thrift_int(c, &f, &ret->column_index_at); break;
-		case 7: thrift_i32(c, &f, &ret->column_index_bytes); break;
+		case 4: pq_thrift_int(c, &f, &ret->index_at); break;
+		case 5: pq_thrift_i32(c, &f, &ret->index_bytes); break;
+		case 6: pq_thrift_int(c, &f, &ret->column_index_at); break;
+		case 7: pq_thrift_i32(c, &f, &ret->column_index_bytes); break;
 		case 8:
 			ret->encrypted = true;
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 			break;
-		default: thrift_skip(c, &f);
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
-int chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
+int pq_chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
 {
 	struct cursor c = cursor_over(p->footer);
 	cursor_skip(&c, p->chunks[(size_t)group * p->nleaves + leaf->number]);
-	chunk_read(&c, ret);
+	pq_chunk_read(&c, ret);
 	return c.failed ? error_set(err, EBADMSG, "the footer is broken at byte %zu", cursor_at(&c)) : 0;
 }
 
-int chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
+int pq_chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	source_enter(&a->source);
-	int r = chunk_look(p, leaf, group, ret, err);
+	int r = pq_chunk_look(p, leaf, group, ret, err);
 	int left = source_leave(&a->source, p->footer_at, p->mapped ? p->footer.len : 0, err);
 	return r < 0 ? r : left;
 }
 
-int chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err)
+int pq_chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err)
 {
-	enum codec codec = chunk_codec(chunk->codec);
+	enum codec codec = pq_chunk_codec(chunk->codec);
 	if (leaf->fault)
 		return error_set(err, ENOTSUP, "%s", leaf->fault);
 	if (chunk->encrypted)

@@ -19,16 +19,16 @@ struct histogram {
 static bool read_histogram(struct slice list, unsigned bins, unsigned from, struct histogram *ret)
 {
 	struct cursor c = cursor_over(list);
-	struct thrift_field f = {.type = THRIFT_LIST};
+	struct pq_thrift_field f = {.type = THRIFT_LIST};
 	uint32_t n;
 
 	*ret = (struct histogram){.told = false};
 	if (list.len == 0)
 		return true;
-	if (!thrift_list(&c, &f, THRIFT_I64, &n) || (n != 0 && n != bins))
+	if (!pq_thrift_list(&c, &f, THRIFT_I64, &n) || (n != 0 && n != bins))
 		return false;
 	for (uint32_t i = 0; i < n; i++) {
-		int64_t count = thrift_zigzag(&c);
+		int64_t count = pq_thrift_zigzag(&c);
 		if (count < 0 || __builtin_add_overflow(ret->all, (uint64_t)count, &ret->all))
 			return false;
 		ret->above += i >= from ? (uint64_t)count : 0;
@@ -80,7 +80,7 @@ static bool fits_bytes(const struct leaf *leaf, const struct chunk *chunk, uint6
 	return __builtin_mul_overflow(present, stored, &most) || bytes <= most; /* none is longer than the chunk */
 }
 
-bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret)
+bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret)
 {
 	struct histogram rep, def;
 	unsigned last = leaf->max_rep + 1u;
@@ -106,13 +106,13 @@ bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *r
 	}
 	ret[0] = rep.told ? rep.first : ret[0];
 	/* That nothing is there would never be put to the test by a reader. */
-	for (unsigned q = 1; q < leaf_quantities(leaf); q++)
+	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
 		if (ret[q] == 0 && chunk->values != 0)
 			return false;
 	return true;
 }
 
-int chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told, struct error *err)
+int pq_chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group];
@@ -123,8 +123,8 @@ int chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, u
 	if (!(p->writer & WRITER_KNOWS_SIZES))
 		return 0;
 	source_enter(&a->source);
-	int r = chunk_look(p, leaf, group, &chunk, err);
-	*ret_told = r == 0 && chunk_sizes(leaf, &chunk, ret) && ret[0] == rows;
+	int r = pq_chunk_look(p, leaf, group, &chunk, err);
+	*ret_told = r == 0 && pq_chunk_sizes(leaf, &chunk, ret) && ret[0] == rows;
 	ret[0] = rows;
 	int left = source_leave(&a->source, p->footer_at, p->mapped ? p->footer.len : 0, err);
 	return r < 0 ? r : left;

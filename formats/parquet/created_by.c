@@ -35,7 +35,7 @@ static bool is_before(const struct version *v, unsigned major, unsigned minor, u
 	return v->minor != minor ? v->minor < minor : v->patch < patch;
 }
 
-uint8_t created_by_traits(struct slice created_by)
+uint8_t pq_created_by_traits(struct slice created_by)
 {
 	struct version v;
 	if (is_by(created_by, "parquet-mr", &v)) /* PARQUET-816 */

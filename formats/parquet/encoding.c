@@ -26,15 +26,15 @@ static int plain_booleans(struct slice s, uint64_t n, uint8_t *ret, struct error
 	if (n > (uint64_t)s.len * 8)
 		return too_few(err, n, s.len);
 	struct rle r = {.width = 1, .packed = true, .left = n, .run = s};
-	return rle_bytes(&r, ret, n) ? 0 : too_few(err, n, s.len);
+	return pq_rle_bytes(&r, ret, n) ? 0 : too_few(err, n, s.len);
 }
 
 static int rle_booleans(struct slice s, uint64_t n, uint8_t *ret, struct error *err)
 {
 	struct cursor c = cursor_over(s);
 	uint32_t len = cursor_u32le(&c);
-	struct rle r = rle_over(cursor_take(&c, len), 1);
-	if (c.failed || !rle_bytes(&r, ret, n))
+	struct rle r = pq_rle_over(cursor_take(&c, len), 1);
+	if (c.failed || !pq_rle_bytes(&r, ret, n))
 		return too_few(err, n, s.len);
 	for (uint64_t i = 0; i < n; i++)
 		ret[i] = ret[i] != 0;
@@ -69,11 +69,11 @@ static int split(struct slice s, uint64_t n, unsigned width, uint8_t *ret, struc
 static int delta_fixed(struct decoding *d, struct slice s, uint64_t n, unsigned width, uint8_t *ret, struct error *err)
 {
 	struct strings m;
-	int r = strings_measure(d, DELTA_BYTE_ARRAY, s, n, &m, err);
+	int r = pq_strings_measure(d, DELTA_BYTE_ARRAY, s, n, &m, err);
 	for (uint64_t i = 0; r == 0 && i < n; i++)
 		if (m.lengths[i] != width)
 			r = error_set(err, EBADMSG, "a value of %u bytes where all have %u", m.lengths[i], width);
-	return r < 0 ? r : strings_copy(d, DELTA_BYTE_ARRAY, &m, n, ret, err);
+	return r < 0 ? r : pq_strings_copy(d, DELTA_BYTE_ARRAY, &m, n, ret, err);
 }
 
 static int stored_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err)
@@ -89,7 +89,7 @@ static int stored_decode(struct decoding *d, int32_t encoding, struct slice s, u
 	if (encoding == RLE && type == BOOLEAN)
 		return rle_booleans(s, n, ret, err);
 	if (encoding == DELTA_BINARY_PACKED && (type == INT32 || type == INT64))
-		return delta_decode(&c, n, leaf->stored, ret, err);
+		return pq_delta_decode(&c, n, leaf->stored, ret, err);
 	if (encoding == BYTE_STREAM_SPLIT && type != BOOLEAN && type != INT96)
 		return split(s, n, leaf->stored, ret, err);
 	if (encoding == DELTA_BYTE_ARRAY && type == FIXED_LEN_BYTE_ARRAY)
@@ -145,11 +145,11 @@ static int decode_decimals(struct decoding *d, int32_t encoding, struct slice s,
 {
 	const struct leaf *leaf = d->leaf;
 	struct strings m;
-	int r = strings_measure(d, encoding, s, n, &m, err);
+	int r = pq_strings_measure(d, encoding, s, n, &m, err);
 	uint8_t *bytes = r == 0 ? block_scratch(d->block, (size_t)m.total, err) : NULL;
 	if (!bytes)
 		return r < 0 ? r : -ENOMEM;
-	r = strings_copy(d, encoding, &m, n, bytes, err);
+	r = pq_strings_copy(d, encoding, &m, n, bytes, err);
 	for (uint64_t i = 0; r == 0 && i < n; i++, ret += leaf->width) {
 		if (!decimal(bytes, m.lengths[i], ret, leaf->width))
 			r = error_set(err, EBADMSG, "a decimal exceeds its precision of %d", leaf->element->precision);
@@ -231,15 +231,15 @@ static int decode_indices(const struct decoding *d, struct slice s, uint64_t n, 
 		return 0;
 	if (s.len == 0 || s.data[0] > 32)
 		return error_set(err, EBADMSG, "dictionary indices of %d bits", s.len ? s.data[0] : -1);
-	struct rle r = rle_over((struct slice){s.data + 1, s.len - 1}, s.data[0]);
+	struct rle r = pq_rle_over((struct slice){s.data + 1, s.len - 1}, s.data[0]);
 	while (n > 0) {
-		if (!rle_run(&r))
+		if (!pq_rle_run(&r))
 			return error_set(err, EBADMSG, "the dictionary indices end %" PRIu64 " values too early", n);
 		uint64_t take = r.left < n ? r.left : n;
 		if (r.packed) {
 			uint32_t most = 0;
 			take = take < BATCH ? take : BATCH;
-			if (!rle_unpack(&r, indices, (size_t)take))
+			if (!pq_rle_unpack(&r, indices, (size_t)take))
 				return error_set(err, EBADMSG, "the dictionary indices end %" PRIu64 " values too early", n);
 			for (uint64_t i = 0; i < take; i++)
 				most = indices[i] > most ? indices[i] : most;
@@ -258,7 +258,7 @@ static int decode_indices(const struct decoding *d, struct slice s, uint64_t n, 
 	return 0;
 }
 
-int fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err)
+int pq_fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err)
 {
 	if ((encoding == RLE_DICTIONARY || encoding == PLAIN_DICTIONARY) && d->leaf->convert != CONVERT_ZERO)
 		return d->has_dictionary ? decode_indices(d, s, n, ret, err)
@@ -270,7 +270,7 @@ int fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t 
  * the ends of strings and then their bytes. */
 enum { HEAD = 64 };
 
-struct dictionary dictionary_of(const struct leaf *leaf, const struct block *block)
+struct dictionary pq_dictionary_of(const struct leaf *leaf, const struct block *block)
 {
 	struct dictionary dict = {.values = block->bytes + HEAD};
 	memcpy(&dict.count, block->bytes, sizeof dict.count);
@@ -284,7 +284,7 @@ struct dictionary dictionary_of(const struct leaf *leaf, const struct block *blo
 static int dictionary_strings(struct decoding *d, struct slice s, uint32_t n, struct error *err)
 {
 	struct strings m;
-	int r = strings_measure(d, PLAIN, s, n, &m, err);
+	int r = pq_strings_measure(d, PLAIN, s, n, &m, err);
 	if (r < 0)
 		return r;
 	size_t ends_len = ((size_t)n + 1) * sizeof(uint32_t);
@@ -296,21 +296,21 @@ static int dictionary_strings(struct decoding *d, struct slice s, uint32_t n, st
 	for (uint32_t i = 0; i < n; i++)
 		ends[i + 1] = ends[i] + m.lengths[i];
 	memcpy(room, &n, sizeof n);
-	return strings_copy(d, PLAIN, &m, n, room + HEAD + ends_len, err);
+	return pq_strings_copy(d, PLAIN, &m, n, room + HEAD + ends_len, err);
 }
 
-int dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
+int pq_dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
 {
 	struct decoding d = {.leaf = leaf, .block = ret};
 	struct block *pages_block;
 	struct page_data page;
-	int r = leaf_get(a, leaf, KIND_PAGES, group, ret, &pages_block, err);
+	int r = pq_leaf_get(a, leaf, KIND_PAGES, group, ret, &pages_block, err);
 	if (r < 0)
 		return r;
 	const struct pages *pages = (const struct pages *)(const void *)pages_block->bytes;
 	uint64_t at = pages->dictionary_at;
 	source_enter(&a->source);
-	r = page_load(a, leaf, pages, at, ret, false, (struct slice){NULL, 0}, &page, err);
+	r = pq_page_load(a, leaf, pages, at, ret, false, (struct slice){NULL, 0}, &page, err);
 	if (r == 0 && (!page.header.dictionary || (page.header.encoding != PLAIN && page.header.encoding != PLAIN_DICTIONARY)))
 		r = error_set(err, ENOTSUP, "a dictionary in encoding %d", page.header.encoding);
 	uint32_t n = r == 0 ? (uint32_t)page.header.values : 0;
@@ -322,7 +322,7 @@ int dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, stru
 		if (room)
 			memcpy(room, &n, sizeof n);
 	}
-	int left = page_leave(a, at, &page, err);
+	int left = pq_page_leave(a, at, &page, err);
 	blocks_release(pages_block);
 	return r < 0 ? r : left;
 }

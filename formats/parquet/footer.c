@@ -14,12 +14,12 @@ enum { COPIED = 8 << 20 };
 /* Sizes that every chunk tells are known before anybody asks. */
 static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 {
-	unsigned quantities = leaf_quantities(leaf);
+	unsigned quantities = pq_leaf_quantities(leaf);
 	uint64_t sizes[258];
 	if (quantities == 1 || !leaf->stated)
 		return;
 	sizes[0] = UINT64_MAX;
-	bool told = chunk_sizes(leaf, chunk, sizes);
+	bool told = pq_chunk_sizes(leaf, chunk, sizes);
 	leaf->rows = sizes[0];
 	for (unsigned q = 1; q < quantities && told; q++)
 		told = !__builtin_add_overflow(leaf->stated[q], sizes[q], &leaf->stated[q]) && leaf->stated[q] <= INT64_MAX / 64;
@@ -39,7 +39,7 @@ static void note_cost(struct leaf *leaf, const struct chunk *chunk)
 /* What the tree needs to know of a chunk, kept at its leaf. */
 static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
 {
-	enum codec codec = chunk_codec(chunk->codec);
+	enum codec codec = pq_chunk_codec(chunk->codec);
 	const char *name = codec != CODEC_NONE ? codec_name(codec) : NULL;
 
 	if (chunk->encrypted || !chunk->has_meta || (rows > 0 && chunk->null_count != 0))
@@ -71,14 +71,14 @@ static void check_rows(struct parquet *p, uint64_t rows)
 
 static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct error *err)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	const uint8_t *columns = NULL;
 	int64_t rows = -1, values = 0;
 	uint32_t n = 0;
 
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1 && !columns && f.type == THRIFT_LIST) {
-			if (!thrift_list(c, &f, THRIFT_STRUCT, &n))
+			if (!pq_thrift_list(c, &f, THRIFT_STRUCT, &n))
 				break;
 			if (n != p->nleaves)
 				return error_set(err, EBADMSG, "row group %u has %u columns, the schema %u", g, n, p->nleaves);
@@ -86,14 +86,14 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 			for (uint32_t i = 0; i < n; i++) {
 				struct chunk chunk;
 				p->chunks[(size_t)g * p->nleaves + i] = (uint32_t)cursor_at(c);
-				chunk_read(c, &chunk);
+				pq_chunk_read(c, &chunk);
 				note_chunk(&p->leaves[i], &chunk, chunk.values != 0);
 				values = chunk.values > values ? chunk.values : values;
 			}
 		} else if (f.id == 3) {
-			thrift_int(c, &f, &rows);
+			pq_thrift_int(c, &f, &rows);
 		} else {
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 		}
 	}
 	int r = cursor_check(c, err, "the footer");
@@ -136,11 +136,11 @@ static int read_groups(struct archive *a, struct parquet *p, struct cursor *c, u
 static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 {
 	for (uint32_t i = 0; i < n && !c->failed; i++) {
-		struct thrift_field f = {0};
-		while (thrift_field(c, &f)) {
+		struct pq_thrift_field f = {0};
+		while (pq_thrift_field(c, &f)) {
 			if (i < p->nleaves)
 				p->leaves[i].order = f.id == 1 || f.id == 2 ? (uint8_t)f.id : 0;
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 		}
 	}
 }
@@ -148,10 +148,10 @@ static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 /* What its writer is known to get wrong. */
 static void heed_writer(struct parquet *p, struct slice created_by)
 {
-	p->writer = created_by_traits(created_by);
+	p->writer = pq_created_by_traits(created_by);
 	for (uint32_t i = 0; i < p->nleaves; i++) {
 		struct leaf *leaf = &p->leaves[i];
-		if (!(p->writer & WRITER_KNOWS_SIZES) && leaf_quantities(leaf) > 1)
+		if (!(p->writer & WRITER_KNOWS_SIZES) && pq_leaf_quantities(leaf) > 1)
 			leaf->stated = NULL;
 		if (p->writer & WRITER_MISCOUNTS_NULLS && leaf->element->logical == LOGICAL_STRING)
 			leaf->nulls = true;
@@ -161,24 +161,24 @@ static void heed_writer(struct parquet *p, struct slice created_by)
 static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 {
 	struct cursor c = cursor_over(p->footer);
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	struct slice created_by = {NULL, 0};
 	uint32_t n;
 	int r = 0;
 
-	while (r == 0 && thrift_field(&c, &f)) {
-		if (f.id == 2 && !p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))
-			r = schema_read(a, p, &c, n, err);
-		else if (f.id == 4 && !p->first_row && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+	while (r == 0 && pq_thrift_field(&c, &f)) {
+		if (f.id == 2 && !p->elements && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			r = pq_schema_read(a, p, &c, n, err);
+		else if (f.id == 4 && !p->first_row && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			r = read_groups(a, p, &c, n, err);
-		else if (f.id == 5 && thrift_list(&c, &f, THRIFT_STRUCT, &n))
-			key_values_skip(p, &c, n);
+		else if (f.id == 5 && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			pq_key_values_skip(p, &c, n);
 		else if (f.id == 6)
-			thrift_binary(&c, &f, &created_by);
-		else if (f.id == 7 && p->elements && thrift_list(&c, &f, THRIFT_STRUCT, &n))
+			pq_thrift_binary(&c, &f, &created_by);
+		else if (f.id == 7 && p->elements && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			read_orders(p, &c, n);
 		else if (f.id != 2 && f.id != 4 && f.id != 5 && f.id != 7)
-			thrift_skip(&c, &f);
+			pq_thrift_skip(&c, &f);
 		else if (f.type != THRIFT_LIST || p->elements)
 			break;
 	}
@@ -194,7 +194,7 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 	return r;
 }
 
-int footer_read(struct archive *a, struct parquet *p, struct error *err)
+int pq_footer_read(struct archive *a, struct parquet *p, struct error *err)
 {
 	uint8_t tail[8];
 	struct cursor c;

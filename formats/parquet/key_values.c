@@ -10,19 +10,19 @@ enum { VALUE_MAX = 16 << 20 };
 
 static void read_pair(struct cursor *c, struct slice *key, struct slice *value)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	*key = *value = (struct slice){NULL, 0};
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1)
-			thrift_binary(c, &f, key);
+			pq_thrift_binary(c, &f, key);
 		else if (f.id == 2)
-			thrift_binary(c, &f, value);
+			pq_thrift_binary(c, &f, value);
 		else
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 	}
 }
 
-void key_values_skip(struct parquet *p, struct cursor *c, uint32_t n)
+void pq_key_values_skip(struct parquet *p, struct cursor *c, uint32_t n)
 {
 	struct slice key, value;
 	p->key_values_at = cursor_at(c);
@@ -62,7 +62,7 @@ static int take_pair(struct archive *a, size_t *at, struct text *t, struct slice
 	return r < 0 ? r : p->mapped && value.len > VALUE_MAX;
 }
 
-int parquet_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err)
+int pq_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	size_t at = p->key_values_at;

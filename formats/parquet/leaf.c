@@ -28,7 +28,7 @@ static bool is_better(const struct leaf *a, const struct leaf *b)
 	return a->max_rep != b->max_rep ? a->max_rep < b->max_rep : a->number < b->number;
 }
 
-struct leaf *leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf)
+struct leaf *pq_leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf)
 {
 	struct leaf *best = NULL;
 	for (uint32_t i = group->leaf, end = leaves_end(p, group); i < end; i++) {
@@ -39,9 +39,9 @@ struct leaf *leaf_next(const struct parquet *p, const struct element *group, con
 	return best;
 }
 
-struct leaf *leaf_first(const struct parquet *p, const struct element *group)
+struct leaf *pq_leaf_first(const struct parquet *p, const struct element *group)
 {
-	return leaf_next(p, group, NULL);
+	return pq_leaf_next(p, group, NULL);
 }
 
 /* --- sums ----------------------------------------------------------------------------
@@ -53,7 +53,7 @@ static int count_levels(struct archive *a, struct leaf *leaf, uint64_t index, st
 			struct error *err)
 {
 	struct block *levels;
-	int r = leaf_get(a, leaf, KIND_LEVELS, index, within, &levels, err);
+	int r = pq_leaf_get(a, leaf, KIND_LEVELS, index, within, &levels, err);
 	if (r < 0)
 		return r;
 	size_t n = levels->len / 2;
@@ -93,7 +93,7 @@ static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, ui
 		r = count_levels(a, leaf, index, within, ret, err);
 	if (r < 0 || !leaf->strings)
 		return r;
-	r = leaf_get(a, leaf, KIND_VALUES, index, within, &values, &own);
+	r = pq_leaf_get(a, leaf, KIND_VALUES, index, within, &values, &own);
 	if (r == -ENOMEM)
 		return error_set(err, ENOMEM, "%s", own.text);
 	*ret_lost = r < 0;
@@ -116,7 +116,7 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group], stated[258];
 	bool told;
-	int r = chunk_sizes_of(a, leaf, group, stated, &told, err);
+	int r = pq_chunk_sizes_of(a, leaf, group, stated, &told, err);
 	if (r < 0)
 		return r;
 	if (sums[pages] != rows)
@@ -126,19 +126,19 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 		for (uint32_t i = lost->page + 1; i <= pages && stated[leaf->max_rep + 1] >= others; i++)
 			bytes[i] += stated[leaf->max_rep + 1] - others - LOST;
 	}
-	for (unsigned q = 0; told && !leaf_is_small(leaf) && q < leaf_quantities(leaf); q++)
+	for (unsigned q = 0; told && !pq_leaf_is_small(leaf) && q < pq_leaf_quantities(leaf); q++)
 		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
 			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
 					 sums[(size_t)q * (pages + 1) + pages]);
 	return 0;
 }
 
-static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
+static int pq_sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
 {
-	unsigned quantities = leaf_quantities(leaf);
+	unsigned quantities = pq_leaf_quantities(leaf);
 	struct block *pages_block;
 	uint64_t page[258];
-	int r = leaf_get(a, leaf, KIND_PAGES, group, ret, &pages_block, err);
+	int r = pq_leaf_get(a, leaf, KIND_PAGES, group, ret, &pages_block, err);
 	if (r < 0)
 		return r;
 	const struct pages *pages = (const struct pages *)(const void *)pages_block->bytes;
@@ -148,13 +148,13 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 	r = sums ? 0 : -ENOMEM;
 	for (unsigned q = 0; q < quantities && r == 0; q++)
 		sums[(size_t)q * (n + 1)] = 0;
-	struct block_source from = leaf_source(a, leaf, leaf->strings ? KIND_VALUES : KIND_LEVELS);
+	struct block_source from = pq_leaf_source(a, leaf, leaf->strings ? KIND_VALUES : KIND_LEVELS);
 	unsigned ahead = blocks_ahead(a->options->blocks, 1 << 20);
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		for (uint32_t k = i ? i + ahead : 1; k <= i + ahead && k < n; k++)
-			blocks_want(a->options->blocks, &from, leaf_page((uint32_t)group, k));
+			blocks_want(a->options->blocks, &from, pq_leaf_page((uint32_t)group, k));
 		bool is_lost = false;
-		r = measure_page(a, leaf, leaf_page((uint32_t)group, i), pages->page[i + 1].first - pages->page[i].first, ret, page, &is_lost, err);
+		r = measure_page(a, leaf, pq_leaf_page((uint32_t)group, i), pages->page[i + 1].first - pages->page[i].first, ret, page, &is_lost, err);
 		if (is_lost)
 			lost = (struct losses){lost.count + 1, i};
 		for (unsigned q = 0; q < quantities && r == 0; q++) {
@@ -175,19 +175,19 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 		       struct error *err)
 {
 	const struct parquet *p = a->priv;
-	unsigned quantities = leaf_quantities(leaf);
+	unsigned quantities = pq_leaf_quantities(leaf);
 	struct block *sums;
 	bool told = true;
 
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
-	int r = quantities > 1 ? chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
-	if (r < 0 || (told && (quantities == 1 || !leaf_is_small(leaf))))
+	int r = quantities > 1 ? pq_chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
+	if (r < 0 || (told && (quantities == 1 || !pq_leaf_is_small(leaf))))
 		return r;
 	if (group + 1 < p->ngroups) {
-		struct block_source from = leaf_source(a, leaf, KIND_SUMS);
+		struct block_source from = pq_leaf_source(a, leaf, KIND_SUMS);
 		blocks_want(a->options->blocks, &from, group + 1);
 	}
-	r = leaf_get(a, leaf, KIND_SUMS, group, within, &sums, err);
+	r = pq_leaf_get(a, leaf, KIND_SUMS, group, within, &sums, err);
 	if (r < 0)
 		return r;
 	size_t each = sums->len / sizeof(uint64_t) / quantities;
@@ -247,16 +247,16 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 	if (r == -ENOMEM)
 		return error_set(err, ENOMEM, "%s", own.text);
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
-	for (unsigned q = 1; q < leaf_quantities(leaf); q++)
+	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
 		ret[q] = ret[0] > 0 ? LOST : 0;
 	return count_lost(a, leaf, group, within, ret, err);
 }
 
 /* A block of KIND_TOTALS, the only one: what leaf->totals is a copy of. */
-static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+static int pq_totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
-	unsigned quantities = leaf_quantities(leaf);
+	unsigned quantities = pq_leaf_quantities(leaf);
 	size_t each = (size_t)p->ngroups + 1;
 	uint64_t group[258];
 	int r = 0;
@@ -282,7 +282,7 @@ static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, s
 #define DECODE(kind)                                                                                              \
 	static int kind##_block(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err) \
 	{                                                                                                         \
-		return kind##_decode(a, ((const struct owner *)owner)->leaf, index, ret, err);                    \
+		return pq_##kind##_decode(a, ((const struct owner *)owner)->leaf, index, ret, err);                    \
 	}
 DECODE(pages)
 DECODE(dictionary)
@@ -292,7 +292,7 @@ DECODE(sums)
 DECODE(totals)
 DECODE(checked)
 
-struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind kind)
+struct block_source pq_leaf_source(struct archive *a, struct leaf *leaf, enum kind kind)
 {
 	static int (*const decode[KINDS])(struct archive *, const void *, uint64_t, struct block *, struct error *) = {
 		[KIND_PAGES] = pages_block, [KIND_DICTIONARY] = dictionary_block, [KIND_LEVELS] = levels_block,
@@ -302,16 +302,16 @@ struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind 
 	return (struct block_source){a, &leaf->owners[kind], decode[kind]};
 }
 
-int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
-	     struct block **ret, struct error *err)
+int pq_leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
+		struct block **ret, struct error *err)
 {
-	struct block_source from = leaf_source(a, leaf, kind);
+	struct block_source from = pq_leaf_source(a, leaf, kind);
 	return blocks_get(a->options->blocks, within, &from, index, ret, err);
 }
 
 /* Decoded once, by whoever comes first, and kept. */
-int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
-		     struct error *err)
+int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+			struct error *err)
 {
 	struct block *block;
 	if (atomic_load_explicit(&leaf->totals, memory_order_acquire))
@@ -334,8 +334,8 @@ int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_so
 	return r;
 }
 
-int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err)
+int pq_leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err)
 {
-	struct block_source from = leaf_source(a, leaf, KIND_TOTALS);
-	return leaf_totals_from(a, leaf, &from, within, err);
+	struct block_source from = pq_leaf_source(a, leaf, KIND_TOTALS);
+	return pq_leaf_totals_from(a, leaf, &from, within, err);
 }

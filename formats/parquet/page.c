@@ -9,88 +9,88 @@ enum { DATA_PAGE = 0, DICTIONARY_PAGE = 2, DATA_PAGE_V2 = 3 };
 
 /* --- headers ------------------------------------------------------------------ */
 
-static void read_v1(struct cursor *c, struct page_header *ret)
+static void read_v1(struct cursor *c, struct pq_page_header *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	ret->data = true;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_i32(c, &f, &ret->values); break;
-		case 2: thrift_i32(c, &f, &ret->encoding); break;
-		case 3: thrift_i32(c, &f, &ret->def_encoding); break;
-		case 4: thrift_i32(c, &f, &ret->rep_encoding); break;
-		default: thrift_skip(c, &f);
+		case 1: pq_thrift_i32(c, &f, &ret->values); break;
+		case 2: pq_thrift_i32(c, &f, &ret->encoding); break;
+		case 3: pq_thrift_i32(c, &f, &ret->def_encoding); break;
+		case 4: pq_thrift_i32(c, &f, &ret->rep_encoding); break;
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
-static void read_dictionary(struct cursor *c, struct page_header *ret)
+static void read_dictionary(struct cursor *c, struct pq_page_header *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	ret->dictionary = true;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1)
-			thrift_i32(c, &f, &ret->values);
+			pq_thrift_i32(c, &f, &ret->values);
 		else if (f.id == 2)
-			thrift_i32(c, &f, &ret->encoding);
+			pq_thrift_i32(c, &f, &ret->encoding);
 		else
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 	}
 }
 
-static void read_v2(struct cursor *c, struct page_header *ret)
+static void read_v2(struct cursor *c, struct pq_page_header *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	ret->data = ret->v2 = true;
 	ret->def_encoding = ret->rep_encoding = RLE;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_i32(c, &f, &ret->values); break;
-		case 2: thrift_i32(c, &f, &ret->nulls); break;
-		case 3: thrift_i32(c, &f, &ret->rows); break;
-		case 4: thrift_i32(c, &f, &ret->encoding); break;
-		case 5: thrift_i32(c, &f, &ret->def_bytes); break;
-		case 6: thrift_i32(c, &f, &ret->rep_bytes); break;
-		case 7: thrift_bool(c, &f, &ret->compressed); break;
-		default: thrift_skip(c, &f);
+		case 1: pq_thrift_i32(c, &f, &ret->values); break;
+		case 2: pq_thrift_i32(c, &f, &ret->nulls); break;
+		case 3: pq_thrift_i32(c, &f, &ret->rows); break;
+		case 4: pq_thrift_i32(c, &f, &ret->encoding); break;
+		case 5: pq_thrift_i32(c, &f, &ret->def_bytes); break;
+		case 6: pq_thrift_i32(c, &f, &ret->rep_bytes); break;
+		case 7: pq_thrift_bool(c, &f, &ret->compressed); break;
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
-static void read_header(struct cursor *c, struct page_header *ret)
+static void read_header(struct cursor *c, struct pq_page_header *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	int64_t crc = 0;
 
-	*ret = (struct page_header){.type = -1, .size = -1, .stored = -1, .values = -1, .encoding = -1, .compressed = true};
-	while (thrift_field(c, &f)) {
+	*ret = (struct pq_page_header){.type = -1, .size = -1, .stored = -1, .values = -1, .encoding = -1, .compressed = true};
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_i32(c, &f, &ret->type); break;
-		case 2: thrift_i32(c, &f, &ret->size); break;
-		case 3: thrift_i32(c, &f, &ret->stored); break;
+		case 1: pq_thrift_i32(c, &f, &ret->type); break;
+		case 2: pq_thrift_i32(c, &f, &ret->size); break;
+		case 3: pq_thrift_i32(c, &f, &ret->stored); break;
 		case 4:
 			ret->has_crc = true;
-			thrift_int(c, &f, &crc); /* written as signed and as unsigned */
+			pq_thrift_int(c, &f, &crc); /* written as signed and as unsigned */
 			ret->crc = (int32_t)(uint32_t)crc;
 			break;
 		case 5:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_v1(c, ret);
 			break;
 		case 7:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_dictionary(c, ret);
 			break;
 		case 8:
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_v2(c, ret);
 			break;
-		default: thrift_skip(c, &f);
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 }
 
-int page_header(struct cursor *c, struct page_header *ret, struct error *err)
+int pq_page_header(struct cursor *c, struct pq_page_header *ret, struct error *err)
 {
 	read_header(c, ret);
 	if (c->failed)
@@ -133,8 +133,8 @@ static void walk_pages(struct walk *w, uint64_t at, uint64_t end, uint64_t value
 
 	while (first < values) {
 		struct cursor c = cursor_over((struct slice){w->source->bytes + at, (size_t)(end - at)});
-		struct page_header h;
-		if (page_header(&c, &h, NULL) < 0 || (uint64_t)h.stored > cursor_left(&c) ||
+		struct pq_page_header h;
+		if (pq_page_header(&c, &h, NULL) < 0 || (uint64_t)h.stored > cursor_left(&c) ||
 		    (h.dictionary && (begun || w->dictionary_at)) || (h.data && (uint64_t)h.values > values - first)) {
 			note_page(w, UINT64_MAX, first);
 			return;
@@ -179,7 +179,7 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 	struct walk w = {.source = &a->source};
 	uint32_t count = 0;
 
-	bool indexed = leaf->max_rep == 0 && offset_index_pages(a, chunk, at, end, NULL, &count, &dictionary);
+	bool indexed = leaf->max_rep == 0 && pq_offset_index_pages(a, chunk, at, end, NULL, &count, &dictionary);
 	if (!indexed) {
 		walk_pages(&w, at, end, values);
 		count = w.count;
@@ -194,27 +194,27 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 	w.dictionary_at = 0;
 	if (!indexed)
 		walk_pages(&w, at, end, values);
-	else if (!offset_index_pages(a, chunk, at, end, w.pages, &w.count, &w.dictionary_at))
+	else if (!pq_offset_index_pages(a, chunk, at, end, w.pages, &w.count, &w.dictionary_at))
 		w.count = count - 1;
 	if (w.count != count)
 		return error_set(err, EIO, "the file changed while it was read");
 	w.pages->dictionary_at = w.dictionary_at;
 	w.pages->end = end;
-	w.pages->codec = (uint16_t)chunk_codec(chunk->codec);
+	w.pages->codec = (uint16_t)pq_chunk_codec(chunk->codec);
 	w.pages->indexed = indexed;
 	w.pages->compressed = p->writer & WRITER_COMPRESSES_ALWAYS;
 	w.pages->page[count] = (struct page){end, values};
 	return 0;
 }
 
-int pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
+int pq_pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	struct chunk chunk;
 	uint64_t at = 0, end = 0, rows = p->first_row[group + 1] - p->first_row[group];
-	int r = chunk_of(a, leaf, (uint32_t)group, &chunk, err);
+	int r = pq_chunk_of(a, leaf, (uint32_t)group, &chunk, err);
 	if (r == 0)
-		r = chunk_readable(leaf, &chunk, err);
+		r = pq_chunk_readable(leaf, &chunk, err);
 	if (r == 0)
 		r = chunk_range(a, &chunk, &at, &end, err);
 	if (r < 0)
@@ -267,7 +267,7 @@ static struct slice take_levels(struct cursor *c, int32_t encoding, unsigned max
 static int load_v1(const struct pages *pages, const struct leaf *leaf, struct slice payload, struct block *scratch,
 		   struct slice straight, struct page_data *ret, struct error *err)
 {
-	const struct page_header *h = &ret->header;
+	const struct pq_page_header *h = &ret->header;
 	struct slice plain = payload;
 	int r = 0;
 
@@ -293,7 +293,7 @@ static int load_v1(const struct pages *pages, const struct leaf *leaf, struct sl
 static int load_v2(const struct pages *pages, struct slice payload, struct block *scratch, bool levels_only,
 		   struct slice straight, struct page_data *ret, struct error *err)
 {
-	const struct page_header *h = &ret->header;
+	const struct pq_page_header *h = &ret->header;
 	struct cursor c = cursor_over(payload);
 
 	if (h->rep_bytes < 0 || h->def_bytes < 0 || h->size - (int64_t)h->rep_bytes - h->def_bytes < 0)
@@ -313,8 +313,8 @@ static int load_v2(const struct pages *pages, struct slice payload, struct block
 	return decompress(pages, ret->values, len, scratch, straight, &ret->values, err);
 }
 
-int page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
-	      bool levels_only, struct slice straight, struct page_data *ret, struct error *err)
+int pq_page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
+		 bool levels_only, struct slice straight, struct page_data *ret, struct error *err)
 {
 	const uint8_t *bytes = a->source.bytes;
 	int r;
@@ -324,7 +324,7 @@ int page_load(struct archive *a, const struct leaf *leaf, const struct pages *pa
 		return error_set(err, EBADMSG, "the page is lost: a header before it is broken");
 	struct cursor c = cursor_over((struct slice){bytes + at, (size_t)(pages->end - at)});
 	*ret = (struct page_data){.end = pages->end};
-	if ((r = page_header(&c, &ret->header, err)) < 0)
+	if ((r = pq_page_header(&c, &ret->header, err)) < 0)
 		return r;
 	struct slice payload = cursor_take(&c, (uint64_t)ret->header.stored);
 	if (c.failed)
@@ -348,14 +348,14 @@ int page_load(struct archive *a, const struct leaf *leaf, const struct pages *pa
 	return r;
 }
 
-int page_leave(struct archive *a, uint64_t at, const struct page_data *page, struct error *err)
+int pq_page_leave(struct archive *a, uint64_t at, const struct page_data *page, struct error *err)
 {
 	return source_leave(&a->source, page->end ? at : 0, page->end ? page->end - at : 0, err);
 }
 
 /* --- levels --------------------------------------------------------------------- */
 
-int page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint8_t *ret, struct error *err)
+int pq_page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint8_t *ret, struct error *err)
 {
 	unsigned width = max ? 32u - (unsigned)__builtin_clz(max) : 0;
 	uint8_t most = 0;
@@ -374,8 +374,8 @@ int page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint
 			ret[i] = (uint8_t)value;
 		}
 	} else if (encoding == RLE) {
-		struct rle r = rle_over(s, width);
-		if (!rle_bytes(&r, ret, n))
+		struct rle r = pq_rle_over(s, width);
+		if (!pq_rle_bytes(&r, ret, n))
 			return error_set(err, EBADMSG, "fewer levels than %" PRIu64 " values", n);
 	} else {
 		return error_set(err, ENOTSUP, "levels in encoding %d", encoding);

@@ -16,33 +16,33 @@ static bool part(const struct archive *a, int64_t at, int32_t len, struct cursor
 	return true;
 }
 
-bool offset_index_open(const struct archive *a, const struct chunk *chunk, struct cursor *ret, uint32_t *ret_count)
+bool pq_offset_index_open(const struct archive *a, const struct chunk *chunk, struct cursor *ret, uint32_t *ret_count)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	struct cursor c;
 	if (!part(a, chunk->index_at, chunk->index_bytes, &c))
 		return false;
-	while (thrift_field(&c, &f)) {
+	while (pq_thrift_field(&c, &f)) {
 		if (f.id == 1) {
-			bool found = thrift_list(&c, &f, THRIFT_STRUCT, ret_count) && *ret_count > 0;
+			bool found = pq_thrift_list(&c, &f, THRIFT_STRUCT, ret_count) && *ret_count > 0;
 			*ret = c;
 			return found;
 		}
-		thrift_skip(&c, &f);
+		pq_thrift_skip(&c, &f);
 	}
 	return false;
 }
 
-bool offset_index_next(struct cursor *c, struct location *ret)
+bool pq_offset_index_next(struct cursor *c, struct location *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	int64_t at = -1, bytes = -1, row = -1;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: thrift_int(c, &f, &at); break;
-		case 2: thrift_int(c, &f, &bytes); break;
-		case 3: thrift_int(c, &f, &row); break;
-		default: thrift_skip(c, &f);
+		case 1: pq_thrift_int(c, &f, &at); break;
+		case 2: pq_thrift_int(c, &f, &bytes); break;
+		case 3: pq_thrift_int(c, &f, &row); break;
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 	*ret = (struct location){(uint64_t)at, (uint64_t)bytes, (uint64_t)row};
@@ -55,13 +55,13 @@ bool offset_index_next(struct cursor *c, struct location *ret)
 static bool is_page(const struct archive *a, uint64_t at, uint64_t end, bool dictionary, uint64_t values)
 {
 	struct cursor c = cursor_over((struct slice){a->source.bytes + at, (size_t)(end - at)});
-	struct page_header h;
-	return page_header(&c, &h, NULL) == 0 && (uint64_t)h.stored == cursor_left(&c) &&
+	struct pq_page_header h;
+	return pq_page_header(&c, &h, NULL) == 0 && (uint64_t)h.stored == cursor_left(&c) &&
 	       (dictionary ? h.dictionary : h.data && (uint64_t)h.values == values);
 }
 
-bool offset_index_pages(const struct archive *a, const struct chunk *chunk, uint64_t at, uint64_t end, struct pages *ret,
-			uint32_t *ret_count, uint64_t *ret_dictionary)
+bool pq_offset_index_pages(const struct archive *a, const struct chunk *chunk, uint64_t at, uint64_t end, struct pages *ret,
+			   uint32_t *ret_count, uint64_t *ret_dictionary)
 {
 	uint64_t rows = (uint64_t)chunk->values, next = at;
 	struct location l, last = {0};
@@ -69,10 +69,10 @@ bool offset_index_pages(const struct archive *a, const struct chunk *chunk, uint
 	uint32_t n;
 
 	*ret_dictionary = 0;
-	if (!offset_index_open(a, chunk, &c, &n))
+	if (!pq_offset_index_open(a, chunk, &c, &n))
 		return false;
 	for (uint32_t i = 0; i < n; i++, last = l) {
-		if (!offset_index_next(&c, &l))
+		if (!pq_offset_index_next(&c, &l))
 			return false;
 		if (i == 0 && l.at > at && l.at < end && is_page(a, at, l.at, true, 0)) {
 			*ret_dictionary = at;
@@ -93,46 +93,46 @@ bool offset_index_pages(const struct archive *a, const struct chunk *chunk, uint
 /* --- "ColumnIndex" ------------------------------------------------------------------- */
 
 /* Booleans of a list are a byte each, and writers disagree which type they are. */
-static bool list_of_bools(struct cursor *c, const struct thrift_field *f, uint32_t *ret_count)
+static bool list_of_bools(struct cursor *c, const struct pq_thrift_field *f, uint32_t *ret_count)
 {
 	struct cursor ahead = *c;
-	uint8_t type = thrift_byte(&ahead) & 15;
-	return thrift_list(c, f, type == THRIFT_FALSE ? THRIFT_FALSE : THRIFT_TRUE, ret_count);
+	uint8_t type = pq_thrift_byte(&ahead) & 15;
+	return pq_thrift_list(c, f, type == THRIFT_FALSE ? THRIFT_FALSE : THRIFT_TRUE, ret_count);
 }
 
-bool column_index_open(const struct archive *a, const struct chunk *chunk, uint32_t pages, struct column_index *ret)
+bool pq_column_index_open(const struct archive *a, const struct chunk *chunk, uint32_t pages, struct column_index *ret)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	uint32_t n = 0, told = 0;
 	struct cursor c;
 
 	*ret = (struct column_index){.has_counts = false};
 	if (!part(a, chunk->column_index_at, chunk->column_index_bytes, &c))
 		return false;
-	while (thrift_field(&c, &f)) {
+	while (pq_thrift_field(&c, &f)) {
 		struct cursor list = c;
 		if (f.id == 1 && list_of_bools(&list, &f, &n) && n == pages)
 			ret->nulls = list, told |= 1;
-		else if (f.id == 2 && thrift_list(&list, &f, THRIFT_BINARY, &n) && n == pages)
+		else if (f.id == 2 && pq_thrift_list(&list, &f, THRIFT_BINARY, &n) && n == pages)
 			ret->min = list, told |= 2;
-		else if (f.id == 3 && thrift_list(&list, &f, THRIFT_BINARY, &n) && n == pages)
+		else if (f.id == 3 && pq_thrift_list(&list, &f, THRIFT_BINARY, &n) && n == pages)
 			ret->max = list, told |= 4;
-		else if (f.id == 5 && thrift_list(&list, &f, THRIFT_I64, &n) && n == pages)
+		else if (f.id == 5 && pq_thrift_list(&list, &f, THRIFT_I64, &n) && n == pages)
 			ret->counts = list, ret->has_counts = true;
-		thrift_skip(&c, &f);
+		pq_thrift_skip(&c, &f);
 	}
 	return !c.failed && told == 7;
 }
 
-bool column_index_next(struct column_index *x, struct page_statistics *ret)
+bool pq_column_index_next(struct column_index *x, struct page_statistics *ret)
 {
-	struct thrift_field f = {.type = THRIFT_BINARY};
+	struct pq_thrift_field f = {.type = THRIFT_BINARY};
 	struct bounds bounds = {.min_exact = true, .max_exact = true};
 
-	bool nulls = thrift_byte(&x->nulls) == THRIFT_TRUE;
-	thrift_binary(&x->min, &f, &bounds.min);
-	thrift_binary(&x->max, &f, &bounds.max);
-	*ret = (struct page_statistics){.null_count = x->has_counts ? thrift_zigzag(&x->counts) : -1};
+	bool nulls = pq_thrift_byte(&x->nulls) == THRIFT_TRUE;
+	pq_thrift_binary(&x->min, &f, &bounds.min);
+	pq_thrift_binary(&x->max, &f, &bounds.max);
+	*ret = (struct page_statistics){.null_count = x->has_counts ? pq_thrift_zigzag(&x->counts) : -1};
 	if (!nulls)
 		ret->bounds = bounds;
 	return !x->nulls.failed && !x->min.failed && !x->max.failed && !x->counts.failed;

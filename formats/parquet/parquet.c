@@ -49,13 +49,13 @@ static int parquet_open(struct archive *a, struct error *err)
 	a->priv = p;
 	if (a->source.size < 12)
 		return error_set(err, EBADMSG, "%u bytes are no Parquet file", (unsigned)a->source.size);
-	int r = footer_read(a, p, err);
+	int r = pq_footer_read(a, p, err);
 	if (r < 0)
 		return r;
 	if (!p->mapped)
-		return schema_show(a, p, err);
+		return pq_schema_show(a, p, err);
 	source_enter(&a->source);
-	r = schema_show(a, p, err);
+	r = pq_schema_show(a, p, err);
 	int left = source_leave(&a->source, p->footer_at, p->footer.len, err);
 	return r < 0 ? r : left;
 }
@@ -66,9 +66,9 @@ const struct format format_parquet = {
 	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
 	.probe = parquet_probe,
 	.open = parquet_open,
-	.size = parquet_size,
-	.read = parquet_read,
-	.attrs = parquet_attrs,
-	.details = parquet_details,
-	.folder = &parquet_dataset,
+	.size = pq_size,
+	.read = pq_read,
+	.attrs = pq_attrs,
+	.details = pq_details,
+	.folder = &pq_dataset,
 };

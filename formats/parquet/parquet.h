@@ -77,7 +77,7 @@ struct leaf {
 	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
 	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
-	const uint64_t *_Atomic totals; /* see leaf_totals(); NULL until somebody asked */
+	const uint64_t *_Atomic totals; /* see pq_leaf_totals(); NULL until somebody asked */
 	uint64_t cost;            /* of decoding all of it, in bytes, as far as the footer tells */
 	uint64_t rows;            /* while the footer is read: of the row group at hand, by its histogram */
 	const char *fault;        /* why no row group of it can be read; NULL if some can */
@@ -106,21 +106,21 @@ struct parquet {
 
 /* --- footer.c: "File Metadata"; chunk.c: "Column Metadata" ------------------ */
 
-int footer_read(struct archive *a, struct parquet *p, struct error *err);
+int pq_footer_read(struct archive *a, struct parquet *p, struct error *err);
 
 /* Of so little, the pages tell as fast as the size statistics, which are not asked:
  * nobody else relies on them. */
-static inline bool leaf_is_small(const struct leaf *leaf) { return leaf->cost <= 64 << 10; }
+static inline bool pq_leaf_is_small(const struct leaf *leaf) { return leaf->cost <= 64 << 10; }
 
 /* --- created_by.c ------------------------------------------------------------ */
 
-uint8_t created_by_traits(struct slice created_by); /* enum writer */
+uint8_t pq_created_by_traits(struct slice created_by); /* enum writer */
 
 /* --- key_values.c: "KeyValue" ----------------------------------------------- */
 
 /* The cursor is at so many pairs: notes where they stand, and steps over them. */
-void key_values_skip(struct parquet *p, struct cursor *c, uint32_t n);
-int parquet_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err);
+void pq_key_values_skip(struct parquet *p, struct cursor *c, uint32_t n);
+int pq_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err);
 
 /* Of "Statistics": as stored; data is NULL for what is not told. */
 struct bounds {
@@ -148,8 +148,8 @@ struct chunk {
 
 /* Between source_enter() and source_leave(): the chunk that the cursor is at; and a
  * leaf's. */
-void chunk_read(struct cursor *c, struct chunk *ret);
-int chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+void pq_chunk_read(struct cursor *c, struct chunk *ret);
+int pq_chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
 
 /* --- chunk_sizes.c: "Size Statistics" ---------------------------------------- */
 
@@ -157,16 +157,16 @@ int chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group,
  * of each depth and behind them the bytes of strings.  False if they do not tell, or
  * if the footer contradicts itself.  ret[0] are the rows, if there is a histogram that
  * tells them, else as they were. */
-bool chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret);
+bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret);
 
 /* The same elsewhere: the chunk's numbers, and its sizes. */
-int chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
-int chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told,
-		   struct error *err);
+int pq_chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+int pq_chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group, uint64_t *ret, bool *ret_told,
+		      struct error *err);
 
 /* 0, or why the chunk cannot be read. */
-int chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
-enum codec chunk_codec(int32_t codec); /* CODEC_COUNT if unknown */
+int pq_chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
+enum codec pq_chunk_codec(int32_t codec); /* CODEC_COUNT if unknown */
 
 /* --- schema.c: the tree ---------------------------------------------------- */
 
@@ -209,12 +209,12 @@ static inline unsigned shown_counted(const struct shown *s)
 /* Rows are known without a look at any page. */
 static inline bool shown_needs_totals(const struct shown *s) { return shown_quantity(s) > 0 || shown_tail(s); }
 
-int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err);
-int schema_show(struct archive *a, struct parquet *p, struct error *err);
+int pq_schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err);
+int pq_schema_show(struct archive *a, struct parquet *p, struct error *err);
 
 /* --- page.c: "Data Pages", "Page Index" ------------------------------------ */
 
-struct page_header {
+struct pq_page_header {
 	int32_t type, size, stored, crc; /* size: uncompressed_page_size */
 	int32_t values, encoding, def_encoding, rep_encoding;
 	int32_t nulls, rows, def_bytes, rep_bytes; /* v2 */
@@ -237,24 +237,24 @@ struct pages {
 
 /* A page at hand: its sections, in the mapping or in scratch. */
 struct page_data {
-	struct page_header header;
+	struct pq_page_header header;
 	struct slice rep, def, values;
 	bool in_place;            /* in the mapping */
 	uint64_t at;              /* values: in the file, if in_place */
 	uint64_t end;             /* of the page, in the file; 0 if unknown */
 };
 
-int pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
-int page_header(struct cursor *c, struct page_header *ret, struct error *err);
+int pq_pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
+int pq_page_header(struct cursor *c, struct pq_page_header *ret, struct error *err);
 
 /* Between source_enter() and source_leave().  With `straight` the values are
  * decompressed there if they fill it exactly. */
-int page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
-	      bool levels_only, struct slice straight, struct page_data *ret, struct error *err);
+int pq_page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
+		 bool levels_only, struct slice straight, struct page_data *ret, struct error *err);
 
 /* Ends that; -EIO if the page at `at` was cut off meanwhile. */
-int page_leave(struct archive *a, uint64_t at, const struct page_data *page, struct error *err);
-int page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint8_t *ret, struct error *err);
+int pq_page_leave(struct archive *a, uint64_t at, const struct page_data *page, struct error *err);
+int pq_page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, uint8_t *ret, struct error *err);
 
 /* --- rle.c, encoding.c, strings.c: "Encodings" ----------------------------- */
 
@@ -268,15 +268,15 @@ struct rle {
 	uint64_t at;        /* values of it that are gone */
 };
 
-struct rle rle_over(struct slice s, unsigned width);
-bool rle_run(struct rle *r); /* makes sure that a run is under way; false if it ends */
+struct rle pq_rle_over(struct slice s, unsigned width);
+bool pq_rle_run(struct rle *r); /* makes sure that a run is under way; false if it ends */
 /* Of the packed run under way; false if its bytes are not all there. */
-bool rle_unpack(struct rle *r, uint32_t *ret, size_t n);
-bool rle_bytes(struct rle *r, uint8_t *ret, uint64_t n);   /* width at most 8 */
-bool rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit); /* all below limit */
-void unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n);
+bool pq_rle_unpack(struct rle *r, uint32_t *ret, size_t n);
+bool pq_rle_bytes(struct rle *r, uint8_t *ret, uint64_t n);   /* width at most 8 */
+bool pq_rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit); /* all below limit */
+void pq_unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n);
 
-int delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct error *err);
+int pq_delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct error *err);
 
 /* What decoding works on. */
 struct dictionary {
@@ -292,7 +292,7 @@ struct decoding {
 };
 
 /* n values, one behind the other, as shown. */
-int fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err);
+int pq_fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, uint8_t *ret, struct error *err);
 
 /* Lengths of n values, in scratch, and their sum; then their bytes. */
 struct strings {
@@ -302,48 +302,48 @@ struct strings {
 	uint32_t *prefixes;   /* DELTA_BYTE_ARRAY */
 	struct slice rest;
 };
-int strings_measure(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, struct strings *ret, struct error *err);
-int strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, uint64_t n, uint8_t *ret, struct error *err);
+int pq_strings_measure(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, struct strings *ret, struct error *err);
+int pq_strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, uint64_t n, uint8_t *ret, struct error *err);
 
-int dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
-struct dictionary dictionary_of(const struct leaf *leaf, const struct block *block);
+int pq_dictionary_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err);
+struct dictionary pq_dictionary_of(const struct leaf *leaf, const struct block *block);
 
 /* --- values.c: what a page gives; leaf.c: as blocks, and how much of it ---- */
 
-int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
-int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
-bool values_have_nulls(const struct leaf *leaf, const struct block *values); /* of the leaf itself, not of groups above it */
-int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+int pq_levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+int pq_values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
+bool pq_values_have_nulls(const struct leaf *leaf, const struct block *values); /* of the leaf itself, not of groups above it */
+int pq_checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err);
 
 /* Indices of KIND_LEVELS, KIND_VALUES, KIND_CHECKED. */
-static inline uint64_t leaf_page(uint32_t group, uint32_t page) { return (uint64_t)group << 32 | page; }
+static inline uint64_t pq_leaf_page(uint32_t group, uint32_t page) { return (uint64_t)group << 32 | page; }
 
-struct block_source leaf_source(struct archive *a, struct leaf *leaf, enum kind kind);
-int leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
-	     struct block **ret, struct error *err);
+struct block_source pq_leaf_source(struct archive *a, struct leaf *leaf, enum kind kind);
+int pq_leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
+		struct block **ret, struct error *err);
 
 /* The leaves of a group, the cheapest of those that can be read first; NULL behind
  * the last.  Its offsets and validity are made of the first that tells them. */
-struct leaf *leaf_first(const struct parquet *p, const struct element *group);
-struct leaf *leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf);
+struct leaf *pq_leaf_first(const struct parquet *p, const struct element *group);
+struct leaf *pq_leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf);
 
 /* Slots by depth, and bytes: the quantities that have sums. */
-static inline unsigned leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
+static inline unsigned pq_leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
 
 /* leaf->totals: for each quantity, what lies before each row group, and all of
  * it.  `within` as for blocks_get().  The second makes them of another block than
  * the leaf's own.  Any thread. */
-int leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err);
-int leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
-		     struct error *err);
+int pq_leaf_totals(struct archive *a, struct leaf *leaf, struct block *within, struct error *err);
+int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+			struct error *err);
 
 /* --- read.c: by the leaf that the struct names; shown.c: by any that will do ------- */
 
 /* Of any struct shown; `next` says how the reader is expected to go on. */
-int leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
-	      struct answer *ret, struct error *err);
-int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
-		       struct answer *ret, struct error *err);
-int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err);
-int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
+int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		 struct answer *ret, struct error *err);
+int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		  struct answer *ret, struct error *err);
+int pq_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+	    struct error *err);
+int pq_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);

@@ -76,9 +76,9 @@ static int open_group(struct reading *r, uint32_t group, struct error *err)
 {
 	close_group(r);
 	r->group = group;
-	int e = leaf_get(r->a, r->leaf, KIND_PAGES, group, NULL, &r->pages_block, err);
+	int e = pq_leaf_get(r->a, r->leaf, KIND_PAGES, group, NULL, &r->pages_block, err);
 	if (e == 0 && needs_sums(r))
-		e = leaf_get(r->a, r->leaf, KIND_SUMS, group, NULL, &r->sums_block, err);
+		e = pq_leaf_get(r->a, r->leaf, KIND_SUMS, group, NULL, &r->sums_block, err);
 	if (e < 0) {
 		close_group(r);
 		return e;
@@ -206,7 +206,7 @@ static int page_in_place(struct reading *r, uint32_t page, uint64_t at, size_t l
 	if (leaf->max_def > 0 || leaf->convert != CONVERT_NONE || leaf->element->physical == BOOLEAN ||
 	    r->pages->codec != CODEC_NONE)
 		return 0;
-	int e = leaf_get(r->a, r->leaf, KIND_CHECKED, leaf_page(r->group, page), NULL, &block, err);
+	int e = pq_leaf_get(r->a, r->leaf, KIND_CHECKED, pq_leaf_page(r->group, page), NULL, &block, err);
 	if (e < 0)
 		return e;
 	memcpy(&data, block->bytes, sizeof data);
@@ -230,10 +230,10 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 		e = page_in_place(r, page, at, len, &done, err);
 	if (e < 0 || done)
 		return e;
-	e = leaf_get(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES, leaf_page(r->group, page), NULL, &block, err);
+	e = pq_leaf_get(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES, pq_leaf_page(r->group, page), NULL, &block, err);
 	if (e < 0)
 		return e;
-	if (s->whole && !levels && values_have_nulls(r->leaf, block)) {
+	if (s->whole && !levels && pq_values_have_nulls(r->leaf, block)) {
 		blocks_release(block);
 		return error_set(err, EBADMSG, "page %u has a null, of which the statistics of the column tell none", page);
 	}
@@ -258,7 +258,7 @@ static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, 
 static struct block_source decoded(const struct reading *r)
 {
 	bool levels = r->shown->what == WHAT_OFFSETS || r->shown->what == WHAT_VALIDITY;
-	return leaf_source(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES);
+	return pq_leaf_source(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES);
 }
 
 /* Most likely served from the mapping? */
@@ -271,13 +271,13 @@ static bool is_mapped(const struct reading *r)
 static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_bytes)
 {
 	struct blocks *blocks = r->a->options->blocks;
-	struct block_source pages_from = leaf_source(r->a, r->leaf, KIND_PAGES), from = decoded(r);
+	struct block_source pages_from = pq_leaf_source(r->a, r->leaf, KIND_PAGES), from = decoded(r);
 	unsigned left = blocks_ahead(blocks, (size_t)page_bytes);
 
 	if (is_mapped(r))
 		return;
 	for (uint32_t i = page + 1; i < r->pages->count && left > 0; i++, left--)
-		blocks_want(blocks, &from, leaf_page(r->group, i));
+		blocks_want(blocks, &from, pq_leaf_page(r->group, i));
 	for (uint32_t g = r->group + 1; g < r->p->ngroups && left > 0; g++) {
 		struct block *next = blocks_peek(blocks, &pages_from, g);
 		if (!next) {
@@ -288,7 +288,7 @@ static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_byt
 		uint32_t count = ((const struct pages *)(const void *)next->bytes)->count;
 		blocks_release(next);
 		for (uint32_t i = 0; i < count && left > 0; i++, left--)
-			blocks_want(blocks, &from, leaf_page(g, i));
+			blocks_want(blocks, &from, pq_leaf_page(g, i));
 	}
 }
 
@@ -296,7 +296,7 @@ static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_byt
 static bool peek_group(struct reading *r, uint32_t group)
 {
 	struct blocks *blocks = r->a->options->blocks;
-	struct block_source pages = leaf_source(r->a, r->leaf, KIND_PAGES), sums = leaf_source(r->a, r->leaf, KIND_SUMS);
+	struct block_source pages = pq_leaf_source(r->a, r->leaf, KIND_PAGES), sums = pq_leaf_source(r->a, r->leaf, KIND_SUMS);
 	if (!(r->pages_block = blocks_peek(blocks, &pages, group)))
 		blocks_want(blocks, &pages, group);
 	if (needs_sums(r) && !(r->sums_block = blocks_peek(blocks, &sums, group)))
@@ -328,7 +328,7 @@ static void want_pieces(const struct reading *reading)
 		uint64_t first = at / r.width - totals[group], last = (at + len - 1) / r.width - totals[group];
 		for (uint32_t page = r.pages->count ? search_page(&r, first) : 0;
 		     !is_mapped(&r) && page < r.pages->count && before_page(&r, r.quantity, page) <= last; page++)
-			blocks_want(blocks, &from, leaf_page(group, page));
+			blocks_want(blocks, &from, pq_leaf_page(group, page));
 		close_group(&r);
 	}
 }
@@ -374,8 +374,8 @@ static const char *group_name(uint32_t group, char name[24])
 	return name;
 }
 
-int leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
-	      struct answer *ret, struct error *err)
+int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		 struct answer *ret, struct error *err)
 {
 	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret, .next = next};
 	char name[24];
@@ -383,7 +383,7 @@ int leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uin
 
 	set_up(&r);
 	if (shown_needs_totals(shown))
-		e = leaf_totals(a, r.leaf, NULL, err);
+		e = pq_leaf_totals(a, r.leaf, NULL, err);
 	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
 	while (e == 0 && len > 0) {
 		uint64_t done = len;

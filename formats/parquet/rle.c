@@ -22,7 +22,7 @@ static uint64_t load64(const uint8_t *from)
 
 /* n values of `width` bits from the bit on; the caller knows that they are there
  * in `len` bytes.  Whole words are loaded where that stays inside. */
-void unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n)
+void pq_unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n)
 {
 	uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
 	for (size_t i = 0; i < n; i++, bit += width) {
@@ -65,17 +65,17 @@ static void unpack32(const uint8_t *from, size_t len, uint64_t bit, unsigned wid
 
 /* --- the hybrid --------------------------------------------------------------- */
 
-struct rle rle_over(struct slice s, unsigned width)
+struct rle pq_rle_over(struct slice s, unsigned width)
 {
 	return (struct rle){.c = cursor_over(s), .width = width};
 }
 
-bool rle_run(struct rle *r)
+bool pq_rle_run(struct rle *r)
 {
 	while (r->left == 0) {
 		if (r->c.failed || cursor_left(&r->c) == 0)
 			return false;
-		uint64_t head = thrift_varint(&r->c);
+		uint64_t head = pq_thrift_varint(&r->c);
 		r->packed = head & 1;
 		if (head >> 1 > UINT32_MAX)
 			r->c.failed = true;
@@ -94,7 +94,7 @@ bool rle_run(struct rle *r)
 	return !r->c.failed;
 }
 
-bool rle_unpack(struct rle *r, uint32_t *ret, size_t n)
+bool pq_rle_unpack(struct rle *r, uint32_t *ret, size_t n)
 {
 	if (n > r->left || (r->at + n) * r->width > (uint64_t)r->run.len * 8)
 		return false;
@@ -124,11 +124,11 @@ static bool spread_bits(struct rle *r, uint8_t *ret, size_t n)
 	return true;
 }
 
-bool rle_bytes(struct rle *r, uint8_t *ret, uint64_t n)
+bool pq_rle_bytes(struct rle *r, uint8_t *ret, uint64_t n)
 {
 	uint32_t batch[BATCH];
 	while (n > 0) {
-		if (!rle_run(r))
+		if (!pq_rle_run(r))
 			return false;
 		uint64_t take = r->left < n ? r->left : n;
 		if (!r->packed) {
@@ -141,7 +141,7 @@ bool rle_bytes(struct rle *r, uint8_t *ret, uint64_t n)
 				return false;
 		} else {
 			take = take < BATCH ? take : BATCH;
-			if (!rle_unpack(r, batch, (size_t)take))
+			if (!pq_rle_unpack(r, batch, (size_t)take))
 				return false;
 			for (uint64_t i = 0; i < take; i++)
 				ret[i] = (uint8_t)batch[i];
@@ -152,15 +152,15 @@ bool rle_bytes(struct rle *r, uint8_t *ret, uint64_t n)
 	return true;
 }
 
-bool rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit)
+bool pq_rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit)
 {
 	uint32_t most = 0;
 	while (n > 0) {
-		if (!rle_run(r))
+		if (!pq_rle_run(r))
 			return false;
 		uint64_t take = r->left < n ? r->left : n;
 		if (r->packed) {
-			if (!rle_unpack(r, ret, (size_t)take))
+			if (!pq_rle_unpack(r, ret, (size_t)take))
 				return false;
 			for (uint64_t i = 0; i < take; i++)
 				most = ret[i] > most ? ret[i] : most;
@@ -223,16 +223,16 @@ static bool delta_miniblock(struct cursor *c, struct delta *d, uint64_t smallest
 	for (uint64_t at = 0; at < n; at += MINI) {
 		size_t take = n - at < MINI ? (size_t)(n - at) : MINI;
 		if (width)
-			unpack_bits(s.data, s.len, at * width, width, deltas, take);
+			pq_unpack_bits(s.data, s.len, at * width, width, deltas, take);
 		delta_put(d, smallest, deltas, take);
 	}
 	return true;
 }
 
-int delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct error *err)
+int pq_delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct error *err)
 {
-	uint64_t block = thrift_varint(c), minis = thrift_varint(c), total = thrift_varint(c);
-	struct delta d = {.value = (uint64_t)thrift_zigzag(c), .left = n, .bytes = bytes, .to = ret};
+	uint64_t block = pq_thrift_varint(c), minis = pq_thrift_varint(c), total = pq_thrift_varint(c);
+	struct delta d = {.value = (uint64_t)pq_thrift_zigzag(c), .left = n, .bytes = bytes, .to = ret};
 	if (c->failed || minis == 0 || block % 128 || block == 0 || block > 1 << 24 || block % minis || block / minis % 32)
 		return error_set(err, EBADMSG, "delta blocks of %" PRIu64 " values in %" PRIu64 " parts", block, minis);
 	if (total != n)
@@ -241,7 +241,7 @@ int delta_decode(struct cursor *c, uint64_t n, unsigned bytes, void *ret, struct
 		return 0;
 	delta_put(&d, 0, (uint64_t[]){0}, 1);
 	while (d.left > 0 && !c->failed) {
-		uint64_t smallest = (uint64_t)thrift_zigzag(c);
+		uint64_t smallest = (uint64_t)pq_thrift_zigzag(c);
 		struct slice widths = cursor_take(c, minis);
 		for (uint64_t i = 0; i < widths.len && d.left > 0; i++)
 			if (widths.data[i] > 64 || !delta_miniblock(c, &d, smallest, widths.data[i], block / minis))

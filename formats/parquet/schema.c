@@ -12,55 +12,55 @@ enum { DEPTH = 64 };
 
 static void read_unit(struct cursor *c, struct element *e)
 {
-	struct thrift_field f = {0}, inner = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0}, inner = {0};
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1) {
-			thrift_bool(c, &f, &e->utc);
-		} else if (f.id == 2 && thrift_struct(c, &f)) {
-			while (thrift_field(c, &inner)) {
+			pq_thrift_bool(c, &f, &e->utc);
+		} else if (f.id == 2 && pq_thrift_struct(c, &f)) {
+			while (pq_thrift_field(c, &inner)) {
 				e->unit = inner.id >= 1 && inner.id <= 3 ? (uint8_t)inner.id : 0;
-				thrift_skip(c, &inner);
+				pq_thrift_skip(c, &inner);
 			}
 		} else if (f.id != 2) {
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 		}
 	}
 }
 
 static void read_decimal(struct cursor *c, struct element *e)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1)
-			thrift_i32(c, &f, &e->scale);
+			pq_thrift_i32(c, &f, &e->scale);
 		else if (f.id == 2)
-			thrift_i32(c, &f, &e->precision);
+			pq_thrift_i32(c, &f, &e->precision);
 		else
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 	}
 }
 
 static void read_integer(struct cursor *c, struct element *e)
 {
-	struct thrift_field f = {0};
+	struct pq_thrift_field f = {0};
 	int64_t bits = 0;
-	while (thrift_field(c, &f)) {
+	while (pq_thrift_field(c, &f)) {
 		if (f.id == 1)
-			thrift_int(c, &f, &bits);
+			pq_thrift_int(c, &f, &bits);
 		else if (f.id == 2)
-			thrift_bool(c, &f, &e->is_signed);
+			pq_thrift_bool(c, &f, &e->is_signed);
 		else
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 	}
 	e->bits = bits == 8 || bits == 16 || bits == 32 || bits == 64 ? (uint8_t)bits : 0;
 }
 
 static void read_logical(struct cursor *c, struct element *e)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		e->logical = f.id > 0 && f.id < LOGICAL_COUNT && f.id != LOGICAL_INTERVAL ? (uint8_t)f.id : LOGICAL_NONE;
-		if (!thrift_struct(c, &f))
+		if (!pq_thrift_struct(c, &f))
 			continue;
 		if (f.id == LOGICAL_DECIMAL) {
 			read_decimal(c, e);
@@ -69,7 +69,7 @@ static void read_logical(struct cursor *c, struct element *e)
 		} else if (f.id == LOGICAL_INTEGER) {
 			read_integer(c, e);
 		} else {
-			thrift_skip(c, &f);
+			pq_thrift_skip(c, &f);
 		}
 	}
 }
@@ -139,23 +139,23 @@ struct raw_element {
 static struct raw_element read_fields(struct cursor *c, struct element *e)
 {
 	struct raw_element raw = {.physical = GROUP, .repetition = REQUIRED, .converted = -1};
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
-		case 1: raw.leaf = true; thrift_i32(c, &f, &raw.physical); break;
-		case 2: thrift_i32(c, &f, &e->length); break;
-		case 3: thrift_i32(c, &f, &raw.repetition); break;
-		case 4: thrift_binary(c, &f, &e->name); break;
-		case 5: thrift_i32(c, &f, &raw.children); break;
-		case 6: thrift_i32(c, &f, &raw.converted); break;
-		case 7: thrift_i32(c, &f, &e->scale); break;
-		case 8: thrift_i32(c, &f, &e->precision); break;
+		case 1: raw.leaf = true; pq_thrift_i32(c, &f, &raw.physical); break;
+		case 2: pq_thrift_i32(c, &f, &e->length); break;
+		case 3: pq_thrift_i32(c, &f, &raw.repetition); break;
+		case 4: pq_thrift_binary(c, &f, &e->name); break;
+		case 5: pq_thrift_i32(c, &f, &raw.children); break;
+		case 6: pq_thrift_i32(c, &f, &raw.converted); break;
+		case 7: pq_thrift_i32(c, &f, &e->scale); break;
+		case 8: pq_thrift_i32(c, &f, &e->precision); break;
 		case 10:
 			raw.said = true;
-			if (thrift_struct(c, &f))
+			if (pq_thrift_struct(c, &f))
 				read_logical(c, e);
 			break;
-		default: thrift_skip(c, &f);
+		default: pq_thrift_skip(c, &f);
 		}
 	}
 	return raw;
@@ -243,7 +243,7 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 		memcpy(exists, path.exists, path.rep + 1u);
 		struct leaf *leaf = &p->leaves[p->nleaves];
 		make_leaf(leaf, e, p->nleaves, exists);
-		leaf->stated = arena_array(&a->arena, leaf_quantities(leaf), sizeof *leaf->stated);
+		leaf->stated = arena_array(&a->arena, pq_leaf_quantities(leaf), sizeof *leaf->stated);
 		if (!leaf->stated)
 			return error_set(err, ENOMEM, "no memory for the schema");
 		p->nleaves++;
@@ -257,7 +257,7 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 	return r;
 }
 
-int schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err)
+int pq_schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err)
 {
 	uint32_t leaves = 0, next = 0;
 
@@ -274,7 +274,7 @@ int schema_number(struct archive *a, struct parquet *p, struct element *all, uin
 	return r;
 }
 
-int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err)
+int pq_schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t count, struct error *err)
 {
 	struct element *all = arena_array(&a->arena, count, sizeof *all);
 	int r = 0;
@@ -289,12 +289,12 @@ int schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint32_t
 		return r;
 	if (all[0].physical != GROUP)
 		return error_set(err, EBADMSG, "the schema's root is no group");
-	return schema_number(a, p, all, count, err);
+	return pq_schema_number(a, p, all, count, err);
 }
 
 /* --- words ----------------------------------------------------------------------- */
 
-uint8_t schema_dtype(const struct element *e)
+uint8_t pq_schema_dtype(const struct element *e)
 {
 	static const uint8_t physical[] = {DTYPE_BOOL,    DTYPE_INT32,   DTYPE_INT64, DTYPE_TIMESTAMP_NS,
 					   DTYPE_FLOAT32, DTYPE_FLOAT64, DTYPE_BYTES, DTYPE_VOID};
@@ -316,7 +316,7 @@ uint8_t schema_dtype(const struct element *e)
 	return physical[e->physical];
 }
 
-const char *schema_word(struct arena *arena, const struct element *e)
+const char *pq_schema_word(struct arena *arena, const struct element *e)
 {
 	static const char *const physical[] = {"BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY"};
 	static const char *const logical[LOGICAL_COUNT] = {
@@ -344,10 +344,10 @@ const char *schema_word(struct arena *arena, const struct element *e)
 	return physical[e->physical];
 }
 
-struct array schema_array(const struct leaf *leaf)
+struct array pq_schema_array(const struct leaf *leaf)
 {
 	const struct element *e = leaf->element;
-	struct array array = {.dtype = schema_dtype(e), .width = leaf->width, .codec = leaf->codec};
+	struct array array = {.dtype = pq_schema_dtype(e), .width = leaf->width, .codec = leaf->codec};
 	if (array.dtype == DTYPE_DECIMAL) {
 		array.precision = (uint8_t)e->precision;
 		array.scale = (int8_t)e->scale;

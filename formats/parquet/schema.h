@@ -4,19 +4,19 @@
 
 /* The archive's word for the type; NULL for a group without annotation, or
  * without memory. */
-const char *schema_word(struct arena *arena, const struct element *e);
+const char *pq_schema_word(struct arena *arena, const struct element *e);
 
 /* Type and codec of a leaf as it is shown; no shape and no word. */
-struct array schema_array(const struct leaf *leaf);
+struct array pq_schema_array(const struct leaf *leaf);
 
-uint8_t schema_dtype(const struct element *e); /* enum dtype */
+uint8_t pq_schema_dtype(const struct element *e); /* enum dtype */
 
 /* Gives the elements, whose names, types and children are set, their levels and
  * leaves, and to p. */
-int schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err);
+int pq_schema_number(struct archive *a, struct parquet *p, struct element *all, uint32_t count, struct error *err);
 
 /* show.c: is the group a list or a map, by all the rules; and is a list's repeated
  * field the element itself? */
-bool schema_is_list(const struct element *e);
-bool schema_is_map(const struct element *e);
-bool schema_is_element(const struct element *list, const struct element *repeated);
+bool pq_schema_is_list(const struct element *e);
+bool pq_schema_is_map(const struct element *e);
+bool pq_schema_is_element(const struct element *list, const struct element *repeated);

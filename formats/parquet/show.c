@@ -71,17 +71,17 @@ static uint64_t extent(const struct showing *s, const struct leaf *leaf, unsigne
 {
 	if (quantity == 0)
 		return s->p->first_row[s->p->ngroups];
-	return leaf && leaf->stated && !leaf_is_small(leaf) ? leaf->stated[quantity] : UINT64_MAX;
+	return leaf && leaf->stated && !pq_leaf_is_small(leaf) ? leaf->stated[quantity] : UINT64_MAX;
 }
 
 static uint64_t extent_at(const struct showing *s, const struct element *e, const struct place *at)
 {
-	return extent(s, at->depth ? leaf_first(s->p, e) : NULL, at->depth);
+	return extent(s, at->depth ? pq_leaf_first(s->p, e) : NULL, at->depth);
 }
 
 static void describe_dir(struct showing *s, uint32_t id, const struct element *e, uint8_t dtype, const struct place *at)
 {
-	struct array array = {.dtype = dtype, .type = schema_word(s->t->arena, e)};
+	struct array array = {.dtype = dtype, .type = pq_schema_word(s->t->arena, e)};
 	describe(s, id, array, extent_at(s, e, at));
 }
 
@@ -136,7 +136,7 @@ static void add_offsets(struct showing *s, uint32_t dir, struct shown as)
 /* Of the lists in a group. */
 static void add_list_offsets(struct showing *s, uint32_t dir, const struct element *e, uint8_t depth)
 {
-	struct leaf *leaf = leaf_first(s->p, e);
+	struct leaf *leaf = pq_leaf_first(s->p, e);
 	if (leaf)
 		add_offsets(s, dir, (struct shown){.leaf = leaf, .what = WHAT_OFFSETS, .depth = depth, .group = e});
 }
@@ -149,7 +149,7 @@ static uint32_t place_dir(struct showing *s, const struct place *at)
 
 static void add_validity(struct showing *s, const struct element *e, const struct place *at, uint32_t id)
 {
-	struct leaf *leaf = leaf_first(s->p, e);
+	struct leaf *leaf = pq_leaf_first(s->p, e);
 	const struct node *n = tree_edit(s->t, id);
 	struct array array = {.dtype = DTYPE_BOOL};
 
@@ -166,11 +166,11 @@ static void add_validity(struct showing *s, const struct element *e, const struc
 static uint32_t show_leaf(struct showing *s, const struct element *e, const struct place *at)
 {
 	struct leaf *leaf = &s->p->leaves[e->leaf];
-	struct array array = schema_array(leaf), bytes = {.dtype = DTYPE_UINT8, .codec = array.codec};
+	struct array array = pq_schema_array(leaf), bytes = {.dtype = DTYPE_UINT8, .codec = array.codec};
 	struct shown as = {.leaf = leaf, .what = WHAT_VALUES, .depth = at->depth, .whole = at->nullable && is_whole(s, leaf)};
 	uint32_t id;
 
-	array.type = schema_word(s->t->arena, e);
+	array.type = pq_schema_word(s->t->arena, e);
 	if (!leaf->strings)
 		return add_file(s, at->parent, at->name, as, array);
 	id = place_dir(s, at);
@@ -227,7 +227,7 @@ static void show_repeated(struct showing *s, const struct element *e, uint32_t d
 
 /* "Lists", with its backward-compatibility rules: is the repeated field the
  * element itself, or is its only child? */
-bool schema_is_element(const struct element *list, const struct element *repeated)
+bool pq_schema_is_element(const struct element *list, const struct element *repeated)
 {
 	char tuple[300];
 	if (repeated->physical != GROUP || repeated->children != 1 || (repeated + 1)->repetition == REPEATED)
@@ -240,7 +240,7 @@ bool schema_is_element(const struct element *list, const struct element *repeate
 
 static uint32_t show_list(struct showing *s, const struct element *e, const struct place *at)
 {
-	const struct element *repeated = e + 1, *item = schema_is_element(e, repeated) ? repeated : repeated + 1;
+	const struct element *repeated = e + 1, *item = pq_schema_is_element(e, repeated) ? repeated : repeated + 1;
 	uint32_t dir = place_dir(s, at);
 	describe_dir(s, dir, e, DTYPE_LIST, at);
 	show_repeated(s, e, dir, item, item->repetition == OPTIONAL, at);
@@ -251,7 +251,7 @@ static uint32_t show_map(struct showing *s, const struct element *e, const struc
 {
 	const struct element *pair = e + 1;
 	uint32_t dir = place_dir(s, at);
-	const struct leaf *leaf = leaf_first(s->p, e);
+	const struct leaf *leaf = pq_leaf_first(s->p, e);
 	static const struct slice names[] = {{(const uint8_t *)"key", 3}, {(const uint8_t *)"value", 5}};
 
 	describe_dir(s, dir, e, DTYPE_MAP, at);
@@ -266,12 +266,12 @@ static uint32_t show_map(struct showing *s, const struct element *e, const struc
 	return dir;
 }
 
-bool schema_is_list(const struct element *e)
+bool pq_schema_is_list(const struct element *e)
 {
 	return e->logical == LOGICAL_LIST && e->children == 1 && (e + 1)->repetition == REPEATED;
 }
 
-bool schema_is_map(const struct element *e)
+bool pq_schema_is_map(const struct element *e)
 {
 	const struct element *pair = e + 1;
 	return e->logical == LOGICAL_MAP && e->children == 1 && pair->repetition == REPEATED && pair->physical == GROUP &&
@@ -283,9 +283,9 @@ static uint32_t show_once(struct showing *s, const struct element *e, const stru
 {
 	if (e->physical != GROUP)
 		return show_leaf(s, e, at);
-	if (schema_is_list(e))
+	if (pq_schema_is_list(e))
 		return show_list(s, e, at);
-	if (schema_is_map(e))
+	if (pq_schema_is_map(e))
 		return show_map(s, e, at);
 	uint32_t dir = place_dir(s, at);
 	describe_dir(s, dir, e, DTYPE_STRUCT, at);
@@ -317,7 +317,7 @@ static void show(struct showing *s, const struct element *e, struct place at)
 	add_validity(s, e, &at, id);
 }
 
-int schema_show(struct archive *a, struct parquet *p, struct error *err)
+int pq_schema_show(struct archive *a, struct parquet *p, struct error *err)
 {
 	struct showing s = {a, p, &a->tree};
 	struct place root = {.parent = TREE_ROOT};

@@ -10,7 +10,7 @@ enum { TRIES = 8 };
 
 static struct leaf *next_leaf(const struct parquet *p, const struct shown *s, const struct leaf *leaf)
 {
-	struct leaf *next = s->group ? leaf_next(p, s->group, leaf) : NULL;
+	struct leaf *next = s->group ? pq_leaf_next(p, s->group, leaf) : NULL;
 	return next && !next->fault ? next : NULL;
 }
 
@@ -27,39 +27,39 @@ static bool same_totals(struct archive *a, const struct shown *s, struct leaf *o
 	unsigned asked[] = {shown_quantity(s), shown_tail(s) ? shown_counted(s) : 0};
 	if (!shown_needs_totals(s))
 		return true;
-	if (leaf_totals(a, other, NULL, NULL) < 0)
+	if (pq_leaf_totals(a, other, NULL, NULL) < 0)
 		return false;
-	if (leaf_totals(a, s->leaf, NULL, NULL) < 0)
+	if (pq_leaf_totals(a, s->leaf, NULL, NULL) < 0)
 		return true; /* so another told the size */
 	for (unsigned i = 0; i < 2; i++)
 		if (asked[i] > 0 && memcmp(totals_of(p, s->leaf, asked[i]), totals_of(p, other, asked[i]), (p->ngroups + 1u) * sizeof(uint64_t)) != 0)
-			return false;
+			   return false;
 	return true;
 }
 
-int parquet_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
-		       struct answer *ret, struct error *err)
+int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+		  struct answer *ret, struct error *err)
 {
 	struct shown as = *shown;
 	struct error own = {""};
 	uint64_t before = ret->len;
-	int e = leaf_read(a, shown, offset, len, next, ret, &own), other = e;
+	int e = pq_leaf_read(a, shown, offset, len, next, ret, &own), other = e;
 
 	for (unsigned i = 1; i < TRIES && other < 0 && other != -EINTR && (as.leaf = next_leaf(a->priv, shown, as.leaf)); i++) {
 		answer_cut(ret, before);
 		if (same_totals(a, shown, as.leaf))
-			other = leaf_read(a, &as, offset, len, next, ret, NULL);
+			other = pq_leaf_read(a, &as, offset, len, next, ret, NULL);
 	}
 	return other == 0 ? 0 : error_set(err, -e, "%s", own.text);
 }
 
-int parquet_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err)
+int pq_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+	    struct error *err)
 {
-	return parquet_read_shown(a, n->lazy, offset, len, blocks_pace(a->options->blocks, n->lazy, offset, len), ret, err);
+	return pq_read_shown(a, n->lazy, offset, len, blocks_pace(a->options->blocks, n->lazy, offset, len), ret, err);
 }
 
-int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+int pq_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	const struct shown *s = n->lazy;
@@ -68,9 +68,9 @@ int parquet_size(struct archive *a, const struct node *n, uint64_t *ret, struct 
 
 	if (leaf->fault)
 		return error_set(err, ENOTSUP, "%s", leaf->fault);
-	int e = shown_needs_totals(s) ? leaf_totals(a, leaf, NULL, err) : 0;
+	int e = shown_needs_totals(s) ? pq_leaf_totals(a, leaf, NULL, err) : 0;
 	for (unsigned i = 1; i < TRIES && e < 0 && (next = next_leaf(p, s, next)); i++)
-		if (leaf_totals(a, next, NULL, NULL) == 0) {
+		if (pq_leaf_totals(a, next, NULL, NULL) == 0) {
 			leaf = next;
 			e = 0;
 		}

@@ -220,13 +220,13 @@ static const char *const encoding_names[] = {
 static void put_encodings(struct text *t, struct slice list)
 {
 	struct cursor c = cursor_over(list);
-	struct thrift_field f = {.type = THRIFT_LIST};
+	struct pq_thrift_field f = {.type = THRIFT_LIST};
 	uint32_t n;
-	if (list.len == 0 || !thrift_list(&c, &f, THRIFT_I32, &n))
+	if (list.len == 0 || !pq_thrift_list(&c, &f, THRIFT_I32, &n))
 		return;
 	text_add(t, ",\"encodings\":[");
 	for (uint32_t i = 0; i < n && !c.failed; i++) {
-		int64_t encoding = thrift_zigzag(&c);
+		int64_t encoding = pq_thrift_zigzag(&c);
 		const char *name = encoding >= 0 && encoding < (int64_t)(sizeof encoding_names / sizeof *encoding_names)
 				 ? encoding_names[encoding] : NULL;
 		text_add(t, i ? "," : "");
@@ -254,16 +254,16 @@ static void put_pages(const struct statistics_of *of, const struct chunk *chunk,
 	struct cursor c;
 	uint32_t n;
 
-	if (!offset_index_open(of->file, chunk, &c, &n) || !column_index_open(of->file, chunk, n, &index) ||
-	    !offset_index_next(&c, &next))
+	if (!pq_offset_index_open(of->file, chunk, &c, &n) || !pq_column_index_open(of->file, chunk, n, &index) ||
+	    !pq_offset_index_next(&c, &next))
 		return;
 	text_add(t, ",\"pages\":[");
 	for (uint32_t i = 0; i < n; i++) {
 		struct page_statistics s;
 		l = next;
 		next.first_row = rows;
-		if ((i + 1 < n && !offset_index_next(&c, &next)) || next.first_row < l.first_row || next.first_row > rows ||
-		    !column_index_next(&index, &s))
+		if ((i + 1 < n && !pq_offset_index_next(&c, &next)) || next.first_row < l.first_row || next.first_row > rows ||
+		    !pq_column_index_next(&index, &s))
 			break;
 		uint64_t begin = first + l.first_row, end = first + next.first_row;
 		text_add(t, i ? ",{" : "{");
@@ -286,7 +286,7 @@ static void put_chunk(const struct statistics_of *of, const struct chunk *chunk,
 	enum order order = order_of(leaf->element);
 	struct error err = {""};
 
-	if (chunk_readable(leaf, chunk, &err) < 0) {
+	if (pq_chunk_readable(leaf, chunk, &err) < 0) {
 		text_add(t, ",\"error\":");
 		text_json(t, slice_text(err.text));
 	}
@@ -301,7 +301,7 @@ static void put_chunk(const struct statistics_of *of, const struct chunk *chunk,
 	put_count(t, "distinct_count", chunk->distinct_count, values);
 	put_count(t, "compressed_size", chunk->bytes, of->file->source.size);
 	put_count(t, "size", chunk->uncompressed, UINT64_MAX);
-	text_print(t, ",\"codec\":\"%s\"", codec_name(chunk_codec(chunk->codec)));
+	text_print(t, ",\"codec\":\"%s\"", codec_name(pq_chunk_codec(chunk->codec)));
 	put_encodings(t, chunk->encodings);
 	put_pages(of, chunk, first, rows, t);
 }
@@ -313,7 +313,7 @@ static const uint64_t *totals_of(const struct parquet *p, const struct leaf *lea
 	return quantity == 0 ? p->first_row : totals ? totals + (size_t)quantity * (p->ngroups + 1u) : NULL;
 }
 
-int statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err)
+int pq_statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err)
 {
 	const struct parquet *p = of->file->priv;
 	const struct leaf *leaf = of->shown->leaf;
@@ -321,21 +321,21 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 	uint64_t sizes[258] = {0}, byte = of->byte, width = shown_width(of->shown), all;
 	const uint64_t *before = totals_of(p, leaf, quantity);
 	uint64_t count = before ? before[p->ngroups] : leaf->stated ? leaf->stated[quantity] : 0;
-	bool known = byte != UINT64_MAX && (before || (leaf->stated && !leaf_is_small(leaf))) && !__builtin_mul_overflow(count, width, &all);
+	bool known = byte != UINT64_MAX && (before || (leaf->stated && !pq_leaf_is_small(leaf))) && !__builtin_mul_overflow(count, width, &all);
 	int r = 0;
 
 	for (uint32_t g = 0; g < p->ngroups && r == 0 && !ret->failed; g++) {
 		uint64_t begin = of->row + p->first_row[g], rows = p->first_row[g + 1] - p->first_row[g];
 		struct chunk chunk;
 		source_enter(&of->file->source);
-		r = chunk_look(p, leaf, g, &chunk, err);
+		r = pq_chunk_look(p, leaf, g, &chunk, err);
 		if (r == 0) {
 			text_add(ret, first && g == 0 ? "{" : ",{");
 			text_put(ret, of->members);
 			put_range(ret, "rows", begin, begin + rows);
 			if (before)
 				sizes[quantity] = before[g + 1] - before[g];
-			if (known && (before || chunk_sizes(leaf, &chunk, sizes))) {
+			if (known && (before || pq_chunk_sizes(leaf, &chunk, sizes))) {
 				text_add(ret, ",");
 				put_range(ret, "bytes", byte, byte + (sizes[quantity] + shown_tail(of->shown)) * width);
 				byte += sizes[quantity] * width;
@@ -351,7 +351,7 @@ int statistics_put(const struct statistics_of *of, bool first, struct text *ret,
 
 /* A directory that stands for a column of strings tells what its values do, save
  * where they lie. */
-const struct shown *statistics_shown(struct archive *a, const struct node *n, bool *ret_whole)
+const struct shown *pq_statistics_shown(struct archive *a, const struct node *n, bool *ret_whole)
 {
 	const struct node *first = n->kind == NODE_DIR && n->child ? tree_node(&a->tree, n->child) : NULL;
 	*ret_whole = first != NULL;
@@ -372,17 +372,17 @@ static int put_root(const struct parquet *p, struct text *ret)
 	return 0;
 }
 
-int parquet_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+int pq_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
 {
 	bool whole;
-	const struct shown *shown = index == TREE_ROOT ? NULL : statistics_shown(a, n, &whole);
+	const struct shown *shown = index == TREE_ROOT ? NULL : pq_statistics_shown(a, n, &whole);
 	if (index == TREE_ROOT)
 		return put_root(a->priv, ret);
 	if (!shown)
 		return 0;
 	text_add(ret, ",\"row_groups\":[");
 	struct statistics_of of = {.file = a, .shown = shown, .byte = whole ? UINT64_MAX : 0};
-	int r = statistics_put(&of, true, ret, err);
+	int r = pq_statistics_put(&of, true, ret, err);
 	text_add(ret, "]");
 	return r;
 }

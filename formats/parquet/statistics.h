@@ -27,10 +27,10 @@ struct statistics_of {
  * made, or where that is not the order of what is shown.  Bytes of offsets include
  * the one behind the last.
  */
-int statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err);
+int pq_statistics_put(const struct statistics_of *of, bool first, struct text *ret, struct error *err);
 
 /* What a node tells of: itself, or, of the directory of a column of strings
  * (*ret_whole), its values; NULL for others. */
-const struct shown *statistics_shown(struct archive *a, const struct node *n, bool *ret_whole);
+const struct shown *pq_statistics_shown(struct archive *a, const struct node *n, bool *ret_whole);
 
-int parquet_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
+int pq_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);

@@ -39,8 +39,8 @@ static int index_lengths(struct decoding *d, struct slice s, uint64_t n, struct 
 		return -ENOMEM;
 	if (n == 0)
 		return 0;
-	struct rle r = rle_over((struct slice){s.data + 1, s.len - 1}, s.data[0]);
-	if (!rle_indices(&r, m->indices, n, dict->count))
+	struct rle r = pq_rle_over((struct slice){s.data + 1, s.len - 1}, s.data[0]);
+	if (!pq_rle_indices(&r, m->indices, n, dict->count))
 		return error_set(err, EBADMSG, "too few dictionary indices, or one not below %u", dict->count);
 	for (uint64_t i = 0; i < n; i++) {
 		m->lengths[i] = dict->ends[m->indices[i] + 1] - dict->ends[m->indices[i]];
@@ -63,7 +63,7 @@ static int sum_lengths(struct strings *m, uint64_t n, struct error *err)
 static int delta_lengths(struct slice s, uint64_t n, struct strings *m, struct error *err)
 {
 	struct cursor c = cursor_over(s);
-	int r = delta_decode(&c, n, 4, m->lengths, err);
+	int r = pq_delta_decode(&c, n, 4, m->lengths, err);
 	if (r == 0)
 		r = sum_lengths(m, n, err);
 	if (r == 0 && m->total > cursor_left(&c))
@@ -80,7 +80,7 @@ static int delta_prefixes(struct decoding *d, struct slice s, uint64_t n, struct
 	m->prefixes = (uint32_t *)(void *)block_scratch(d->block, (size_t)n * sizeof *m->prefixes, err);
 	if (!m->prefixes)
 		return -ENOMEM;
-	int r = delta_decode(&c, n, 4, m->prefixes, err);
+	int r = pq_delta_decode(&c, n, 4, m->prefixes, err);
 	if (r == 0)
 		r = delta_lengths(cursor_take(&c, cursor_left(&c)), n, m, err);
 	for (uint64_t i = 0; r == 0 && i < n; i++) {
@@ -93,7 +93,7 @@ static int delta_prefixes(struct decoding *d, struct slice s, uint64_t n, struct
 	return r;
 }
 
-int strings_measure(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, struct strings *m, struct error *err)
+int pq_strings_measure(struct decoding *d, int32_t encoding, struct slice s, uint64_t n, struct strings *m, struct error *err)
 {
 	int r;
 	*m = (struct strings){0};
@@ -155,7 +155,7 @@ static void copy_prefixed(const struct strings *m, uint64_t n, uint8_t *to)
 	}
 }
 
-int strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, uint64_t n, uint8_t *ret, struct error *err)
+int pq_strings_copy(struct decoding *d, int32_t encoding, const struct strings *m, uint64_t n, uint8_t *ret, struct error *err)
 {
 	(void)err;
 	switch (encoding) {

@@ -3,7 +3,7 @@
 
 enum { DEPTH = 32 };
 
-uint64_t thrift_long_varint(struct cursor *c)
+uint64_t pq_thrift_long_varint(struct cursor *c)
 {
 	uint64_t value = 0;
 	for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -25,16 +25,16 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth);
 
 static void skip_list(struct cursor *c, unsigned depth)
 {
-	uint8_t head = thrift_byte(c), type = head & 15;
-	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
+	uint8_t head = pq_thrift_byte(c), type = head & 15;
+	uint64_t n = cursor_count(c, head >> 4 == 15 ? pq_thrift_varint(c) : head >> 4, 1);
 	if (type == THRIFT_BINARY)
 		while (n-- > 0 && !c->failed)
-			cursor_skip(c, thrift_varint(c));
+			cursor_skip(c, pq_thrift_varint(c));
 	else if (type <= THRIFT_BYTE) /* booleans, too, are a byte each */
 		cursor_skip(c, n);
 	else if (type <= THRIFT_I64)
 		while (n-- > 0 && !c->failed)
-			thrift_varint(c);
+			pq_thrift_varint(c);
 	else
 		while (n-- > 0 && !c->failed)
 			skip(c, type, depth);
@@ -42,10 +42,10 @@ static void skip_list(struct cursor *c, unsigned depth)
 
 static void skip_map(struct cursor *c, unsigned depth)
 {
-	uint64_t n = thrift_varint(c);
+	uint64_t n = pq_thrift_varint(c);
 	if (n == 0)
 		return;
-	uint8_t types = thrift_byte(c);
+	uint8_t types = pq_thrift_byte(c);
 	n = cursor_count(c, n, 2);
 	for (uint64_t i = 0; i < n && !c->failed; i++) {
 		for (unsigned k = 0; k < 2; k++) {
@@ -60,10 +60,10 @@ static void skip_map(struct cursor *c, unsigned depth)
 
 static void skip_struct(struct cursor *c, unsigned depth)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f)) {
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f)) {
 		if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* most are */
-			(void)thrift_varint(c);
+			(void)pq_thrift_varint(c);
 		else
 			skip(c, f.type, depth);
 	}
@@ -85,13 +85,13 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth)
 	case THRIFT_I16:
 	case THRIFT_I32:
 	case THRIFT_I64:
-		thrift_varint(c);
+		pq_thrift_varint(c);
 		break;
 	case THRIFT_DOUBLE:
 		cursor_skip(c, 8);
 		break;
 	case THRIFT_BINARY:
-		cursor_skip(c, thrift_varint(c));
+		cursor_skip(c, pq_thrift_varint(c));
 		break;
 	case THRIFT_LIST:
 	case THRIFT_SET:
@@ -111,40 +111,40 @@ static void skip(struct cursor *c, uint8_t type, unsigned depth)
 	}
 }
 
-void thrift_skip_any(struct cursor *c, const struct thrift_field *f)
+void pq_thrift_skip_any(struct cursor *c, const struct pq_thrift_field *f)
 {
 	skip(c, f->type, DEPTH);
 }
 
-void thrift_bool(struct cursor *c, const struct thrift_field *f, bool *ret)
+void pq_thrift_bool(struct cursor *c, const struct pq_thrift_field *f, bool *ret)
 {
 	if (f->type == THRIFT_TRUE || f->type == THRIFT_FALSE)
 		*ret = f->type == THRIFT_TRUE;
 	else
-		thrift_skip(c, f);
+		pq_thrift_skip(c, f);
 }
 
-bool thrift_struct(struct cursor *c, const struct thrift_field *f)
+bool pq_thrift_struct(struct cursor *c, const struct pq_thrift_field *f)
 {
 	if (f->type == THRIFT_STRUCT)
 		return true;
-	thrift_skip(c, f);
+	pq_thrift_skip(c, f);
 	return false;
 }
 
-bool thrift_list(struct cursor *c, const struct thrift_field *f, enum thrift_type of, uint32_t *ret_count)
+bool pq_thrift_list(struct cursor *c, const struct pq_thrift_field *f, enum thrift_type of, uint32_t *ret_count)
 {
 	struct cursor ahead = *c;
-	uint8_t head = thrift_byte(&ahead);
+	uint8_t head = pq_thrift_byte(&ahead);
 	*ret_count = 0;
 	if (f->type != THRIFT_LIST || (head & 15) != of) {
 		/* An empty list may name any type. */
 		bool empty = f->type == THRIFT_LIST && head >> 4 == 0 && !ahead.failed;
-		thrift_skip(c, f);
+		pq_thrift_skip(c, f);
 		return empty;
 	}
 	*c = ahead;
-	uint64_t n = cursor_count(c, head >> 4 == 15 ? thrift_varint(c) : head >> 4, 1);
+	uint64_t n = cursor_count(c, head >> 4 == 15 ? pq_thrift_varint(c) : head >> 4, 1);
 	if (n > UINT32_MAX)
 		c->failed = true;
 	*ret_count = c->failed ? 0 : (uint32_t)n;

@@ -14,15 +14,15 @@ enum thrift_type {
 };
 
 /* Where a walk over a struct's fields stands; begins as all zeros. */
-struct thrift_field {
+struct pq_thrift_field {
 	int16_t id;
 	uint8_t type;
 };
 
 /* The numbers, of which most are short. */
-uint64_t thrift_long_varint(struct cursor *c);
+uint64_t pq_thrift_long_varint(struct cursor *c);
 
-static inline uint8_t thrift_byte(struct cursor *c)
+static inline uint8_t pq_thrift_byte(struct cursor *c)
 {
 	if (c->pos < c->end)
 		return *c->pos++;
@@ -30,75 +30,75 @@ static inline uint8_t thrift_byte(struct cursor *c)
 	return 0;
 }
 
-static inline uint64_t thrift_varint(struct cursor *c)
+static inline uint64_t pq_thrift_varint(struct cursor *c)
 {
-	return c->pos < c->end && *c->pos < 0x80 ? *c->pos++ : thrift_long_varint(c);
+	return c->pos < c->end && *c->pos < 0x80 ? *c->pos++ : pq_thrift_long_varint(c);
 }
 
-static inline int64_t thrift_zigzag(struct cursor *c)
+static inline int64_t pq_thrift_zigzag(struct cursor *c)
 {
-	uint64_t n = thrift_varint(c);
+	uint64_t n = pq_thrift_varint(c);
 	return (int64_t)(n >> 1 ^ -(n & 1));
 }
 
 /* The next field; false at the struct's end, or once the cursor failed. */
-static inline bool thrift_field(struct cursor *c, struct thrift_field *f)
+static inline bool pq_thrift_field(struct cursor *c, struct pq_thrift_field *f)
 {
-	uint8_t head = thrift_byte(c);
+	uint8_t head = pq_thrift_byte(c);
 	f->type = head & 15;
 	if (c->failed || f->type == THRIFT_STOP)
 		return false;
-	f->id = head >> 4 ? (int16_t)(f->id + (head >> 4)) : (int16_t)thrift_zigzag(c);
+	f->id = head >> 4 ? (int16_t)(f->id + (head >> 4)) : (int16_t)pq_thrift_zigzag(c);
 	return !c->failed;
 }
 
 /* Steps over the field's value, whatever it is; footers are mostly steps over
  * numbers and short strings. */
-void thrift_skip_any(struct cursor *c, const struct thrift_field *f);
+void pq_thrift_skip_any(struct cursor *c, const struct pq_thrift_field *f);
 
-static inline void thrift_skip(struct cursor *c, const struct thrift_field *f)
+static inline void pq_thrift_skip(struct cursor *c, const struct pq_thrift_field *f)
 {
 	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
-		(void)thrift_varint(c);
+		(void)pq_thrift_varint(c);
 	else if (f->type == THRIFT_BINARY)
-		cursor_skip(c, thrift_varint(c));
+		cursor_skip(c, pq_thrift_varint(c));
 	else if (f->type > THRIFT_FALSE)
-		thrift_skip_any(c, f);
+		pq_thrift_skip_any(c, f);
 }
 
 /* The field's value, if it is of that kind; otherwise steps over it and leaves
  * *ret. */
-static inline void thrift_int(struct cursor *c, const struct thrift_field *f, int64_t *ret)
+static inline void pq_thrift_int(struct cursor *c, const struct pq_thrift_field *f, int64_t *ret)
 {
 	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
-		*ret = thrift_zigzag(c);
+		*ret = pq_thrift_zigzag(c);
 	else if (f->type == THRIFT_BYTE)
-		*ret = (int8_t)thrift_byte(c);
+		*ret = (int8_t)pq_thrift_byte(c);
 	else
-		thrift_skip(c, f);
+		pq_thrift_skip(c, f);
 }
 
 /* Out of range: fails. */
-static inline void thrift_i32(struct cursor *c, const struct thrift_field *f, int32_t *ret)
+static inline void pq_thrift_i32(struct cursor *c, const struct pq_thrift_field *f, int32_t *ret)
 {
 	int64_t n = *ret;
-	thrift_int(c, f, &n);
+	pq_thrift_int(c, f, &n);
 	if (n != (int32_t)n)
 		c->failed = true;
 	*ret = (int32_t)n;
 }
 
-static inline void thrift_binary(struct cursor *c, const struct thrift_field *f, struct slice *ret)
+static inline void pq_thrift_binary(struct cursor *c, const struct pq_thrift_field *f, struct slice *ret)
 {
 	if (f->type == THRIFT_BINARY)
-		*ret = cursor_take(c, thrift_varint(c));
+		*ret = cursor_take(c, pq_thrift_varint(c));
 	else
-		thrift_skip(c, f);
+		pq_thrift_skip(c, f);
 }
 
-void thrift_bool(struct cursor *c, const struct thrift_field *f, bool *ret);
+void pq_thrift_bool(struct cursor *c, const struct pq_thrift_field *f, bool *ret);
 
 /* Enters a struct or a list; false, and stepped over, if it is none (of that
  * element type).  The count is bounded by the bytes left. */
-bool thrift_struct(struct cursor *c, const struct thrift_field *f);
-bool thrift_list(struct cursor *c, const struct thrift_field *f, enum thrift_type of, uint32_t *ret_count);
+bool pq_thrift_struct(struct cursor *c, const struct pq_thrift_field *f);
+bool pq_thrift_list(struct cursor *c, const struct pq_thrift_field *f, enum thrift_type of, uint32_t *ret_count);

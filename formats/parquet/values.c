@@ -20,7 +20,7 @@ static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struc
 		     struct error *err)
 {
 	uint32_t number = (uint32_t)index;
-	int r = leaf_get(a, leaf, KIND_PAGES, index >> 32, within, &v->pages_block, err);
+	int r = pq_leaf_get(a, leaf, KIND_PAGES, index >> 32, within, &v->pages_block, err);
 	if (r < 0)
 		return r;
 	v->pages = (const struct pages *)(const void *)v->pages_block->bytes;
@@ -47,9 +47,9 @@ static int check_header(const struct page_view *v, const struct page_data *page,
 static int decode_levels(const struct leaf *leaf, const struct page_data *page, bool first, uint64_t n, uint8_t *def,
 			 uint8_t *rep, struct error *err)
 {
-	int r = page_levels(page->def, page->header.def_encoding, leaf->max_def, n, def, err);
+	int r = pq_page_levels(page->def, page->header.def_encoding, leaf->max_def, n, def, err);
 	if (r == 0 && leaf->max_rep > 0)
-		r = page_levels(page->rep, page->header.rep_encoding, leaf->max_rep, n, rep, err);
+		r = pq_page_levels(page->rep, page->header.rep_encoding, leaf->max_rep, n, rep, err);
 	if (r == 0 && leaf->max_rep > 0 && first && n > 0 && rep[0] != 0)
 		r = error_set(err, EBADMSG, "the row group begins within a list");
 	return r;
@@ -65,7 +65,7 @@ static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, boo
 	if (r < 0)
 		return r;
 	source_enter(&a->source);
-	r = page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
+	r = pq_page_load(a, leaf, v.pages, v.page.at, ret, true, (struct slice){NULL, 0}, &page, err);
 	if (r == 0)
 		r = check_header(&v, &page, err);
 	if (r == 0)
@@ -74,18 +74,18 @@ static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, boo
 		r = decode_levels(leaf, &page, (uint32_t)index == 0, v.entries, room, room + v.entries, err);
 	else if (room)
 		memcpy(room, &page, sizeof page);
-	int left = page_leave(a, v.page.at, &page, err);
+	int left = pq_page_leave(a, v.page.at, &page, err);
 	blocks_release(v.pages_block);
 	return r < 0 ? r : left < 0 ? left : room ? 0 : -ENOMEM;
 }
 
-int levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+int pq_levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	return decode_head(a, leaf, index, true, ret, err);
 }
 
 /* The checksum of a page that is served from the mapping was looked at. */
-int checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+int pq_checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	return decode_head(a, leaf, index, false, ret, err);
 }
@@ -108,7 +108,7 @@ static bool is_nullable(const struct leaf *leaf)
 	return leaf->element->repetition == OPTIONAL;
 }
 
-bool values_have_nulls(const struct leaf *leaf, const struct block *values)
+bool pq_values_have_nulls(const struct leaf *leaf, const struct block *values)
 {
 	return is_nullable(leaf) && values->bytes[values->len - 1];
 }
@@ -189,7 +189,7 @@ static int fixed_values(struct values *v, struct error *err)
 	if (v->page.values.data == room && len > 0) /* decompressed to where it belongs */
 		return 0;
 	uint8_t *dense = room + (v->slots - v->present) * width;
-	int r = fixed_decode(&v->d, v->page.header.encoding, v->page.values, v->present, dense, err);
+	int r = pq_fixed_decode(&v->d, v->page.header.encoding, v->page.values, v->present, dense, err);
 	if (r == 0 && v->def)
 		spread(v, width, dense, room);
 	if (nullable)
@@ -219,7 +219,7 @@ static void fill_ends(const struct values *v, const struct strings *m, uint32_t 
 static int string_values(struct values *v, struct error *err)
 {
 	struct strings m;
-	int r = strings_measure(&v->d, v->page.header.encoding, v->page.values, v->present, &m, err);
+	int r = pq_strings_measure(&v->d, v->page.header.encoding, v->page.values, v->present, &m, err);
 	if (r < 0)
 		return r;
 	size_t ends = ((size_t)v->slots + 1) * sizeof(uint32_t), len = ends + (size_t)m.total;
@@ -228,7 +228,7 @@ static int string_values(struct values *v, struct error *err)
 	if (!room)
 		return -ENOMEM;
 	fill_ends(v, &m, (uint32_t *)(void *)room);
-	r = strings_copy(&v->d, v->page.header.encoding, &m, v->present, room + ends, err);
+	r = pq_strings_copy(&v->d, v->page.header.encoding, &m, v->present, room + ends, err);
 	if (nullable)
 		room[len] = v->nulls;
 	return r;
@@ -246,17 +246,17 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 	if (leaf->max_def == 0 && !leaf->strings && leaf->convert == CONVERT_NONE && leaf->element->physical != BOOLEAN &&
 	    view->pages->codec != CODEC_NONE && view->page.at < view->pages->end &&
 	    !__builtin_mul_overflow((size_t)v->entries, leaf->width, &len)) {
-		struct page_header h;
+		struct pq_page_header h;
 		c = cursor_over((struct slice){a->source.bytes + view->page.at, (size_t)(view->pages->end - view->page.at)});
-		if (page_header(&c, &h, NULL) == 0 && h.data && h.encoding == PLAIN && (uint64_t)h.values == v->entries &&
+		if (pq_page_header(&c, &h, NULL) == 0 && h.data && h.encoding == PLAIN && (uint64_t)h.values == v->entries &&
 		    (uint64_t)h.size == len) {
 			uint8_t *room = block_room(v->d.block, len, err);
 			if (!room)
-				return -ENOMEM;
+				   return -ENOMEM;
 			straight = (struct slice){room, len};
 		}
 	}
-	r = page_load(a, leaf, view->pages, view->page.at, v->d.block, false, straight, &v->page, err);
+	r = pq_page_load(a, leaf, view->pages, view->page.at, v->d.block, false, straight, &v->page, err);
 	if (r == 0)
 		r = check_header(view, &v->page, err);
 	if (r == 0)
@@ -270,18 +270,18 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
  * lost. */
 static bool has_indices(struct archive *a, const struct page_view *v)
 {
-	struct page_header h = {.data = false};
+	struct pq_page_header h = {.data = false};
 	bool found = false;
 	if (v->pages->dictionary_at && v->page.at < v->pages->end) {
 		struct cursor c = cursor_over((struct slice){a->source.bytes + v->page.at, (size_t)(v->pages->end - v->page.at)});
 		source_enter(&a->source);
-		found = page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
+		found = pq_page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
 		source_leave(&a->source, 0, 0, NULL); /* what is cut off is told when the page is loaded */
 	}
 	return found;
 }
 
-int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+int pq_values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	struct values v = {.d = {.leaf = leaf, .block = ret}};
 	struct page_view view;
@@ -291,16 +291,16 @@ int values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct b
 		return r;
 	v.entries = view.entries;
 	if (has_indices(a, &view)) {
-		r = leaf_get(a, leaf, KIND_DICTIONARY, index >> 32, ret, &dictionary, err);
+		r = pq_leaf_get(a, leaf, KIND_DICTIONARY, index >> 32, ret, &dictionary, err);
 		if (r == 0) {
-			v.d.dictionary = dictionary_of(leaf, dictionary);
+			v.d.dictionary = pq_dictionary_of(leaf, dictionary);
 			v.d.has_dictionary = true;
 		}
 	}
 	if (r == 0) {
 		source_enter(&a->source);
 		r = load_values(a, &v, &view, (uint32_t)index == 0, err);
-		int left = page_leave(a, view.page.at, &v.page, err);
+		int left = pq_page_leave(a, view.page.at, &v.page, err);
 		r = r < 0 ? r : left;
 	}
 	if (dictionary)

@@ -30,7 +30,7 @@ static int decode(struct archive *a, const void *owner, uint64_t n, struct block
 	size_t len = (size_t)n * job->leaf->width;
 	(void)a;
 	if (job->leaf->strings) {
-		int r = strings_measure(&d, job->encoding, job->values, n, &m, err);
+		int r = pq_strings_measure(&d, job->encoding, job->values, n, &m, err);
 		if (r < 0)
 			return r;
 		len = (size_t)m.total;
@@ -39,8 +39,8 @@ static int decode(struct archive *a, const void *owner, uint64_t n, struct block
 	if (!room)
 		return -ENOMEM;
 	memset(room, job->before, len);
-	return job->leaf->strings ? strings_copy(&d, job->encoding, &m, n, room, err)
-				  : fixed_decode(&d, job->encoding, job->values, n, room, err);
+	return job->leaf->strings ? pq_strings_copy(&d, job->encoding, &m, n, room, err)
+				  : pq_fixed_decode(&d, job->encoding, job->values, n, room, err);
 }
 
 /* NULL if it is refused, with a sentence. */
@@ -71,11 +71,11 @@ static void check_values(struct job *job, uint64_t few)
 static void check_hybrid(struct slice s, unsigned width, uint64_t n)
 {
 	uint32_t *all = malloc(n * sizeof *all), *turns = malloc(n * sizeof *turns);
-	struct rle one = rle_over(s, width), two = one;
-	bool fine = all && turns, sound = fine && rle_indices(&one, all, n, UINT32_MAX);
+	struct rle one = pq_rle_over(s, width), two = one;
+	bool fine = all && turns, sound = fine && pq_rle_indices(&one, all, n, UINT32_MAX);
 	for (uint64_t at = 0, step = 1; fine && at < n; at += step, step = step % 37 + 1) {
 		step = n - at < step ? n - at : step;
-		fine = rle_indices(&two, turns + at, step, UINT32_MAX);
+		fine = pq_rle_indices(&two, turns + at, step, UINT32_MAX);
 	}
 	HOLDS(!all || !turns || sound == fine);
 	HOLDS(!sound || memcmp(all, turns, n * sizeof *all) == 0);
@@ -90,7 +90,7 @@ static void check_delta(struct slice s, uint64_t n)
 	uint64_t *wide = malloc(n * sizeof *wide);
 	struct cursor a = cursor_over(s), b = a;
 	struct error err = {0};
-	if (narrow && wide && delta_decode(&a, n, 4, narrow, &err) == 0 && delta_decode(&b, n, 8, wide, &err) == 0) {
+	if (narrow && wide && pq_delta_decode(&a, n, 4, narrow, &err) == 0 && pq_delta_decode(&b, n, 8, wide, &err) == 0) {
 		HOLDS(a.pos == b.pos);
 		for (uint64_t i = 0; i < n; i++)
 			HOLDS(narrow[i] == (uint32_t)wide[i]);

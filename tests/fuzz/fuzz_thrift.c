@@ -9,40 +9,40 @@ enum { DEPTH = 16 };
 
 static void read_struct(struct cursor *c, unsigned depth);
 
-static void read_value(struct cursor *c, const struct thrift_field *f, unsigned depth)
+static void read_value(struct cursor *c, const struct pq_thrift_field *f, unsigned depth)
 {
 	struct slice bytes = {NULL, 0};
 	uint32_t count;
 	int64_t n = 0;
 	bool b = false;
 	if (f->type == THRIFT_STRUCT && depth > 0) {
-		if (thrift_struct(c, f))
+		if (pq_thrift_struct(c, f))
 			read_struct(c, depth - 1);
 	} else if (f->type == THRIFT_LIST && depth > 0) {
 		struct cursor head = *c;
-		struct thrift_field element = {.type = thrift_byte(&head) & 15};
+		struct pq_thrift_field element = {.type = pq_thrift_byte(&head) & 15};
 		if (element.type <= THRIFT_FALSE) {
-			thrift_skip(c, f); /* a byte each, and not in the type, as elsewhere */
+			pq_thrift_skip(c, f); /* a byte each, and not in the type, as elsewhere */
 			return;
 		}
-		HOLDS(thrift_list(c, f, element.type, &count) || c->failed);
+		HOLDS(pq_thrift_list(c, f, element.type, &count) || c->failed);
 		for (uint32_t i = 0; i < count && !c->failed; i++)
 			read_value(c, &element, depth - 1);
 	} else if (f->type == THRIFT_BINARY) {
-		thrift_binary(c, f, &bytes);
+		pq_thrift_binary(c, f, &bytes);
 		HOLDS(c->failed || bytes.data + bytes.len == c->pos);
 	} else if (f->type == THRIFT_TRUE || f->type == THRIFT_FALSE) {
-		thrift_bool(c, f, &b);
+		pq_thrift_bool(c, f, &b);
 		HOLDS(b == (f->type == THRIFT_TRUE));
 	} else {
-		thrift_int(c, f, &n);
+		pq_thrift_int(c, f, &n);
 	}
 }
 
 static void read_struct(struct cursor *c, unsigned depth)
 {
-	struct thrift_field f = {0};
-	while (thrift_field(c, &f))
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(c, &f))
 		read_value(c, &f, depth);
 }
 
@@ -50,19 +50,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice all = {data, size};
 	struct cursor skipped = cursor_over(all), read = skipped, header = skipped, chunk = skipped;
-	struct thrift_field f = {0};
-	while (thrift_field(&skipped, &f))
-		thrift_skip(&skipped, &f);
+	struct pq_thrift_field f = {0};
+	while (pq_thrift_field(&skipped, &f))
+		pq_thrift_skip(&skipped, &f);
 	read_struct(&read, DEPTH);
 	HOLDS(skipped.failed || (!read.failed && skipped.pos == read.pos)); /* which may go deeper */
 
-	struct page_header page;
+	struct pq_page_header page;
 	struct error err = {0};
-	int r = page_header(&header, &page, &err);
+	int r = pq_page_header(&header, &page, &err);
 	HOLDS(r == 0 ? skipped.failed || header.pos == skipped.pos : err.text[0] != '\0');
 
 	struct chunk known;
-	chunk_read(&chunk, &known);
+	pq_chunk_read(&chunk, &known);
 	HOLDS(chunk.failed || skipped.failed || chunk.pos == skipped.pos);
 	return 0;
 }

@@ -29,7 +29,7 @@ static int part_open(struct archive *a, struct error *err)
 	a->priv = p;
 	if (a->source.size < 12)
 		return error_set(err, ENOEXEC, "%u bytes are no Parquet file", (unsigned)a->source.size);
-	int r = footer_read(a, p, err);
+	int r = pq_footer_read(a, p, err);
 	return r < 0 && !(marked(a, 0) && marked(a, a->source.size - 4)) ? -ENOEXEC : r;
 }
 
@@ -94,7 +94,7 @@ static int take_file(struct archive *a, struct dataset *d, uint32_t number, stru
 	uint64_t rows = p->first_row[p->ngroups];
 	if (p->mapped)
 		source_enter(&opened->source);
-	r = dataset_unite(a, d, p, number, err);
+	r = pq_dataset_unite(a, d, p, number, err);
 	int left = p->mapped ? source_leave(&opened->source, p->footer_at, p->footer.len, err) : 0;
 	r = r < 0 ? r : left;
 	if (r == 0)
@@ -149,15 +149,15 @@ static int dataset_open(struct archive *a, struct error *err)
 	if (r == 0)
 		r = choose(a, d, err);
 	if (r == 0)
-		r = dataset_keys(a, d, err);
+		r = pq_dataset_keys(a, d, err);
 	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
 		for (uint32_t k = i ? i + AHEAD : 1; k <= i + AHEAD && k < d->p.ngroups; k++)
 			part_want(d->files[k]);
 		r = take_file(a, d, i, err);
 	}
 	if (r == 0)
-		r = dataset_finish(a, d, err);
-	return r < 0 ? r : schema_show(a, &d->p, err);
+		r = pq_dataset_finish(a, d, err);
+	return r < 0 ? r : pq_schema_show(a, &d->p, err);
 }
 
 static void dataset_close(struct archive *a)
@@ -167,14 +167,14 @@ static void dataset_close(struct archive *a)
 		parts_close(&d->parts);
 }
 
-const struct format parquet_dataset = {
+const struct format pq_dataset = {
 	.name = "parquet",
 	.title = "a directory of Parquet files as one table",
 	.joined = true,
 	.probe = part_probe,
 	.open = dataset_open,
-	.size = dataset_size,
-	.read = dataset_read,
-	.details = dataset_details,
+	.size = pq_dataset_size,
+	.read = pq_dataset_read,
+	.details = pq_dataset_details,
 	.close = dataset_close,
 };

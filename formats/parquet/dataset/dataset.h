@@ -62,35 +62,35 @@ struct dataset {
 	struct field **columns;  /* by number of leaf */
 };
 
-extern const struct format parquet_dataset;
+extern const struct format pq_dataset;
 
 /* --- dataset_keys.c --------------------------------------------------------- */
 
-int dataset_keys(struct archive *a, struct dataset *d, struct error *err);
-int64_t dataset_key_number(const struct key *key, uint32_t file); /* of INT64 and DATE32; 0 for null */
+int pq_dataset_keys(struct archive *a, struct dataset *d, struct error *err);
+int64_t pq_dataset_key_number(const struct key *key, uint32_t file); /* of INT64 and DATE32; 0 for null */
 
 /* --- dataset_union.c -------------------------------------------------------- */
 
 /* Takes the schema of file number `file` in. */
-int dataset_unite(struct archive *a, struct dataset *d, const struct parquet *file, uint32_t number, struct error *err);
+int pq_dataset_unite(struct archive *a, struct dataset *d, const struct parquet *file, uint32_t number, struct error *err);
 
 /* One more at its end; NULL without memory. */
-struct field *dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err);
+struct field *pq_dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err);
 
 /* --- dataset_finish.c: the union is whole: makes d->p's elements and leaves of it -- */
 
-int dataset_finish(struct archive *a, struct dataset *d, struct error *err);
+int pq_dataset_finish(struct archive *a, struct dataset *d, struct error *err);
 
 /* --- dataset_types.c -------------------------------------------------------- */
 
-enum form dataset_form(const struct element *e, unsigned depth);
+enum form pq_dataset_form(const struct element *e, unsigned depth);
 
 /* The element of a list, or the pair of a map. */
-const struct element *dataset_item(const struct element *e, unsigned depth);
-static inline bool dataset_is_null(const struct element *e) { return e->physical != GROUP && e->logical == LOGICAL_UNKNOWN; }
+const struct element *pq_dataset_item(const struct element *e, unsigned depth);
+static inline bool pq_dataset_is_null(const struct element *e) { return e->physical != GROUP && e->logical == LOGICAL_UNKNOWN; }
 
 /* The type that holds all of both, if there is one; b_width as it is shown. */
-bool dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width);
+bool pq_dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width);
 
 /* --- dataset_map.c ------------------------------------------------------------ */
 
@@ -100,39 +100,39 @@ struct mapped {
 	const struct field *lacked; /* then: from here on */
 	struct leaf *counts;       /* and a leaf that has its slots; NULL for those of depth 0 */
 };
-struct mapped dataset_map(const struct parquet *file, const struct field *f);
-int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err); /* of an open one */
+struct mapped pq_dataset_map(const struct parquet *file, const struct field *f);
+int pq_dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err); /* of an open one */
 
 /* --- dataset_totals.c ----------------------------------------------------------- */
 
-/* column->totals: what lies before each file, as leaf_totals() has it of row groups.
+/* column->totals: what lies before each file, as pq_leaf_totals() has it of row groups.
  * Any thread. */
-int dataset_totals(struct archive *a, struct leaf *column, struct error *err);
+int pq_dataset_totals(struct archive *a, struct leaf *column, struct error *err);
 
 /* --- dataset_widen.c ------------------------------------------------------------ */
 
-enum dataset_widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
+enum pq_dataset_widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
 
 /* How the file's values become the column's; false: not at all, then the file is
  * not what it was. */
-bool dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum dataset_widening *ret);
+bool pq_dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum pq_dataset_widening *ret);
 
 /* Of elements at `from`, `len` bytes of the column, which begin `within` the first
  * and may end within the last of them. */
-void dataset_convert(enum dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within,
-		     uint64_t len, uint8_t *to);
+void pq_dataset_convert(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within,
+			uint64_t len, uint8_t *to);
 
 /* --- dataset_read.c ------------------------------------------------------------- */
 
 /* What of the files a shown file is made of: the column, or a field above it, whose
  * offsets or validity it is. */
-const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *column);
+const struct field *pq_dataset_target(const struct dataset *d, const struct shown *s, const struct field *column);
 
-int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
-		 struct error *err);
-int dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
+int pq_dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+		    struct error *err);
+int pq_dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
-/* --- dataset_details.c: as parquet_details(), each row group with its file and the
+/* --- dataset_details.c: as pq_details(), each row group with its file and the
  * values of the partition keys there ------------------------------------------------ */
 
-int dataset_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
+int pq_dataset_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);

@@ -20,7 +20,7 @@ static void put_value(struct text *t, const struct key *key, uint32_t file)
 	if (!key->values[file].data)
 		text_add(t, "null");
 	else if (key->dtype == DTYPE_INT64)
-		text_print(t, "%" PRId64, dataset_key_number(key, file));
+		text_print(t, "%" PRId64, pq_dataset_key_number(key, file));
 	else
 		text_json(t, key->values[file]);
 }
@@ -29,7 +29,7 @@ static void put_value(struct text *t, const struct key *key, uint32_t file)
 static void put_shown(struct text *t, const struct key *key, uint32_t file)
 {
 	if (key->dtype == DTYPE_DATE32)
-		text_print(t, "%" PRId64, dataset_key_number(key, file));
+		text_print(t, "%" PRId64, pq_dataset_key_number(key, file));
 	else
 		put_value(t, key, file);
 }
@@ -87,20 +87,20 @@ static int put_groups(const struct telling *w, uint32_t number, struct archive *
 {
 	const struct parquet *p = file->priv;
 	bool bare = e->repetition == REPEATED && e->max_rep > w->field->depth;
-	struct leaf leaf, *of_file = leaf_first(p, e);
+	struct leaf leaf, *of_file = pq_leaf_first(p, e);
 	pthread_mutex_lock(&file->lock); /* of its totals */
 	memcpy(&leaf, of_file, sizeof leaf);
 	pthread_mutex_unlock(&file->lock);
 	leaf.width = e->physical == GROUP ? leaf.width : w->shown->leaf->width; /* as wide as the column */
 	struct shown shown = {.leaf = &leaf, .what = w->shown->what, .depth = w->shown->depth, .level = (uint8_t)(e->max_def - bare)};
 	struct statistics_of of = {file, &shown, w->d->p.first_row[number], byte_of(w, number), origin};
-	return statistics_put(&of, !w->any, w->text, err);
+	return pq_statistics_put(&of, !w->any, w->text, err);
 }
 
 static int put_file(const struct telling *w, uint32_t number, struct error *err)
 {
 	struct part *part = w->d->files[number];
-	const struct field *target = dataset_target(w->d, w->shown, w->field);
+	const struct field *target = pq_dataset_target(w->d, w->shown, w->field);
 	struct text origin = {0};
 	struct error own = {""};
 	struct archive *file;
@@ -112,7 +112,7 @@ static int put_file(const struct telling *w, uint32_t number, struct error *err)
 		return error_set(err, ENOMEM, "%s", own.text);
 	put_origin(w, number, &origin);
 	if (held)
-		r = dataset_map_in(file, target, &m, &own);
+		r = pq_dataset_map_in(file, target, &m, &own);
 	if (r == 0 && m.e) {
 		r = ((const struct parquet *)file->priv)->ngroups ? put_groups(w, number, file, m.e, text_slice(&origin), err) : 0;
 	} else {
@@ -128,13 +128,13 @@ static int put_file(const struct telling *w, uint32_t number, struct error *err)
 	return r;
 }
 
-int dataset_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
+int pq_dataset_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
 {
 	struct telling w = {.a = a, .d = a->priv, .text = ret};
 	bool whole = false;
 	int r = 0;
 
-	w.shown = index == TREE_ROOT ? NULL : statistics_shown(a, n, &whole);
+	w.shown = index == TREE_ROOT ? NULL : pq_statistics_shown(a, n, &whole);
 	if (!w.shown)
 		return 0;
 	w.field = w.d->columns[w.shown->leaf->number];

@@ -62,7 +62,7 @@ static void render(struct rendering *s, struct field *f, struct slice name, bool
 /* A partition key as a column: required unless some file has none. */
 static int add_key(struct archive *a, struct dataset *d, const struct key *key, struct error *err)
 {
-	struct field *f = dataset_add_field(a, &d->root, key->name, err);
+	struct field *f = pq_dataset_add_field(a, &d->root, key->name, err);
 	uint32_t n = d->p.ngroups;
 	if (!f)
 		return -ENOMEM;
@@ -98,8 +98,8 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 	l->codec = f->codec;
 	l->cost = f->cost;
 	l->fault = f->sound ? NULL : f->fault;
-	unsigned most = leaf_quantities(l);
-	if (most > 1 && (!f->totals || (leaf_is_small(l) && !f->key))) {
+	unsigned most = pq_leaf_quantities(l);
+	if (most > 1 && (!f->totals || (pq_leaf_is_small(l) && !f->key))) {
 		l->stated = NULL;
 		return 0;
 	}
@@ -119,7 +119,7 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 	return 0;
 }
 
-int dataset_finish(struct archive *a, struct dataset *d, struct error *err)
+int pq_dataset_finish(struct archive *a, struct dataset *d, struct error *err)
 {
 	struct rendering s = {.d = d};
 	int r = 0;
@@ -134,7 +134,7 @@ int dataset_finish(struct archive *a, struct dataset *d, struct error *err)
 		return no_memory(err);
 	d->root.type = (struct element){.physical = GROUP};
 	render(&s, &d->root, SLICE("schema"), false);
-	r = schema_number(a, &d->p, s.all, n, err);
+	r = pq_schema_number(a, &d->p, s.all, n, err);
 	for (uint32_t i = 0; i < d->p.nleaves && r == 0; i++)
 		r = finish_leaf(a, d, d->columns[i], &d->p.leaves[i], err);
 	return r;

@@ -59,7 +59,7 @@ static bool parse_date(struct slice s, int64_t *ret)
 	return true;
 }
 
-int64_t dataset_key_number(const struct key *key, uint32_t file)
+int64_t pq_dataset_key_number(const struct key *key, uint32_t file)
 {
 	struct slice s = key->values[file];
 	int64_t v = 0;
@@ -126,7 +126,7 @@ static int take_directory(struct archive *a, struct dataset *d, struct slice s, 
 	return 0;
 }
 
-int dataset_keys(struct archive *a, struct dataset *d, struct error *err)
+int pq_dataset_keys(struct archive *a, struct dataset *d, struct error *err)
 {
 	int r = 0;
 	d->last_key = &d->keys;

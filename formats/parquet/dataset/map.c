@@ -30,39 +30,39 @@ static const struct element *step(const struct parquet *p, const struct element 
 {
 	const struct field *parent = f->parent;
 	if (parent->form == FORM_LIST)
-		return dataset_item(at, parent->depth);
+		return pq_dataset_item(at, parent->depth);
 	if (parent->form == FORM_MAP)
-		return child_at(p, dataset_item(at, parent->depth), f->place);
+		return child_at(p, pq_dataset_item(at, parent->depth), f->place);
 	return child_named(p, at, f->name);
 }
 
 /* A file's null column may stand for anything. */
 static bool stands_for(const struct element *e, const struct field *f)
 {
-	bool f_null = f->form == FORM_LEAF && dataset_is_null(&f->type);
-	return dataset_form(e, f->depth) == f->form && dataset_is_null(e) == f_null &&
+	bool f_null = f->form == FORM_LEAF && pq_dataset_is_null(&f->type);
+	return pq_dataset_form(e, f->depth) == f->form && pq_dataset_is_null(e) == f_null &&
 	       (!f_null || e->physical == f->type.physical);
 }
 
-struct mapped dataset_map(const struct parquet *p, const struct field *f)
+struct mapped pq_dataset_map(const struct parquet *p, const struct field *f)
 {
 	if (!f->parent)
 		return (struct mapped){.e = p->elements};
-	struct mapped above = dataset_map(p, f->parent);
+	struct mapped above = pq_dataset_map(p, f->parent);
 	if (!above.e)
 		return above;
 	const struct element *e = step(p, above.e, f);
-	if (e && stands_for(e, f) && (e->physical != GROUP || leaf_first(p, e)))
+	if (e && stands_for(e, f) && (e->physical != GROUP || pq_leaf_first(p, e)))
 		return (struct mapped){.e = e};
-	struct leaf *counts = f->depth == 0 ? NULL : leaf_first(p, e && f->parent->form != FORM_STRUCT ? e : above.e);
+	struct leaf *counts = f->depth == 0 ? NULL : pq_leaf_first(p, e && f->parent->form != FORM_STRUCT ? e : above.e);
 	return (struct mapped){.lacked = f, .counts = counts};
 }
 
-int dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err)
+int pq_dataset_map_in(struct archive *file, const struct field *f, struct mapped *ret, struct error *err)
 {
 	const struct parquet *p = file->priv;
 	if (p->mapped)
 		source_enter(&file->source);
-	*ret = dataset_map(p, f);
+	*ret = pq_dataset_map(p, f);
 	return p->mapped ? source_leave(&file->source, p->footer_at, p->footer.len, err) : 0;
 }

@@ -32,7 +32,7 @@ static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
 }
 
 /* The list that the offsets are of, or the field that the validity is of. */
-const struct field *dataset_target(const struct dataset *d, const struct shown *s, const struct field *f)
+const struct field *pq_dataset_target(const struct dataset *d, const struct shown *s, const struct field *f)
 {
 	if (s->what == WHAT_OFFSETS)
 		while (f && !((f->form == FORM_LIST || f->form == FORM_MAP) && f->depth == s->depth))
@@ -49,7 +49,7 @@ static void set_up(struct reading *r, struct archive *a, const struct shown *s)
 	r->d = a->priv;
 	r->shown = s;
 	r->field = r->d->columns[s->leaf->number];
-	r->target = dataset_target(r->d, s, r->field);
+	r->target = pq_dataset_target(r->d, s, r->field);
 	r->width = shown_width(s);
 	r->quantity = shown_quantity(s);
 	r->tail = shown_tail(s);
@@ -58,7 +58,7 @@ static void set_up(struct reading *r, struct archive *a, const struct shown *s)
 
 static int have_totals(const struct reading *r, struct error *err)
 {
-	return r->quantity > 0 || r->tail ? dataset_totals(r->a, r->shown->leaf, err) : 0;
+	return r->quantity > 0 || r->tail ? pq_dataset_totals(r->a, r->shown->leaf, err) : 0;
 }
 
 /* --- the same element many times -------------------------------------------------------- */
@@ -110,7 +110,7 @@ static int read_key(struct reading *r, uint32_t file, uint64_t at, uint64_t len)
 		return e;
 	}
 	default:
-		return repeat_number(r->answer, dataset_key_number(key, file), r->width, at, len);
+		return repeat_number(r->answer, pq_dataset_key_number(key, file), r->width, at, len);
 	}
 }
 
@@ -122,14 +122,14 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	uint32_t from_width = s->leaf->width, width = r->width;
 	uint64_t first = at / width, end = (at + len + width - 1) / width;
 	struct answer raw;
-	enum dataset_widening how;
+	enum pq_dataset_widening how;
 	uint8_t *to, *from;
 
-	if (width > 32 || !dataset_widening(r->field, e, from_width, &how))
+	if (width > 32 || !pq_dataset_widening(r->field, e, from_width, &how))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
 	struct pace_next next = {.kind = r->next.kind == PACE_IN_ORDER ? PACE_IN_ORDER : PACE_ANYHOW};
-	int x = parquet_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
+	int x = pq_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
 	struct answer flat;
 	answer_init(&flat);
 	if (x == 0)
@@ -142,7 +142,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (x == 0)
 		x = answer_own(r->answer, (size_t)len, &to);
 	if (x == 0)
-		dataset_convert(how, from, from_width, width, at % width, len, to);
+		pq_dataset_convert(how, from, from_width, width, at % width, len, to);
 	answer_close(&flat);
 	return x;
 }
@@ -183,7 +183,7 @@ static int check_totals(const struct reading *r, struct archive *file, struct le
 {
 	const struct parquet *p = file->priv;
 	unsigned asked[] = {r->quantity, r->tail ? r->counted : 0};
-	int e = r->quantity > 0 || r->tail ? leaf_totals(file, leaf, NULL, err) : 0;
+	int e = r->quantity > 0 || r->tail ? pq_leaf_totals(file, leaf, NULL, err) : 0;
 	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
 	for (unsigned i = 0; i < 2 && e == 0; i++)
 		if (asked[i] > 0 && totals[(size_t)asked[i] * (p->ngroups + 1u) + p->ngroups] !=
@@ -199,7 +199,7 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	const struct element *e = m->e;
 	const struct shown *as = r->shown;
 	bool bare = e->repetition == REPEATED && e->max_rep > r->target->depth;
-	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : leaf_first(p, e), .what = as->what,
+	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : pq_leaf_first(p, e), .what = as->what,
 			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare), .whole = as->whole,
 			  .group = r->target->form == FORM_LEAF ? NULL : e,
 			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
@@ -214,13 +214,13 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 		part_release(part);
 		return repeat_number(r->answer, 1, 1, at, len);
 	}
-	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || schema_dtype(e) != schema_dtype(&r->field->type))) {
+	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || pq_schema_dtype(e) != pq_schema_dtype(&r->field->type))) {
 		x = read_widened(r, file, &s, e, at, len, err);
 		part_release(part);
 		return x;
 	}
 	answer_init(&piece);
-	x = parquet_read_shown(file, &s, at, len, r->next, &piece, err);
+	x = pq_read_shown(file, &s, at, len, r->next, &piece, err);
 	if (x == 0)
 		return pass_on(r, part, &piece, len, err);
 	answer_close(&piece);
@@ -236,7 +236,7 @@ static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t l
 	if (e < 0)
 		return e == -ENOMEM ? e : -EIO;
 	struct mapped m;
-	e = dataset_map_in(file, r->target, &m, err);
+	e = pq_dataset_map_in(file, r->target, &m, err);
 	if (e < 0 || !m.e) {
 		part_release(part);
 		return e < 0 ? e : read_lacked(r, number, at, len, err);
@@ -259,7 +259,7 @@ static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
 	return low;
 }
 
-int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+int pq_dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	const struct shown *shown = n->lazy;
 	struct reading r = {.answer = ret};
@@ -294,7 +294,7 @@ int dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	return e;
 }
 
-int dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+int pq_dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
 {
 	struct reading r = {.answer = NULL};
 	set_up(&r, a, n->lazy);

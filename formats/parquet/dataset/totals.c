@@ -12,16 +12,16 @@ static int count_in(struct archive *file, const struct field *f, const struct le
 {
 	const struct parquet *p = file->priv;
 	struct mapped m;
-	int r = dataset_map_in(file, f, &m, err);
+	int r = pq_dataset_map_in(file, f, &m, err);
 	if (r < 0)
 		return r;
 	struct leaf *l = m.e ? &p->leaves[m.e->leaf] : m.counts;
-	unsigned most = m.e ? leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
+	unsigned most = m.e ? pq_leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
 	if (!l)
 		return 0;
-	r = leaf_totals(file, l, within, err);
+	r = pq_leaf_totals(file, l, within, err);
 	const uint64_t *totals = atomic_load_explicit(&l->totals, memory_order_acquire);
-	for (unsigned q = 1; q < most && q < leaf_quantities(l) && r == 0; q++)
+	for (unsigned q = 1; q < most && q < pq_leaf_quantities(l) && r == 0; q++)
 		ret[q] = totals[(size_t)q * (p->ngroups + 1u) + p->ngroups];
 	return r;
 }
@@ -33,7 +33,7 @@ static int count_file(struct archive *a, const struct leaf *column, uint32_t num
 {
 	const struct dataset *d = a->priv;
 	bool rows = d->p.first_row[number + 1] > d->p.first_row[number];
-	unsigned most = leaf_quantities(column);
+	unsigned most = pq_leaf_quantities(column);
 	struct error own = {""};
 	struct archive *file;
 
@@ -55,7 +55,7 @@ static int totals_block(struct archive *a, const void *owner, uint64_t index, st
 {
 	const struct leaf *column = ((const struct owner *)owner)->leaf;
 	const struct dataset *d = a->priv;
-	unsigned most = leaf_quantities(column);
+	unsigned most = pq_leaf_quantities(column);
 	size_t each = (size_t)d->p.ngroups + 1;
 	uint64_t has[258];
 	int r = 0;
@@ -77,8 +77,8 @@ static int totals_block(struct archive *a, const void *owner, uint64_t index, st
 	return r;
 }
 
-int dataset_totals(struct archive *a, struct leaf *column, struct error *err)
+int pq_dataset_totals(struct archive *a, struct leaf *column, struct error *err)
 {
 	struct block_source from = {a, &column->owners[KIND_TOTALS], totals_block};
-	return leaf_totals_from(a, column, &from, NULL, err);
+	return pq_leaf_totals_from(a, column, &from, NULL, err);
 }

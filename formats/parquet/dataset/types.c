@@ -4,29 +4,29 @@
 
 /* --- forms ---------------------------------------------------------------------- */
 
-enum form dataset_form(const struct element *e, unsigned depth)
+enum form pq_dataset_form(const struct element *e, unsigned depth)
 {
 	if (e->repetition == REPEATED && e->max_rep > depth)
 		return FORM_LIST;
 	if (e->physical != GROUP)
 		return FORM_LEAF;
-	return schema_is_list(e) ? FORM_LIST : schema_is_map(e) ? FORM_MAP : FORM_STRUCT;
+	return pq_schema_is_list(e) ? FORM_LIST : pq_schema_is_map(e) ? FORM_MAP : FORM_STRUCT;
 }
 
-const struct element *dataset_item(const struct element *e, unsigned depth)
+const struct element *pq_dataset_item(const struct element *e, unsigned depth)
 {
 	if (e->repetition == REPEATED && e->max_rep > depth)
 		return e;
-	if (schema_is_map(e))
+	if (pq_schema_is_map(e))
 		return e + 1;
-	return schema_is_element(e, e + 1) ? e + 1 : e + 2;
+	return pq_schema_is_element(e, e + 1) ? e + 1 : e + 2;
 }
 
 /* --- types -------------------------------------------------------------------------- */
 
 static bool integer_of(const struct element *e, unsigned *bits, bool *is_signed)
 {
-	uint8_t dtype = schema_dtype(e);
+	uint8_t dtype = pq_schema_dtype(e);
 	*is_signed = dtype >= DTYPE_INT8 && dtype <= DTYPE_INT64;
 	if (!*is_signed && !(dtype >= DTYPE_UINT8 && dtype <= DTYPE_UINT64))
 		return false;
@@ -41,12 +41,12 @@ static unsigned float_of(const struct element *e)
 
 static bool same_type(const struct element *a, uint32_t a_width, const struct element *b, uint32_t b_width)
 {
-	return schema_dtype(a) == schema_dtype(b) && a_width == b_width && a->logical == b->logical && a->unit == b->unit &&
+	return pq_schema_dtype(a) == pq_schema_dtype(b) && a_width == b_width && a->logical == b->logical && a->unit == b->unit &&
 	       a->utc == b->utc && a->precision == b->precision && a->scale == b->scale &&
 	       (a->physical == b->physical || a->logical == LOGICAL_DECIMAL);
 }
 
-bool dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width)
+bool pq_dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width)
 {
 	unsigned a_bits, b_bits;
 	bool a_signed, b_signed;

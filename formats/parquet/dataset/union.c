@@ -26,7 +26,7 @@ static int no_memory(struct error *err)
 static const char *word(struct uniting *u, const struct element *e, enum form form)
 {
 	static const char *const words[] = {[FORM_STRUCT] = "a struct", [FORM_LIST] = "a list", [FORM_MAP] = "a map"};
-	const char *w = form == FORM_LEAF || form == FORM_STRUCT ? schema_word(&u->a->arena, e) : NULL;
+	const char *w = form == FORM_LEAF || form == FORM_STRUCT ? pq_schema_word(&u->a->arena, e) : NULL;
 	return w ? w : form == FORM_LEAF ? "?" : words[form];
 }
 
@@ -136,7 +136,7 @@ static struct field *find_child(const struct uniting *u, const struct field *f, 
 	return c;
 }
 
-struct field *dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err)
+struct field *pq_dataset_add_field(struct archive *a, struct field *f, struct slice name, struct error *err)
 {
 	struct field *c = arena_alloc(&a->arena, sizeof *c);
 	char *text = arena_text(&a->arena, name);
@@ -168,7 +168,7 @@ static int take_child(struct uniting *u, struct field *f, struct slice name, con
 {
 	struct field *c = *hint && slice_equal((*hint)->name, name) ? *hint : find_child(u, f, name);
 	bool fresh = !c;
-	if (!c && !(c = dataset_add_field(u->a, f, name, u->err)))
+	if (!c && !(c = pq_dataset_add_field(u->a, f, name, u->err)))
 		return -ENOMEM;
 	if (c->seen == u->file + 1) {
 		char text[100];
@@ -235,7 +235,7 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 			return no_memory(u->err);
 	}
 	struct element then = f->type;
-	if (!dataset_widen(&f->type, &f->width, e, l->width))
+	if (!pq_dataset_widen(&f->type, &f->width, e, l->width))
 		return refuse(u, f, e, FORM_LEAF);
 	if (memcmp(&then, &f->type, sizeof then) != 0) {
 		f->told = *e;
@@ -246,9 +246,9 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 
 static int take(struct uniting *u, struct field *f, const struct element *e)
 {
-	enum form form = dataset_form(e, f->depth);
-	bool is_null = form == FORM_LEAF && dataset_is_null(e);
-	bool was_null = f->form == FORM_LEAF && dataset_is_null(&f->type);
+	enum form form = pq_dataset_form(e, f->depth);
+	bool is_null = form == FORM_LEAF && pq_dataset_is_null(e);
+	bool was_null = f->form == FORM_LEAF && pq_dataset_is_null(&f->type);
 	bool is_new = f->form == FORM_NONE, bare = e->repetition == REPEATED && e->max_rep > f->depth;
 	int r;
 
@@ -273,7 +273,7 @@ static int take(struct uniting *u, struct field *f, const struct element *e)
 	if (form == FORM_LEAF)
 		r = take_leaf(u, f, e, is_new);
 	else if (form == FORM_LIST)
-		r = take_child(u, f, SLICE("element"), dataset_item(e, f->depth), is_new, &(struct field *){f->first});
+		r = take_child(u, f, SLICE("element"), pq_dataset_item(e, f->depth), is_new, &(struct field *){f->first});
 	else
 		r = take_fields(u, f, form == FORM_MAP ? e + 1 : e, is_new);
 	if (was_null && is_new)
@@ -281,7 +281,7 @@ static int take(struct uniting *u, struct field *f, const struct element *e)
 	return r;
 }
 
-int dataset_unite(struct archive *a, struct dataset *d, const struct parquet *file, uint32_t number, struct error *err)
+int pq_dataset_unite(struct archive *a, struct dataset *d, const struct parquet *file, uint32_t number, struct error *err)
 {
 	struct uniting u = {.a = a, .d = d, .p = file, .file = number, .err = err};
 	u.rows = file->first_row[file->ngroups] > 0;

@@ -13,7 +13,7 @@ static double half(uint16_t h)
 	return h & 0x8000 ? -v : v;
 }
 
-static void widen_one(enum dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
+static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
 {
 	uint16_t h;
 	float s;
@@ -52,7 +52,7 @@ static void widen_one(enum dataset_widening how, const uint8_t *from, uint32_t f
 		return;                                                                       \
 	}
 
-static void widen(enum dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
+static void widen(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
 {
 	BULK(SIGNED, int32_t, int64_t)
 	BULK(UNSIGNED, uint32_t, uint64_t)
@@ -63,12 +63,12 @@ static void widen(enum dataset_widening how, const uint8_t *from, uint32_t from_
 		widen_one(how, from + i * from_width, from_width, to + i * width, width);
 }
 
-bool dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum dataset_widening *ret)
+bool pq_dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum pq_dataset_widening *ret)
 {
 	struct element as = f->type;
 	uint32_t width = f->width;
-	uint8_t dtype = schema_dtype(e), to = schema_dtype(&f->type);
-	if (!dataset_widen(&as, &width, e, e_width) || width != f->width || schema_dtype(&as) != to ||
+	uint8_t dtype = pq_schema_dtype(e), to = pq_schema_dtype(&f->type);
+	if (!pq_dataset_widen(&as, &width, e, e_width) || width != f->width || pq_schema_dtype(&as) != to ||
 	    as.precision != f->type.precision)
 		return false;
 	if (dtype == DTYPE_FLOAT16)
@@ -80,7 +80,7 @@ bool dataset_widening(const struct field *f, const struct element *e, uint32_t e
 	return true;
 }
 
-void dataset_convert(enum dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
+void pq_dataset_convert(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
 		    uint8_t *to)
 {
 	uint8_t one[32];
@@ -96,5 +96,5 @@ void dataset_convert(enum dataset_widening how, const uint8_t *from, uint32_t fr
 	widen(how, from, from_width, to, width, whole);
 	len -= (uint64_t)whole * width;
 	if (len > 0)
-		dataset_convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
+		pq_dataset_convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
 }
