@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/values/array.h"
+#include "fs/values/decimal.h"
 
 #include <stdio.h>
 
@@ -38,4 +39,21 @@ bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret)
 		if (__builtin_mul_overflow(*ret, shape[i], ret))
 			return false;
 	return true;
+}
+
+static const struct float_kind kinds[DTYPE_COUNT] = {
+	[DTYPE_FLOAT8_E4M3FN] = {3, 4, 7, true, FLOAT_FN},
+	[DTYPE_FLOAT8_E4M3FNUZ] = {3, 4, 8, true, FLOAT_FNUZ},
+	[DTYPE_FLOAT8_E5M2] = {2, 5, 15, true, FLOAT_IEEE},
+	[DTYPE_FLOAT8_E5M2FNUZ] = {2, 5, 16, true, FLOAT_FNUZ},
+	[DTYPE_FLOAT8_E8M0FNU] = {0, 8, 127, false, FLOAT_E8M0},
+	[DTYPE_FLOAT16] = {10, 5, 15, true, FLOAT_IEEE},
+	[DTYPE_BFLOAT16] = {7, 8, 127, true, FLOAT_IEEE},
+	[DTYPE_FLOAT32] = {23, 8, 127, true, FLOAT_IEEE},
+	[DTYPE_FLOAT64] = {52, 11, 1023, true, FLOAT_IEEE},
+};
+
+const struct float_kind *dtype_float_kind(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT && kinds[dtype].exponent ? &kinds[dtype] : NULL;
 }

@@ -96,5 +96,9 @@ uint64_t dtype_bits(const struct array *a);
 /* The dtype's name: "float32", "S12", "decimal128(38, 2)". */
 const char *dtype_name(const struct array *a, char buf[DTYPE_NAME_MAX]);
 
+/* How the bits of such a float are laid out (fs/values/decimal.h); NULL for what is none. */
+struct float_kind;
+const struct float_kind *dtype_float_kind(enum dtype dtype);
+
 /* The product of the extents, multiplied from the left; false if it overflows. */
 bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret);

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "fs/values/compare_impl.h"
-#include "fs/views/text.h"
+#include "fs/values/decimal.h"
 
 static double small_float(const struct float_kind *k, unsigned bits)
 {
@@ -23,7 +23,7 @@ static double small_float(const struct float_kind *k, unsigned bits)
 
 void compare_prepare(struct compare *c)
 {
-	const struct float_kind *small = c->bytes == 1 && c->kind == COMPARE_REAL ? view_float_kind(c->dtype) : NULL;
+	const struct float_kind *small = c->bytes == 1 && c->kind == COMPARE_REAL ? dtype_float_kind(c->dtype) : NULL;
 	for (unsigned i = 0; small && i < 256; i++)
 		c->small[i] = small_float(small, i);
 }

@@ -7,23 +7,6 @@
 
 enum { STRING_MAX = 4096, LONGEST = 128 };
 
-static const struct float_kind kinds[DTYPE_COUNT] = {
-	[DTYPE_FLOAT8_E4M3FN] = {3, 4, 7, true, FLOAT_FN},
-	[DTYPE_FLOAT8_E4M3FNUZ] = {3, 4, 8, true, FLOAT_FNUZ},
-	[DTYPE_FLOAT8_E5M2] = {2, 5, 15, true, FLOAT_IEEE},
-	[DTYPE_FLOAT8_E5M2FNUZ] = {2, 5, 16, true, FLOAT_FNUZ},
-	[DTYPE_FLOAT8_E8M0FNU] = {0, 8, 127, false, FLOAT_E8M0},
-	[DTYPE_FLOAT16] = {10, 5, 15, true, FLOAT_IEEE},
-	[DTYPE_BFLOAT16] = {7, 8, 127, true, FLOAT_IEEE},
-	[DTYPE_FLOAT32] = {23, 8, 127, true, FLOAT_IEEE},
-	[DTYPE_FLOAT64] = {52, 11, 1023, true, FLOAT_IEEE},
-};
-
-const struct float_kind *view_float_kind(enum dtype dtype)
-{
-	return dtype < DTYPE_COUNT && kinds[dtype].exponent ? &kinds[dtype] : NULL;
-}
-
 /* Digits of the largest integer of so many bytes. */
 static unsigned decimal_digits(const struct array *a)
 {
@@ -247,8 +230,8 @@ static void put_string(const struct array *a, const uint8_t *p, char *field)
 
 static size_t put_complex(enum dtype part, const uint8_t *p, unsigned bytes, char *ret)
 {
-	size_t n = decimal_float(&kinds[part], load(p, bytes), ret);
-	size_t imaginary = decimal_float(&kinds[part], load(p + bytes, bytes), ret + n + 1);
+	size_t n = decimal_float(dtype_float_kind(part), load(p, bytes), ret);
+	size_t imaginary = decimal_float(dtype_float_kind(part), load(p + bytes, bytes), ret + n + 1);
 	if (ret[n + 1] == '-') {
 		memmove(ret + n, ret + n + 1, imaginary);
 		n--;
@@ -301,7 +284,7 @@ static size_t put_number(const struct array *a, const uint8_t *p, unsigned bytes
 	case DTYPE_TIMESTAMP_NS:
 		return put_timestamp((int64_t)v, a->dtype - DTYPE_TIMESTAMP_S, ret);
 	default:
-		return decimal_float(&kinds[a->dtype], v, ret);
+		return decimal_float(dtype_float_kind(a->dtype), v, ret);
 	}
 }
 

@@ -30,9 +30,6 @@
 /* Bytes of a field without what separates it; 0 where there is no such view. */
 unsigned view_text_width(const struct array *a);
 
-/* How the bits of such a float are laid out; NULL for what is none. */
-const struct float_kind *view_float_kind(enum dtype dtype);
-
 /* Writes one element into a field of that many bytes.  Big-endian ones are turned
  * on the way. */
 void view_text_field(const struct array *a, const uint8_t *element, char *field, unsigned width);
