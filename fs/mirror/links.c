@@ -5,39 +5,13 @@
  * file's folder and in those above, up to SOURCE: an index names files below its own.
  * What was found in a folder is kept until something in it changes.
  */
-#include "fs/mirror/impl.h"
+#include "fs/mirror/links_impl.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <time.h>
 
 /* Folders that are kept, and the bytes of what is kept of them; asked anew so often. */
 enum { FOLDERS_MAX = 64, BYTES_MAX = 4 << 20, FRESH_MS = 500, PATIENCE_MS = 2000 };
-
-/* A file whose arrays are named by indexes of a folder. */
-struct named_file {
-	struct number_owner file;
-	uint32_t count;  /* of numbers */
-	uint32_t *names; /* by the array's number: how many the indexes give it */
-};
-
-struct index_folder {
-	struct index_folder *next; /* those used last come first */
-	char *path;                /* below SOURCE */
-	struct named_file *files;
-	uint32_t nfiles;
-	char **indexes;            /* names of files that may be indexes */
-	uint32_t nindexes;
-	size_t bytes;
-	uint64_t sum;              /* of all that they name; 0 for nothing */
-	uint64_t stamp;            /* of the folder and those files */
-	uint64_t checked;          /* when that was asked last, in ms */
-	unsigned users;            /* who look at it, or wait to */
-	bool busy;                 /* one of them reads it, without the lock */
-	bool failed;               /* some of it could not be had just now */
-};
 
 static uint64_t now_ms(void)
 {
@@ -52,20 +26,9 @@ void links_init(struct links *l)
 	pthread_cond_init(&l->ready, NULL);
 }
 
-static void empty(struct index_folder *f)
-{
-	for (uint32_t i = 0; i < f->nfiles; i++)
-		free(f->files[i].names);
-	for (uint32_t i = 0; i < f->nindexes; i++)
-		free(f->indexes[i]);
-	free(f->files);
-	free(f->indexes);
-	*f = (struct index_folder){.next = f->next, .path = f->path, .users = f->users, .busy = f->busy};
-}
-
 static void free_folder(struct index_folder *f)
 {
-	empty(f);
+	links_empty(f);
 	free(f->path);
 	free(f);
 }
@@ -79,191 +42,6 @@ void links_close(struct links *l)
 	}
 	pthread_cond_destroy(&l->ready);
 	pthread_mutex_destroy(&l->lock);
-}
-
-/* --- reading a folder ----------------------------------------------------- */
-
-static bool may_be_index(const struct mirror *m, const char *name)
-{
-	size_t len = strlen(name);
-	for (const struct format *const *f = m->formats; *f; f++)
-		for (const char *const *s = (*f)->indexes; s && *s; s++)
-			if (len > strlen(*s) && strcasecmp(name + len - strlen(*s), *s) == 0)
-				return true;
-	return false;
-}
-
-static uint64_t mixed(uint64_t sum, uint64_t word)
-{
-	return (sum ^ word) * 0x9e3779b97f4a7c15 + (sum >> 29);
-}
-
-static uint64_t stamp_of(uint64_t stamp, const struct stat *st)
-{
-	const uint64_t words[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec,
-				  (uint64_t)st->st_mtim.tv_nsec, (uint64_t)st->st_ctim.tv_sec, (uint64_t)st->st_ctim.tv_nsec};
-	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-		stamp = mixed(stamp, words[i]);
-	return stamp;
-}
-
-/* What the folder and the files in it that may be indexes are at this moment. */
-static uint64_t stamp_now(const struct mirror *m, const struct index_folder *f)
-{
-	char path[PATH_MAX];
-	struct stat st = {0};
-	uint64_t stamp = 1;
-	fstatat(m->root->base, f->path[0] ? f->path : ".", &st, 0);
-	stamp = stamp_of(stamp, &st);
-	for (uint32_t i = 0; i < f->nindexes; i++) {
-		st = (struct stat){0};
-		if (snprintf(path, sizeof path, "%s%s%s", f->path, f->path[0] ? "/" : "", f->indexes[i]) < PATH_MAX)
-			fstatat(m->root->base, path, &st, 0);
-		stamp = stamp_of(stamp, &st);
-	}
-	return stamp;
-}
-
-static void *grown(void *list, uint32_t count, size_t each)
-{
-	return count & (count - 1) ? list : reallocarray(list, count ? count * 2 : 1, each); /* full at powers of two */
-}
-
-static struct named_file *file_of(struct index_folder *f, const struct number_owner *file)
-{
-	for (uint32_t i = 0; i < f->nfiles; i++)
-		if (memcmp(&f->files[i].file, file, sizeof *file) == 0)
-			return &f->files[i];
-	struct named_file *more = grown(f->files, f->nfiles, sizeof *more);
-	if (!more)
-		return NULL;
-	f->files = more;
-	f->files[f->nfiles] = (struct named_file){.file = *file};
-	f->bytes += sizeof *more;
-	return &f->files[f->nfiles++];
-}
-
-static bool count_name(struct index_folder *f, uint32_t file, uint32_t number)
-{
-	struct named_file *n = &f->files[file];
-	if (number >= n->count) {
-		uint32_t room = number < 32 ? 64 : number * 2;
-		uint32_t *more = reallocarray(n->names, room, sizeof *more);
-		if (!more)
-			return false;
-		memset(more + n->count, 0, (room - n->count) * sizeof *more);
-		f->bytes += (room - n->count) * sizeof *more;
-		n->names = more;
-		n->count = room;
-	}
-	n->names[number]++;
-	return true;
-}
-
-/* Counts what the index names. */
-static bool count_index(struct index_folder *f, struct archive *a)
-{
-	uint32_t count = atomic_load(&a->tree.count);
-	uint32_t *files = calloc((size_t)a->nsiblings + 1, sizeof *files); /* by source */
-	bool good = files;
-	for (uint32_t k = 0; good && k <= a->nsiblings; k++) {
-		struct number_owner owner = mirror_owner(archive_source(a, k));
-		struct named_file *file = k ? file_of(f, &owner) : NULL; /* its own file holds no arrays */
-		files[k] = file ? (uint32_t)(file - f->files) : UINT32_MAX;
-		good = !k || file;
-	}
-	for (uint32_t i = TREE_ROOT + 1; good && i < count; i++) {
-		const struct node *n = tree_node(&a->tree, i);
-		if (n->kind == NODE_RANGE && n->source)
-			good = count_name(f, files[n->source], a->format->ordinal(a, i, n));
-	}
-	free(files);
-	return good;
-}
-
-/* The mirrored directory of that path, by the names in it. */
-static int find_folder(struct mirror *m, const char *path, struct mirror_ref *ret)
-{
-	struct error err = {0};
-	struct mirror_ref at;
-	int r = mirror_get(m, TREE_ROOT, ret, &err);
-	for (size_t len; r == 0 && *path; path += len + (path[len] == '/')) {
-		len = strcspn(path, "/");
-		at = *ret;
-		r = at.held ? -ENOTDIR : plain_lookup(m, &at, (struct slice){(const uint8_t *)path, len}, ret, &err);
-		mirror_put(m, &at);
-	}
-	return r;
-}
-
-static int list_folder(struct mirror *m, const struct mirror_ref *dir, struct index_folder *f)
-{
-	struct error err = {0};
-	struct mirror_name name;
-	struct mirror_dir d;
-	int r = mirror_open_dir(m, dir, &d, &err);
-	if (r < 0)
-		return r;
-	for (off_t at = 0; (r = plain_next(m, &d, at, &name, &err)) > 0;) {
-		at = name.next;
-		if (!may_be_index(m, name.name))
-			continue;
-		char **more = grown(f->indexes, f->nindexes, sizeof *more);
-		if (!more || (f->indexes = more, !(more[f->nindexes] = strdup(name.name)))) {
-			r = -ENOMEM;
-			break;
-		}
-		f->bytes += strlen(name.name) + 32;
-		f->nindexes++;
-	}
-	mirror_close_dir(m, &d);
-	return r;
-}
-
-static int by_file(const void *a, const void *b)
-{
-	return memcmp(&((const struct named_file *)a)->file, &((const struct named_file *)b)->file, sizeof(struct number_owner));
-}
-
-static uint64_t sum_of(const struct index_folder *f)
-{
-	uint64_t sum = f->nfiles;
-	for (uint32_t i = 0; i < f->nfiles; i++) {
-		const struct named_file *n = &f->files[i];
-		sum = mixed(mixed(sum, n->file.ino), n->file.mtime);
-		for (uint32_t k = 0; k < n->count; k++)
-			sum = mixed(sum, n->names[k]);
-	}
-	return sum;
-}
-
-static void read_folder(struct mirror *m, struct index_folder *f)
-{
-	struct error err = {0};
-	struct mirror_ref dir, ref;
-	int r = find_folder(m, f->path, &dir);
-	if (r < 0 || dir.held || !S_ISDIR(dir.entry->type)) {
-		if (r == 0)
-			mirror_put(m, &dir);
-		f->failed = true;
-		return;
-	}
-	f->failed = list_folder(m, &dir, f) < 0;
-	f->stamp = stamp_now(m, f); /* before they are opened: what changes meanwhile is read again */
-	for (uint32_t i = 0; i < f->nindexes; i++) {
-		r = plain_lookup(m, &dir, slice_text(f->indexes[i]), &ref, &err);
-		if (r < 0) {
-			f->failed |= r != -ENOENT;
-			continue;
-		}
-		if (ref.held && ref.held->archive.format->indexes)
-			f->failed |= !count_index(f, &ref.held->archive);
-		mirror_put(m, &ref);
-	}
-	mirror_put(m, &dir);
-	if (f->nfiles)
-		qsort(f->files, f->nfiles, sizeof *f->files, by_file);
-	f->sum = sum_of(f);
 }
 
 /* --- the folders that are kept ---------------------------------------------- */
@@ -321,9 +99,9 @@ static bool folder_refresh(struct mirror *m, struct index_folder *f)
 		return true;
 	f->busy = true;
 	pthread_mutex_unlock(&l->lock);
-	if (!f->checked || f->failed || stamp_now(m, f) != f->stamp) {
-		empty(f);
-		read_folder(m, f);
+	if (!f->checked || links_changed(m, f)) {
+		links_empty(f);
+		links_read(m, f);
 	}
 	pthread_mutex_lock(&l->lock);
 	f->checked = now ? now : 1;
@@ -335,7 +113,7 @@ static bool folder_refresh(struct mirror *m, struct index_folder *f)
 static uint32_t names_in(const struct index_folder *f, const struct number_owner *file, uint32_t number)
 {
 	const struct named_file want = {.file = *file};
-	const struct named_file *n = f->nfiles ? bsearch(&want, f->files, f->nfiles, sizeof want, by_file) : NULL;
+	const struct named_file *n = f->nfiles ? bsearch(&want, f->files, f->nfiles, sizeof want, links_by_file) : NULL;
 	return n && number < n->count ? n->names[number] : 0;
 }
 
@@ -389,7 +167,7 @@ static void add_names(void *arg, const struct index_folder *f)
 static void add_sum(void *arg, const struct index_folder *f)
 {
 	uint64_t *sum = arg;
-	*sum = mixed(*sum, f ? f->sum : 0);
+	*sum = links_mixed(*sum, f ? f->sum : 0);
 }
 
 static uint64_t names_sum(struct mirror *m, struct archive *a)

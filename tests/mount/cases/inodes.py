@@ -334,3 +334,14 @@ def test_an_index_that_comes_or_goes_is_counted(s):
         os.stat(m / f"other{i}.safetensors/a")
     write(s.path("d", "a.index.json"), text)
     until(lambda: links() == 2, "a second name, after its archive was closed", 3)
+
+
+def test_many_files_that_are_no_indexes_are_not_opened(s):
+    """Thousands of .json files are data: of those only what is called an index is one."""
+    d = model(s, "d")
+    for i in range(2100):
+        write(s.path("d", f"{i}.json"), b'{"weight_map": 1}')
+    m = s.mount(d)
+    begin = time.monotonic()
+    same(os.stat(m / "1.safetensors/layers.1.1").st_nlink, 2)
+    holds(time.monotonic() - begin < PATIENCE, "in bounded time")
