@@ -18,7 +18,8 @@ static void unescape(char *s)
 	char *to = s;
 	for (; *s; to++)
 		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+			unsigned code = (unsigned)(s[1] - '0') << 6 | (unsigned)(s[2] - '0') << 3 | (unsigned)(s[3] - '0');
+			*to = (char)code;
 			s += 4;
 		} else {
 			*to = *s++;
