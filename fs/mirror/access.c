@@ -66,7 +66,8 @@ static void tell(struct mirror *m, const struct mirror_ref *ref)
 static void look_again(struct mirror *m, const struct mirror_ref *ref)
 {
 	struct held *h = ref->held;
-	if (archive_look(&h->archive) | mirror_names_changed(m, h))
+	bool accessed = archive_look(&h->archive), named = mirror_names_changed(m, h);
+	if (accessed || named)
 		h->tell = true;
 	if (!h->tell && !h->tell_again)
 		return;

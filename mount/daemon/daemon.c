@@ -128,7 +128,7 @@ static struct {
 	void (*libfuses)(int sig);
 } ending;
 
-static void on_overdue(int sig)
+_Noreturn static void on_overdue(int sig)
 {
 	(void)sig;
 	if (!ending.daemon->handed)

@@ -32,7 +32,7 @@ static int unmount(const char *shown, const char *path)
 /* Every step may meet something that does not answer: what it lies on, or lies below. */
 static char overdue[PATH_MAX + 64];
 
-static void on_overdue(int sig)
+_Noreturn static void on_overdue(int sig)
 {
 	ssize_t ignored = write(STDERR_FILENO, overdue, strlen(overdue));
 	(void)ignored;
