@@ -4,7 +4,7 @@
 #include "fs/base/name.h"
 #include "tests/support.h"
 
-/* CONTRACT: "Names". */
+/* As README has names. */
 static const char *shown(struct slice raw)
 {
 	static char ret[NAME_ROOM];

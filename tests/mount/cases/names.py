@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names as CONTRACT §4 has them; expected values are written by hand."""
+"""Names as README has them; expected values are written by hand."""
 import os
 
 from harness import *
