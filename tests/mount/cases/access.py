@@ -93,6 +93,8 @@ def both_ways(s, d, name="m.safetensors.index.json", *options):
 # --- an index ---------------------------------------------------------------------
 
 def test_shards_of_an_index_keep_their_modes(s):
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a", "b.safetensors": "b", "c.safetensors": "c"})
     own(os.path.join(d, "a.safetensors"), (0, 0), 0o600)
     own(os.path.join(d, "b.safetensors"), (ADA[0], STAFF), 0o640)
@@ -107,6 +109,8 @@ def test_shards_of_an_index_keep_their_modes(s):
 
 def test_folders_on_the_way_to_a_shard(s):
     """What others may not search takes their bits; a group's stay where it is the folder's."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"private/a.safetensors": "a", "team/b.safetensors": "b", "team/c.safetensors": "c", "x/y/e.safetensors": "e",
                         "hers/f.safetensors": "f", "open/g.safetensors": "g"})
     own(os.path.join(d, "private"), (0, 0), 0o700)
@@ -136,6 +140,8 @@ def test_folders_on_the_way_to_a_shard(s):
 
 def test_shards_that_are_links_to_elsewhere(s):
     """As a hub stores them: the folders of what the link leads to count."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a", "b.safetensors": "b"}, "hub/snapshot")
     s.mkdir("hub", "blobs"), s.mkdir("secret")
     for name, place in (("a.safetensors", "secret/a"), ("b.safetensors", "hub/blobs/b")):
@@ -157,6 +163,8 @@ def test_shards_that_are_links_to_elsewhere(s):
 # --- HDF5 -------------------------------------------------------------------------
 
 def test_external_storage(s):
+    need_root()
+    fuse_works()
     d = s.mkdir("d", "sub") and s.path("d")
     write(s.path("d", "external.h5"), read(os.path.join(DATA, "hdf5", "external.h5")))
     write(s.path("d", "one.raw"), struct.pack("<10i", *range(10)))
@@ -189,6 +197,8 @@ def test_external_storage(s):
 
 
 def test_virtual_datasets(s):
+    need_root()
+    fuse_works()
     d = s.mkdir("d")
     for name in ("virtual.h5", "b0.h5", "b1.h5", "b2.h5", "u.h5"):
         write(s.path("d", name), read(os.path.join(DATA, "hdf5", name)))
@@ -213,6 +223,8 @@ def dataset(s):
 
 
 def test_parts_of_a_dataset(s):
+    need_root()
+    fuse_works()
     d = dataset(s)
     x = struct.pack("<50i", *range(50)) * 3
     m = shared(s, d, "dataset")
@@ -242,6 +254,8 @@ def test_parts_of_a_dataset(s):
 # --- links that are followed --------------------------------------------------------
 
 def test_followed_links(s):
+    need_root()
+    fuse_works()
     s.mkdir("d"), s.mkdir("secret/open"), s.mkdir("team")
     data = simple(s.path("secret/open/m.safetensors"))
     write(s.path("secret/open/plain"), b"plain")
@@ -272,6 +286,8 @@ def test_followed_links(s):
 
 
 def test_an_index_behind_a_link(s):
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a"}, "secret")
     s.mkdir("d")
     os.symlink(s.path("secret/m.safetensors.index.json"), s.path("d/m.safetensors.index.json"))
@@ -286,6 +302,8 @@ def test_an_index_behind_a_link(s):
 
 def test_modes_that_change(s):
     """Both ways, of the archive's own file, of what it brings in, of folders and owners, with and without opens."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"sub/a.safetensors": "a"})
     simple(s.path("d", "own.safetensors"), "own", 100, "own")
     places = [shared(s, s.path("d", "own.safetensors")) / "own", shared(s, d) / "own.safetensors/own"]
@@ -321,6 +339,7 @@ def handle_path(fd):
 
 def test_modes_that_change_while_it_is_open(s):
     """Who has it open goes on reading, and so does who mapped it; a folder or an O_PATH descriptor opens nothing more."""
+    fuse_works()
     need_root()
     d, data = index(s, {"a.safetensors": "a"})
     h5 = write(s.path("d", "old.h5"), read(os.path.join(DATA, "hdf5", "old.h5")))
@@ -366,6 +385,8 @@ def test_modes_that_change_while_it_is_open(s):
 
 def test_modes_that_change_while_the_archive_is_closed(s):
     """Only the kernel remembers it then."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a"})
     for i in range(300):
         simple(s.path("d", f"{i:03}.safetensors"))
@@ -382,6 +403,8 @@ def test_modes_that_change_while_the_archive_is_closed(s):
 
 def test_many_read_while_modes_change(s):
     """Nobody reads for longer than a second after it was forbidden, whoever looks at the same time."""
+    need_root()
+    fuse_works()
     d, data = index(s, {f"{i}.safetensors": f"t{i}" for i in range(20)})
     for at in both_ways(s, d):
         pids = []
@@ -411,6 +434,8 @@ def test_many_read_while_modes_change(s):
 
 def test_a_shard_that_is_replaced_or_gone(s):
     """The old bytes are shown, but nobody knows any more who may read them: who could, and may read what has the name now."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a"})
     m = shared(s, os.path.join(d, "m.safetensors.index.json"))
     replace(os.path.join(d, "a.safetensors"), archive_bytes([("a", "U8", [100], pattern("other", 100))]))
@@ -440,6 +465,8 @@ USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER, NOID = 1, 2, 4, 8, 16, 32, 0xffff
 
 def test_access_control_lists(s):
     """The mode's group bits are the most that a list allows, and not what the group may."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a"})
     a = os.path.join(d, "a.safetensors")
     write(s.path("d", "plain"), b"plain")
@@ -459,6 +486,8 @@ def test_access_control_lists(s):
 
 def test_folders_that_lead_to_source_do_not_count(s):
     """They are the mounter's choice; the daemon still finds the files there when it looks at them again."""
+    need_root()
+    fuse_works()
     d, data = index(s, {"a.safetensors": "a"}, "hers/d")
     for path in (s.path("hers"), d, os.path.join(d, "m.safetensors.index.json"), os.path.join(d, "a.safetensors")):
         own(path, ADA, 0o700 if os.path.isdir(path) else 0o644)

@@ -25,6 +25,8 @@ def most(pids):
 
 
 def test_many_archives_and_files_with_few_descriptors(s):
+    need_root()
+    fuse_works()
     d = s.mkdir("d")
     want = {}
     for i in range(600):
@@ -48,6 +50,8 @@ def test_many_archives_and_files_with_few_descriptors(s):
 
 
 def test_one_archive_of_more_files_than_descriptors(s):
+    need_root()
+    fuse_works()
     shards, count = s.mkdir("d"), 500
     where = {}
     for i in range(count):
@@ -67,6 +71,8 @@ def test_one_archive_of_more_files_than_descriptors(s):
 
 
 def test_a_shard_that_is_cut_is_an_error_without_its_descriptor(s):
+    need_root()
+    fuse_works()
     s.mkdir("d")
     where = {}
     for i in range(100):
@@ -84,6 +90,7 @@ def test_a_shard_that_is_cut_is_an_error_without_its_descriptor(s):
 
 
 def test_the_working_directory_is_the_root(s):
+    need_root()
     fuse_works()
     data = simple(s.path("m.safetensors"))
     s.mkdir("d")

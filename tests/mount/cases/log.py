@@ -22,6 +22,7 @@ def cut(s, name="m.safetensors"):
 
 
 def test_a_file(s):
+    fuse_works()
     for source, where in (("m.safetensors", "log"), (".", "with\\,comma")):
         broken_archive(s)
         s.run("-o", f"log={where}", source, "mnt", cwd=s.dir).ok()
@@ -40,6 +41,7 @@ def test_a_file(s):
 
 
 def test_a_file_is_appended_to_and_may_be_truncated(s):
+    fuse_works()
     broken_archive(s, tensors=2)
     log = write(s.path("log"), b"before\n")
     s.run("-o", f"log={log}", s.path("m.safetensors"), s.path("mnt")).ok()
@@ -68,6 +70,7 @@ def test_what_is_no_file_to_write_to_is_refused(s):
 
 def test_standard_error_of_a_daemon(s):
     """Which nobody has to take: what finds no room is lost, and nobody waits."""
+    fuse_works()
     broken_archive(s, tensors=3000)
     r, w = os.pipe()
     p = subprocess.Popen([s.exe, "-o", "log=stderr", s.path("m.safetensors"), s.path("mnt")], stderr=w)
@@ -116,6 +119,8 @@ def test_the_system_log(s):
 
 
 def test_only_who_mounted_it_reads_the_last_lines(s):
+    need_root()
+    fuse_works()
     for source in (broken_archive(s), s.dir):
         m = s.mount(source, "-o", "allow_other", at=s.mkdir("mnt"))
         log = m / ".arrayfs/log.txt"

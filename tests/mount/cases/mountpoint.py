@@ -50,6 +50,8 @@ def test_not_empty_needs_nonempty(s):
 
 
 def test_a_mount_over_a_mount_is_told_what_is_there(s):
+    need_root()
+    fuse_works()
     simple(s.path("m.safetensors"))
     archive(s.path("none.safetensors"), [])
     for source in ("m.safetensors", "none.safetensors"):
@@ -69,6 +71,7 @@ def test_a_mount_over_a_mount_is_told_what_is_there(s):
 
 
 def test_one_that_does_not_answer_is_told_at_once(s):
+    fuse_works()
     simple(s.path("m.safetensors"))
     for sig in (signal.SIGSTOP, signal.SIGKILL):
         s.run(s.path("m.safetensors"), s.path("mnt")).ok()
