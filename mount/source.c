@@ -128,14 +128,12 @@ int source_command_open_two(struct opened ret[2], const struct options *o)
 
 void source_command_close_two(struct opened opened[2])
 {
-	blocks_stop(opened->blocks);
 	mirror_close(opened[1].mirror);
 	source_command_close(&opened[0]);
 }
 
 void source_command_close(struct opened *opened)
 {
-	blocks_stop(opened->blocks); /* nobody decodes from what is closed next */
 	mirror_close(opened->mirror);
 	blocks_close(opened->blocks);
 }

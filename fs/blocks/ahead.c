@@ -69,7 +69,7 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->lock);
-	if (!b->closing && b->queued < QUEUE && !blocks_find(b, from, index) && (p = blocks_remember(b, from, index))) {
+	if (b->queued < QUEUE && !blocks_find(b, from, index) && (p = blocks_remember(b, from, index))) {
 		blocks_list_add(&b->queue, p);
 		b->queued++;
 		if (b->started < BLOCKS_THREADS && b->started - b->working < b->queued &&

@@ -366,7 +366,7 @@ bool blocks_making(struct blocks *b, const struct archive *archive)
 	return making;
 }
 
-void blocks_stop(struct blocks *b)
+void blocks_close(struct blocks *b)
 {
 	if (!b)
 		return;
@@ -376,14 +376,6 @@ void blocks_stop(struct blocks *b)
 	pthread_mutex_unlock(&b->lock);
 	for (unsigned i = 0; i < b->started; i++)
 		pthread_join(b->threads[i], NULL);
-	b->started = 0;
-}
-
-void blocks_close(struct blocks *b)
-{
-	if (!b)
-		return;
-	blocks_stop(b);
 	for (size_t i = 0; i < BLOCKS_BUCKETS; i++) { /* of archives that are not closed yet */
 		for (struct block_private *p = b->buckets[i]; p; p = p->same)
 			blocks_leave_archive(p);

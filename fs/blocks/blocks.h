@@ -47,10 +47,6 @@ struct block {
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads);
 void blocks_close(struct blocks *b);
 
-/* Ends the workers, once nobody asks any more: before the archives that they decode from
- * are closed. */
-void blocks_stop(struct blocks *b);
-
 /*
  * Gives the block, made if it has to be; it stays until blocks_release().
  * `within` is the block that the caller is making itself, or NULL.  b may be

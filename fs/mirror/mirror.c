@@ -374,12 +374,13 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 
 void mirror_close(struct mirror *m)
 {
-	shelf_clear(&m->shelf);
+	/* First, as an archive from which a worker decodes goes back on the shelf. */
 	if (m->root && m->root->held) {
 		m->root->held->owner = NULL;
 		shelf_release(&m->shelf, m->root->held);
 		m->root->held = NULL;
 	}
+	shelf_clear(&m->shelf);
 	entries_free(&m->entries);
 	numbers_close(&m->numbers);
 	links_close(&m->links);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <stdlib.h>
 #include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/blocks/blocks.h"
 #include "fs/mirror/entry.h"
 #include "fs/mirror/mirror.h"
 #include "tests/support.h"
@@ -185,12 +187,82 @@ static void the_last_that_were_forgotten_are_found_again(void **state)
 	test_folder_remove(top);
 }
 
+/* An archive from which a worker decodes. */
+static atomic_bool began, goes_on, closed, decoded_in_time;
+
+static int decode_slowly(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+{
+	(void)a, (void)owner, (void)index;
+	atomic_store(&began, true);
+	while (!atomic_load(&goes_on))
+		usleep(1000);
+	usleep(20000);
+	atomic_store(&decoded_in_time, !atomic_load(&closed));
+	return block_room(ret, 1, err) ? 0 : -ENOMEM;
+}
+
+static int open_wanting(struct archive *a, struct error *err)
+{
+	struct block_source from = {a, a, decode_slowly};
+	(void)err;
+	blocks_want(a->options->blocks, &from, 0);
+	return 0;
+}
+
+static void note_closing(struct archive *a)
+{
+	(void)a;
+	atomic_store(&closed, true);
+}
+
+static void *let_go_on(void *arg)
+{
+	(void)arg;
+	usleep(20000);
+	atomic_store(&goes_on, true);
+	return NULL;
+}
+
+/* Alone, or in a folder. */
+static void what_is_decoded_from_is_closed_later(void **state)
+{
+	static const struct format wanting = {.name = "wanting", .probe = probe, .open = open_wanting, .close = note_closing};
+	static const struct format *const list[] = {&wanting, NULL};
+	char *top = test_folder(), *file = test_path(top, "file");
+	(void)state;
+	test_write(top, "file", SLICE("ONE"));
+	for (int folder = 0; folder < 2; folder++) {
+		struct mirror_options options = {.archive = test_options()};
+		struct error err = {0};
+		struct mirror *m;
+		pthread_t thread;
+		atomic_store(&began, false), atomic_store(&goes_on, false), atomic_store(&closed, false);
+		assert_int_equal(blocks_open(&options.archive.blocks, 1 << 20, 1), 0);
+		assert_int_equal(mirror_open(&m, list, folder ? top : file, &options, &err), 0);
+		if (folder) {
+			struct mirror_ref ref = find(m, TREE_ROOT, "file");
+			mirror_put(m, &ref);
+		}
+		while (!atomic_load(&began))
+			usleep(1000);
+		assert_int_equal(pthread_create(&thread, NULL, let_go_on, NULL), 0);
+		mirror_close(m);
+		assert_true(atomic_load(&closed));
+		pthread_join(thread, NULL);
+		blocks_close(options.archive.blocks);
+		assert_true(atomic_load(&decoded_in_time));
+	}
+	free(file);
+	test_folder_remove(top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_fails_leaves_an_empty_reference),
 		cmocka_unit_test(the_last_that_were_forgotten_are_found_again),
 		cmocka_unit_test(what_is_not_in_the_bytes_is_not_remembered),
+		cmocka_unit_test(what_is_decoded_from_is_closed_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,7 @@ def test_the_system_log(s):
     if os.path.exists("/dev/log"):
         raise Skip("there is one")
     s.run("-o", "log=syslog", s.path("m.safetensors"), s.path("mnt")).refused("log=syslog", "/dev/log", "log=FILE")
+    fuse_works()
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     try:
         log.bind("/dev/log")
