@@ -54,12 +54,11 @@ static int decode_stored(const struct h5_store *s, struct h5_chunk_at at, uint32
 	return lost < 0 ? lost : r;
 }
 
-static int decode_chunk(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int decode_chunk(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	const struct h5_store *s = owner;
+	const struct h5_store *s = from->owner;
 	uint64_t scaled[H5_RANK_MAX];
 	struct h5_chunk_at at;
-	(void)a;
 	scaled_of(s, index, scaled);
 	int r = h5_chunk_find(s, scaled, &at, err);
 	if (r < 0)
@@ -81,7 +80,7 @@ static bool is_decoded(const struct h5_store *s)
 
 static struct block_source blocks_of(const struct h5_store *s)
 {
-	return (struct block_source){s->file->a, s, decode_chunk};
+	return (struct block_source){&s->file->a->blocks, s, decode_chunk, 0};
 }
 
 /* --- what the bytes of a chunk are copied from ------------------------------------------ */

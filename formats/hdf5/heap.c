@@ -94,11 +94,11 @@ static uint64_t walk_objects(const struct h5_file *f, struct cursor c, size_t sh
 	return count;
 }
 
-static int decode_collection(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int decode_collection(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	const struct h5_file *f = owner;
+	const struct h5_file *f = from->owner;
 	struct cursor c;
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = {.limit = archive_decoded(from)->arena.limit};
 	uint64_t len = 0;
 	int r = read_size(f, &s, index, &len, err);
 	if (r == 0)
@@ -123,7 +123,7 @@ static int decode_collection(struct archive *a, const void *owner, uint64_t inde
 int h5_global(const struct h5_file *f, struct block *within, uint64_t address, uint32_t index, struct slice *ret,
 	      struct block **ret_block, struct error *err)
 {
-	struct block_source from = {f->a, f, decode_collection};
+	struct block_source from = {&f->a->blocks, f, decode_collection, 0};
 	int r = blocks_get(f->a->options->blocks, within, &from, address, ret_block, err);
 	if (r < 0) {
 		*ret_block = NULL;

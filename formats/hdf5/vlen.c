@@ -14,7 +14,8 @@ enum {
 	UNBACKED = 1 << 24,
 	PER_BYTE = 16,
 };
-#define SUMS UINT64_MAX /* the block of all blocks' totals */
+
+enum kind { GROUPS, SUMS }; /* blocks of where sequences begin; and one of all blocks' totals */
 
 struct descriptor {
 	uint64_t len, address;
@@ -79,17 +80,12 @@ static bool is_empty(const struct h5_vlen *v)
 	       (!s->fill || s->unfilled);
 }
 
-static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err);
 
-static struct block_source from(const struct h5_vlen *v)
+static int get(const struct h5_vlen *v, struct block *within, enum kind kind, uint64_t index, struct block **ret,
+	       const uint64_t **words, struct error *err)
 {
-	return (struct block_source){v->of.file->a, v, decode};
-}
-
-static int get(const struct h5_vlen *v, struct block *within, uint64_t index, struct block **ret, const uint64_t **words,
-	       struct error *err)
-{
-	struct block_source source = from(v);
+	struct block_source source = {&v->of.file->a->blocks, v, decode, kind};
 	int r = blocks_get(v->of.file->a->options->blocks, within, &source, index, ret, err);
 	if (r == 0)
 		*words = (const void *)(*ret)->bytes;
@@ -123,15 +119,14 @@ static int decode_group(const struct h5_vlen *v, uint64_t group, uint64_t count,
 	return r;
 }
 
-static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	const struct h5_vlen *v = owner;
+	const struct h5_vlen *v = from->owner;
 	uint64_t count, sum = 0;
-	(void)a;
 	int r = count_of(v, &count, err);
 	if (r < 0)
 		return r;
-	if (index != SUMS)
+	if (from->kind == GROUPS)
 		return decode_group(v, index, count, ret, err);
 	uint64_t groups = count / GROUP + (count % GROUP != 0);
 	uint64_t *sums = groups < SIZE_MAX / 16 ? (void *)block_room(ret, (size_t)(groups + 1) * 8, err) : NULL;
@@ -141,7 +136,7 @@ static int decode(struct archive *a, const void *owner, uint64_t index, struct b
 		struct block *block;
 		const uint64_t *begins = NULL;
 		sums[g] = sum;
-		if ((r = get(v, ret, g, &block, &begins, err)) < 0)
+		if ((r = get(v, ret, GROUPS, g, &block, &begins, err)) < 0)
 			return r;
 		sum += begins[block->len / 8 - 1];
 		blocks_release(block);
@@ -159,7 +154,7 @@ int h5_vlen_total(const struct h5_vlen *v, struct block *within, uint64_t *ret, 
 	*ret = 0;
 	if (is_empty(v))
 		return 0;
-	int r = get(v, within, SUMS, &block, &sums, err);
+	int r = get(v, within, SUMS, 0, &block, &sums, err);
 	if (r < 0)
 		return r;
 	*ret = sums[block->len / 8 - 1];
@@ -187,7 +182,7 @@ static int read_group(const struct h5_vlen *v, struct block *within, uint64_t gr
 {
 	struct block *block;
 	const uint64_t *begins = NULL;
-	int r = get(v, within, group, &block, &begins, err);
+	int r = get(v, within, GROUPS, group, &block, &begins, err);
 	if (r < 0)
 		return r;
 	size_t n = block->len / 8 - 1, width = v->of.width;
@@ -228,7 +223,7 @@ int h5_vlen_read(const struct h5_vlen *v, struct block *within, uint64_t offset,
 	const uint64_t *sums = NULL;
 	if (len == 0)
 		return 0;
-	int r = get(v, within, SUMS, &block, &sums, err);
+	int r = get(v, within, SUMS, 0, &block, &sums, err);
 	if (r < 0)
 		return r;
 	size_t groups = block->len / 8 - 1;
@@ -260,7 +255,7 @@ static int entries(const struct h5_vlen *v, const uint64_t *sums, uint64_t count
 		}
 		struct block *block;
 		const uint64_t *begins = NULL;
-		int r = get(v, NULL, i / GROUP, &block, &begins, err);
+		int r = get(v, NULL, GROUPS, i / GROUP, &block, &begins, err);
 		if (r < 0)
 			return r;
 		uint64_t n = block->len / 8 - 1, k = i % GROUP;
@@ -281,7 +276,7 @@ int h5_vlen_offsets(const struct h5_vlen *v, uint64_t offset, uint64_t len, uint
 		return 0;
 	}
 	int r = count_of(v, &count, err);
-	if (r < 0 || (r = get(v, NULL, SUMS, &block, &sums, err)) < 0)
+	if (r < 0 || (r = get(v, NULL, SUMS, 0, &block, &sums, err)) < 0)
 		return r;
 	struct arena scratch = {.limit = len + 4096};
 	uint64_t *words = arena_array(&scratch, last - first + 1, 8);

@@ -133,7 +133,7 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 	return 0;
 }
 
-static int pq_sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
+static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct block *ret, struct error *err)
 {
 	unsigned quantities = pq_leaf_quantities(leaf);
 	struct block *pages_block;
@@ -253,7 +253,7 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 }
 
 /* A block of KIND_TOTALS, the only one: what leaf->totals is a copy of. */
-static int pq_totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
+static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
 	unsigned quantities = pq_leaf_quantities(leaf);
@@ -279,27 +279,19 @@ static int pq_totals_decode(struct archive *a, struct leaf *leaf, uint64_t index
 
 /* --- blocks ----------------------------------------------------------------------------- */
 
-#define DECODE(kind)                                                                                              \
-	static int kind##_block(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err) \
-	{                                                                                                         \
-		return pq_##kind##_decode(a, ((const struct owner *)owner)->leaf, index, ret, err);                    \
-	}
-DECODE(pages)
-DECODE(dictionary)
-DECODE(levels)
-DECODE(values)
-DECODE(sums)
-DECODE(totals)
-DECODE(checked)
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
+{
+	static int (*const kinds[KINDS])(struct archive *, struct leaf *, uint64_t, struct block *, struct error *) = {
+		[KIND_PAGES] = pq_pages_decode, [KIND_DICTIONARY] = pq_dictionary_decode, [KIND_LEVELS] = pq_levels_decode,
+		[KIND_VALUES] = pq_values_decode, [KIND_SUMS] = sums_decode, [KIND_TOTALS] = totals_decode,
+		[KIND_CHECKED] = pq_checked_decode,
+	};
+	return kinds[from->kind](archive_decoded(from), (struct leaf *)(uintptr_t)from->owner, index, ret, err);
+}
 
 struct block_source pq_leaf_source(struct archive *a, struct leaf *leaf, enum kind kind)
 {
-	static int (*const decode[KINDS])(struct archive *, const void *, uint64_t, struct block *, struct error *) = {
-		[KIND_PAGES] = pages_block, [KIND_DICTIONARY] = dictionary_block, [KIND_LEVELS] = levels_block,
-		[KIND_VALUES] = values_block, [KIND_SUMS] = sums_block, [KIND_TOTALS] = totals_block,
-		[KIND_CHECKED] = checked_block,
-	};
-	return (struct block_source){a, &leaf->owners[kind], decode[kind]};
+	return (struct block_source){&a->blocks, leaf, decode, kind};
 }
 
 int pq_leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,

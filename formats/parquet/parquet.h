@@ -61,13 +61,10 @@ enum writer {
 /* How stored values become shown ones. */
 enum convert { CONVERT_NONE, CONVERT_NARROW, CONVERT_INT96, CONVERT_DECIMAL, CONVERT_ZERO };
 
-/* What the blocks of a leaf are of; struct leaf holds an owner for each. */
+/* What the blocks of a leaf are of. */
 enum kind { KIND_PAGES, KIND_DICTIONARY, KIND_LEVELS, KIND_VALUES, KIND_SUMS, KIND_TOTALS, KIND_CHECKED, KINDS };
 
 struct leaf {
-	struct owner {
-		struct leaf *leaf;
-	} owners[KINDS];
 	const struct element *element;
 	uint32_t number;
 	uint8_t max_def, max_rep;

@@ -197,8 +197,6 @@ static void make_leaf(struct leaf *leaf, const struct element *e, uint32_t numbe
 {
 	*leaf = (struct leaf){.element = e, .number = number, .max_def = e->max_def, .max_rep = e->max_rep,
 			      .exists = exists, .stored = stored_width(e)};
-	for (unsigned i = 0; i < KINDS; i++)
-		leaf->owners[i].leaf = leaf;
 	leaf->width = leaf->stored;
 	leaf->strings = e->physical == BYTE_ARRAY && e->logical != LOGICAL_DECIMAL;
 	if (e->logical == LOGICAL_INTEGER && e->bits < 32) {

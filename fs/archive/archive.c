@@ -214,7 +214,7 @@ void archive_close(struct archive *a)
 {
 	bool trim = a->arena.used >= TRIM;
 	if (a->options) {
-		blocks_drop_archive(a->options->blocks, a);
+		blocks_drop(a->options->blocks, &a->blocks);
 		count_metadata(a, 0);
 	}
 	if (a->format && a->format->close)
@@ -397,7 +397,7 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 		break;
 	}
 	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
-		blocks_unwant(a->options->blocks, a);
+		blocks_unwant(a->options->blocks, &a->blocks);
 	if (r < 0 || ret->len != len)
 		answer_reset(ret);
 	else

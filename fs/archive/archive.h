@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include <pthread.h>
+#include <stddef.h>
 
 #include "fs/archive/tree.h"
 #include "fs/base/text.h"
+#include "fs/blocks/blocks.h"
 #include "fs/source/access.h"
 #include "fs/source/answer.h"
 #include "fs/source/source.h"
 
 struct archive;
-struct blocks;
 
 /* What a format is recognised by: the first bytes of a file, and a few more, which are
  * read one by one: each may be a seek of the disk. */
@@ -148,16 +149,19 @@ struct archive {
 	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
-	struct block_private *blocks; /* what that cache has of this archive; its own affair */
-	unsigned making, waiting;     /* threads that decode some of it, or wait for their turn; likewise */
-	unsigned ahead;               /* workers among those that decode; likewise */
-	bool past;                    /* one of those went past the budget; likewise */
+	struct block_client blocks;   /* what that cache has of this archive */
 	struct tree tree;
 	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */
 	uint32_t nfilled;     /* numbers depend on it */
 	void *priv;           /* the format's own */
 };
+
+/* For what makes a block: the archive that it decodes. */
+static inline struct archive *archive_decoded(const struct block_source *from)
+{
+	return (struct archive *)(void *)((char *)from->client - offsetof(struct archive, blocks));
+}
 
 /* Where an archive is found: a path below a folder, and how it may be followed.
  * `name` is what the user calls it, and tells the wish. */

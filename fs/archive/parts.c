@@ -168,12 +168,11 @@ void part_release(void *part)
 
 /* Opening ahead is making a block of which nothing is kept.  It closes none: that
  * may wait for another who makes a block, and who waits for us. */
-static int open_ahead(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int open_ahead(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	struct part *part = &((struct parts *)(uintptr_t)owner)->all[index];
+	struct part *part = &((struct parts *)(uintptr_t)from->owner)->all[index];
 	struct archive *opened;
 	int r = part_hold(part, &opened, err);
-	(void)a;
 	(void)ret;
 	if (r == 0)
 		release(part);
@@ -182,6 +181,6 @@ static int open_ahead(struct archive *a, const void *owner, uint64_t index, stru
 
 void part_want(struct part *part)
 {
-	struct block_source from = {part->in->whole, part->in, open_ahead};
+	struct block_source from = {&part->in->whole->blocks, part->in, open_ahead, 0};
 	blocks_want(part->in->whole->options->blocks, &from, (uint64_t)(part - part->in->all));
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/blocks/impl.h"
 
-#include "fs/archive/archive.h"
-
 enum { QUEUE = 256 }; /* blocks that workers may be asked for */
 
 /* Workers that seem to wait for a disk do not count, so that others' readers are still
@@ -16,27 +14,27 @@ static unsigned count_stalled(const struct blocks *b)
 	return n;
 }
 
-/* What is wanted ahead comes after what is waited for.  And no archive has more than
+/* What is wanted ahead comes after what is waited for.  And no client has more than
  * the workers that are meant to be. */
 static struct block_private *next_wanted(const struct blocks *b)
 {
 	struct block_private *p = b->queue.oldest;
-	while (p && (p->from.archive->waiting > 0 || p->from.archive->ahead >= b->nthreads))
+	while (p && (p->from.client->waiting > 0 || p->from.client->ahead >= b->nthreads))
 		p = p->newer;
 	return p && b->working - count_stalled(b) < b->nthreads ? p : NULL;
 }
 
 static void work(struct blocks *b, struct block_private *p, uint64_t *since)
 {
-	struct archive *a = p->from.archive;
+	struct block_client *c = p->from.client;
 	blocks_use(b, p);
-	a->ahead++;
+	c->ahead++;
 	b->working++;
 	*since = blocks_now();
 	blocks_make(b, p, false);
 	*since = 0;
 	b->working--;
-	a->ahead--;
+	c->ahead--;
 }
 
 static void *worker(void *arg)
@@ -80,7 +78,7 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 	pthread_mutex_unlock(&b->lock);
 }
 
-void blocks_unwant(struct blocks *b, struct archive *archive)
+void blocks_unwant(struct blocks *b, struct block_client *client)
 {
 	struct block_private *gone = NULL, *next;
 	if (!b)
@@ -88,7 +86,7 @@ void blocks_unwant(struct blocks *b, struct archive *archive)
 	pthread_mutex_lock(&b->lock);
 	for (struct block_private *p = b->queue.oldest; p; p = next) {
 		next = p->newer;
-		if (p->from.archive != archive || p->uses > 0)
+		if (p->from.client != client || p->uses > 0)
 			continue;
 		blocks_list_remove(&b->queue, p);
 		b->queued--;

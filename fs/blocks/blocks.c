@@ -5,8 +5,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "fs/archive/archive.h"
-
 enum {
 	METADATA_MOST = 48 << 20, /* beside most of the budget, what all may take */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
@@ -23,7 +21,7 @@ static void decode(struct block_private *p)
 {
 	bool within = decoding;
 	decoding = true;
-	p->code = p->from.decode(p->from.archive, p->from.owner, p->index, &p->block, &p->err);
+	p->code = p->from.decode(&p->from, p->index, &p->block, &p->err);
 	if (p->code == 0 && !p->block.bytes && !block_room(&p->block, 0, &p->err))
 		p->code = -ENOMEM;
 	for (struct scratch *s = p->scratch, *next; s; s = next) {
@@ -51,15 +49,15 @@ void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 	}
 	p->state = MAKING;
 	b->making += !nested;
-	p->from.archive->making += !nested;
+	p->from.client->making += !nested;
 	pthread_mutex_unlock(&b->lock);
 	uint64_t start = blocks_now();
 	decode(p);
 	uint64_t took = blocks_now() - start;
 	pthread_mutex_lock(&b->lock);
 	b->making -= !nested;
-	p->from.archive->making -= !nested;
-	p->from.archive->past &= !p->past;
+	p->from.client->making -= !nested;
+	p->from.client->past &= !p->past;
 	p->past = false;
 	b->used -= p->scratched;
 	p->scratched = 0;
@@ -75,23 +73,23 @@ void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 	pthread_cond_broadcast(&b->changed);
 }
 
-/* So many readers of an archive decode at a time.  More wait, before they take any
+/* So many readers of a client decode at a time.  More wait, before they take any
  * memory: else all would hold some, and take it from blocks that are still to be
- * read from.  It is for each archive, as a slow one shall not hold up another. */
-static bool is_busy(const struct blocks *b, const struct archive *a)
+ * read from.  It is for each client, so that a slow archive cannot stall the others. */
+static bool is_busy(const struct blocks *b, const struct block_client *c)
 {
-	return a->making >= 2 * b->nthreads;
+	return c->making >= 2 * b->nthreads;
 }
 
 static void wait_turn(struct blocks *b, const struct block_private *p)
 {
-	struct archive *a = p->from.archive;
-	if (p->state != WANTED || !is_busy(b, a))
+	struct block_client *c = p->from.client;
+	if (p->state != WANTED || !is_busy(b, c))
 		return;
-	a->waiting++;
-	while (p->state == WANTED && is_busy(b, a))
+	c->waiting++;
+	while (p->state == WANTED && is_busy(b, c))
 		pthread_cond_wait(&b->changed, &b->lock);
-	if (--a->waiting == 0 && b->queue.oldest)
+	if (--c->waiting == 0 && b->queue.oldest)
 		pthread_cond_broadcast(&b->work);
 }
 
@@ -311,12 +309,12 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	return 0;
 }
 
-/* Under the lock: takes out what the archive has and is in nobody's hands. */
-static struct block_private *take_out(struct blocks *b, struct archive *archive, bool *ret_making)
+/* Under the lock: takes out what the client has and is in nobody's hands. */
+static struct block_private *take_out(struct blocks *b, struct block_client *client, bool *ret_making)
 {
 	struct block_private *gone = NULL, *next;
 	*ret_making = false;
-	for (struct block_private *p = archive->blocks; p; p = next) {
+	for (struct block_private *p = client->known; p; p = next) {
 		next = p->next;
 		if (p->state == MAKING) {
 			*ret_making = true;
@@ -334,7 +332,7 @@ static struct block_private *take_out(struct blocks *b, struct archive *archive,
 	return gone;
 }
 
-void blocks_drop_archive(struct blocks *b, struct archive *archive)
+void blocks_drop(struct blocks *b, struct block_client *client)
 {
 	bool making = true;
 
@@ -342,8 +340,8 @@ void blocks_drop_archive(struct blocks *b, struct archive *archive)
 		return;
 	pthread_mutex_lock(&b->lock);
 	while (making) {
-		struct block_private *gone = take_out(b, archive, &making);
-		if (!gone && making && decoding) /* another archive: who makes one may need to know that nobody else goes on */
+		struct block_private *gone = take_out(b, client, &making);
+		if (!gone && making && decoding) /* another client: who makes one may need to know that nobody else goes on */
 			blocks_wait_stuck(b, UINT64_MAX);
 		else if (!gone && making)
 			pthread_cond_wait(&b->changed, &b->lock);
@@ -354,13 +352,13 @@ void blocks_drop_archive(struct blocks *b, struct archive *archive)
 	pthread_mutex_unlock(&b->lock);
 }
 
-bool blocks_making(struct blocks *b, const struct archive *archive)
+bool blocks_making(struct blocks *b, const struct block_client *client)
 {
 	bool making = false;
 	if (!b)
 		return false;
 	pthread_mutex_lock(&b->lock);
-	for (const struct block_private *p = archive->blocks; p && !making; p = p->next)
+	for (const struct block_private *p = client->known; p && !making; p = p->next)
 		making = p->state == MAKING;
 	pthread_mutex_unlock(&b->lock);
 	return making;
@@ -376,9 +374,9 @@ void blocks_close(struct blocks *b)
 	pthread_mutex_unlock(&b->lock);
 	for (unsigned i = 0; i < b->started; i++)
 		pthread_join(b->threads[i], NULL);
-	for (size_t i = 0; i < BLOCKS_BUCKETS; i++) { /* of archives that are not closed yet */
+	for (size_t i = 0; i < BLOCKS_BUCKETS; i++) { /* of clients that were not dropped */
 		for (struct block_private *p = b->buckets[i]; p; p = p->same)
-			blocks_leave_archive(p);
+			blocks_leave_client(p);
 		blocks_dispose_all(b->buckets[i]);
 	}
 	blocks_spare_close(b);

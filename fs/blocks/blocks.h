@@ -3,13 +3,12 @@
 #include "fs/blocks/pace.h"
 #include "fs/source/answer.h"
 
-struct archive;
 struct block;
 struct blocks;
 
 /*
  * The cache of what was decoded.  A block is some memory that a function makes
- * of (archive, owner, index): a page, a chunk, a table of where pages lie.  The
+ * of (client, owner, kind, index): a page, a chunk, a table of where pages lie.  The
  * cache calls the function when somebody needs the block, at most once at a time
  * for each, by whoever comes first: a reader or one of its own workers.  No lock
  * is held meanwhile.  Least recently used blocks go when the budget is reached.
@@ -18,22 +17,32 @@ struct blocks;
  * of decoding: who would exceed it waits until others are done.  Only when all
  * that decode wait may one go past it, so that there is always progress.
  *
- * Of each archive only a few blocks are made at a time, however many readers ask:
- * what was made for one reader then lasts until he has read it.
+ * Only a few blocks per client are made at once, so a block survives until the reader
+ * that asked for it has used it.
  *
  * Any thread may call anything, save open and close.
  */
 
+/* What the cache knows of an archive, which embeds it.  Zero at first; the rest is
+ * the cache's own affair. */
+struct block_client {
+	struct block_private *known;
+	unsigned making, waiting; /* threads that decode some of it, or wait for their turn */
+	unsigned ahead;           /* workers among those that decode */
+	bool past;                /* one of those went past the budget */
+};
+
 /* Whose blocks: the function, and what it works on.  Two sources are the same if
- * archive and owner are; `owner` is never looked at here. */
+ * client, owner and kind are; `owner` is never looked at here. */
 struct block_source {
-	struct archive *archive;
+	struct block_client *client;
 	const void *owner;
 
 	/* Makes the block `index`: asks block_room() once, and fills it.  -errno and
 	 * a sentence fail it for everybody who waits; who asks later tries anew.
 	 * -ECANCELED: no fault, there is just nothing to keep. */
-	int (*decode)(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
+	int (*decode)(const struct block_source *from, uint64_t index, struct block *ret, struct error *err);
+	unsigned kind; /* of several that the owner has */
 };
 
 struct block {
@@ -72,9 +81,9 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
  * too much is asked. */
 void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index);
 
-/* The archive's reader went away: what workers were asked for and have not begun is
+/* The client's reader went away: what workers were asked for and have not begun is
  * forgotten.  Its other readers ask again, or make what they need themselves. */
-void blocks_unwant(struct blocks *b, struct archive *archive);
+void blocks_unwant(struct blocks *b, struct block_client *client);
 
 /* Somebody reads [offset, offset + len) of what is made of blocks and shown as an
  * array, for which `what` stands: how he goes on, most likely. */
@@ -86,12 +95,12 @@ unsigned blocks_ahead(const struct blocks *b, size_t bytes);
 /* Would so many blocks of so many bytes fit the cache, if there were no others? */
 bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count);
 
-/* Forgets the archive's blocks and waits for who makes one.  Nobody may be asking
+/* Forgets the client's blocks and waits for who makes one.  Nobody may be asking
  * for any of them; answers that hold some stay good. */
-void blocks_drop_archive(struct blocks *b, struct archive *archive);
+void blocks_drop(struct blocks *b, struct block_client *client);
 
 /* Does a worker make one, for whom that would wait? */
-bool blocks_making(struct blocks *b, const struct archive *archive);
+bool blocks_making(struct blocks *b, const struct block_client *client);
 
 /* Archives' metadata grew, or shrank: what they take beyond a certain amount is
  * taken from the budget, so that all memory together stays bounded. */

@@ -34,7 +34,7 @@ struct block_private {
 	struct block_source from;
 	uint64_t index;
 	struct block_private *same;   /* in its bucket */
-	struct block_private *next, **at;    /* among all that are known of its archive */
+	struct block_private *next, **at;    /* among all that are known of its client */
 	struct block_private *older, *newer; /* READY and unused: by age; WANTED: the queue */
 	unsigned uses;
 	enum block_state state;
@@ -86,7 +86,7 @@ struct block_private *blocks_find(struct blocks *b, const struct block_source *f
 /* Adds one that is WANTED and in no list; NULL if there is no memory. */
 struct block_private *blocks_remember(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_forget(struct blocks *b, struct block_private *p);
-void blocks_leave_archive(struct block_private *p);
+void blocks_leave_client(struct block_private *p);
 
 /* Takes unused blocks out until `len` more fit; they hang by `same`. */
 struct block_private *blocks_make_room(struct blocks *b, size_t len);

@@ -3,8 +3,6 @@
 
 #include <time.h>
 
-#include "fs/archive/archive.h"
-
 enum {
 	BEHIND = 64,       /* bytes behind each block, for loops that overshoot */
 	BEYOND = 32 << 20, /* how far past the budget a lone decode may go */
@@ -23,12 +21,12 @@ void blocks_wait_stuck(struct blocks *b, uint64_t until)
 }
 
 /* May this decode go past the budget?  Who stalls on its disk may hold all of it, and
- * for long: so one of each archive, once it has waited for others in vain. */
+ * for long: so one of each client, once it has waited for others in vain. */
 static bool goes_past(struct block_private *p, uint64_t until)
 {
-	struct archive *a = p->from.archive;
-	if (!p->past && !a->past && blocks_now() >= until)
-		p->past = a->past = true;
+	struct block_client *c = p->from.client;
+	if (!p->past && !c->past && blocks_now() >= until)
+		p->past = c->past = true;
 	return p->past;
 }
 
@@ -50,7 +48,7 @@ static int charge(struct block_private *p, size_t len, struct error *err)
 		until = until ? until : blocks_now() + BLOCKS_STALLED;
 		if (goes_past(p, until))
 			break;
-		blocks_wait_stuck(b, p->from.archive->past ? UINT64_MAX : until);
+		blocks_wait_stuck(b, p->from.client->past ? UINT64_MAX : until);
 		if (gone) {
 			pthread_mutex_unlock(&b->lock);
 			blocks_dispose_all(gone);

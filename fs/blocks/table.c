@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "fs/archive/archive.h"
-
 void blocks_list_add(struct block_list *l, struct block_private *p)
 {
 	p->older = l->newest;
@@ -22,23 +20,28 @@ void blocks_list_remove(struct block_list *l, struct block_private *p)
 
 static struct block_private **bucket(struct blocks *b, const struct block_source *from, uint64_t index)
 {
-	uint64_t h = (uintptr_t)from->archive ^ (uintptr_t)from->owner * 0x9e3779b97f4a7c15 ^ index * 0xc2b2ae3d27d4eb4f;
+	uint64_t h = (uintptr_t)from->client ^ ((uintptr_t)from->owner + from->kind) * 0x9e3779b97f4a7c15 ^ index * 0xc2b2ae3d27d4eb4f;
 	h ^= h >> 29;
 	h *= 0xbf58476d1ce4e5b9;
 	return &b->buckets[(h >> 40) % BLOCKS_BUCKETS];
 }
 
+static bool is_same(const struct block_source *a, const struct block_source *b)
+{
+	return a->client == b->client && a->owner == b->owner && a->kind == b->kind;
+}
+
 struct block_private *blocks_find(struct blocks *b, const struct block_source *from, uint64_t index)
 {
 	struct block_private *p = *bucket(b, from, index);
-	while (p && (p->index != index || p->from.owner != from->owner || p->from.archive != from->archive))
+	while (p && (p->index != index || !is_same(&p->from, from)))
 		p = p->same;
 	return p;
 }
 
-static void join_archive(struct block_private *p)
+static void join_client(struct block_private *p)
 {
-	p->at = &p->from.archive->blocks;
+	p->at = &p->from.client->known;
 	p->next = *p->at;
 	if (p->next)
 		p->next->at = &p->next;
@@ -46,7 +49,7 @@ static void join_archive(struct block_private *p)
 	p->known = true;
 }
 
-void blocks_leave_archive(struct block_private *p)
+void blocks_leave_client(struct block_private *p)
 {
 	*p->at = p->next;
 	if (p->next)
@@ -60,7 +63,7 @@ void blocks_forget(struct blocks *b, struct block_private *p)
 	while (*at != p)
 		at = &(*at)->same;
 	*at = p->same;
-	blocks_leave_archive(p);
+	blocks_leave_client(p);
 }
 
 struct block_private *blocks_remember(struct blocks *b, const struct block_source *from, uint64_t index)
@@ -73,7 +76,7 @@ struct block_private *blocks_remember(struct blocks *b, const struct block_sourc
 	p->charged = BLOCKS_OVERHEAD;
 	b->used += BLOCKS_OVERHEAD;
 	*at = p;
-	join_archive(p);
+	join_client(p);
 	return p;
 }
 

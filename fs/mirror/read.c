@@ -218,5 +218,5 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 void mirror_unwant(struct mirror *m, const struct mirror_ref *ref)
 {
 	if (ref->held)
-		blocks_unwant(m->options.archive.blocks, &ref->held->archive);
+		blocks_unwant(m->options.archive.blocks, &ref->held->archive.blocks);
 }

@@ -22,8 +22,8 @@ static void close_held(struct shelf *s, struct held *h)
 static bool is_busy(struct held *h)
 {
 	struct blocks *blocks = h->archive.options->blocks;
-	blocks_unwant(blocks, &h->archive);
-	return blocks_making(blocks, &h->archive);
+	blocks_unwant(blocks, &h->archive.blocks);
+	return blocks_making(blocks, &h->archive.blocks);
 }
 
 static void unlink_held(struct shelf *s, struct held *h)

@@ -22,13 +22,12 @@ struct job {
 	uint8_t before; /* in memory */
 };
 
-static int decode(struct archive *a, const void *owner, uint64_t n, struct block *ret, struct error *err)
+static int decode(const struct block_source *from, uint64_t n, struct block *ret, struct error *err)
 {
-	const struct job *job = owner;
+	const struct job *job = from->owner;
 	struct decoding d = {.leaf = job->leaf, .block = ret, .dictionary = job->dictionary, .has_dictionary = job->dictionary.count > 0};
 	struct strings m;
 	size_t len = (size_t)n * job->leaf->width;
-	(void)a;
 	if (job->leaf->strings) {
 		int r = pq_strings_measure(&d, job->encoding, job->values, n, &m, err);
 		if (r < 0)
@@ -46,7 +45,7 @@ static int decode(struct archive *a, const void *owner, uint64_t n, struct block
 /* NULL if it is refused, with a sentence. */
 static struct block *run(struct job *job, uint8_t before, uint64_t n)
 {
-	struct block_source from = {NULL, job, decode};
+	struct block_source from = {NULL, job, decode, 0};
 	struct error err = {0};
 	struct block *block;
 	job->before = before;

@@ -51,9 +51,10 @@ static int count_file(struct archive *a, const struct leaf *column, uint32_t num
 }
 
 /* A block of KIND_TOTALS, as a file's own are. */
-static int totals_block(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int totals_block(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	const struct leaf *column = ((const struct owner *)owner)->leaf;
+	struct archive *a = archive_decoded(from);
+	const struct leaf *column = from->owner;
 	const struct dataset *d = a->priv;
 	unsigned most = pq_leaf_quantities(column);
 	size_t each = (size_t)d->p.ngroups + 1;
@@ -79,6 +80,6 @@ static int totals_block(struct archive *a, const void *owner, uint64_t index, st
 
 int pq_dataset_totals(struct archive *a, struct leaf *column, struct error *err)
 {
-	struct block_source from = {a, &column->owners[KIND_TOTALS], totals_block};
+	struct block_source from = {&a->blocks, column, totals_block, KIND_TOTALS};
 	return pq_leaf_totals_from(a, column, &from, NULL, err);
 }

@@ -5,10 +5,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-#include "fs/archive/archive.h"
 #include "tests/support.h"
 
-static struct archive archive, other_archive; /* only to be somebody */
+static struct block_client client, other_client; /* only to be somebody */
 
 /* What is asked of decode(), and what it counts. */
 struct plan {
@@ -18,24 +17,23 @@ struct plan {
 	useconds_t pause;
 	struct plan *needs; /* a block of that, too */
 	struct blocks *blocks;
-	struct archive *archive; /* NULL: the first */
+	struct block_client *client; /* NULL: the first */
 	_Atomic bool stalled;    /* it takes until this is false */
 	_Atomic bool holds;      /* the same, with its memory in hand */
 	_Atomic unsigned holding;
 };
 
-static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err);
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err);
 
 static struct block_source source_of(const struct plan *p)
 {
-	return (struct block_source){p->archive ? p->archive : &archive, p, decode};
+	return (struct block_source){p->client ? p->client : &client, p, decode, 0};
 }
 
-static int decode(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	struct plan *p = (struct plan *)(uintptr_t)owner;
+	struct plan *p = (struct plan *)(uintptr_t)from->owner;
 	struct block *other;
-	(void)a;
 	unsigned n = ++p->calls, now = ++p->at_once;
 	if (now > p->most)
 		p->most = now;
@@ -46,8 +44,8 @@ static int decode(struct archive *a, const void *owner, uint64_t index, struct b
 	if (n <= p->fail)
 		return error_set(err, EBADMSG, "fault %u", n);
 	if (p->needs) {
-		struct block_source from = source_of(p->needs);
-		int r = blocks_get(p->blocks, ret, &from, 0, &other, err);
+		struct block_source needed = source_of(p->needs);
+		int r = blocks_get(p->blocks, ret, &needed, 0, &other, err);
 		if (r < 0)
 			return r;
 		blocks_release(other);
@@ -153,7 +151,7 @@ static void what_is_in_use_does_not_go(void **state)
 	answer_copy(&answer, bytes, NULL);
 	for (size_t i = 0; i < 100; i++)
 		assert_int_equal(bytes[i], 7);
-	blocks_drop_archive(b, &archive);
+	blocks_drop(b, &client);
 	answer_copy(&answer, bytes, NULL);
 	assert_int_equal(bytes[99], 7);
 	answer_close(&answer);
@@ -233,7 +231,7 @@ static void many_readers_of_a_small_cache_all_get_through(void **state)
 	run(b, &p, 64, 50, 200);
 	blocks_stats(b, &stats);
 	assert_true(stats.used <= 50000);
-	blocks_drop_archive(b, &archive);
+	blocks_drop(b, &client);
 	blocks_stats(b, &stats);
 	assert_int_equal(stats.used, 0);
 	blocks_close(b);
@@ -259,7 +257,7 @@ static void *read_first(void *reader)
 static void a_stalled_archive_holds_up_no_other(void **state)
 {
 	struct blocks *b = cache(1 << 20, 2);
-	struct plan slow = {.len = 100, .stalled = true}, quick = {.len = 100, .archive = &other_archive};
+	struct plan slow = {.len = 100, .stalled = true}, quick = {.len = 100, .client = &other_client};
 	struct reader readers[16];
 	pthread_t ids[16];
 	(void)state;
@@ -276,15 +274,15 @@ static void a_stalled_archive_holds_up_no_other(void **state)
 	for (unsigned i = 0; i < 16; i++)
 		pthread_join(ids[i], NULL);
 	assert_int_equal(slow.calls, 16);
-	blocks_drop_archive(b, &archive);
-	blocks_drop_archive(b, &other_archive);
+	blocks_drop(b, &client);
+	blocks_drop(b, &other_client);
 	blocks_close(b);
 }
 
 static void what_is_wanted_no_more_is_not_made(void **state)
 {
 	struct blocks *b = cache(1 << 20, 1);
-	struct plan p = {.len = 100, .stalled = true}, other = {.len = 100, .archive = &other_archive};
+	struct plan p = {.len = 100, .stalled = true}, other = {.len = 100, .client = &other_client};
 	struct block_source from = source_of(&p), from_other = source_of(&other);
 	struct blocks_stats stats;
 	(void)state;
@@ -293,26 +291,26 @@ static void what_is_wanted_no_more_is_not_made(void **state)
 	blocks_want(b, &from_other, 7);
 	while (p.calls == 0)
 		usleep(100);
-	blocks_unwant(b, &archive);
+	blocks_unwant(b, &client);
 	p.stalled = false;
 	while (other.calls == 0) /* the same worker's next */
 		usleep(100);
 	assert_int_equal(p.calls, 1);
 	blocks_release(get(b, &p, 5));
 	assert_int_equal(p.calls, 2);
-	blocks_drop_archive(b, &archive);
-	blocks_drop_archive(b, &other_archive);
+	blocks_drop(b, &client);
+	blocks_drop(b, &other_client);
 	blocks_stats(b, &stats);
 	assert_int_equal(stats.used, 0);
 	blocks_close(b);
-	blocks_unwant(NULL, &archive);
+	blocks_unwant(NULL, &client);
 }
 
 /* Of workers, which decode ahead; and the stalled archive gets no more than its share. */
 static void a_stalled_archive_leaves_workers_to_others(void **state)
 {
 	struct blocks *b = cache(1 << 20, 2);
-	struct plan p = {.len = 10, .stalled = true}, other = {.len = 20, .archive = &other_archive};
+	struct plan p = {.len = 10, .stalled = true}, other = {.len = 20, .client = &other_client};
 	struct block_source from = source_of(&p), from_other = source_of(&other);
 	struct block *block = NULL;
 	(void)state;
@@ -329,8 +327,8 @@ static void a_stalled_archive_leaves_workers_to_others(void **state)
 	blocks_release(block);
 	assert_int_equal(p.calls, 2);
 	p.stalled = false;
-	blocks_drop_archive(b, &archive);
-	blocks_drop_archive(b, &other_archive);
+	blocks_drop(b, &client);
+	blocks_drop(b, &other_client);
 	blocks_close(b);
 }
 
@@ -344,7 +342,7 @@ static void *get_one(void *plan)
 
 static void memory_of_a_stalled_archive_holds_up_no_other(void **state)
 {
-	struct plan p = {.len = 600000, .holds = true}, other = {.len = 600000, .archive = &other_archive};
+	struct plan p = {.len = 600000, .holds = true}, other = {.len = 600000, .client = &other_client};
 	pthread_t stalled, reader;
 	struct timespec until;
 	(void)state;
@@ -359,8 +357,8 @@ static void memory_of_a_stalled_archive_holds_up_no_other(void **state)
 	p.holds = false;
 	pthread_join(stalled, NULL);
 	assert_int_equal(r, 0);
-	blocks_drop_archive(tight, &archive);
-	blocks_drop_archive(tight, &other_archive);
+	blocks_drop(tight, &client);
+	blocks_drop(tight, &other_client);
 	struct blocks_stats stats;
 	blocks_stats(tight, &stats);
 	assert_int_equal(stats.used, 0);
@@ -381,7 +379,7 @@ static void workers_make_what_is_wanted_side_by_side(void **state)
 	assert_true(p.most >= 2);
 	for (uint64_t i = 100; i < 1000; i++) /* more than it takes on; nobody waits */
 		blocks_want(b, &from, i);
-	blocks_drop_archive(b, &archive);
+	blocks_drop(b, &client);
 	blocks_close(b);
 }
 

@@ -190,9 +190,9 @@ static void the_last_that_were_forgotten_are_found_again(void **state)
 /* An archive from which a worker decodes. */
 static atomic_bool began, goes_on, closed, decoded_in_time;
 
-static int decode_slowly(struct archive *a, const void *owner, uint64_t index, struct block *ret, struct error *err)
+static int decode_slowly(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
-	(void)a, (void)owner, (void)index;
+	(void)from, (void)index;
 	atomic_store(&began, true);
 	while (!atomic_load(&goes_on))
 		usleep(1000);
@@ -203,7 +203,7 @@ static int decode_slowly(struct archive *a, const void *owner, uint64_t index, s
 
 static int open_wanting(struct archive *a, struct error *err)
 {
-	struct block_source from = {a, a, decode_slowly};
+	struct block_source from = {&a->blocks, a, decode_slowly, 0};
 	(void)err;
 	blocks_want(a->options->blocks, &from, 0);
 	return 0;
