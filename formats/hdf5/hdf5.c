@@ -129,14 +129,14 @@ static uint64_t hdf5_identity(const struct archive *a, uint32_t index, const str
 	return h5_identity(a, tree_resolve(&a->tree, index));
 }
 
-static enum referred hdf5_refer(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret)
+static enum referred refer(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret)
 {
 	struct h5_archive *h = a->priv;
 	unsigned ref = strcmp(n->array->type, H5_TYPE_REGION) == 0;
 	return h5_refer(&h->file, ref, (struct slice){element, n->array->width}, ret);
 }
 
-static size_t hdf5_refer_width(struct archive *a, const struct node *n)
+static size_t refer_width(struct archive *a, const struct node *n)
 {
 	struct h5_archive *h = a->priv;
 	(void)n;
@@ -145,7 +145,6 @@ static size_t hdf5_refer_width(struct archive *a, const struct node *n)
 
 const struct format format_hdf5 = {
 	.name = "hdf5",
-	.title = "HDF5: groups, datasets and attributes",
 	.suffixes = (const char *const[]){".h5", ".hdf5", ".he5", ".h5ad", ".nc4", NULL},
 	.siblings = true,
 	.probe = h5_probe,
@@ -156,8 +155,7 @@ const struct format format_hdf5 = {
 	.attrs = hdf5_attrs,
 	.sources = h5_sources_of,
 	.details = hdf5_details,
-	.refer = hdf5_refer,
-	.refer_width = hdf5_refer_width,
+	.references = &(const struct references){refer, refer_width},
 	.same = hdf5_same,
 	.identity = hdf5_identity,
 };

@@ -86,7 +86,6 @@ static int known_open(struct archive *a, struct error *err)
 
 const struct format format_known = {
 	.name = "known",
-	.title = "files of other formats, which are told as what they are",
 	.probe = known_probe,
 	.open = known_open,
 };

@@ -32,7 +32,7 @@
  * a column and their sums, read.c which bytes of a file are in which; dataset.h a
  * directory of files as one table.
  */
-#include "formats/parquet/dataset/dataset.h"
+#include "formats/parquet/schema.h"
 #include "formats/parquet/statistics.h"
 
 static bool parquet_probe(const struct peek *p)
@@ -62,7 +62,6 @@ static int parquet_open(struct archive *a, struct error *err)
 
 const struct format format_parquet = {
 	.name = "parquet",
-	.title = "Apache Parquet: columns of a table",
 	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
 	.probe = parquet_probe,
 	.open = parquet_open,
@@ -70,5 +69,4 @@ const struct format format_parquet = {
 	.read = pq_read,
 	.attrs = pq_attrs,
 	.details = pq_details,
-	.folder = &pq_dataset,
 };

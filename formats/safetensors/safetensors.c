@@ -14,7 +14,7 @@
  * refuse is what safetensors 0.8 refuses (safetensors/src/tensor.rs), and, beyond
  * that, a name that is repeated.
  */
-#include "formats/shared/safetensors_header.h"
+#include "formats/safetensors/header.h"
 
 static int add_tensors(struct archive *a, const struct safetensors_header *h, struct arena *scratch, struct error *err)
 {
@@ -54,7 +54,6 @@ static int safetensors_details(struct archive *a, uint32_t index, const struct n
 
 const struct format format_safetensors = {
 	.name = "safetensors",
-	.title = "safetensors: tensors of a model",
 	.suffixes = (const char *const[]){".safetensors", NULL},
 	.probe = safetensors_probe,
 	.open = safetensors_open,

@@ -68,7 +68,7 @@ static const struct format *detect(const struct format *const *formats, const st
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
 	for (const struct format *const *f = formats; *f; f++)
-		if ((*f)->probe(p))
+		if (!(*f)->folder && (*f)->probe(p))
 			return *f;
 	for (const struct format *const *f = formats; *f && head.len > 0; f++)
 		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
@@ -192,7 +192,7 @@ int archive_open_folder(struct archive *a, const struct format *const *formats, 
 	archive_init(a, options);
 	a->folder = (struct folder){.dir = dir, .path = "", .confined = confined};
 	for (; *formats && !a->format; formats++)
-		a->format = (*formats)->folder;
+		a->format = (*formats)->folder ? *formats : NULL;
 	if (!a->format)
 		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
 	else if ((r = access_fstat(dir, &a->source.st)) < 0)

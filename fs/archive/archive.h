@@ -27,16 +27,25 @@ bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* f
 /* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
 
-/*
- * What a format is.  name, title, probe and open are required; the others go
- * with what they serve.  Order in the registry settles who is asked first.
- */
+/* Of a format whose arrays hold references to what it shows.  Many threads at once. */
 enum referred { REFERRED_UNKNOWN, REFERRED_NULL, REFERRED_KNOWN };
+struct references {
+	/* Where an element of such an array leads: puts its path. */
+	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
 
+	/* The most bytes that a path takes by text_word(). */
+	size_t (*width)(struct archive *a, const struct node *n);
+};
+
+/*
+ * What a format is.  name and open are required, and probe of all but folders; the
+ * others go with what they serve.  Order in the registry settles who is asked first.
+ */
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
-	const char *title;           /* one line for people */
 	const char *const *suffixes; /* names that wish to be this; ends with NULL */
+	bool folder;                 /* an archive is a folder of files, in a->folder, and no source;
+				      * who mounts it asks for that */
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
 	bool siblings;               /* opens other files below its folder later than in open() */
 	bool joined;                 /* all that it shows is made of all the files that it brings in */
@@ -79,10 +88,7 @@ struct format {
 	 * Reads metadata only.  Many threads at once. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
-	/* Optional: where an element of an array of references leads: puts its path.  And the
-	 * most bytes that a path takes by text_word().  Many threads at once. */
-	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
-	size_t (*refer_width)(struct archive *a, const struct node *n);
+	const struct references *references; /* optional */
 
 	/* Optional: which directory that is, where several paths may lead to one: an
 	 * identity, or 0 where only one path can.  Any thread. */
@@ -106,10 +112,6 @@ struct format {
 
 	/* For what the arena does not hold. */
 	void (*close)(struct archive *a);
-
-	/* Optional: what a folder of its files is, taken as one archive.  Its open()
-	 * finds the folder in a->folder, and no source. */
-	const struct format *folder;
 };
 
 /* A file that an archive brings in beside its own, and who may read it where it lies. */

@@ -36,7 +36,7 @@ static struct node *validity_of(struct archive *a, const struct node *n)
 
 static bool refers(const struct archive *a, const struct array *array)
 {
-	return array->reference && a->format->refer;
+	return array->reference && a->format->references;
 }
 
 static int layout_of(struct archive *a, struct node *n, struct layout *ret, struct error *err)
@@ -47,7 +47,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 	*ret = (struct layout){.archive = a, .node = n, .array = array, .row = 1, .each = 1, .width = view_text_width(array)};
 	if (r < 0)
 		return r;
-	size_t path = refers(a, array) ? a->format->refer_width(a, n) : 0;
+	size_t path = refers(a, array) ? a->format->references->width(a, n) : 0;
 	if (path > PATH_WIDTH_MAX)
 		return error_set(err, EIO, "paths of up to %zu bytes in each line", path);
 	ret->width = path > ret->width ? (unsigned)path : ret->width;
@@ -97,7 +97,7 @@ static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_
 static bool put_path(const struct layout *l, const uint8_t *element, char *to)
 {
 	struct text path = {0}, word = {0};
-	enum referred known = l->archive->format->refer(l->archive, l->node, element, &path);
+	enum referred known = l->archive->format->references->refer(l->archive, l->node, element, &path);
 	if (known == REFERRED_NULL)
 		text_add(&word, "-");
 	else if (known == REFERRED_KNOWN)

@@ -35,7 +35,6 @@ static int part_open(struct archive *a, struct error *err)
 
 static const struct format part = {
 	.name = "parquet",
-	.title = "a file of a dataset",
 	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
 	.probe = part_probe,
 	.open = part_open,
@@ -167,11 +166,10 @@ static void dataset_close(struct archive *a)
 		parts_close(&d->parts);
 }
 
-const struct format pq_dataset = {
+const struct format format_parquet_dataset = {
 	.name = "parquet",
-	.title = "a directory of Parquet files as one table",
+	.folder = true,
 	.joined = true,
-	.probe = part_probe,
 	.open = dataset_open,
 	.size = pq_dataset_size,
 	.read = pq_dataset_read,

@@ -62,8 +62,6 @@ struct dataset {
 	struct field **columns;  /* by number of leaf */
 };
 
-extern const struct format pq_dataset;
-
 /* --- dataset_keys.c --------------------------------------------------------- */
 
 int pq_dataset_keys(struct archive *a, struct dataset *d, struct error *err);

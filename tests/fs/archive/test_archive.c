@@ -122,7 +122,7 @@ static void bad_close(struct archive *a)
 }
 
 static const struct format bad = {
-	.name = "bad", .title = "bad", .suffixes = (const char *const[]){".bad", NULL},
+	.name = "bad", .suffixes = (const char *const[]){".bad", NULL},
 	.probe = bad_probe, .open = bad_open, .list = bad_list, .size = bad_size, .read = bad_read, .close = bad_close,
 };
 
@@ -142,7 +142,7 @@ static int poor_open(struct archive *a, struct error *err)
 	return 0;
 }
 
-static const struct format poor = {.name = "poor", .title = "poor", .probe = poor_probe, .open = poor_open};
+static const struct format poor = {.name = "poor", .probe = poor_probe, .open = poor_open};
 
 static const struct archive_options options = {.memory = 1 << 20};
 

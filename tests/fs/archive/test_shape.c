@@ -57,7 +57,7 @@ static int size(struct archive *a, const struct node *n, uint64_t *ret, struct e
 	return *text ? 0 : error_set(err, EIO, "it is lost");
 }
 
-static const struct format lists = {.name = "lists", .title = "lists", .probe = probe, .open = open_lists, .size = size};
+static const struct format lists = {.name = "lists", .probe = probe, .open = open_lists, .size = size};
 
 static struct archive open_archive(void)
 {

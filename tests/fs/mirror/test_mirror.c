@@ -27,7 +27,7 @@ static int open_one(struct archive *a, struct error *err)
 	return 0;
 }
 
-static const struct format one = {.name = "one", .title = "One", .probe = probe, .open = open_one};
+static const struct format one = {.name = "one", .probe = probe, .open = open_one};
 static const struct format *const formats[] = {&one, NULL};
 
 /* What the path leads to; to be put. */

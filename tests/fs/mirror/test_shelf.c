@@ -31,7 +31,7 @@ static int list(struct archive *a, uint32_t dir, struct error *err)
 	return 0;
 }
 
-static const struct format growing = {.name = "growing", .title = "Growing", .probe = probe, .open = open_growing, .list = list};
+static const struct format growing = {.name = "growing", .probe = probe, .open = open_growing, .list = list};
 static const struct format *const formats[] = {&growing, NULL};
 
 static unsigned closed;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/safetensors_header.h"
+#include "formats/safetensors/header.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

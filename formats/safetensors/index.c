@@ -19,7 +19,7 @@
 #include <stdio.h>
 
 #include "formats/shared/json.h"
-#include "formats/shared/safetensors_header.h"
+#include "formats/safetensors/header.h"
 #include "fs/base/name.h"
 
 /* As large as the header of a safetensors file may be. */
@@ -273,7 +273,6 @@ static int index_details(struct archive *a, uint32_t index, const struct node *n
 
 const struct format format_safetensors_index = {
 	.name = "safetensors.index",
-	.title = "safetensors index: a model in several files",
 	.suffixes = (const char *const[]){".safetensors.index.json", NULL},
 	.indexes = (const char *const[]){".json", NULL},
 	.text = true,
