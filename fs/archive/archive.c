@@ -199,7 +199,7 @@ int archive_open_folder(struct archive *a, const struct format *const *formats, 
 		error_set(err, -r, "%s", strerror(-r));
 	take_own(a, &a->source.st);
 	if (r == 0)
-		r = open_tree(a, err);
+		r = archive_bring_all(a, open_tree, err);
 	count_metadata(a, a->arena.used);
 	if (r < 0)
 		archive_close(a);

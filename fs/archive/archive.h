@@ -147,7 +147,8 @@ struct archive {
 	struct brought *brought;  /* by number - 1; the siblings, or what is opened when it is read */
 	uint32_t nbrought;
 	struct access common;     /* who may read all of them */
-	pthread_mutex_t access_lock; /* of these five */
+	struct access_from *from; /* while a folder's files are brought in: where they are looked for */
+	pthread_mutex_t access_lock; /* of own, access, brought, nbrought and common */
 	uint64_t more;            /* bytes of the files that it opens and closes again */
 	struct arena arena;
 	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
@@ -203,6 +204,8 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 /* For whoever opens another file whose bytes are shown: notes who may read it, in which
  * nobody else can be told wrong.  archive_sibling() does it. */
 int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err);
+/* open(), which brings in many files of one folder: where they lie is found once. */
+int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
 
 /* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may

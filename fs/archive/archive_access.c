@@ -26,7 +26,6 @@ static void from_here(const struct archive *a, struct access_from *ret)
  */
 static struct access look_at(struct access_from *from, struct brought *b)
 {
-	struct access_self self;
 	struct access now;
 	struct stat st;
 	int r = access_find(from, b->path, &b->seen, &st, &now);
@@ -34,8 +33,7 @@ static struct access look_at(struct access_from *from, struct brought *b)
 		now = (struct access){b->access.uid, b->access.gid, r == -EACCES ? 0 : b->access.mode & 0700};
 	else if (st.st_dev == b->dev && st.st_ino == b->ino)
 		return now;
-	self = access_self();
-	return access_join(b->access, now, &self);
+	return access_join(b->access, now, &from->self);
 }
 
 /* What the first `count` have in common, and one more. */
@@ -63,23 +61,35 @@ static int grow(struct archive *a, struct error *err)
 
 int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err)
 {
-	struct brought b = {.dev = st->st_dev, .ino = st->st_ino, .access = access_of(st)};
-	struct access_from from;
-	struct access_self self = access_self();
+	struct brought b = {.dev = st->st_dev, .ino = st->st_ino, .access = access_of(st), .seen = access_seen(st)};
+	struct access_from own, *from = a->from ? a->from : &own;
 	int r = grow(a, err);
 	if (r < 0)
 		return r;
 	if (!(b.path = arena_text(&a->arena, slice_text(path))))
 		return error_set(err, ENOMEM, "no memory for one more file");
 	b.access.mode &= 0700; /* the path may lead elsewhere by now */
-	from_here(a, &from);
-	b.access = look_at(&from, &b);
-	access_from_close(&from);
+	if (!a->from)
+		from_here(a, from);
+	b.access = look_at(from, &b);
 	pthread_mutex_lock(&a->access_lock);
-	a->common = take_in(a->common, a->nbrought, b.access, &self);
+	a->common = take_in(a->common, a->nbrought, b.access, &from->self);
 	a->brought[a->nbrought++] = b;
 	pthread_mutex_unlock(&a->access_lock);
+	if (!a->from)
+		access_from_close(from);
 	return 0;
+}
+
+int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err)
+{
+	struct access_from from;
+	from_here(a, &from);
+	a->from = &from;
+	int r = open(a, err);
+	a->from = NULL;
+	access_from_close(&from);
+	return r;
 }
 
 /* --- looking at them again -------------------------------------------------- */
@@ -132,7 +142,6 @@ bool archive_look(struct archive *a)
 {
 	struct stat st = a->own;
 	struct access own = a->access, common = {0};
-	struct access_self self = access_self();
 	struct access_from from;
 	struct brought b;
 	bool changed = false, any = get(a, 0, &b);
@@ -142,7 +151,7 @@ bool archive_look(struct archive *a)
 		from_here(a, &from);
 	for (uint32_t i = 0; get(a, i, &b); i++) {
 		struct access now = look_at(&from, &b);
-		common = take_in(common, i, now, &self);
+		common = take_in(common, i, now, &from.self);
 		changed |= !access_same(now, b.access);
 		b.access = now;
 		pthread_mutex_lock(&a->access_lock);

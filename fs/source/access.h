@@ -82,6 +82,7 @@ struct access_from {
 	int parent; /* of the last file, or -1, and what leads there */
 	char path[PATH_MAX];
 	struct access_way way;
+	struct access_self self;
 };
 int access_from(const struct folder *folder, struct access_from *ret);
 void access_from_close(struct access_from *from);
@@ -95,6 +96,7 @@ struct access_seen {
 	struct access file; /* without the way */
 	bool settled;       /* long after `changed`: no change since has the same time */
 };
+struct access_seen access_seen(const struct stat *st); /* as access_fstat() has just told it */
 
 /*
  * The file below the folder, links followed, and who may read it where it lies: less

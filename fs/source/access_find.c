@@ -130,9 +130,8 @@ static int climb(int folder, const struct access_from *from, struct access_way *
 	return -errno;
 }
 
-static struct access go(struct access a, const struct access_way *way)
+static struct access go(struct access a, const struct access_way *way, uid_t self)
 {
-	uid_t self = geteuid();
 	for (unsigned i = 0; i < way->count; i++)
 		a = access_through(a, way->folders[i], self);
 	if (way->closed)
@@ -172,6 +171,7 @@ int access_from(const struct folder *folder, struct access_from *ret)
 {
 	ret->count = 0;
 	ret->parent = -1;
+	ret->self = access_self();
 	ret->base = folder_fd(folder, NULL);
 	int r = ret->base < 0 ? ret->base : note_shown(folder->dir, ret);
 	if (r < 0 && ret->base >= 0)
@@ -230,7 +230,7 @@ int access_outside(int fd, struct stat *ret_st, struct access *ret)
 	int parent = S_ISDIR(ret_st->st_mode) ? openat(fd, "..", FOLDER) : parent_of(fd, ret_st);
 	r = parent < 0 ? -ENOENT : climb(parent, NULL, &way);
 	if (r == 0)
-		*ret = go(*ret, &way);
+		*ret = go(*ret, &way, geteuid());
 	return r;
 }
 
@@ -257,6 +257,12 @@ static bool is_settled(const struct timespec *changed)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return now.tv_sec > changed->tv_sec + 1;
+}
+
+struct access_seen access_seen(const struct stat *st)
+{
+	return (struct access_seen){.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .changed = st->st_ctim,
+				    .file = access_of(st), .settled = is_settled(&st->st_ctim)};
 }
 
 /* Of a file in from->parent, no link. */
@@ -314,6 +320,6 @@ int access_find(struct access_from *from, const char *path, struct access_seen *
 	else
 		r = find_there(from, name, seen, ret_st, ret);
 	if (r == 0)
-		*ret = go(*ret, way);
+		*ret = go(*ret, way, from->self.uid);
 	return r;
 }
