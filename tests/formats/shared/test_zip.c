@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/shared/zip.h"
+
+#include "tests/support.h"
+
+/* A zip archive in the making.  What real writers write is compared in the tests of the
+ * formats that are zips. */
+struct made {
+	uint8_t bytes[8192], entries[2048];
+	size_t len, entries_len, count, shift; /* shift: of offsets, as where something was put before the archive */
+	bool zip64;                            /* sizes and offsets stand in the extra fields */
+};
+
+static void put(uint8_t *to, size_t *len, const void *bytes, size_t n)
+{
+	memcpy(to + *len, bytes, n);
+	*len += n;
+}
+
+static void put_le(uint8_t *to, size_t *len, uint64_t value, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		to[(*len)++] = (uint8_t)(value >> 8 * i);
+}
+
+static void put_member(struct made *m, const char *name, const char *local_name, const char *data, unsigned method, unsigned flags)
+{
+	uint64_t size = strlen(data), at = m->len - m->shift, all = UINT32_MAX;
+	uint8_t *l = m->bytes, *e = m->entries;
+	put(l, &m->len, "PK\3\4", 4);
+	put_le(l, &m->len, 20 | (uint64_t)flags << 16 | (uint64_t)method << 32, 6);
+	put_le(l, &m->len, 0, 16); /* time, and what a data descriptor would tell */
+	put_le(l, &m->len, strlen(local_name), 2);
+	put_le(l, &m->len, 3, 2);
+	put(l, &m->len, local_name, strlen(local_name));
+	put(l, &m->len, "???", 3);
+	put(l, &m->len, data, size);
+
+	put(e, &m->entries_len, "PK\1\2", 4);
+	put_le(e, &m->entries_len, 20 | 20 << 16, 4);
+	put_le(e, &m->entries_len, flags | method << 16, 4);
+	put_le(e, &m->entries_len, 0, 4);
+	put_le(e, &m->entries_len, 0x12345678, 4);
+	put_le(e, &m->entries_len, m->zip64 ? all : size, 4);
+	put_le(e, &m->entries_len, m->zip64 ? all : size, 4);
+	put_le(e, &m->entries_len, strlen(name), 2);
+	put_le(e, &m->entries_len, m->zip64 ? 28 + 5 : 0, 2);
+	put_le(e, &m->entries_len, 0, 10);
+	put_le(e, &m->entries_len, m->zip64 ? all : at, 4);
+	put(e, &m->entries_len, name, strlen(name));
+	if (m->zip64) {
+		put(e, &m->entries_len, "\7\0\1\0?", 5);
+		put_le(e, &m->entries_len, 1 | 24 << 16, 4);
+		put_le(e, &m->entries_len, size, 8);
+		put_le(e, &m->entries_len, size, 8);
+		put_le(e, &m->entries_len, at, 8);
+	}
+	m->count++;
+}
+
+static void put_end(struct made *m, const char *comment)
+{
+	size_t at = m->len - m->shift, end64;
+	put(m->bytes, &m->len, m->entries, m->entries_len);
+	end64 = m->len - m->shift;
+	if (m->zip64) {
+		put(m->bytes, &m->len, "PK\6\6", 4);
+		put_le(m->bytes, &m->len, 44, 8);
+		put_le(m->bytes, &m->len, 45 | 45 << 16, 4);
+		put_le(m->bytes, &m->len, 0, 8);
+		put_le(m->bytes, &m->len, m->count, 8);
+		put_le(m->bytes, &m->len, m->count, 8);
+		put_le(m->bytes, &m->len, m->entries_len, 8);
+		put_le(m->bytes, &m->len, at, 8);
+		put(m->bytes, &m->len, "PK\6\7", 4);
+		put_le(m->bytes, &m->len, 0, 4);
+		put_le(m->bytes, &m->len, end64, 8);
+		put_le(m->bytes, &m->len, 1, 4);
+	}
+	put(m->bytes, &m->len, "PK\5\6", 4);
+	put_le(m->bytes, &m->len, 0, 4);
+	put_le(m->bytes, &m->len, m->zip64 ? 0xffff : m->count, 2);
+	put_le(m->bytes, &m->len, m->zip64 ? 0xffff : m->count, 2);
+	put_le(m->bytes, &m->len, m->zip64 ? UINT32_MAX : m->entries_len, 4);
+	put_le(m->bytes, &m->len, m->zip64 ? UINT32_MAX : at, 4);
+	put_le(m->bytes, &m->len, strlen(comment), 2);
+	put(m->bytes, &m->len, comment, strlen(comment));
+}
+
+struct read {
+	struct source source;
+	struct arena keep, scratch;
+	struct zip zip;
+	struct error err;
+};
+
+static int read_zip(struct read *r, const uint8_t *bytes, size_t len)
+{
+	*r = (struct read){.source = source_memory((struct slice){bytes, len}), .keep.limit = 1 << 20, .scratch.limit = 1 << 20};
+	int e = zip_read(&r->source, &r->keep, &r->scratch, &r->zip, &r->err);
+	arena_free(&r->scratch);
+	return e;
+}
+
+static void end_zip(struct read *r)
+{
+	arena_free(&r->keep);
+	source_close(&r->source);
+}
+
+static void check_member(const struct made *m, const struct zip_member *member, const char *name, const char *data)
+{
+	assert_true(slice_equal(member->name, slice_text(name)));
+	assert_int_equal(member->packed, strlen(data));
+	assert_int_equal(member->crc, 0x12345678);
+	assert_memory_equal(m->bytes + member->data, data, strlen(data));
+}
+
+static void members_lie_where_their_local_headers_say(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 4; way++) {
+		struct made m = {.zip64 = way & 1};
+		struct read r;
+		if (way & 2)
+			put(m.bytes, &m.len, "#!/bin/program\n", m.shift = 15);
+		put_member(&m, "a/b.npy", "another", "first", ZIP_STORED, 0);
+		put_member(&m, "", "", "", ZIP_STORED, 8);
+		put_member(&m, "../c", "../c", "third one", ZIP_DEFLATED, 8);
+		put_end(&m, way & 2 ? "a comment with PK\5\6 and more than twenty-two bytes" : "");
+		assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+		assert_int_equal(r.zip.count, 3);
+		check_member(&m, &r.zip.members[0], "a/b.npy", "first");
+		check_member(&m, &r.zip.members[1], "", "");
+		check_member(&m, &r.zip.members[2], "../c", "third one");
+		assert_int_equal(r.zip.members[2].method, ZIP_DEFLATED);
+		assert_null(r.zip.members[2].fault);
+		end_zip(&r);
+	}
+}
+
+static void an_archive_of_nothing(void **state)
+{
+	struct made m = {0};
+	struct read r;
+	(void)state;
+	put_end(&m, "");
+	assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+	assert_int_equal(r.zip.count, 0);
+	end_zip(&r);
+}
+
+static void the_comment_may_be_as_long_as_can_be(void **state)
+{
+	struct made m = {0};
+	struct read r;
+	(void)state;
+	put_member(&m, "a", "a", "bytes", ZIP_STORED, 0);
+	put_end(&m, "");
+	uint8_t *bytes = calloc(1, m.len + 65535);
+	assert_non_null(bytes);
+	memcpy(bytes, m.bytes, m.len);
+	bytes[m.len - 2] = bytes[m.len - 1] = 0xff;
+	assert_int_equal(read_zip(&r, bytes, m.len + 65535), 0);
+	assert_int_equal(r.zip.count, 1);
+	end_zip(&r);
+	assert_int_equal(read_zip(&r, bytes, m.len + 65534), -EBADMSG);
+	end_zip(&r);
+	free(bytes);
+}
+
+static void what_cannot_be_read_says_why(void **state)
+{
+	static const struct {
+		unsigned method, flags;
+		const char *fault;
+	} ways[] = {{0, 1, "encrypted"}, {9, 0, "compressed with Deflate64, which arrayfs does not read"}, {1, 0, "compressed by an unknown method"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct made m = {0};
+		struct read r;
+		put_member(&m, "a", "a", "bytes", ways[i].method, ways[i].flags);
+		put_end(&m, "");
+		assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+		assert_string_equal(r.zip.members[0].fault, ways[i].fault);
+		end_zip(&r);
+	}
+}
+
+/* Puts a little-endian number over what stands there. */
+static void set(struct made *m, size_t at, uint64_t value, unsigned n)
+{
+	put_le(m->bytes, &at, value, n);
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		size_t at; /* from the end, of what is changed */
+		uint64_t value;
+		unsigned bytes;
+		const char *sentence;
+	} cases[] = {
+		{"a", "a", 0, 0, 0, "two members are called a"},
+		{"a", "b", 12, 3, 2, "no end of a zip archive that fits: it may be cut short"},
+		{"a", "b", 10, 1000, 4, "no end of a zip archive that fits: it may be cut short"},
+		{"a", "b", 6, 5000, 4, "no end of a zip archive that fits: it may be cut short"},
+		{"a", "b", 22 + 47, 0, 4, "entry 2 of its directory, of 2, is none"},
+		{"a", "b", 22 + 5, 7, 4, "member b is not at byte 7"},
+		{"a", "b", 22 + 5, 0, 4, "members a and b overlap"},
+		{"a", "b", 22 + 47 + 27, 20, 4, "members a and b overlap"},
+		{"a", "b", 22 + 27, 6000, 4, "member b is not at byte 39"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct made m = {0};
+		struct read r;
+		put_member(&m, cases[i].first, cases[i].first, "bytes", ZIP_STORED, 0);
+		put_member(&m, cases[i].second, cases[i].second, "bytes", ZIP_STORED, 0);
+		put_end(&m, "");
+		set(&m, m.len - cases[i].at, cases[i].value, cases[i].bytes);
+		assert_int_equal(read_zip(&r, m.bytes, m.len), -EBADMSG);
+		assert_string_equal(r.err.text, cases[i].sentence);
+		end_zip(&r);
+	}
+}
+
+/* Cut anywhere, or with any byte changed, it is read or refused with a sentence. */
+static void every_cut_and_every_byte(void **state)
+{
+	(void)state;
+	for (int zip64 = 0; zip64 < 2; zip64++) {
+		struct made m = {.zip64 = zip64};
+		struct read r;
+		put_member(&m, "a", "a", "bytes", ZIP_STORED, 0);
+		put_member(&m, "b", "b", "more", ZIP_DEFLATED, 0);
+		put_end(&m, "comment");
+		for (size_t len = 0; len < m.len; len++) {
+			uint8_t *cut = malloc(len ? len : 1);
+			assert_non_null(cut);
+			memcpy(cut, m.bytes, len);
+			assert_int_equal(read_zip(&r, cut, len), -EBADMSG);
+			assert_true(r.err.text[0]);
+			end_zip(&r);
+			free(cut);
+		}
+		for (size_t i = 0; i < m.len * 255; i++) {
+			uint8_t was = m.bytes[i / 255];
+			m.bytes[i / 255] ^= (uint8_t)(1 + i % 255);
+			int e = read_zip(&r, m.bytes, m.len);
+			assert_true(e == 0 || r.err.text[0]);
+			for (uint32_t k = 0; e == 0 && k < r.zip.count; k++)
+				assert_true(range_within(r.zip.members[k].data, r.zip.members[k].packed, m.len));
+			end_zip(&r);
+			m.bytes[i / 255] = was;
+		}
+	}
+}
+
+static bool begins_with_more(const struct peek *p, const struct zip_member *m)
+{
+	uint8_t bytes[4];
+	return peek_at(p, m->data, bytes, 4) && memcmp(bytes, "more", 4) == 0;
+}
+
+static void a_probe_finds_what_is_in_any_member(void **state)
+{
+	struct made m = {0}, others = {0};
+	struct error err = {0};
+	struct peek p;
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		char name[8];
+		snprintf(name, sizeof name, "n%d", i);
+		put_member(&m, name, name, i == 37 ? "more" : "less", ZIP_STORED, 0);
+		put_member(&others, name, name, "less", ZIP_STORED, 0);
+	}
+	put_end(&m, "");
+	put_end(&others, "");
+	struct source s = source_memory((struct slice){m.bytes, m.len}), o = source_memory((struct slice){others.bytes, others.len});
+	assert_int_equal(peek(&p, &s, &err), 0);
+	assert_true(zip_probe(&p) && zip_any(&p, begins_with_more));
+	assert_int_equal(peek(&p, &o, &err), 0);
+	assert_true(zip_probe(&p) && !zip_any(&p, begins_with_more));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(members_lie_where_their_local_headers_say),
+		cmocka_unit_test(an_archive_of_nothing),
+		cmocka_unit_test(the_comment_may_be_as_long_as_can_be),
+		cmocka_unit_test(what_cannot_be_read_says_why),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(every_cut_and_every_byte),
+		cmocka_unit_test(a_probe_finds_what_is_in_any_member),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
