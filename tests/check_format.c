@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/archive/attrs.h"
 #include "tests/look.h"
 #include "tests/support.h"
 
@@ -117,6 +118,140 @@ static void run_out_of_memory(struct trial *t, size_t needed)
 	}
 }
 
+/* --- a source that fetches --------------------------------------------- */
+
+/* Bytes arrive when they are asked for, and other ones stand there before; one call
+ * fails, if `fails` is not 0. */
+struct late {
+	const uint8_t *from;
+	uint8_t *to;
+	size_t calls, fails;
+};
+
+static int fetch(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	struct late *l = s->fetcher;
+	assert_true(range_within(offset, len, s->size));
+	if (++l->calls == l->fails)
+		return error_set(err, ETIMEDOUT, "nobody answers");
+	memcpy(l->to + offset, l->from + offset, (size_t)len);
+	return 0;
+}
+
+static int open_late(const struct trial *t, struct late *l, size_t fails, struct archive *a, struct error *err)
+{
+	const struct format *const only[] = {t->f, NULL};
+	struct source s = source_memory((struct slice){l->to, t->file.len});
+	l->from = t->file.data;
+	l->calls = 0;
+	l->fails = fails;
+	memset(l->to, 0xa5, t->file.len);
+	s.fetch = fetch;
+	s.fetcher = l;
+	return archive_open_source(a, only, s, test_name(t->f), &t->options, err);
+}
+
+static int put_attr(void *arg, const struct attr *attr)
+{
+	text_put(arg, attr->name);
+	text_put(arg, attr->value);
+	return 0;
+}
+
+/* What is read of a node, and told; false if some of it is refused. */
+static bool put_node(struct archive *a, uint32_t id, struct node *n, bool told, struct text *ret)
+{
+	enum { MOST = 1 << 14 };
+	struct error err = {0};
+	struct answer answer;
+	uint64_t size;
+	bool fine = !told || attrs_walk(a, id, n, put_attr, ret, &err) == 0;
+	if (n->kind == NODE_LINK || n->kind == NODE_HARD)
+		return fine;
+	if (n->kind == NODE_DIR)
+		return archive_fill(a, id, &err) == 0 && fine;
+	answer_init(&answer);
+	if (archive_size(a, n, &size, &err) == 0 && archive_read(a, n, size > MOST ? size - MOST : 0, MOST, &answer, &err) == 0) {
+		uint8_t *bytes = malloc((size_t)answer.len + 1);
+		assert_non_null(bytes);
+		answer_copy(&answer, bytes, NULL);
+		text_put(ret, (struct slice){bytes, (size_t)answer.len});
+		text_print(ret, " of %" PRIu64, size);
+		free(bytes);
+	} else {
+		fine = false;
+	}
+	answer_close(&answer);
+	return fine;
+}
+
+/* From where they differ on. */
+static void tell_difference(struct slice a, struct slice b)
+{
+	size_t same = 0;
+	while (same < a.len && same < b.len && a.data[same] == b.data[same])
+		same++;
+	print_error("%zu and %zu bytes, which differ from %zu on:\n", a.len, b.len, same);
+	for (const struct slice *s = &a; s; s = s == &a ? &b : NULL) {
+		for (size_t i = same; i < s->len && i < same + 64; i++)
+			print_error(s->data[i] >= 0x20 && s->data[i] < 0x7f ? "%c" : "\\%02x", s->data[i]);
+		print_error("\n");
+	}
+}
+
+/* All that both show is the same. */
+static void compare_late(const char *what, size_t fails, struct archive *ready, struct archive *late)
+{
+	enum { NODES = 2000 };
+	struct node *n, *m;
+	for (uint32_t id = TREE_ROOT; id < NODES && (n = tree_node(&ready->tree, id)) && (m = tree_node(&late->tree, id)); id++) {
+		struct text one = {.limit = 1 << 20}, two = {.limit = 1 << 20};
+		if (n->kind != m->kind || (id != TREE_ROOT && strcmp(n->name, m->name) != 0))
+			fail_msg("%s %zu: %s where bytes are fetched, not %s", what, fails, m->name, n->name);
+		bool there = put_node(ready, id, n, !fails, &one), fetched = put_node(late, id, m, !fails, &two);
+		if (!fails && there != fetched)
+			fail_msg("%s %zu: %s can be read from a file, and not from what is fetched", what, fails, id == TREE_ROOT ? "the root" : n->name);
+		if (there && fetched && !slice_equal(text_slice(&one), text_slice(&two))) {
+			tell_difference(text_slice(&one), text_slice(&two));
+			fail_msg("%s %zu: %s is another where bytes are fetched", what, fails, id == TREE_ROOT ? "the root" : n->name);
+		}
+		text_free(&one);
+		text_free(&two);
+		if (fails && n->kind == NODE_DIR && there && !fetched) /* what follows has other numbers */
+			break;
+	}
+	if (!fails && late->tree.made != ready->tree.made)
+		fail_msg("%s: %u nodes where bytes are fetched, not %u", what, late->tree.made, ready->tree.made);
+}
+
+/* Nobody looks at bytes before they are there, or takes those for them that are not. */
+static void fetch_late(struct trial *t)
+{
+	struct late l = {.to = malloc(t->file.len ? t->file.len : 1)};
+	uint64_t seed = 4;
+	size_t calls = 0;
+	assert_non_null(l.to);
+	for (size_t k = 0, n = 0; k <= n; k++) {
+		struct archive ready, late;
+		struct error err = {0};
+		size_t fails = k ? 1 + pick(k - 1, n, calls, &seed) : 0;
+		assert_int_equal(open_trial(t, t->file, &ready, &err), 0);
+		int r = open_late(t, &l, fails, &late, &err);
+		if (r == 0) {
+			compare_late("call that fails", fails, &ready, &late);
+			archive_close(&late);
+		} else if (!fails || !err.text[0]) {
+			fail_msg("fetched late, call %zu fails: refused with %d, %s", fails, r, err.text);
+		}
+		archive_close(&ready);
+		if (k == 0) {
+			calls = l.calls;
+			n = affordable(t, calls, 1);
+		}
+	}
+	free(l.to);
+}
+
 /* --- the promises ------------------------------------------------------ */
 
 static size_t look_at_sound(struct trial *t)
@@ -143,6 +278,9 @@ static void check_trial(struct trial *t)
 	cut_anywhere(t);
 	bend_every_byte(t);
 	run_out_of_memory(t, needed);
+	t->options = test_options();
+	if (!t->folder)
+		fetch_late(t);
 }
 
 static bool probed(const struct format *f, struct slice file)

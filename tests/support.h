@@ -24,7 +24,9 @@
  *     pieces equals what is read whole;
  *   - cut after any byte, or with any one byte changed, it opens or is refused
  *     with a sentence: no crash, no leak, no hang, no broken promise;
- *   - with memory running out at any point it is refused with -ENOMEM.
+ *   - with memory running out at any point it is refused with -ENOMEM;
+ *   - over a source that fetches its bytes when they are asked for, of which one call
+ *     fails, it shows the same, or is refused.
  *
  * Small files get every cut, byte value and limit; of larger ones a sample is
  * taken, the same each time.  TEST_WORK=N in the environment takes N times more.

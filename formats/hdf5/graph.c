@@ -110,7 +110,7 @@ static int add_links(struct graph *g, const struct h5_file *f, uint32_t from)
 	g->work += 1u + (r == 0 ? h.count : 0);
 	if (r < 0 || (r = h5_links_of(f, &s, &h, &list, &count, &faults, &why)) < 0)
 		count = 0;
-	r = r == -ENOMEM ? r : 0;
+	r = error_passes(r) ? r : 0;
 	g->list[from].first = g->links;
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		if (list[i].kind == H5_LINK_HARD)

@@ -409,8 +409,8 @@ int h5_object(struct archive *a, uint32_t parent, struct slice name, const struc
 	struct error why = {0};
 	int r = emit_object(a, &s, parent, name, g, address, &why);
 	arena_free(&s);
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", why.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", why.text);
 	if (r < 0)
 		h5_error_node(a, parent, name, why.text);
 	return 0;

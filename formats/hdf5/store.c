@@ -262,8 +262,8 @@ int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h
 		return error_set(err, ENOMEM, "no memory for a dataset");
 	memcpy(ret->dims, space->dims, space->rank * sizeof *ret->dims);
 	int r = read_all(&p);
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", why.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", why.text);
 	if (r < 0) {
 		ret->storage = H5_FAULT;
 		ret->code = EIO;

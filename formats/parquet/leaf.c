@@ -94,8 +94,8 @@ static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, ui
 	if (r < 0 || !leaf->strings)
 		return r;
 	r = pq_leaf_get(a, leaf, KIND_VALUES, index, within, &values, &own);
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", own.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", own.text);
 	*ret_lost = r < 0;
 	ret[leaf->max_rep + 1] = r < 0 ? LOST : block_strings(values, ret[leaf->max_rep]);
 	if (r == 0)
@@ -223,8 +223,8 @@ static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, stru
 			struct error own = {""};
 			uint64_t other[258];
 			int r = &p->leaves[i] == leaf ? -EIO : count_group(a, &p->leaves[i], group, within, other, &own);
-			if (r == -ENOMEM)
-				return error_set(err, ENOMEM, "%s", own.text);
+			if (error_passes(r))
+				return error_set(err, -r, "%s", own.text);
 			if (r < 0)
 				continue;
 			ret[d] = other[d];
@@ -244,8 +244,8 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 	int r = count_group(a, leaf, group, within, ret, &own);
 	if (r == 0)
 		return 0;
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", own.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", own.text);
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
 	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
 		ret[q] = ret[0] > 0 ? LOST : 0;

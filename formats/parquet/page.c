@@ -111,7 +111,8 @@ int pq_page_header(struct cursor *c, struct pq_page_header *ret, struct error *e
 /* --- where the pages of a chunk lie --------------------------------------------- */
 
 struct walk {
-	const struct source *source;
+	struct slice chunk;   /* from `at` in the file */
+	uint64_t at;
 	struct pages *pages;  /* NULL: only count */
 	uint32_t count;
 	uint64_t dictionary_at;
@@ -126,13 +127,14 @@ static void note_page(struct walk *w, uint64_t at, uint64_t first)
 
 /* From header to header; between source_enter() and source_leave().  What cannot
  * be found any more is one last page that is nowhere. */
-static void walk_pages(struct walk *w, uint64_t at, uint64_t end, uint64_t values)
+static void walk_pages(struct walk *w, uint64_t values)
 {
+	struct cursor c = cursor_over(w->chunk);
 	uint64_t first = 0;
 	bool begun = false;
 
 	while (first < values) {
-		struct cursor c = cursor_over((struct slice){w->source->bytes + at, (size_t)(end - at)});
+		uint64_t at = w->at + cursor_at(&c);
 		struct pq_page_header h;
 		if (pq_page_header(&c, &h, NULL) < 0 || (uint64_t)h.stored > cursor_left(&c) ||
 		    (h.dictionary && (begun || w->dictionary_at)) || (h.data && (uint64_t)h.values > values - first)) {
@@ -146,7 +148,7 @@ static void walk_pages(struct walk *w, uint64_t at, uint64_t end, uint64_t value
 			first += (uint64_t)h.values;
 			begun = true;
 		}
-		at += cursor_at(&c) + (uint64_t)h.stored;
+		cursor_skip(&c, (uint64_t)h.stored);
 	}
 }
 
@@ -176,12 +178,15 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 {
 	const struct parquet *p = a->priv;
 	uint64_t values = (uint64_t)chunk->values, dictionary = 0;
-	struct walk w = {.source = &a->source};
+	struct walk w = {.at = at};
 	uint32_t count = 0;
+	int r = source_map(&a->source, at, end - at, &w.chunk, err);
 
+	if (r < 0)
+		return r;
 	bool indexed = leaf->max_rep == 0 && pq_offset_index_pages(a, chunk, at, end, NULL, &count, &dictionary);
 	if (!indexed) {
-		walk_pages(&w, at, end, values);
+		walk_pages(&w, values);
 		count = w.count;
 	}
 	size_t len = sizeof *w.pages + ((size_t)count + 1) * sizeof *w.pages->page;
@@ -193,7 +198,7 @@ static int find_pages(struct archive *a, const struct leaf *leaf, const struct c
 	w.count = 0;
 	w.dictionary_at = 0;
 	if (!indexed)
-		walk_pages(&w, at, end, values);
+		walk_pages(&w, values);
 	else if (!pq_offset_index_pages(a, chunk, at, end, w.pages, &w.count, &w.dictionary_at))
 		w.count = count - 1;
 	if (w.count != count)
@@ -316,13 +321,15 @@ static int load_v2(const struct pages *pages, struct slice payload, struct block
 int pq_page_load(struct archive *a, const struct leaf *leaf, const struct pages *pages, uint64_t at, struct block *scratch,
 		 bool levels_only, struct slice straight, struct page_data *ret, struct error *err)
 {
-	const uint8_t *bytes = a->source.bytes;
+	struct slice rest;
 	int r;
 
 	ret->end = 0;
 	if (at >= pages->end)
 		return error_set(err, EBADMSG, "the page is lost: a header before it is broken");
-	struct cursor c = cursor_over((struct slice){bytes + at, (size_t)(pages->end - at)});
+	if ((r = source_map(&a->source, at, pages->end - at, &rest, err)) < 0)
+		return r;
+	struct cursor c = cursor_over(rest);
 	*ret = (struct page_data){.end = pages->end};
 	if ((r = pq_page_header(&c, &ret->header, err)) < 0)
 		return r;
@@ -344,7 +351,7 @@ int pq_page_load(struct archive *a, const struct leaf *leaf, const struct pages 
 		return error_set(err, EBADMSG, "a page of type %d among data pages", ret->header.type);
 	r = ret->header.v2 ? load_v2(pages, payload, scratch, levels_only, straight, ret, err)
 			   : load_v1(pages, leaf, payload, scratch, straight, ret, err);
-	ret->at = r == 0 && ret->in_place ? (uint64_t)(ret->values.data - bytes) : 0;
+	ret->at = r == 0 && ret->in_place ? at + (uint64_t)(ret->values.data - rest.data) : 0;
 	return r;
 }
 

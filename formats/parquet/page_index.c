@@ -10,9 +10,11 @@
 static bool part(const struct archive *a, int64_t at, int32_t len, struct cursor *ret)
 {
 	const struct parquet *p = a->priv;
-	if (at <= 0 || len <= 0 || !range_within((uint64_t)at, (uint64_t)len, p->footer_at))
+	struct slice mapped;
+	if (at <= 0 || len <= 0 || !range_within((uint64_t)at, (uint64_t)len, p->footer_at) ||
+	    source_map(&a->source, (uint64_t)at, (uint64_t)len, &mapped, NULL) < 0)
 		return false;
-	*ret = cursor_over((struct slice){a->source.bytes + at, (size_t)len});
+	*ret = cursor_over(mapped);
 	return true;
 }
 
@@ -54,8 +56,11 @@ bool pq_offset_index_next(struct cursor *c, struct location *ret)
 /* Is there a page of so many values, or a dictionary, in exactly [at, end)? */
 static bool is_page(const struct archive *a, uint64_t at, uint64_t end, bool dictionary, uint64_t values)
 {
-	struct cursor c = cursor_over((struct slice){a->source.bytes + at, (size_t)(end - at)});
 	struct pq_page_header h;
+	struct slice page;
+	if (source_map(&a->source, at, end - at, &page, NULL) < 0)
+		return false;
+	struct cursor c = cursor_over(page);
 	return pq_page_header(&c, &h, NULL) == 0 && (uint64_t)h.stored == cursor_left(&c) &&
 	       (dictionary ? h.dictionary : h.data && (uint64_t)h.values == values);
 }

@@ -237,7 +237,7 @@ static int string_values(struct values *v, struct error *err)
 static int load_values(struct archive *a, struct values *v, const struct page_view *view, bool first, struct error *err)
 {
 	const struct leaf *leaf = v->d.leaf;
-	struct slice straight = {NULL, 0};
+	struct slice straight = {NULL, 0}, page;
 	struct cursor c;
 	size_t len;
 	int r;
@@ -247,12 +247,14 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 	    view->pages->codec != CODEC_NONE && view->page.at < view->pages->end &&
 	    !__builtin_mul_overflow((size_t)v->entries, leaf->width, &len)) {
 		struct pq_page_header h;
-		c = cursor_over((struct slice){a->source.bytes + view->page.at, (size_t)(view->pages->end - view->page.at)});
+		if ((r = source_map(&a->source, view->page.at, view->pages->end - view->page.at, &page, err)) < 0)
+			return r;
+		c = cursor_over(page);
 		if (pq_page_header(&c, &h, NULL) == 0 && h.data && h.encoding == PLAIN && (uint64_t)h.values == v->entries &&
 		    (uint64_t)h.size == len) {
 			uint8_t *room = block_room(v->d.block, len, err);
 			if (!room)
-				   return -ENOMEM;
+				return -ENOMEM;
 			straight = (struct slice){room, len};
 		}
 	}
@@ -271,9 +273,11 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 static bool has_indices(struct archive *a, const struct page_view *v)
 {
 	struct pq_page_header h = {.data = false};
+	struct slice page;
 	bool found = false;
-	if (v->pages->dictionary_at && v->page.at < v->pages->end) {
-		struct cursor c = cursor_over((struct slice){a->source.bytes + v->page.at, (size_t)(v->pages->end - v->page.at)});
+	if (v->pages->dictionary_at && v->page.at < v->pages->end &&
+	    source_map(&a->source, v->page.at, v->pages->end - v->page.at, &page, NULL) == 0) {
+		struct cursor c = cursor_over(page);
 		source_enter(&a->source);
 		found = pq_page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
 		source_leave(&a->source, 0, 0, NULL); /* what is cut off is told when the page is loaded */

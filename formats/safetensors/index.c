@@ -185,7 +185,7 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 		source_rest(source);
 	}
 	/* Whatever was wrong with the shard, it is the index that breaks its word. */
-	return r < 0 ? error_prefix(err, r == -ENOMEM ? r : -EBADMSG, name) : 0;
+	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
 }
 
 static int add_tensors(struct archive *a, struct reader *r, const struct shard *shards)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <errno.h>
+#include <stdbool.h>
 
 /*
  * Errors are negative errno values, returned; 0 is success.  Beside the number
@@ -9,6 +11,7 @@
  *   -ENOTSUP  the file is sound, this program cannot show it
  *   -EIO      bytes could not be read
  *   -ENOMEM   no memory, or the file asked for more than we allow
+ *   -ETIMEDOUT  bytes did not arrive, and may at another time
  */
 struct error {
 	char text[256]; /* "" until something failed; whole UTF-8 characters */
@@ -21,6 +24,13 @@ struct error {
  * A null err drops the sentence. */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
+
+/* Says nothing of the file: so what is made of the file's faults, such as a column that
+ * is lost, must not be made of it. */
+static inline bool error_passes(int code)
+{
+	return code == -ENOMEM || code == -ETIMEDOUT;
+}
 
 /* Puts "NAME: " before the sentence, for a fault in a part that has a name of
  * its own (a shard, a column).  Returns code unchanged. */

@@ -261,6 +261,9 @@ int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	if (!range_within(offset, len, s->size))
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " lie outside the file of %" PRIu64,
 				 len, offset, s->size);
+	int r = s->fetch && len > 0 ? s->fetch(s, offset, len, err) : 0;
+	if (r < 0)
+		return r;
 	*ret = (struct slice){s->bytes ? s->bytes + offset : NULL, (size_t)len};
 	return 0;
 }

@@ -40,6 +40,13 @@ struct source {
 	_Atomic(uint8_t *) end; /* at rest: the last page as it was, or NULL */
 	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
 	_Atomic uint64_t lost; /* from here on, nothing is known: the file was cut, or there is no memory for holes */
+
+	/* NULL where all bytes are at hand, as in a mapping of a file.  Else it fetches
+	 * [offset, offset + len), which lies inside, to where they belong, all or an error:
+	 * bytes that nobody fetched say nothing.  Any thread, also between enter() and
+	 * leave(). */
+	int (*fetch)(const struct source *s, uint64_t offset, uint64_t len, struct error *err);
+	void *fetcher; /* whose it is; borrowed */
 };
 
 /* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
@@ -84,7 +91,8 @@ int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,
 		struct cursor *ret, struct error *err);
 
-/* The bytes themselves, to look at; -EBADMSG outside the file. */
+/* The bytes themselves, to look at; -EBADMSG outside the file.  Nobody looks at others:
+ * these have been fetched. */
 int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	       struct slice *ret, struct error *err);
 

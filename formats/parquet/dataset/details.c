@@ -108,8 +108,8 @@ static int put_file(const struct telling *w, uint32_t number, struct error *err)
 	int r = w->field->key || !target ? 0 : part_hold(part, &file, &own);
 	bool held = r == 0 && !w->field->key && target;
 
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", own.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", own.text);
 	put_origin(w, number, &origin);
 	if (held)
 		r = pq_dataset_map_in(file, target, &m, &own);

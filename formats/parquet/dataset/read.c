@@ -234,7 +234,7 @@ static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t l
 	struct archive *file;
 	int e = part_hold(part, &file, err);
 	if (e < 0)
-		return e == -ENOMEM ? e : -EIO;
+		return error_passes(e) ? e : -EIO;
 	struct mapped m;
 	e = pq_dataset_map_in(file, r->target, &m, err);
 	if (e < 0 || !m.e) {

@@ -43,8 +43,8 @@ static int count_file(struct archive *a, const struct leaf *column, uint32_t num
 		r = count_in(file, d->columns[column->number], column, within, ret, &own);
 		part_release(d->files[number]);
 	}
-	if (r == -ENOMEM)
-		return error_set(err, ENOMEM, "%s", own.text);
+	if (error_passes(r))
+		return error_set(err, -r, "%s", own.text);
 	for (unsigned q = 1; q < most && r < 0; q++)
 		ret[q] = rows;
 	return 0;
