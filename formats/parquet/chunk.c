@@ -97,12 +97,15 @@ static void read_meta(struct cursor *c, struct chunk *ret)
 	}
 }
 
+static const struct chunk nothing = {
+	.type = -1, .codec = -1, .null_count = -1, .distinct_count = -1, .string_bytes = -1, .values = -1, .uncompressed = -1,
+	.bounds = {.min_exact = true, .max_exact = true}, .old_bounds = {.min_exact = true, .max_exact = true},
+};
+
 void pq_chunk_read(struct cursor *c, struct chunk *ret)
 {
 	struct pq_thrift_field f = {0};
-	*ret = (struct chunk){.type = -1, .codec = -1, .null_count = -1, .distinct_count = -1, .string_bytes = -1, .values = -1,
-			      .uncompressed = -1, .bounds = {.min_exact = true, .max_exact = true},
-			      .old_bounds = {.min_exact = true, .max_exact = true}};
+	*ret = nothing;
 	while (pq_thrift_field(c, &f)) {
 		switch (f.id) {
 		case 1:
