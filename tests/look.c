@@ -250,7 +250,7 @@ static bool look_views(struct look *l, struct archive *a, struct node *n, uint64
 	return fine && (view_text_width(n->array) == 0 || look_text(l, a, n));
 }
 
-static bool look_file(struct look *l, struct archive *a, struct node *n, bool fault)
+static bool look_once(struct look *l, struct archive *a, struct node *n, bool fault)
 {
 	struct error err = {0};
 	uint64_t size;
@@ -268,6 +268,20 @@ static bool look_file(struct look *l, struct archive *a, struct node *n, bool fa
 	       read_here_and_there(l, a, n, size) && look_views(l, a, n, size) &&
 	       (size == 0 || read_into(l, a, n, size - 1, sizeof few, 1, few, &answered)) &&
 	       read_into(l, a, n, size, sizeof few, 0, few, &answered);
+}
+
+/* Reading may find that a size was wrong, but not again and again. */
+static bool look_file(struct look *l, struct archive *a, struct node *n, bool fault)
+{
+	for (unsigned tries = 0; tries < 100; tries++) {
+		struct look before = *l;
+		unsigned then = atomic_load(&a->resized);
+		bool fine = look_once(l, a, n, fault);
+		if (atomic_load(&a->resized) == then)
+			return fine;
+		*l = before;
+	}
+	return broken(l, "%s: its size is never right", n->name);
 }
 
 static bool look_dir(struct look *l, struct archive *a, uint32_t id, struct node *n)

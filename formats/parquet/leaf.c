@@ -108,8 +108,14 @@ struct losses {
 	uint32_t count, page;
 };
 
-/* The file's own statement must be true where others relied on it.  It tells, too, how
- * much a page held that is lost. */
+void pq_leaf_count(struct archive *a, struct leaf *leaf)
+{
+	if (!atomic_exchange(&leaf->counted, true))
+		archive_resize(a);
+}
+
+/* The file's own statement tells how much a page held that is lost; what the pages hold
+ * that can be read tells whether it is true. */
 static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint64_t *sums, uint32_t pages,
 		      const struct losses *lost, struct error *err)
 {
@@ -119,6 +125,7 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 	int r = pq_chunk_sizes_of(a, leaf, group, stated, &told, err);
 	if (r < 0)
 		return r;
+	told &= !atomic_load(&leaf->counted);
 	if (sums[pages] != rows)
 		return error_set(err, EBADMSG, "%" PRIu64 " rows in the pages of a row group of %" PRIu64, sums[pages], rows);
 	if (told && lost->count == 1) {
@@ -126,10 +133,15 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 		for (uint32_t i = lost->page + 1; i <= pages && stated[leaf->max_rep + 1] >= others; i++)
 			bytes[i] += stated[leaf->max_rep + 1] - others - LOST;
 	}
-	for (unsigned q = 0; told && !pq_leaf_is_small(leaf) && q < pq_leaf_quantities(leaf); q++)
-		if (stated[q] != sums[(size_t)q * (pages + 1) + pages])
-			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q],
-					 sums[(size_t)q * (pages + 1) + pages]);
+	for (unsigned q = 0; told && !pq_leaf_is_small(leaf) && q < pq_leaf_quantities(leaf); q++) {
+		uint64_t held = sums[(size_t)q * (pages + 1) + pages];
+		if (stated[q] == held)
+			continue;
+		if (lost->count > 0)
+			return error_set(err, EBADMSG, "the size statistics say %" PRIu64 ", the pages hold %" PRIu64, stated[q], held);
+		pq_leaf_count(a, leaf);
+		return 0;
+	}
 	return 0;
 }
 
@@ -181,6 +193,7 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
 	int r = quantities > 1 ? pq_chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
+	told &= quantities == 1 || !atomic_load(&leaf->counted);
 	if (r < 0 || (told && (quantities == 1 || !pq_leaf_is_small(leaf))))
 		return r;
 	if (group + 1 < p->ngroups) {
@@ -252,7 +265,8 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 	return count_lost(a, leaf, group, within, ret, err);
 }
 
-/* A block of KIND_TOTALS, the only one: what leaf->totals is a copy of. */
+/* A block of KIND_TOTALS, of which there are two: by the size statistics, and by the pages
+ * where these are contradicted.  leaf->totals is a copy of one. */
 static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
@@ -301,28 +315,45 @@ int pq_leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t i
 	return blocks_get(a->options->blocks, within, &from, index, ret, err);
 }
 
-/* Decoded once, by whoever comes first, and kept. */
-int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
-			struct error *err)
+static bool has_totals(struct leaf *leaf)
 {
-	struct block *block;
-	if (atomic_load_explicit(&leaf->totals, memory_order_acquire))
-		return 0;
-	int r = blocks_get(a->options->blocks, within, from, 0, &block, err);
-	if (r < 0)
-		return r;
+	return atomic_load(&leaf->counted) ? atomic_load(&leaf->recounted) : atomic_load(&leaf->totals) != NULL;
+}
+
+/* Keeps what was found, unless that does not count any more; who reads by what was found
+ * before may go on. */
+static int keep_totals(struct archive *a, struct leaf *leaf, const struct block *block, bool counted, struct error *err)
+{
+	int r = 0;
 	pthread_mutex_lock(&a->lock);
-	if (!atomic_load_explicit(&leaf->totals, memory_order_relaxed)) {
+	if (!has_totals(leaf) && atomic_load(&leaf->counted) == counted) {
 		uint64_t *totals = arena_alloc(&a->arena, block->len);
 		if (totals) {
 			memcpy(totals, block->bytes, block->len);
-			atomic_store_explicit(&leaf->totals, totals, memory_order_release);
+			atomic_store(&leaf->totals, totals);
+			atomic_store(&leaf->recounted, counted);
 		} else {
 			r = error_set(err, ENOMEM, "no memory for the sizes of a column");
 		}
 	}
 	pthread_mutex_unlock(&a->lock);
-	blocks_release(block);
+	return r;
+}
+
+/* Decoded once, by whoever comes first, and kept. */
+int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
+			struct error *err)
+{
+	int r = 0;
+	while (r == 0 && !has_totals(leaf)) {
+		bool counted = atomic_load(&leaf->counted);
+		struct block *block;
+		r = blocks_get(a->options->blocks, within, from, counted, &block, err);
+		if (r == 0) {
+			r = keep_totals(a, leaf, block, counted, err);
+			blocks_release(block);
+		}
+	}
 	return r;
 }
 

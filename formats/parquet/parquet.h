@@ -74,6 +74,8 @@ struct leaf {
 	uint32_t stored, width;   /* bytes of a value in the file, 0 if they vary; and as shown */
 	const uint8_t *exists;    /* max_rep + 1 definition levels */
 	uint64_t *stated;         /* all of each quantity, by the size statistics; NULL: not told */
+	_Atomic bool counted;     /* the pages contradicted those, and tell instead */
+	_Atomic bool recounted;   /* `totals` are by the pages, too */
 	const uint64_t *_Atomic totals; /* see pq_leaf_totals(); NULL until somebody asked */
 	uint64_t cost;            /* of decoding all of it, in bytes, as far as the footer tells */
 	uint64_t rows;            /* while the footer is read: of the row group at hand, by its histogram */
@@ -326,6 +328,10 @@ struct leaf *pq_leaf_next(const struct parquet *p, const struct element *group, 
 
 /* Slots by depth, and bytes: the quantities that have sums. */
 static inline unsigned pq_leaf_quantities(const struct leaf *l) { return l->max_rep + 1u + l->strings; }
+
+/* The pages contradict the size statistics of the leaf, which count no more; sizes that
+ * were told by them are asked for again. */
+void pq_leaf_count(struct archive *a, struct leaf *leaf);
 
 /* leaf->totals: for each quantity, what lies before each row group, and all of
  * it.  `within` as for blocks_get().  The second makes them of another block than

@@ -66,7 +66,8 @@ static void describe(struct showing *s, uint32_t id, struct array array, uint64_
 	tree_describe(s->t, id, kept);
 }
 
-/* How much there is of a quantity: rows; by the size statistics; or unknown. */
+/* How much there is of a quantity: rows; by the size statistics; or unknown.  Of the
+ * latter two the shape is told by the size, which the pages may contradict. */
 static uint64_t extent(const struct showing *s, const struct leaf *leaf, unsigned quantity)
 {
 	if (quantity == 0)
@@ -82,7 +83,7 @@ static uint64_t extent_at(const struct showing *s, const struct element *e, cons
 static void describe_dir(struct showing *s, uint32_t id, const struct element *e, uint8_t dtype, const struct place *at)
 {
 	struct array array = {.dtype = dtype, .type = pq_schema_word(s->t->arena, e)};
-	describe(s, id, array, extent_at(s, e, at));
+	describe(s, id, array, at->depth ? UINT64_MAX : extent_at(s, e, at));
 }
 
 /* --- files -------------------------------------------------------------------------- */
@@ -122,7 +123,7 @@ static uint32_t add_file(struct showing *s, uint32_t parent, struct slice name, 
 	if (n != UINT64_MAX && shown_tail(&as))
 		n++;
 	uint32_t id = tree_lazy(s->t, parent, name, shown(s, as), size_of(n, shown_width(&as)));
-	describe(s, id, array, n);
+	describe(s, id, array, shown_quantity(&as) > 0 ? UINT64_MAX : n);
 	if (as.what != WHAT_VALUES)
 		tell_fault(s, id, as.leaf);
 	return id;
@@ -159,7 +160,7 @@ static void add_validity(struct showing *s, const struct element *e, const struc
 		return;
 	struct shown as = {.leaf = leaf, .what = WHAT_VALIDITY, .depth = at->depth, .level = at->def, .group = e};
 	uint32_t beside = tree_beside(s->t, id, ".validity", shown(s, as), size_of(extent(s, leaf, at->depth), 1));
-	describe(s, beside, array, extent(s, leaf, at->depth));
+	describe(s, beside, array, at->depth ? UINT64_MAX : extent(s, leaf, 0));
 	tell_fault(s, beside, leaf);
 }
 
@@ -174,7 +175,7 @@ static uint32_t show_leaf(struct showing *s, const struct element *e, const stru
 	if (!leaf->strings)
 		return add_file(s, at->parent, at->name, as, array);
 	id = place_dir(s, at);
-	describe(s, id, array, extent_at(s, e, at));
+	describe(s, id, array, at->depth ? UINT64_MAX : extent_at(s, e, at));
 	as.what = WHAT_STRING_OFFSETS;
 	add_offsets(s, id, as);
 	as.what = WHAT_STRINGS;

@@ -321,7 +321,7 @@ int pq_statistics_put(const struct statistics_of *of, bool first, struct text *r
 	uint64_t sizes[258] = {0}, byte = of->byte, width = shown_width(of->shown), all;
 	const uint64_t *before = totals_of(p, leaf, quantity);
 	uint64_t count = before ? before[p->ngroups] : leaf->stated ? leaf->stated[quantity] : 0;
-	bool known = byte != UINT64_MAX && (before || (leaf->stated && !pq_leaf_is_small(leaf))) && !__builtin_mul_overflow(count, width, &all);
+	bool known = byte != UINT64_MAX && (before || (leaf->stated && !atomic_load(&leaf->counted) && !pq_leaf_is_small(leaf))) && !__builtin_mul_overflow(count, width, &all);
 	int r = 0;
 
 	for (uint32_t g = 0; g < p->ngroups && r == 0 && !ret->failed; g++) {

@@ -345,7 +345,18 @@ int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct err
 	return r;
 }
 
-int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
+void archive_resize(struct archive *a)
+{
+	uint32_t count = atomic_load(&a->tree.count);
+	atomic_fetch_add(&a->resized, 1);
+	for (uint32_t i = TREE_ROOT + 1; i < count; i++) {
+		struct node *n = tree_node(&a->tree, i);
+		if (n && n->kind == NODE_LAZY)
+			atomic_store(&n->size, SIZE_UNKNOWN);
+	}
+}
+
+static int find_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
 {
 	int r = 0;
 
@@ -363,14 +374,26 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 	return r;
 }
 
+int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
+{
+	for (;;) {
+		unsigned then = atomic_load(&a->resized);
+		int r = find_size(a, n, ret, err);
+		if (atomic_load(&a->resized) == then)
+			return r;
+		if (n->kind == NODE_LAZY) /* what was stored may have been found before */
+			atomic_store(&n->size, SIZE_UNKNOWN);
+	}
+}
+
 static int read_range(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		      struct answer *ret, struct error *err)
 {
 	return answer_source(ret, archive_source(a, n->source), n->offset + offset, len, err);
 }
 
-int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
-		 struct answer *ret, struct error *err)
+static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		     struct answer *ret, struct error *err)
 {
 	uint64_t size;
 	int r = archive_size(a, n, &size, err);
@@ -403,4 +426,17 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 	else
 		return 0;
 	return r < 0 ? r : error_set(err, EIO, "the reader answered other than %" PRIu64 " bytes", len);
+}
+
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err)
+{
+	for (;;) {
+		unsigned then = atomic_load(&a->resized);
+		struct error why = {0};
+		int r = read_once(a, n, offset, len, ret, &why);
+		if (atomic_load(&a->resized) == then)
+			return r < 0 ? error_set(err, -r, "%s", why.text) : r;
+		answer_reset(ret);
+	}
 }

@@ -154,6 +154,7 @@ struct archive {
 	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
 	struct block_client blocks;   /* what that cache has of this archive */
 	struct tree tree;
+	_Atomic unsigned resized; /* how often archive_resize() was called */
 	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
 	uint32_t *filled;     /* directories in the order they were filled on first look: node */
 	uint32_t nfilled;     /* numbers depend on it */
@@ -207,6 +208,10 @@ int archive_bring(struct archive *a, const char *path, const struct stat *st, st
 /* open(), which brings in many files of one folder: where they lie is found once. */
 int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err);
 struct source *archive_source(struct archive *a, uint32_t number);
+
+/* For formats, of whatever thread: a size that was told turned out to be wrong.  The sizes
+ * of all lazy nodes are asked for again, and what is being read is read again. */
+void archive_resize(struct archive *a);
 
 /* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
  * be copied, by answer_copy(), and not be looked at. */

@@ -96,6 +96,18 @@ bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
 	return atomic_load(&h->changes) != then;
 }
 
+unsigned mirror_resized(const struct mirror_ref *ref)
+{
+	return ref->held ? atomic_load(&ref->held->archive.resized) : 0;
+}
+
+void mirror_watch_sizes(struct mirror *m, const struct mirror_ref *ref)
+{
+	unsigned now = mirror_resized(ref);
+	if (now > 0 && atomic_exchange(&ref->held->resized, now) != now && m->changed)
+		tell(m, ref);
+}
+
 void mirror_watch_begin(struct held *h)
 {
 	pthread_mutex_init(&h->watching, NULL);

@@ -113,7 +113,7 @@ static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held
 
 /* --- changes of modes and owners ----------------------------------------- */
 
-/* Who is told of each inode whose mode or owner is another now, and may be remembered:
+/* Who is told of each inode whose mode, owner or size is another now, and may be remembered:
  * by whoever calls mirror_watch(), before it returns. */
 typedef void mirror_changed(void *arg, uint64_t ino);
 void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg);
@@ -122,6 +122,13 @@ void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg);
  * what was told before: looks at its files, unless that was done just now.  True if what
  * was told before is true no more. */
 bool mirror_watch(struct mirror *m, const struct mirror_ref *ref);
+
+/* How often sizes that were told of the archive were found wrong, and so perhaps what was
+ * read by them. */
+unsigned mirror_resized(const struct mirror_ref *ref);
+
+/* As mirror_watch(), once something was read, for sizes alone. */
+void mirror_watch_sizes(struct mirror *m, const struct mirror_ref *ref);
 
 /* --- looking ----------------------------------------------------------- */
 

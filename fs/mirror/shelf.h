@@ -26,6 +26,7 @@ struct held {
 	_Atomic uint64_t looked;    /* when that was, in milliseconds */
 	_Atomic unsigned changes;   /* of modes and owners, that were seen */
 	bool tell, tell_again;      /* they are still to be told */
+	_Atomic unsigned resized;   /* the archive's, when its sizes were last told to have changed */
 	_Atomic uint64_t names_sum; /* of the indexes that name its arrays, at the last look; 0 before */
 };
 

@@ -150,10 +150,14 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 	return r;
 }
 
-/* What is passed through may be cut short meanwhile: then its end comes early. */
-static int check_end(const struct reader *q, uint64_t size, struct error *err)
+/* What is passed through may be cut short meanwhile: then its end comes early.  In an
+ * archive the size may have been found wrong, and is what it is now. */
+static int check_end(const struct reader *q, struct stat *st, struct error *err)
 {
-	uint64_t end = q->end < size ? q->end : size;
+	int r = q->ref->held ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;
+	if (r < 0)
+		return r;
+	uint64_t size = (uint64_t)st->st_size, end = q->end < size ? q->end : size;
 	return q->at >= end ? 0 : error_set(err, EIO, "ends early, at byte %" PRIu64 " of %" PRIu64, q->at, end);
 }
 
@@ -169,7 +173,7 @@ int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, st
 	if (r == 0)
 		r = copy_pieces(&q, c, err);
 	if (r == 0)
-		r = check_end(&q, (uint64_t)st.st_size, err);
+		r = check_end(&q, &st, err);
 	mirror_close_file(m, q.fd);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : r;
 }

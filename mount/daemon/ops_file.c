@@ -83,7 +83,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_fail(&q, h ? &h->ref : NULL, r, &err);
 	} else {
 		fi->fh = (uintptr_t)h;
-		fi->keep_cache = h->fd < 0;
+		/* Where a size was wrong, so may be what was read by it. */
+		fi->keep_cache = h->fd < 0 && mirror_resized(&h->ref) == 0;
 		if (ino_live(ino)) {
 			put_live(m, ino, &h->figures);
 			fi->keep_cache = 0;
@@ -181,6 +182,8 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	} else if (r == 0 && (r = mirror_read(m->mirror, ref, fd, (uint64_t)offset, size, &a, &err)) < 0) {
 		tell_fault(m, ref, r, &err);
 	}
+	if (ref->entry)
+		mirror_watch_sizes(m->mirror, ref);
 	if (r < 0) {
 		request_fail(&q, NULL, r, &err);
 	} else if (request_end(&q)) {

@@ -70,3 +70,15 @@ open(to + '/pyarrow-groups.parquet', 'wb').write(thrift.with_footer(data, footer
 many = pa.table({'x': pa.array(range(5000, 5064), pa.int64())})
 pq.write_table(many, to + '/pyarrow-fallback.parquet', compression='none', dictionary_pagesize_limit=64, data_page_size=64, write_batch_size=8,
                write_page_checksum=True, store_schema=False)
+# Strings of four row groups, of which the second tells 5 bytes more than there are, and the third 3 fewer
+# in the other column: by a writer that is believed, where nothing else in the footer says otherwise.
+import os
+os.makedirs(to + '/lies', exist_ok=True)
+told = pa.table({'more': ['word %d' % (i % 10) for i in range(40_000)], 'fewer': ['w%d' % (i % 7) for i in range(40_000)]})
+pq.write_table(told, to + '/lies/sizes.parquet', compression='zstd', store_schema=False, row_group_size=10_000, write_statistics=False)
+data = open(to + '/lies/sizes.parquet', 'rb').read()
+footer = thrift.footer(data)
+for i, by in ((2, 5), (5, -3)):
+    sizes = list(thrift.chunks(footer))[i][2][16][1]
+    sizes[1] = (thrift.I64, sizes[1][1] + by)
+open(to + '/lies/sizes.parquet', 'wb').write(thrift.with_footer(data, footer))

@@ -192,6 +192,14 @@ static int check_totals(const struct reading *r, struct archive *file, struct le
 	return e;
 }
 
+/* The file's pages contradicted its size statistics: the column is counted, too, and what
+ * is being read is read again. */
+static void count_too(const struct reading *r, const struct archive *file)
+{
+	if (atomic_load(&file->resized) > 0)
+		pq_leaf_count(r->a, r->shown->leaf);
+}
+
 static int read_there(struct reading *r, struct part *part, struct archive *file, const struct mapped *m, uint32_t number,
 		      uint64_t at, uint64_t len, struct error *err)
 {
@@ -204,9 +212,12 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 			  .group = r->target->form == FORM_LEAF ? NULL : e,
 			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
 	struct answer piece;
+	if (atomic_load(&as->leaf->counted))
+		pq_leaf_count(file, s.leaf);
 	int x = check_totals(r, file, s.leaf, number, err);
 
 	if (x < 0) {
+		count_too(r, file);
 		part_release(part);
 		return x;
 	}
@@ -221,6 +232,8 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	}
 	answer_init(&piece);
 	x = pq_read_shown(file, &s, at, len, r->next, &piece, err);
+	if (x < 0)
+		count_too(r, file);
 	if (x == 0)
 		return pass_on(r, part, &piece, len, err);
 	answer_close(&piece);

@@ -19,6 +19,8 @@ static int count_in(struct archive *file, const struct field *f, const struct le
 	unsigned most = m.e ? pq_leaf_quantities(column) : l ? m.lacked->depth + 1u : 0;
 	if (!l)
 		return 0;
+	if (atomic_load(&column->counted))
+		pq_leaf_count(file, l);
 	r = pq_leaf_totals(file, l, within, err);
 	const uint64_t *totals = atomic_load_explicit(&l->totals, memory_order_acquire);
 	for (unsigned q = 1; q < most && q < pq_leaf_quantities(l) && r == 0; q++)

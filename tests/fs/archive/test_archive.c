@@ -410,6 +410,58 @@ static void a_directory_that_cannot_be_filled_is_a_fault_each_time(void **state)
 	archive_close(&a);
 }
 
+/* Told by something that is not so, until somebody reads. */
+static int believed_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+{
+	(void)n, (void)err;
+	*ret = atomic_load(&a->resized) ? 6 : 10;
+	return 0;
+}
+
+static int read_believed(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+			 struct error *err)
+{
+	(void)n, (void)err;
+	if (!atomic_load(&a->resized))
+		archive_resize(a);
+	assert_true(range_within(offset, len, 10));
+	return answer_bytes(ret, "0123456789" + offset, (size_t)len);
+}
+
+static int open_believed(struct archive *a, struct error *err)
+{
+	(void)err;
+	tree_lazy(&a->tree, TREE_ROOT, SLICE("a"), "", 10);
+	tree_lazy(&a->tree, TREE_ROOT, SLICE("b"), "", SIZE_UNKNOWN);
+	return 0;
+}
+
+static void a_size_that_was_wrong_is_asked_again_and_what_was_read_by_it(void **state)
+{
+	static const struct format believed = {.name = "believed", .probe = bad_probe, .open = open_believed,
+					       .size = believed_size, .read = read_believed};
+	struct archive a;
+	struct error err = {0};
+	uint64_t size;
+	(void)state;
+	assert_int_equal(test_open(&a, &believed, SLICE("BAD"), &err), 0);
+	assert_int_equal(archive_size(&a, test_node(&a, "a"), &size, &err), 0);
+	assert_int_equal(size, 10);
+	assert_int_equal(archive_size(&a, test_node(&a, "b"), &size, &err), 0);
+	assert_int_equal(size, 10);
+	struct answer answer;
+	answer_init(&answer);
+	assert_int_equal(archive_read(&a, test_node(&a, "a"), 2, 100, &answer, &err), 0);
+	uint8_t bytes[4];
+	assert_int_equal(answer.len, sizeof bytes);
+	assert_int_equal(answer_copy(&answer, bytes, &err), 0);
+	assert_memory_equal(bytes, "2345", 4);
+	answer_close(&answer);
+	assert_int_equal(archive_size(&a, test_node(&a, "b"), &size, &err), 0);
+	assert_int_equal(size, 6);
+	archive_close(&a);
+}
+
 static void a_directory_is_filled_at_the_second_try(void **state)
 {
 	struct archive a;
@@ -686,6 +738,7 @@ int main(void)
 		cmocka_unit_test(a_reader_that_answers_other_than_asked_is_an_io_error),
 		cmocka_unit_test(a_reader_that_fails_answers_nothing),
 		cmocka_unit_test(sizes_are_asked_once),
+		cmocka_unit_test(a_size_that_was_wrong_is_asked_again_and_what_was_read_by_it),
 		cmocka_unit_test(a_size_that_cannot_be_told_is_a_fault),
 		cmocka_unit_test(what_a_format_does_not_serve_is_a_fault),
 		cmocka_unit_test(a_directory_that_cannot_be_filled_is_a_fault_each_time),

@@ -34,6 +34,51 @@ def whole(column, *lost):
     return [None if any(row in r for r in lost) else FIRST[column] + row for row in range(ROWS)]
 
 
+def string(column, row):
+    return b"word %d" % (row % 10) if column == "more" else b"w%d" % (row % 7)
+
+
+def strings(column):
+    return b"".join(string(column, i) for i in range(40_000))
+
+
+def test_sizes_that_were_told_wrong_are_right_once_the_pages_were_read(s):
+    """Of each column one row group told another size than its pages hold, more or fewer bytes.  Readers get
+    what is there and no error, and the kernel the size that it is, of one archive and in a mirrored directory."""
+    lies = os.path.join(DATA, "parquet", "lies", "sizes.parquet")
+    d = s.mkdir("d")
+    write(os.path.join(d, "lies.parquet"), read(lies))
+    for source, below in ((lies, "."), (d, "lies.parquet")):
+        m = s.mount(source)
+        for column, by in (("more", 5), ("fewer", -3)):
+            values, want = m / f"{below}/{column}/values", strings(column)
+            same(os.stat(values).st_size, len(want) + by, "believed")
+            fd = os.open(values, os.O_RDONLY)
+            got = b""
+            while piece := os.read(fd, 65536):
+                got += piece
+            same(got == want, True, column)
+            same(os.fstat(fd).st_size, len(want))
+            os.close(fd)
+            same((os.stat(values).st_size, read(values) == want), (len(want), True))
+            offsets = struct.unpack("<40001q", read(m / f"{below}/{column}/offsets"))
+            same((offsets[0], offsets[-1], [want[a:b] for a, b in zip(offsets[:50], offsets[1:51])]),
+                 (0, len(want), [string(column, i) for i in range(50)]))
+
+
+def test_what_was_read_by_a_wrong_size_is_not_kept(s):
+    """The last of the offsets, read before anybody has looked into the second row group, is told too high: until
+    that was read, and the file is opened again."""
+    m = s.mount(os.path.join(DATA, "parquet", "lies", "sizes.parquet"))
+    want = len(strings("more"))
+    last = lambda: struct.unpack("<q", read(m / "more/offsets")[-8:])[0]
+    fd = os.open(m / "more/offsets", os.O_RDONLY)
+    same(struct.unpack("<q", os.pread(fd, 8, 40_000 * 8))[0], want + 5)
+    read(m / "more/values")
+    same(last(), want)
+    os.close(fd)
+
+
 def test_faulty_page_is_eio_for_its_rows_and_one_line(s):
     for column in FIRST:
         path, place = table(s)
