@@ -345,6 +345,12 @@ int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct err
 	return r;
 }
 
+static int read_fault(const struct node *n, struct error *err)
+{
+	const struct attr *why = node_error(n);
+	return error_set(err, EIO, "%.*s", why ? (int)why->value.len : 0, why ? (const char *)why->value.data : "");
+}
+
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
 {
 	int r = 0;
@@ -353,7 +359,10 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 	if (*ret != SIZE_UNKNOWN)
 		return 0;
 	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
-	r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+	if (n->kind == NODE_FAULT)
+		r = read_fault(n, err);
+	else
+		r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
 	if (r == 0 && *ret > INT64_MAX)
 		r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
 	if (r == 0)
@@ -391,6 +400,8 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 		break;
 	case NODE_BYTES:
 		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
+	case NODE_FAULT:
+		return read_fault(n, err);
 	case NODE_LAZY:
 		r = a->format->read ? a->format->read(a, n, offset, len, ret, err)
 				    : error_set(err, EIO, "a file that nobody reads");
