@@ -27,7 +27,7 @@
 
 static int hdf5_open(struct archive *a, struct error *err)
 {
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct h5_archive *h = arena_alloc(&a->arena, sizeof *h);
 	struct h5_header root;
 	if (!h)

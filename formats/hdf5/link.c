@@ -62,7 +62,7 @@ enum { LOOKED_MAX = 1 << 22 };
 static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool last)
 {
 	size_t len = name_show(name, shown);
-	struct arena s = {.limit = w->f ? w->f->a->arena.limit : 0};
+	struct arena s = w->f ? arena_scratch(&w->f->a->arena) : (struct arena){0};
 	struct h5_link *list = NULL;
 	struct error why = {0};
 	uint32_t count = 0;
@@ -216,7 +216,7 @@ static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults 
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err)
 {
 	struct h5_archive *h = a->priv;
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct h5_link *list = NULL;
 	struct h5_faults faults = {0};
 	uint32_t count = 0;

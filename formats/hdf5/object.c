@@ -382,7 +382,7 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
 	      struct error *err)
 {
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct error why = {0};
 	int r = emit_object(a, &s, parent, name, g, address, &why);
 	arena_free(&s);
