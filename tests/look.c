@@ -327,6 +327,7 @@ static bool look_node(struct look *l, struct archive *a, uint32_t id, struct nod
 	case NODE_RANGE:
 	case NODE_BYTES:
 	case NODE_LAZY:
+	case NODE_FAULT:
 		return look_file(l, a, n, fault);
 	}
 	return broken(l, "%s: a node of kind %d", n->name, n->kind);

@@ -193,7 +193,7 @@ static void read_all(struct reader *a, struct arena *s, const struct h5_header *
 int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, void *arg, struct error *err)
 {
 	struct reader a = {.f = f, .s.limit = ATTRIBUTE_MEMORY, .each = each, .arg = arg, .err = err};
-	struct arena s = {.limit = f->a->arena.limit};
+	struct arena s = arena_apart(&f->a->arena);
 	struct h5_header h;
 	struct error why = {0};
 	int r = h5_header(f, &s, address, &h, &why);

@@ -138,7 +138,7 @@ static bool keys_ascend(const struct level *n, unsigned each, unsigned rank)
 int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
 		    struct h5_chunk_at *ret, struct error *err)
 {
-	struct arena s = {.limit = f->a->arena.limit};
+	struct arena s = arena_apart(&f->a->arena);
 	unsigned key = 8 + 8 * (rank + 1), each = key + f->offsets, level = H5_DEPTH_MAX;
 	int r = 0;
 	ret->address = H5_UNDEFINED;

@@ -98,7 +98,7 @@ static int find(const struct h5_store *s, struct arena *scratch, const uint64_t 
 
 int h5_chunk_find(const struct h5_store *s, const uint64_t *scaled, struct h5_chunk_at *ret, struct error *err)
 {
-	struct arena scratch = {.limit = s->file->a->arena.limit};
+	struct arena scratch = arena_apart(&s->file->a->arena);
 	int r = find(s, &scratch, scaled, ret, err);
 	arena_free(&scratch);
 	return r;

@@ -77,7 +77,7 @@ static bool storage_size(const struct h5_store *s, uint64_t *ret)
 
 static int put_fill(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
 {
-	struct arena scratch = {.limit = f->a->arena.limit};
+	struct arena scratch = arena_apart(&f->a->arena);
 	struct h5_header h;
 	struct h5_type type;
 	struct h5_space scalar = {.count = 1};

@@ -100,7 +100,7 @@ static int add_link(struct graph *g, uint64_t address)
 /* An object that cannot be read, or is no group, has no links. */
 static int add_links(struct graph *g, const struct h5_file *f, uint32_t from)
 {
-	struct arena s = {.limit = g->s.limit};
+	struct arena s = arena_scratch(&g->s);
 	struct h5_header h;
 	struct h5_link *list;
 	struct h5_faults faults = {0};
@@ -191,7 +191,7 @@ static int keep(const struct graph *g, struct arena *a, struct h5_counts *ret)
 
 static int count_all(const struct h5_file *f, struct h5_counts *ret)
 {
-	struct graph g = {.s.limit = f->a->arena.limit};
+	struct graph g = {.s = arena_scratch(&f->a->arena)};
 	uint32_t root;
 	int r = add_object(&g, f->root, &root);
 	for (uint32_t i = 0; r == 0 && i < g.count && !g.cut; i++) {

@@ -27,7 +27,7 @@
 
 static int hdf5_open(struct archive *a, struct error *err)
 {
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct h5_archive *h = arena_alloc(&a->arena, sizeof *h);
 	struct h5_header root;
 	if (!h)
@@ -69,11 +69,9 @@ static int hdf5_size(struct archive *a, const struct node *n, uint64_t *ret, str
 		*ret = (*ret / h->vlen->of.width + 1) * 8;
 		return r;
 	case H5_NODE_VALUES:
-		return h5_vlen_total(h->vlen, NULL, ret, err);
-	case H5_NODE_FAULT:
 		break;
 	}
-	return error_set(err, EIO, "%s", h->fault);
+	return h5_vlen_total(h->vlen, NULL, ret, err);
 }
 
 static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
@@ -84,8 +82,6 @@ static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, u
 	(void)a;
 	if (h->kind == H5_NODE_STORE)
 		return h5_store_answer(h->store, offset, len, ret, err);
-	if (h->kind == H5_NODE_FAULT)
-		return error_set(err, EIO, "%s", h->fault);
 	int r = answer_own(ret, (size_t)len, &out);
 	if (r < 0)
 		return error_set(err, ENOMEM, "no memory for %" PRIu64 " bytes", len);

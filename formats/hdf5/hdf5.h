@@ -369,12 +369,11 @@ int h5_vlen_offsets(const struct h5_vlen *v, uint64_t offset, uint64_t len, uint
 /* --- what the nodes point at: node.lazy --------------------------------------- */
 
 struct h5_node {
-	enum { H5_NODE_VIEW, H5_NODE_STORE, H5_NODE_OFFSETS, H5_NODE_VALUES, H5_NODE_FAULT } kind;
+	enum { H5_NODE_VIEW, H5_NODE_STORE, H5_NODE_OFFSETS, H5_NODE_VALUES } kind;
 	union {
 		struct h5_view view;
 		const struct h5_store *store;
 		const struct h5_vlen *vlen;
-		const char *fault;
 	};
 };
 
@@ -414,7 +413,6 @@ int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, str
 /* object.c: the node of one dataset, group or committed type */
 int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
 	      struct error *err);
-void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const char *sentence);
 
 /* --- attr.c, detail.c, value.c, reference.c: what is told when asked; any thread ---------- */
 

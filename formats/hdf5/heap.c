@@ -98,7 +98,7 @@ static int decode_collection(const struct block_source *from, uint64_t index, st
 {
 	const struct h5_file *f = from->owner;
 	struct cursor c;
-	struct arena s = {.limit = archive_decoded(from)->arena.limit};
+	struct arena s = arena_apart(&archive_decoded(from)->arena);
 	uint64_t len = 0;
 	int r = read_size(f, &s, index, &len, err);
 	if (r == 0)

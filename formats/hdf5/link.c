@@ -62,7 +62,7 @@ enum { LOOKED_MAX = 1 << 22 };
 static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool last)
 {
 	size_t len = name_show(name, shown);
-	struct arena s = {.limit = w->f ? w->f->a->arena.limit : 0};
+	struct arena s = w->f ? arena_scratch(&w->f->a->arena) : (struct arena){0};
 	struct h5_link *list = NULL;
 	struct error why = {0};
 	uint32_t count = 0;
@@ -164,9 +164,9 @@ static void add_external(struct archive *a, uint32_t parent, const struct h5_gro
 	end = c.failed ? NULL : memchr(c.pos, 0, cursor_left(&c));
 	struct slice path = {c.pos, end ? (size_t)(end - c.pos) : cursor_left(&c)};
 	if (c.failed || file.len == 0)
-		h5_error_node(a, parent, l->name, "an external link without a file");
+		tree_fault(&a->tree, parent, l->name, "an external link without a file", NULL);
 	else if (file.data[0] == '/')
-		h5_error_node(a, parent, l->name, "an external link to an absolute path, which is not followed");
+		tree_fault(&a->tree, parent, l->name, "an external link to an absolute path, which is not followed", NULL);
 	else
 		add_link(a, parent, g, l, file, path);
 }
@@ -187,7 +187,7 @@ static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, 
 		add_external(a, dir, g, l);
 		return 0;
 	default:
-		h5_error_node(a, dir, l->name, "a user-defined link");
+		tree_fault(&a->tree, dir, l->name, "a user-defined link", NULL);
 		return 0;
 	}
 }
@@ -208,7 +208,7 @@ static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults 
 {
 	const char *sentence = arena_printf(&a->arena, "links of the group that cannot be read: %s", f->first.text);
 	if (sentence)
-		h5_error_node(a, dir, (struct slice){0}, sentence);
+		tree_fault(&a->tree, dir, (struct slice){0}, sentence, NULL);
 	else
 		a->tree.failed = -ENOMEM;
 }
@@ -216,7 +216,7 @@ static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults 
 int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, struct error *err)
 {
 	struct h5_archive *h = a->priv;
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct h5_link *list = NULL;
 	struct h5_faults faults = {0};
 	uint32_t count = 0;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "formats/hdf5/hdf5.h"
-#include "fs/base/name.h"
+#include "fs/archive/column.h"
 
 struct emit {
 	struct archive *a;
@@ -24,19 +24,6 @@ static int no_memory(struct error *err)
 	return error_set(err, ENOMEM, "no memory for a dataset");
 }
 
-void h5_error_node(struct archive *a, uint32_t parent, struct slice name, const char *sentence)
-{
-	struct h5_node *n = arena_alloc(&a->arena, sizeof *n);
-	char *text = arena_text(&a->arena, slice_text(sentence));
-	if (!n || !text) {
-		a->tree.failed = -ENOMEM;
-		return;
-	}
-	*n = (struct h5_node){.kind = H5_NODE_FAULT, .fault = text};
-	uint32_t id = tree_lazy(&a->tree, parent, name, n, SIZE_UNKNOWN);
-	tree_attr(&a->tree, id, SLICE("arrayfs.error"), slice_text(text));
-}
-
 /* --- arrays ---------------------------------------------------------------------------- */
 
 /* The shape of a leaf: the dataset's, and the array types' on the way to it. */
@@ -46,20 +33,11 @@ struct dims {
 	bool unknown; /* below sequences only the reader will know */
 };
 
-static const struct array *describe(struct emit *e, const struct h5_type *t, const struct dims *dims)
+static struct array array_of(struct emit *e, const struct h5_type *t, const struct dims *dims)
 {
-	struct array *array = arena_alloc(&e->a->arena, sizeof *array);
-	uint64_t *shape = arena_array(&e->a->arena, dims->rank + 1u, sizeof *shape);
-	if (!array || !shape)
-		return NULL;
-	if (dims->rank)
-		memcpy(shape, dims->list, dims->rank * sizeof *shape);
-	array->rank = dims->rank;
-	array->shape = shape;
-	array->sized = dims->unknown;
-	array->unshaped = dims->unknown || (e->space && e->space->null);
-	array->codec = e->codec;
-	h5_describe(&e->a->arena, t, array);
+	struct array array = {.rank = dims->rank, .shape = dims->list, .sized = dims->unknown, .codec = e->codec,
+			      .unshaped = dims->unknown || (e->space && e->space->null)};
+	h5_describe(&e->a->arena, t, &array);
 	return array;
 }
 
@@ -85,30 +63,31 @@ static const char *fault_of(const struct h5_store *s)
 }
 
 /* The next file of the dataset is one that another path has shown already. */
-static bool emit_twin(struct emit *e, uint32_t parent, struct slice name)
+static bool is_twin(struct emit *e, struct column_file *ret)
 {
 	uint32_t node = e->links ? h5_twin(e->a->priv, e->address, e->part) : 0;
 	if (node == 0)
 		return false;
 	e->part++;
-	tree_hard(e->t, parent, name, node);
+	*ret = (struct column_file){.kind = NODE_HARD, .twin = node};
 	return true;
 }
 
 /* Says what the file is that was just added. */
-static int emitted(struct emit *e, uint32_t id, const struct array *array)
+static int emitted(struct emit *e, uint32_t id, const struct column_file *file)
 {
-	tree_describe(e->t, id, array);
-	if (e->store && fault_of(e->store))
-		tree_attr(e->t, id, SLICE("arrayfs.error"), slice_text(fault_of(e->store)));
+	if (file->kind == NODE_HARD)
+		return 0;
+	if (e->store)
+		tree_error(e->t, id, fault_of(e->store));
 	if (e->links == 0 || id == 0)
 		return 0;
 	tree_edit(e->t, id)->links = e->links;
 	return h5_show(e->a, e->address, e->part++, id, e->err);
 }
 
-static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
-		struct dims dims, unsigned depth, uint32_t *ret);
+static int emit(struct emit *e, struct column_at at, const struct h5_type *t, struct h5_view v, struct dims dims,
+		unsigned depth, uint32_t *ret);
 
 static struct h5_node *new_node(struct emit *e, int kind)
 {
@@ -127,56 +106,58 @@ static bool is_range(const struct h5_view *v, uint64_t *ret)
 	       range_within(*ret, s->size, h5_source(s->file)->size);
 }
 
-static int emit_leaf(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
-		     const struct dims *dims, uint32_t *ret)
+static int leaf_file(struct emit *e, const struct h5_view *v, struct column_file *ret)
 {
-	if (emit_twin(e, parent, name))
-		return 0;
-	const struct array *array = describe(e, t, dims);
+	bool whole = v->store && v->nlevels == 0 && v->offset == 0 && v->width == v->element;
 	uint64_t at, size = SIZE_UNKNOWN;
-	int r;
-	if (!array)
-		return no_memory(e->err);
-	if (v->store && (r = h5_view_size(v, &size, e->err)) < 0)
+	int r = v->store ? h5_view_size(v, &size, e->err) : 0;
+	if (r < 0)
 		return r;
 	if (is_range(v, &at)) {
-		*ret = tree_range(e->t, parent, name, v->store->file->number, at, size);
-	} else if (size == 0) {
-		*ret = tree_bytes(e->t, parent, name, "", 0);
-	} else {
-		bool whole = v->store && v->nlevels == 0 && v->offset == 0 && v->width == v->element;
-		struct h5_node *n = new_node(e, whole ? H5_NODE_STORE : H5_NODE_VIEW);
-		if (!n)
-			return no_memory(e->err);
-		if (whole)
-			n->store = v->store;
-		else
-			n->view = *v;
-		*ret = tree_lazy(e->t, parent, name, n, size);
+		*ret = (struct column_file){.kind = NODE_RANGE, .source = v->store->file->number, .offset = at, .size = size};
+		return 0;
 	}
-	name_enum(e, *ret, t);
-	return emitted(e, *ret, array);
+	*ret = (struct column_file){.kind = NODE_BYTES, .bytes = "", .size = size};
+	if (size == 0)
+		return 0;
+	struct h5_node *n = new_node(e, whole ? H5_NODE_STORE : H5_NODE_VIEW);
+	if (!n)
+		return no_memory(e->err);
+	if (whole)
+		n->store = v->store;
+	else
+		n->view = *v;
+	ret->kind = NODE_LAZY;
+	ret->lazy = n;
+	return 0;
 }
 
-/* The directory that stands for a dataset is its own; one that stands for a
- * member may be the one that a name with a '/' implied. */
-static uint32_t own_dir(struct emit *e, uint32_t parent, struct slice name, unsigned depth)
+static int emit_file(struct emit *e, struct column_at at, const struct h5_type *t, const struct array *array,
+		     const struct column_file *file, uint32_t *ret)
 {
-	if (depth > 0)
-		return tree_dir(e->t, parent, name);
-	uint32_t id = tree_open_dir(e->t, parent, name, NULL);
-	if (id)
-		tree_edit(e->t, id)->open = false;
-	return id;
+	uint32_t id = column_array(e->t, at, array, *file);
+	if (file->kind == NODE_HARD)
+		return 0;
+	*ret = id;
+	name_enum(e, id, t);
+	return emitted(e, id, file);
 }
 
-static int emit_compound(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
+static int emit_leaf(struct emit *e, struct column_at at, const struct h5_type *t, const struct h5_view *v,
+		     const struct dims *dims, uint32_t *ret)
+{
+	struct column_file file;
+	int r = is_twin(e, &file) ? 0 : leaf_file(e, v, &file);
+	struct array array = array_of(e, t, dims);
+	return r < 0 ? r : emit_file(e, at, t, &array, &file, ret);
+}
+
+static int emit_compound(struct emit *e, struct column_at at, const struct h5_type *t, const struct h5_view *v,
 			 const struct dims *dims, unsigned depth, uint32_t *ret)
 {
-	uint32_t dir = own_dir(e, parent, name, depth);
+	struct array array = array_of(e, t, dims);
+	uint32_t dir = *ret = column_struct(e->t, at, &array);
 	int r = 0;
-	*ret = dir;
-	tree_describe(e->t, dir, describe(e, t, dims));
 	for (uint32_t i = 0; r == 0 && dir && i < t->nmembers; i++) {
 		const struct h5_member *m = &t->members[i];
 		struct h5_view part = *v;
@@ -184,50 +165,50 @@ static int emit_compound(struct emit *e, uint32_t parent, struct slice name, con
 		uint32_t id = 0;
 		part.offset += m->offset;
 		part.width = m->type->size;
-		r = emit(e, path.parent, path.leaf, m->type, part, *dims, depth + 1, &id);
+		r = emit(e, (struct column_at){.parent = path.parent, .name = path.leaf}, m->type, part, *dims, depth + 1, &id);
 	}
 	return r;
 }
 
-static int emit_lazy(struct emit *e, uint32_t dir, struct slice name, const struct h5_node *n, uint64_t size,
-		     const struct array *array)
+static struct column_file vlen_file(struct emit *e, struct h5_node *n, const struct h5_vlen *vlen)
 {
-	return emit_twin(e, dir, name) ? 0 : emitted(e, tree_lazy(e->t, dir, name, n, size), array);
+	struct column_file file = {.kind = NODE_LAZY, .lazy = n, .size = SIZE_UNKNOWN};
+	n->vlen = vlen;
+	is_twin(e, &file);
+	return file;
 }
 
-static int emit_vlen(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, const struct h5_view *v,
+static int emit_vlen(struct emit *e, struct column_at at, const struct h5_type *t, const struct h5_view *v,
 		     const struct dims *dims, unsigned depth, uint32_t *ret)
 {
-	uint32_t dir = own_dir(e, parent, name, depth), id = 0;
 	struct h5_vlen *vlen = arena_alloc(&e->a->arena, sizeof *vlen);
 	struct h5_node *offsets = new_node(e, H5_NODE_OFFSETS), *values = new_node(e, H5_NODE_VALUES);
-	struct array *arrays = arena_array(&e->a->arena, 2, sizeof *arrays);
-	uint64_t *shape = arena_array(&e->a->arena, 1, sizeof *shape), size = 0;
-	int r = 0;
-	*ret = dir;
-	if (!vlen || !offsets || !values || !arrays || !shape)
+	struct array array = array_of(e, t, dims), bytes = {.dtype = DTYPE_UINT8, .unshaped = true, .sized = true};
+	uint64_t size = 0;
+	uint32_t id = 0;
+	int r = v->store ? h5_view_size(v, &size, e->err) : 0;
+	if (!vlen || !offsets || !values)
 		return no_memory(e->err);
-	*vlen = (struct h5_vlen){.of = *v, .base = t->base->size, .string = t->vlen_string};
 	if (t->vlen_string && t->base->size != 1)
 		return error_set(e->err, EBADMSG, "a string of characters of %" PRIu32 " bytes", t->base->size);
-	offsets->vlen = values->vlen = vlen;
-	tree_describe(e->t, dir, describe(e, t, dims));
-	if (v->store && (r = h5_view_size(v, &size, e->err)) < 0)
+	if (r < 0)
 		return r;
-	*shape = size / v->width + 1;
-	arrays[0] = (struct array){.dtype = DTYPE_INT64, .byteorder = BYTEORDER_LITTLE, .rank = v->store ? 1 : 0, .shape = shape,
-				   .unshaped = !v->store, .sized = !v->store};
-	arrays[1] = (struct array){.dtype = DTYPE_UINT8, .unshaped = true, .sized = true};
-	r = emit_lazy(e, dir, SLICE("offsets"), offsets, v->store ? *shape * 8 : SIZE_UNKNOWN, &arrays[0]);
-	if (r < 0 || t->vlen_string)
-		return r < 0 ? r : emit_lazy(e, dir, SLICE("values"), values, SIZE_UNKNOWN, &arrays[1]);
+	*vlen = (struct h5_vlen){.of = *v, .base = t->base->size, .string = t->vlen_string};
+	struct column_file file = vlen_file(e, offsets, vlen);
+	struct column c = column_list(e->t, at, &array, v->store ? size / v->width : COLUMN_UNKNOWN, file);
+	*ret = c.dir;
+	if ((r = emitted(e, c.index, &file)) < 0)
+		return r;
+	if (t->vlen_string) {
+		file = vlen_file(e, values, vlen);
+		return emit_file(e, c.rest, t, &bytes, &file, &id);
+	}
 	struct h5_view items = {.file = v->file, .vlen = vlen, .element = t->base->size, .width = t->base->size, .slots = 1};
-	struct dims unknown = {.unknown = true};
-	return emit(e, dir, SLICE("values"), t->base, items, unknown, depth + 1, &id);
+	return emit(e, c.rest, t->base, items, (struct dims){.unknown = true}, depth + 1, &id);
 }
 
-static int emit_array(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
-		      struct dims dims, unsigned depth, uint32_t *ret)
+static int emit_array(struct emit *e, struct column_at at, const struct h5_type *t, struct h5_view v, struct dims dims,
+		      unsigned depth, uint32_t *ret)
 {
 	struct dims inner = {arena_array(&e->a->arena, dims.rank + t->rank, sizeof *inner.list), dims.rank + t->rank,
 			     dims.unknown};
@@ -238,27 +219,30 @@ static int emit_array(struct emit *e, uint32_t parent, struct slice name, const 
 	memcpy(inner.list + dims.rank, t->dims, t->rank * sizeof *inner.list);
 	const struct h5_type *b = t->base;
 	if (b->class != H5_ARRAY && b->class != H5_VLEN && (b->class != H5_COMPOUND || h5_is_complex(b)))
-		return emit_leaf(e, parent, name, b, &v, &inner, ret); /* its bytes lie together */
+		return emit_leaf(e, at, b, &v, &inner, ret); /* its bytes lie together */
 	if (v.nlevels == sizeof v.levels / sizeof *v.levels)
 		return error_set(e->err, ENOTSUP, "arrays nested more than %u deep", v.nlevels);
 	v.levels[v.nlevels++] = (struct h5_level){t->size / b->size, b->size};
 	v.slots *= t->size / b->size;
 	v.width = b->size;
-	return emit(e, parent, name, b, v, inner, depth + 1, ret);
+	return emit(e, at, b, v, inner, depth + 1, ret);
 }
 
-static int emit(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t, struct h5_view v,
-		struct dims dims, unsigned depth, uint32_t *ret)
+/* The directory that stands for a dataset is its own; one that stands for a
+ * member may be the one that a name with a '/' implied. */
+static int emit(struct emit *e, struct column_at at, const struct h5_type *t, struct h5_view v, struct dims dims,
+		unsigned depth, uint32_t *ret)
 {
+	at.merges = depth > 0;
 	if (depth > H5_DEPTH_MAX * 2)
 		return error_set(e->err, EBADMSG, "a datatype nested more than %u deep", H5_DEPTH_MAX);
 	if (t->class == H5_ARRAY)
-		return emit_array(e, parent, name, t, v, dims, depth, ret);
+		return emit_array(e, at, t, v, dims, depth, ret);
 	if (t->class == H5_COMPOUND && !h5_is_complex(t))
-		return emit_compound(e, parent, name, t, &v, &dims, depth, ret);
+		return emit_compound(e, at, t, &v, &dims, depth, ret);
 	if (t->class == H5_VLEN)
-		return emit_vlen(e, parent, name, t, &v, &dims, depth, ret);
-	return emit_leaf(e, parent, name, t, &v, &dims, ret);
+		return emit_vlen(e, at, t, &v, &dims, depth, ret);
+	return emit_leaf(e, at, t, &v, &dims, ret);
 }
 
 /* --- objects ------------------------------------------------------------------------------------ */
@@ -273,32 +257,27 @@ static int count_links(const struct h5_group *g, const struct h5_header *h, uint
 	return r;
 }
 
-static int emit_empty(struct emit *e, uint32_t parent, struct slice name, const struct h5_type *t,
-		      const struct array *array, uint32_t *ret)
+static int emit_empty(struct emit *e, struct column_at at, const struct h5_type *t, uint32_t *ret)
 {
-	*ret = tree_bytes(e->t, parent, name, "", 0);
-	name_enum(e, *ret, t);
-	return array ? emitted(e, *ret, array) : no_memory(e->err);
+	static const struct column_file nothing = {.kind = NODE_BYTES, .bytes = ""};
+	struct array array = {.unshaped = true};
+	h5_describe(&e->a->arena, t, &array);
+	return emit_file(e, at, t, &array, &nothing, ret);
 }
 
-static int emit_committed(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
+static int emit_committed(struct archive *a, struct arena *s, struct column_at at, const struct h5_group *g,
 			  const struct h5_header *h, uint32_t *ret, struct error *err)
 {
 	struct emit e = {.a = a, .t = &a->tree, .address = h->address, .err = err};
-	struct array *array = arena_alloc(&a->arena, sizeof *array);
 	struct h5_type type;
 	struct cursor c;
 	int r = count_links(g, h, &e.links, err);
 	if (r < 0 || !h5_message(g->file, s, h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(g->file, s, &c, &type, err)) < 0)
 		return r;
-	if (array) {
-		array->unshaped = true;
-		h5_describe(&a->arena, &type, array);
-	}
-	return emit_empty(&e, parent, name, &type, array, ret);
+	return emit_empty(&e, at, &type, ret);
 }
 
-static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
+static int emit_dataset(struct archive *a, struct arena *s, struct column_at at, const struct h5_group *g,
 			const struct h5_header *h, uint32_t *ret, const struct h5_store **ret_store, struct error *err)
 {
 	const struct h5_file *f = g->file;
@@ -317,11 +296,8 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 		return r < 0 ? r : error_set(err, EBADMSG, "a dataset without a dataspace");
 	if ((r = h5_dataspace(f, c, &space, err)) < 0)
 		return r;
-	struct dims dims = {space.dims, space.rank, false};
-	if (space.null) {
-		dims.rank = 0;
-		return emit_empty(&e, parent, name, &type, describe(&e, &type, &dims), ret);
-	}
+	if (space.null)
+		return emit_empty(&e, at, &type, ret);
 	struct h5_store *store = arena_alloc(&a->arena, sizeof *store);
 	if (!store)
 		return no_memory(err);
@@ -332,9 +308,9 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 	e.store = *ret_store = store;
 	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
 	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};
-	r = emit(&e, parent, name, &type, v, dims, 0, ret);
-	if (r == 0 && fault_of(store) && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)
-		tree_attr(&a->tree, *ret, SLICE("arrayfs.error"), slice_text(fault_of(store)));
+	r = emit(&e, at, &type, v, (struct dims){space.dims, space.rank, false}, 0, ret);
+	if (r == 0 && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)
+		tree_error(&a->tree, *ret, fault_of(store));
 	return r;
 }
 
@@ -383,6 +359,7 @@ static bool emit_again(struct archive *a, uint32_t parent, struct slice name, ui
 static int emit_object(struct archive *a, struct arena *s, uint32_t parent, struct slice name, const struct h5_group *g,
 		       uint64_t address, struct error *err)
 {
+	struct column_at at = {.parent = parent, .name = name};
 	struct h5_header h;
 	const struct h5_store *store = NULL;
 	uint32_t id = 0;
@@ -394,9 +371,9 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 	if (h5_has(&h, H5_SYMBOL_TABLE) || h5_has(&h, H5_LINK_INFO) || h5_has(&h, H5_LINK))
 		r = emit_group(a, parent, name, g, &h, &id, err);
 	else if (h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE))
-		r = emit_dataset(a, s, parent, name, g, &h, &id, &store, err);
+		r = emit_dataset(a, s, at, g, &h, &id, &store, err);
 	else if (h5_has(&h, H5_DATATYPE))
-		r = emit_committed(a, s, parent, name, g, &h, &id, err);
+		r = emit_committed(a, s, at, g, &h, &id, err);
 	else
 		return error_set(err, ENOTSUP, "an object that is neither group nor dataset nor datatype");
 	return r == 0 && id ? h5_place(a, id, (struct h5_place){address, store}, err) : r;
@@ -405,13 +382,13 @@ static int emit_object(struct archive *a, struct arena *s, uint32_t parent, stru
 int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
 	      struct error *err)
 {
-	struct arena s = {.limit = a->arena.limit};
+	struct arena s = arena_scratch(&a->arena);
 	struct error why = {0};
 	int r = emit_object(a, &s, parent, name, g, address, &why);
 	arena_free(&s);
 	if (error_passes(r))
 		return error_set(err, -r, "%s", why.text);
 	if (r < 0)
-		h5_error_node(a, parent, name, why.text);
+		tree_fault(&a->tree, parent, name, why.text, NULL);
 	return 0;
 }

@@ -44,7 +44,7 @@ static bool add(struct h5_paths *p, struct arena *a, struct slice name, uint64_t
 
 static bool add_children(struct h5_paths *p, const struct h5_file *f, struct arena *a, uint32_t parent, uint64_t *links)
 {
-	struct arena s = {.limit = a->limit};
+	struct arena s = arena_scratch(a);
 	struct h5_link *list = NULL;
 	struct h5_faults faults = {0};
 	struct error why = {0};

@@ -42,7 +42,7 @@ int h5_view_read(const struct h5_view *v, struct block *within, uint64_t offset,
 {
 	if (is_whole(v))
 		return read_elements(v, within, offset, len, out, err);
-	struct arena scratch = {.limit = v->file->a->arena.limit};
+	struct arena scratch = arena_apart(&v->file->a->arena);
 	uint64_t per = (uint64_t)v->slots * v->width, batch = 262144 / v->element + 1;
 	uint64_t need = (offset + len - 1) / per - offset / per + 1;
 	if (batch > need)

@@ -77,7 +77,7 @@ static int tell(void *arg, struct cursor *c, struct slice file, struct slice pat
 
 int h5_virtual_details(const struct h5_store *s, struct text *t, struct error *err)
 {
-	struct told told = {.s = {.limit = s->file->a->arena.limit}, .text = t, .err = err};
+	struct told told = {.s = arena_apart(&s->file->a->arena), .text = t, .err = err};
 	int r = s->address == H5_UNDEFINED ? 0 : h5_mappings_each(s, &told.s, tell, &told, err);
 	if (told.count > 0)
 		text_add(t, "]");

@@ -188,7 +188,7 @@ int h5_virtual_read(const struct h5_store *s, struct block *within, uint64_t off
 		    struct error *err)
 {
 	uint64_t first = offset / s->element, count = (offset + len - 1) / s->element - first + 1;
-	struct arena scratch = {.limit = s->file->a->arena.limit};
+	struct arena scratch = arena_apart(&s->file->a->arena);
 	bool aligned = offset % s->element == 0 && len % s->element == 0;
 	uint8_t *buf = aligned ? out : arena_alloc(&scratch, count * s->element);
 	int r = buf ? 0 : error_set(err, ENOMEM, "no memory for %" PRIu64 " elements", count);

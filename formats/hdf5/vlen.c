@@ -188,7 +188,7 @@ static int read_group(const struct h5_vlen *v, struct block *within, uint64_t gr
 	size_t n = block->len / 8 - 1, width = v->of.width;
 	size_t i = before(begins, n, offset), end = before(begins, n + 1, offset + len - 1) + 1;
 	end = end > n ? n : end;
-	struct arena scratch = {.limit = v->of.file->a->arena.limit};
+	struct arena scratch = arena_apart(&v->of.file->a->arena);
 	uint8_t *raw = arena_alloc(&scratch, (end - i) * width);
 	r = raw ? h5_view_read(&v->of, within, (group * GROUP + i) * width, (end - i) * width, raw, err)
 		: error_set(err, ENOMEM, "no memory for sequences");

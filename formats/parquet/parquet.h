@@ -100,7 +100,6 @@ struct parquet {
 	size_t key_values_at;     /* likewise */
 	uint32_t key_values;
 	uint8_t writer;           /* enum writer, by created_by */
-	const struct array *arrays[16]; /* described lately, to share */
 };
 
 /* --- footer.c: "File Metadata"; chunk.c: "Column Metadata" ------------------ */

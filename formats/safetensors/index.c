@@ -177,7 +177,7 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	struct source *source = NULL;
 
 	snprintf(name, sizeof name, "shard %.*s", cut(path), path.data);
-	s->scratch = (struct arena){.limit = a->arena.limit};
+	s->scratch = arena_scratch(&a->arena);
 	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
 	if (r == 0) {
 		source = archive_source(a, s->source);
@@ -246,7 +246,7 @@ static int open_shards(struct archive *a, struct reader *r)
 
 static int index_open(struct archive *a, struct error *err)
 {
-	struct reader r = {.scratch.limit = a->arena.limit, .err = err};
+	struct reader r = {.scratch = arena_scratch(&a->arena), .err = err};
 	struct cursor c;
 	int e = 0;
 

@@ -28,7 +28,7 @@ static int add_tensors(struct archive *a, const struct safetensors_header *h, st
 
 static int safetensors_open(struct archive *a, struct error *err)
 {
-	struct arena scratch = {.limit = a->arena.limit, .soft = a->arena.soft};
+	struct arena scratch = arena_scratch(&a->arena);
 	struct safetensors_header h;
 	int r = safetensors_header_read(&a->source, &a->arena, &scratch, &h, err);
 
@@ -36,7 +36,6 @@ static int safetensors_open(struct archive *a, struct error *err)
 		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
 	if (r == 0)
 		r = add_tensors(a, &h, &scratch, err);
-	a->arena.denied |= scratch.denied;
 	arena_free(&scratch);
 	return r;
 }

@@ -162,7 +162,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	a->folder = *at->folder;
 	a->mirrored = at->mirrored;
 	a->outside = at->outside;
-	a->arena.soft = at->soft;
+	arena_try(&a->arena, at->soft);
 	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
 			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
 	a->path = n < PATH_MAX ? strdup(folder) : NULL;
@@ -177,9 +177,8 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	if (r == 0)
 		source_keep(&a->source, options->descriptors);
 	/* However a format took it: what is shown must not depend on this limit. */
-	if (a->arena.denied)
+	if (!arena_tried(&a->arena))
 		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", at->soft);
-	a->arena.soft = 0;
 	if (r < 0)
 		archive_close(a);
 	return r;
@@ -307,14 +306,12 @@ static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
 	int r = log_grow(a, err);
 	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
 		return r;
-	a->arena.soft = most ? a->arena.used + most : 0;
-	a->arena.denied = false;
+	arena_try(&a->arena, most);
 	r = a->format->list ? a->format->list(a, dir, err) : error_set(err, EIO, "a directory that nobody fills");
 	if (r == 0)
 		r = check_tree(a, first, err);
-	if (a->arena.denied) /* however the format took it */
+	if (!arena_tried(&a->arena)) /* however the format took it */
 		r = -E2BIG;
-	a->arena.soft = 0;
 	if (r < 0)
 		a->tree.failed = r;
 	r = tree_publish(&a->tree, err);
@@ -356,6 +353,12 @@ void archive_resize(struct archive *a)
 	}
 }
 
+static int read_fault(const struct node *n, struct error *err)
+{
+	const struct attr *why = node_error(n);
+	return error_set(err, EIO, "%.*s", why ? (int)why->value.len : 0, why ? (const char *)why->value.data : "");
+}
+
 static int find_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
 {
 	int r = 0;
@@ -364,7 +367,10 @@ static int find_size(struct archive *a, struct node *n, uint64_t *ret, struct er
 	if (*ret != SIZE_UNKNOWN)
 		return 0;
 	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
-	r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
+	if (n->kind == NODE_FAULT)
+		r = read_fault(n, err);
+	else
+		r = a->format->size ? a->format->size(a, n, ret, err) : error_set(err, EIO, "a size that nobody tells");
 	if (r == 0 && *ret > INT64_MAX)
 		r = error_set(err, EIO, "a size of %" PRIu64 " bytes", *ret);
 	if (r == 0)
@@ -414,6 +420,8 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 		break;
 	case NODE_BYTES:
 		return answer_bytes(ret, (const uint8_t *)n->bytes + offset, (size_t)len);
+	case NODE_FAULT:
+		return read_fault(n, err);
 	case NODE_LAZY:
 		r = a->format->read ? a->format->read(a, n, offset, len, ret, err)
 				    : error_set(err, EIO, "a file that nobody reads");

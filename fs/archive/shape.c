@@ -6,18 +6,10 @@
 /* Directories in directories that stand for one array. */
 enum { DEPTH = 64 };
 
-static bool has_fault(const struct node *n)
-{
-	for (const struct attr *attr = n->attrs; attr; attr = attr->next)
-		if (slice_equal(attr->name, SLICE("arrayfs.error")))
-			return true;
-	return false;
-}
-
 bool shape_exists(const struct node *n)
 {
 	const struct array *array = n->array;
-	return array && (!array->unshaped || (array->sized && array->rank < SHAPE_MAX && !has_fault(n)));
+	return array && (!array->unshaped || (array->sized && array->rank < SHAPE_MAX && !node_error(n)));
 }
 
 /* `count` elements, counted as if in one dimension. */
@@ -90,6 +82,18 @@ static int find_by_field(struct archive *a, const struct node *dir, bool decode,
 	return no_shape(err);
 }
 
+/* A dictionary's column has as many elements as there are indices. */
+static int find_indices(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
+{
+	const struct node *indices = file_called(a, dir, "indices");
+	struct shaped found;
+	uint64_t count;
+	int r = indices ? find(a, indices, decode, depth, &found, err) : no_shape(err);
+	if (r < 0)
+		return r;
+	return shape_elements(found.array.shape, found.array.rank, &count) && fill_in(dir->array, count, ret) ? 0 : no_shape(err);
+}
+
 static int find_in(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
 {
 	uint64_t size;
@@ -99,7 +103,7 @@ static int find_in(struct archive *a, const struct node *dir, bool decode, unsig
 		return find_by_field(a, dir, decode, depth - 1, ret, err);
 	struct node *offsets = file_called(a, dir, "offsets");
 	if (!offsets)
-		return no_shape(err);
+		return find_indices(a, dir, decode, depth - 1, ret, err);
 	int r = size_of(a, offsets, decode, &size, err);
 	if (r < 0)
 		return r;

@@ -10,12 +10,6 @@
  * called so gives way to it. */
 static const char views[] = ".arrayfs";
 
-static void tree_fail(struct tree *t, int code)
-{
-	if (!t->failed)
-		t->failed = code;
-}
-
 _Static_assert(sizeof(struct node) <= 72, "a million nodes should fit the memory that a mount may use");
 
 /* --- fillings ---------------------------------------------------------- */
@@ -251,6 +245,16 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
 	return add(t, parent, name, false, (struct node){.kind = NODE_HARD, .twin = twin});
 }
 
+uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const char *sentence, const struct array *array)
+{
+	uint64_t size = array ? tree_array_size(array) : SIZE_UNKNOWN;
+	uint32_t id = add(t, parent, name, false, (struct node){.kind = NODE_FAULT, .size = size});
+	if (array)
+		tree_describe(t, id, tree_array(t, array));
+	tree_error(t, id, sentence);
+	return id;
+}
+
 /* Where the component that begins at p ends. */
 static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char split)
 {
@@ -283,13 +287,22 @@ struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, c
 	return path;
 }
 
+/* The name is the first that is said of a node. */
 void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf)
 {
 	struct node *n = tree_edit(t, leaf);
-	if (!n || (!path->differs && !n->attrs))
+	const struct attr *rest = n ? n->attrs : NULL;
+	bool named = rest && slice_equal(rest->name, SLICE("arrayfs.name"));
+	if (!n || (!path->differs && !named))
 		return;
 	n->attrs = NULL;
 	tree_attr(t, leaf, SLICE("arrayfs.name"), path->whole);
+	if (named)
+		rest = rest->next;
+	if (rest && !t->failed) {
+		*t->attr_tail = rest;
+		t->attr_node = 0;
+	}
 }
 
 struct node *tree_edit(struct tree *t, uint32_t id)
@@ -335,7 +348,21 @@ void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice
 	add_attr(t, id, name, value, true);
 }
 
+void tree_error(struct tree *t, uint32_t id, const char *sentence)
+{
+	if (sentence)
+		tree_attr(t, id, SLICE("arrayfs.error"), slice_text(sentence));
+}
+
 /* --- looking ----------------------------------------------------------- */
+
+const struct attr *node_error(const struct node *n)
+{
+	const struct attr *attr = n->attrs;
+	while (attr && !slice_equal(attr->name, SLICE("arrayfs.error")))
+		attr = attr->next;
+	return attr;
+}
 
 struct node *tree_node(const struct tree *t, uint64_t index)
 {

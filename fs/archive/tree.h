@@ -27,6 +27,7 @@ enum node_kind {
 	NODE_BYTES, /* `size` bytes in the arena */
 	NODE_LAZY,  /* the format's read() makes them */
 	NODE_HARD,  /* another name of the node `twin` */
+	NODE_FAULT, /* cannot be read; its attribute arrayfs.error says why */
 };
 
 #define SIZE_UNKNOWN UINT64_MAX /* the format's size() tells, once */
@@ -80,7 +81,7 @@ struct names {
 	} *slots;
 };
 
-enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 23 };
+enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 23, TREE_ARRAYS = 64 };
 
 struct tree {
 	struct arena *arena;
@@ -91,6 +92,7 @@ struct tree {
 	struct names *names;              /* of this filling */
 	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
 	uint32_t attr_node;
+	const struct array *arrays[TREE_ARRAYS]; /* made lately, to be shared */
 	int failed;                       /* first -errno met while building, as a cursor's */
 };
 
@@ -122,6 +124,10 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
  * short: it always fits. */
 uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
+/* What is listed and cannot be read, for the reason that the sentence gives.  It has the
+ * size that the array tells, if there is one and it does. */
+uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const char *sentence, const struct array *array);
+
 /* Makes the directories that a name like "a/b/c" implies below `parent`, and
  * tells the last component and its directory.  '/' separates, and so does
  * `split` unless it is 0; empty components are dropped.  After the leaf is
@@ -139,10 +145,18 @@ void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
 void tree_open_root(struct tree *t, const void *lazy);
 
 /* Says more of a node of the filling under way (or of the root, while opening).
- * The array and the slices stay the caller's, with the arena's lifetime. */
+ * The array stays the caller's, with the arena's lifetime. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
+
+/* A copy of the array and its shape, or an equal one that was made lately: what is
+ * described alike is described once.  Its words stay the caller's, with the arena's
+ * lifetime.  NULL if the tree has failed. */
+const struct array *tree_array(struct tree *t, const struct array *array);
+uint64_t tree_array_size(const struct array *array); /* of its bytes; SIZE_UNKNOWN if it does not tell */
+
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
+void tree_error(struct tree *t, uint32_t id, const char *sentence); /* why it cannot be read, or not all; NULL: it can */
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
 /* Looking, at what is published: any thread.  A hard link's index leads to the
@@ -150,6 +164,8 @@ struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 struct node *tree_node(const struct tree *t, uint64_t index); /* NULL if none */
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name);
 uint32_t tree_resolve(const struct tree *t, uint32_t index);
+
+const struct attr *node_error(const struct node *n); /* what tree_error() said; NULL for nothing */
 
 static inline bool node_filled(const struct node *dir)
 {

@@ -4,13 +4,19 @@
 
 /*
  * What the files of the tree share: tree.c adds nodes and finds them, tree_names.c
- * has the table of names of a filling.
+ * has the table of names of a filling, tree_arrays.c what nodes are described by.
  */
 static inline struct node *tree_at(const struct tree *t, uint32_t id)
 {
 	uint32_t x = id + TREE_FIRST_CHUNK;
 	unsigned k = 31u - (unsigned)__builtin_clz(x) - 6u;
 	return &t->chunks[k][x - ((uint32_t)TREE_FIRST_CHUNK << k)];
+}
+
+static inline void tree_fail(struct tree *t, int code)
+{
+	if (!t->failed)
+		t->failed = code;
 }
 
 /* What is looked for: a name; or the directory that gave way to a leaf of that

@@ -41,12 +41,23 @@ static void *own_block(struct arena *a, size_t n)
 
 static bool fits(struct arena *a, size_t n)
 {
+	struct arena *of = a->of;
 	if (n > a->limit - a->used)
 		return false;
-	if (a->soft == 0 || (a->used <= a->soft && n <= a->soft - a->used))
+	if (a->soft && (a->used > a->soft || n > a->soft - a->used))
+		a->denied = true;
+	else if (of && of->soft && (of->lent > of->lendable || n > of->lendable - of->lent))
+		of->denied = true;
+	else
 		return true;
-	a->denied = true;
 	return false;
+}
+
+static void count(struct arena *a, size_t n)
+{
+	a->used += n;
+	if (a->of)
+		a->of->lent += n;
 }
 
 static void *take(struct arena *a, size_t n, size_t align)
@@ -59,7 +70,7 @@ static void *take(struct arena *a, size_t n, size_t align)
 		size_t size = !b || b->size < FIRST ? FIRST : b->size < LARGEST ? b->size * 2 : LARGEST;
 		if (n > size / 4) {
 			void *own = own_block(a, n);
-			a->used += own ? n : 0;
+			count(a, own ? n : 0);
 			return own;
 		}
 		struct arena_block *fresh = block_new(size);
@@ -70,7 +81,7 @@ static void *take(struct arena *a, size_t n, size_t align)
 		at = 0;
 	}
 	b->used = at + n;
-	a->used += n;
+	count(a, n);
 	return b->bytes + at;
 }
 
@@ -112,13 +123,36 @@ bool arena_charge(struct arena *a, size_t n)
 {
 	if (!fits(a, n))
 		return false;
-	a->used += n;
+	count(a, n);
 	return true;
 }
 
 void arena_refund(struct arena *a, size_t n)
 {
-	a->used -= n;
+	count(a, (size_t)0 - n);
+}
+
+struct arena arena_scratch(struct arena *kept)
+{
+	return (struct arena){.limit = kept->limit, .of = kept->of ? kept->of : kept};
+}
+
+struct arena arena_apart(const struct arena *kept)
+{
+	return (struct arena){.limit = kept->limit};
+}
+
+void arena_try(struct arena *a, size_t most)
+{
+	a->soft = most ? a->used + most : 0;
+	a->lendable = most;
+	a->denied = false;
+}
+
+bool arena_tried(struct arena *a)
+{
+	a->soft = 0;
+	return !a->denied;
 }
 
 void arena_free(struct arena *a)
@@ -128,5 +162,5 @@ void arena_free(struct arena *a)
 		free(b);
 	}
 	a->blocks = NULL;
-	a->used = 0;
+	arena_refund(a, a->used);
 }

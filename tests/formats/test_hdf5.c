@@ -367,6 +367,19 @@ static void heaps_that_are_filtered_are_read(void **state)
 
 /* --- what is wrong is said ----------------------------------------------------- */
 
+/* Of what the root holds 2 KB are kept; the objects' headers are larger. */
+static void what_is_read_on_the_way_counts_against_a_first_try(void **state)
+{
+	struct error err = {0};
+	struct archive a;
+	(void)state;
+	open_fixture(&a, "attributes.h5");
+	assert_int_equal(archive_fill_within(&a, TREE_ROOT, 4000, &err), -E2BIG);
+	assert_int_equal(archive_fill_within(&a, TREE_ROOT, 14000, &err), 0);
+	assert_int_equal(a.arena.lent, 0);
+	archive_close(&a);
+}
+
 static void a_signature_alone_is_refused(void **state)
 {
 	static const char head[] = "\x89HDF\r\n\x1a\n\t";
@@ -575,6 +588,7 @@ int main(void)
 		cmocka_unit_test(metadata_is_found_in_a_cache_image),
 		cmocka_unit_test(lists_of_blocks_are_mapped_in_order),
 		cmocka_unit_test(heaps_that_are_filtered_are_read),
+		cmocka_unit_test(what_is_read_on_the_way_counts_against_a_first_try),
 		cmocka_unit_test(a_signature_alone_is_refused),
 		cmocka_unit_test(chunks_of_another_rank_are_a_fault),
 		cmocka_unit_test(a_name_longer_than_its_attribute_is_a_fault),

@@ -258,6 +258,60 @@ static void other_json_is_nobodys(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
+/* --- a first try with little memory ------------------------------------ */
+
+static int open_within(const char *path, size_t soft)
+{
+	static const struct format *const only[] = {&format_safetensors_index, NULL};
+	struct archive_options options = test_options();
+	struct folder in = test_root();
+	struct archive_at at = {.folder = &in, .path = path + 1, .reach = REACH_HUB, .soft = soft};
+	struct error err = {0};
+	struct archive a;
+	int r = archive_open(&a, only, &at, &options, &err);
+	if (r == 0)
+		archive_close(&a);
+	return r;
+}
+
+/* Nothing of such an index is kept but one tensor; its text is only needed on the way. */
+static void a_long_index_takes_no_more_than_it_may(void **state)
+{
+	enum { SPACE = 200000 };
+	static char text[SPACE + 100];
+	(void)state;
+	int n = sprintf(text, "{\"weight_map\":{\"a\":\"one.safetensors\"}");
+	memset(text + n, ' ', SPACE);
+	strcpy(text + n + SPACE, "}");
+	char *path = put_index(text);
+	assert_int_equal(open_within(path, SPACE / 4), -E2BIG);
+	assert_int_equal(open_within(path, SPACE * 2), 0);
+	free(path);
+}
+
+/* What is read of the shards is there at once until all are read. */
+static void the_shards_take_together_no_more_than_they_may(void **state)
+{
+	enum { SHARDS = 20, SPACE = 10000 };
+	static uint8_t shard[SPACE + 200];
+	char text[4000] = "{\"weight_map\":{", name[32];
+	(void)state;
+	for (unsigned i = 0; i < SHARDS; i++) {
+		memset(shard, ' ', sizeof shard);
+		int n = sprintf((char *)shard + 8, "{\"t%u\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", i);
+		shard[8 + n] = ' ';
+		memcpy(shard, &(uint64_t){SPACE}, 8);
+		snprintf(name, sizeof name, "s%u.safetensors", i);
+		test_write(top, name, (struct slice){shard, 8 + SPACE + 2});
+		sprintf(text + strlen(text), "%s\"t%u\":\"%s\"", i ? "," : "", i, name);
+	}
+	strcat(text, "}}");
+	char *path = put_index(text);
+	assert_int_equal(open_within(path, SHARDS * SPACE / 2), -E2BIG);
+	assert_int_equal(open_within(path, SHARDS * SPACE * 2), 0);
+	free(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +331,8 @@ int main(void)
 		TEST(repeated_names_are_refused),
 		TEST(what_is_no_index_is_refused_with_its_name),
 		TEST(other_json_is_nobodys),
+		TEST(a_long_index_takes_no_more_than_it_may),
+		TEST(the_shards_take_together_no_more_than_they_may),
 	};
 	return cmocka_run_group_tests_name("safetensors_index", tests, NULL, NULL);
 }

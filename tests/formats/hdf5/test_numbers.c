@@ -50,7 +50,7 @@ static void a_compound_of_no_members_does_not_open(void **state)
 	assert_non_null(at);
 	at[1] = 0;
 	assert_int_equal(test_open(&a, &format_hdf5, file, &err), 0);
-	assert_int_equal(test_node(&a, "k")->kind, NODE_LAZY);
+	assert_int_equal(test_node(&a, "k")->kind, NODE_FAULT);
 	assert_string_equal(test_attr(&a, "k", "arrayfs.error"), "a compound datatype of no members");
 	archive_close(&a);
 	test_unload(file);

@@ -110,6 +110,66 @@ static void free_leaves_it_fit_for_use(void **state)
 	arena_free(&a);
 }
 
+static void a_lower_limit_is_tried_for_a_while(void **state)
+{
+	struct arena a = {.limit = 1000};
+	(void)state;
+	assert_non_null(arena_alloc(&a, 100));
+	arena_try(&a, 200);
+	assert_non_null(arena_alloc(&a, 200));
+	assert_null(arena_alloc(&a, 1));
+	assert_false(arena_tried(&a));
+	assert_non_null(arena_alloc(&a, 1)); /* it is over */
+	arena_try(&a, 10);
+	assert_non_null(arena_alloc(&a, 10));
+	assert_true(arena_tried(&a));
+	arena_try(&a, 0);
+	assert_non_null(arena_alloc(&a, 600));
+	assert_true(arena_tried(&a));
+	arena_free(&a);
+}
+
+static void all_scratch_arenas_together_have_what_is_tried(void **state)
+{
+	struct arena a = {.limit = 1000};
+	(void)state;
+	arena_try(&a, 100);
+	struct arena one = arena_scratch(&a), two = arena_scratch(&one), three = arena_scratch(&two);
+	assert_non_null(arena_alloc(&one, 60));
+	assert_non_null(arena_alloc(&two, 30));
+	assert_null(arena_alloc(&two, 11));
+	assert_false(arena_charge(&three, 11));
+	assert_int_equal(a.used, 0);
+	assert_int_equal(a.lent, 90);
+	assert_false(arena_tried(&a));
+
+	arena_try(&a, 100);
+	arena_free(&one); /* is to be had again */
+	assert_true(arena_charge(&three, 70));
+	assert_false(arena_charge(&three, 1));
+	arena_refund(&three, 70);
+	arena_free(&two);
+	assert_int_equal(a.lent, 0);
+	assert_false(arena_tried(&a));
+	assert_null(arena_alloc(&one, 1001)); /* and the limit is one as ever */
+	assert_non_null(arena_alloc(&one, 1000));
+	arena_free(&one);
+	arena_free(&a);
+}
+
+static void what_is_apart_knows_of_no_lower_limit(void **state)
+{
+	struct arena a = {.limit = 1000};
+	(void)state;
+	arena_try(&a, 1);
+	struct arena apart = arena_apart(&a);
+	assert_non_null(arena_alloc(&apart, 1000));
+	assert_null(arena_alloc(&apart, 1));
+	arena_free(&apart);
+	assert_true(arena_tried(&a));
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +181,9 @@ int main(void)
 		cmocka_unit_test(a_text_needs_room_for_its_end),
 		cmocka_unit_test(charges_count_against_the_limit),
 		cmocka_unit_test(free_leaves_it_fit_for_use),
+		cmocka_unit_test(a_lower_limit_is_tried_for_a_while),
+		cmocka_unit_test(all_scratch_arenas_together_have_what_is_tried),
+		cmocka_unit_test(what_is_apart_knows_of_no_lower_limit),
 	};
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }
