@@ -268,6 +268,22 @@ static void a_broken_node_of_names_is_one_entry(void **state)
 	closes(&a, file);
 }
 
+/* Strings of characters of two bytes: no directory is left of the try. */
+static void a_sequence_that_is_refused_is_one_entry(void **state)
+{
+	static const uint8_t type[] = {3, 0, 24, 0, 1, 0, 0, 0, 0x19, 1, 1, 0, 16, 0, 0, 0, 16, 0, 0, 0, 1};
+	struct archive a;
+	struct slice file;
+	(void)state;
+	patch(&file, "old.h5", type, sizeof type)[20] = 2;
+	opens(&a, file);
+	assert_string_equal(test_attr(&a, "s", "arrayfs.error"), "a string of characters of 2 bytes");
+	assert_int_equal(test_node(&a, "s")->kind, NODE_FAULT);
+	assert_int_equal(test_find(&a, "s~2"), 0);
+	check_bytes(&a, "en", "\0\1", 2);
+	closes(&a, file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +292,7 @@ int main(void)
 		cmocka_unit_test(cve_2025_6816), cmocka_unit_test(cve_2025_7067), cmocka_unit_test(cve_2025_7069),
 		cmocka_unit_test(a_root_that_is_broken_is_refused), cmocka_unit_test(a_broken_link_is_one_entry),
 		cmocka_unit_test(a_broken_node_of_names_is_one_entry),
+		cmocka_unit_test(a_sequence_that_is_refused_is_one_entry),
 	};
 	return cmocka_run_group_tests_name("hdf5 hostile", tests, NULL, NULL);
 }
