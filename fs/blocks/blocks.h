@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/blocks/pace.h"
+#include "fs/codec/codec.h"
 #include "fs/source/answer.h"
 
 struct archive;
@@ -111,6 +112,7 @@ size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t m
  * is zeroed. */
 uint8_t *block_room(struct block *block, size_t len, struct error *err);
 uint8_t *block_scratch(struct block *block, size_t len, struct error *err);
+struct codec_memory block_memory(struct block *block); /* scratch for a codec whose input is a mapping */
 void block_trim(struct block *block, size_t len); /* it came out shorter */
 
 struct blocks_stats {

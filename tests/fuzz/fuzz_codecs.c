@@ -10,7 +10,7 @@
 #include "fs/codec/codec.h"
 #include "tests/fuzz/fuzz.h"
 
-static void check(enum codec codec, struct slice in, size_t room, bool exact)
+static void check(enum codec_id codec, struct slice in, size_t room, bool exact)
 {
 	uint8_t *out[2] = {malloc(room ? room : 1), malloc(room ? room : 1)};
 	size_t made[2] = {room, room};
@@ -18,7 +18,7 @@ static void check(enum codec codec, struct slice in, size_t room, bool exact)
 	for (int i = 0; i < 2 && out[0] && out[1]; i++) {
 		struct error err = {0};
 		memset(out[i], i ? 0xff : 0x00, room);
-		r[i] = exact ? codec_run(codec, in, out[i], room, &err) : codec_run_some(codec, in, out[i], room, &made[i], &err);
+		r[i] = exact ? codec_run(codec, in, out[i], room, NULL, &err) : codec_run_some(codec, in, out[i], room, &made[i], NULL, &err);
 		HOLDS(r[i] == 0 ? made[i] <= room : err.text[0] != '\0');
 	}
 	HOLDS(r[0] == r[1]);
@@ -30,7 +30,7 @@ static void check(enum codec codec, struct slice in, size_t room, bool exact)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_over((struct slice){data, size});
-	enum codec codec = cursor_u8(&c) % CODEC_COUNT;
+	enum codec_id codec = cursor_u8(&c) % CODEC_COUNT;
 	size_t room = cursor_u16le(&c);
 	struct slice in = fuzz_rest(&c);
 	check(codec, in, room, true);
