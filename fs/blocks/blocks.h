@@ -13,7 +13,8 @@ struct blocks;
  * of (archive, owner, index): a page, a chunk, a table of where pages lie.  The
  * cache calls the function when somebody needs the block, at most once at a time
  * for each, by whoever comes first: a reader or one of its own workers.  No lock
- * is held meanwhile.  Least recently used blocks go when the budget is reached.
+ * is held meanwhile.  Least recently used blocks go when the budget is reached,
+ * costly ones last.
  *
  * The budget holds for blocks, whether in use or not, and for the scratch memory
  * of decoding: who would exceed it waits until others are done.  Only when all
@@ -68,6 +69,10 @@ void blocks_release(struct block *block);
  * to ask again.  Once a share of the budget is used, it goes when released, so that
  * a long file is read through a little memory, over and over. */
 void blocks_spent(struct block *block);
+
+/* The block, which the caller holds or makes, is small and took long to make: it goes
+ * after others, as long as such take no more than half of the budget. */
+void blocks_costly(struct block *block);
 
 /* Answers [offset, offset + len) of a block that the caller holds and gives up:
  * pinned until the answer is closed, or copied if memory is tight. */
