@@ -64,6 +64,9 @@ bool codec_known(enum codec_id codec);
 /* Its steps, or NULL. */
 const struct codec_steps *codec_steps(enum codec_id codec);
 
+/* CRC-32, as gzip and zip have it, of what is behind bytes that made `crc`; 0 at first. */
+uint32_t codec_crc32(uint32_t crc, struct slice s);
+
 /* What a decoder may use beside its input and its output: memory that somebody accounts
  * for and frees once it is done. */
 struct codec_memory {

@@ -62,6 +62,11 @@ static int gzip_whole(struct slice in, uint8_t *out, size_t room, size_t *ret)
 	return 0;
 }
 
+uint32_t codec_crc32(uint32_t crc, struct slice s)
+{
+	return s.len ? libdeflate_crc32(crc, s.data, s.len) : crc;
+}
+
 const struct codec codec_deflate = {.name = "deflate", .whole = deflate_whole, .steps = &codec_steps_deflate};
 const struct codec codec_zlib = {.name = "zlib", .whole = zlib_whole, .steps = &codec_steps_zlib};
 const struct codec codec_gzip = {.name = "gzip", .whole = gzip_whole, .steps = &codec_steps_gzip};
