@@ -38,7 +38,7 @@ static size_t pack_xz(void) /* two streams, zeros between and behind */
 	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, plain, 1000, packed, &n, sizeof packed), LZMA_OK);
 	memset(packed + n, 0, 8);
 	n += 8;
-	assert_int_equal(lzma_easy_buffer_encode(9, LZMA_CHECK_CRC32, NULL, plain + 1000, N - 1000, packed, &n, sizeof packed),
+	assert_int_equal(lzma_easy_buffer_encode(0, LZMA_CHECK_CRC32, NULL, plain + 1000, N - 1000, packed, &n, sizeof packed),
 			 LZMA_OK);
 	return n;
 }
