@@ -5,49 +5,42 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fs/codec/codec.h"
+#include "fs/codec/shuffle.h"
 
-static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);
-static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err);
-
-static int inflate(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
-{
-	(void)f;
-	return codec_run_some(CODEC_ZLIB, in, out, room, ret, err);
-}
-
-static int zstd(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
-{
-	(void)f;
-	return codec_run_some(CODEC_ZSTD, in, out, room, ret, err);
-}
+static h5_decode_fn unshuffle, fletcher32;
 
 /* The registry of filters: the library's own below 256, and those that are
- * registered with The HDF Group.  Without a decoder: known by name only. */
+ * registered with The HDF Group.  Undone by a codec, or by a decoder where HDF5 has
+ * frames or parameters of its own; neither: known by name only. */
 static const struct known {
 	uint16_t id;
 	const char *name;
 	h5_decode_fn *decode;
-	bool looks_twice; /* its library does, at its input, which must not change meanwhile */
+	enum codec_id codec;
 } table[] = {
-	{1, "deflate", inflate},
+	{1, "deflate", .codec = CODEC_ZLIB},
 	{2, "shuffle", unshuffle},
 	{3, "fletcher32", fletcher32},
-	{4, "szip", h5_szip, true},
+	{4, "szip", h5_szip},
 	{5, "nbit", h5_nbit},
 	{6, "scaleoffset", h5_scaleoffset},
-	{305, "lzo", NULL},
-	{307, "bzip2", h5_bzip2, true},
-	{32000, "lzf", h5_lzf},
-	{32001, "blosc", h5_blosc, true},
+	{305, "lzo", .codec = CODEC_LZO},
+	{307, "bzip2", .codec = CODEC_BZIP2},
+	{32000, "lzf", .codec = CODEC_LZF},
+	{32001, "blosc", .codec = CODEC_BLOSC},
 	{32004, "lz4", h5_lz4},
 	{32008, "bitshuffle", h5_bitshuffle},
 	{32013, "zfp", NULL},
-	{32015, "zstd", zstd},
+	{32015, "zstd", .codec = CODEC_ZSTD},
 	{32017, "sz", NULL},
 	{32024, "sz3", NULL},
 	{32026, "blosc2", NULL},
 };
+
+static bool built_in(const struct known *k)
+{
+	return k->decode || (k->codec != CODEC_NONE && codec_known(k->codec));
+}
 
 static const struct known *lookup(uint16_t id)
 {
@@ -119,7 +112,7 @@ int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *
 	for (uint32_t i = 0; i < p->count; i++) {
 		const struct h5_filter *f = &p->filters[i];
 		const struct known *k = lookup(f->id);
-		if (mask >> i & 1 || (k && k->decode))
+		if (mask >> i & 1 || (k && built_in(k)))
 			continue;
 		return k ? error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id)
 			 : error_set(err, ENOTSUP, "the filter %u is not known", f->id);
@@ -129,59 +122,15 @@ int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *
 
 /* --- shuffle and fletcher32 ---------------------------------------------------------- */
 
-/* Plain loops over a fixed width, which compilers turn into vectors. */
-static void unshuffle4(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
-{
-	const uint8_t *a = in, *b = in + n, *c = in + 2 * n, *d = in + 3 * n;
-	for (size_t i = 0; i < n; i++) {
-		out[4 * i] = a[i];
-		out[4 * i + 1] = b[i];
-		out[4 * i + 2] = c[i];
-		out[4 * i + 3] = d[i];
-	}
-}
-
-static void unshuffle2(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = in[i];
-		out[2 * i + 1] = in[n + i];
-	}
-}
-
-static void unshuffle8(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		uint64_t v = 0;
-		for (unsigned k = 0; k < 8; k++)
-			v |= (uint64_t)in[k * n + i] << 8 * k;
-		v = htole64(v);
-		memcpy(out + 8 * i, &v, 8);
-	}
-}
-
-static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		     const struct codec_memory *memory, struct error *err)
 {
 	size_t size = f->nvalues ? f->values[0] : 0;
+	(void)memory;
 	if (in.len > room || size == 0)
 		return error_set(err, EBADMSG, "shuffled bytes: %zu of elements of %zu in room for %zu", in.len, size, room);
-	size_t n = in.len / size;
+	unshuffle_bytes(in, out, size);
 	*ret = in.len;
-	if (size == 1 || n <= 1) {
-		memcpy(out, in.data, in.len);
-		return 0;
-	}
-	if (size == 2)
-		unshuffle2(in.data, out, n);
-	else if (size == 4)
-		unshuffle4(in.data, out, n);
-	else if (size == 8)
-		unshuffle8(in.data, out, n);
-	else
-		for (size_t k = 0; k < size; k++)
-			for (size_t i = 0; i < n; i++)
-				out[i * size + k] = in.data[k * n + i];
-	memcpy(out + n * size, in.data + n * size, in.len - n * size);
 	return 0;
 }
 
@@ -210,9 +159,11 @@ static uint32_t fletcher(const uint8_t *p, size_t len)
 }
 
 /* Old releases wrote the bytes of each half in the other order. */
-static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		      const struct codec_memory *memory, struct error *err)
 {
 	(void)f;
+	(void)memory;
 	if (in.len < 4 || in.len - 4 > room)
 		return error_set(err, EBADMSG, "a fletcher32 sum over %zu bytes", in.len);
 	size_t len = in.len - 4;
@@ -228,68 +179,51 @@ static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, 
 
 /* --- a pipeline ------------------------------------------------------------------------ */
 
-/* Where what is between two filters goes: to the block, or to the arena. */
-struct between {
-	struct block *block;
-	struct arena *arena;
-};
-
-static uint8_t *between_room(const struct between *b, size_t len, struct error *err)
+/* What is between two filters, and a filter's own memory, goes to the block or the arena. */
+static uint8_t *take_arena(void *arena, size_t len, struct error *err)
 {
-	if (b->block)
-		return block_scratch(b->block, len, err);
-	uint8_t *room = arena_alloc(b->arena, len);
-	if (!room)
+	uint8_t *bytes = arena_alloc(arena, len);
+	if (!bytes)
 		error_set(err, ENOMEM, "no memory for %zu bytes", len);
-	return room;
+	return bytes;
 }
 
-/* What is mapped may change at any time; what a filter made does not. */
-static int keep_still(struct slice *in, const struct between *between, struct error *err)
+static int undo(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		const struct codec_memory *memory, struct error *err)
 {
-	uint8_t *copy = between_room(between, in->len ? in->len : 1, err);
-	if (!copy)
-		return -ENOMEM;
-	if (in->len)
-		memcpy(copy, in->data, in->len);
-	in->data = copy;
-	return 0;
+	const struct known *k = lookup(f->id);
+	int r = k->decode ? k->decode(f, in, out, room, ret, memory, err)
+			  : codec_run_some(k->codec, in, out, room, ret, memory, err);
+	return r < 0 && r != -ENOMEM ? error_prefix(err, r, f->name) : r;
 }
 
-/* Undoes the pipeline into out, which has room for len. */
+/* Undoes the pipeline into out, which has room for len; `what` it is of. */
 static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint8_t *out, size_t len,
-	       const struct between *between, struct error *err)
+	       struct codec_memory memory, const char *what, struct error *err)
 {
 	/* Between filters there may be more bytes than the chunk has: sums, headers,
 	 * what did not shrink. */
-	size_t room = len + len / 4 + 4096, made;
+	size_t room = len + len / 4 + 4096, made = in.len;
 	uint32_t left = 0, step = 0;
-	uint8_t *scratch[2] = {0};
-	int r;
+	uint8_t *between[2] = {0};
 	for (uint32_t i = 0; i < p->count; i++)
 		left += !(mask >> i & 1);
 	if (left == 0 && in.len == len)
 		memcpy(out, in.data, len);
-	made = in.len;
 	for (uint32_t i = p->count; i-- > 0;) {
-		const struct h5_filter *f = &p->filters[i];
-		const struct known *k = lookup(f->id);
 		if (mask >> i & 1)
 			continue;
-		if (k->looks_twice && step == 0 && (r = keep_still(&in, between, err)) < 0)
-			return r;
-		uint8_t **to = &scratch[step++ % 2];
-		if (--left > 0 && !*to && !(*to = between_room(between, room, err)))
+		uint8_t **to = &between[step++ % 2];
+		if (--left > 0 && !*to && !(*to = memory.take(memory.arg, room, err)))
 			return -ENOMEM;
 		uint8_t *target = left ? *to : out;
-		if ((r = k->decode(f, in, target, left ? room : len, &made, err)) < 0)
-			return error_prefix(err, r, f->name);
+		int r = undo(&p->filters[i], in, target, left ? room : len, &made, &memory, err);
+		if (r < 0)
+			return r;
 		in = (struct slice){target, made};
+		memory.changing = false; /* what a filter made does not */
 	}
-	if (made == len)
-		return 0;
-	return error_set(err, EBADMSG, "%s decodes to %zu bytes, not %zu", between->block ? "a chunk" : "a heap's block", made,
-			 len);
+	return made == len ? 0 : error_set(err, EBADMSG, "%s decodes to %zu bytes, not %zu", what, made, len);
 }
 
 int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
@@ -299,19 +233,19 @@ int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in,
 	uint8_t *out = r == 0 ? block_room(block, len, err) : NULL;
 	if (r < 0)
 		return r;
-	return out ? run(p, mask, in, out, len, &(struct between){.block = block}, err) : -ENOMEM;
+	return out ? run(p, mask, in, out, len, block_memory(block), "a chunk", err) : -ENOMEM;
 }
 
 int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct arena *s,
 		     struct slice *ret, struct error *err)
 {
-	struct between between = {.arena = s};
+	struct codec_memory memory = {.take = take_arena, .arg = s, .changing = true};
 	int r = h5_pipeline_check(p, mask, err);
 	if (r < 0)
 		return r;
-	uint8_t *out = len / 4096 > in.len ? NULL : between_room(&between, len, err); /* no filter packs that tightly */
+	uint8_t *out = len / 4096 > in.len ? NULL : take_arena(s, len, err); /* no filter packs that tightly */
 	*ret = (struct slice){out, len};
 	if (!out)
 		return error_set(err, ENOMEM, "%zu bytes of a heap that are packed in %zu", len, in.len);
-	return run(p, mask, in, out, len, &between, err);
+	return run(p, mask, in, out, len, memory, "a heap's block", err);
 }

@@ -131,8 +131,10 @@ static int nbit_element(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t roo
 	}
 }
 
-int h5_nbit(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+int h5_nbit(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+	    const struct codec_memory *memory, struct error *err)
 {
+	(void)memory;
 	struct nbit n = {f->values, f->nvalues, {in, 0}, err};
 	bool as_is = f->nvalues >= 3 && f->values[1]; /* nothing to gain, and then no type is told */
 	if ((f->nvalues < 5 && !as_is) || (as_is && in.len > room))
@@ -217,8 +219,10 @@ static void store(uint8_t *out, uint64_t v, unsigned size, bool big)
 		out[big ? size - 1 - k : k] = (uint8_t)(v >> 8 * k);
 }
 
-int h5_scaleoffset(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+int h5_scaleoffset(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		   const struct codec_memory *memory, struct error *err)
 {
+	(void)memory;
 	struct scale p = {0};
 	struct cursor c = cursor_over(in);
 	int r = scale_parameters(f, &p, room, err);

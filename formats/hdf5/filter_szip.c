@@ -65,8 +65,12 @@ static void join_planes(const struct szip *z, const uint8_t *planes, uint8_t *ou
 			*out++ = planes[k * pixels + i];
 }
 
-int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret, struct error *err)
+int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
+	    const struct codec_memory *memory, struct error *err)
 {
+	int r = codec_hold_still(memory, &in, err); /* libaec looks twice */
+	if (r < 0)
+		return r;
 	struct cursor c = cursor_over(in);
 	struct szip z = {.size = cursor_u32le(&c)};
 	if (c.failed || z.size > room || !set_up(f, &z) || (z.planes && z.size % z.planes))
@@ -79,15 +83,14 @@ int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t roo
 		return decode(&z, in, out, z.size, err);
 	/* The last line need not be full. */
 	size_t before = (z.size - 1) / z.line, len = before * z.padded + (z.size - before * z.line);
-	struct arena scratch = {.limit = len + 4096};
-	uint8_t *lines = arena_alloc(&scratch, len);
-	int r = lines ? decode(&z, in, lines, len, err) : error_set(err, ENOMEM, "no memory to decode");
-	if (r == 0)
-		close_up(&z, lines);
-	if (r == 0 && z.planes)
+	uint8_t *lines = memory->take(memory->arg, len, err);
+	r = lines ? decode(&z, in, lines, len, err) : -ENOMEM;
+	if (r < 0)
+		return r;
+	close_up(&z, lines);
+	if (z.planes)
 		join_planes(&z, lines, out);
-	else if (r == 0)
+	else
 		memcpy(out, lines, z.size);
-	arena_free(&scratch);
-	return r;
+	return 0;
 }

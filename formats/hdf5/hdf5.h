@@ -231,8 +231,8 @@ const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p);
 
 /* A filter's decoder: *ret bytes of at most `room`. */
 typedef int h5_decode_fn(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-			 struct error *err);
-h5_decode_fn h5_nbit, h5_scaleoffset, h5_szip, h5_lzf, h5_lz4, h5_blosc, h5_bitshuffle, h5_bzip2;
+			 const struct codec_memory *memory, struct error *err);
+h5_decode_fn h5_nbit, h5_scaleoffset, h5_szip, h5_lz4, h5_bitshuffle;
 
 /* Undoes the pipeline: exactly len bytes in the block's room. */
 int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,

@@ -5,9 +5,9 @@
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 
-enum codec pq_chunk_codec(int32_t codec)
+enum codec_id pq_chunk_codec(int32_t codec)
 {
-	static const enum codec codecs[] = {CODEC_NONE,   CODEC_SNAPPY,     CODEC_GZIP, CODEC_LZO,
+	static const enum codec_id codecs[] = {CODEC_NONE,   CODEC_SNAPPY,     CODEC_GZIP, CODEC_LZO,
 					    CODEC_BROTLI, CODEC_LZ4_HADOOP, CODEC_ZSTD, CODEC_LZ4_RAW};
 	return codec >= 0 && codec < 8 ? codecs[codec] : CODEC_COUNT;
 }
@@ -148,7 +148,7 @@ int pq_chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, stru
 
 int pq_chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err)
 {
-	enum codec codec = pq_chunk_codec(chunk->codec);
+	enum codec_id codec = pq_chunk_codec(chunk->codec);
 	if (leaf->fault)
 		return error_set(err, ENOTSUP, "%s", leaf->fault);
 	if (chunk->encrypted)

@@ -39,7 +39,7 @@ static void note_cost(struct leaf *leaf, const struct chunk *chunk)
 /* What the tree needs to know of a chunk, kept at its leaf. */
 static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
 {
-	enum codec codec = pq_chunk_codec(chunk->codec);
+	enum codec_id codec = pq_chunk_codec(chunk->codec);
 	const char *name = codec != CODEC_NONE ? codec_name(codec) : NULL;
 
 	if (chunk->encrypted || !chunk->has_meta || (rows > 0 && chunk->null_count != 0))

@@ -245,16 +245,9 @@ static int decompress(const struct pages *pages, struct slice in, size_t len, st
 	}
 	if (!out && !(out = block_scratch(scratch, len, err)))
 		return -ENOMEM;
-	if (codec_looks_twice(pages->codec)) {
-		uint8_t *copy = block_scratch(scratch, in.len, err);
-		if (!copy)
-			return -ENOMEM;
-		if (in.len)
-			memcpy(copy, in.data, in.len);
-		in.data = copy;
-	}
+	const struct codec_memory memory = block_memory(scratch);
 	*ret = (struct slice){out, len};
-	return codec_run(pages->codec, in, out, len, err);
+	return codec_run(pages->codec, in, out, len, &memory, err);
 }
 
 /* The bytes of levels in a v1 page: prefixed by their length, or, in the

@@ -164,7 +164,7 @@ int pq_chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group
 
 /* 0, or why the chunk cannot be read. */
 int pq_chunk_readable(const struct leaf *leaf, const struct chunk *chunk, struct error *err);
-enum codec pq_chunk_codec(int32_t codec); /* CODEC_COUNT if unknown */
+enum codec_id pq_chunk_codec(int32_t codec); /* CODEC_COUNT if unknown */
 
 /* --- schema.c: the tree ---------------------------------------------------- */
 
@@ -224,7 +224,7 @@ struct pages {
 	uint64_t dictionary_at;   /* 0: none */
 	uint64_t end;             /* of the chunk */
 	uint32_t count;
-	uint16_t codec;           /* enum codec */
+	uint16_t codec;           /* enum codec_id */
 	bool indexed;             /* by the offset index: each page ends where the next begins */
 	bool compressed;          /* v2 pages are, also those that say that they are not */
 	struct page {

@@ -100,7 +100,7 @@ struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
 	b->pinned -= p->state == READY ? p->charged : 0;
 	size_t keep = !p->spent ? b->budget : b->budget / 8 > PASSING ? b->budget / 8 : PASSING;
 	if (p->known && b->used <= b->budget && b->used <= keep) {
-		blocks_list_add(&b->unused, p);
+		blocks_unused_add(b, p);
 		return NULL;
 	}
 	if (p->known)
@@ -114,7 +114,7 @@ void blocks_use(struct blocks *b, struct block_private *p)
 {
 	p->spent = false;
 	if (p->uses++ == 0 && p->state == READY) {
-		blocks_list_remove(&b->unused, p);
+		blocks_unused_remove(b, p);
 		b->pinned += p->charged;
 	}
 }
@@ -214,6 +214,16 @@ void blocks_spent(struct block *block)
 		return;
 	pthread_mutex_lock(&b->lock);
 	block->private->spent = true;
+	pthread_mutex_unlock(&b->lock);
+}
+
+void blocks_costly(struct block *block)
+{
+	struct blocks *b = block->private->cache;
+	if (!b)
+		return;
+	pthread_mutex_lock(&b->lock);
+	block->private->costly = true;
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -323,8 +333,12 @@ static struct block_private *take_out(struct blocks *b, struct block_client *cli
 		blocks_forget(b, p);
 		if (p->uses > 0)
 			continue; /* an answer's: it goes with it */
-		blocks_list_remove(p->state == WANTED ? &b->queue : &b->unused, p);
-		b->queued -= p->state == WANTED;
+		if (p->state == WANTED) {
+			blocks_list_remove(&b->queue, p);
+			b->queued--;
+		} else {
+			blocks_unused_remove(b, p);
+		}
 		b->used -= p->charged;
 		p->same = gone;
 		gone = p;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/blocks/pace.h"
+#include "fs/codec/codec.h"
 #include "fs/source/answer.h"
 
 struct block;
@@ -11,7 +12,8 @@ struct blocks;
  * of (client, owner, kind, index): a page, a chunk, a table of where pages lie.  The
  * cache calls the function when somebody needs the block, at most once at a time
  * for each, by whoever comes first: a reader or one of its own workers.  No lock
- * is held meanwhile.  Least recently used blocks go when the budget is reached.
+ * is held meanwhile.  Least recently used blocks go when the budget is reached,
+ * costly ones last.
  *
  * The budget holds for blocks, whether in use or not, and for the scratch memory
  * of decoding: who would exceed it waits until others are done.  Only when all
@@ -73,6 +75,10 @@ void blocks_release(struct block *block);
  * a long file is read through a little memory, over and over. */
 void blocks_spent(struct block *block);
 
+/* The block, which the caller holds or makes, is small and took long to make: it goes
+ * after others, as long as such take no more than half of the budget. */
+void blocks_costly(struct block *block);
+
 /* Answers [offset, offset + len) of a block that the caller holds and gives up:
  * pinned until the answer is closed, or copied if memory is tight. */
 int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t len, struct answer *answer);
@@ -116,6 +122,7 @@ size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t m
  * is zeroed. */
 uint8_t *block_room(struct block *block, size_t len, struct error *err);
 uint8_t *block_scratch(struct block *block, size_t len, struct error *err);
+struct codec_memory block_memory(struct block *block); /* scratch for a codec whose input is a mapping */
 void block_trim(struct block *block, size_t len); /* it came out shorter */
 
 struct blocks_stats {

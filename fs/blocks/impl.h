@@ -40,6 +40,7 @@ struct block_private {
 	enum block_state state;
 	bool known;                   /* in its bucket */
 	bool spent;                   /* nobody is expected to ask again */
+	bool costly;                  /* it goes after those that are not */
 	bool past;                    /* its memory may go past the budget */
 	size_t size;                  /* of its memory */
 	size_t charged, scratched;
@@ -57,9 +58,9 @@ struct blocks {
 	pthread_cond_t changed; /* a block was made, or memory came free */
 	pthread_cond_t work;    /* for workers */
 	struct block_private **buckets;
-	struct block_list unused, queue;
+	struct block_list unused, costly, queue; /* costly: unused, too */
 	unsigned queued;
-	size_t used, pinned, metadata, limit;
+	size_t used, pinned, metadata, limit, costly_used;
 	_Atomic size_t budget; /* the limit, less what metadata takes of it */
 	unsigned making, stuck; /* threads that decode, and those of them that wait */
 	unsigned nthreads, started, entered, working; /* workers: meant to work at a time, made, begun, at work */
@@ -87,6 +88,10 @@ struct block_private *blocks_find(struct blocks *b, const struct block_source *f
 struct block_private *blocks_remember(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_forget(struct blocks *b, struct block_private *p);
 void blocks_leave_client(struct block_private *p);
+
+/* Among those that are READY and unused, the youngest; and no more. */
+void blocks_unused_add(struct blocks *b, struct block_private *p);
+void blocks_unused_remove(struct blocks *b, struct block_private *p);
 
 /* Takes unused blocks out until `len` more fit; they hang by `same`. */
 struct block_private *blocks_make_room(struct blocks *b, size_t len);

@@ -114,6 +114,16 @@ uint8_t *block_scratch(struct block *block, size_t len, struct error *err)
 	return s->bytes;
 }
 
+static uint8_t *take_scratch(void *block, size_t len, struct error *err)
+{
+	return block_scratch(block, len, err);
+}
+
+struct codec_memory block_memory(struct block *block)
+{
+	return (struct codec_memory){.take = take_scratch, .arg = block, .changing = true};
+}
+
 void block_trim(struct block *block, size_t len)
 {
 	if (len < block->len)

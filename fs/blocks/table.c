@@ -86,12 +86,28 @@ void blocks_dispose(struct block_private *p)
 	free(p);
 }
 
+void blocks_unused_add(struct blocks *b, struct block_private *p)
+{
+	blocks_list_add(p->costly ? &b->costly : &b->unused, p);
+	b->costly_used += p->costly ? p->charged : 0;
+}
+
+void blocks_unused_remove(struct blocks *b, struct block_private *p)
+{
+	blocks_list_remove(p->costly ? &b->costly : &b->unused, p);
+	b->costly_used -= p->costly ? p->charged : 0;
+}
+
+static struct block_private *next_to_go(const struct blocks *b)
+{
+	return b->unused.oldest && b->costly_used <= b->budget / 2 ? b->unused.oldest : b->costly.oldest;
+}
+
 struct block_private *blocks_make_room(struct blocks *b, size_t len)
 {
-	struct block_private *gone = NULL;
-	while (b->unused.oldest && b->used + len > b->budget) {
-		struct block_private *p = b->unused.oldest;
-		blocks_list_remove(&b->unused, p);
+	struct block_private *gone = NULL, *p;
+	while (b->used + len > b->budget && (p = next_to_go(b))) {
+		blocks_unused_remove(b, p);
 		blocks_forget(b, p);
 		b->used -= p->charged;
 		p->same = gone;

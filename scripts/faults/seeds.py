@@ -4,9 +4,11 @@ reference writers write: a part of a file each, as the target takes it.
 
     scripts/faults/seeds.py      needs tests/interop/requirements.txt
 """
+import bz2
 import decimal
 import io
 import json
+import lzma
 import pathlib
 import shutil
 import struct
@@ -105,7 +107,7 @@ def encodings():
 
 # --- HDF5 ------------------------------------------------------------------
 
-FILTERS = {5: 0, 6: 1, 4: 2, 32000: 3, 32004: 4, 32001: 5, 32008: 6, 307: 7}  # as fuzz_filters.c has them
+FILTERS = {5: 0, 6: 1, 4: 2, 32004: 3, 32008: 4}  # as fuzz_filters.c has them
 
 
 def filters():
@@ -113,9 +115,8 @@ def filters():
     values = np.arange(400, dtype="<i4").reshape(20, 20) * 3
     made = {
         "scaleoffset": dict(scaleoffset=0), "szip": dict(compression="szip", compression_opts=("nn", 16)),
-        "lzf": dict(compression="lzf"), "lz4": dict(hdf5plugin.LZ4()), "bzip2": dict(hdf5plugin.BZip2()),
-        "blosc-lz4": dict(hdf5plugin.Blosc(cname="lz4")), "blosc-zstd": dict(hdf5plugin.Blosc(cname="zstd", shuffle=2)),
-        "bitshuffle": dict(hdf5plugin.Bitshuffle(cname="lz4")), "bitshuffle-none": dict(hdf5plugin.Bitshuffle(cname="none")),
+        "lz4": dict(hdf5plugin.LZ4()), "bitshuffle": dict(hdf5plugin.Bitshuffle(cname="lz4")),
+        "bitshuffle-none": dict(hdf5plugin.Bitshuffle(cname="none")),
     }
     with h5py.File("seeds", "w", driver="core", backing_store=False) as f:
         for name, options in made.items():
@@ -190,10 +191,22 @@ def objects():
 def codecs():
     out, n = folder("codecs"), 3000
     data = bytes(i * i >> 5 & 0xff if i % 700 < 500 else 7 for i in range(n))
-    streams = {1: "snappy", 2: "gzip", 5: "brotli", 7: "zstd", 8: "lz4_raw", 6: "lz4"}  # as fs/codec/codec.h counts them
+    streams = {1: "snappy", 2: "gzip", 5: "brotli", 7: "zstd", 8: "lz4_raw", 10: "lz4"}  # as fs/codec/codec.h counts them
     for number, name in streams.items():
         (out / name).write_bytes(struct.pack("<BH", number, n) + pa.compress(data, name, asbytes=True))
-    (out / "deflate").write_bytes(struct.pack("<BH", 3, n) + zlib.compress(data))
+    raw = zlib.compressobj(6, zlib.DEFLATED, -15)
+    made = {"zlib": (3, zlib.compress(data)), "deflate": (9, raw.compress(data) + raw.flush()), "bzip2": (11, bz2.compress(data)),
+            "xz": (12, lzma.compress(data))}
+    for name, (number, coded) in made.items():
+        (out / name).write_bytes(struct.pack("<BH", number, n) + coded)
+    filters = {"lzf": (13, dict(compression="lzf")), "blosc-lz4": (14, dict(hdf5plugin.Blosc(cname="lz4"))),
+               "blosc-zstd": (14, dict(hdf5plugin.Blosc(cname="zstd", shuffle=2)))}
+    with h5py.File("seeds", "w", driver="core", backing_store=False) as f:
+        for name, (number, options) in filters.items():
+            d = f.create_dataset(name, data=np.frombuffer(data, "u1"), chunks=(n,), **options)
+            f.flush()
+            (out / name).write_bytes(struct.pack("<BH", number, n) + d.id.read_direct_chunk((0,))[1])
+    (out / "lz4").rename(out / "lz4_frame")
     block = pa.compress(data, "lz4_raw", asbytes=True)
     (out / "lz4_hadoop").write_bytes(struct.pack("<BH", 6, n) + struct.pack(">II", n, len(block)) + block)
 

@@ -428,10 +428,41 @@ static void metadata_share_what_there_is(void **state)
 	blocks_close(b);
 }
 
+static void what_was_costly_goes_last(void **state)
+{
+	struct blocks *b = cache(10000, 1);
+	struct plan p = {.len = 1000}, q = {.len = 1000};
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++) {
+		struct block *block = get(b, &q, i);
+		blocks_costly(block);
+		blocks_release(block);
+	}
+	for (uint64_t i = 0; i < 100; i++)
+		blocks_release(get(b, &p, i));
+	for (uint64_t i = 0; i < 3; i++)
+		blocks_release(get(b, &q, i));
+	assert_int_equal(q.calls, 3);
+	for (uint64_t i = 3; i < 20; i++) { /* no more than half of the budget */
+		struct block *block = get(b, &q, i);
+		blocks_costly(block);
+		blocks_release(block);
+	}
+	for (uint64_t i = 100; i < 103; i++)
+		blocks_release(get(b, &p, i));
+	unsigned calls = p.calls;
+	for (uint64_t i = 100; i < 103; i++)
+		blocks_release(get(b, &p, i));
+	assert_int_equal(p.calls, calls);
+	blocks_drop(b, &client);
+	blocks_close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_is_made_once_and_kept),
+		cmocka_unit_test(what_was_costly_goes_last),
 		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
 		cmocka_unit_test(what_is_spent_leaves_room_for_the_next),
 		cmocka_unit_test(what_is_in_use_does_not_go),

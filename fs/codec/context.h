@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What a codec's library works with, one for each thread that decodes: made at first
+ * use, freed when the thread ends.
+ */
+enum codec_context { CONTEXT_ZSTD, CONTEXT_DEFLATE, CONTEXT_LZ4, CONTEXT_COUNT };
+
+/* NULL if there is no memory. */
+void *codec_context(enum codec_context which, void *(*make)(void), void (*drop)(void *));

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: MIT */
+/* What is right is what zlib was given to compress. */
+#include "fs/blocks/stream.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "tests/support.h"
+
+enum { LONG = 5 * STREAM_STRETCH + 12345, SHORT = 3000, RAW = -15, ZLIB = 15, GZIP = 15 + 16 };
+
+static struct block_client client; /* only to be somebody */
+static uint8_t plain[LONG], packed[LONG + (LONG >> 4) + 1000];
+
+struct tried {
+	struct source source;
+	struct blocks *blocks;
+	struct stream s;
+};
+
+static void setup(void)
+{
+	uint32_t x = 1;
+	for (size_t i = 0; i < LONG; i++) {
+		x = x * 1103515245 + 12345;
+		plain[i] = i % 1000 < 600 ? (uint8_t)(i / 7) : (uint8_t)(x >> 24);
+	}
+}
+
+static size_t pack_to(uint8_t *to, const uint8_t *from, size_t len, int window_bits, int level, int strategy)
+{
+	z_stream z = {0};
+	assert_int_equal(deflateInit2(&z, level, Z_DEFLATED, window_bits, 9, strategy), Z_OK);
+	z.next_in = (uint8_t *)(uintptr_t)from;
+	z.avail_in = (unsigned)len;
+	z.next_out = to;
+	z.avail_out = (unsigned)(packed + sizeof packed - to);
+	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+	size_t n = z.total_out;
+	deflateEnd(&z);
+	return n;
+}
+
+static size_t pack(size_t len, int window_bits)
+{
+	return pack_to(packed, plain, len, window_bits, 1, Z_DEFAULT_STRATEGY);
+}
+
+static struct tried *open_stream(enum codec_id codec, struct slice in, uint64_t size, size_t budget)
+{
+	struct tried *t = calloc(1, sizeof *t);
+	struct error err = {""};
+	t->source = source_memory(in);
+	if (budget)
+		assert_int_equal(blocks_open(&t->blocks, budget, 2), 0);
+	t->s = (struct stream){.client = &client, .blocks = t->blocks, .source = &t->source, .len = in.len, .codec = codec, .size = size};
+	assert_int_equal(stream_open(&t->s, &err), 0);
+	return t;
+}
+
+static void close_stream(struct tried *t)
+{
+	blocks_drop(t->blocks, &client);
+	blocks_close(t->blocks);
+	source_close(&t->source);
+	free(t);
+}
+
+/* A read, and what is right; len is cut at the end. */
+static void check_read(struct tried *t, uint64_t offset, size_t len, size_t size)
+{
+	struct error err = {""};
+	struct answer a;
+	uint8_t *out = malloc(len ? len : 1);
+	size_t right = offset >= size ? 0 : len < size - offset ? len : size - offset;
+	answer_init(&a);
+	assert_int_equal(stream_answer(&t->s, offset, len, &a, &err), 0);
+	assert_int_equal(a.len, right);
+	assert_int_equal(answer_copy(&a, out, &err), 0);
+	assert_true(right == 0 || memcmp(out, plain + offset, right) == 0);
+	answer_close(&a);
+	free(out);
+}
+
+/* It is refused, and nothing answered; the sentence. */
+static const char *refused(struct tried *t, int code)
+{
+	static struct error err;
+	struct answer a;
+	err = (struct error){""};
+	answer_init(&a);
+	assert_int_equal(stream_answer(&t->s, 0, 1, &a, &err), code);
+	assert_int_equal(a.len, 0);
+	answer_close(&a);
+	assert_true(err.text[0]);
+	return err.text;
+}
+
+static const struct way {
+	enum codec_id codec;
+	int window_bits;
+} ways[] = {{CODEC_DEFLATE, RAW}, {CODEC_ZLIB, ZLIB}, {CODEC_GZIP, GZIP}};
+
+enum { WAYS = sizeof ways / sizeof *ways };
+
+/* Known and not, with room for all, for little, for nothing and without a cache. */
+static void any_range_is_what_was_compressed(void **state)
+{
+	static const size_t budgets[] = {64 << 20, 3 << 20, 1000, 0};
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++)
+		for (size_t b = 0; b < sizeof budgets / sizeof *budgets; b++) {
+			size_t len = budgets[b] < 1 << 20 ? 2 * STREAM_STRETCH + 99 : LONG, n = pack(len, ways[w].window_bits);
+			struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, b % 2 ? len : STREAM_SIZE_UNKNOWN, budgets[b]);
+			uint64_t size, x = 7;
+			struct error err = {""};
+			assert_int_equal(stream_size(&t->s, &size, &err), 0);
+			assert_int_equal(size, len);
+			for (int i = 0; i < (budgets[b] < 1 << 20 ? 5 : 60); i++, x = x * 1103515245 + 12345)
+				check_read(t, (x >> 16) % len, 4096, len);
+			check_read(t, STREAM_STRETCH - 10, 20, len);
+			check_read(t, 0, len + 5, len);
+			check_read(t, len, 1, len);
+			check_read(t, UINT64_MAX, 1, len);
+			close_stream(t);
+		}
+}
+
+static void ends_at_and_beside_a_stretchs_end(void **state)
+{
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++)
+		for (size_t len = 2 * STREAM_STRETCH - 1; len <= 2 * STREAM_STRETCH + 1; len++)
+			for (int known = 0; known < 2; known++) {
+				size_t n = pack(len, ways[w].window_bits);
+				struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, known ? len : STREAM_SIZE_UNKNOWN, 64 << 20);
+				check_read(t, len - 3, 10, len);
+				close_stream(t);
+			}
+}
+
+static void an_empty_stream_is_empty(void **state)
+{
+	(void)state;
+	for (size_t w = 0; w < WAYS; w++)
+		for (int known = 0; known < 2; known++) {
+			size_t n = pack(0, ways[w].window_bits);
+			struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, known ? 0 : STREAM_SIZE_UNKNOWN, 1 << 20);
+			check_read(t, 0, 10, 0);
+			close_stream(t);
+		}
+}
+
+static uint64_t decoded(struct tried *t, uint64_t *ret_blocks)
+{
+	struct blocks_stats stats;
+	blocks_stats(t->blocks, &stats);
+	*ret_blocks = stats.decoded;
+	return stats.bytes;
+}
+
+/* The first pass makes each stretch and each point once.  Then, of a stream that the cache
+ * cannot hold, a small read takes one stretch, and none of the points is made again. */
+static void a_random_read_decodes_one_stretch(void **state)
+{
+	struct error err = {""};
+	uint64_t blocks, before, first;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, (2 << 20) + (500 << 10));
+	assert_int_equal(t->s.stretch, STREAM_STRETCH);
+	assert_int_equal(stream_check(&t->s, NULL, &err), 0);
+	before = decoded(t, &blocks);
+	assert_int_equal(blocks, 6 + 5);
+	assert_true(before > LONG && before < LONG + 5 * 64 * 1024);
+	for (uint64_t i = 0; i < 30; i++) {
+		first = decoded(t, &before);
+		check_read(t, i * 5 % 6 * STREAM_STRETCH + i, 4096, LONG);
+		assert_true(decoded(t, &blocks) - first <= STREAM_STRETCH);
+		assert_true(blocks - before <= 1);
+	}
+	close_stream(t);
+}
+
+/* One block of the stream, in zlib's words, of several stretches. */
+static void points_lie_within_a_deflate_block_too(void **state)
+{
+	(void)state;
+	memset(plain, 'z', LONG);
+	size_t n = pack_to(packed, plain, 3 * STREAM_STRETCH, RAW, 9, Z_FIXED);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, 3 * STREAM_STRETCH, 64 << 20);
+	for (uint64_t i = 3; i-- > 0;)
+		check_read(t, i * STREAM_STRETCH + 5, 100, 3 * STREAM_STRETCH);
+	close_stream(t);
+}
+
+static void gzip_may_have_several_members(void **state)
+{
+	(void)state;
+	setup();
+	size_t a = pack_to(packed, plain, STREAM_STRETCH, GZIP, 1, Z_DEFAULT_STRATEGY);
+	size_t e = pack_to(packed + a, plain, 0, GZIP, 1, Z_DEFAULT_STRATEGY);
+	size_t b = pack_to(packed + a + e, plain + STREAM_STRETCH, 2 * STREAM_STRETCH + 7, GZIP, 6, Z_DEFAULT_STRATEGY);
+	struct tried *t = open_stream(CODEC_GZIP, (struct slice){packed, a + e + b}, STREAM_SIZE_UNKNOWN, 2 << 20);
+	check_read(t, 3 * STREAM_STRETCH, 100, 3 * STREAM_STRETCH + 7);
+	check_read(t, 0, LONG, 3 * STREAM_STRETCH + 7);
+	close_stream(t);
+}
+
+/* Right, or refused: whatever is changed, in stretches of so many bytes. */
+static void try_changed(const struct way *way, struct slice in, size_t len, uint32_t crc32, bool said, uint64_t stretch)
+{
+	struct tried *t = open_stream(way->codec, in, said ? len : STREAM_SIZE_UNKNOWN, 4 << 20);
+	struct error err = {""};
+	struct answer a;
+	t->s.stretch = stretch;
+	t->s.crc32 = crc32;
+	t->s.has_crc32 = way->codec == CODEC_DEFLATE;
+	answer_init(&a);
+	int r = stream_answer(&t->s, 0, len + 1, &a, &err);
+	if (r == 0) {
+		uint8_t *out = malloc(a.len + 1);
+		assert_int_equal(a.len, len);
+		assert_int_equal(answer_copy(&a, out, &err), 0);
+		assert_memory_equal(out, plain, len);
+		free(out);
+	} else {
+		assert_int_equal(r, -EBADMSG);
+		assert_true(err.text[0]);
+		assert_int_equal(a.len, 0);
+	}
+	answer_close(&a);
+	close_stream(t);
+}
+
+static void no_cut_and_no_bent_byte_gives_wrong_bytes(void **state)
+{
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++) {
+		size_t n = pack(SHORT, ways[w].window_bits);
+		uint32_t crc = (uint32_t)crc32(0, plain, SHORT);
+		for (size_t cut = 0; cut < n; cut++) {
+			uint8_t *copy = malloc(cut ? cut : 1);
+			memcpy(copy, packed, cut);
+			struct tried *t = open_stream(ways[w].codec, (struct slice){copy, cut}, STREAM_SIZE_UNKNOWN, 4 << 20);
+			t->s.stretch = cut % 2 ? STREAM_STRETCH : 400;
+			assert_non_null(strstr(refused(t, -EBADMSG), "is cut short after"));
+			close_stream(t);
+			free(copy);
+		}
+		for (size_t i = 0; i < n; i++)
+			for (unsigned bit = 0; bit < 8; bit += 3) {
+				packed[i] ^= (uint8_t)(1u << bit);
+				try_changed(&ways[w], (struct slice){packed, n}, SHORT, crc, bit == 3, bit == 6 ? STREAM_STRETCH : 400);
+				packed[i] ^= (uint8_t)(1u << bit);
+			}
+	}
+}
+
+/* The same of several stretches: nothing of the first is answered if the last is wrong. */
+static void what_is_wrong_at_the_end_is_refused_from_the_beginning(void **state)
+{
+	(void)state;
+	setup();
+	size_t len = 2 * STREAM_STRETCH + 100, n = pack(len, GZIP);
+	packed[n - 8] ^= 1;
+	struct tried *t = open_stream(CODEC_GZIP, (struct slice){packed, n}, len, 4 << 20);
+	assert_non_null(strstr(refused(t, -EBADMSG), ": incorrect data check"));
+	assert_non_null(strstr(refused(t, -EBADMSG), ": incorrect data check"));
+	close_stream(t);
+	packed[n - 8] ^= 1;
+	packed[n - 4] ^= 1;
+	t = open_stream(CODEC_GZIP, (struct slice){packed, n}, len, 4 << 20);
+	assert_non_null(strstr(refused(t, -EBADMSG), ": incorrect length check"));
+	close_stream(t);
+	n = pack(len, RAW);
+	t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, len, 4 << 20);
+	t->s.has_crc32 = true;
+	t->s.crc32 = (uint32_t)crc32(0, plain, (unsigned)len) ^ 1;
+	assert_non_null(strstr(refused(t, -EBADMSG), "a CRC-32 of "));
+	close_stream(t);
+}
+
+static void what_is_said_of_its_size_holds(void **state)
+{
+	char right[100];
+	(void)state;
+	setup();
+	for (size_t len = SHORT; len <= 2 * STREAM_STRETCH; len += 2 * STREAM_STRETCH - SHORT)
+		for (size_t w = 0; w < WAYS; w++) {
+			size_t n = pack(len, ways[w].window_bits);
+			struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, len - 1, 4 << 20);
+			snprintf(right, sizeof right, "%s decodes to more than %zu bytes", codec_name(ways[w].codec), len - 1);
+			assert_string_equal(refused(t, -EBADMSG), right);
+			close_stream(t);
+			t = open_stream(ways[w].codec, (struct slice){packed, n}, len + 1, 4 << 20);
+			snprintf(right, sizeof right, "%s decodes to %zu bytes, not %zu", codec_name(ways[w].codec), len, len + 1);
+			assert_string_equal(refused(t, -EBADMSG), right);
+			close_stream(t);
+		}
+}
+
+static void more_than_can_be_is_refused_when_opened(void **state)
+{
+	struct source source = source_memory((struct slice){packed, 100});
+	struct error err = {""};
+	struct stream s = {.client = &client, .source = &source, .len = 100, .codec = CODEC_DEFLATE, .size = UINT64_C(1) << 40};
+	(void)state;
+	assert_int_equal(stream_open(&s, &err), -EBADMSG);
+	assert_string_equal(err.text, "100 bytes of deflate cannot decode to 1099511627776");
+	err.text[0] = '\0';
+	s.size = 1;
+	s.offset = 1;
+	assert_int_equal(stream_open(&s, &err), -EBADMSG);
+	assert_string_equal(err.text, "100 bytes at 1 in a file of 100");
+	err.text[0] = '\0';
+	s.codec = CODEC_SNAPPY;
+	assert_int_equal(stream_open(&s, &err), -ENOTSUP);
+	assert_string_equal(err.text, "snappy is not decoded in steps");
+}
+
+static void what_follows_the_stream_is_refused(void **state)
+{
+	char right[100];
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++) {
+		size_t n = pack(SHORT, ways[w].window_bits);
+		memcpy(packed + n, "rest", 4);
+		struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n + 4}, SHORT, 4 << 20);
+		const char *why = refused(t, -EBADMSG);
+		snprintf(right, sizeof right, "%s ends at byte %zu of %zu", codec_name(ways[w].codec), n, n + 4);
+		if (ways[w].codec == CODEC_GZIP)
+			assert_non_null(strstr(why, ": incorrect header check"));
+		else
+			assert_string_equal(why, right);
+		close_stream(t);
+	}
+}
+
+/* All behind the first part is broken: it is not looked at. */
+static void a_prefix_is_decoded_alone(void **state)
+{
+	struct error err = {""};
+	uint8_t out[1000];
+	size_t made;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	memset(packed + (256 << 10), 0xff, n - (256 << 10));
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, 4 << 20);
+	assert_int_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), 0);
+	assert_int_equal(made, sizeof out);
+	assert_memory_equal(out, plain, sizeof out);
+	refused(t, -EBADMSG);
+	t->s.unchecked = true; /* who wants it so has what can be had */
+	check_read(t, 1000, 100, LONG - 1);
+	close_stream(t);
+	n = pack(10, RAW);
+	t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, 10, 4 << 20);
+	assert_int_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), 0);
+	assert_int_equal(made, 10);
+	assert_int_equal(stream_prefix(&t->s, NULL, 0, &made, &err), 0);
+	t->s.size = 11;
+	assert_int_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), -EBADMSG);
+	assert_string_equal(err.text, "deflate decodes to 10 bytes, not 11");
+	close_stream(t);
+}
+
+static void a_reader_who_went_away_is_not_decoded_for(void **state)
+{
+	_Atomic bool gone = true;
+	struct error err = {""};
+	struct answer a;
+	(void)state;
+	setup();
+	size_t n = pack(SHORT, RAW);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, SHORT, 4 << 20);
+	answer_init(&a);
+	a.gone = &gone;
+	assert_int_equal(stream_answer(&t->s, 0, 10, &a, &err), -EINTR);
+	answer_close(&a);
+	check_read(t, 0, 10, SHORT);
+	close_stream(t);
+}
+
+struct reader {
+	pthread_t thread;
+	struct tried *t;
+	uint64_t seed;
+};
+
+static void *read_much(void *arg)
+{
+	struct reader *r = arg;
+	for (int i = 0; i < 10; i++, r->seed = r->seed * 6364136223846793005 + 1442695040888963407)
+		check_read(r->t, (r->seed >> 33) % LONG, i % 5 ? 4096 : 2 << 20, LONG);
+	return NULL;
+}
+
+static void many_read_one_at_once(void **state)
+{
+	static const size_t budgets[] = {64 << 20, 3 << 20, 1000};
+	struct reader readers[8];
+	(void)state;
+	setup();
+	size_t n = pack(LONG, GZIP);
+	for (size_t b = 0; b < sizeof budgets / sizeof *budgets; b++) {
+		struct tried *t = open_stream(CODEC_GZIP, (struct slice){packed, n}, LONG, budgets[b]);
+		for (size_t i = 0; i < 8; i++) {
+			readers[i] = (struct reader){.t = t, .seed = i + 1};
+			assert_int_equal(pthread_create(&readers[i].thread, NULL, read_much, &readers[i]), 0);
+		}
+		for (size_t i = 0; i < 8; i++)
+			pthread_join(readers[i].thread, NULL);
+		close_stream(t);
+	}
+}
+
+/* A hole in the file is told as such, and not as a broken stream. */
+static void what_was_cut_off_the_file_is_an_io_error(void **state)
+{
+	char *folder_path = test_folder(), path[300];
+	struct folder folder = test_root();
+	struct error err = {""};
+	struct answer a;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	snprintf(path, sizeof path, "%s/f", folder_path);
+	FILE *f = fopen(path, "w");
+	assert_int_equal(fwrite(packed, 1, n, f), n);
+	fclose(f);
+	struct source source;
+	assert_int_equal(source_open(&source, &folder, path + 1, REACH_ANY, &err), 0);
+	assert_int_equal(truncate(path, (off_t)n / 2), 0);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, 4 << 20);
+	t->s.source = &source;
+	answer_init(&a);
+	assert_int_equal(stream_answer(&t->s, 0, 10, &a, &err), -EIO);
+	answer_close(&a);
+	close_stream(t);
+	source_close(&source);
+	test_folder_remove(folder_path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(any_range_is_what_was_compressed),
+		cmocka_unit_test(ends_at_and_beside_a_stretchs_end),
+		cmocka_unit_test(an_empty_stream_is_empty),
+		cmocka_unit_test(a_random_read_decodes_one_stretch),
+		cmocka_unit_test(points_lie_within_a_deflate_block_too),
+		cmocka_unit_test(gzip_may_have_several_members),
+		cmocka_unit_test(no_cut_and_no_bent_byte_gives_wrong_bytes),
+		cmocka_unit_test(what_is_wrong_at_the_end_is_refused_from_the_beginning),
+		cmocka_unit_test(what_is_said_of_its_size_holds),
+		cmocka_unit_test(more_than_can_be_is_refused_when_opened),
+		cmocka_unit_test(what_follows_the_stream_is_refused),
+		cmocka_unit_test(a_prefix_is_decoded_alone),
+		cmocka_unit_test(a_reader_who_went_away_is_not_decoded_for),
+		cmocka_unit_test(many_read_one_at_once),
+		cmocka_unit_test(what_was_cut_off_the_file_is_an_io_error),
+	};
+	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
+}
