@@ -25,7 +25,7 @@ void json_fail(struct json *j, const char *fault)
 
 static void skip_space(struct json *j)
 {
-	while (j->c.pos < j->c.end && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
+	while (j->c.pos < j->c.end && *j->c.pos <= ' ' && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
 		j->c.pos++;
 }
 
@@ -134,24 +134,25 @@ bool json_element(struct json *j)
 
 /* --- strings ----------------------------------------------------------- */
 
-/* Bytes before the next '"', '\' or control byte, eight at a time. */
-static size_t plain_run(const uint8_t *p, const uint8_t *end)
+/* The next '"', '\\' or control byte at p or behind it, or the text's end. */
+static const uint8_t *next_stop(struct json *j, const uint8_t *p)
 {
-	const uint8_t *start = p;
-	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-	while (end - p >= 8) {
-		uint64_t w, quote, slash, low;
-		memcpy(&w, p, 8);
-		quote = w ^ ones * '"';
-		slash = w ^ ones * '\\';
-		low = (w - ones * 0x20) & ~w;
-		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | low) & tops)
+	while (p < j->c.end) {
+		if (p < j->indexed || p >= j->indexed_end) {
+			size_t n = (size_t)(j->c.end - p);
+			j->indexed = p;
+			j->indexed_end = p + (n < JSON_INDEXED ? n : JSON_INDEXED);
+			json_index(p, (size_t)(j->indexed_end - p), j->stops);
+		}
+		size_t at = (size_t)(p - j->indexed);
+		uint64_t bits = j->stops[at / JSON_INDEX_BLOCK] >> at % JSON_INDEX_BLOCK;
+		if (bits) {
+			p += __builtin_ctzll(bits);
 			break;
-		p += 8;
+		}
+		p += JSON_INDEX_BLOCK - at % JSON_INDEX_BLOCK;
 	}
-	while (p < end && *p != '"' && *p != '\\' && *p >= 0x20)
-		p++;
-	return (size_t)(p - start);
+	return p;
 }
 
 static int hex4(const uint8_t *p, const uint8_t *end)
@@ -213,7 +214,7 @@ static bool string_end(struct json *j, const uint8_t **ret, bool *escapes)
 	const uint8_t *p = j->c.pos;
 	*escapes = false;
 	for (;;) {
-		p += plain_run(p, j->c.end);
+		p = next_stop(j, p);
 		if (p == j->c.end || *p < 0x20) {
 			j->c.pos = p;
 			json_fail(j, p == j->c.end ? "a string has no end" : "a control byte stands in a string");
@@ -248,7 +249,7 @@ struct slice json_string(struct json *j)
 		return ret;
 	}
 	for (const uint8_t *p = start; p < end;) {
-		size_t run = plain_run(p, end), took, wrote = 0;
+		size_t run = (size_t)(next_stop(j, p) - p), took, wrote = 0;
 		memcpy(out + n, p, run);
 		n += run, p += run;
 		if (p == end)

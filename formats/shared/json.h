@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include "formats/shared/json_index.h"
 #include "fs/archive/archive.h"
 
 /*
@@ -12,6 +13,8 @@
  *     while (json_member(&j, &name))
  *             if (slice_equal(name, SLICE("shape"))) … else json_skip(&j);
  */
+enum { JSON_INDEXED = 4096 };
+
 struct json {
 	struct cursor c;
 	struct arena *arena;  /* for strings that hold escapes */
@@ -20,6 +23,8 @@ struct json {
 	int failed;           /* -errno */
 	size_t fault_at;
 	const char *fault;    /* static text */
+	const uint8_t *indexed, *indexed_end; /* of these bytes it is known where strings may end */
+	uint64_t stops[JSON_INDEXED / JSON_INDEX_BLOCK];
 };
 
 /* As deep as serde_json goes. */
