@@ -114,9 +114,17 @@ uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
+uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset,
+			  uint64_t size); /* the name is of a text in the arena that ends in a NUL: it need not be copied */
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
+
+/* So many nodes will be added, about: spares growing by and by. */
+bool tree_expect(struct tree *t, uint32_t count);
+
+/* That name will be added soon: begins to bring near what is looked at then. */
+void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
 /* A lazy file beside another node, called as that is shown and `suffix`, which is
  * short: it always fits. */
