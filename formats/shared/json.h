@@ -17,6 +17,7 @@ enum { JSON_INDEXED = 4096 };
 
 struct json {
 	struct cursor c;
+	size_t passed;        /* bytes of the text before those that the cursor is over */
 	struct arena *arena;  /* for strings that hold escapes */
 	unsigned depth;
 	bool fresh;           /* an object or array was just opened */
