@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/safetensors_header.h"
+#include "formats/shared/safetensors_impl.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "formats/shared/json_pieces.h"
 #include "fs/base/name.h"
 
 /* As in the reference reader: MAX_HEADER_SIZE. */
-enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, NAME_SHOWN = 100, RECENT = 256 };
+enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, RECENT = 256 };
 
 /* safetensors 0.8, tensor.rs: Dtype. */
 static const struct {
@@ -68,11 +67,6 @@ struct reader {
 
 enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
 
-static int name_cut(struct slice name)
-{
-	return name.len < NAME_SHOWN ? (int)name.len : NAME_SHOWN;
-}
-
 bool safetensors_probe(const struct peek *p)
 {
 	struct cursor head = p->head;
@@ -124,7 +118,7 @@ static struct slice kept(struct reader *r, struct arena *arena, struct slice nam
  * word; we refuse. */
 static void refuse_repeated(struct reader *r, const char *what, struct slice name)
 {
-	r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, name_cut(name), name.data);
+	r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, safetensors_cut(name), name.data);
 }
 
 /* "F32", or, since the reference reads the type as an enum, {"F32": null}. */
@@ -250,7 +244,7 @@ static int check_size(struct reader *r, struct slice tensor, const struct safete
 {
 	uint64_t n, bits = dtype_bits(t->array);
 	const char *name = (const char *)tensor.data;
-	int cut = name_cut(tensor);
+	int cut = safetensors_cut(tensor);
 
 	if (t->end < t->begin)
 		return error_set(r->err, EBADMSG, "tensor %.*s: ends at %" PRIu64 ", before it begins at %" PRIu64,
@@ -289,8 +283,8 @@ static void add_tensor(struct reader *r)
 	struct safetensors_tensor *t = &h->tensors[h->count];
 	h->names[h->count++] = name;
 	if (!find_dtype(r, p->dtype)) {
-		r->failed = error_set(r->err, EBADMSG, "tensor %.*s: unknown dtype %.*s", name_cut(name), name.data,
-				      name_cut(p->dtype), p->dtype.data);
+		r->failed = error_set(r->err, EBADMSG, "tensor %.*s: unknown dtype %.*s", safetensors_cut(name), name.data,
+				      safetensors_cut(p->dtype), p->dtype.data);
 		return;
 	}
 	*t = (struct safetensors_tensor){.begin = p->begin, .end = p->end};
@@ -330,62 +324,6 @@ static void read_metadata(struct reader *r)
 			return;
 		h->metadata[id] = kept(r, r->scratch, value);
 	}
-}
-
-static int by_offset(const void *a, const void *b)
-{
-	const struct safetensors_tensor *x = *(const struct safetensors_tensor *const *)a;
-	const struct safetensors_tensor *y = *(const struct safetensors_tensor *const *)b;
-	if (x->begin != y->begin)
-		return x->begin < y->begin ? -1 : 1;
-	return (x->end > y->end) - (x->end < y->end);
-}
-
-/* The tensors sorted by offset; NULL where they stand so already, as most writers
- * have it. */
-static int sort(struct reader *r, const struct safetensors_tensor ***ret)
-{
-	const struct safetensors_header *h = r->h;
-	bool in_order = true;
-	*ret = NULL;
-	for (uint32_t i = 1; i < h->count && in_order; i++) {
-		const struct safetensors_tensor *pair[2] = {&h->tensors[i - 1], &h->tensors[i]};
-		in_order = by_offset(&pair[0], &pair[1]) <= 0;
-	}
-	if (in_order)
-		return 0;
-	*ret = arena_array(r->scratch, h->count, sizeof **ret);
-	if (!*ret) {
-		no_memory(r);
-		return r->failed;
-	}
-	for (uint32_t i = 0; i < h->count; i++)
-		(*ret)[i] = &h->tensors[i];
-	qsort(*ret, h->count, sizeof **ret, by_offset);
-	return 0;
-}
-
-/* Rule 2: sorted by offset, each tensor begins where the one before ends, and
- * the last ends with the file. */
-static int check_cover(struct reader *r, uint64_t room)
-{
-	const struct safetensors_header *h = r->h;
-	const struct safetensors_tensor **sorted;
-	uint64_t at = 0;
-	int failed = sort(r, &sorted);
-
-	for (uint32_t i = 0; i < h->count && failed == 0; i++) {
-		const struct safetensors_tensor *t = sorted ? sorted[i] : &h->tensors[i];
-		struct slice name = h->names[t - h->tensors];
-		if (t->begin != at)
-			failed = error_set(r->err, EBADMSG,
-					   "tensor %.*s: begins at %" PRIu64 ", not where the one before ends, at %" PRIu64,
-					   name_cut(name), name.data, t->begin, at);
-		at = t->end;
-	}
-	if (failed == 0 && at != room)
-		failed = error_set(r->err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
-	return failed;
 }
 
 /* Tables of the size that a header of that length is likely to need: memory that
@@ -461,7 +399,7 @@ int safetensors_header_read(const struct source *s, char split, struct arena *ke
 	if (len > HEADER_MAX)
 		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
 	if ((n = json_pieces_open(&r.pieces, s, LENGTH_BYTES, len, scratch, &r.j, err)) < 0 || (n = reserve(&r, len)) < 0 ||
-	    (n = read_json(&r)) < 0 || (n = check_cover(&r, s->size - LENGTH_BYTES - len)) < 0)
+	    (n = read_json(&r)) < 0 || (n = safetensors_check_cover(ret, s->size - LENGTH_BYTES - len, scratch, err)) < 0)
 		return n;
 	for (uint32_t i = 0; i < ret->count; i++) {
 		ret->tensors[i].begin += LENGTH_BYTES + len;
