@@ -372,7 +372,7 @@ static int read_json(struct reader *r)
 			add_tensor(r);
 	}
 	uint32_t repeated;
-	if (!slice_repeated(r->h->names, r->h->count, r->scratch, &repeated))
+	if (!slice_map_repeated(r->h->names, r->h->count, r->scratch, &repeated))
 		no_memory(r);
 	if (repeated != SLICE_MAP_NONE) { /* before whatever was found behind it */
 		r->err->text[0] = '\0';

@@ -91,7 +91,7 @@ static uint32_t repeated_among(const struct slice *keys, const uint64_t *marks, 
 	return SLICE_MAP_NONE;
 }
 
-bool slice_repeated(const struct slice *keys, uint32_t count, struct arena *scratch, uint32_t *ret)
+bool slice_map_repeated(const struct slice *keys, uint32_t count, struct arena *scratch, uint32_t *ret)
 {
 	uint64_t *marks = arena_array(scratch, count, sizeof *marks), *other = arena_array(scratch, count, sizeof *other);
 	*ret = SLICE_MAP_NONE;

@@ -29,4 +29,4 @@ uint32_t slice_map_find(const struct slice_map *m, struct slice key);
 /* In *ret the number of the first key that repeats an earlier one, or SLICE_MAP_NONE: what
  * adding each to a map would find, in a fraction of the time, since memory is looked at
  * in order.  False if there is no memory in `scratch`. */
-bool slice_repeated(const struct slice *keys, uint32_t count, struct arena *scratch, uint32_t *ret);
+bool slice_map_repeated(const struct slice *keys, uint32_t count, struct arena *scratch, uint32_t *ret);

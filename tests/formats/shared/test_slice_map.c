@@ -58,7 +58,7 @@ static uint32_t repeated(const struct slice *keys, uint32_t count)
 {
 	struct arena arena = {.limit = 64 << 20};
 	uint32_t ret = 0;
-	assert_true(slice_repeated(keys, count, &arena, &ret));
+	assert_true(slice_map_repeated(keys, count, &arena, &ret));
 	arena_free(&arena);
 	return ret;
 }
@@ -89,7 +89,7 @@ static void the_first_that_repeats_is_found(void **state)
 
 	struct arena small = {.limit = 100};
 	uint32_t ret;
-	assert_false(slice_repeated(keys, COUNT, &small, &ret));
+	assert_false(slice_map_repeated(keys, COUNT, &small, &ret));
 	arena_free(&small);
 }
 
