@@ -33,6 +33,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	if (!h)
 		return error_set(err, ENOMEM, "no memory for the file");
 	a->priv = h;
+	h->arrays.arena = &a->arena;
 	h->file = (struct h5_file){.a = a};
 	int r = h5_superblock(&h->file, &s, err);
 	if (r == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include "formats/shared/array_pool.h"
 #include "fs/archive/archive.h"
 #include "fs/blocks/blocks.h"
 
@@ -447,6 +448,7 @@ struct h5_archive {
 	uint32_t made; /* nodes, when the last filling ended well */
 	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];
 	struct h5_paths *paths; /* reference.c's; under the archive's lock */
+	struct array_pool arrays; /* likewise */
 };
 
 /* place.c: which node shows a file of an object that several paths lead to: the object's

@@ -10,6 +10,7 @@
 struct emit {
 	struct archive *a;
 	struct tree *t;
+	struct arena *s; /* for what is only looked at */
 	const struct h5_space *space;
 	const struct h5_store *store;
 	const char *codec;
@@ -48,19 +49,11 @@ struct dims {
 
 static const struct array *describe(struct emit *e, const struct h5_type *t, const struct dims *dims)
 {
-	struct array *array = arena_alloc(&e->a->arena, sizeof *array);
-	uint64_t *shape = arena_array(&e->a->arena, dims->rank + 1u, sizeof *shape);
-	if (!array || !shape)
-		return NULL;
-	if (dims->rank)
-		memcpy(shape, dims->list, dims->rank * sizeof *shape);
-	array->rank = dims->rank;
-	array->shape = shape;
-	array->sized = dims->unknown;
-	array->unshaped = dims->unknown || (e->space && e->space->null);
-	array->codec = e->codec;
-	h5_describe(&e->a->arena, t, array);
-	return array;
+	struct h5_archive *h = e->a->priv;
+	struct array array = {.rank = dims->rank, .shape = dims->list, .sized = dims->unknown, .codec = e->codec};
+	array.unshaped = dims->unknown || (e->space && e->space->null);
+	h5_describe(e->s, t, &array);
+	return array_pool_keep(&h->arrays, &array);
 }
 
 static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
@@ -305,7 +298,7 @@ static int emit_dataset(struct archive *a, struct arena *s, uint32_t parent, str
 	struct h5_type type;
 	struct h5_space space;
 	struct cursor c;
-	struct emit e = {.a = a, .t = &a->tree, .space = &space, .address = h->address, .err = err};
+	struct emit e = {.a = a, .t = &a->tree, .s = s, .space = &space, .address = h->address, .err = err};
 	int r = count_links(g, h, &e.links, err);
 	if (r < 0)
 		return r;

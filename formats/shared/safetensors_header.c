@@ -3,11 +3,12 @@
 
 #include <inttypes.h>
 
+#include "formats/shared/array_pool.h"
 #include "formats/shared/json_pieces.h"
 #include "fs/base/name.h"
 
 /* As in the reference reader: MAX_HEADER_SIZE. */
-enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, RECENT = 256 };
+enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8 };
 
 /* safetensors 0.8, tensor.rs: Dtype. */
 static const struct {
@@ -60,7 +61,7 @@ struct reader {
 	struct parts parts;
 	bool is_metadata;
 	uint32_t dtype; /* of the tensor before, in `dtypes` */
-	const struct array *recent[RECENT]; /* most tensors share type and shape with others */
+	struct array_pool pool; /* most tensors share type and shape with others */
 	struct error *err;
 	int failed;
 };
@@ -208,35 +209,15 @@ static void read_parts(struct reader *r, struct parts *p)
 					: !(p->seen & SHAPE) ? "a tensor has no shape" : "a tensor has no data_offsets");
 }
 
-static bool described_so(const struct reader *r, const struct array *array, uint8_t dtype, uint32_t rank)
-{
-	return array->dtype == dtype && array->rank == rank &&
-	       (rank == 0 || memcmp(array->shape, r->shape, rank * sizeof *r->shape) == 0);
-}
-
-/* The array of that type and shape: one made lately, most often. */
 static const struct array *describe(struct reader *r, uint8_t dtype, const char *type, uint32_t rank)
 {
-	uint64_t h = slice_hash((struct slice){(const uint8_t *)r->shape, rank * sizeof *r->shape}, r) + dtype;
-	const struct array **slot = &r->recent[h % RECENT], **other = &r->recent[(h + 1) % RECENT];
-	if (*slot && described_so(r, *slot, dtype, rank))
-		return *slot;
-	if (*other && described_so(r, *other, dtype, rank))
-		return *other;
-	slot = *slot && !*other ? other : slot;
-
-	struct array *array = arena_alloc(r->keep, sizeof *array);
-	uint64_t *shape = arena_array(r->keep, rank ? rank : 1, sizeof *shape);
-	if (!array || !shape) {
+	struct array array = {.dtype = dtype, .rank = rank, .shape = r->shape, .type = type};
+	if (dtype_bits(&array) > 8)
+		array.byteorder = BYTEORDER_LITTLE;
+	const struct array *kept = array_pool_keep(&r->pool, &array);
+	if (!kept)
 		no_memory(r);
-		return NULL;
-	}
-	if (rank)
-		memcpy(shape, r->shape, rank * sizeof *shape);
-	*array = (struct array){.dtype = dtype, .rank = rank, .shape = shape, .type = type};
-	if (dtype_bits(array) > 8)
-		array->byteorder = BYTEORDER_LITTLE;
-	return *slot = array;
+	return kept;
 }
 
 /* Rules 3: the product of the shape, in whole bytes, is what the offsets span. */
@@ -384,7 +365,7 @@ static int read_json(struct reader *r)
 int safetensors_header_read(const struct source *s, char split, struct arena *keep, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err)
 {
-	struct reader r = {.split = split, .keep = keep, .scratch = scratch, .h = ret, .err = err};
+	struct reader r = {.pool.arena = keep, .split = split, .keep = keep, .scratch = scratch, .h = ret, .err = err};
 	struct cursor c;
 	int n;
 
