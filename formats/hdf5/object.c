@@ -10,6 +10,7 @@
 struct emit {
 	struct archive *a;
 	struct tree *t;
+	struct arena *s; /* for what is only looked at */
 	const struct h5_space *space;
 	const struct h5_store *store;
 	const char *codec;
@@ -37,7 +38,7 @@ static struct array array_of(struct emit *e, const struct h5_type *t, const stru
 {
 	struct array array = {.rank = dims->rank, .shape = dims->list, .sized = dims->unknown, .codec = e->codec,
 			      .unshaped = dims->unknown || (e->space && e->space->null)};
-	h5_describe(&e->a->arena, t, &array);
+	h5_describe(e->s, t, &array);
 	return array;
 }
 
@@ -268,7 +269,7 @@ static int emit_empty(struct emit *e, struct column_at at, const struct h5_type 
 static int emit_committed(struct archive *a, struct arena *s, struct column_at at, const struct h5_group *g,
 			  const struct h5_header *h, uint32_t *ret, struct error *err)
 {
-	struct emit e = {.a = a, .t = &a->tree, .address = h->address, .err = err};
+	struct emit e = {.a = a, .t = &a->tree, .s = s, .address = h->address, .err = err};
 	struct h5_type type;
 	struct cursor c;
 	int r = count_links(g, h, &e.links, err);
@@ -284,7 +285,7 @@ static int emit_dataset(struct archive *a, struct arena *s, struct column_at at,
 	struct h5_type type;
 	struct h5_space space;
 	struct cursor c;
-	struct emit e = {.a = a, .t = &a->tree, .space = &space, .address = h->address, .err = err};
+	struct emit e = {.a = a, .t = &a->tree, .s = s, .space = &space, .address = h->address, .err = err};
 	int r = count_links(g, h, &e.links, err);
 	if (r < 0)
 		return r;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/safetensors/header.h"
+#include "formats/safetensors/impl.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
-#include "formats/shared/json.h"
+#include "formats/shared/json_pieces.h"
 #include "fs/base/name.h"
 
 /* As in the reference reader: MAX_HEADER_SIZE. */
-enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8, NAME_SHOWN = 100 };
+enum { HEADER_MAX = 100000000, LENGTH_BYTES = 8 };
 
 /* safetensors 0.8, tensor.rs: Dtype. */
 static const struct {
@@ -39,20 +38,6 @@ static const struct {
 	{"U64", DTYPE_UINT64},
 };
 
-/* What is needed while the header is read. */
-struct reader {
-	struct json j;
-	struct arena *keep, *scratch;
-	struct safetensors_header *h;
-	uint32_t room, metadata_room;
-	uint64_t *shape; /* of the tensor at hand */
-	uint32_t shape_room;
-	bool metadata_seen;
-	const struct array *recent[256]; /* most tensors share type and shape with others */
-	struct error *err;
-	int failed;
-};
-
 struct parts {
 	struct slice dtype;
 	uint32_t rank;
@@ -60,12 +45,27 @@ struct parts {
 	unsigned seen;
 };
 
-enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
+/* What is needed while the header is read. */
+struct reader {
+	struct json j;
+	struct json_pieces pieces;
+	struct tree *tree; /* has the descriptions, which most tensors share with others */
+	struct arena *keep, *scratch;
+	char split;
+	struct safetensors_header *h;
+	uint32_t room, names_room, metadata_room;
+	uint64_t *shape; /* of the tensor at hand */
+	uint32_t shape_room;
+	bool metadata_seen;
+	struct slice name; /* the member that was read last: a tensor, unless it was */
+	struct parts parts;
+	bool is_metadata;
+	uint32_t dtype; /* of the tensor before, in `dtypes` */
+	struct error *err;
+	int failed;
+};
 
-static int name_cut(struct slice name)
-{
-	return name.len < NAME_SHOWN ? (int)name.len : NAME_SHOWN;
-}
+enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
 
 bool safetensors_probe(const struct peek *p)
 {
@@ -105,17 +105,20 @@ static bool grown(struct reader *r, void **array, uint32_t *room, uint32_t used,
 	return true;
 }
 
-/* The number of a name that must be new.  The reference reader keeps the last of
- * two equal names and drops the other without a word; we refuse. */
-static bool number(struct reader *r, struct slice_map *map, struct slice name, const char *what, uint32_t *ret)
+/* A name that stays, as the reader's do not. */
+static struct slice kept(struct reader *r, struct arena *arena, struct slice name)
 {
-	bool fresh;
-	*ret = slice_map_add(map, name, &fresh);
-	if (*ret == SLICE_MAP_NONE)
+	const char *text = arena_text(arena, name);
+	if (!text)
 		no_memory(r);
-	else if (!fresh)
-		r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, name_cut(name), name.data);
-	return r->failed == 0;
+	return (struct slice){(const uint8_t *)text, name.len};
+}
+
+/* The reference reader keeps the last of two equal names and drops the other without a
+ * word; we refuse. */
+static void refuse_repeated(struct reader *r, const char *what, struct slice name)
+{
+	r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, safetensors_cut(name), name.data);
 }
 
 /* "F32", or, since the reference reads the type as an enum, {"F32": null}. */
@@ -205,27 +208,15 @@ static void read_parts(struct reader *r, struct parts *p)
 					: !(p->seen & SHAPE) ? "a tensor has no shape" : "a tensor has no data_offsets");
 }
 
-/* The array of that type and shape: the one made last, most often. */
 static const struct array *describe(struct reader *r, uint8_t dtype, const char *type, uint32_t rank)
 {
-	uint64_t h = slice_hash((struct slice){(const uint8_t *)r->shape, rank * sizeof *r->shape}, r) + dtype;
-	const struct array **slot = &r->recent[h % (sizeof r->recent / sizeof *r->recent)];
-	if (*slot && (*slot)->dtype == dtype && (*slot)->rank == rank &&
-	    (rank == 0 || memcmp((*slot)->shape, r->shape, rank * sizeof *r->shape) == 0))
-		return *slot;
-
-	struct array *array = arena_alloc(r->keep, sizeof *array);
-	uint64_t *shape = arena_array(r->keep, rank ? rank : 1, sizeof *shape);
-	if (!array || !shape) {
-		r->failed = error_set(r->err, ENOMEM, "no memory for all that the header holds");
-		return NULL;
-	}
-	if (rank)
-		memcpy(shape, r->shape, rank * sizeof *shape);
-	*array = (struct array){.dtype = dtype, .rank = rank, .shape = shape, .type = type};
-	if (dtype_bits(array) > 8)
-		array->byteorder = BYTEORDER_LITTLE;
-	return *slot = array;
+	struct array array = {.dtype = dtype, .rank = rank, .shape = r->shape, .type = type};
+	if (dtype_bits(&array) > 8)
+		array.byteorder = BYTEORDER_LITTLE;
+	const struct array *kept = tree_array(r->tree, &array);
+	if (!kept)
+		no_memory(r);
+	return kept;
 }
 
 /* Rules 3: the product of the shape, in whole bytes, is what the offsets span. */
@@ -233,7 +224,7 @@ static int check_size(struct reader *r, struct slice tensor, const struct safete
 {
 	uint64_t n, bits = dtype_bits(t->array);
 	const char *name = (const char *)tensor.data;
-	int cut = name_cut(tensor);
+	int cut = safetensors_cut(tensor);
 
 	if (t->end < t->begin)
 		return error_set(r->err, EBADMSG, "tensor %.*s: ends at %" PRIu64 ", before it begins at %" PRIu64,
@@ -248,27 +239,36 @@ static int check_size(struct reader *r, struct slice tensor, const struct safete
 	return 0;
 }
 
-static void read_tensor(struct reader *r, struct slice name)
+/* Of that name in `dtypes`, where it is most often the one of the tensor before; false if
+ * there is none. */
+static bool find_dtype(struct reader *r, struct slice name)
+{
+	const size_t count = sizeof dtypes / sizeof *dtypes;
+	if (slice_equal(name, slice_text(dtypes[r->dtype].type)))
+		return true;
+	r->dtype = 0;
+	while (r->dtype < count && !slice_equal(name, slice_text(dtypes[r->dtype].type)))
+		r->dtype++;
+	return r->dtype < count;
+}
+
+static void add_tensor(struct reader *r)
 {
 	struct safetensors_header *h = r->h;
-	struct parts p = {0};
-	uint32_t id;
-	size_t i = 0;
-
-	read_parts(r, &p);
-	if (r->j.failed || r->failed || !number(r, &h->names, name, "tensor", &id) ||
-	    !grown(r, (void **)&h->tensors, &r->room, id, sizeof *h->tensors))
+	const struct parts *p = &r->parts;
+	struct slice name = kept(r, safetensors_flat(r->name, r->split) ? r->keep : r->scratch, r->name);
+	if (r->failed || !grown(r, (void **)&h->tensors, &r->room, h->count, sizeof *h->tensors) ||
+	    !grown(r, (void **)&h->names, &r->names_room, h->count, sizeof *h->names))
 		return;
-	while (i < sizeof dtypes / sizeof *dtypes && !slice_equal(p.dtype, slice_text(dtypes[i].type)))
-		i++;
-	if (i == sizeof dtypes / sizeof *dtypes) {
-		r->failed = error_set(r->err, EBADMSG, "tensor %.*s: unknown dtype %.*s", name_cut(name), name.data,
-				      name_cut(p.dtype), p.dtype.data);
+	struct safetensors_tensor *t = &h->tensors[h->count];
+	h->names[h->count++] = name;
+	if (!find_dtype(r, p->dtype)) {
+		r->failed = error_set(r->err, EBADMSG, "tensor %.*s: unknown dtype %.*s", safetensors_cut(name), name.data,
+				      safetensors_cut(p->dtype), p->dtype.data);
 		return;
 	}
-	struct safetensors_tensor *t = &h->tensors[id];
-	*t = (struct safetensors_tensor){.begin = p.begin, .end = p.end};
-	t->array = describe(r, dtypes[i].dtype, dtypes[i].type, p.rank);
+	*t = (struct safetensors_tensor){.begin = p->begin, .end = p->end};
+	t->array = describe(r, dtypes[r->dtype].dtype, dtypes[r->dtype].type, p->rank);
 	if (t->array)
 		r->failed = check_size(r, name, t);
 }
@@ -279,79 +279,31 @@ static void read_metadata(struct reader *r)
 {
 	struct safetensors_header *h = r->h;
 	struct slice name;
-	uint32_t id;
+	bool fresh = true;
 
 	if (r->metadata_seen)
 		json_fail(&r->j, "__metadata__ is repeated");
-	r->metadata_seen = true;
 	if (json_peek(&r->j) == JSON_NULL) {
 		json_null(&r->j);
 		return;
 	}
+	h->metadata_names = (struct slice_map){.arena = r->scratch}; /* it may have been begun before */
+	r->metadata_room = 0;
 	json_object(&r->j);
 	while (json_member(&r->j, &name)) {
 		struct slice value = json_string(&r->j);
-		if (r->j.failed || !number(r, &h->metadata_names, name, "metadata", &id) ||
-		    !grown(r, (void **)&h->metadata, &r->metadata_room, id, sizeof *h->metadata))
+		if (r->j.failed)
 			return;
-		h->metadata[id] = value;
+		name = kept(r, r->scratch, name);
+		uint32_t id = r->failed ? SLICE_MAP_NONE : slice_map_add(&h->metadata_names, name, &fresh);
+		if (id == SLICE_MAP_NONE)
+			no_memory(r);
+		else if (!fresh)
+			refuse_repeated(r, "metadata", name);
+		if (r->failed || !grown(r, (void **)&h->metadata, &r->metadata_room, id, sizeof *h->metadata))
+			return;
+		h->metadata[id] = kept(r, r->scratch, value);
 	}
-}
-
-static int by_offset(const void *a, const void *b)
-{
-	const struct safetensors_tensor *x = *(const struct safetensors_tensor *const *)a;
-	const struct safetensors_tensor *y = *(const struct safetensors_tensor *const *)b;
-	if (x->begin != y->begin)
-		return x->begin < y->begin ? -1 : 1;
-	return (x->end > y->end) - (x->end < y->end);
-}
-
-/* The tensors sorted by offset; NULL where they stand so already, as most writers
- * have it. */
-static int sort(struct reader *r, const struct safetensors_tensor ***ret)
-{
-	const struct safetensors_header *h = r->h;
-	bool in_order = true;
-	*ret = NULL;
-	for (uint32_t i = 1; i < h->names.count && in_order; i++) {
-		const struct safetensors_tensor *pair[2] = {&h->tensors[i - 1], &h->tensors[i]};
-		in_order = by_offset(&pair[0], &pair[1]) <= 0;
-	}
-	if (in_order)
-		return 0;
-	*ret = arena_array(r->scratch, h->names.count, sizeof **ret);
-	if (!*ret) {
-		no_memory(r);
-		return r->failed;
-	}
-	for (uint32_t i = 0; i < h->names.count; i++)
-		(*ret)[i] = &h->tensors[i];
-	qsort(*ret, h->names.count, sizeof **ret, by_offset);
-	return 0;
-}
-
-/* Rule 2: sorted by offset, each tensor begins where the one before ends, and
- * the last ends with the file. */
-static int check_cover(struct reader *r, uint64_t room)
-{
-	const struct safetensors_header *h = r->h;
-	const struct safetensors_tensor **sorted;
-	uint64_t at = 0;
-	int failed = sort(r, &sorted);
-
-	for (uint32_t i = 0; i < h->names.count && failed == 0; i++) {
-		const struct safetensors_tensor *t = sorted ? sorted[i] : &h->tensors[i];
-		struct slice name = h->names.keys[t - h->tensors];
-		if (t->begin != at)
-			failed = error_set(r->err, EBADMSG,
-					   "tensor %.*s: begins at %" PRIu64 ", not where the one before ends, at %" PRIu64,
-					   name_cut(name), name.data, t->begin, at);
-		at = t->end;
-	}
-	if (failed == 0 && at != room)
-		failed = error_set(r->err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
-	return failed;
 }
 
 /* Tables of the size that a header of that length is likely to need: memory that
@@ -360,36 +312,63 @@ static int reserve(struct reader *r, uint64_t len)
 {
 	enum { USUAL = 80 }; /* bytes of a tensor's description */
 	uint32_t count = (uint32_t)(len / USUAL) + 8;
-	if (slice_map_reserve(&r->h->names, count) &&
-	    (r->h->tensors = arena_array(r->scratch, count, sizeof *r->h->tensors))) {
-		r->room = count;
+	r->h->names = arena_array(r->scratch, count, sizeof *r->h->names);
+	r->h->tensors = arena_array(r->scratch, count, sizeof *r->h->tensors);
+	if (r->h->names && r->h->tensors) {
+		r->room = r->names_room = count;
 		return 0;
 	}
 	no_memory(r);
 	return r->failed;
 }
 
-static int read_json(struct reader *r)
+static bool begin(void *arg)
 {
-	struct slice name;
-	json_object(&r->j);
-	while (json_member(&r->j, &name) && r->failed == 0) {
-		if (slice_equal(name, SLICE("__metadata__")))
-			read_metadata(r);
-		else
-			read_tensor(r, name);
-	}
-	return r->failed ? r->failed : json_end(&r->j, r->err, "the header");
+	struct reader *r = arg;
+	return json_object(&r->j);
 }
 
-int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
+/* Only read: what a tensor's description means is looked at when all of it is there. */
+static bool read_member(void *arg)
+{
+	struct reader *r = arg;
+	r->parts = (struct parts){0};
+	if (!json_member(&r->j, &r->name))
+		return false;
+	r->is_metadata = slice_equal(r->name, SLICE("__metadata__"));
+	if (r->is_metadata)
+		read_metadata(r);
+	else
+		read_parts(r, &r->parts);
+	return true;
+}
+
+static int read_json(struct reader *r)
+{
+	json_pieces_step(&r->pieces, begin, r);
+	while (r->failed == 0 && json_pieces_step(&r->pieces, read_member, r) && r->failed == 0 && !r->j.failed) {
+		r->metadata_seen |= r->is_metadata;
+		if (!r->is_metadata)
+			add_tensor(r);
+	}
+	uint32_t repeated;
+	if (!slice_map_repeated(r->h->names, r->h->count, r->scratch, &repeated))
+		no_memory(r);
+	if (repeated != SLICE_MAP_NONE) { /* before whatever was found behind it */
+		r->err->text[0] = '\0';
+		refuse_repeated(r, "tensor", r->h->names[repeated]);
+	}
+	return json_pieces_end(&r->pieces, r->failed, "the header");
+}
+
+int safetensors_header_read(const struct source *s, char split, struct tree *tree, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err)
 {
-	struct reader r = {.keep = keep, .scratch = scratch, .h = ret, .err = err};
+	struct reader r = {.tree = tree, .split = split, .keep = tree->arena, .scratch = scratch, .h = ret, .err = err};
 	struct cursor c;
 	int n;
 
-	*ret = (struct safetensors_header){.names.arena = scratch, .metadata_names.arena = scratch};
+	*ret = (struct safetensors_header){.metadata_names.arena = scratch};
 	if (s->size < LENGTH_BYTES)
 		return error_set(err, EBADMSG, "a file of %" PRIu64 " bytes is too short for a header", s->size);
 	if ((n = source_load(s, scratch, 0, LENGTH_BYTES, &c, err)) < 0)
@@ -399,79 +378,12 @@ int safetensors_header_read(const struct source *s, struct arena *keep, struct a
 		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64, len, s->size);
 	if (len > HEADER_MAX)
 		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
-	if ((n = source_load(s, scratch, LENGTH_BYTES, len, &c, err)) < 0)
+	if ((n = json_pieces_open(&r.pieces, s, LENGTH_BYTES, len, scratch, &r.j, err)) < 0 || (n = reserve(&r, len)) < 0 ||
+	    (n = read_json(&r)) < 0 || (n = safetensors_check_cover(ret, s->size - LENGTH_BYTES - len, scratch, err)) < 0)
 		return n;
-	struct slice text = {c.start, (size_t)len};
-	if (!utf8_valid(text))
-		return error_set(err, EBADMSG, "the header is not UTF-8");
-	r.j = json_over(text, scratch);
-	if ((n = reserve(&r, len)) < 0 || (n = read_json(&r)) < 0 || (n = check_cover(&r, s->size - LENGTH_BYTES - len)) < 0)
-		return n;
-	for (uint32_t i = 0; i < ret->names.count; i++) {
+	for (uint32_t i = 0; i < ret->count; i++) {
 		ret->tensors[i].begin += LENGTH_BYTES + len;
 		ret->tensors[i].end += LENGTH_BYTES + len;
-	}
-	return 0;
-}
-
-/* --- into the tree ----------------------------------------------------- */
-
-void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
-{
-	uint8_t *full = arena_alloc(scratch, name.len + 5);
-	if (!full) {
-		a->tree.failed = -ENOMEM;
-		return;
-	}
-	memcpy(full, "attr.", 5);
-	if (name.len)
-		memcpy(full + 5, name.data, name.len);
-	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
-}
-
-uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
-{
-	const struct safetensors_tensor *t = &h->tensors[number];
-	struct tree_path path = tree_path(&a->tree, TREE_ROOT, h->names.keys[number], a->options->split);
-	uint32_t id = tree_range(&a->tree, path.parent, path.leaf, source, t->begin, t->end - t->begin);
-	tree_describe(&a->tree, id, t->array);
-	tree_path_end(&a->tree, &path, id);
-	return id;
-}
-
-int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t *numbers, uint32_t count, struct error *err)
-{
-	uint32_t *by_node = arena_array(&a->arena, a->tree.made, sizeof *by_node);
-	if (!by_node)
-		return error_set(err, ENOMEM, "no memory for the numbers of its tensors");
-	for (uint32_t i = 0; i < count; i++)
-		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 once the tree has failed */
-	a->priv = by_node;
-	return 0;
-}
-
-uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const struct node *n)
-{
-	(void)n;
-	return ((const uint32_t *)a->priv)[index];
-}
-
-int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
-{
-	char piece[1 << 14];
-	int failed = source_check(s, offset, len, err); /* before a member is begun that could not be ended */
-	if (failed < 0)
-		return failed;
-	text_add(ret, ",\"header\":");
-	for (uint64_t n; len > 0 && !ret->failed; offset += n, len -= n) {
-		n = len < sizeof piece ? len : sizeof piece;
-		int r = source_read(s, offset, piece, (size_t)n, err);
-		if (r < 0)
-			return r;
-		for (uint64_t i = 0; i < n; i++) /* between tokens; in strings JSON has none */
-			if ((unsigned char)piece[i] < ' ')
-				piece[i] = ' ';
-		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});
 	}
 	return 0;
 }

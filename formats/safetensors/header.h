@@ -13,8 +13,9 @@ struct safetensors_tensor {
 };
 
 struct safetensors_header {
-	struct slice_map names; /* numbers the tensors, in the header's order; keys are slices of its text */
-	struct safetensors_tensor *tensors; /* by number */
+	uint32_t count;
+	struct slice *names; /* of the tensors, in the header's order */
+	struct safetensors_tensor *tensors; /* in that order, too */
 	struct slice_map metadata_names;
 	struct slice *metadata; /* values, by number */
 };
@@ -22,9 +23,10 @@ struct safetensors_header {
 /* Is the file one, by its first bytes?  A probe. */
 bool safetensors_probe(const struct peek *p);
 
-/* Reads the header of `s`.  What outlives it goes into `keep`, all else into
- * `scratch`. */
-int safetensors_header_read(const struct source *s, struct arena *keep, struct arena *scratch,
+/* Reads the header of `s`.  What outlives it goes into the tree's arena, all else into
+ * `scratch`; to the former belong names that safetensors_add() will show as they are,
+ * which `split` decides, too. */
+int safetensors_header_read(const struct source *s, char split, struct tree *tree, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err);
 
 /* The root's details: its JSON as it stands in the file, on one line,
@@ -33,6 +35,9 @@ int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len
 
 /* Gives the node "user.attr.NAME" = value. */
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
+
+/* Is a name one component? */
+bool safetensors_flat(struct slice name, char split);
 
 /* Adds the tensor of that number to the tree, as bytes of the numbered source; the node. */
 uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);

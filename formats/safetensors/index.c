@@ -37,6 +37,7 @@ struct reader {
 	struct slice metadata;    /* the text of the object, to be read again */
 	struct slice_map tensors; /* in the order of weight_map */
 	uint32_t *shard_of;       /* by a tensor's number */
+	uint32_t *number_of;      /* likewise: in the shard's header, from 1 */
 	uint32_t room;
 	struct slice_map shards; /* paths */
 	bool weight_map_seen, metadata_seen;
@@ -181,11 +182,21 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
 	if (r == 0) {
 		source = archive_source(a, s->source);
-		r = safetensors_header_read(source, &a->arena, &s->scratch, &s->header, err);
+		r = safetensors_header_read(source, a->options->split, &a->tree, &s->scratch, &s->header, err);
 		source_rest(source);
 	}
 	/* Whatever was wrong with the shard, it is the index that breaks its word. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
+}
+
+/* Which of the tensors that are wanted of it the shard has. */
+static void find_tensors(struct reader *r, const struct shard *s, uint32_t shard)
+{
+	for (uint32_t i = 0; i < s->header.count; i++) {
+		uint32_t tensor = slice_map_find(&r->tensors, s->header.names[i]);
+		if (tensor != SLICE_MAP_NONE && r->shard_of[tensor] == shard)
+			r->number_of[tensor] = i + 1;
+	}
 }
 
 static int add_tensors(struct archive *a, struct reader *r, const struct shard *shards)
@@ -200,10 +211,10 @@ static int add_tensors(struct archive *a, struct reader *r, const struct shard *
 	for (uint32_t i = 0; i < count; i++) {
 		struct slice name = r->tensors.keys[i], path = r->shards.keys[r->shard_of[i]];
 		const struct shard *s = &shards[r->shard_of[i]];
-		numbers[i] = slice_map_find(&s->header.names, name);
-		if (numbers[i] == SLICE_MAP_NONE)
+		if (r->number_of[i] == 0)
 			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
 					 cut(path), path.data);
+		numbers[i] = r->number_of[i] - 1;
 		nodes[i] = safetensors_add(a, &s->header, numbers[i], s->source);
 	}
 	return safetensors_number(a, nodes, numbers, count, r->err);
@@ -235,8 +246,14 @@ static int open_shards(struct archive *a, struct reader *r)
 	struct shard *shards = arena_array(&r->scratch, r->shards.count, sizeof *shards);
 	int e = shards ? 0 : error_set(r->err, ENOMEM, "no memory for %" PRIu32 " shards", r->shards.count);
 
-	for (uint32_t i = 0; e == 0 && i < r->shards.count; i++)
+	r->number_of = arena_array(&r->scratch, (size_t)r->tensors.count + 1, sizeof *r->number_of);
+	if (e == 0 && !r->number_of)
+		no_memory(r), e = r->failed;
+	for (uint32_t i = 0; e == 0 && i < r->shards.count; i++) {
 		e = open_shard(a, r->shards.keys[i], &shards[i], r->err);
+		if (e == 0)
+			find_tensors(r, &shards[i], i);
+	}
 	if (e == 0)
 		e = add_tensors(a, r, shards);
 	for (uint32_t i = 0; shards && i < r->shards.count; i++)

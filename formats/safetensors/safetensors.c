@@ -16,21 +16,28 @@
  */
 #include "formats/safetensors/header.h"
 
+/* How far ahead names are told to the tree; few are of a directory below the root. */
+enum { AHEAD = 16 };
+
 static int add_tensors(struct archive *a, const struct safetensors_header *h, struct arena *scratch, struct error *err)
 {
-	uint32_t *nodes = arena_array(scratch, h->names.count + 1, sizeof *nodes);
+	uint32_t *nodes = arena_array(scratch, h->count + 1, sizeof *nodes);
 	if (!nodes)
 		return error_set(err, ENOMEM, "no memory for its tensors");
-	for (uint32_t i = 0; i < h->names.count; i++)
+	tree_expect(&a->tree, h->count);
+	for (uint32_t i = 0; i < h->count; i++) {
+		if (i + AHEAD < h->count)
+			tree_expect_name(&a->tree, TREE_ROOT, h->names[i + AHEAD]);
 		nodes[i] = safetensors_add(a, h, i, 0);
-	return safetensors_number(a, nodes, NULL, h->names.count, err);
+	}
+	return safetensors_number(a, nodes, NULL, h->count, err);
 }
 
 static int safetensors_open(struct archive *a, struct error *err)
 {
 	struct arena scratch = arena_scratch(&a->arena);
 	struct safetensors_header h;
-	int r = safetensors_header_read(&a->source, &a->arena, &scratch, &h, err);
+	int r = safetensors_header_read(&a->source, a->options->split, &a->tree, &scratch, &h, err);
 
 	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
 		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);

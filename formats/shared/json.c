@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/json.h"
+#include "formats/shared/json_impl.h"
 
 #include "fs/base/name.h"
 
@@ -14,7 +14,7 @@ static void stop(struct json *j, int code, const char *fault)
 		return;
 	j->failed = code;
 	j->fault = fault;
-	j->fault_at = cursor_at(&j->c);
+	j->fault_at = j->passed + cursor_at(&j->c);
 	j->c.pos = j->c.end;
 }
 
@@ -23,22 +23,25 @@ void json_fail(struct json *j, const char *fault)
 	stop(j, -EBADMSG, fault);
 }
 
+/* The commonest text has no space between tokens: what has is dealt with apart. */
 static void skip_space(struct json *j)
 {
-	while (j->c.pos < j->c.end && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
+	while (j->c.pos < j->c.end && *j->c.pos <= ' ' && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
 		j->c.pos++;
 }
 
 /* The next byte that is not white space, or 0 at the end. */
-static uint8_t next(struct json *j)
+static inline uint8_t next(struct json *j)
 {
+	if (j->c.pos < j->c.end && *j->c.pos > ' ')
+		return *j->c.pos;
 	skip_space(j);
 	return j->c.pos < j->c.end ? *j->c.pos : 0;
 }
 
-static bool expect(struct json *j, char byte, const char *fault)
+static inline bool expect(struct json *j, char byte, const char *fault)
 {
-	if (!j->failed && next(j) == (uint8_t)byte) {
+	if (next(j) == (uint8_t)byte) { /* never once failed: that is the end */
 		j->c.pos++;
 		return true;
 	}
@@ -46,29 +49,20 @@ static bool expect(struct json *j, char byte, const char *fault)
 	return false;
 }
 
+/* What a value is, by its first byte. */
+static const uint8_t kinds[256] = {
+	['{'] = JSON_OBJECT, ['['] = JSON_ARRAY, ['"'] = JSON_STRING, ['t'] = JSON_BOOL, ['f'] = JSON_BOOL,
+	['n'] = JSON_NULL, ['-'] = JSON_NUMBER, ['0' ... '9'] = JSON_NUMBER,
+};
+
 enum json_kind json_peek(struct json *j)
 {
 	if (j->failed)
 		return JSON_NONE;
-	switch (next(j)) {
-	case '{':
-		return JSON_OBJECT;
-	case '[':
-		return JSON_ARRAY;
-	case '"':
-		return JSON_STRING;
-	case 't':
-	case 'f':
-		return JSON_BOOL;
-	case 'n':
-		return JSON_NULL;
-	case '-':
-	case '0' ... '9':
-		return JSON_NUMBER;
-	default:
+	enum json_kind kind = (enum json_kind)kinds[next(j)];
+	if (kind == JSON_NONE)
 		json_fail(j, "a value is expected");
-		return JSON_NONE;
-	}
+	return kind;
 }
 
 /* --- objects and arrays ------------------------------------------------ */
@@ -86,7 +80,7 @@ static bool enter(struct json *j, char byte, const char *fault)
 }
 
 /* Is there one more, before the closing byte?  Steps over the comma. */
-static bool more(struct json *j, char close, const char *fault)
+static inline bool more(struct json *j, char close, const char *fault)
 {
 	bool first = j->fresh;
 	uint8_t byte;
@@ -134,24 +128,30 @@ bool json_element(struct json *j)
 
 /* --- strings ----------------------------------------------------------- */
 
-/* Bytes before the next '"', '\' or control byte, eight at a time. */
-static size_t plain_run(const uint8_t *p, const uint8_t *end)
+/* The index moves on, so that it begins at p. */
+static void index_from(struct json *j, const uint8_t *p)
 {
-	const uint8_t *start = p;
-	const uint64_t ones = 0x0101010101010101, tops = 0x8080808080808080;
-	while (end - p >= 8) {
-		uint64_t w, quote, slash, low;
-		memcpy(&w, p, 8);
-		quote = w ^ ones * '"';
-		slash = w ^ ones * '\\';
-		low = (w - ones * 0x20) & ~w;
-		if ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | low) & tops)
+	size_t n = (size_t)(j->c.end - p);
+	j->indexed = p;
+	j->indexed_end = p + (n < JSON_INDEXED ? n : JSON_INDEXED);
+	json_index(p, (size_t)(j->indexed_end - p), j->stops);
+}
+
+/* The next '"', '\\' or control byte at p or behind it, or the text's end. */
+static inline const uint8_t *next_stop(struct json *j, const uint8_t *p)
+{
+	while (p < j->c.end) {
+		if (p < j->indexed || p >= j->indexed_end)
+			index_from(j, p);
+		size_t at = (size_t)(p - j->indexed);
+		uint64_t bits = j->stops[at / JSON_INDEX_BLOCK] >> at % JSON_INDEX_BLOCK;
+		if (bits) {
+			p += __builtin_ctzll(bits);
 			break;
-		p += 8;
+		}
+		p += JSON_INDEX_BLOCK - at % JSON_INDEX_BLOCK;
 	}
-	while (p < end && *p != '"' && *p != '\\' && *p >= 0x20)
-		p++;
-	return (size_t)(p - start);
+	return p;
 }
 
 static int hex4(const uint8_t *p, const uint8_t *end)
@@ -207,13 +207,11 @@ static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t 
 	return 11;
 }
 
-/* Finds the closing quote of a string whose first byte is at the cursor. */
-static bool string_end(struct json *j, const uint8_t **ret, bool *escapes)
+/* Finds the closing quote of a string that begins at the cursor and has its first escape
+ * at p, or a fault there. */
+static bool string_end(struct json *j, const uint8_t *p, const uint8_t **ret)
 {
-	const uint8_t *p = j->c.pos;
-	*escapes = false;
-	for (;;) {
-		p += plain_run(p, j->c.end);
+	for (;; p = next_stop(j, p)) {
 		if (p == j->c.end || *p < 0x20) {
 			j->c.pos = p;
 			json_fail(j, p == j->c.end ? "a string has no end" : "a control byte stands in a string");
@@ -221,26 +219,19 @@ static bool string_end(struct json *j, const uint8_t **ret, bool *escapes)
 		}
 		if (*p == '"')
 			break;
-		*escapes = true;
 		p += 2 <= j->c.end - p ? 2 : 1;
 	}
 	*ret = p;
 	return true;
 }
 
-struct slice json_string(struct json *j)
+/* A string that is not a slice of the text: the first escape, or a fault, is at p. */
+static struct slice escaped_string(struct json *j, const uint8_t *first)
 {
-	const uint8_t *start, *end;
+	const uint8_t *start = j->c.pos, *end;
 	struct slice ret = {(const uint8_t *)"", 0};
-	bool escapes;
-
-	if (!expect(j, '"', "a string is expected") || !string_end(j, &end, &escapes))
+	if (!string_end(j, first, &end))
 		return ret;
-	start = j->c.pos;
-	if (!escapes) {
-		j->c.pos = end + 1;
-		return (struct slice){start, (size_t)(end - start)};
-	}
 	uint8_t *out = arena_alloc(j->arena, (size_t)(end - start));
 	size_t n = 0;
 	if (!out) {
@@ -248,7 +239,7 @@ struct slice json_string(struct json *j)
 		return ret;
 	}
 	for (const uint8_t *p = start; p < end;) {
-		size_t run = plain_run(p, end), took, wrote = 0;
+		size_t run = (size_t)(next_stop(j, p) - p), took, wrote = 0;
 		memcpy(out + n, p, run);
 		n += run, p += run;
 		if (p == end)
@@ -265,91 +256,18 @@ struct slice json_string(struct json *j)
 	return (struct slice){out, n};
 }
 
-/* --- numbers and words ------------------------------------------------- */
-
-uint64_t json_u64(struct json *j)
+struct slice json_string(struct json *j)
 {
-	uint64_t value = 0;
-	if (json_peek(j) != JSON_NUMBER || *j->c.pos == '-') {
-		json_fail(j, "a number without a sign is expected");
-		return 0;
-	}
-	const uint8_t *start = j->c.pos, *p = start;
-	for (; p < j->c.end && *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p - '0', &value)) {
-			json_fail(j, "a number is too large");
-			return 0;
-		}
-	if (p - start > 1 && *start == '0')
-		json_fail(j, "a number begins with 0");
-	else if (p < j->c.end && (*p == '.' || *p == 'e' || *p == 'E'))
-		json_fail(j, "a whole number is expected");
-	if (j->failed)
-		return 0;
-	j->c.pos = p;
-	return value;
+	if (!expect(j, '"', "a string is expected"))
+		return (struct slice){(const uint8_t *)"", 0};
+	const uint8_t *start = j->c.pos, *end = next_stop(j, start);
+	if (end == j->c.end || *end != '"')
+		return escaped_string(j, end);
+	j->c.pos = end + 1;
+	return (struct slice){start, (size_t)(end - start)};
 }
 
-static size_t digits(const uint8_t *p, const uint8_t *end)
-{
-	size_t n = 0;
-	while (p + n < end && p[n] >= '0' && p[n] <= '9')
-		n++;
-	return n;
-}
-
-/* Is DIGITS × 10^exponent beyond the largest double, 1.7976931348623157e308? */
-static bool beyond_double(struct slice whole, struct slice part, int64_t exponent)
-{
-	static const char largest[] = "17976931348623157";
-	uint8_t first[sizeof largest - 1];
-	size_t n = 0;
-	int64_t magnitude = (int64_t)whole.len - 1 + exponent;
-
-	for (size_t i = 0; i < whole.len + part.len && n < sizeof first; i++) {
-		uint8_t digit = i < whole.len ? whole.data[i] : part.data[i - whole.len];
-		if (n == 0 && digit == '0')
-			magnitude--;
-		else
-			first[n++] = digit;
-	}
-	if (n == 0 || magnitude != 308)
-		return n > 0 && magnitude > 308;
-	return memcmp(first, largest, n) > 0;
-}
-
-/* A number that nobody wants: still one, and not out of a double's range, which
- * the reference reader refuses. */
-static void skip_number(struct json *j)
-{
-	const uint8_t *p = j->c.pos + (*j->c.pos == '-'), *end = j->c.end;
-	struct slice whole = {p, digits(p, end)}, part = {p, 0};
-	int64_t exponent = 0;
-	bool bad = whole.len == 0 || (whole.len > 1 && *p == '0');
-
-	p += whole.len;
-	if (p < end && *p == '.') {
-		part = (struct slice){p + 1, digits(p + 1, end)};
-		bad |= part.len == 0;
-		p += 1 + part.len;
-	}
-	if (p < end && (*p | 32) == 'e') {
-		bool negative = ++p < end && *p == '-';
-		p += p < end && (*p == '-' || *p == '+');
-		size_t n = digits(p, end);
-		bad |= n == 0;
-		for (size_t i = 0; i < n && exponent < (int64_t)1 << 40; i++)
-			exponent = exponent * 10 + (p[i] - '0');
-		exponent = negative ? -exponent : exponent;
-		p += n;
-	}
-	if (bad)
-		json_fail(j, "a number is not valid");
-	else if (beyond_double(whole, part, exponent))
-		json_fail(j, "a number is out of range");
-	else
-		j->c.pos = p;
-}
+/* --- words, and stepping over all kinds -------------------------------- */
 
 static void skip_word(struct json *j, const char *word)
 {
@@ -364,7 +282,6 @@ void json_null(struct json *j)
 	else
 		skip_word(j, "null");
 }
-
 
 /* By a stack of its own, one bit a level, so that depth costs no C stack. */
 struct slice json_skip(struct json *j)
@@ -392,7 +309,7 @@ struct slice json_skip(struct json *j)
 				(void)json_string(j); /* an escape in it may be faulty */
 				break;
 			case JSON_NUMBER:
-				skip_number(j);
+				json_skip_number(j);
 				break;
 			case JSON_BOOL:
 				skip_word(j, *j->c.pos == 't' ? "true" : "false");

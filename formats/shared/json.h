@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include "formats/shared/json_index.h"
 #include "fs/archive/archive.h"
 
 /*
@@ -12,14 +13,19 @@
  *     while (json_member(&j, &name))
  *             if (slice_equal(name, SLICE("shape"))) … else json_skip(&j);
  */
+enum { JSON_INDEXED = 4096 };
+
 struct json {
 	struct cursor c;
+	size_t passed;        /* bytes of the text before those that the cursor is over */
 	struct arena *arena;  /* for strings that hold escapes */
 	unsigned depth;
 	bool fresh;           /* an object or array was just opened */
 	int failed;           /* -errno */
 	size_t fault_at;
 	const char *fault;    /* static text */
+	const uint8_t *indexed, *indexed_end; /* of these bytes it is known where strings may end */
+	uint64_t stops[JSON_INDEXED / JSON_INDEX_BLOCK];
 };
 
 /* As deep as serde_json goes. */

@@ -57,7 +57,58 @@ uint32_t slice_map_find(const struct slice_map *m, struct slice key)
 	return number ? number - 1 : SLICE_MAP_NONE;
 }
 
-bool slice_map_reserve(struct slice_map *m, uint32_t count)
+/* --- many at once ------------------------------------------------------ */
+
+enum { DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS, PASSES = 3 };
+
+static uint32_t digit(uint64_t mark, unsigned pass)
 {
-	return resize(m, count);
+	return (uint32_t)(mark >> (32 + pass * DIGIT_BITS)) & (DIGITS - 1);
+}
+
+/* By the upper half; equal ones stay in their order. */
+static void sort_pass(const uint64_t *from, uint64_t *to, uint32_t count, unsigned pass)
+{
+	uint32_t at[DIGITS] = {0}, sum = 0;
+	for (uint32_t i = 0; i < count; i++)
+		at[digit(from[i], pass)]++;
+	for (uint32_t d = 0; d < DIGITS; d++) {
+		uint32_t n = at[d];
+		at[d] = sum;
+		sum += n;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		to[at[digit(from[i], pass)]++] = from[i];
+}
+
+/* Of marks[0 … count) with one hash: the first whose key was there before. */
+static uint32_t repeated_among(const struct slice *keys, const uint64_t *marks, uint32_t count)
+{
+	for (uint32_t i = 1; i < count; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (slice_equal(keys[(uint32_t)marks[i]], keys[(uint32_t)marks[k]]))
+				return (uint32_t)marks[i];
+	return SLICE_MAP_NONE;
+}
+
+bool slice_map_repeated(const struct slice *keys, uint32_t count, struct arena *scratch, uint32_t *ret)
+{
+	uint64_t *marks = arena_array(scratch, count, sizeof *marks), *other = arena_array(scratch, count, sizeof *other);
+	*ret = SLICE_MAP_NONE;
+	if (!marks || !other)
+		return false;
+	for (uint32_t i = 0; i < count; i++) /* hash and number */
+		marks[i] = slice_hash(keys[i], scratch) << 32 | i;
+	for (unsigned pass = 0; pass < PASSES; pass++) {
+		sort_pass(marks, other, count, pass);
+		uint64_t *sorted = other;
+		other = marks, marks = sorted;
+	}
+	for (uint32_t i = 0, n; i < count; i += n) {
+		for (n = 1; i + n < count && marks[i + n] >> 32 == marks[i] >> 32;)
+			n++;
+		uint32_t repeated = n > 1 ? repeated_among(keys, marks + i, n) : SLICE_MAP_NONE;
+		*ret = repeated < *ret ? repeated : *ret;
+	}
+	return true;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fs/base/name.h"
+#include "fs/base/pages.h"
 
 /* The views' directory (.arrayfs) is found by name and never listed; a member
  * called so gives way to it. */
@@ -53,7 +54,7 @@ void tree_free(struct tree *t)
 {
 	for (struct filling *f = t->names ? filling_of(t->names) : NULL, *next; f; f = next) {
 		next = f->next;
-		free(f->names.slots);
+		pages_free(f->names.slots, tree_names_bytes(&f->names));
 		free(f);
 	}
 	*t = (struct tree){0};
@@ -62,7 +63,7 @@ void tree_free(struct tree *t)
 int tree_fill(struct tree *t, uint32_t dir, struct error *err)
 {
 	struct filling *f = arena_charge(t->arena, sizeof *f + 16 * sizeof(struct names_slot)) ? calloc(1, sizeof *f) : NULL;
-	struct names_slot *slots = f ? calloc(16, sizeof *slots) : NULL;
+	struct names_slot *slots = f ? pages_new(16 * sizeof *slots) : NULL;
 	if (!slots) {
 		free(f);
 		return error_set(err, ENOMEM, "no memory for a directory's names");
@@ -96,7 +97,7 @@ int tree_publish(struct tree *t, struct error *err)
 		struct filling *f = filling_of(t->names);
 		t->names = f->next ? &f->next->names : NULL;
 		arena_refund(t->arena, tree_names_bytes(&f->names) + sizeof *f);
-		free(f->names.slots);
+		pages_free(f->names.slots, tree_names_bytes(&f->names));
 		free(f);
 		return error_set(err, -t->failed, "no memory for all that it holds");
 	}
@@ -121,13 +122,13 @@ void tree_open_root(struct tree *t, const void *lazy)
 /* --- adding ------------------------------------------------------------ */
 
 /* The first free name of the form NAME~2, NAME~3 … */
-static struct slice give_way(struct tree *t, uint32_t parent, struct slice name, struct node *first, char out[NAME_ROOM])
+static struct tree_key give_way(struct tree *t, const struct tree_key *taken, struct node *first, char out[NAME_ROOM])
 {
-	struct slice alt;
+	struct tree_key alt;
 	do {
-		int n = snprintf(out, NAME_ROOM, "%.*s~%u", (int)name.len, (const char *)name.data, ++first->twins + 1);
-		alt = (struct slice){(const uint8_t *)out, (size_t)n};
-	} while (tree_names_find(t, t->names, parent, alt, TREE_EXACTLY));
+		int n = snprintf(out, NAME_ROOM, "%.*s~%u", (int)taken->name.len, (const char *)taken->name.data, ++first->twins + 1);
+		alt = tree_key(t, taken->parent, (struct slice){(const uint8_t *)out, (size_t)n}, TREE_EXACTLY);
+	} while (tree_names_find(t, t->names, &alt));
 	return alt;
 }
 
@@ -147,108 +148,196 @@ static bool may_merge(const struct node *n)
 	return n->kind == NODE_DIR && !n->hidden && !n->open;
 }
 
-/* Adds the node, or finds the directory that is already there if it may merge. */
-static uint32_t add_shown(struct tree *t, uint32_t parent, struct slice raw, struct slice name, bool merge, struct node node)
-{
-	char suffixed[NAME_ROOM];
-	if (t->failed || parent == 0)
-		return 0;
-	if (!tree_names_grow(t)) {
-		tree_fail(t, -ENOMEM);
-		return 0;
-	}
-	uint32_t found = tree_names_find(t, t->names, parent, name, TREE_EXACTLY);
-	if (found) {
-		if (merge && may_merge(tree_at(t, found)))
-			return found;
-		uint32_t twin = merge ? tree_names_find(t, t->names, parent, name, TREE_SUFFIXED) : 0;
-		if (twin && may_merge(tree_at(t, twin)))
-			return twin;
-		name = give_way(t, parent, name, tree_at(t, found), suffixed);
-	}
+/* A name on its way into the tree. */
+struct naming {
+	uint32_t parent;
+	struct slice raw, shown;
+	bool merge; /* the directory that is already there will do */
+	bool stays; /* the raw name lies in the arena, in a text that ends in a NUL */
+};
 
-	uint32_t id = t->made;
-	char *kept = arena_text(t->arena, name);
-	struct node *n = kept ? node_new(t) : NULL;
-	if (!n) {
-		tree_fail(t, -ENOMEM);
-		return 0;
-	}
-	memcpy(n, &node, sizeof *n);
-	n->name = kept;
-	n->parent = parent;
-	n->suffixed = found != 0;
-	tree_names_put(t, t->names, id);
-	chain(t, parent, id);
-	if (!slice_equal(name, raw))
-		tree_attr(t, id, SLICE("arrayfs.name"), raw);
-	return id;
+/* The directory of that name which may merge; 0 if there is none. */
+static uint32_t find_merging(struct tree *t, const struct tree_key *key, uint32_t found)
+{
+	if (may_merge(tree_at(t, found)))
+		return found;
+	struct tree_key suffixed = tree_key(t, key->parent, key->name, TREE_SUFFIXED);
+	uint32_t twin = tree_names_find(t, t->names, &suffixed);
+	return twin && may_merge(tree_at(t, twin)) ? twin : 0;
 }
 
-static uint32_t add(struct tree *t, uint32_t parent, struct slice raw, bool merge, struct node node)
+static struct node *append(struct tree *t, const struct naming *naming, struct slice name)
+{
+	bool stays = naming->stays && name.data == naming->raw.data && name.data[name.len] == '\0';
+	const char *kept = stays ? (const char *)name.data : arena_text(t->arena, name);
+	struct node *n = kept ? node_new(t) : NULL;
+	if (!n)
+		tree_fail(t, -ENOMEM);
+	else
+		n->name = kept, n->parent = naming->parent;
+	return n;
+}
+
+/* Adds a node, and returns it to be filled in; or finds the directory that is already
+ * there if it may merge.  NULL for the latter, and once the tree has failed. */
+static struct node *add_shown(struct tree *t, const struct naming *naming, uint8_t kind, uint32_t *ret)
+{
+	char suffixed[NAME_ROOM];
+	*ret = 0;
+	if (t->failed || naming->parent == 0)
+		return NULL;
+	if (!tree_names_grow(t, 2)) {
+		tree_fail(t, -ENOMEM);
+		return NULL;
+	}
+	struct tree_key key = tree_key(t, naming->parent, naming->shown, TREE_EXACTLY);
+	uint32_t found = tree_names_find(t, t->names, &key), id = t->made;
+	if (found) {
+		if (naming->merge && (*ret = find_merging(t, &key, found)))
+			return NULL;
+		key = give_way(t, &key, tree_at(t, found), suffixed);
+	}
+	struct node *n = append(t, naming, key.name);
+	if (!n)
+		return NULL;
+	n->kind = kind;
+	n->suffixed = found != 0;
+	tree_names_put(t->names, &key, id);
+	if (n->suffixed && kind == NODE_DIR)
+		tree_names_put_suffixed(t, t->names, id);
+	chain(t, naming->parent, id);
+	if (key.name.data != naming->raw.data && !slice_equal(key.name, naming->raw))
+		tree_attr(t, id, SLICE("arrayfs.name"), naming->raw);
+	*ret = id;
+	return n;
+}
+
+static struct node *add(struct tree *t, struct naming naming, uint8_t kind, uint32_t *ret)
 {
 	char shown[NAME_ROOM];
-	struct slice name = {(const uint8_t *)shown, name_show(raw, shown)};
-	return add_shown(t, parent, raw, name, merge, node);
+	naming.shown = naming.raw;
+	if (!name_shows_itself(naming.raw))
+		naming.shown = (struct slice){(const uint8_t *)shown, name_show(naming.raw, shown)};
+	return add_shown(t, &naming, kind, ret);
 }
 
 uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name)
 {
-	return add(t, parent, name, true, (struct node){.kind = NODE_DIR});
+	uint32_t id;
+	(void)add(t, (struct naming){.parent = parent, .raw = name, .merge = true}, NODE_DIR, &id);
+	return id;
 }
 
 uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_DIR});
+	uint32_t id;
+	(void)add(t, (struct naming){.parent = parent, .raw = name}, NODE_DIR, &id);
+	return id;
 }
 
 uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size)
 {
 	char name[NAME_ROOM];
-	const struct node *n = tree_edit(t, id);
-	if (!n)
+	const struct node *beside = tree_edit(t, id);
+	if (!beside)
 		return 0;
-	int len = snprintf(name, sizeof name, "%s%s", n->name, suffix);
+	int len = snprintf(name, sizeof name, "%s%s", beside->name, suffix);
 	struct slice shown = {(const uint8_t *)name, (size_t)len < sizeof name ? (size_t)len : sizeof name - 1};
-	return add_shown(t, n->parent, shown, shown, false,
-			 (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size, .beside = true});
+	struct node *n = add_shown(t, &(struct naming){.parent = beside->parent, .raw = shown, .shown = shown}, NODE_LAZY, &id);
+	if (n) {
+		n->lazy = lazy;
+		n->size = size;
+		n->beside = true;
+	}
+	return id;
 }
 
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_DIR, .open = true, .lazy = lazy});
+	uint32_t id;
+	struct node *n = add(t, (struct naming){.parent = parent, .raw = name}, NODE_DIR, &id);
+	if (n)
+		n->open = true, n->lazy = lazy;
+	return id;
+}
+
+static uint32_t add_file(struct tree *t, struct naming naming, uint8_t kind, uint64_t size, struct node **ret)
+{
+	uint32_t id;
+	*ret = add(t, naming, kind, &id);
+	if (*ret)
+		atomic_store_explicit(&(*ret)->size, size, memory_order_relaxed);
+	return id;
 }
 
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_LINK, .target = target, .size = strlen(target)});
+	struct node *n;
+	uint32_t id = add_file(t, (struct naming){.parent = parent, .raw = name}, NODE_LINK, strlen(target), &n);
+	if (n)
+		n->target = target;
+	return id;
+}
+
+static uint32_t add_range(struct tree *t, struct naming naming, uint32_t source, uint64_t offset, uint64_t size)
+{
+	struct node *n;
+	uint32_t id = add_file(t, naming, NODE_RANGE, size, &n);
+	if (n)
+		n->source = source, n->offset = offset;
+	return id;
 }
 
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size)
 {
-	return add(t, parent, name, false,
-		   (struct node){.kind = NODE_RANGE, .source = source, .offset = offset, .size = size});
+	return add_range(t, (struct naming){.parent = parent, .raw = name}, source, offset, size);
+}
+
+uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size)
+{
+	return add_range(t, (struct naming){.parent = parent, .raw = name, .stays = true}, source, offset, size);
 }
 
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_BYTES, .bytes = bytes, .size = size});
+	struct node *n;
+	uint32_t id = add_file(t, (struct naming){.parent = parent, .raw = name}, NODE_BYTES, size, &n);
+	if (n)
+		n->bytes = bytes;
+	return id;
 }
 
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_LAZY, .lazy = lazy, .size = size});
+	struct node *n;
+	uint32_t id = add_file(t, (struct naming){.parent = parent, .raw = name}, NODE_LAZY, size, &n);
+	if (n)
+		n->lazy = lazy;
+	return id;
 }
 
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin)
 {
-	return add(t, parent, name, false, (struct node){.kind = NODE_HARD, .twin = twin});
+	struct node *n;
+	uint32_t id = add_file(t, (struct naming){.parent = parent, .raw = name}, NODE_HARD, 0, &n);
+	if (n)
+		n->twin = twin;
+	return id;
+}
+
+bool tree_expect(struct tree *t, uint32_t count)
+{
+	bool fine = t->failed || tree_names_grow(t, count);
+	if (!fine)
+		tree_fail(t, -ENOMEM);
+	return fine;
 }
 
 uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const char *sentence, const struct array *array)
 {
 	uint64_t size = array ? tree_array_size(array) : SIZE_UNKNOWN;
-	uint32_t id = add(t, parent, name, false, (struct node){.kind = NODE_FAULT, .size = size});
+	struct node *n;
+	uint32_t id = add_file(t, (struct naming){.parent = parent, .raw = name}, NODE_FAULT, size, &n);
 	if (array)
 		tree_describe(t, id, tree_array(t, array));
 	tree_error(t, id, sentence);
@@ -374,7 +463,8 @@ uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_in
 	const struct names *names = atomic_load_explicit(&dir->names, memory_order_acquire);
 	if (!names || memchr(name.data, '\0', name.len))
 		return 0;
-	uint32_t id = tree_names_find(t, names, dir_index, name, TREE_EXACTLY);
+	struct tree_key key = tree_key(t, dir_index, name, TREE_EXACTLY);
+	uint32_t id = tree_names_find(t, names, &key);
 	return id && !tree_at(t, id)->hidden ? id : 0;
 }
 

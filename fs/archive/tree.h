@@ -116,9 +116,17 @@ uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
+uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset,
+			  uint64_t size); /* the name is of a text in the arena that ends in a NUL: it need not be copied */
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
+
+/* So many nodes will be added, about: spares growing by and by. */
+bool tree_expect(struct tree *t, uint32_t count);
+
+/* That name will be added soon: begins to bring near what is looked at then. */
+void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
 /* A lazy file beside another node, called as that is shown and `suffix`, which is
  * short: it always fits. */
@@ -149,7 +157,7 @@ void tree_open_root(struct tree *t, const void *lazy);
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
 /* A copy of the array and its shape, or an equal one that was made lately: what is
- * described alike is described once.  Its words stay the caller's, with the arena's
+ * described alike is described once.  The codec's name stays the caller's, with the arena's
  * lifetime.  NULL if the tree has failed. */
 const struct array *tree_array(struct tree *t, const struct array *array);
 uint64_t tree_array_size(const struct array *array); /* of its bytes; SIZE_UNKNOWN if it does not tell */

@@ -40,12 +40,14 @@ const struct array *tree_array(struct tree *t, const struct array *array)
 		if (slots[i] && same_array(slots[i], array))
 			return slots[i];
 	made = arena_alloc(t->arena, sizeof *made + shape);
-	if (!made) {
+	const char *type = array->type ? arena_text(t->arena, slice_text(array->type)) : NULL;
+	if (!made || (array->type && !type)) {
 		tree_fail(t, -ENOMEM);
 		return NULL;
 	}
 	made->array = *array;
 	made->array.shape = made->shape;
+	made->array.type = type;
 	if (shape)
 		memcpy(made->shape, array->shape, shape);
 	slots[1] = slots[0];

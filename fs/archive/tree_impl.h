@@ -23,14 +23,22 @@ static inline void tree_fail(struct tree *t, int code)
  * name and got a suffix, which all that it implies must find again. */
 enum tree_wanted { TREE_EXACTLY, TREE_SUFFIXED };
 
+struct tree_key {
+	uint32_t parent, hash;
+	struct slice name;
+	enum tree_wanted wanted;
+};
+struct tree_key tree_key(const struct tree *t, uint32_t parent, struct slice name, enum tree_wanted wanted);
+
 /* Who bears the name; 0 for nobody. */
-uint32_t tree_names_find(const struct tree *t, const struct names *names, uint32_t parent, struct slice name,
-			 enum tree_wanted wanted);
+uint32_t tree_names_find(const struct tree *t, const struct names *names, const struct tree_key *key);
 
-/* Enters the node by its name, for which there is room. */
-void tree_names_put(struct tree *t, struct names *names, uint32_t id);
+/* Enters the node by a name that nobody bears and for which there is room; a directory
+ * whose name gave way by that which it wished for, too. */
+void tree_names_put(struct names *names, const struct tree_key *key, uint32_t id);
+void tree_names_put_suffixed(struct tree *t, struct names *names, uint32_t id);
 
-/* Makes room for two more in the table of this filling, which is never more than two
+/* Makes room for so many more in the table of this filling, which is never more than two
  * thirds full; false if there is no memory. */
-bool tree_names_grow(struct tree *t);
+bool tree_names_grow(struct tree *t, uint32_t more);
 size_t tree_names_bytes(const struct names *names);

@@ -42,7 +42,7 @@ static inline struct slice slice_text(const char *text)
 
 static inline bool slice_equal(struct slice a, struct slice b)
 {
-	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+	return a.len == b.len && (b.len == 0 || memcmp(a.data, b.data, b.len) == 0); /* of one length, if it is a literal */
 }
 
 static inline struct cursor cursor_over(struct slice s)

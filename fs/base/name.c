@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/base/name.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -18,18 +19,38 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+static uint64_t eight(const uint8_t *p)
+{
+	uint64_t word;
+	memcpy(&word, p, sizeof word);
+	return word;
+}
+
+static uint32_t four(const uint8_t *p)
+{
+	uint32_t word;
+	memcpy(&word, p, sizeof word);
+	return word;
+}
+
+/* 16 bytes a product.  Neither factor is known to who makes the text, so none can be made 0,
+ * which would let all before it be forgotten. */
 uint64_t slice_hash(struct slice s, const void *seed)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15, other = 0xd6e8feb86659fd93;
-	uint64_t h = mix((uintptr_t)seed ^ odd, other ^ s.len), word;
-	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
-		memcpy(&word, s.data, sizeof word);
-		h = mix(h ^ word, odd);
-	}
-	word = 0;
-	if (s.len)
-		memcpy(&word, s.data, s.len);
-	return mix(mix(h ^ word, odd), other);
+	uint64_t key = mix((uintptr_t)seed ^ odd, other), h = (key << 32 | key >> 32) + s.len, a = 0, b = 0;
+	const uint8_t *p = s.data, *end = s.data + s.len;
+	for (; end - p > 16; p += 16)
+		h = mix(eight(p) ^ h, eight(p + 8) ^ key);
+	if (s.len > 16) /* some of it a second time */
+		a = eight(end - 16), b = eight(end - 8);
+	else if (s.len >= 8)
+		a = eight(p), b = eight(end - 8);
+	else if (s.len >= 4)
+		a = four(p), b = four(end - 4);
+	else if (s.len > 0)
+		a = (uint64_t)p[0] << 16 | (uint64_t)p[s.len / 2] << 8 | end[-1];
+	return mix(mix(a ^ h, b ^ key), odd);
 }
 
 /* The Unicode Standard, table 3-7: well-formed UTF-8 byte sequences. */
@@ -57,18 +78,37 @@ size_t utf8_length(struct slice s)
 	return n;
 }
 
+/* How many ASCII bytes stand at the front, of which some may be missed. */
+static size_t ascii_run(struct slice s)
+{
+	const uint64_t tops = 0x8080808080808080;
+	uint64_t words[4];
+	if (s.len >= sizeof words) {
+		memcpy(words, s.data, sizeof words);
+		if (((words[0] | words[1] | words[2] | words[3]) & tops) == 0)
+			return sizeof words;
+	}
+	if (s.len < sizeof *words)
+		return 0;
+	memcpy(words, s.data, sizeof *words);
+	words[0] = le64toh(words[0]) & tops;
+	return words[0] ? (size_t)__builtin_ctzll(words[0]) / 8 : sizeof *words;
+}
+
+size_t utf8_prefix(struct slice s)
+{
+	const uint8_t *start = s.data;
+	for (size_t n; s.len > 0; s.data += n, s.len -= n) {
+		n = ascii_run(s);
+		if (n == 0 && (n = utf8_length(s)) == 0)
+			break;
+	}
+	return (size_t)(s.data - start);
+}
+
 bool utf8_valid(struct slice s)
 {
-	while (s.len > 0) {
-		uint64_t word;
-		size_t n;
-		if (s.len >= sizeof word && (memcpy(&word, s.data, sizeof word), (word & 0x8080808080808080) == 0))
-			n = sizeof word; /* ASCII, eight at a time */
-		else if ((n = utf8_length(s)) == 0)
-			return false;
-		s.data += n, s.len -= n;
-	}
-	return true;
+	return utf8_prefix(s) == s.len;
 }
 
 bool name_plain(struct slice s)
@@ -84,13 +124,23 @@ bool name_plain(struct slice s)
 	return (odd & tops) == 0;
 }
 
+static bool is_dots(struct slice raw)
+{
+	return raw.len >= 1 && raw.len <= 2 && memcmp(raw.data, "..", raw.len) == 0;
+}
+
+bool name_shows_itself(struct slice raw)
+{
+	return raw.len > 0 && raw.len <= NAME_LONGEST && !is_dots(raw) && name_plain(raw);
+}
+
 size_t name_show(struct slice raw, char ret[NAME_ROOM])
 {
 	static const char hex[] = "0123456789ABCDEF";
-	bool dots = raw.len >= 1 && raw.len <= 2 && memcmp(raw.data, "..", raw.len) == 0;
+	bool dots = is_dots(raw);
 	size_t n = 0, kept = 0;
 
-	if (!dots && raw.len > 0 && raw.len <= NAME_LONGEST && name_plain(raw)) {
+	if (name_shows_itself(raw)) {
 		memcpy(ret, raw.data, raw.len);
 		ret[raw.len] = '\0';
 		return raw.len;

@@ -18,6 +18,9 @@ enum { NAME_LONGEST = 240, NAME_KEPT = 223, NAME_ROOM = 256 };
 /* Shows one component, which has no '/' to separate by; ret is NUL-ended. */
 size_t name_show(struct slice component, char ret[NAME_ROOM]);
 
+/* Is it shown as it is?  Most names are; of some others that are, too, this says no. */
+bool name_shows_itself(struct slice component);
+
 /* The 64-bit FNV-1a of the bytes: what a shortened name ends in. */
 uint64_t name_hash(struct slice s);
 
@@ -32,3 +35,4 @@ uint64_t slice_hash(struct slice s, const void *seed);
  * surrogates and what lies past U+10FFFF are none). */
 size_t utf8_length(struct slice s);
 bool utf8_valid(struct slice s);
+size_t utf8_prefix(struct slice s); /* bytes before the first that begins none */

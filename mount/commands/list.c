@@ -6,6 +6,7 @@
 
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
+#include "fs/base/name.h"
 #include "fs/mirror/describe.h"
 #include "fs/mirror/shelf.h"
 #include "mount/commands/commands.h"
@@ -30,6 +31,16 @@ struct list {
 	struct text json; /* of --json, on its way out */
 	bool failed;
 };
+
+/* Alone on its line, as most are. */
+static void put_line(const struct list *l, const char *path, size_t len)
+{
+	if (name_plain((struct slice){(const uint8_t *)path, len}))
+		fwrite_unlocked(path, 1, len, stdout);
+	else
+		terminal_put(&l->terminal, path);
+	putc_unlocked('\n', stdout);
+}
 
 /* In at most so many columns, unless they are 0. */
 static void put_path(const struct list *l, const char *path, bool directory, size_t columns)
@@ -225,8 +236,11 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		return r < 0 ? visit(arg, WALK_FAULT, path, len, NULL, NULL, &err) : 0;
 	}
 	if (!l->options->list_long && !l->options->list_json) {
-		put_path(l, path, directory, 0);
-		return ferror(stdout);
+		if (directory)
+			put_path(l, path, directory, 0);
+		else
+			put_line(l, path, len);
+		return ferror_unlocked(stdout);
 	}
 	int r = mirror_stat(l->m, ref, -1, &st, &err);
 	if (r < 0) {

@@ -53,7 +53,7 @@ static void cut(struct walker *w, size_t len)
 	w->path[len] = '\0';
 }
 
-/* Takes the last component off again, and its slash. */
+/* Takes the last component off again, which is a name without a slash, and the slash before it. */
 static void pop(struct walker *w, const char *name)
 {
 	size_t n = strlen(name);
@@ -179,6 +179,24 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	return not_skipped(r);
 }
 
+/* The next name behind one that was visited and all that is below it, or 0 at the end: `first`
+ * is where the walk began.  The path is cut to what it stands in. */
+static uint32_t next_name(struct walker *w, const struct tree *t, uint32_t first, uint32_t name, size_t before)
+{
+	const struct node *n = tree_node(t, name);
+	if (name == first)
+		return 0;
+	cut(w, before);
+	while (!n->next) {
+		name = n->parent;
+		if (name == first)
+			return 0;
+		n = tree_node(t, name);
+		pop(w, n->name);
+	}
+	return n->next;
+}
+
 /* By the nodes' own links, so that no depth of names costs any stack. */
 static int walk_nodes(struct visiting *v, const struct mirror_ref *top)
 {
@@ -187,27 +205,21 @@ static int walk_nodes(struct visiting *v, const struct mirror_ref *top)
 	struct mirror_ref at = *top; /* as long as top is held */
 	uint64_t upper = top->ino & ~(uint64_t)UINT32_MAX;
 	uint32_t first = (uint32_t)top->ino, name = first; /* the name, where a hard link has two */
+	size_t before = w->len; /* the path's length without the name */
 	bool enter;
 	int r = visit_node(v, &at, &enter);
 
 	while (r == 0) {
-		if (enter) {
-			name = at.node->child;
-		} else {
-			while (name != first && !tree_node(t, name)->next) {
-				pop(w, tree_node(t, name)->name);
-				name = tree_node(t, name)->parent;
-			}
-			if (name == first)
-				break;
-			pop(w, tree_node(t, name)->name);
-			name = tree_node(t, name)->next;
-		}
-		if (!push(w, tree_node(t, name)->name))
+		name = enter ? at.node->child : next_name(w, t, first, name, before);
+		if (name == 0)
+			break;
+		before = w->len;
+		struct node *n = tree_node(t, name);
+		if (!push(w, n->name))
 			return no_memory(w);
-		uint32_t index = tree_resolve(t, name);
+		uint32_t index = n->kind == NODE_HARD ? n->twin : name;
 		at.ino = upper | index;
-		at.node = tree_node(t, index);
+		at.node = index == name ? n : tree_node(t, index);
 		r = visit_node(v, &at, &enter);
 	}
 	return r;

@@ -310,6 +310,55 @@ static void a_header_over_the_formats_limit_is_refused(void **state)
 	free(file);
 }
 
+/* 20,000 tensors of a byte, by name t0, t1 …, whose header is longer than what is read of it
+ * at once. */
+static struct slice long_header(size_t *ret_end)
+{
+	enum { COUNT = 20000, ROOM = 2 << 20 };
+	char *file = malloc(ROOM), *at = file + 8;
+	assert_non_null(file);
+	at += sprintf(at, "{\"__metadata__\":{\"format\":\"pt\"}");
+	for (int i = 0; i < COUNT; i++)
+		at += sprintf(at, ",\"t%d\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[%d,%d]}", i, i, i + 1);
+	*at++ = '}';
+	for (size_t i = 0, len = (size_t)(at - file) - 8; i < 8; i++)
+		file[i] = (char)(len >> i * 8);
+	*ret_end = (size_t)(at - file);
+	for (int i = 0; i < COUNT; i++)
+		*at++ = (char)(i * 7);
+	return (struct slice){(uint8_t *)file, (size_t)(at - file)};
+}
+
+static void a_long_header_is_held_to_the_same_rules(void **state)
+{
+	struct error err = {0};
+	struct archive a;
+	size_t end;
+	struct slice file = long_header(&end);
+	char *text = (char *)(uintptr_t)file.data, said[100];
+	(void)state;
+	assert_int_equal(test_open(&a, &format_safetensors, file, &err), 0);
+	for (int i = 0; i < 20000; i += 499) {
+		snprintf(said, sizeof said, "t%d", i);
+		check_bytes(&a, said, (uint8_t[]){(uint8_t)(i * 7)}, 1);
+	}
+	archive_close(&a);
+
+	/* of several faults the first is told, wherever they are, but for what is not UTF-8 */
+	char *twice = memmem(file.data, file.len, "t19000\"", 7), *type = memmem(file.data, file.len, "t15000\"", 7);
+	char *comma = memmem(file.data, file.len, ",\"t9999\"", 8);
+	memcpy(twice, "t10077", 6);
+	check_refused(&format_safetensors, file, -EBADMSG, "tensor t10077 stands twice in the header");
+	memcpy(strstr(type, "U8"), "U9", 2);
+	check_refused(&format_safetensors, file, -EBADMSG, "tensor t15000: unknown dtype U9");
+	*comma = ';';
+	snprintf(said, sizeof said, "a comma or the object's end is expected at byte %zu of the header", (size_t)(comma - text) - 8);
+	check_refused(&format_safetensors, file, -EBADMSG, said);
+	text[end - 1] = '\x80';
+	check_refused(&format_safetensors, file, -EBADMSG, "the header is not UTF-8");
+	free(text);
+}
+
 static void a_file_of_nothing_is_no_archive(void **state)
 {
 	(void)state;
@@ -332,6 +381,7 @@ int main(void)
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(invalid_lengths_are_refused_with_a_sentence),
 		cmocka_unit_test(a_header_over_the_formats_limit_is_refused),
+		cmocka_unit_test(a_long_header_is_held_to_the_same_rules),
 		cmocka_unit_test(a_file_of_nothing_is_no_archive),
 	};
 	return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

@@ -178,6 +178,15 @@ static void whole_numbers(void **state)
 {
 	static const struct { const char *text; uint64_t value; const char *fault; } cases[] = {
 		{"0", 0, NULL}, {"7 ", 7, NULL}, {"18446744073709551615", UINT64_MAX, NULL},
+		{"12345678", 12345678, NULL}, {"123456789 ", 123456789, NULL}, {"1234567\n       ", 1234567, NULL},
+		{"12345678       ", 12345678, NULL}, {"1234567890123456", 1234567890123456, NULL},
+		{"90071992547409930  ", 90071992547409930, NULL}, {"0       ", 0, NULL}, {"10000000000000000000", 10000000000000000000u, NULL},
+		{"00000001", 0, "a number begins with 0 at byte 0 of it"},
+		{"1844674407370955161600000000", 0, "a number is too large at byte 0 of it"},
+		{"1234567.8       ", 0, "a whole number is expected at byte 0 of it"},
+		{"1234567:        ", 1234567, "something follows the end at byte 7 of it"},
+		{"123456/8        ", 123456, "something follows the end at byte 6 of it"},
+		{"1\xff      ", 1, "something follows the end at byte 1 of it"},
 		{"18446744073709551616", 0, "a number is too large at byte 0 of it"},
 		{"99999999999999999999999", 0, "a number is too large at byte 0 of it"},
 		{"-1", 0, "a number without a sign is expected at byte 0 of it"},

@@ -54,6 +54,45 @@ static void a_hundred_thousand_keys(void **state)
 	arena_free(&arena);
 }
 
+static uint32_t repeated(const struct slice *keys, uint32_t count)
+{
+	struct arena arena = {.limit = 64 << 20};
+	uint32_t ret = 0;
+	assert_true(slice_map_repeated(keys, count, &arena, &ret));
+	arena_free(&arena);
+	return ret;
+}
+
+static void the_first_that_repeats_is_found(void **state)
+{
+	enum { COUNT = 20000 };
+	static struct slice keys[COUNT];
+	static char text[COUNT][8];
+	(void)state;
+	assert_int_equal(repeated(NULL, 0), SLICE_MAP_NONE);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		snprintf(text[i], sizeof text[i], "%u", i);
+		keys[i] = slice_text(text[i]);
+	}
+	assert_int_equal(repeated(keys, 1), SLICE_MAP_NONE);
+	assert_int_equal(repeated(keys, COUNT), SLICE_MAP_NONE);
+	keys[COUNT - 1] = SLICE("0");
+	assert_int_equal(repeated(keys, COUNT), COUNT - 1);
+	keys[700] = SLICE("699");
+	keys[600] = SLICE("1");
+	assert_int_equal(repeated(keys, COUNT), 600);
+	keys[3] = keys[2] = (struct slice){NULL, 0};
+	assert_int_equal(repeated(keys, COUNT), 3);
+	for (uint32_t i = 0; i < COUNT; i++)
+		keys[i] = SLICE("all the same");
+	assert_int_equal(repeated(keys, COUNT), 1);
+
+	struct arena small = {.limit = 100};
+	uint32_t ret;
+	assert_false(slice_map_repeated(keys, COUNT, &small, &ret));
+	arena_free(&small);
+}
+
 static void no_memory_is_told_and_keeps_what_was_there(void **state)
 {
 	static char text[100][4];
@@ -80,6 +119,7 @@ int main(void)
 		cmocka_unit_test(keys_are_numbered_as_they_come),
 		cmocka_unit_test(keys_are_bytes),
 		cmocka_unit_test(a_hundred_thousand_keys),
+		cmocka_unit_test(the_first_that_repeats_is_found),
 		cmocka_unit_test(no_memory_is_told_and_keeps_what_was_there),
 	};
 	return cmocka_run_group_tests_name("slice_map", tests, NULL, NULL);

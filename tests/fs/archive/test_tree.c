@@ -423,6 +423,36 @@ static void every_kind_of_node(void **state)
 	assert_int_equal(find(TREE_ROOT, "hard"), hard);
 }
 
+/* Of names in a text that stays, what ends where it ends is not copied. */
+static void names_that_stay_are_borrowed(void **state)
+{
+	char *text = arena_text(&arena, SLICE("one/two")), *odd = arena_text(&arena, SLICE("three\n"));
+	struct slice two = {(const uint8_t *)text + 4, 3}, one = {(const uint8_t *)text, 3};
+	(void)state;
+	assert_true(tree_expect(&tree, 1000));
+	tree_expect_name(&tree, TREE_ROOT, two);
+	uint32_t a = tree_range_named(&tree, TREE_ROOT, two, 0, 1, 2), b = tree_range_named(&tree, TREE_ROOT, one, 0, 3, 4);
+	uint32_t c = tree_range_named(&tree, TREE_ROOT, two, 0, 5, 6);
+	uint32_t d = tree_range_named(&tree, TREE_ROOT, slice_text(odd), 0, 7, 8);
+	assert_int_equal(tree_publish(&tree, NULL), 0);
+	assert_ptr_equal(tree_node(&tree, a)->name, two.data);
+	assert_string_equal(tree_node(&tree, b)->name, "one");
+	assert_string_equal(tree_node(&tree, c)->name, "two~2");
+	assert_string_equal(tree_node(&tree, d)->name, "three%0A");
+	assert_int_equal(tree_node(&tree, c)->offset, 5);
+	assert_int_equal(tree_node(&tree, c)->size, 6);
+	assert_true(slice_equal(tree_node(&tree, d)->attrs->value, slice_text(odd)));
+	assert_null(tree_node(&tree, a)->attrs);
+}
+
+static void too_many_to_expect_is_no_memory(void **state)
+{
+	(void)state;
+	assert_false(tree_expect(&tree, UINT32_MAX));
+	assert_int_equal(tree_range(&tree, TREE_ROOT, SLICE("a"), 0, 0, 0), 0);
+	assert_int_equal(tree_publish(&tree, NULL), -ENOMEM);
+}
+
 static void attributes_keep_their_order(void **state)
 {
 	(void)state;
@@ -506,6 +536,8 @@ int main(void)
 		TEST(adding_below_nobody_is_harmless),
 		TEST(memory_runs_out_at_any_point),
 		TEST(every_kind_of_node),
+		TEST(names_that_stay_are_borrowed),
+		TEST(too_many_to_expect_is_no_memory),
 		TEST(attributes_keep_their_order),
 		TEST(a_hundred_thousand_nodes),
 		TEST(a_hundred_thousand_equal_names),

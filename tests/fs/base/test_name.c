@@ -117,6 +117,68 @@ static void utf8_is_judged_by_the_byte(void **state)
 	assert_int_equal(utf8_length(SLICE("\xc1\xbf")), 0);
 }
 
+/* Characters of every length, cut at every byte, at every place around a word's end. */
+static void a_prefix_ends_before_what_is_no_character(void **state)
+{
+	static const char *const characters[] = {"a", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+	char text[100];
+	(void)state;
+	for (size_t at = 0; at < 70; at++)
+		for (size_t n = 1; n <= 4; n++)
+			for (size_t cut = 0; cut <= n; cut++) {
+				memset(text, 'x', sizeof text);
+				memcpy(text + at, characters[n - 1], n);
+				struct slice whole = {(const uint8_t *)text, at + cut};
+				assert_int_equal(utf8_prefix(whole), cut == n ? at + n : at);
+				whole.len = sizeof text;
+				assert_int_equal(utf8_prefix(whole), sizeof text);
+				text[at + n - 1] = '\xff';
+				assert_int_equal(utf8_prefix(whole), at + (n - 1) * (n == 1));
+			}
+}
+
+static void a_name_that_shows_itself_is_shown_so(void **state)
+{
+	(void)state;
+	static const char *const itself[] = {"a", "...", "model.layers.0.mlp.weight", "a~2", "%2E", ".arrayfs", " "};
+	static const char *const changed[] = {"", ".", "..", "a\x7f", "a\n", "\xff", "model.layers.0.mlp\x01"};
+	for (size_t i = 0; i < sizeof itself / sizeof *itself; i++) {
+		assert_true(name_shows_itself(slice_text(itself[i])));
+		assert_string_equal(shown(slice_text(itself[i])), itself[i]);
+	}
+	for (size_t i = 0; i < sizeof changed / sizeof *changed; i++)
+		assert_false(name_shows_itself(slice_text(changed[i])));
+	static char longest[NAME_LONGEST + 2];
+	memset(longest, 'x', NAME_LONGEST + 1);
+	assert_false(name_shows_itself(slice_text(longest)));
+	assert_true(name_shows_itself(slice_text(longest + 1)));
+}
+
+/* Each byte counts, and where it stands, and the length; and the seed. */
+static void the_tables_hash_tells_texts_apart(void **state)
+{
+	static uint8_t text[80];
+	static int seeds[2];
+	(void)state;
+	for (size_t len = 0; len < sizeof text; len++) {
+		struct slice s = {text, len}, shorter = {text, len ? len - 1 : 0};
+		uint64_t was = slice_hash(s, seeds);
+		assert_true(was == slice_hash(s, seeds));
+		assert_true(was != slice_hash(s, seeds + 1));
+		assert_true(len == 0 || was != slice_hash(shorter, seeds));
+		for (size_t i = 0; i < len; i++) {
+			text[i] ^= 1;
+			assert_true((uint32_t)was != (uint32_t)slice_hash(s, seeds));
+			for (size_t k = 0; k < i; k++) {
+				text[k] ^= 1;
+				assert_true(was != slice_hash(s, seeds));
+				text[k] ^= 1;
+			}
+			text[i] ^= 1;
+		}
+	}
+}
+
 static void the_hash_is_fnv_1a(void **state)
 {
 	(void)state; /* from the tables of Fowler, Noll and Vo */
@@ -135,6 +197,9 @@ int main(void)
 		cmocka_unit_test(longer_names_are_cut_and_hashed),
 		cmocka_unit_test(shown_names_fit_with_every_suffix),
 		cmocka_unit_test(utf8_is_judged_by_the_byte),
+		cmocka_unit_test(a_prefix_ends_before_what_is_no_character),
+		cmocka_unit_test(a_name_that_shows_itself_is_shown_so),
+		cmocka_unit_test(the_tables_hash_tells_texts_apart),
 		cmocka_unit_test(the_hash_is_fnv_1a),
 	};
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/safetensors/header.h"
+
+void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
+{
+	uint8_t *full = arena_alloc(scratch, name.len + 5);
+	if (!full) {
+		a->tree.failed = -ENOMEM;
+		return;
+	}
+	memcpy(full, "attr.", 5);
+	if (name.len)
+		memcpy(full + 5, name.data, name.len);
+	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
+}
+
+bool safetensors_flat(struct slice name, char split)
+{
+	return !memchr(name.data, '/', name.len) && !(split && memchr(name.data, split, name.len));
+}
+
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
+{
+	const struct safetensors_tensor *t = &h->tensors[number];
+	struct slice name = h->names[number];
+	uint64_t size = t->end - t->begin;
+	uint32_t id;
+	if (safetensors_flat(name, a->options->split)) {
+		id = tree_range_named(&a->tree, TREE_ROOT, name, source, t->begin, size);
+		tree_describe(&a->tree, id, t->array);
+		return id;
+	}
+	struct tree_path path = tree_path(&a->tree, TREE_ROOT, name, a->options->split);
+	id = tree_range(&a->tree, path.parent, path.leaf, source, t->begin, size);
+	tree_describe(&a->tree, id, t->array);
+	tree_path_end(&a->tree, &path, id);
+	return id;
+}
+
+int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t *numbers, uint32_t count, struct error *err)
+{
+	uint32_t *by_node = arena_array(&a->arena, a->tree.made, sizeof *by_node);
+	if (!by_node)
+		return error_set(err, ENOMEM, "no memory for the numbers of its tensors");
+	for (uint32_t i = 0; i < count; i++)
+		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 once the tree has failed */
+	a->priv = by_node;
+	return 0;
+}
+
+uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const struct node *n)
+{
+	(void)n;
+	return ((const uint32_t *)a->priv)[index];
+}
+
+int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
+{
+	char piece[1 << 14];
+	int failed = source_check(s, offset, len, err); /* before a member is begun that could not be ended */
+	if (failed < 0)
+		return failed;
+	text_add(ret, ",\"header\":");
+	for (uint64_t n; len > 0 && !ret->failed; offset += n, len -= n) {
+		n = len < sizeof piece ? len : sizeof piece;
+		int r = source_read(s, offset, piece, (size_t)n, err);
+		if (r < 0)
+			return r;
+		for (uint64_t i = 0; i < n; i++) /* between tokens; in strings JSON has none */
+			if ((unsigned char)piece[i] < ' ')
+				piece[i] = ' ';
+		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});
+	}
+	return 0;
+}
