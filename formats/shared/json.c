@@ -26,7 +26,7 @@ void json_fail(struct json *j, const char *fault)
 /* The commonest text has no space between tokens: what has is dealt with apart. */
 static void skip_space(struct json *j)
 {
-	while (j->c.pos < j->c.end && *j->c.pos <= ' ' && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
+	while (j->c.pos < j->c.end && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
 		j->c.pos++;
 }
 

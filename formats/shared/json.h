@@ -3,6 +3,9 @@
 #include "formats/shared/json_index.h"
 #include "fs/archive/archive.h"
 
+/* Bytes of the text that are indexed at once. */
+enum { JSON_INDEXED = 4096 };
+
 /*
  * A strict JSON reader (RFC 8259) that makes no tree of values: the caller asks
  * for what comes next and gets it, or the reader fails, and then every later
@@ -13,8 +16,6 @@
  *     while (json_member(&j, &name))
  *             if (slice_equal(name, SLICE("shape"))) … else json_skip(&j);
  */
-enum { JSON_INDEXED = 4096 };
-
 struct json {
 	struct cursor c;
 	size_t passed;        /* bytes of the text before those that the cursor is over */
