@@ -119,7 +119,7 @@ static void any_range_is_what_was_compressed(void **state)
 			struct error err = {""};
 			assert_int_equal(stream_size(&t->s, &size, &err), 0);
 			assert_int_equal(size, len);
-			for (int i = 0; i < (budgets[b] < 1 << 20 ? 5 : 60); i++, x = x * 1103515245 + 12345)
+			for (int i = 0; i < (budgets[b] < 1 << 20 ? 3 : 40); i++, x = x * 1103515245 + 12345)
 				check_read(t, (x >> 16) % len, 4096, len);
 			check_read(t, STREAM_STRETCH - 10, 20, len);
 			check_read(t, 0, len + 5, len);
@@ -399,7 +399,7 @@ struct reader {
 static void *read_much(void *arg)
 {
 	struct reader *r = arg;
-	for (int i = 0; i < 10; i++, r->seed = r->seed * 6364136223846793005 + 1442695040888963407)
+	for (int i = 0; i < 6; i++, r->seed = r->seed * 6364136223846793005 + 1442695040888963407)
 		check_read(r->t, (r->seed >> 33) % LONG, i % 5 ? 4096 : 2 << 20, LONG);
 	return NULL;
 }
