@@ -312,7 +312,7 @@ def sums_zips_finds_and_du(top):
         assert tool("od", "-An", "-t", "f8", m / "scalar").split() == [b"2.5"]
 
 
-def recipes_of_the_readme_are_a_run():
+def recipes_of_the_docs_are_a_run():
     for program in ("gnuplot", "git", "rsync", "getfattr"):
         need_tool(program)
     need_mounts()
@@ -320,8 +320,8 @@ def recipes_of_the_readme_are_a_run():
     if not keeps_attributes(pathlib.Path(tempfile.gettempdir())):
         raise Skip("no attributes in the file system of temporary files: TMPDIR=FOLDER of one that has them")
     said = tool(top / "scripts/recipes", pathlib.Path(ARRAYFS).parents[1], env={"TEST_PYTHON": sys.executable}).decode()
-    chapter = (top / "README.md").read_text().split("\n## Recipes\n", 1)[1].split("\n## ", 1)[0]
-    expected = chapter.split("\n\n", 1)[1].strip()
+    chapter = (top / "docs/recipes.md").read_text().split("\n## From a run\n", 1)[1]
+    expected = chapter.strip()
     assert said.strip() == expected, "\n".join(difflib.unified_diff(expected.splitlines(), said.strip().splitlines(), lineterm=""))
 
 
@@ -337,5 +337,5 @@ def fresh(test):
 run_all([fresh(f) for f in (
     numpy_reads_every_tensor, pyarrow_takes_the_files_as_buffers, duckdb_asks_the_files, polars_reads_text_and_npy,
     gnuplot_makes_a_histogram_of_the_raw_file, two_versions_of_a_model_differ_in_one_element, copies_are_as_the_mount,
-    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [recipes_of_the_readme_are_a_run])
+    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [recipes_of_the_docs_are_a_run])
 done()

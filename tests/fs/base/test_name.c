@@ -4,7 +4,7 @@
 #include "fs/base/name.h"
 #include "tests/support.h"
 
-/* As README has names. */
+/* Names as docs/shown.md has them. */
 static const char *shown(struct slice raw)
 {
 	static char ret[NAME_ROOM];

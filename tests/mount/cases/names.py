@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names as README has them; expected values are written by hand."""
+"""Names as docs/shown.md has them; expected values are written by hand."""
 import os
 
 from harness import *
