@@ -95,3 +95,14 @@ const struct float_kind *dtype_float_kind(enum dtype dtype)
 {
 	return dtype < DTYPE_COUNT && kinds[dtype].exponent ? &kinds[dtype] : NULL;
 }
+
+double float16_value(uint16_t h)
+{
+	unsigned exponent = h >> 10 & 31;
+	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
+	double v;
+	memcpy(&v, &bits, 8);
+	if (exponent < 31)
+		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
+	return h & 0x8000 ? -v : v;
+}

@@ -143,5 +143,8 @@ const char *dtype_name(const struct array *a, char buf[DTYPE_NAME_MAX]);
 struct float_kind;
 const struct float_kind *dtype_float_kind(enum dtype dtype);
 
+/* What a float16 is; a NaN keeps its bits. */
+double float16_value(uint16_t bits);
+
 /* The product of the extents, multiplied from the left; false if it overflows. */
 bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret);
