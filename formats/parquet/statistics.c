@@ -46,14 +46,6 @@ static bool is_trusted_old(const struct leaf *leaf, enum order order)
 	return (order == ORDER_NUMBER || order == ORDER_FLOAT) && leaf->element->physical < BYTE_ARRAY;
 }
 
-static double half(uint16_t bits)
-{
-	int exponent = bits >> 10 & 31, fraction = bits & 1023;
-	double v = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
-		 : exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-	return bits >> 15 ? -v : v;
-}
-
 static double float_of(const struct element *e, struct slice s)
 {
 	struct cursor c = cursor_over(s);
@@ -63,7 +55,7 @@ static double float_of(const struct element *e, struct slice s)
 	double d;
 	memcpy(&f, &low, sizeof f);
 	memcpy(&d, &bits, sizeof d);
-	return e->physical == DOUBLE ? d : e->physical == FLOAT ? (double)f : half((uint16_t)bits);
+	return e->physical == DOUBLE ? d : e->physical == FLOAT ? (double)f : float16_value((uint16_t)bits);
 }
 
 /* Cuts a bound to whole characters: a minimum stays one. */

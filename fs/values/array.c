@@ -6,18 +6,52 @@
 
 static const struct {
 	const char *name;
-	uint16_t bits;
+	uint8_t bits, kind, unit;
+	char letter;
 } dtypes[DTYPE_COUNT] = {
-#define DTYPE_ROW(name, id, bits) [id] = {name, bits},
+#define DTYPE_ROW(name, id, bits, kind, letter, unit) [id] = {name, bits, KIND_##kind, UNIT_##unit, letter},
 	DTYPES(DTYPE_ROW)
 #undef DTYPE_ROW
 };
+
+static const char *const units[UNIT_COUNT] = {"", "Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as"};
+
+const char *time_unit_name(enum time_unit unit)
+{
+	return unit < UNIT_COUNT ? units[unit] : "";
+}
+
+enum dtype_kind dtype_kind(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT ? dtypes[dtype].kind : KIND_NONE;
+}
+
+enum time_unit dtype_unit(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT ? dtypes[dtype].unit : UNIT_GENERIC;
+}
+
+char dtype_letter(enum dtype dtype)
+{
+	return dtype < DTYPE_COUNT ? dtypes[dtype].letter : '\0';
+}
 
 uint64_t dtype_bits(const struct array *a)
 {
 	if (a->dtype >= DTYPE_COUNT)
 		return 0;
 	return dtypes[a->dtype].bits ? dtypes[a->dtype].bits : (uint64_t)a->width * 8;
+}
+
+static void name_of_time(const struct array *a, const char *name, char buf[DTYPE_NAME_MAX])
+{
+	const char *unit = time_unit_name(a->unit);
+	if (a->unit == UNIT_GENERIC)
+		snprintf(buf, DTYPE_NAME_MAX, "%s", name);
+	else if (a->step == 1)
+		snprintf(buf, DTYPE_NAME_MAX, "%s[%s]", name, unit);
+	else
+		snprintf(buf, DTYPE_NAME_MAX, "%s[%u%s]", name, a->step, unit);
 }
 
 const char *dtype_name(const struct array *a, char buf[DTYPE_NAME_MAX])
@@ -27,6 +61,10 @@ const char *dtype_name(const struct array *a, char buf[DTYPE_NAME_MAX])
 		snprintf(buf, DTYPE_NAME_MAX, "decimal%u(%u, %d)", a->width * 8, a->precision, a->scale);
 	else if (a->dtype == DTYPE_FIXED_STRING || a->dtype == DTYPE_VOID)
 		snprintf(buf, DTYPE_NAME_MAX, "%s%u", name, a->width);
+	else if (a->dtype == DTYPE_UNICODE)
+		snprintf(buf, DTYPE_NAME_MAX, "%s%u", name, a->width / 4);
+	else if (a->dtype == DTYPE_DATETIME64 || a->dtype == DTYPE_TIMEDELTA64)
+		name_of_time(a, name, buf);
 	else
 		snprintf(buf, DTYPE_NAME_MAX, "%s", name);
 	return buf;
@@ -56,4 +94,15 @@ static const struct float_kind kinds[DTYPE_COUNT] = {
 const struct float_kind *dtype_float_kind(enum dtype dtype)
 {
 	return dtype < DTYPE_COUNT && kinds[dtype].exponent ? &kinds[dtype] : NULL;
+}
+
+double float16_value(uint16_t h)
+{
+	unsigned exponent = h >> 10 & 31;
+	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
+	double v;
+	memcpy(&v, &bits, 8);
+	if (exponent < 31)
+		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
+	return h & 0x8000 ? -v : v;
 }

@@ -25,35 +25,18 @@ struct block {
 
 static enum compare_kind kind_of(enum dtype dtype, bool *ret_signed, bool *ret_time)
 {
-	*ret_signed = true;
-	*ret_time = false;
-	switch (dtype) {
-	case DTYPE_UINT8:
-	case DTYPE_UINT16:
-	case DTYPE_UINT32:
-	case DTYPE_UINT64:
-		*ret_signed = false;
+	enum dtype_kind kind = dtype_kind(dtype);
+	*ret_signed = kind != KIND_UNSIGNED;
+	*ret_time = kind >= KIND_DATE && kind <= KIND_DURATION;
+	if (kind == KIND_SIGNED || kind == KIND_UNSIGNED || *ret_time)
 		return COMPARE_WHOLE;
-	case DTYPE_INT8:
-	case DTYPE_INT16:
-	case DTYPE_INT32:
-	case DTYPE_INT64:
-		return COMPARE_WHOLE;
-	case DTYPE_COMPLEX64:
-	case DTYPE_COMPLEX128:
-		return COMPARE_COMPLEX;
-	default:
-		if (dtype >= DTYPE_FLOAT8_E4M3FN && dtype <= DTYPE_FLOAT64)
-			return COMPARE_REAL;
-		*ret_time = dtype >= DTYPE_DATE32 && dtype <= DTYPE_DURATION_NS;
-		return *ret_time ? COMPARE_WHOLE : COMPARE_OPAQUE;
-	}
+	return kind == KIND_COMPLEX ? COMPARE_COMPLEX : kind == KIND_FLOAT ? COMPARE_REAL : COMPARE_OPAQUE;
 }
 
-/* What numpy has no name for may be several numbers. */
+/* What numpy has no name for may be several numbers; U is several characters. */
 static bool is_turned(const struct array *a, unsigned bytes)
 {
-	return a && a->dtype != DTYPE_VOID && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
+	return a && dtype_kind(a->dtype) != KIND_RAW && dtype_kind(a->dtype) != KIND_UNICODE && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
 }
 
 void compare_init(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance)

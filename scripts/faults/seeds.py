@@ -16,6 +16,7 @@ import zlib
 
 import h5py
 import hdf5plugin
+import ml_dtypes
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -222,8 +223,29 @@ def texts():
     (out / "all").write_text(json.dumps({"a": [1, -2.5e-3, 1e300, True, False, None, {}, []], "é\n\"\\": "\U0001f600\u0001"}))
 
 
+# --- NumPy -----------------------------------------------------------------
+
+def headers():
+    out = folder("numpy")
+    plain = {"bool": "?", "i4": "<i4", "big": ">i8", "half": "<f2", "complex": "<c16", "bytes": "S5", "unicode": ">U7", "void": "V4",
+             "time": "<M8[ns]", "step": "<M8[25s]", "delta": ">m8[D]", "generic": "M8", "object": "O", "longdouble": "g",
+             "bfloat16": ml_dtypes.bfloat16, "e5m2": ml_dtypes.float8_e5m2}
+    records = {"record": [("a", "<i4"), ("b", ">f8", (2, 3)), ("c", [("x", "u1"), ("y", "S3")])],
+               "title": [(("title", "a"), "<i4"), ("b", "i1")], "quotes": [("it's", "u1"), ("é\"'", "<i8"), ("a\nb\\", "O")],
+               "utf8": [("日本", "u1")], "nofields": []}
+    arrays = {name: np.zeros((2, 3), t) for name, t in (plain | records).items()}
+    arrays |= {"aligned": np.zeros(2, np.dtype([("a", "u1"), ("b", "<i8")], align=True)), "scalar": np.zeros(()),
+               "fortran": np.zeros((2, 3), order="F"), "version2": np.zeros((2, 3))}
+    for name, array in arrays.items():
+        file = io.BytesIO()
+        np.lib.format.write_array(file, array, (2, 0) if name == "version2" else None)
+        (out / name).write_bytes(file.getvalue()[:file.getvalue().index(b"\n") + 1])
+    text = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10L, 3L), }"  # as Python 2 wrote
+    (out / "python2").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", 118) + text.ljust(117) + b"\n")
+
+
 if __name__ == "__main__":
-    for make in (thrift, encodings, filters, objects, codecs, texts):
+    for make in (thrift, encodings, filters, objects, codecs, texts, headers):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

@@ -2,17 +2,6 @@
 /* A file's values as a column that was widened shows them. */
 #include "formats/parquet/dataset/dataset.h"
 
-static double half(uint16_t h)
-{
-	unsigned exponent = h >> 10 & 31;
-	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
-	double v;
-	memcpy(&v, &bits, 8);
-	if (exponent < 31)
-		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
-	return h & 0x8000 ? -v : v;
-}
-
 static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
 {
 	uint16_t h;
@@ -26,7 +15,7 @@ static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_
 		return;
 	case HALF:
 		memcpy(&h, from, 2);
-		v = half(h);
+		v = float16_value(h);
 		break;
 	case SINGLE:
 		memcpy(&s, from, 4);
@@ -34,7 +23,7 @@ static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_
 		break;
 	case HALF_TO_SINGLE:
 		memcpy(&h, from, 2);
-		s = (float)half(h);
+		s = (float)float16_value(h);
 		memcpy(to, &s, 4);
 		return;
 	}

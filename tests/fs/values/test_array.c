@@ -73,6 +73,18 @@ static void a_product_that_overflows_is_none(void **state)
 	assert_true(shape_elements((const uint64_t[]){0, (uint64_t)1 << 63, 2}, 3, &n));
 }
 
+/* As numpy.float16 has them. */
+static void a_half_has_its_value(void **state)
+{
+	(void)state;
+	assert_true(float16_value(0x3c00) == 1.0);
+	assert_true(float16_value(0xc100) == -2.5);
+	assert_true(float16_value(0x0001) == 0x1p-24);
+	assert_true(float16_value(0x7bff) == 65504.0);
+	assert_true(float16_value(0xfc00) < -1e300);
+	assert_true(float16_value(0x7e00) != float16_value(0x7e00));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -80,6 +92,7 @@ int main(void)
 		cmocka_unit_test(every_name_fits_its_room),
 		cmocka_unit_test(widths_are_in_bits),
 		cmocka_unit_test(a_scalar_is_one_element),
+		cmocka_unit_test(a_half_has_its_value),
 		cmocka_unit_test(a_product_that_overflows_is_none),
 	};
 	return cmocka_run_group_tests_name("array", tests, NULL, NULL);

@@ -258,11 +258,22 @@ static void every_way_through_the_loops_tells_the_same(void **state)
 	}
 }
 
+/* Of a U only each character has a byte order: an element is not turned as a whole. */
+static void characters_are_not_turned_as_one(void **state)
+{
+	static const uint8_t a[] = {0, 0, 0, 'a', 0, 0, 0, 'b'}, b[] = {'b', 0, 0, 0, 'a', 0, 0, 0};
+	struct array big = {.dtype = DTYPE_UNICODE, .byteorder = BYTEORDER_BIG, .width = 8}, little = big;
+	(void)state;
+	little.byteorder = BYTEORDER_LITTLE;
+	assert_int_equal(compared(&big, &little, NULL, a, b, 1).differ, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_float_of_a_byte_has_its_value),
 		cmocka_unit_test(halves_and_brains),
+		cmocka_unit_test(characters_are_not_turned_as_one),
 		cmocka_unit_test(bit_by_bit_zeros_and_nans_differ),
 		cmocka_unit_test(close_is_what_numpy_finds_close),
 		cmocka_unit_test(the_tolerance_goes_by_b),
