@@ -52,10 +52,11 @@ static void put_shape(const struct array *a, uint64_t size, bool flat, struct te
 
 void view_npy_header(const struct array *a, uint64_t size, struct text *ret)
 {
+	static const struct array bytes = {.dtype = DTYPE_UINT8};
 	struct text descr = {0}, shape = {0};
 	bool flat = is_flat(a, size);
 	text_add(&descr, "'");
-	numpy_write_type(flat ? &(struct array){.dtype = DTYPE_UINT8} : a, &descr);
+	numpy_write_type(flat ? &bytes : a, &descr);
 	text_add(&descr, "'");
 	put_shape(a, size, flat, &shape);
 	int failed = descr.failed ? descr.failed : shape.failed;
