@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Chunks: how each is decoded, and how a range of the dataset is put together from
  * them. */
-#include "formats/hdf5/hdf5.h"
-
 #include <inttypes.h>
+
+#include "formats/hdf5/hdf5.h"
+#include "fs/archive/pieces.h"
 
 /* --- decoding ------------------------------------------------------------------- */
 
@@ -23,17 +24,10 @@ static bool at_edge(const struct h5_store *s, const uint64_t *scaled)
 
 void h5_fill(const struct h5_store *s, uint64_t offset, uint64_t len, uint8_t *out)
 {
-	uint64_t some = len < s->element ? len : s->element;
-	if (!s->fill || s->unfilled) {
+	if (!s->fill || s->unfilled)
 		memset(out, 0, (size_t)len);
-		return;
-	}
-	for (uint64_t i = 0; i < some; i++)
-		out[i] = s->fill[(offset + i) % s->element];
-	for (uint64_t done = some; done < len; done += some) {
-		some = done < len - done ? done : len - done; /* whole elements, but for the last time */
-		memcpy(out + done, out, (size_t)some);
-	}
+	else
+		pieces_repeat((struct slice){s->fill, s->element}, offset, len, out);
 }
 
 static int decode_stored(const struct h5_store *s, struct h5_chunk_at at, uint32_t mask, struct block *block,
@@ -163,98 +157,98 @@ bool h5_chunk_ends(const struct h5_store *s, uint64_t number, uint64_t end)
 
 /* --- answering a reader ---------------------------------------------------------------- */
 
-/* How many chunks behind those at hand are worth having ready.  Where chunks are no
- * whole rows a reader needs all that share a place in the outermost dimension
- * (`slab` of them) at once, so then the next slab, if all slabs of all readers fit. */
-static uint64_t worth_ahead(const struct h5_store *s, struct blocks *blocks, uint64_t slab, unsigned readers)
-{
-	uint64_t most = blocks_ahead(blocks, (size_t)s->chunk_bytes), fit;
-	if (__builtin_mul_overflow(slab, (uint64_t)readers * 8, &fit))
-		return 0;
-	if (!s->flat && slab > most && blocks_fit(blocks, (size_t)s->chunk_bytes, fit))
-		return slab;
-	return most / readers;
-}
-
-/* The chunks of the reader's next pieces, which may lie far apart. */
-static void want_pieces(const struct h5_store *s, struct blocks *blocks, struct pace_next next)
-{
-	struct block_source from = blocks_of(s);
-	uint64_t left = worth_ahead(s, blocks, 1, next.readers);
-	uint64_t at = next.offset;
-	for (; left > 0 && range_within(at, next.len, s->size) && next.len > 0; at += (uint64_t)next.stride) {
-		uint64_t last = run_at(s, at + next.len - 1, 1).number;
-		for (uint64_t i = run_at(s, at, 1).number; i <= last && left > 0; i++, left--)
-			blocks_want(blocks, &from, i);
-	}
-}
-
-/* The chunks of [offset, offset + len), and as many as are worth having ready of where
- * the reader is expected next. */
-bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
-{
-	struct blocks *blocks = s->file->a->options->blocks;
-	if (s->storage != H5_CHUNKED || !is_decoded(s) || !blocks || len == 0)
-		return false;
-	struct block_source from = blocks_of(s);
-	struct pace_next next = blocks_pace(blocks, s, offset, len);
-	uint64_t first = run_at(s, offset, len).number, last = run_at(s, offset + len - 1, 1).number;
-	/* Behind the last one stand all that share its place in the outermost dimension. */
-	uint64_t slab = s->nchunks / s->chunks[0], end = last + 1;
-	if (!s->flat && end < (last / slab + 1) * slab && len >= s->size / s->dims[0])
-		end = (last / slab + 1) * slab;
-	uint64_t most = next.kind == PACE_IN_ORDER ? worth_ahead(s, blocks, slab, next.readers) : 0;
-	for (uint64_t i = first; i < s->nchunks && i - first < 4096 && (i < end || i - end < most); i++)
-		blocks_want(blocks, &from, i);
-	if (next.kind == PACE_STRIDED)
-		want_pieces(s, blocks, next);
-	return next.kind == PACE_IN_ORDER;
-}
-
 /* Runs long enough to be spans of their own are handed over as they are. */
 enum { SPAN_MIN = 32768 };
 
-static int answer_span(const struct h5_store *s, struct run run, bool passing, struct answer *ret, struct error *err)
+/* Where chunks are no whole rows a reader needs all that share a place in the outermost
+ * dimension at once. */
+static uint64_t slab_of(const struct h5_store *s)
 {
-	struct block_source from = blocks_of(s);
-	struct blocks *blocks = s->file->a->options->blocks;
-	struct block *block;
-	if (is_decoded(s)) {
-		int r = blocks_get(blocks, NULL, &from, run.number, &block, err);
-		if (r == 0 && passing && h5_chunk_ends(s, run.number, run.in_chunk + run.len))
-			blocks_spent(block);
-		return r < 0 ? r : blocks_answer(blocks, block, (size_t)run.in_chunk, (size_t)run.len, ret);
+	return s->flat ? 1 : s->nchunks / s->chunks[0];
+}
+
+/* The last chunk of a range: of whole rows, the last of the slab. */
+static uint64_t last_of(const struct h5_store *s, uint64_t offset, uint64_t len)
+{
+	uint64_t last = run_at(s, offset + len - 1, 1).number, slab = slab_of(s);
+	return len >= s->size / s->dims[0] ? last / slab * slab + slab - 1 : last;
+}
+
+/* A long run; or all that is left, to be put together from what are many runs. */
+static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
+{
+	const struct h5_store *s = p->owner;
+	struct run run = run_at(s, offset, len);
+	(void)err;
+	*ret = (struct piece){.begin = offset, .number = run.number};
+	if (run.len == len || run.len >= SPAN_MIN) {
+		ret->end = offset + run.len;
+		ret->last = run.number;
+		ret->kind = PIECE_BLOCK;
+		ret->at = run.in_chunk;
+	} else {
+		ret->end = offset + len;
+		ret->last = last_of(s, offset, len);
+		ret->kind = PIECE_ANSWERED;
 	}
+	return 0;
+}
+
+static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct h5_store *s = p->owner;
 	struct h5_chunk_bytes b;
-	int r = h5_chunk_get(s, NULL, run.number, &b, err);
-	if (r < 0)
-		return r;
-	if (b.at)
-		return answer_source(ret, h5_source(s->file), b.place + run.in_chunk, run.len, err);
-	if (!s->fill || s->unfilled)
-		return answer_zeros(ret, run.len);
 	uint8_t *own;
-	if ((r = answer_own(ret, (size_t)run.len, &own)) == 0)
-		h5_fill(s, run.in_chunk, run.len, own);
-	return r;
+	int r;
+	(void)at;
+	if (piece->kind == PIECE_ANSWERED) {
+		r = answer_own(ret, (size_t)len, &own);
+		return r < 0 ? r : h5_chunks_copy(s, NULL, p->next.kind == PACE_IN_ORDER, piece->begin, len, own, err);
+	}
+	if ((r = h5_chunk_get(s, NULL, piece->number, &b, err)) < 0)
+		return r;
+	piece->kind = b.block ? PIECE_BLOCK : b.at ? PIECE_SOURCE : s->fill && !s->unfilled ? PIECE_PATTERN : PIECE_ZEROS;
+	piece->block = b.block;
+	piece->shared = !h5_chunk_ends(s, piece->number, piece->at + len);
+	piece->source = h5_source(s->file);
+	piece->at += b.place;
+	piece->pattern = (struct slice){s->fill, s->element};
+	return 0;
+}
+
+static uint64_t find(struct pieces *p, uint64_t offset)
+{
+	return run_at(p->owner, offset, 1).number;
+}
+
+static uint64_t want(struct pieces *p, uint64_t number)
+{
+	const struct h5_store *s = p->owner;
+	struct block_source from = blocks_of(s);
+	if (number >= s->nchunks)
+		return PIECES_END;
+	blocks_want(p->blocks, &from, number);
+	return number + 1;
+}
+
+static struct pieces pieces_of(const struct h5_store *s, uint64_t offset, uint64_t len)
+{
+	static const struct pieces_type type = {place, get, find, want};
+	struct blocks *blocks = is_decoded(s) ? s->file->a->options->blocks : NULL;
+	return (struct pieces){.type = &type, .owner = (void *)(uintptr_t)s, .blocks = blocks, .size = s->size,
+			       .next = blocks_pace(blocks, s, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
+}
+
+void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
+{
+	if (s->storage != H5_CHUNKED || len == 0)
+		return;
+	struct pieces p = pieces_of(s, offset, len);
+	pieces_want(&p, find(&p, offset), last_of(s, offset, len));
 }
 
 int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
-	int r = 0;
-	bool passing = h5_store_want(s, offset, len);
-	for (uint64_t done = 0; r == 0 && done < len;) {
-		struct run run = run_at(s, offset + done, len - done);
-		uint64_t rest = len - done;
-		if (run.len >= SPAN_MIN || run.len == rest) {
-			r = answer_span(s, run, passing, ret, err);
-			done += run.len;
-			continue;
-		}
-		uint8_t *own;
-		if ((r = answer_own(ret, (size_t)rest, &own)) == 0)
-			r = h5_chunks_copy(s, NULL, passing, offset + done, rest, own, err);
-		done = len;
-	}
-	return r;
+	struct pieces p = pieces_of(s, offset, len);
+	return pieces_read(&p, offset, len, ret, err);
 }

@@ -289,8 +289,8 @@ int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h
 int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
 		  struct error *err);
 int h5_store_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
-/* Asks for the chunks of the range, and for more where it continues another; then true. */
-bool h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
+/* Has the chunks of the range decoded ahead, and those that its reader is expected to need next. */
+void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
 
 /* external.c: the files that a contiguous dataset has its bytes in, if it has any; then
  * its storage is H5_EXTERNALS. */

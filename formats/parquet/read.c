@@ -4,6 +4,15 @@
 #include <stdio.h>
 
 #include "formats/parquet/parquet.h"
+#include "fs/archive/pieces.h"
+
+/* A row group at hand. */
+struct group {
+	uint32_t number;
+	struct block *pages_block, *sums_block;
+	const struct pages *pages; /* NULL: none is */
+	const uint64_t *sums;
+};
 
 /* A read under way. */
 struct reading {
@@ -11,17 +20,12 @@ struct reading {
 	const struct parquet *p;
 	const struct shown *shown;
 	struct leaf *leaf;
-	struct answer *answer;
-	unsigned quantity;     /* which it has elements for */
-	uint32_t width;        /* bytes of an element */
-	bool tail;             /* one more element, the total of `counted` */
-	unsigned counted;      /* OFFSETS: the quantity that they count */
-	struct pace_next next; /* how the reader goes on */
-
-	uint32_t group;
-	struct block *pages_block, *sums_block;
-	const struct pages *pages;
-	const uint64_t *sums;
+	unsigned quantity;  /* which it has elements for */
+	uint32_t width;     /* bytes of an element */
+	bool tail;          /* one more element, the total of `counted` */
+	unsigned counted;   /* OFFSETS: the quantity that they count */
+	struct group group; /* that is read, */
+	struct group ahead; /* and of which pages are wanted */
 };
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
@@ -31,11 +35,19 @@ static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
 	return atomic_load_explicit(&r->leaf->totals, memory_order_acquire) + (size_t)quantity * (r->p->ngroups + 1u);
 }
 
-static uint64_t before_page(const struct reading *r, unsigned quantity, uint32_t page)
+static uint64_t before_page(const struct reading *r, const struct group *g, unsigned quantity, uint32_t page)
 {
 	if (quantity == 0 && r->leaf->max_rep == 0)
-		return r->pages->page[page].first;
-	return r->sums[(size_t)quantity * (r->pages->count + 1u) + page];
+		return g->pages->page[page].first;
+	return g->sums[(size_t)quantity * (g->pages->count + 1u) + page];
+}
+
+/* The page of the group that holds an element. */
+static uint32_t search_page(const struct reading *r, const struct group *g, uint64_t at)
+{
+	if (r->quantity == 0 && r->leaf->max_rep == 0)
+		return pieces_search(&g->pages->page[0].first, sizeof(struct page) / sizeof(uint64_t), g->pages->count, at);
+	return pieces_search(g->sums + (size_t)r->quantity * (g->pages->count + 1u), 1, g->pages->count, at);
 }
 
 static void set_up(struct reading *r)
@@ -55,66 +67,77 @@ static bool needs_sums(const struct reading *r)
 
 /* --- groups and pages -------------------------------------------------------------- */
 
-static void close_group(struct reading *r)
+static void close_group(struct group *g)
 {
-	if (r->pages_block)
-		blocks_release(r->pages_block);
-	if (r->sums_block)
-		blocks_release(r->sums_block);
-	r->pages_block = r->sums_block = NULL;
+	if (g->pages_block)
+		blocks_release(g->pages_block);
+	if (g->sums_block)
+		blocks_release(g->sums_block);
+	*g = (struct group){0};
+}
+
+static void use_group(struct group *g, uint32_t number)
+{
+	g->number = number;
+	g->pages = (const struct pages *)(const void *)g->pages_block->bytes;
+	g->sums = g->sums_block ? (const uint64_t *)(const void *)g->sums_block->bytes : NULL;
 }
 
 /* A row group that was lost when its size was found, and can be read now, does not
  * fit where it is shown. */
 static bool fits_totals(const struct reading *r, unsigned quantity)
 {
+	const struct group *g = &r->group;
 	const uint64_t *totals = totals_of(r, quantity);
-	return before_page(r, quantity, r->pages->count) == totals[r->group + 1] - totals[r->group];
+	return before_page(r, g, quantity, g->pages->count) == totals[g->number + 1] - totals[g->number];
 }
 
-static int open_group(struct reading *r, uint32_t group, struct error *err)
+static int open_group(struct reading *r, uint32_t number, struct error *err)
 {
-	close_group(r);
-	r->group = group;
-	int e = pq_leaf_get(r->a, r->leaf, KIND_PAGES, group, NULL, &r->pages_block, err);
+	struct group *g = &r->group;
+	if (g->pages && g->number == number)
+		return 0;
+	close_group(g);
+	int e = pq_leaf_get(r->a, r->leaf, KIND_PAGES, number, NULL, &g->pages_block, err);
 	if (e == 0 && needs_sums(r))
-		e = pq_leaf_get(r->a, r->leaf, KIND_SUMS, group, NULL, &r->sums_block, err);
-	if (e < 0) {
-		close_group(r);
+		e = pq_leaf_get(r->a, r->leaf, KIND_SUMS, number, NULL, &g->sums_block, err);
+	if (e < 0)
 		return e;
-	}
-	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
-	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
+	use_group(g, number);
 	if (!fits_totals(r, r->quantity) || (r->tail && !fits_totals(r, r->counted)))
 		return error_set(err, EIO, "it does not hold what it did when its size was found");
-	return 0;
+	return g->pages->count ? 0 : error_set(err, EBADMSG, "row group %u has no pages", number);
 }
 
-/* The last of n positions at or below `at`; there is one. */
-static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
+/* The same, if nothing need be made for it; else that is wanted, and NULL. */
+static const struct group *peek_group(struct reading *r, uint32_t number)
 {
-	uint32_t low = 0, high = n;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (positions[middle] <= at)
-			low = middle;
-		else
-			high = middle;
+	struct blocks *blocks = r->a->options->blocks;
+	struct block_source pages = pq_leaf_source(r->a, r->leaf, KIND_PAGES), sums = pq_leaf_source(r->a, r->leaf, KIND_SUMS);
+	struct group *g = &r->ahead;
+	if (r->group.pages && r->group.number == number)
+		return &r->group;
+	if (g->pages && g->number == number)
+		return g;
+	close_group(g);
+	if (!(g->pages_block = blocks_peek(blocks, &pages, number)))
+		blocks_want(blocks, &pages, number);
+	if (needs_sums(r) && !(g->sums_block = blocks_peek(blocks, &sums, number)))
+		blocks_want(blocks, &sums, number);
+	if (!g->pages_block || (needs_sums(r) && !g->sums_block)) {
+		close_group(g);
+		return NULL;
 	}
-	return low;
+	use_group(g, number);
+	return g;
 }
 
-static uint32_t search_page(const struct reading *r, uint64_t at)
+static int group_fault(uint32_t number, int e, struct error *err)
 {
-	uint32_t low = 0, high = r->pages->count;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (before_page(r, r->quantity, middle) <= at)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
+	char name[24];
+	snprintf(name, sizeof name, "row group %u", number);
+	error_prefix(err, e, name);
+	return e;
 }
 
 /* --- what one page contributes -------------------------------------------------------- */
@@ -138,18 +161,25 @@ static void put(struct making *m, uint64_t value)
 	m->within = 0;
 }
 
-static int begin_making(struct reading *r, uint64_t at, size_t len, struct making *m)
+/* Of what the file's offsets count: as much as lies before the page. */
+static uint64_t before_in_all(const struct reading *r, uint32_t page)
 {
-	*m = (struct making){.skip = at / r->width, .within = (size_t)(at % r->width), .left = len};
-	return answer_own(r->answer, len, &m->to);
+	return totals_of(r, r->counted)[r->group.number] + before_page(r, &r->group, r->counted, page);
 }
 
-static int page_string_offsets(struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len)
+static int begin_making(const struct reading *r, uint64_t at, size_t len, struct answer *ret, struct making *m)
+{
+	*m = (struct making){.skip = at / r->width, .within = (size_t)(at % r->width), .left = len};
+	return answer_own(ret, len, &m->to);
+}
+
+static int page_string_offsets(const struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len,
+			       struct answer *ret)
 {
 	const uint32_t *ends = (const uint32_t *)(const void *)block->bytes;
-	uint64_t base = r->shown->base + totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
+	uint64_t base = r->shown->base + before_in_all(r, page);
 	struct making m;
-	int e = begin_making(r, at, len, &m);
+	int e = begin_making(r, at, len, ret, &m);
 	if (e < 0)
 		return e;
 	for (uint64_t i = m.skip; m.left > 0 && m.within > 0; i++, m.skip++)
@@ -165,7 +195,8 @@ static int page_string_offsets(struct reading *r, const struct block *block, uin
 
 /* An element for each slot of the depth that begins in the page: how many slots
  * one deeper began before it, or whether it is valid. */
-static int page_levels_of(struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len)
+static int page_levels_of(const struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len,
+			  struct answer *ret)
 {
 	const struct shown *s = r->shown;
 	const struct leaf *leaf = r->leaf;
@@ -175,9 +206,9 @@ static int page_levels_of(struct reading *r, const struct block *block, uint32_t
 	uint8_t inner = s->what == WHAT_OFFSETS ? leaf->exists[s->depth + 1] : 0;
 	uint64_t count = s->base;
 	if (s->what == WHAT_OFFSETS)
-		count += totals_of(r, r->counted)[r->group] + before_page(r, r->counted, page);
+		count += before_in_all(r, page);
 	struct making m;
-	int e = begin_making(r, at, len, &m);
+	int e = begin_making(r, at, len, ret, &m);
 	for (size_t i = 0; e == 0 && i < n && m.left > 0; i++) {
 		if ((leaf->max_rep == 0 || rep[i] <= s->depth) && def[i] >= exists) {
 			if (m.skip > 0) {
@@ -195,214 +226,159 @@ static int page_levels_of(struct reading *r, const struct block *block, uint32_t
 	return e < 0 ? e : m.left > 0 ? -EIO : 0;
 }
 
-/* Required PLAIN values lie in the mapping as they are shown. */
-static int page_in_place(struct reading *r, uint32_t page, uint64_t at, size_t len, bool *ret_done, struct error *err)
+/* Most likely served from the mapping? */
+static bool is_mapped(const struct reading *r, const struct group *g)
+{
+	return g->pages->codec == CODEC_NONE && r->shown->what == WHAT_VALUES && r->leaf->max_def == 0;
+}
+
+/* Required PLAIN values lie in the mapping as they are shown: at *ret_at, if `need` bytes do. */
+static int page_in_place(const struct reading *r, uint64_t index, uint64_t need, uint64_t *ret_at, bool *ret, struct error *err)
 {
 	const struct leaf *leaf = r->leaf;
 	struct block *block;
 	struct page_data data;
 
-	*ret_done = false;
-	if (leaf->max_def > 0 || leaf->convert != CONVERT_NONE || leaf->element->physical == BOOLEAN ||
-	    r->pages->codec != CODEC_NONE)
+	*ret = false;
+	if (!is_mapped(r, &r->group) || leaf->convert != CONVERT_NONE || leaf->element->physical == BOOLEAN)
 		return 0;
-	int e = pq_leaf_get(r->a, r->leaf, KIND_CHECKED, pq_leaf_page(r->group, page), NULL, &block, err);
+	int e = pq_leaf_get(r->a, r->leaf, KIND_CHECKED, index, NULL, &block, err);
 	if (e < 0)
 		return e;
 	memcpy(&data, block->bytes, sizeof data);
 	blocks_release(block);
-	if (data.header.encoding != PLAIN || !data.in_place || data.values.len < at + len)
-		return 0;
-	*ret_done = true;
-	return answer_source(r->answer, &r->a->source, data.at + at, len, err);
+	*ret = data.header.encoding == PLAIN && data.in_place && data.values.len >= need;
+	*ret_at = data.at;
+	return 0;
 }
 
-/* `passed`: a reader in order has come to the end of the page. */
-static int read_page(struct reading *r, uint32_t page, uint64_t at, size_t len, bool passed, struct error *err)
+static bool of_levels(const struct shown *s)
+{
+	return s->what == WHAT_OFFSETS || s->what == WHAT_VALIDITY;
+}
+
+static int get_page(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
 {
 	const struct shown *s = r->shown;
-	struct blocks *blocks = r->a->options->blocks;
-	bool levels = s->what == WHAT_OFFSETS || s->what == WHAT_VALIDITY, done = false;
+	uint32_t page = (uint32_t)piece->number;
 	struct block *block;
-	int e = 0;
-
-	if (s->what == WHAT_VALUES)
-		e = page_in_place(r, page, at, len, &done, err);
-	if (e < 0 || done)
+	bool there;
+	int e = page_in_place(r, piece->number, at + len, &piece->at, &there, err);
+	if (e == 0 && there) {
+		piece->kind = PIECE_SOURCE;
+		piece->source = &r->a->source;
+	}
+	if (e < 0 || there)
 		return e;
-	e = pq_leaf_get(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES, pq_leaf_page(r->group, page), NULL, &block, err);
+	piece->at = 0;
+	e = pq_leaf_get(r->a, r->leaf, of_levels(s) ? KIND_LEVELS : KIND_VALUES, piece->number, NULL, &block, err);
 	if (e < 0)
 		return e;
-	if (s->whole && !levels && pq_values_have_nulls(r->leaf, block)) {
+	if (s->whole && !of_levels(s) && pq_values_have_nulls(r->leaf, block)) {
 		blocks_release(block);
 		return error_set(err, EBADMSG, "page %u has a null, of which the statistics of the column tell none", page);
 	}
-	if (s->what == WHAT_VALUES || (s->what == WHAT_VALIDITY && r->leaf->max_rep == 0 && r->leaf->max_def == 1)) {
-		if (passed)
-			blocks_spent(block);
-		return blocks_answer(blocks, block, (size_t)at, len, r->answer);
+	if (s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS ||
+	    (s->what == WHAT_VALIDITY && (r->leaf->max_rep > 0 || r->leaf->max_def > 1))) {
+		e = s->what == WHAT_STRING_OFFSETS ? page_string_offsets(r, block, page, at, (size_t)len, ret)
+						   : page_levels_of(r, block, page, at, (size_t)len, ret);
+		blocks_release(block);
+		return e == -EIO ? error_set(err, EIO, "page %u of row group %u has fewer elements than its sums", page, r->group.number) : e;
 	}
-	if (s->what == WHAT_STRINGS) {
-		uint64_t slots = before_page(r, r->quantity - 1, page + 1) - before_page(r, r->quantity - 1, page);
-		return blocks_answer(blocks, block, ((size_t)slots + 1) * sizeof(uint32_t) + (size_t)at, len, r->answer);
+	piece->kind = PIECE_BLOCK;
+	piece->block = block;
+	if (s->what == WHAT_STRINGS) { /* behind their ends, of which the offsets are made */
+		piece->shared = true;
+		piece->at = (before_page(r, &r->group, r->quantity - 1, page + 1) - before_page(r, &r->group, r->quantity - 1, page) + 1) *
+			    sizeof(uint32_t);
 	}
-	e = s->what == WHAT_STRING_OFFSETS ? page_string_offsets(r, block, page, at, len)
-					   : page_levels_of(r, block, page, at, len);
-	blocks_release(block);
-	return e == -EIO ? error_set(err, EIO, "page %u of row group %u has fewer elements than its sums", page, r->group) : e;
+	return 0;
 }
 
-/* --- ahead of the reader ------------------------------------------------------------------ */
+/* --- the pages as pieces, by pq_leaf_page() -------------------------------------------- */
 
-/* What pages are decoded to, for such files. */
-static struct block_source decoded(const struct reading *r)
+static int place_page(struct reading *r, uint64_t offset, struct piece *ret, struct error *err)
 {
-	bool levels = r->shown->what == WHAT_OFFSETS || r->shown->what == WHAT_VALIDITY;
-	return pq_leaf_source(r->a, r->leaf, levels ? KIND_LEVELS : KIND_VALUES);
+	const uint64_t *totals = totals_of(r, r->quantity);
+	uint32_t number = pieces_search(totals, 1, r->p->ngroups, offset / r->width);
+	int e = open_group(r, number, err);
+	if (e < 0)
+		return group_fault(number, e, err);
+	uint32_t page = search_page(r, &r->group, offset / r->width - totals[number]);
+	ret->begin = (totals[number] + before_page(r, &r->group, r->quantity, page)) * r->width;
+	ret->end = (totals[number] + before_page(r, &r->group, r->quantity, page + 1)) * r->width;
+	ret->number = ret->last = pq_leaf_page(number, page);
+	if (ret->end > offset)
+		return 0;
+	return group_fault(number, error_set(err, EIO, "row group %u has fewer elements than it should", number), err);
 }
 
-/* Most likely served from the mapping? */
-static bool is_mapped(const struct reading *r)
+static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
 {
-	return r->pages->codec == CODEC_NONE && r->shown->what == WHAT_VALUES && r->leaf->max_def == 0;
-}
-
-/* The pages behind one. */
-static void want_ahead(const struct reading *r, uint32_t page, uint64_t page_bytes)
-{
-	struct blocks *blocks = r->a->options->blocks;
-	struct block_source pages_from = pq_leaf_source(r->a, r->leaf, KIND_PAGES), from = decoded(r);
-	unsigned left = blocks_ahead(blocks, (size_t)page_bytes);
-
-	if (is_mapped(r))
-		return;
-	for (uint32_t i = page + 1; i < r->pages->count && left > 0; i++, left--)
-		blocks_want(blocks, &from, pq_leaf_page(r->group, i));
-	for (uint32_t g = r->group + 1; g < r->p->ngroups && left > 0; g++) {
-		struct block *next = blocks_peek(blocks, &pages_from, g);
-		if (!next) {
-			blocks_want(blocks, &pages_from, g);
-			left--;
-			continue;
-		}
-		uint32_t count = ((const struct pages *)(const void *)next->bytes)->count;
-		blocks_release(next);
-		for (uint32_t i = 0; i < count && left > 0; i++, left--)
-			blocks_want(blocks, &from, pq_leaf_page(g, i));
+	struct reading *r = p->owner;
+	(void)len;
+	if (r->tail && offset >= p->size) {
+		*ret = (struct piece){.begin = p->size, .end = p->size + r->width, .number = PIECES_END, .last = PIECES_END};
+		return 0;
 	}
-}
-
-/* As open_group(), if nothing need be made for it; else that is wanted. */
-static bool peek_group(struct reading *r, uint32_t group)
-{
-	struct blocks *blocks = r->a->options->blocks;
-	struct block_source pages = pq_leaf_source(r->a, r->leaf, KIND_PAGES), sums = pq_leaf_source(r->a, r->leaf, KIND_SUMS);
-	if (!(r->pages_block = blocks_peek(blocks, &pages, group)))
-		blocks_want(blocks, &pages, group);
-	if (needs_sums(r) && !(r->sums_block = blocks_peek(blocks, &sums, group)))
-		blocks_want(blocks, &sums, group);
-	if (!r->pages_block || (needs_sums(r) && !r->sums_block)) {
-		close_group(r);
-		return false;
-	}
-	r->group = group;
-	r->pages = (const struct pages *)(const void *)r->pages_block->bytes;
-	r->sums = r->sums_block ? (const uint64_t *)(const void *)r->sums_block->bytes : NULL;
-	return true;
-}
-
-/* The pages of the reader's next pieces, which may lie far apart. */
-static void want_pieces(const struct reading *reading)
-{
-	struct reading r = *reading;
-	struct blocks *blocks = r.a->options->blocks;
-	struct block_source from = decoded(&r);
-	const uint64_t *totals = totals_of(&r, r.quantity);
-	uint64_t size = totals[r.p->ngroups] * r.width, len = r.next.len;
-	unsigned left = blocks_ahead(blocks, len < 1 << 20 ? 1 << 20 : (size_t)len);
-	r.pages_block = r.sums_block = NULL;
-	for (uint64_t at = r.next.offset; left > 0 && len > 0 && range_within(at, len, size); at += (uint64_t)r.next.stride, left--) {
-		uint32_t group = search(totals, r.p->ngroups, at / r.width);
-		if (!peek_group(&r, group))
-			continue;
-		uint64_t first = at / r.width - totals[group], last = (at + len - 1) / r.width - totals[group];
-		for (uint32_t page = r.pages->count ? search_page(&r, first) : 0;
-		     !is_mapped(&r) && page < r.pages->count && before_page(&r, r.quantity, page) <= last; page++)
-			blocks_want(blocks, &from, pq_leaf_page(group, page));
-		close_group(&r);
-	}
-}
-
-/* --- a read ------------------------------------------------------------------------------- */
-
-/* Answers what the open group has of [at, at + len), counted within it. */
-static int read_group(struct reading *r, uint64_t at, uint64_t len, uint64_t *ret_done, struct error *err)
-{
-	uint64_t done = 0;
-	if (r->pages->count == 0)
-		return error_set(err, EBADMSG, "row group %u has no pages", r->group);
-	for (uint32_t page = search_page(r, at / r->width); done < len && page < r->pages->count; page++) {
-		uint64_t start = before_page(r, r->quantity, page) * r->width;
-		uint64_t end = before_page(r, r->quantity, page + 1) * r->width;
-		if (end <= at + done)
-			continue;
-		uint64_t n = end - (at + done) < len - done ? end - (at + done) : len - done;
-		if (r->next.kind == PACE_IN_ORDER || done + n < len)
-			want_ahead(r, page, end - start);
-		int e = read_page(r, page, at + done - start, (size_t)n, r->next.kind == PACE_IN_ORDER && at + done + n == end, err);
-		if (e < 0)
-			return e;
-		done += n;
-	}
-	*ret_done = done;
-	return done > 0 ? 0 : error_set(err, EIO, "row group %u has fewer elements than it should", r->group);
-}
-
-static int read_tail(struct reading *r, uint64_t at, uint64_t len)
-{
-	uint64_t total = totals_of(r, r->counted)[r->p->ngroups];
-	struct making m = {.within = (size_t)at, .left = (size_t)len};
-	int e = answer_own(r->answer, (size_t)len, &m.to);
-	if (e == 0)
-		put(&m, total);
+	int e = place_page(r, offset, ret, err);
+	p->bytes = ret->end - ret->begin;
 	return e;
 }
 
-static const char *group_name(uint32_t group, char name[24])
+static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
 {
-	snprintf(name, 24, "row group %u", group);
-	return name;
+	struct reading *r = p->owner;
+	if (piece->number == PIECES_END) {
+		piece_number(piece, (int64_t)totals_of(r, r->counted)[r->p->ngroups], r->width);
+		return 0;
+	}
+	int e = get_page(r, piece, at, len, ret, err);
+	return e < 0 ? group_fault(r->group.number, e, err) : 0;
+}
+
+static uint64_t find(struct pieces *p, uint64_t offset)
+{
+	struct reading *r = p->owner;
+	const uint64_t *totals = totals_of(r, r->quantity);
+	uint32_t number = pieces_search(totals, 1, r->p->ngroups, offset / r->width);
+	const struct group *g = peek_group(r, number);
+	return pq_leaf_page(number, g && g->pages->count ? search_page(r, g, offset / r->width - totals[number]) : 0);
+}
+
+/* Of a group that is not known yet, that it will be. */
+static uint64_t want(struct pieces *p, uint64_t number)
+{
+	struct reading *r = p->owner;
+	struct block_source from = pq_leaf_source(r->a, r->leaf, of_levels(r->shown) ? KIND_LEVELS : KIND_VALUES);
+	uint32_t group = (uint32_t)(number >> 32), page = (uint32_t)number;
+	for (; group < r->p->ngroups; group++, page = 0) {
+		const struct group *g = peek_group(r, group);
+		if (!g)
+			return pq_leaf_page(group + 1, 0);
+		if (is_mapped(r, g))
+			return PIECES_END;
+		if (page < g->pages->count) {
+			blocks_want(p->blocks, &from, pq_leaf_page(group, page));
+			return pq_leaf_page(group, page + 1);
+		}
+	}
+	return PIECES_END;
 }
 
 int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
 		 struct answer *ret, struct error *err)
 {
-	struct reading r = {.a = a, .p = a->priv, .shown = shown, .answer = ret, .next = next};
-	char name[24];
-	int e = 0;
-
+	static const struct pieces_type type = {place, get, find, want};
+	struct reading r = {.a = a, .p = a->priv, .shown = shown};
 	set_up(&r);
-	if (shown_needs_totals(shown))
-		e = pq_leaf_totals(a, r.leaf, NULL, err);
-	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
-	while (e == 0 && len > 0) {
-		uint64_t done = len;
-		if (r.tail && offset / r.width >= totals[r.p->ngroups]) {
-			e = read_tail(&r, offset % r.width, len);
-		} else {
-			uint32_t g = search(totals, r.p->ngroups, offset / r.width);
-			uint64_t start = totals[g] * r.width, end = totals[g + 1] * r.width;
-			e = open_group(&r, g, err);
-			if (e == 0)
-				e = read_group(&r, offset - start, len < end - offset ? len : end - offset, &done, err);
-			if (e < 0)
-				error_prefix(err, e, group_name(g, name));
-		}
-		offset += done;
-		len -= done;
-	}
-	close_group(&r);
-	if (e == 0 && next.kind == PACE_STRIDED)
-		want_pieces(&r);
+	int e = shown_needs_totals(shown) ? pq_leaf_totals(a, r.leaf, NULL, err) : 0;
+	if (e < 0)
+		return e;
+	struct pieces p = {.type = &type, .owner = &r, .blocks = a->options->blocks, .next = next,
+			   .size = totals_of(&r, r.quantity)[r.p->ngroups] * r.width};
+	e = pieces_read(&p, offset, len, ret, err);
+	close_group(&r.group);
+	close_group(&r.ahead);
 	return e;
 }

@@ -3,13 +3,14 @@
 #include <inttypes.h>
 
 #include "formats/parquet/dataset/dataset.h"
+#include "fs/archive/pieces.h"
 
 /* A piece up to here is copied, so that an answer of many small files does not
  * hold all of them. */
 enum { SMALL = 64 << 10 };
 
-/* Files opened before a reader who goes on, if they are small. */
-enum { AHEAD = 4 };
+/* Files opened before a reader needs them, and how far ahead of him. */
+enum { AHEAD = 4, AHEAD_BYTES = 4 << 20 };
 
 struct reading {
 	struct archive *a;
@@ -21,6 +22,8 @@ struct reading {
 	unsigned quantity, counted; /* as in read.c */
 	uint32_t width;
 	bool tail;
+	uint32_t file;         /* that is read, */
+	uint64_t from;         /* from there on */
 	struct pace_next next; /* how the reader goes on, within the file */
 };
 
@@ -61,57 +64,42 @@ static int have_totals(const struct reading *r, struct error *err)
 	return r->quantity > 0 || r->tail ? pq_dataset_totals(r->a, r->shown->leaf, err) : 0;
 }
 
-/* --- the same element many times -------------------------------------------------------- */
+/* --- what no file is read for ------------------------------------------------------------ */
 
-/* `len` bytes of the unit repeated, from byte `at` of that on. */
-static int repeat(struct answer *answer, const void *unit, size_t n, uint64_t at, uint64_t len)
+/* The offsets of a partition key's strings, which are all the same. */
+static int key_offsets(struct reading *r, uint32_t file, uint64_t each, uint64_t at, uint64_t len)
 {
+	uint64_t offset = totals_of(r, r->counted)[file] + at / 8 * each;
 	uint8_t *to;
-	int r = answer_own(answer, (size_t)len, &to);
-	if (r < 0)
-		return r;
-	size_t done = 0, skip = (size_t)(at % n), whole;
-	while (done < len && done < n) { /* one unit, turned so that it begins where we do */
-		to[done] = ((const uint8_t *)unit)[(skip + done) % n];
-		done++;
+	int e = answer_own(r->answer, (size_t)len, &to);
+	for (uint64_t i = 0; e == 0 && i < len;) {
+		size_t within = (size_t)((at + i) % 8), n = 8 - within < len - i ? 8 - within : (size_t)(len - i);
+		memcpy(to + i, (uint8_t *)&offset + within, n);
+		offset += each;
+		i += n;
 	}
-	for (; done < len; done += whole) {
-		whole = done < len - done ? done : (size_t)len - done;
-		memcpy(to + done, to, whole);
-	}
-	return 0;
-}
-
-static int repeat_number(struct answer *answer, int64_t value, uint32_t width, uint64_t at, uint64_t len)
-{
-	return repeat(answer, &value, width, at, len); /* little-endian */
+	return e;
 }
 
 /* What a partition key is in the rows of one file. */
-static int read_key(struct reading *r, uint32_t file, uint64_t at, uint64_t len)
+static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_t len)
 {
 	const struct key *key = r->field->key;
-	struct slice value = key->values[file];
+	struct slice value = key->values[r->file];
 	switch ((enum what)r->shown->what) {
-	case WHAT_VALIDITY:
-		return repeat_number(r->answer, value.data != NULL, 1, at, len);
+	case WHAT_STRING_OFFSETS:
+		return key_offsets(r, r->file, value.len, at, len);
 	case WHAT_STRINGS:
-		return repeat(r->answer, value.data, value.len, at, len);
-	case WHAT_STRING_OFFSETS: {
-		uint64_t offset = totals_of(r, r->counted)[file] + at / 8 * value.len;
-		uint8_t *to;
-		int e = answer_own(r->answer, (size_t)len, &to);
-		for (uint64_t i = 0; e == 0 && i < len;) {
-			size_t within = (size_t)((at + i) % 8), n = 8 - within < len - i ? 8 - within : (size_t)(len - i);
-			memcpy(to + i, (uint8_t *)&offset + within, n);
-			offset += value.len;
-			i += n;
-		}
-		return e;
-	}
+		piece->kind = PIECE_PATTERN;
+		piece->pattern = value;
+		break;
+	case WHAT_VALIDITY:
+		piece_number(piece, value.data != NULL, 1);
+		break;
 	default:
-		return repeat_number(r->answer, pq_dataset_key_number(key, file), r->width, at, len);
+		piece_number(piece, pq_dataset_key_number(key, r->file), r->width);
 	}
+	return 0;
 }
 
 /* --- one file ------------------------------------------------------------------------------ */
@@ -148,13 +136,14 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 }
 
 /* What it lacks: null. */
-static int read_lacked(struct reading *r, uint32_t file, uint64_t at, uint64_t len, struct error *err)
+static int read_lacked(struct reading *r, struct piece *piece, struct error *err)
 {
-	if (r->tail)
-		return repeat_number(r->answer, (int64_t)totals_of(r, r->counted)[file], 8, at, len);
 	if (r->shown->what == WHAT_STRINGS)
 		return error_set(err, EIO, "fewer bytes than there should be");
-	return answer_zeros(r->answer, len);
+	piece->kind = PIECE_ZEROS;
+	if (r->tail)
+		piece_number(piece, (int64_t)totals_of(r, r->counted)[r->file], 8);
+	return 0;
 }
 
 /* An answer of its own for the file, and what holds the file behind it. */
@@ -179,7 +168,7 @@ static int pass_on(struct reading *r, struct part *part, struct answer *piece, u
 
 /* A file of which something was lost when it was counted, and can be read now, does
  * not fit where it is shown. */
-static int check_totals(const struct reading *r, struct archive *file, struct leaf *leaf, uint32_t number, struct error *err)
+static int check_totals(const struct reading *r, struct archive *file, struct leaf *leaf, struct error *err)
 {
 	const struct parquet *p = file->priv;
 	unsigned asked[] = {r->quantity, r->tail ? r->counted : 0};
@@ -187,7 +176,7 @@ static int check_totals(const struct reading *r, struct archive *file, struct le
 	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
 	for (unsigned i = 0; i < 2 && e == 0; i++)
 		if (asked[i] > 0 && totals[(size_t)asked[i] * (p->ngroups + 1u) + p->ngroups] !=
-					    totals_of(r, asked[i])[number + 1] - totals_of(r, asked[i])[number])
+					    totals_of(r, asked[i])[r->file + 1] - totals_of(r, asked[i])[r->file])
 			e = error_set(err, EIO, "it does not hold what it did when its size was found");
 	return e;
 }
@@ -200,7 +189,7 @@ static void count_too(const struct reading *r, const struct archive *file)
 		pq_leaf_count(r->a, r->shown->leaf);
 }
 
-static int read_there(struct reading *r, struct part *part, struct archive *file, const struct mapped *m, uint32_t number,
+static int read_there(struct reading *r, struct piece *of, struct part *part, struct archive *file, const struct mapped *m,
 		      uint64_t at, uint64_t len, struct error *err)
 {
 	const struct parquet *p = file->priv;
@@ -210,11 +199,11 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	struct shown s = {.leaf = r->target->form == FORM_LEAF ? &p->leaves[e->leaf] : pq_leaf_first(p, e), .what = as->what,
 			  .depth = as->depth, .level = (uint8_t)(e->max_def - bare), .whole = as->whole,
 			  .group = r->target->form == FORM_LEAF ? NULL : e,
-			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[number] : 0};
+			  .base = as->what == WHAT_OFFSETS || as->what == WHAT_STRING_OFFSETS ? totals_of(r, r->counted)[r->file] : 0};
 	struct answer piece;
 	if (atomic_load(&as->leaf->counted))
 		pq_leaf_count(file, s.leaf);
-	int x = check_totals(r, file, s.leaf, number, err);
+	int x = check_totals(r, file, s.leaf, err);
 
 	if (x < 0) {
 		count_too(r, file);
@@ -223,7 +212,8 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	}
 	if (as->what == WHAT_VALIDITY && s.level == 0) {
 		part_release(part);
-		return repeat_number(r->answer, 1, 1, at, len);
+		piece_number(of, 1, 1);
+		return 0;
 	}
 	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || pq_schema_dtype(e) != pq_schema_dtype(&r->field->type))) {
 		x = read_widened(r, file, &s, e, at, len, err);
@@ -241,9 +231,9 @@ static int read_there(struct reading *r, struct part *part, struct archive *file
 	return x;
 }
 
-static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t len, struct error *err)
+static int read_file(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct error *err)
 {
-	struct part *part = r->d->files[number];
+	struct part *part = r->d->files[r->file];
 	struct archive *file;
 	int e = part_hold(part, &file, err);
 	if (e < 0)
@@ -252,59 +242,77 @@ static int read_file(struct reading *r, uint32_t number, uint64_t at, uint64_t l
 	e = pq_dataset_map_in(file, r->target, &m, err);
 	if (e < 0 || !m.e) {
 		part_release(part);
-		return e < 0 ? e : read_lacked(r, number, at, len, err);
+		return e < 0 ? e : read_lacked(r, piece, err);
 	}
-	return read_there(r, part, file, &m, number, at, len, err);
+	return read_there(r, piece, part, file, &m, at, len, err);
 }
 
-/* --- a read ----------------------------------------------------------------------------------- */
+/* --- the files as pieces, by their numbers ------------------------------------------------ */
 
-static uint32_t search(const uint64_t *positions, uint32_t n, uint64_t at)
+static uint64_t find(struct pieces *p, uint64_t offset)
 {
-	uint32_t low = 0, high = n;
-	while (high - low > 1) {
-		uint32_t middle = low + (high - low) / 2;
-		if (positions[middle] <= at)
-			low = middle;
-		else
-			high = middle;
+	struct reading *r = p->owner;
+	return pieces_search(totals_of(r, r->quantity), 1, r->d->p.ngroups, offset / r->width);
+}
+
+static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
+{
+	struct reading *r = p->owner;
+	const uint64_t *totals = totals_of(r, r->quantity);
+	(void)len;
+	if (offset >= p->size) {
+		*ret = (struct piece){.begin = p->size, .end = p->size + r->width, .number = PIECES_END, .last = PIECES_END};
+		return r->tail ? 0 : error_set(err, EIO, "fewer elements than there should be");
 	}
-	return low;
+	ret->number = ret->last = find(p, offset);
+	ret->begin = totals[ret->number] * r->width;
+	ret->end = totals[ret->number + 1] * r->width;
+	r->file = (uint32_t)ret->number;
+	r->from = offset;
+	return 0;
+}
+
+static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct reading *r = p->owner;
+	if (piece->number == PIECES_END) {
+		piece_number(piece, (int64_t)totals_of(r, r->counted)[r->d->p.ngroups], 8);
+		return 0;
+	}
+	r->answer = ret;
+	r->next = p->next;
+	r->next.offset -= piece->begin;
+	int e = r->field->key ? read_key(r, piece, at, len) : read_file(r, piece, at, len, err);
+	if (e < 0)
+		error_prefix(err, e, r->d->files[r->file]->path);
+	return e;
+}
+
+static uint64_t want(struct pieces *p, uint64_t number)
+{
+	struct reading *r = p->owner;
+	if (number >= r->d->p.ngroups)
+		return PIECES_END;
+	uint64_t begin = totals_of(r, r->quantity)[number] * r->width;
+	if (p->next.kind == PACE_IN_ORDER && begin - r->from > AHEAD_BYTES)
+		return PIECES_END;
+	if (number != r->file)
+		part_want(r->d->files[number]);
+	return number + 1;
 }
 
 int pq_dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
-	const struct shown *shown = n->lazy;
+	static const struct pieces_type type = {place, get, find, want};
+	struct blocks *blocks = a->options->blocks;
 	struct reading r = {.answer = ret};
-	struct pace_next next = blocks_pace(a->options->blocks, shown, offset, len);
-	bool in_order = next.kind == PACE_IN_ORDER;
-
-	set_up(&r, a, shown);
+	set_up(&r, a, n->lazy);
 	int e = r.target ? have_totals(&r, err) : error_set(err, EIO, "a file that belongs to no column");
-	uint32_t files = r.d->p.ngroups;
-	const uint64_t *totals = e == 0 ? totals_of(&r, r.quantity) : NULL;
-	while (e == 0 && len > 0) {
-		uint64_t done = len;
-		if (offset / r.width >= totals[files]) {
-			if (!r.tail)
-				return error_set(err, EIO, "fewer elements than there should be");
-			e = repeat_number(ret, (int64_t)totals_of(&r, r.counted)[files], 8, offset, len);
-		} else {
-			uint32_t i = search(totals, files, offset / r.width);
-			uint64_t start = totals[i] * r.width, end = totals[i + 1] * r.width;
-			done = len < end - offset ? len : end - offset;
-			for (uint32_t k = 1; in_order && k <= AHEAD && i + k < files && (end - offset) * k < 4 << 20; k++)
-				part_want(r.d->files[i + k]);
-			r.next = next;
-			r.next.offset -= start;
-			e = r.field->key ? read_key(&r, i, offset - start, done) : read_file(&r, i, offset - start, done, err);
-			if (e < 0)
-				error_prefix(err, e, r.d->files[i]->path);
-		}
-		offset += done;
-		len -= done;
-	}
-	return e;
+	if (e < 0)
+		return e;
+	struct pieces p = {.type = &type, .owner = &r, .blocks = r.field->key ? NULL : blocks, .next = blocks_pace(blocks, r.shown, offset, len),
+			   .size = totals_of(&r, r.quantity)[r.d->p.ngroups] * r.width, .most = AHEAD};
+	return pieces_read(&p, offset, len, ret, err);
 }
 
 int pq_dataset_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/blocks/blocks.h"
+
+/*
+ * A lazy file made of pieces that lie one behind the other: the pages of a column, the
+ * chunks of an array, the files of a table.  The format says which piece holds a byte
+ * and what that is made of; pieces_read() answers a range with them, asks ahead for
+ * what the reader is expected to need next, and lets go of what it has passed.
+ *
+ * What is asked for ahead goes by numbers, which grow as a reader in order meets the
+ * pieces, but need not be even.  Several pieces may share a number (rows of one
+ * chunk), and one may be put together from several.
+ *
+ * A struct pieces lives as long as one read, of one thread.
+ */
+#define PIECES_END UINT64_MAX /* no number */
+
+struct piece {
+	uint64_t begin, end;   /* of the file: it is all of that */
+	uint64_t number, last; /* of what it is made of; PIECES_END where nothing is wanted */
+
+	/* Of what get() says that it is made, from byte `at` of that on. */
+	enum piece_kind {
+		PIECE_ANSWERED, /* get() appended it itself */
+		PIECE_ZEROS,
+		PIECE_PATTERN, /* over and over */
+		PIECE_SOURCE,
+		PIECE_BLOCK, /* held; pieces_read() gives it up */
+	} kind;
+	uint64_t at;
+	struct slice pattern;
+	const struct source *source;
+	struct block *block;
+	bool shared;    /* others are made of the block, too: it is not spent at the piece's end */
+	uint8_t own[8]; /* for a pattern that lies nowhere else */
+};
+
+struct pieces {
+	const struct pieces_type {
+		/* The piece that holds the byte: begin, end, number, last.  `len`: so much is asked for from there on. */
+		int (*place)(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err);
+
+		/* What it is made of, the piece of the last place(): for bytes [at, at + len) of it. */
+		int (*get)(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret,
+			   struct error *err);
+
+		/* The number of the piece that holds the byte, without waiting; of an earlier one if that is
+		 * not known yet. */
+		uint64_t (*find)(struct pieces *p, uint64_t offset);
+
+		/* That one will be needed: has it made by a worker.  The next number, or PIECES_END.  May be
+		 * asked for the one behind the last of all, which is none. */
+		uint64_t (*want)(struct pieces *p, uint64_t number);
+	} *type;
+	void *owner;
+	struct blocks *blocks; /* NULL: nothing is wanted ahead */
+	struct pace_next next; /* how the reader goes on */
+	uint64_t size;         /* of the file */
+	uint64_t bytes;        /* that a number takes in the cache; place() may say better */
+	uint64_t together;     /* readers need so many at once: so many ahead, if the cache has room for that */
+	unsigned most;         /* never more ahead than so many; 0: as many as the cache says */
+};
+
+/* Answers [offset, offset + len), which lies inside the file. */
+int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* Wants the pieces numbered first to last, which somebody is about to read, and those
+ * where he is expected next. */
+void pieces_want(struct pieces *p, uint64_t first, uint64_t last);
+
+/* The piece is that number over and over, as so many bytes of little-endian. */
+void piece_number(struct piece *piece, int64_t number, uint32_t width);
+
+/* `len` bytes of the unit over and over, from byte `at` of that on. */
+void pieces_repeat(struct slice unit, uint64_t at, uint64_t len, uint8_t *to);
+
+/* The last of n positions, each `stride` behind the one before, that is at or below
+ * `at`; the first if none is. */
+static inline uint32_t pieces_search(const uint64_t *positions, size_t stride, uint32_t n, uint64_t at)
+{
+	uint32_t low = 0, high = n;
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+		if (positions[middle * stride] <= at)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
