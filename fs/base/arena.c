@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Blocks double from FIRST to LARGEST, so that a tiny archive costs little and
- * a large one few calls.  What is larger than a quarter of a block has a block of
- * its own, behind the one that is being filled. */
+/* Blocks double in size from FIRST to LARGEST: a tiny archive costs little, a large
+ * one few calls.  An allocation larger than a quarter of a block gets a block of its
+ * own, linked after the one being filled. */
 enum { FIRST = 4096, LARGEST = 1 << 20 };
 
 struct arena_block {

@@ -9,21 +9,22 @@
 #include "fs/base/error.h"
 
 /*
- * The only way to look at bytes that came from a file.
+ * The only way to parse bytes that came from a file.
  *
  * A read past the end returns zero and marks the cursor failed; every later read
- * returns zero too.  So a parser reads a whole record, then asks once, with
+ * returns zero, too.  So a parser reads a whole record, then checks once, with
  * cursor_check(), whether all of it was there.  Two rules keep that safe:
  *
- *   - a value read before the check is a guess: do not allocate by it, index
+ *   - a value read before the check is untrusted: do not allocate by it, index
  *     with it or loop on it;
  *   - a count from the file goes through cursor_count(), which bounds it by the
- *     bytes that are left.
+ *     bytes left.
  *
- * A cursor is a small value: copy it to look ahead, pass it by value to lend it.
+ * A cursor is a small value: copy it to look ahead; pass it by value if the callee
+ * must not move it.
  */
 struct slice {
-	const uint8_t *data; /* borrowed; its owner is said where it is made */
+	const uint8_t *data; /* borrowed; whoever makes the slice documents the owner */
 	size_t len;
 };
 
@@ -42,7 +43,7 @@ static inline struct slice slice_text(const char *text)
 
 static inline bool slice_equal(struct slice a, struct slice b)
 {
-	return a.len == b.len && (b.len == 0 || memcmp(a.data, b.data, b.len) == 0); /* of one length, if it is a literal */
+	return a.len == b.len && (b.len == 0 || memcmp(a.data, b.data, b.len) == 0); /* b.len: constant for literals */
 }
 
 static inline struct cursor cursor_over(struct slice s)
@@ -55,13 +56,13 @@ static inline size_t cursor_left(const struct cursor *c)
 	return (size_t)(c->end - c->pos);
 }
 
-/* Bytes from the cursor's start, to say where a fault stands. */
+/* Offset from the cursor's start, for error messages. */
 static inline size_t cursor_at(const struct cursor *c)
 {
 	return (size_t)(c->pos - c->start);
 }
 
-/* The next n bytes, still in place; an empty slice if they are not there. */
+/* The next n bytes, not copied; an empty slice, and failed, if fewer are left. */
 static inline struct slice cursor_take(struct cursor *c, uint64_t n)
 {
 	if (c->failed || n > cursor_left(c)) {
@@ -78,8 +79,8 @@ static inline void cursor_skip(struct cursor *c, uint64_t n)
 	(void)cursor_take(c, n);
 }
 
-/* A cursor over the next n bytes alone, so that a nested record cannot read
- * into its neighbour. */
+/* A cursor over just the next n bytes, so that a nested record cannot read into
+ * its neighbour. */
 static inline struct cursor cursor_sub(struct cursor *c, uint64_t n)
 {
 	struct cursor sub = cursor_over(cursor_take(c, n));
@@ -87,7 +88,7 @@ static inline struct cursor cursor_sub(struct cursor *c, uint64_t n)
 	return sub;
 }
 
-/* An unsigned integer of 0 to 8 bytes. */
+/* An unsigned integer of 0 to 8 bytes, little-endian; cursor_be(): big-endian. */
 static inline uint64_t cursor_le(struct cursor *c, unsigned bytes)
 {
 	struct slice s = cursor_take(c, bytes);
@@ -111,7 +112,7 @@ static inline uint16_t cursor_u16le(struct cursor *c) { return (uint16_t)cursor_
 static inline uint32_t cursor_u32le(struct cursor *c) { return (uint32_t)cursor_le(c, 4); }
 static inline uint64_t cursor_u64le(struct cursor *c) { return cursor_le(c, 8); }
 
-/* n, if n records of at least `each` bytes can still follow; else fails, and 0. */
+/* n, if there is room for n records of at least `each` bytes; else 0, and failed. */
 static inline uint64_t cursor_count(struct cursor *c, uint64_t n, size_t each)
 {
 	if (n > cursor_left(c) / each)
@@ -119,8 +120,8 @@ static inline uint64_t cursor_count(struct cursor *c, uint64_t n, size_t each)
 	return c->failed ? 0 : n;
 }
 
-/* Steps over a literal; false, and the cursor unmoved and unfailed, if it is
- * not what comes next. */
+/* Skips a literal if it comes next; otherwise false, and the cursor neither moves
+ * nor fails. */
 static inline bool cursor_match(struct cursor *c, const void *bytes, size_t n)
 {
 	if (c->failed || n > cursor_left(c) || memcmp(c->pos, bytes, n) != 0)
@@ -129,7 +130,7 @@ static inline bool cursor_match(struct cursor *c, const void *bytes, size_t n)
 	return true;
 }
 
-/* 0, or -EBADMSG if anything asked of the cursor was not there. */
+/* 0, or -EBADMSG if any read went past the end. */
 static inline int cursor_check(const struct cursor *c, struct error *err, const char *what)
 {
 	if (!c->failed)
@@ -137,7 +138,7 @@ static inline int cursor_check(const struct cursor *c, struct error *err, const 
 	return error_set(err, EBADMSG, "%s is cut short at byte %zu", what, cursor_at(c));
 }
 
-/* Does [offset, offset + len) lie inside [0, size)?  Cannot overflow. */
+/* Is [offset, offset + len) within [0, size)?  Cannot overflow. */
 static inline bool range_within(uint64_t offset, uint64_t len, uint64_t size)
 {
 	return offset <= size && len <= size - offset;

@@ -7,7 +7,7 @@
 
 #include "fs/base/name.h"
 
-/* Drops the beginning of a character whose end was cut off. */
+/* The length of the text without a UTF-8 character that was cut off at its end. */
 static size_t whole_characters(const char *text, size_t n)
 {
 	size_t lead = n;
@@ -20,7 +20,7 @@ static size_t whole_characters(const char *text, size_t n)
 	return n;
 }
 
-/* Makes text fit for one line on a terminal. */
+/* Makes the text safe to print on one line of a terminal. */
 static void tidy(struct error *err)
 {
 	size_t n = strlen(err->text);
@@ -49,7 +49,7 @@ int error_prefix(struct error *err, int code, const char *name)
 {
 	if (err) {
 		struct error was = *err;
-		/* The fault matters more than the end of a long name. */
+		/* Truncates a long name rather than the sentence. */
 		size_t fault = strlen(was.text), n = strlen(name), room = sizeof err->text - 3;
 		if (fault + n > room)
 			n = whole_characters(name, fault < room ? room - fault : 0);

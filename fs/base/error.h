@@ -4,34 +4,33 @@
 #include <stdbool.h>
 
 /*
- * Errors are negative errno values, returned; 0 is success.  Beside the number
- * travels one sentence for the person who ran the program.
+ * Functions return 0 or a negative errno value, and set one sentence for the user.
  *
- *   -EBADMSG  the file breaks its own format's rules
- *   -ENOTSUP  the file is sound, this program cannot show it
- *   -EIO      bytes could not be read
- *   -ENOMEM   no memory, or the file asked for more than we allow
- *   -ETIMEDOUT  bytes did not arrive, and may at another time
+ *   -EBADMSG    the file violates its own format
+ *   -ENOTSUP    the file is valid, but not supported
+ *   -EIO        bytes could not be read
+ *   -ENOMEM     no memory, or the file asked for more than we allow
+ *   -ETIMEDOUT  bytes did not arrive in time; a retry may succeed
  */
 struct error {
-	char text[256]; /* "" until something failed; whole UTF-8 characters */
+	char text[256]; /* "" until something fails; always valid UTF-8 */
 };
 
-/* Says why, and returns -code, so that a check is one statement:
+/* Sets the sentence and returns -code, so that a check is one statement:
  *     return error_set(err, EBADMSG, "header of %zu bytes in a file of %zu", a, b);
- * The first sentence stays: the place nearest the fault knows most.  Control
- * bytes and what is not UTF-8, which only a file can have brought in, become '?'.
- * A null err drops the sentence. */
+ * The first sentence wins: the code nearest the fault knows most.  Control bytes and
+ * invalid UTF-8, which can only come from a file, become '?'.  If err is NULL, there
+ * is no sentence. */
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
-/* Says nothing of the file: so what is made of the file's faults, such as a column that
- * is lost, must not be made of it. */
+/* A transient error, which says nothing about the file: it must not be recorded as a
+ * fault of the file, such as a column that is lost. */
 static inline bool error_passes(int code)
 {
 	return code == -ENOMEM || code == -ETIMEDOUT;
 }
 
-/* Puts "NAME: " before the sentence, for a fault in a part that has a name of
- * its own (a shard, a column).  Returns code unchanged. */
+/* Prefixes the sentence with "NAME: ", for a fault in a named part (a shard, a
+ * column).  Returns code unchanged. */
 int error_prefix(struct error *err, int code, const char *name);

@@ -33,8 +33,8 @@ static uint32_t four(const uint8_t *p)
 	return word;
 }
 
-/* 16 bytes a product.  Neither factor is known to who makes the text, so none can be made 0,
- * which would let all before it be forgotten. */
+/* 16 bytes per multiplication.  The seed hides both factors from whoever wrote the text, so no
+ * text can make a factor 0, which would cancel everything hashed before it. */
 uint64_t slice_hash(struct slice s, const void *seed)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15, other = 0xd6e8feb86659fd93;
@@ -42,7 +42,7 @@ uint64_t slice_hash(struct slice s, const void *seed)
 	const uint8_t *p = s.data, *end = s.data + s.len;
 	for (; end - p > 16; p += 16)
 		h = mix(eight(p) ^ h, eight(p + 8) ^ key);
-	if (s.len > 16) /* some of it a second time */
+	if (s.len > 16) /* may overlap bytes hashed already */
 		a = eight(end - 16), b = eight(end - 8);
 	else if (s.len >= 8)
 		a = eight(p), b = eight(end - 8);
@@ -78,7 +78,7 @@ size_t utf8_length(struct slice s)
 	return n;
 }
 
-/* How many ASCII bytes stand at the front, of which some may be missed. */
+/* The length of the ASCII run at the front, or less: a fast lower bound. */
 static size_t ascii_run(struct slice s)
 {
 	const uint64_t tops = 0x8080808080808080;
@@ -117,7 +117,7 @@ bool name_plain(struct slice s)
 	uint64_t odd = 0, word;
 	for (; s.len >= sizeof word; s.data += sizeof word, s.len -= sizeof word) {
 		memcpy(&word, s.data, sizeof word);
-		odd |= (word - ones * 0x20) | (word + ones) | word; /* below 0x20, 0x7f, above */
+		odd |= (word - ones * 0x20) | (word + ones) | word; /* sets the top bit: below 0x20, 0x7f, above */
 	}
 	for (size_t i = 0; i < s.len; i++)
 		odd |= s.data[i] < 0x20 || s.data[i] >= 0x7f ? tops : 0;

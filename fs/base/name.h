@@ -3,36 +3,36 @@
 #include "fs/base/cursor.h"
 
 /*
- * How an archive's names become names of files: here and nowhere else.
+ * Maps an archive's names to file names; no other code does.
  *
- *   - control bytes, what is not UTF-8, and the dots of "." and ".." become '%'
- *     and two hex digits; every other byte stays, '%' itself too;
- *   - what is then longer than NAME_LONGEST keeps NAME_KEPT bytes (less, if a
- *     character or an escape would be cut), '~' and the raw name's hash;
- *   - nothing is called "_".
+ *   - control bytes, invalid UTF-8, and the dots of "." and ".." become '%' and two
+ *     hex digits; every other byte stays, even '%' itself;
+ *   - a result longer than NAME_LONGEST is cut to NAME_KEPT bytes (fewer, so as not
+ *     to split a character or an escape), followed by '~' and the raw name's hash;
+ *   - an empty name becomes "_".
  *
- * NAME_LONGEST leaves room below the kernel's 255 for our suffixes.
+ * NAME_LONGEST leaves room for our suffixes within NAME_MAX (255).
  */
 enum { NAME_LONGEST = 240, NAME_KEPT = 223, NAME_ROOM = 256 };
 
-/* Shows one component, which has no '/' to separate by; ret is NUL-ended. */
+/* Maps one path component (no '/' in it) and returns the length; ret is NUL-terminated. */
 size_t name_show(struct slice component, char ret[NAME_ROOM]);
 
-/* Is it shown as it is?  Most names are; of some others that are, too, this says no. */
+/* Does the name map to itself?  A quick check: false for some names that do, too. */
 bool name_shows_itself(struct slice component);
 
-/* The 64-bit FNV-1a of the bytes: what a shortened name ends in. */
+/* 64-bit FNV-1a: the hash at the end of a shortened name. */
 uint64_t name_hash(struct slice s);
 
 /* Are all bytes printable ASCII?  Most names are. */
 bool name_plain(struct slice s);
 
-/* For tables: fast, and with a seed that a file cannot know, so that none can be
- * made of names that all fall into one slot.  Any address will do for a seed. */
+/* For hash tables: fast, and seeded, so that nobody can craft a file whose names all
+ * collide.  Any address serves as the seed. */
 uint64_t slice_hash(struct slice s, const void *seed);
 
-/* Bytes of the UTF-8 character at s, or 0 if there is none (overlong forms,
- * surrogates and what lies past U+10FFFF are none). */
+/* The length of the UTF-8 character at the start of s; 0 if it is invalid (overlong
+ * forms, surrogates and code points past U+10FFFF are). */
 size_t utf8_length(struct slice s);
 bool utf8_valid(struct slice s);
-size_t utf8_prefix(struct slice s); /* bytes before the first that begins none */
+size_t utf8_prefix(struct slice s); /* the length of the valid prefix */

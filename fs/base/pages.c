@@ -22,11 +22,11 @@ void *pages_new(size_t n)
 	uint8_t *at = mmap(NULL, n + PAGES_HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
 		return NULL;
-	size_t before = -(uintptr_t)at & (PAGES_HUGE - 1); /* to where a huge page may begin */
+	size_t before = -(uintptr_t)at & (PAGES_HUGE - 1); /* up to the alignment of a huge page */
 	if (before)
 		munmap(at, before);
 	munmap(at + before + n, PAGES_HUGE - before);
-	madvise(at + before, n, MADV_HUGEPAGE); /* as good without */
+	madvise(at + before, n, MADV_HUGEPAGE); /* only a hint: failure is harmless */
 	return at + before;
 }
 

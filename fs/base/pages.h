@@ -3,11 +3,11 @@
 #include <stddef.h>
 
 /*
- * Zeroed memory, small or large; NULL if there is none.  From PAGES_HUGE on it is mapped,
- * in pages of that size where the system has them: one fault instead of 512, and what is
- * looked up here and there is found without a walk through tables of pages.
+ * Zeroed memory of any size; NULL if there is none.  From PAGES_HUGE bytes on it is
+ * mapped with huge pages where the system has them: one page fault instead of 512, and
+ * fewer TLB misses for random lookups.
  */
 enum { PAGES_HUGE = 2 << 20 };
 
 void *pages_new(size_t n);
-void pages_free(void *pages, size_t n); /* of the same n; NULL does nothing */
+void pages_free(void *pages, size_t n); /* n: as for pages_new(); NULL is ignored */

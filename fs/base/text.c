@@ -9,7 +9,7 @@
 
 #include "fs/base/name.h"
 
-/* What is handed on at a time. */
+/* Flush once this many bytes are buffered. */
 enum { ENOUGH = 1 << 16 };
 
 static void fail_with(struct text *t, int r)
@@ -18,7 +18,7 @@ static void fail_with(struct text *t, int r)
 		t->failed = r;
 }
 
-/* Room for n more bytes and a NUL; NULL, and failed, if there is none. */
+/* Makes room for n more bytes and a NUL; NULL, with t->failed set, if it cannot. */
 static char *grow(struct text *t, size_t n)
 {
 	if (t->failed)
@@ -88,7 +88,7 @@ void text_print(struct text *t, const char *format, ...)
 	free(many);
 }
 
-/* How many bytes at the front of s need no escape. */
+/* How many bytes at the front of s need no escape in a JSON string. */
 static size_t as_is(struct slice s)
 {
 	size_t n = 0;
@@ -101,7 +101,7 @@ static size_t as_is(struct slice s)
 	return n;
 }
 
-/* The bytes at the front of s that are told as they are. */
+/* How many bytes at the front of s text_word() does not escape. */
 static size_t plain_word(struct slice s, bool in_row)
 {
 	size_t n = 0;
@@ -168,8 +168,8 @@ static bool odd_number(struct text *t, double v)
 	return !isfinite(v);
 }
 
-/* What a float of this text is must show: JSON has one kind of number, its
- * readers have two. */
+/* Appends ".0" if the number looks like an integer: JSON has one number type, but its
+ * readers tell integers and floats apart. */
 static void put_number(struct text *t, const char *s)
 {
 	text_add(t, s);

@@ -5,16 +5,16 @@
 #include "fs/base/cursor.h"
 
 /*
- * Text that grows: what is told of a node, mostly JSON.
+ * A growing text buffer, mostly for JSON.
  *
- * A text keeps what is put into it, up to `limit` bytes (0: no limit); or, with
- * `flush`, hands it on whenever some has come together, and at text_flush().
- * The first failure sticks: -E2BIG at the limit, -ENOMEM, or what flush said;
- * whoever writes checks once, at the end.  Start from {0} and what is named here;
- * end with text_free().  Not for several threads at once.
+ * Without `flush`, it keeps all text, up to `limit` bytes (0: no limit); with `flush`,
+ * it passes the text on whenever enough is buffered, and at text_flush().  The first
+ * failure sticks: -E2BIG at the limit, -ENOMEM, or what flush returned; so the writer
+ * checks once, at the end.  Initialise to {0} plus limit, flush and arg as needed; end
+ * with text_free().  Not thread-safe.
  */
 struct text {
-	char *bytes; /* len of them, and a NUL behind, once anything was put */
+	char *bytes; /* len bytes and a NUL; NULL until the first append */
 	size_t len, room, limit;
 	int (*flush)(void *arg, const char *bytes, size_t len); /* 0 or a negative errno */
 	void *arg;
@@ -25,17 +25,17 @@ void text_put(struct text *t, struct slice s);
 void text_add(struct text *t, const char *s);
 void text_print(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* A JSON string, valid whatever the bytes: what is not UTF-8 becomes '%' and two
- * hex digits, as in names of files. */
+/* A JSON string, valid whatever the bytes: invalid UTF-8 becomes '%' and two hex
+ * digits, as in file names. */
 void text_json(struct text *t, struct slice s);
 
-/* A part of a line: control bytes, '\' and what is not UTF-8 become \xhh; and spaces
- * where words stand in rows.  And the most bytes that it takes. */
+/* A word of a line: control bytes, '\' and invalid UTF-8 become \xhh; in a row of
+ * words, spaces do, too.  text_word_length(): the most bytes it takes. */
 void text_word(struct text *t, struct slice s, bool in_row);
 size_t text_word_length(struct slice s);
 
-/* A JSON number that reads back as the same double, or for float as the same
- * float; "NaN", "Infinity", "-Infinity" as strings, since JSON has none. */
+/* A JSON number that parses back to the same double, or float; the strings "NaN",
+ * "Infinity" and "-Infinity", for which JSON has no numbers. */
 void text_double(struct text *t, double v);
 void text_float(struct text *t, float v);
 

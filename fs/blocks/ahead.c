@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/blocks/impl.h"
 
-enum { QUEUE = 256 }; /* blocks that workers may be asked for */
+enum { QUEUE = 256 }; /* blocks in the prefetch queue at most */
 
-/* Workers that seem to wait for a disk do not count, so that others' readers are still
- * worked for.  It matters only if all are at work that are meant to be. */
+/* How many workers seem stalled on a disk: these are not counted as at work, so that other
+ * clients' prefetches go on.  0 while fewer than nthreads are at work: it matters only then. */
 static unsigned count_stalled(const struct blocks *b)
 {
 	unsigned n = 0;
@@ -14,8 +14,8 @@ static unsigned count_stalled(const struct blocks *b)
 	return n;
 }
 
-/* What is wanted ahead comes after what is waited for.  And no client has more than
- * the workers that are meant to be. */
+/* The oldest prefetch whose client has no readers waiting for their turn, which come
+ * first, and fewer than nthreads workers busy; NULL if enough workers are at work. */
 static struct block_private *next_wanted(const struct blocks *b)
 {
 	struct block_private *p = b->queue.oldest;

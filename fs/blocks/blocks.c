@@ -6,15 +6,15 @@
 #include <unistd.h>
 
 enum {
-	METADATA_MOST = 48 << 20, /* beside most of the budget, what all may take */
+	METADATA_MOST = 48 << 20, /* limit for all metadata, on top of most of the budget */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
-	LEAST = 8 << 20,          /* what remains of the budget whatever metadata take */
-	PASSING = 32 << 20,       /* memory that what is read in order passes through, at least */
+	LEAST = 8 << 20,          /* the budget that remains, however much metadata there is */
+	PASSING = 32 << 20,       /* drop-behind starts at this use, or an eighth of the budget if that is more */
 };
 
 /* --- making --------------------------------------------------------------- */
 
-/* Is this thread decoding, and so counted among those that do? */
+/* Is this thread inside a decode function? */
 static _Thread_local bool decoding;
 
 static void decode(struct block_private *p)
@@ -39,8 +39,6 @@ uint64_t blocks_now(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Under the lock, which it lets go meanwhile.  `nested`: this thread is counted
- * as one that decodes already. */
 void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 {
 	if (p->state == WANTED && (p->older || p->newer || b->queue.oldest == p)) {
@@ -73,9 +71,9 @@ void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 	pthread_cond_broadcast(&b->changed);
 }
 
-/* So many readers of a client decode at a time.  More wait, before they take any
- * memory: else all would hold some, and take it from blocks that are still to be
- * read from.  It is for each client, so that a slow archive cannot stall the others. */
+/* The number of readers that decode at once is limited; the others wait before they take
+ * any memory.  Without the limit, all would hold some and evict blocks that are yet to be
+ * read.  The limit is per client, so that a slow archive cannot stall the others. */
 static bool is_busy(const struct blocks *b, const struct block_client *c)
 {
 	return c->making >= 2 * b->nthreads;
@@ -119,7 +117,7 @@ void blocks_use(struct blocks *b, struct block_private *p)
 	}
 }
 
-/* --- for everybody -------------------------------------------------------- */
+/* --- public --------------------------------------------------------------- */
 
 static int get_alone(const struct block_source *from, uint64_t index, struct block **ret, struct error *err)
 {
@@ -251,13 +249,13 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
 	return r;
 }
 
-/* Under the lock. */
+/* With the lock held. */
 static size_t least_budget(const struct blocks *b)
 {
 	return b->limit < LEAST ? b->limit : LEAST;
 }
 
-/* Under the lock, which it lets go. */
+/* With the lock held, which it releases. */
 static void count_metadata(struct blocks *b, size_t before, size_t now)
 {
 	b->metadata = b->metadata - before + now;
@@ -290,7 +288,7 @@ void blocks_metadata(struct blocks *b, size_t before, size_t now)
 	count_metadata(b, before, now);
 }
 
-/* --- its life ------------------------------------------------------------- */
+/* --- open and close ------------------------------------------------------- */
 
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 {
@@ -319,7 +317,8 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	return 0;
 }
 
-/* Under the lock: takes out what the client has and is in nobody's hands. */
+/* With the lock held: forgets all of the client's blocks that are not being decoded, and
+ * returns those that are unused, to be freed. */
 static struct block_private *take_out(struct blocks *b, struct block_client *client, bool *ret_making)
 {
 	struct block_private *gone = NULL, *next;
@@ -332,7 +331,7 @@ static struct block_private *take_out(struct blocks *b, struct block_client *cli
 		}
 		blocks_forget(b, p);
 		if (p->uses > 0)
-			continue; /* an answer's: it goes with it */
+			continue; /* pinned by an answer, which frees it */
 		if (p->state == WANTED) {
 			blocks_list_remove(&b->queue, p);
 			b->queued--;
@@ -355,7 +354,7 @@ void blocks_drop(struct blocks *b, struct block_client *client)
 	pthread_mutex_lock(&b->lock);
 	while (making) {
 		struct block_private *gone = take_out(b, client, &making);
-		if (!gone && making && decoding) /* another client: who makes one may need to know that nobody else goes on */
+		if (!gone && making && decoding) /* the other decode may wait for all others to be stuck */
 			blocks_wait_stuck(b, UINT64_MAX);
 		else if (!gone && making)
 			pthread_cond_wait(&b->changed, &b->lock);
@@ -388,7 +387,7 @@ void blocks_close(struct blocks *b)
 	pthread_mutex_unlock(&b->lock);
 	for (unsigned i = 0; i < b->started; i++)
 		pthread_join(b->threads[i], NULL);
-	for (size_t i = 0; i < BLOCKS_BUCKETS; i++) { /* of clients that were not dropped */
+	for (size_t i = 0; i < BLOCKS_BUCKETS; i++) { /* clients that were not dropped */
 		for (struct block_private *p = b->buckets[i]; p; p = p->same)
 			blocks_leave_client(p);
 		blocks_dispose_all(b->buckets[i]);

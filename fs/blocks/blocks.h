@@ -8,125 +8,128 @@ struct block;
 struct blocks;
 
 /*
- * The cache of what was decoded.  A block is some memory that a function makes
- * of (client, owner, kind, index): a page, a chunk, a table of where pages lie.  The
- * cache calls the function when somebody needs the block, at most once at a time
- * for each, by whoever comes first: a reader or one of its own workers.  No lock
- * is held meanwhile.  Least recently used blocks go when the budget is reached,
- * costly ones last.
+ * The cache of decoded blocks.  A block is memory that a decode function fills for a
+ * key (client, owner, kind, index): a page, a chunk, a table of page offsets.  Single
+ * flight: the first thread that needs a block, a reader or a worker of the cache, decodes
+ * it, and all others wait for the result.  No lock is held while decoding.  At the
+ * budget, the least recently used blocks are evicted, costly ones last.
  *
- * The budget holds for blocks, whether in use or not, and for the scratch memory
- * of decoding: who would exceed it waits until others are done.  Only when all
- * that decode wait may one go past it, so that there is always progress.
+ * The budget covers all blocks, in use or not, and the scratch memory of decoding: a
+ * decode that would exceed it waits until others are done.  One may exceed it if all
+ * decoding threads are waiting, so there is always progress; and one per client that has
+ * waited too long, in case the others are stalled on a disk.
  *
- * Only a few blocks per client are made at once, so a block survives until the reader
+ * Only a few blocks per client are decoded at once, so a block survives until the reader
  * that asked for it has used it.
  *
- * Any thread may call anything, save open and close.
+ * Thread-safe, except for open and close.
  */
 
-/* What the cache knows of an archive, which embeds it.  Zero at first; the rest is
- * the cache's own affair. */
+/* The cache's state for one archive, which embeds it.  Initialise to zero; private to
+ * the cache after that. */
 struct block_client {
 	struct block_private *known;
-	unsigned making, waiting; /* threads that decode some of it, or wait for their turn */
-	unsigned ahead;           /* workers among those that decode */
-	bool past;                /* one of those went past the budget */
+	unsigned making, waiting; /* threads that are decoding its blocks, or waiting for their turn */
+	unsigned ahead;           /* workers that are decoding its blocks */
+	bool past;                /* one of its decodes exceeds the budget */
 };
 
-/* Whose blocks: the function, and what it works on.  Two sources are the same if
- * client, owner and kind are; `owner` is never looked at here. */
+/* Where blocks come from: the decode function and its context.  Two are equal if client,
+ * owner and kind are; the cache never dereferences `owner`. */
 struct block_source {
 	struct block_client *client;
 	const void *owner;
 
-	/* Makes the block `index`: asks block_room() once, and fills it.  -errno and
-	 * a sentence fail it for everybody who waits; who asks later tries anew.
-	 * -ECANCELED: no fault, there is just nothing to keep. */
+	/* Decodes the block `index` into memory from block_room(), which it calls once.
+	 * -errno and a sentence fail all callers that wait; a later call retries.
+	 * -ECANCELED: not an error, there is just nothing to cache. */
 	int (*decode)(const struct block_source *from, uint64_t index, struct block *ret, struct error *err);
-	unsigned kind; /* of several that the owner has */
+	unsigned kind; /* tells apart the kinds of block that an owner has */
 };
 
 struct block {
-	uint8_t *bytes; /* aligned to 64; with 64 more behind them that may be read and written */
+	uint8_t *bytes; /* 64-byte aligned; 64 more bytes after the block may be read and written */
 	size_t len;
 	struct block_private *private;
 };
 
-/* threads 0: as many workers as processors.  They start when first needed, so
- * the process may fork before that. */
+/* threads 0: one worker per processor.  Workers start when first needed, so the process
+ * may fork before that. */
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads);
 void blocks_close(struct blocks *b);
 
 /*
- * Gives the block, made if it has to be; it stays until blocks_release().
- * `within` is the block that the caller is making itself, or NULL.  b may be
- * NULL here and below: then every call makes the block anew.
+ * Returns the block, decoding it if it is not cached; it stays until blocks_release().
+ * `within` is the block that the caller itself is decoding, or NULL.  Here and below,
+ * b may be NULL: then nothing is cached, and every call decodes.
  */
 int blocks_get(struct blocks *b, struct block *within, const struct block_source *from, uint64_t index,
 	       struct block **ret, struct error *err);
 
-/* The same if it is there already; else NULL. */
+/* The block if it is cached, otherwise NULL. */
 struct block *blocks_peek(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_release(struct block *block);
 
-/* A reader in order has passed the block that the caller holds: nobody is expected
- * to ask again.  Once a share of the budget is used, it goes when released, so that
- * a long file is read through a little memory, over and over. */
+/* Drop-behind: a sequential reader has passed the block, which the caller holds.  It is
+ * freed on release if the cache uses more than a share of its budget, so that streaming
+ * through a long file reuses a little memory; another reader's use cancels that. */
 void blocks_spent(struct block *block);
 
-/* The block, which the caller holds or makes, is small and took long to make: it goes
- * after others, as long as such take no more than half of the budget. */
+/* The block, which the caller holds or is decoding, is small but slow to decode: it is
+ * evicted after the others, as long as costly blocks use at most half of the budget. */
 void blocks_costly(struct block *block);
 
-/* Answers [offset, offset + len) of a block that the caller holds and gives up:
- * pinned until the answer is closed, or copied if memory is tight. */
+/* Appends [offset, offset + len) of a block to the answer, and takes over the caller's
+ * hold: the block stays pinned until the answer is closed, or is copied and released if
+ * memory is tight. */
 int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t len, struct answer *answer);
 
-/* The block will be needed soon: a worker may make it.  Cheap; forgotten when
- * too much is asked. */
+/* Prefetch: a worker may decode the block soon.  Cheap; dropped when the queue is full. */
 void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index);
 
-/* The client's reader went away: what workers were asked for and have not begun is
- * forgotten.  Its other readers ask again, or make what they need themselves. */
+/* A reader of the client has gone: cancels the client's queued prefetches.  Its other
+ * readers ask again, or decode what they need themselves. */
 void blocks_unwant(struct blocks *b, struct block_client *client);
 
-/* Somebody reads [offset, offset + len) of what is made of blocks and shown as an
- * array, for which `what` stands: how he goes on, most likely. */
+/* Records a read of [offset, offset + len) of an array made of blocks, identified by
+ * `what`, and predicts the next one. */
 struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len);
 
-/* How many blocks of so many bytes should be wanted ahead of a reader. */
+/* How many blocks of `bytes` bytes to prefetch ahead of a reader. */
 unsigned blocks_ahead(const struct blocks *b, size_t bytes);
 
-/* Would so many blocks of so many bytes fit the cache, if there were no others? */
+/* Would `count` blocks of `bytes` bytes fit an empty cache? */
 bool blocks_fit(const struct blocks *b, size_t bytes, uint64_t count);
 
-/* Forgets the client's blocks and waits for who makes one.  Nobody may be asking
- * for any of them; answers that hold some stay good. */
+/* Drops the client's blocks and waits for decodes in progress.  No other thread may be
+ * requesting its blocks; answers that hold some stay valid. */
 void blocks_drop(struct blocks *b, struct block_client *client);
 
-/* Does a worker make one, for whom that would wait? */
+/* Is one of its blocks being decoded, so that blocks_drop() would wait? */
 bool blocks_making(struct blocks *b, const struct block_client *client);
 
-/* Archives' metadata grew, or shrank: what they take beyond a certain amount is
- * taken from the budget, so that all memory together stays bounded. */
+/* An archive's metadata grew or shrank from `before` to `now` bytes.  What all metadata
+ * uses beyond a free allowance comes out of the budget, so that total memory stays
+ * bounded. */
 void blocks_metadata(struct blocks *b, size_t before, size_t now);
 
-/* Takes `least` to `most` bytes of what all metadata may take, that amount and most of
- * the budget, for who has `own` of it: as much as is left but `spare`; or most, if nobody
- * else has any.  Given back by blocks_metadata(b, taken, 0); 0 if so much is not left. */
+/* Reserves `least` to `most` bytes of the limit for all metadata (an allowance plus most
+ * of the budget), for a caller that already uses `own` bytes of it: as many as are left
+ * less `spare`; or `most`, if there is no other metadata and spare is 0.  Returns the
+ * number, 0 if fewer than `least` are left; give them back by
+ * blocks_metadata(b, taken, 0). */
 size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t most, size_t spare);
 
-/* While making a block.  NULL and a sentence if there is no memory, or the block
- * would take more than the cache holds.  Scratch is freed after decode(); neither
- * is zeroed. */
+/* Memory for decode(): the block's own, and scratch that is freed after decode().
+ * Neither is zeroed.  NULL and a sentence if there is no memory, or the block would not
+ * fit the cache. */
 uint8_t *block_room(struct block *block, size_t len, struct error *err);
 uint8_t *block_scratch(struct block *block, size_t len, struct error *err);
 struct codec_memory block_memory(struct block *block); /* scratch for a codec whose input is a mapping */
-void block_trim(struct block *block, size_t len); /* it came out shorter */
+void block_trim(struct block *block, size_t len); /* the block is shorter than its room */
 
 struct blocks_stats {
-	uint64_t hits, decoded, failed, bytes, nanoseconds; /* bytes and time of decoding */
+	uint64_t hits, decoded, failed, bytes, nanoseconds; /* bytes decoded, and the time it took */
 	size_t used, budget;
 };
 void blocks_stats(struct blocks *b, struct blocks_stats *ret);

@@ -5,18 +5,18 @@
 #include "fs/blocks/blocks.h"
 
 /*
- * What the files of the cache share: blocks.c makes blocks and gives them out,
- * blocks_table.c knows which there are, blocks_room.c keeps to the budget,
- * blocks_spare.c keeps memory for the next, blocks_ahead.c has the workers.
+ * Shared by the files of the cache: blocks.c decodes blocks and hands them out, table.c
+ * is the hash table and the eviction lists, room.c enforces the budget, spare.c recycles
+ * memory, ahead.c has the workers that prefetch.
  *
- * Under b->lock unless it says otherwise.
+ * Call with b->lock held, unless noted otherwise.
  */
 enum {
 	BLOCKS_BUCKETS = 4096,
-	BLOCKS_OVERHEAD = 256, /* what a block costs beside its bytes */
+	BLOCKS_OVERHEAD = 256, /* the cost of a block besides its bytes */
 	BLOCKS_THREADS = 64,
 	BLOCKS_SPARES = 128,
-	BLOCKS_STALLED = 200000000, /* nanoseconds after which somebody seems to wait for a disk that does not answer */
+	BLOCKS_STALLED = 200000000, /* nanoseconds after which a decode counts as stalled on its disk */
 };
 
 enum block_state { WANTED, MAKING, READY, FAILED };
@@ -27,23 +27,23 @@ struct scratch {
 	_Alignas(64) uint8_t bytes[];
 };
 
-/* A block with what only the cache knows of it. */
+/* A block, and the cache's state for it. */
 struct block_private {
 	struct block block;
-	struct blocks *cache;         /* NULL: made for one caller */
+	struct blocks *cache;         /* NULL: not cached, for one caller */
 	struct block_source from;
 	uint64_t index;
-	struct block_private *same;   /* in its bucket */
-	struct block_private *next, **at;    /* among all that are known of its client */
-	struct block_private *older, *newer; /* READY and unused: by age; WANTED: the queue */
+	struct block_private *same;   /* next in its bucket; or in a list of those to dispose of */
+	struct block_private *next, **at;    /* list of the client's blocks; `at` points to the link to this one */
+	struct block_private *older, *newer; /* READY and unused: LRU list; WANTED: prefetch queue */
 	unsigned uses;
 	enum block_state state;
-	bool known;                   /* in its bucket */
-	bool spent;                   /* nobody is expected to ask again */
-	bool costly;                  /* it goes after those that are not */
-	bool past;                    /* its memory may go past the budget */
-	size_t size;                  /* of its memory */
-	size_t charged, scratched;
+	bool known;                   /* in the hash table and the client's list */
+	bool spent;                   /* drop behind: no further use is expected */
+	bool costly;                  /* evicted after those that are not */
+	bool past;                    /* its decode may exceed the budget */
+	size_t size;                  /* of the memory at block.bytes */
+	size_t charged, scratched;    /* counted in b->used: the block, and its scratch */
 	struct scratch *scratch;
 	int code;
 	struct error err;
@@ -55,17 +55,17 @@ struct block_list {
 
 struct blocks {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a block was made, or memory came free */
-	pthread_cond_t work;    /* for workers */
+	pthread_cond_t changed; /* a block was decoded, or memory was freed */
+	pthread_cond_t work;    /* wakes workers */
 	struct block_private **buckets;
-	struct block_list unused, costly, queue; /* costly: unused, too */
+	struct block_list unused, costly, queue; /* LRU of unused blocks, LRU of costly ones, prefetch queue */
 	unsigned queued;
 	size_t used, pinned, metadata, limit, costly_used;
-	_Atomic size_t budget; /* the limit, less what metadata takes of it */
-	unsigned making, stuck; /* threads that decode, and those of them that wait */
-	unsigned nthreads, started, entered, working; /* workers: meant to work at a time, made, begun, at work */
+	_Atomic size_t budget; /* the limit, less what metadata uses of it */
+	unsigned making, stuck; /* threads that are decoding, and those of them that wait */
+	unsigned nthreads, started, entered, working; /* workers: at work at most, created, running, at work */
 	pthread_t threads[BLOCKS_THREADS];
-	uint64_t since[BLOCKS_THREADS]; /* when each began with its block, in nanoseconds; 0: has none */
+	uint64_t since[BLOCKS_THREADS]; /* when each worker started its block, in nanoseconds; 0: idle */
 	bool closing;
 	pthread_mutex_t spare_lock;
 	struct spare {
@@ -74,56 +74,57 @@ struct blocks {
 	} spares[BLOCKS_SPARES];
 	size_t spare, spare_limit;
 	unsigned spare_at;
-	struct pace pace; /* has a lock of its own */
+	struct pace pace; /* has its own lock */
 	struct blocks_stats stats;
 };
 
-/* --- blocks_table.c ------------------------------------------------------- */
+/* --- table.c -------------------------------------------------------------- */
 
 void blocks_list_add(struct block_list *l, struct block_private *p);
 void blocks_list_remove(struct block_list *l, struct block_private *p);
 struct block_private *blocks_find(struct blocks *b, const struct block_source *from, uint64_t index);
 
-/* Adds one that is WANTED and in no list; NULL if there is no memory. */
+/* Adds a block to the table: WANTED, unused, in no list.  NULL if there is no memory. */
 struct block_private *blocks_remember(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_forget(struct blocks *b, struct block_private *p);
 void blocks_leave_client(struct block_private *p);
 
-/* Among those that are READY and unused, the youngest; and no more. */
+/* Adds a READY block without users to its LRU list, as the newest; and takes it off. */
 void blocks_unused_add(struct blocks *b, struct block_private *p);
 void blocks_unused_remove(struct blocks *b, struct block_private *p);
 
-/* Takes unused blocks out until `len` more fit; they hang by `same`. */
+/* Evicts unused blocks until `len` more bytes fit, or none is left.  Returns them as a
+ * list, linked by `same`, for blocks_dispose_all(). */
 struct block_private *blocks_make_room(struct blocks *b, size_t len);
 
-/* Frees what nobody knows any more; without the lock. */
+/* Frees blocks that are in no table or list any more; call without the lock. */
 void blocks_dispose(struct block_private *p);
 void blocks_dispose_all(struct block_private *gone);
 
-/* --- blocks_spare.c: without the lock, and for b == NULL, too ------------------ */
+/* --- spare.c: without the lock ------------------------------------------------- */
 
-/* At least `len` bytes, aligned to 64; *ret_size of them. */
+/* At least `len` bytes, 64-byte aligned; *ret_size is the actual size.  b may be NULL. */
 void *blocks_memory_get(struct blocks *b, size_t len, size_t *ret_size);
 void blocks_memory_put(struct blocks *b, void *bytes, size_t size);
 
-/* Settles how much of the budget is kept for the next; returns what is left of it. */
+/* Sets how much freed memory is kept for reuse; returns what that leaves of the budget. */
 size_t blocks_spare_open(struct blocks *b, size_t budget);
 void blocks_spare_close(struct blocks *b);
 
-/* --- blocks_room.c ---------------------------------------------------------- */
+/* --- room.c ----------------------------------------------------------------- */
 
-/* Waits while this thread is decoding: for memory, or for another's block.  Returns
- * when it is `until`, by blocks_now(), at the latest. */
+/* Waits for b->changed, for a thread that is itself decoding and needs memory or another
+ * thread's block.  Returns at time `until` (of blocks_now()) at the latest. */
 void blocks_wait_stuck(struct blocks *b, uint64_t until);
 
 /* --- blocks.c --------------------------------------------------------------- */
 
 uint64_t blocks_now(void); /* nanoseconds */
 
-/* Lets the lock go meanwhile.  `nested`: this thread is counted as one that decodes
- * already. */
+/* Decodes a WANTED block; releases the lock meanwhile.  `nested`: this thread is already
+ * counted as decoding. */
 void blocks_make(struct blocks *b, struct block_private *p, bool nested);
 void blocks_use(struct blocks *b, struct block_private *p);
 
-/* One user less.  What it returns, if anything, is to be disposed of. */
+/* Drops one use.  Returns the block if the caller must blocks_dispose() of it, else NULL. */
 struct block_private *blocks_let_go(struct blocks *b, struct block_private *p);

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* In reads: who was not seen for so long has gone, and a run that was gone on with
- * outlives one that was not by so many. */
+/* Ages, in reads: a reader not seen for LATELY has gone; a sequential or strided run
+ * outlives any other by WORTH. */
 enum { LATELY = 64, WORTH = 256 };
 
 void pace_open(struct pace *p)
@@ -18,7 +18,7 @@ void pace_close(struct pace *p)
 	pthread_mutex_destroy(&p->lock);
 }
 
-/* The run that this read goes on with. */
+/* The run that this read continues. */
 static struct pace_run *find_end(struct pace *p, const void *what, uint64_t offset)
 {
 	for (unsigned i = 0; i < PACE_RUNS; i++)
@@ -27,7 +27,7 @@ static struct pace_run *find_end(struct pace *p, const void *what, uint64_t offs
 	return NULL;
 }
 
-/* The run whose successor, an even distance away, this read begins. */
+/* The run that predicts, by its stride, a next one that begins with this read. */
 static struct pace_run *find_stride(struct pace *p, const void *what, uint64_t offset)
 {
 	for (unsigned i = 0; i < PACE_RUNS; i++) {
@@ -38,7 +38,7 @@ static struct pace_run *find_stride(struct pace *p, const void *what, uint64_t o
 	return NULL;
 }
 
-/* The last read of the array. */
+/* The array's most recent run, unless it is too old. */
 static struct pace_run *find_last(struct pace *p, const void *what)
 {
 	struct pace_run *last = NULL;
@@ -50,7 +50,7 @@ static struct pace_run *find_last(struct pace *p, const void *what)
 	return last;
 }
 
-/* The place of the run that is missed least. */
+/* A free slot, or that of the least valuable run. */
 static struct pace_run *find_room(struct pace *p)
 {
 	struct pace_run *least = NULL;
@@ -70,8 +70,8 @@ static struct pace_run *find_room(struct pace *p)
 	return least;
 }
 
-/* A run for a read that goes on with none.  The one before it may be another reader's,
- * for all that is known: many who share an array begin at even distances.  So it stays. */
+/* A new run, for a read that continues none.  The run before it is kept: it may belong to
+ * another reader, since many that share an array start at equal distances. */
 static struct pace_run *begin(struct pace *p, const void *what, uint64_t offset)
 {
 	struct pace_run *expecting = find_stride(p, what, offset), *before = expecting ? expecting : find_last(p, what);
@@ -104,7 +104,7 @@ struct pace_next pace_of(struct pace *p, const void *what, uint64_t offset, uint
 	struct pace_run *run = find_end(p, what, offset);
 	if (run) {
 		run->in_order = true;
-		/* It is longer than the pieces before: no piece, then. */
+		/* Longer than the piece before it: not a strided piece after all. */
 		run->strided &= offset + len - run->begin <= run->piece;
 	} else {
 		run = begin(p, what, offset);

@@ -4,14 +4,14 @@
 #include <time.h>
 
 enum {
-	BEHIND = 64,       /* bytes behind each block, for loops that overshoot */
-	BEYOND = 32 << 20, /* how far past the budget a lone decode may go */
+	BEHIND = 64,       /* padding after each block, for loops that overshoot */
+	BEYOND = 32 << 20, /* by how much a single decode may exceed the budget */
 };
 
 void blocks_wait_stuck(struct blocks *b, uint64_t until)
 {
 	struct timespec t = {.tv_sec = (time_t)(until / 1000000000), .tv_nsec = (long)(until % 1000000000)};
-	if (++b->stuck >= b->making) /* all are; not otherwise, or those who wait wake each other for ever */
+	if (++b->stuck >= b->making) /* only if all are stuck: otherwise the waiters would wake each other forever */
 		pthread_cond_broadcast(&b->changed);
 	if (until == UINT64_MAX)
 		pthread_cond_wait(&b->changed, &b->lock);
@@ -20,8 +20,8 @@ void blocks_wait_stuck(struct blocks *b, uint64_t until)
 	b->stuck--;
 }
 
-/* May this decode go past the budget?  Who stalls on its disk may hold all of it, and
- * for long: so one of each client, once it has waited for others in vain. */
+/* May this decode exceed the budget?  Decodes stalled on a disk may hold all of it for a
+ * long time; so one decode per client may, once it has waited long enough for the others. */
 static bool goes_past(struct block_private *p, uint64_t until)
 {
 	struct block_client *c = p->from.client;

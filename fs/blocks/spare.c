@@ -5,13 +5,13 @@
 #include <sys/mman.h>
 
 enum {
-	LARGE = 64 << 10,      /* memory from here on is mapped, and so given back for good */
-	SPARE = 4 << 20,       /* save so much, which is used again without new faults, */
-	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this, as a part of it */
+	LARGE = 64 << 10,      /* from this size on, memory is mapped, so that freeing it returns it to the system */
+	SPARE = 4 << 20,       /* freed memory kept for reuse, to save page faults: at least this, */
+	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this; what exceeds SPARE is part of the budget */
 };
 
-/* The smallest that does and is hardly too large: else blocks, which stay, take the
- * scratch memory, which is needed again at once. */
+/* Best fit, wasting at most an eighth: otherwise blocks, which stay, would use up the
+ * spare scratch memory, which is needed again at once. */
 static void *spare_take(struct blocks *b, size_t *size)
 {
 	struct spare *best = NULL;
@@ -30,7 +30,8 @@ static void *spare_take(struct blocks *b, size_t *size)
 	return bytes;
 }
 
-/* What came free last is needed first: others make room for it. */
+/* Keeps the memory, and unmaps others to make room for it: what was freed last is needed
+ * first.  False if it is larger than all that may be kept. */
 static bool spare_give(struct blocks *b, void *bytes, size_t size)
 {
 	if (size > b->spare_limit)

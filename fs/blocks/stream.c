@@ -6,21 +6,21 @@
 
 #include "fs/codec/decoder.h"
 
-enum { INPUT = 64 << 10, POINT = 48 << 10 /* about what one takes */ };
+enum { INPUT = 64 << 10, POINT = 48 << 10 /* approximate size of a point */ };
 
-/* --- one way along the stream ------------------------------------------------ */
+/* --- a decoding run along the stream ------------------------------------------ */
 
 struct run {
 	const struct stream *s;
 	struct decoder *d;
-	uint64_t at;     /* up to there, of the stream, it was read; */
-	struct slice in; /* of which so much is not decoded yet */
-	uint64_t index;  /* of the stretch that comes next */
-	uint32_t crc;    /* of all before */
+	uint64_t at;     /* how much of the stream has been read */
+	struct slice in; /* input read but not decoded yet */
+	uint64_t index;  /* the next stretch */
+	uint32_t crc;    /* of all bytes before it */
 	uint8_t input[INPUT];
 };
 
-/* What a point's block holds, and behind it what the decoder saves. */
+/* The header of a point's block; the decoder's saved state follows it. */
 struct point {
 	_Alignas(64) uint64_t at;
 	uint32_t crc;
@@ -33,7 +33,7 @@ static void run_close(struct run *run)
 	free(run);
 }
 
-/* At the beginning, or from a point. */
+/* Starts at the beginning of the stream, or at a point. */
 static int run_open(const struct stream *s, const struct point *from, uint64_t index, struct run **ret, struct error *err)
 {
 	struct run *run = calloc(1, sizeof *run);
@@ -51,7 +51,7 @@ static int run_open(const struct stream *s, const struct point *from, uint64_t i
 	return 0;
 }
 
-/* The decoder works on a copy: what it looks at does not change. */
+/* Refills the input.  It is a copy, so it cannot change under the decoder. */
 static int run_read(struct run *run, struct error *err)
 {
 	uint64_t left = run->s->len - run->at;
@@ -80,8 +80,8 @@ static int broken(const struct run *run, int r, struct error *err)
 			 run->at - run->in.len, run->s->len, why ? ": " : "", why ? why : "");
 }
 
-/* Goes on for `len` bytes, and takes what ends the stream if that comes next.  *ret of
- * them were there; *ended. */
+/* Decodes the next `len` bytes, and consumes the end of the stream if it comes next.
+ * *ret is the number decoded, less than len only if *ended. */
 static int run_on(struct run *run, uint8_t *out, size_t len, size_t *ret, bool *ended, struct error *err)
 {
 	size_t room = len;
@@ -110,14 +110,14 @@ static int run_on(struct run *run, uint8_t *out, size_t len, size_t *ret, bool *
 	return 0;
 }
 
-/* --- what was said of the stream, against what is there ------------------------- */
+/* --- stated size and CRC against what is there ---------------------------------- */
 
 static uint64_t size_known(const struct stream *s)
 {
 	return s->size != STREAM_SIZE_UNKNOWN ? s->size : s->found;
 }
 
-/* Bytes of a stretch, as far as is known. */
+/* The length of a stretch; the full length if the size is unknown. */
 static size_t stretch_len(const struct stream *s, uint64_t index)
 {
 	uint64_t size = size_known(s), at = index * s->stretch;
@@ -130,7 +130,7 @@ static bool is_last(const struct stream *s, uint64_t index)
 	return size != STREAM_SIZE_UNKNOWN && (index + 1) * s->stretch >= size;
 }
 
-/* After a stretch, of which so many bytes were there. */
+/* Checks the end of the stream after a stretch that decoded to `made` bytes. */
 static int judge(const struct run *run, size_t made, bool ended, struct error *err)
 {
 	const struct stream *s = run->s;
@@ -162,8 +162,8 @@ static struct block_source points(const struct stream *s)
 	return (struct block_source){s->client, s, decode_point, POINTS};
 }
 
-/* Who has just decoded a stretch leaves the state that is there for decode_point(), which
- * the cache calls at once, in this thread. */
+/* The decoder at the end of the stretch that this thread has just decoded: passes its state
+ * to decode_point(), which the cache calls at once, in this thread. */
 static _Thread_local struct run *arrived;
 
 static int save(struct run *run, struct block *ret, struct error *err)
@@ -180,7 +180,7 @@ static int save(struct run *run, struct block *ret, struct error *err)
 	return 0;
 }
 
-/* Over one stretch, whose bytes nobody wants. */
+/* Decodes one stretch and discards its bytes. */
 static int run_over(struct run *run, struct error *err)
 {
 	enum { SOME = 32 << 10 };
@@ -198,7 +198,7 @@ static int run_over(struct run *run, struct error *err)
 	return r;
 }
 
-/* From the beginning, without points. */
+/* Decodes from the beginning up to the stretch, without points. */
 static int start_alone(const struct stream *s, uint64_t index, struct run **ret, struct error *err)
 {
 	int r = run_open(s, NULL, 0, ret, err);
@@ -209,8 +209,8 @@ static int start_alone(const struct stream *s, uint64_t index, struct run **ret,
 	return r;
 }
 
-/* The decoder at the beginning of a stretch, from the next point before that is there;
- * and those between are made, one from the other, which is held meanwhile. */
+/* A decoder at the start of a stretch.  Finds the nearest cached point at or before it, and
+ * makes the points in between, each from the one before, which is held until then. */
 static int start(const struct stream *s, uint64_t index, struct block *within, struct run **ret, struct error *err)
 {
 	struct block_source from = points(s);
@@ -250,7 +250,8 @@ static int decode_point(const struct block_source *from, uint64_t index, struct 
 	return r;
 }
 
-/* Makes a point of where a decoder is; if it cannot be had, it is made when it is needed. */
+/* Saves a point at the decoder's position.  Failure is ignored: the point is then made when
+ * it is needed. */
 static void leave_point(struct run *run, struct block *within)
 {
 	struct block_source from = points(run->s);
@@ -296,8 +297,9 @@ static bool is_checked(const struct stream *s)
 	return s->found != STREAM_SIZE_UNKNOWN && checked > 0 && is_last(s, checked - 1);
 }
 
-/* Several threads go along together: whoever is ahead decodes, and others wait for him.
- * What will not fit is not kept, but for the points. */
+/* Several threads may run this at once: the first to reach a stretch decodes it, the others
+ * wait for it.  If the cache could not hold what follows, stretches are dropped behind; the
+ * points stay. */
 int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 {
 	struct block_source from = stretches(s);
@@ -317,7 +319,7 @@ int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 	return 0;
 }
 
-/* --- for everybody -------------------------------------------------------------------- */
+/* --- public --------------------------------------------------------------------------- */
 
 int stream_open(struct stream *s, struct error *err)
 {
@@ -369,7 +371,7 @@ int stream_answer(struct stream *s, uint64_t offset, uint64_t len, struct answer
 		len = size - offset;
 	for (; r == 0 && offset < size && len > 0; offset += some, len -= some) {
 		r = answer_stretch(s, offset, len, answer, &some, err);
-		if (r == 0 && some == 0) /* it was longer when it was checked */
+		if (r == 0 && some == 0) /* the file changed since it was checked */
 			r = error_set(err, EIO, "%s is shorter than it was", codec_name(s->codec));
 	}
 	return r;

@@ -6,63 +6,63 @@
 #include "fs/codec/codec.h"
 
 /*
- * A range of a source that is one compressed stream, read at any offset of what it
- * decodes to: a member of a zip, a .gz.
+ * Random access to one compressed stream within a source: a member of a zip, a .gz.
  *
- * What it decodes to is cut into stretches of equal length, each a block of the cache.
- * At the beginning of each stretch the decoder's state is saved: a point, from where
- * decoding resumes.  Points are blocks, too, so that the cache's budget bounds them;
- * those that went are made again from the next one before.
+ * The decoded bytes are cut into stretches of equal length, each a block of the cache.
+ * At the start of each stretch but the first, the decoder's state is saved as a point,
+ * from which decoding can resume.  Points are blocks, too, so the cache's budget bounds
+ * them; an evicted point is rebuilt from the nearest one before it.
  *
  *   source    |---- offset ----|=========== len ===========|
  *   decoded                    |  0  |  1  |  2  |  3  | 4 |   stretches
  *   points                           1     2     3     4
  *
- * Whether the bytes are right is known at the end alone, where checksums stand.  So the
- * first read decodes all of the stream, once, and answers nothing of a stream that is
- * cut short, broken, followed by something or longer or shorter than was said.  Each
- * read after that decodes what it needs, and at most the rest of a stretch more.
+ * The checksums that show whether the bytes are right come at the end of the stream.  So
+ * the first read decodes all of it, once, and fails if the stream is truncated, corrupt,
+ * followed by other data, or not of the expected length.  Later reads decode only the
+ * stretches they touch, each from the nearest cached point.
  *
- * Any number of threads may read one.  It must outlive the client's blocks.
+ * Thread-safe once open.  It must outlive the client's blocks.
  */
 enum {
-	STREAM_STRETCH = 1 << 20,      /* bytes; */
-	STREAM_STRETCH_MOST = 1 << 24, /* longer, if the cache could not hold the points */
+	STREAM_STRETCH = 1 << 20,      /* bytes */
+	STREAM_STRETCH_MOST = 1 << 24, /* up to this, if the cache could not hold all points otherwise */
 };
 #define STREAM_SIZE_UNKNOWN UINT64_MAX
 
 struct stream {
-	/* To be filled in. */
-	struct block_client *client; /* whose blocks they are */
-	struct blocks *blocks; /* or NULL: then each read decodes from the beginning */
+	/* Set by the caller before stream_open(). */
+	struct block_client *client; /* owns the blocks */
+	struct blocks *blocks; /* NULL: each read decodes from the beginning */
 	const struct source *source;
 	uint64_t offset, len;
 	enum codec_id codec;
-	uint64_t size;           /* as was said elsewhere, or STREAM_SIZE_UNKNOWN */
-	uint32_t crc32;          /* of what it decodes to; */
-	bool has_crc32;          /* if that stands elsewhere */
-	bool unchecked;          /* read without decoding all of it first */
+	uint64_t size;           /* decoded size, if the container states it; or STREAM_SIZE_UNKNOWN */
+	uint32_t crc32;          /* of the decoded bytes, if has_crc32 */
+	bool has_crc32;          /* the container states a CRC-32 */
+	bool unchecked;          /* do not decode all of it before the first read; needs `size` */
 
-	/* The stream's own. */
+	/* Private. */
 	const struct codec_steps *steps;
 	uint64_t stretch;
-	_Atomic uint64_t found;   /* the size, once the end was met */
-	_Atomic uint64_t checked; /* so many stretches decoded, one after another */
+	_Atomic uint64_t found;   /* decoded size, once the end was reached; STREAM_SIZE_UNKNOWN before */
+	_Atomic uint64_t checked; /* stretches that stream_check() has decoded, from the first on */
 };
 
-/* -ENOTSUP if its codec cannot decode in steps; -EBADMSG if it cannot hold as much as was
- * said, or is not all in the source.  Reads nothing.  There is nothing to close. */
+/* Reads nothing.  -ENOTSUP if the codec cannot decode in steps; -EBADMSG if the stream is
+ * too short for the stated size, or lies outside the source.  There is nothing to close. */
 int stream_open(struct stream *s, struct error *err);
 
-/* Decodes all of it, if nobody has.  Gives up with -EINTR once *gone, which may be NULL. */
+/* Decodes and checks all of it, unless that is done already.  -EINTR once *gone is set;
+ * gone may be NULL. */
 int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err);
 
-/* The size; if it was not said, by decoding all of it. */
+/* The decoded size; if it is not stated, decodes all of the stream to find it. */
 int stream_size(struct stream *s, uint64_t *ret, struct error *err);
 
-/* Answers [offset, offset + len), cut at the end. */
+/* Appends the decoded bytes [offset, offset + len) to the answer, up to the end. */
 int stream_answer(struct stream *s, uint64_t offset, uint64_t len, struct answer *answer, struct error *err);
 
-/* The first bytes, say, a header: decodes no more, and checks no more than that the stream
- * is sound so far.  *ret is less than len if the stream ends before. */
+/* The first bytes, a header for example: decodes no more than that, and checks only that
+ * the stream is valid so far.  *ret is less than len if the stream ends before. */
 int stream_prefix(const struct stream *s, uint8_t *buf, size_t len, size_t *ret, struct error *err);

@@ -3,7 +3,7 @@
 
 #include "fs/codec/codec.h"
 
-/* One stream: *ret_taken of `in`. */
+/* Decodes one stream, the first *ret_taken bytes of `in`. */
 static int one(struct slice in, uint8_t *out, size_t room, size_t *ret_taken, size_t *ret)
 {
 	bz_stream s = {

@@ -61,7 +61,7 @@ int codec_run(enum codec_id codec, struct slice in, uint8_t *out, size_t len, co
 	return r;
 }
 
-/* --- what takes no library ------------------------------------------------- */
+/* --- codecs without a library ---------------------------------------------- */
 
 static int copy(struct slice in, uint8_t *out, size_t room, size_t *ret)
 {

@@ -3,30 +3,30 @@
 #include "fs/base/cursor.h"
 
 /*
- * The compressed streams that archives hold, one file a codec.  A call decodes one
- * whole stream from memory to memory; contexts are kept per thread and freed with it,
- * so any number of threads may call at once.  fs/codec/decoder.h decodes in steps.
+ * The codecs of compressed streams in archives, one file each.  A call decodes one whole
+ * stream from memory to memory.  Thread-safe: library contexts are per thread, and freed
+ * when it ends.  For incremental decoding, see fs/codec/decoder.h.
  *
  * To add one: a line here, a file with its struct, its library in fs/meson.build and
- * scripts/needs, its stream in tests/fs/codec/test_codec.c.
+ * scripts/needs, a sample stream in tests/fs/codec/test_codec.c.
  *
  *        id                 defined
  */
 #define CODECS(X)                                                                         \
 	X(CODEC_NONE,        codec_none)                                                  \
 	X(CODEC_SNAPPY,      codec_snappy)    /* raw, without framing */                  \
-	X(CODEC_GZIP,        codec_gzip)      /* RFC 1952, members one after another;     \
-					       * RFC 1950 is taken, too: some writers err */ \
+	X(CODEC_GZIP,        codec_gzip)      /* RFC 1952, concatenated members; accepts  \
+					       * RFC 1950, too: some writers mix them up */ \
 	X(CODEC_ZLIB,        codec_zlib)      /* RFC 1950 */                              \
-	X(CODEC_LZO,         codec_lzo)       /* refused */                               \
+	X(CODEC_LZO,         codec_lzo)       /* known by name only, not supported */     \
 	X(CODEC_BROTLI,      codec_brotli)    /* RFC 7932 */                              \
-	X(CODEC_LZ4_HADOOP,  codec_lz4)       /* Hadoop's frames, or LZ4's, or one block */ \
-	X(CODEC_ZSTD,        codec_zstd)      /* RFC 8878, frames one after another */    \
+	X(CODEC_LZ4_HADOOP,  codec_lz4)       /* Hadoop frames, LZ4 frames or one block */ \
+	X(CODEC_ZSTD,        codec_zstd)      /* RFC 8878, concatenated frames */         \
 	X(CODEC_LZ4_RAW,     codec_lz4_raw)   /* one block */                             \
 	X(CODEC_DEFLATE,     codec_deflate)   /* RFC 1951, as in zip */                   \
-	X(CODEC_LZ4_FRAME,   codec_lz4_frame) /* frames one after another */              \
-	X(CODEC_BZIP2,       codec_bzip2)     /* streams one after another */             \
-	X(CODEC_XZ,          codec_xz)        /* streams one after another */             \
+	X(CODEC_LZ4_FRAME,   codec_lz4_frame) /* concatenated frames */                   \
+	X(CODEC_BZIP2,       codec_bzip2)     /* concatenated streams */                  \
+	X(CODEC_XZ,          codec_xz)        /* concatenated streams */                  \
 	X(CODEC_LZF,         codec_lzf)       /* LibLZF, without framing */               \
 	X(CODEC_BLOSC,       codec_blosc)     /* Blosc 1 */
 
@@ -40,15 +40,15 @@ enum codec_id {
 struct codec {
 	const char *name; /* as in user.array.codec */
 
-	/* Decodes a whole stream into at most `room` bytes, *ret of them: 0, -EBADMSG
-	 * without a sentence, or -ENOMEM.  NULL: not built in. */
+	/* Decodes a whole stream into at most `room` bytes; *ret is their number.  0,
+	 * -EBADMSG or -ENOMEM, without a sentence.  NULL: not built in. */
 	int (*whole)(struct slice in, uint8_t *out, size_t room, size_t *ret);
 
-	/* Decodes in steps (fs/codec/decoder.h); NULL: cannot. */
+	/* Incremental decoding (fs/codec/decoder.h); NULL: not supported. */
 	const struct codec_steps *steps;
 
-	/* Does the library fetch its input twice (double fetch), and trust at the second
-	 * look what it checked at the first? */
+	/* Does the library read input bytes twice and rely on them being unchanged since
+	 * it checked them (double fetch)? */
 	bool double_fetch;
 };
 
@@ -61,31 +61,31 @@ const char *codec_name(enum codec_id codec);
 /* Is it built in? */
 bool codec_known(enum codec_id codec);
 
-/* Its steps, or NULL. */
+/* The codec's incremental decoder, or NULL. */
 const struct codec_steps *codec_steps(enum codec_id codec);
 
-/* CRC-32, as gzip and zip have it, of what is behind bytes that made `crc`; 0 at first. */
+/* Continues a CRC-32 (that of gzip and zip) over the bytes of s; start with crc 0. */
 uint32_t codec_crc32(uint32_t crc, struct slice s);
 
-/* What a decoder may use beside its input and its output: memory that somebody accounts
- * for and frees once it is done. */
+/* Scratch memory for decoding, which the caller accounts for and frees afterwards; and
+ * whether the input may change. */
 struct codec_memory {
-	uint8_t *(*take)(void *arg, size_t len, struct error *err); /* NULL and a sentence, if there is none */
+	uint8_t *(*take)(void *arg, size_t len, struct error *err); /* NULL and a sentence if there is none */
 	void *arg;
-	bool changing; /* the input is a mapping, which may change while it is read */
+	bool changing; /* the input is a mapping of a file, which may change meanwhile */
 };
 
-/* Makes a copy of an input that may change, for a library that fetches twice; leaves
- * alone what does not.  The only place that does so. */
+/* Replaces *in by a copy if it may change, for a library with a double fetch.  The only
+ * place that makes such copies. */
 int codec_hold_still(const struct codec_memory *memory, struct slice *in, struct error *err);
 
-/* Decodes `in` into exactly len bytes.  -EBADMSG if the stream is broken, or
- * holds more or less; -ENOTSUP and its name if it is not built in.  What `out`
- * holds after a failure is nothing.  Without `memory`, `in` must not change. */
+/* Decodes `in` into exactly len bytes.  -EBADMSG if the stream is corrupt or decodes to
+ * more or less; -ENOTSUP and the codec's name if it is not built in.  After a failure,
+ * `out` is undefined.  If `memory` is NULL, `in` must not change. */
 int codec_run(enum codec_id codec, struct slice in, uint8_t *out, size_t len, const struct codec_memory *memory,
 	      struct error *err);
 
-/* The same for a stream that tells its length itself: at most `room` bytes, and
- * *ret of them. */
+/* The same if the decoded length is not known: at most `room` bytes; *ret is their
+ * number. */
 int codec_run_some(enum codec_id codec, struct slice in, uint8_t *out, size_t room, size_t *ret,
 		   const struct codec_memory *memory, struct error *err);

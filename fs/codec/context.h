@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * What a codec's library works with, one for each thread that decodes: made at first
- * use, freed when the thread ends.
+ * The contexts of codec libraries, one per thread and library: created at first use,
+ * freed when the thread ends.
  */
 enum codec_context { CONTEXT_ZSTD, CONTEXT_DEFLATE, CONTEXT_LZ4, CONTEXT_COUNT };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Deflate and its wrappers: whole streams by libdeflate, which is faster, steps by zlib. */
+/* Deflate, zlib and gzip: whole streams by libdeflate, which is faster; incremental decoding
+ * is zlib's, in inflate.c. */
 #include <libdeflate.h>
 
 #include "fs/codec/codec.h"

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Deflate in steps, by zlib.  What is saved is all of zlib's state, by inflateCopy(),
- * its window and what it knows of checksums included: so decoding resumes at any byte,
- * not just where a block of the stream begins, and a stream that is one large block has
- * as many points to resume from as any other.
+ * Incremental deflate, by zlib.  A saved state is a complete inflateCopy(), with the window
+ * and the running checksum.  So decoding can resume at any byte, not just at a deflate
+ * block's start, and even a stream that is one large block can be resumed anywhere.
  */
 #include <stdlib.h>
 #include <zlib.h>
@@ -15,8 +14,8 @@ struct decoder {
 	bool ended, several;
 };
 
-/* Where zlib finds memory for a copy: here; or, if bytes is NULL, where malloc does, and
- * it is counted. */
+/* The allocator for zlib's copies: hands out `bytes`; if that is NULL, uses malloc() and
+ * just adds up `used`. */
 struct pool {
 	uint8_t *bytes;
 	size_t used, size;
@@ -113,7 +112,7 @@ static const char *why(const struct decoder *d)
 	return d->z.msg;
 }
 
-/* zlib takes memory for a copy as it was told to for what is copied. */
+/* inflateCopy() allocates with the allocator of the state that it copies. */
 static int copy(z_stream *to, struct decoder *d, struct pool *pool)
 {
 	d->z.opaque = pool;
@@ -148,7 +147,7 @@ static struct decoder *resume(const void *saved)
 	if (!d)
 		return NULL;
 	*d = s->decoder;
-	/* It only reads what it copies, whatever its prototype says. */
+	/* inflateCopy() does not modify its source, though the prototype lacks const. */
 	if (inflateCopy(&d->z, (z_stream *)(uintptr_t)&s->decoder.z) == Z_OK)
 		return d;
 	free(d);

@@ -53,13 +53,13 @@ static int frames(struct slice in, uint8_t *out, size_t room, size_t *ret)
 	return left == 0 ? 0 : -EBADMSG;
 }
 
-/* It looks at a frame's flags twice. */
+/* The library reads a frame's flags twice. */
 const struct codec codec_lz4_frame = {.name = "lz4_frame", .whole = frames, .double_fetch = true};
 
-/* --- what writers meant by "LZ4" before it was settled -------------------------- */
+/* --- what writers called "LZ4" before it was standardised ------------------------ */
 
-/* Hadoop's BlockCompressorStream: u32 of the bytes decoded, then u32 of the bytes
- * encoded and a block, until those decoded are together; all of it repeated. */
+/* Hadoop's BlockCompressorStream, repeated: u32 decoded size, then as many blocks as
+ * decode to that, each preceded by its u32 encoded size.  Big-endian. */
 static int hadoop(struct slice in, uint8_t *out, size_t room, size_t *ret)
 {
 	struct cursor c = cursor_over(in);

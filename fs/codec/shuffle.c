@@ -3,7 +3,7 @@
 
 #include <endian.h>
 
-/* Plain loops over a fixed width, which compilers turn into vectors. */
+/* Plain loops over a fixed element size, so that the compiler vectorises them. */
 static void unshuffle_by_4(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
 {
 	const uint8_t *a = in, *b = in + n, *c = in + 2 * n, *d = in + 3 * n;
@@ -58,7 +58,7 @@ void unshuffle_bytes(struct slice in, uint8_t *out, size_t size)
 
 /* --- bits ------------------------------------------------------------------------ */
 
-/* The 8 x 8 bits of a word, rows for columns (Hacker's Delight, 7-3). */
+/* Transposes a word as an 8 x 8 bit matrix (Hacker's Delight, 7-3). */
 static uint64_t transpose8(uint64_t x)
 {
 	uint64_t t = (x ^ x >> 7) & UINT64_C(0x00aa00aa00aa00aa);

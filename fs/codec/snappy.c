@@ -9,5 +9,5 @@ static int whole(struct slice in, uint8_t *out, size_t room, size_t *ret)
 	return snappy_uncompress((const char *)in.data, in.len, (char *)out, ret) == SNAPPY_OK ? 0 : -EBADMSG;
 }
 
-/* It looks at the length twice. */
+/* The library reads the length twice. */
 const struct codec codec_snappy = {.name = "snappy", .whole = whole, .double_fetch = true};

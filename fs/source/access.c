@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-/* By how much the bits of a class are shifted. */
+/* The shift of each class's bits in the mode. */
 enum class { OTHER = 0, GROUP = 3, OWNER = 6 };
 
 static bool grants(struct access a, enum class class, enum access_to to)
@@ -11,7 +11,7 @@ static bool grants(struct access a, enum class class, enum access_to to)
 	return a.mode & (mode_t)to << class;
 }
 
-/* Does everybody who is of that class for a have the permission on b? */
+/* Does everyone in that class of a certainly have the permission on b? */
 static bool all_have(struct access a, enum class class, struct access b, enum access_to to)
 {
 	if (class == OWNER)
@@ -68,7 +68,7 @@ static bool by_all(struct access a)
 
 struct access access_join(struct access a, struct access b, const struct access_self *self)
 {
-	if (a.uid == b.uid) { /* of two groups, the one of which more is left */
+	if (a.uid == b.uid) { /* if the groups differ: the one that keeps more */
 		struct access x = access_within(a, b, ACCESS_READ), y = access_within(b, a, ACCESS_READ);
 		return y.mode & 0444 & ~x.mode ? y : x;
 	}

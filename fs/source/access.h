@@ -6,12 +6,12 @@
 #include "fs/source/folder.h"
 
 /*
- * Who may read a file, so that nothing is more readable where it is shown than where
- * it lies.
+ * Who may read a file, so that nothing is more readable in the mount than it is on
+ * disk.
  *
- * Of a person nothing is known but the class that he is of for one file: its owner, one
- * of its group, or another.  So whoever asks two files, or a file and the folder that it
- * lies in, must assume that he is of every class of the second that he may be of.
+ * All that is known of readers is their class for one file: owner, group or other.  For a
+ * second file, or the folder of the first, they may be in any class that this permits; so
+ * they are granted only what all of these classes have.
  */
 struct access {
 	uid_t uid;
@@ -31,55 +31,59 @@ static inline bool access_same(struct access a, struct access b)
 	return a.uid == b.uid && a.gid == b.gid && a.mode == b.mode;
 }
 
-/* What is left of a for those who have that permission on b, too: whole classes. */
+/* a, less each class of which any member may lack the permission on b; such a class
+ * loses all its bits. */
 struct access access_within(struct access a, struct access b, enum access_to to);
 
-/* The same on the way through a folder.  The owner may be `self`, as whom we have just
- * come through it. */
+/* The same for a folder on the path, which must be searchable.  If the owner is `self`,
+ * the owner's bits stay: we have just passed through the folder as that user. */
 struct access access_through(struct access a, struct access folder, uid_t self);
 
-/* The user that a process runs as. */
+/* The user that this process runs as. */
 struct access_self {
 	uid_t uid;
 	gid_t gid;
 	gid_t groups[64];
-	int ngroups; /* -1: not known */
+	int ngroups; /* -1: unknown */
 };
 struct access_self access_self(void);
 
 /*
- * What may be read by those who may read both.  Of one owner: his, less what either
- * lacks.  Of two: the user's own, and anybody's only if everybody may read both.
+ * The access to data made from both files: only for those who may read both.  If they
+ * have one owner, that owner's, less what either file denies; if not, the process's own
+ * user's, and readable by all only if both files are.
  */
 struct access access_join(struct access a, struct access b, const struct access_self *self);
 
-/* The mode of a file that has an access control list (the attribute
- * system.posix_acl_access): st_mode tells of the group what the list allows at most, and
- * nothing of those that it names.  Who may be denied by it is. */
+/* The effective mode of a file with a POSIX ACL (the attribute
+ * system.posix_acl_access): the group bits of st_mode are only the ACL's mask, and
+ * st_mode says nothing about named users and groups.  Denies everyone whom the ACL may
+ * deny. */
 mode_t access_mode(mode_t mode, struct slice acl);
 
-/* lstat() below `dir` (or AT_FDCWD) and fstat(), with the mode so.  -errno. */
+/* lstat() relative to `dir` (or AT_FDCWD), and fstat(); both set st_mode to the
+ * effective mode.  -errno. */
 int access_lstat(int dir, const char *path, struct stat *ret);
 int access_fstat(int fd, struct stat *ret);
 
-/* The folders on a way, from the last one upwards. */
+/* The folders on a path, from the innermost upwards. */
 enum { ACCESS_DEPTH = 64 };
 struct access_way {
 	unsigned count;
-	bool closed; /* there are more */
+	bool closed; /* there are more: only the owner keeps access */
 	struct access folders[ACCESS_DEPTH];
 };
 
-/* For one look at many files: from where they are found, a folder, and those above it
- * that lead to it in what is shown. */
+/* For looking up many files in one pass: the base folder that paths start from, and the
+ * shown folders, which are the base and those above it, up to the top of what is shown. */
 struct access_from {
-	int base; /* -1 if it cannot be opened */
+	int base; /* O_PATH; -1 if it cannot be opened */
 	unsigned count;
 	struct {
 		dev_t dev;
 		ino_t ino;
 	} shown[ACCESS_DEPTH];
-	int parent; /* of the last file, or -1, and what leads there */
+	int parent; /* the last file's folder, or -1; its path from base and the folders on it */
 	char path[PATH_MAX];
 	struct access_way way;
 	struct access_self self;
@@ -87,30 +91,33 @@ struct access_from {
 int access_from(const struct folder *folder, struct access_from *ret);
 void access_from_close(struct access_from *from);
 
-/* What was seen of a file at another look, which spares reading its list again. */
+/* What an earlier lookup saw of a file, so that its ACL need not be read again. */
 struct access_seen {
 	dev_t dev;
 	ino_t ino;
 	mode_t mode;
 	struct timespec changed;
-	struct access file; /* without the way */
-	bool settled;       /* long after `changed`: no change since has the same time */
+	struct access file; /* its own, regardless of the folders on its path */
+	bool settled;       /* seen well after `changed`, so any later change has another ctime */
 };
-struct access_seen access_seen(const struct stat *st); /* as access_fstat() has just told it */
+struct access_seen access_seen(const struct stat *st); /* st: fresh from access_fstat() */
 
 /*
- * The file below the folder, links followed, and who may read it where it lies: less
- * what the folders on the way take away.
+ * Looks up `path` from the folder, following links, and returns who may read the file
+ * where it lies: its own access, less what the folders on its path deny.  These folders
+ * count:
  *
- *   - below the folder: all from there on;
- *   - elsewhere below folder->dir, which is shown: those that do not lead to the folder,
- *     too;
- *   - elsewhere: all, from the root of the file system on.
+ *   - for a file below the folder: all between the two;
+ *   - for a file elsewhere below folder->dir, which is shown: those that do not also lead
+ *     to the folder;
+ *   - for any other file: all, from the root of the file system down.
  *
- * -errno if it cannot be found, or the way cannot be known: then *ret is no answer.
+ * -errno if the file cannot be found or its folders cannot be determined: then *ret is
+ * meaningless.
  */
 int access_find(struct access_from *from, const char *path, struct access_seen *seen, struct stat *ret_st,
 		struct access *ret);
 
-/* The same of an open file or folder (O_PATH does), which lies elsewhere. */
+/* The same for an open file or folder (O_PATH suffices): all folders up to the root
+ * count. */
 int access_outside(int fd, struct stat *ret_st, struct access *ret);

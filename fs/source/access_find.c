@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the system tells of who may read a file: its mode, its access control list, the
- * folders on the way. */
+/* Finds out who may read a file: from its mode, its access control list and the folders
+ * on its path. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 static const char acl_name[] = "system.posix_acl_access";
 enum { ACL_VERSION = 2, ACL_USER = 2, ACL_GROUP_OBJ = 4, ACL_GROUP = 8, ACL_MASK = 16 };
 
-/* u32 version, and entries {u16 tag, u16 permissions, u32 whose}, little-endian. */
+/* u32 version, then entries {u16 tag, u16 permissions, u32 uid or gid}, little-endian. */
 mode_t access_mode(mode_t mode, struct slice acl)
 {
 	struct cursor c = cursor_over(acl);
@@ -36,11 +36,11 @@ mode_t access_mode(mode_t mode, struct slice acl)
 	}
 	if (c.failed)
 		return owner;
-	named = any ? named & mask : 7; /* they may be of the group, or others */
+	named = any ? named & mask : 7; /* a named user may be in the group or in other */
 	return owner | (mode & (group & mask & named) << 3) | (mode & named);
 }
 
-/* A list that cannot be read might deny it to all but the owner. */
+/* Applies the ACL to st_mode.  One that cannot be read may deny everyone but the owner. */
 static void heed(struct stat *st, const uint8_t *list, ssize_t n)
 {
 	if (n >= 0)
@@ -91,8 +91,8 @@ int access_fstat(int fd, struct stat *ret)
 /* --- folders ------------------------------------------------------------------- */
 
 /*
- * A path may lead elsewhere at each look, by the hand of whoever it is to keep out.  So
- * what is open is asked, and the way is gone upwards from there.
+ * Race: whoever must be kept out may be able to redirect a path between two lookups.  So
+ * only open descriptors are examined, and folders are walked upwards from them, by "..".
  */
 enum { FOLDER = O_PATH | O_DIRECTORY | O_CLOEXEC };
 
@@ -104,8 +104,8 @@ static bool is_shown(const struct access_from *from, const struct stat *st)
 	return false;
 }
 
-/* Notes the folder, which is closed, and all above it up to one that is shown, or to the
- * root.  `from` may be NULL. */
+/* Records the folder, which it closes, and all above it, up to the first that is shown
+ * (not recorded) or to the root.  `from` may be NULL: then none is shown. */
 static int climb(int folder, const struct access_from *from, struct access_way *ret)
 {
 	struct stat st, below = {0};
@@ -139,8 +139,8 @@ static struct access go(struct access a, const struct access_way *way, uid_t sel
 	return a;
 }
 
-/* Notes the folders from the base upwards to the one that is shown as a whole; the base
- * alone if it is not in there. */
+/* Records the shown folders, from the base upwards to `top`; just the base if it is not
+ * below `top`. */
 static int note_shown(int top, struct access_from *from)
 {
 	enum { MOST = sizeof from->shown / sizeof *from->shown };
@@ -189,8 +189,8 @@ void access_from_close(struct access_from *from)
 		close(from->base);
 }
 
-/* The folder that the path's last component is in, from `dir` on, which starts at
- * *ret_name. */
+/* Opens the folder that holds the path's last component, relative to `dir`; *ret_name
+ * points to that component. */
 static int open_parent(int dir, const char *path, const char **ret_name)
 {
 	char parent[PATH_MAX];
@@ -201,7 +201,7 @@ static int open_parent(int dir, const char *path, const char **ret_name)
 	return r < 0 ? -errno : r;
 }
 
-/* The folder that an open file is in. */
+/* Opens the folder that an open file is in; -ESTALE if the file is no longer there. */
 static int parent_of(int fd, const struct stat *st)
 {
 	char proc[64], real[PATH_MAX];
@@ -234,7 +234,7 @@ int access_outside(int fd, struct stat *ret_st, struct access *ret)
 	return r;
 }
 
-/* Makes from->parent the folder of the path, if it is not already. */
+/* Opens the path's folder as from->parent, unless the last lookup left it open. */
 static int enter(struct access_from *from, const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
@@ -265,7 +265,7 @@ struct access_seen access_seen(const struct stat *st)
 				    .file = access_of(st), .settled = is_settled(&st->st_ctim)};
 }
 
-/* Of a file in from->parent, no link. */
+/* Looks up a file in from->parent that is not a link. */
 static int find_there(const struct access_from *from, const char *name, struct access_seen *seen, struct stat *st,
 		      struct access *ret)
 {
@@ -287,7 +287,7 @@ static int find_there(const struct access_from *from, const char *name, struct a
 	return r;
 }
 
-/* What a link in from->parent leads to. */
+/* Looks up the target of a link in from->parent, and the folders on its path. */
 static int find_behind(const struct access_from *from, const char *name, struct access_way *way, struct stat *st,
 		       struct access *ret)
 {

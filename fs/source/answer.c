@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* since Linux 5.14; before it, nothing is waited for */
+#define MADV_POPULATE_READ 22 /* Linux 5.14; older kernels reject it, and nothing is faulted in */
 #endif
 
 struct pin {
@@ -16,7 +16,7 @@ struct pin {
 	void *object;
 };
 
-/* What zeros are spans of. */
+/* What spans of zeros point to. */
 static const uint8_t zeros[1 << 16];
 
 void answer_init(struct answer *a)
@@ -149,7 +149,7 @@ int answer_move(struct answer *a, struct answer *from)
 		r = append(a, from->spans[i].iov_base, from->spans[i].iov_len);
 	while (*last)
 		last = &(*last)->next;
-	*last = from->pins; /* in any case: what was appended must stay */
+	*last = from->pins; /* even on failure: spans appended so far need their pins */
 	from->pins = NULL;
 	answer_reset(from);
 	return r;

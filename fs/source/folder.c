@@ -23,8 +23,8 @@ static int open_how(int dir, const char *path, uint64_t flags, uint64_t resolve)
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
-/* Opens what `path` names below `dir`, if it is a regular file: looked at
- * through O_PATH before it is opened, so that no FIFO or device is touched. */
+/* Opens `path` below `dir` if it is a regular file.  Checks through O_PATH first, so
+ * that no FIFO or device is touched; and once more when open, in case it was replaced. */
 static int open_regular(int dir, const char *path, uint64_t resolve, struct error *err)
 {
 	struct stat st, opened;
@@ -61,7 +61,7 @@ int folder_fd(const struct folder *folder, struct error *err)
 	return fd < 0 ? system_error(err, errno) : fd;
 }
 
-/* Are all components of `path` but the last plain folders, none of them a link? */
+/* Checks that all components of `path` but the last are plain folders, not links. */
 static int check_parents(const struct folder *folder, const char *path, struct error *err)
 {
 	char parents[PATH_MAX];

@@ -15,16 +15,16 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* Of memory, for the handler of SIGBUS; set before it is installed. */
+/* Page size, for the SIGBUS handler; set before the handler is installed. */
 static size_t page;
 
-/* The sources whose mappings this thread is looking at; NULL for none. */
+/* The sources whose mappings this thread is reading; NULL for none. */
 static _Thread_local struct source *guarded[2];
 
-/* Where this thread's source_copy() goes when it meets a hole. */
+/* Where the SIGBUS handler jumps when this thread's source_copy() hits a hole. */
 static _Thread_local sigjmp_buf *way_out;
 
-/* Maps the open file and takes the descriptor over, whatever happens. */
+/* Maps the open file; owns the descriptor from here on, even on failure. */
 static int adopt(struct source *s, int fd, struct error *err)
 {
 	*s = (struct source){.fd = fd, .dir = -1, .lost = UINT64_MAX};
@@ -72,7 +72,7 @@ struct source source_memory(struct slice m)
 static void give_up(struct source *s)
 {
 	int fd = atomic_exchange(&s->fd, -1);
-	while (fd >= 0 && atomic_load(&s->users) > 0) /* they are in the middle of one call */
+	while (fd >= 0 && atomic_load(&s->users) > 0) /* others are inside a call on it */
 		sched_yield();
 	if (fd < 0)
 		return;
@@ -95,7 +95,7 @@ void source_close(struct source *s)
 	*s = source_memory((struct slice){NULL, 0});
 }
 
-/* The descriptor, for one call; -1 at rest.  Then unuse(). */
+/* The descriptor for one call, kept open until unuse(); -1 at rest. */
 static int use(const struct source *s)
 {
 	struct source *shared = (struct source *)(uintptr_t)s;
@@ -141,13 +141,13 @@ static uint64_t page_begin(uint64_t at)
 	return at & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
-/* Where the page begins that holds the file's last byte. */
+/* The start of the page that holds the file's last byte. */
 static uint64_t last_page(const struct source *s)
 {
 	return page_begin(s->size - 1);
 }
 
-/* Nothing from there on can be known any more. */
+/* Marks all bytes from `from` on as lost. */
 static void lose(struct source *s, uint64_t from)
 {
 	uint64_t lost = atomic_load(&s->lost);
@@ -184,10 +184,10 @@ void source_keep(struct source *s, struct descriptors *of)
 	}
 }
 
-/* At rest, and out of reach: does the file, which may have been cut while it could be
- * reached, still hold what lies before `end`?  A page that was cut within has zeros
- * behind that, and no fault tells; but then the next page is gone.  The last one of all
- * is compared. */
+/* At rest, and the path names another file: does the mapped file, which may have been
+ * truncated before that, still hold all bytes before `end`?  The page that contains a
+ * truncated file's new end reads as zeros past it, without a fault; but then the next
+ * page faults.  The last page has no next: it is compared with the copy. */
 static bool is_left(const struct source *s, uint64_t end)
 {
 	const uint8_t *was = atomic_load(&s->end);
@@ -205,7 +205,7 @@ static bool is_left(const struct source *s, uint64_t end)
 	return was;
 }
 
-/* Does the file still reach so far?  At rest, its path is asked. */
+/* Is the file still at least `end` bytes long?  At rest, stats its path. */
 static bool reaches(const struct source *s, uint64_t end)
 {
 	struct stat st;
@@ -347,7 +347,7 @@ bool source_copy(void *to, const void *from, size_t len)
 	return fine;
 }
 
-/* Notes the hole; in a signal's handler, and of any number of threads. */
+/* Records the hole.  Runs in the signal handler, possibly in several threads at once. */
 static void note_hole(struct source *s, uint64_t hole)
 {
 	size_t len = (s->size / page / 64 + 1) * sizeof(uint64_t);
@@ -361,15 +361,15 @@ static void note_hole(struct source *s, uint64_t hole)
 		if (atomic_compare_exchange_strong(&s->holes, &holes, fresh))
 			holes = fresh;
 		else
-			munmap(fresh, len); /* another thread was first, and holes is its */
+			munmap(fresh, len); /* another thread was first: `holes` is its bitmap now */
 	}
 	atomic_fetch_or(&holes[hole / page / 64], UINT64_C(1) << hole / page % 64);
 }
 
-/* A hole in the guarded mapping is noted, so that source_leave() tells, and then
- * filled with a page of zeros, so that the look goes on: in this order, for other
- * threads look at the same page.  Any other SIGBUS is a fault of ours and takes the
- * default way. */
+/* In source_copy(), jumps out.  In a guarded mapping, records the hole, for
+ * source_leave() to report, then maps a page of zeros over it, so that the access goes
+ * on.  The order matters: another thread that reads these zeros must find the hole
+ * recorded.  Any other SIGBUS is a bug of ours and gets the default action. */
 static void on_bus_error(int sig, siginfo_t *info, void *context)
 {
 	uintptr_t at = (uintptr_t)info->si_addr & ~(uintptr_t)(page - 1);
@@ -377,14 +377,14 @@ static void on_bus_error(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	if (way_out) {
-		/* Ours blocks no signals, but a sanitizer's, which calls it, blocks all. */
+		/* Our handler blocks no signals, but a sanitizer's, which calls it, blocks all. */
 		pthread_sigmask(SIG_SETMASK, &((ucontext_t *)context)->uc_sigmask, NULL);
 		siglongjmp(*way_out, 1);
 	}
 	if (s)
 		note_hole(s, at - (uintptr_t)s->bytes);
 	if (!s || mmap((void *)at, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		signal(sig, SIG_DFL); /* the fault comes again, and ends the process */
+		signal(sig, SIG_DFL); /* the access faults again and kills the process */
 	errno = saved;
 }
 

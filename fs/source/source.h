@@ -9,76 +9,76 @@
 /*
  * The bytes of one file: a mapping of it, or memory in tests and fuzzing.
  *
- * Data is served and decoded from the mapping.  Metadata is copied first, with
- * source_load(), so that nothing changes between a check and a use.  The file
- * may be cut short, replaced or removed while it is mapped; the mapping keeps
- * the old file alive, and what truncation took is -EIO:
+ * Data is served and decoded straight from the mapping.  Metadata is copied first, with
+ * source_load(), so that nothing changes between a check and a use.  The file may be
+ * truncated, replaced or removed while it is mapped: the mapping keeps the old file
+ * alive, and bytes lost to truncation (a hole) are -EIO:
  *
- *   - mapped bytes are handed to the kernel by answer_source() alone, and the kernel's
- *     EFAULT covers what is cut after that;
- *   - whoever looks at mapped bytes itself does so between source_enter() and
- *     source_leave(): a hole reads as zeros there, and leave() tells.
+ *   - only answer_source() passes mapped bytes to the kernel, whose EFAULT covers a
+ *     truncation after that;
+ *   - our own code reads mapped bytes only between source_enter() and source_leave():
+ *     there, a hole reads as zeros, and leave() reports it.
  *
- * These are two mappings: were it one, the zeros that somebody looks at could be what
- * the kernel takes at the same moment.
+ * The file is mapped twice for this: with one mapping, the kernel might copy the zeros
+ * that fill a hole for our own code.
  *
- * A page that the disk cannot read is a hole, too: it is lost, and no other.
+ * A page with a disk error is a hole, too: only that page is lost.
  *
- * Opened once, then any number of threads.
+ * Between open and close, any number of threads may use it.
  */
 struct source {
-	const uint8_t *bytes; /* `size` of them, to be looked at; NULL if there are none */
-	const uint8_t *served; /* the same, to be handed to the kernel and never looked at */
-	uint64_t size;        /* when it was opened */
-	struct stat st;       /* then, too; all zero for memory */
+	const uint8_t *bytes; /* `size` bytes for our own code to read; NULL if there are none */
+	const uint8_t *served; /* the same, for the kernel only: our own code never reads it */
+	uint64_t size;        /* when opened */
+	struct stat st;       /* when opened; all zero for memory */
 
-	int dir;              /* where the file was found: `path` below this folder; borrowed */
+	int dir;              /* the file was opened as `path` below this folder; borrowed */
 	char *path;
-	_Atomic int fd;       /* -1 for memory, and for a source at rest */
-	struct descriptors *of; /* those that fd is one of, or NULL */
-	_Atomic unsigned users; /* of fd, at this moment */
-	_Atomic(uint8_t *) end; /* at rest: the last page as it was, or NULL */
-	_Atomic(_Atomic uint64_t *) holes; /* a bit for each page where a hole was met; NULL: nowhere */
-	_Atomic uint64_t lost; /* from here on, nothing is known: the file was cut, or there is no memory for holes */
+	_Atomic int fd;       /* -1 for memory, and at rest (source_rest()) */
+	struct descriptors *of; /* the budget that fd counts against, or NULL */
+	_Atomic unsigned users; /* calls on fd in progress */
+	_Atomic(uint8_t *) end; /* at rest: a copy of the last page, or NULL */
+	_Atomic(_Atomic uint64_t *) holes; /* a bit per page: a hole was met; NULL: none yet */
+	_Atomic uint64_t lost; /* no byte from here on is valid: the file was truncated, or no memory for `holes` */
 
-	/* NULL where all bytes are at hand, as in a mapping of a file.  Else it fetches
-	 * [offset, offset + len), which lies inside, to where they belong, all or an error:
-	 * bytes that nobody fetched say nothing.  Any thread, also between enter() and
+	/* NULL if all bytes are present, as in a mapping of a file.  Otherwise fetches
+	 * [offset, offset + len), which is within the source, into place: all of it, or an
+	 * error.  Bytes not fetched are undefined.  Any thread, also between enter() and
 	 * leave(). */
 	int (*fetch)(const struct source *s, uint64_t offset, uint64_t len, struct error *err);
-	void *fetcher; /* whose it is; borrowed */
+	void *fetcher; /* the context of fetch(); borrowed */
 };
 
-/* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never
- * touches a device.  -ENOENT and other errno values of the system, with its
- * words for a sentence. */
+/* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never touches
+ * a device.  Fails with the system's errno, -ENOENT for example, and its message. */
 int source_open(struct source *ret, const struct folder *folder, const char *path,
 		enum reach reach, struct error *err);
 
-/* Bytes that the caller keeps. */
+/* A source over memory that the caller owns. */
 struct source source_memory(struct slice s);
 
 void source_close(struct source *s);
 
-/* Gives the descriptor up and keeps the bytes: for files that are held in
- * numbers.  Their present size is then asked of their path, and if that leads
- * elsewhere by now, what is left is told by the mapping.  Any thread. */
+/* Closes the descriptor but keeps the mapping, for files that are open in great number.
+ * From then on the current size comes from stat() of the path; if that names another
+ * file by now, the mapping itself shows what is left.  Any thread. */
 void source_rest(struct source *s);
 
-/* How many more descriptors sources may keep, all together. */
+/* The budget of descriptors: how many more all sources together may keep open. */
 struct descriptors {
 	_Atomic int left;
 };
 
-/* For a source that was just opened: without one left, it is at rest from now on.
- * NULL: it may keep its own. */
+/* For a source just opened: takes one descriptor from the budget, or puts the source at
+ * rest if none is left.  NULL: no budget, it keeps its descriptor. */
 void source_keep(struct source *s, struct descriptors *of);
 
-/* Is the whole range still in the file?  One fstat().  If not, -EIO. */
+/* Is the whole range still in the file, and without a hole?  Costs one fstat().
+ * source_check() returns 0 or -EIO. */
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len);
 int source_check(const struct source *s, uint64_t offset, uint64_t len, struct error *err);
 
-/* Was no hole met in the range?  Asks nobody. */
+/* Has no hole been met in the range so far?  No system call. */
 bool source_sound(const struct source *s, uint64_t offset, uint64_t len);
 
 /* Copies [offset, offset + len), all of it or an error.  A range outside the
@@ -86,41 +86,39 @@ bool source_sound(const struct source *s, uint64_t offset, uint64_t len);
 int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 		struct error *err);
 
-/* The same, into the arena, with a cursor over it: how a format gets at its
- * metadata. */
+/* The same into arena memory, and a cursor over it: how formats load their metadata. */
 int source_load(const struct source *s, struct arena *a, uint64_t offset, uint64_t len,
 		struct cursor *ret, struct error *err);
 
-/* The bytes themselves, to look at; -EBADMSG outside the file.  Nobody looks at others:
- * these have been fetched. */
+/* The mapped bytes themselves, fetched if need be; -EBADMSG outside the file.  Read no
+ * mapped bytes without it: they may not have been fetched. */
 int source_map(const struct source *s, uint64_t offset, uint64_t len,
 	       struct slice *ret, struct error *err);
 
-/* Around every look at mapped bytes; does not nest.  leave() is -EIO if any of
- * the range [offset, offset + len) that was looked at is not in the file any
- * more. */
+/* Bracket every access to mapped bytes; do not nest.  leave() is -EIO if any of the
+ * range [offset, offset + len) that was read is no longer in the file. */
 void source_enter(struct source *s);
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err);
 
-/* The same for a look at two at once, say, to compare them; either may be NULL.
- * Then source_leave() of each, in any order. */
+/* The same for two sources at once, to compare them for example; either may be NULL.
+ * Then call source_leave() for each, in any order. */
 void source_enter_both(struct source *a, struct source *b);
 
-/* Ends a look without asking: for many short looks, of each of which the caller
- * asks source_sound(), and then once source_intact(), of the farthest. */
+/* Like source_leave(), but without a check.  For many short accesses: check
+ * source_sound() after each, and once, at the end, source_intact() for the farthest. */
 void source_look_away(void);
 
-/* Copies what may be mapped bytes of any source; false if there is a hole, and what
- * was copied so far says nothing.  Not within a look. */
+/* memcpy() from what may be mapped bytes of any source; false if it hits a hole, and
+ * `to` is then undefined.  Not between source_enter() and source_leave(). */
 bool source_copy(void *to, const void *from, size_t len);
 
-/* Installs the SIGBUS handler that source_enter() and source_copy() count on; once a
+/* Installs the SIGBUS handler that source_enter() and source_copy() rely on; once per
  * process. */
 int source_guard(void);
 
-/* The open file as it is now, as access_fstat(); -EBADF at rest. */
+/* access_fstat() of the open file; -EBADF at rest. */
 int source_stat(const struct source *s, struct stat *ret);
 
-/* Is the file that st describes still what was opened?  Replaced, resized and
- * rewritten files are not; mode, owner and links may change. */
+/* Is it still the same file with the same content, as far as stat() shows?  Not if it
+ * was replaced, resized or rewritten; mode, owner and link count may change. */
 bool source_same(const struct stat *then, const struct stat *now);
