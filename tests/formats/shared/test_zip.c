@@ -20,7 +20,7 @@ static void put(uint8_t *to, size_t *len, const void *bytes, size_t n)
 static void put_le(uint8_t *to, size_t *len, uint64_t value, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		to[(*len)++] = (uint8_t)(value >> 8 * i);
+		to[(*len)++] = (uint8_t)(i < 8 ? value >> 8 * i : 0);
 }
 
 static void put_member(struct made *m, const char *name, const char *local_name, const char *data, unsigned method, unsigned flags)
