@@ -18,11 +18,11 @@ struct mount {
 	bool stateless;           /* and no file or directory in it needs an open */
 	bool parallel;            /* the kernel may send several lookups in a directory at once */
 	uint32_t generation;      /* of every inode, so that file handles from an earlier daemon are stale */
-	_Atomic bool agreed;      /* the session is agreed upon */
+	_Atomic bool agreed;      /* FUSE_INIT has been answered */
 	void (*ready)(struct mount *); /* called when FUSE_INIT arrives */
 	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all open files and directories */
-	struct text figures, log; /* of stats.json and log.txt, where nobody opens them */
+	struct text figures, log; /* snapshots, if the kernel opens files by itself */
 	struct fuse_session *_Atomic session; /* while it serves */
 	pthread_t watcher;        /* checks the source's files, if the kernel opens files by itself */
 	bool watching, watch_ends;
