@@ -13,7 +13,7 @@
  * the pairs, while the main thread prints the results in the order of A.
  */
 
-/* what a walk found (diff_items.c) ------------------------------------- */
+/* --- what a walk found (diff_items.c) ------------------------------------- */
 
 enum item_kind {
 	ITEM_FILE,  /* more: why a file named like an archive is none; else NULL */
@@ -21,7 +21,7 @@ enum item_kind {
 	ITEM_LINK,  /* more: the link's target */
 	ITEM_SAME,  /* a directory visited before by another path; more: that path */
 	ITEM_OTHER, /* more: what it is, "fifo" */
-	ITEM_FAULT, /* told already */
+	ITEM_FAULT, /* already reported */
 };
 
 /* An item stores its folder and its own name: storing full paths would take memory
@@ -65,7 +65,7 @@ struct item *items_find(const struct items *l, const struct item *folder, const 
 /* The path below SOURCE, allocated; NULL without memory. */
 char *item_path(const struct item *item);
 
-/* pairs and their results (diff.c) ---------------------------------------- */
+/* --- pairs and their results (diff.c) ---------------------------------------- */
 
 struct pair {
 	const struct item *a, *b; /* NULL on the side that lacks it */
