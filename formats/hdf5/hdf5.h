@@ -259,12 +259,12 @@ struct h5_store {
 	uint32_t element;     /* bytes */
 	uint32_t rank;
 	uint64_t count;       /* of elements */
-	uint64_t size;        /* bytes, of all */
+	uint64_t size;        /* total bytes */
 	uint64_t *dims;
 	uint64_t address, single_size;
 	uint32_t single_mask;
 	struct slice compact;
-	const uint8_t *fill;  /* one element; NULL for zeros */
+	const uint8_t *fill;  /* the fill value: one element; NULL for zeros */
 	bool unfilled;        /* unwritten data reads as zeros, whatever the fill value */
 	struct h5_pipeline pipeline;
 	uint64_t *chunk, *chunks; /* the shape of a chunk; the number of chunks per dimension */
@@ -448,7 +448,7 @@ struct h5_archive {
 	uint32_t shown_mask, shown_used;
 	const struct h5_counts *counts; /* owned by graph.c; protected by the archive's lock */
 	uint32_t virtual_depth, virtual_sources; /* while a fill reads them */
-	uint64_t looked; /* links examined while naming the targets of others */
+	uint64_t looked; /* links examined so far to name the targets of others */
 	uint32_t made; /* number of nodes after the last successful fill */
 	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];
 	struct h5_paths *paths; /* owned by reference.c; protected by the archive's lock */

@@ -22,7 +22,7 @@ struct work {
 	const struct array *array; /* of A */
 	uint64_t size, at;         /* in bytes; `at` is where the next piece begins */
 	uint64_t piece;            /* size of a piece, in whole elements */
-	unsigned running;          /* pieces */
+	unsigned running;          /* pieces being compared */
 	struct compare compare;
 	struct compare_result result;
 	struct error err;
@@ -209,7 +209,7 @@ static void pair_done(struct workers *ws, struct pair *p)
 		pthread_cond_signal(&ws->told);
 }
 
-/* Likewise. */
+/* Called with the lock held. */
 static void close_pair(struct diff *d, struct work *w)
 {
 	struct pair *p = w->pair;
@@ -253,7 +253,7 @@ static void run_piece(struct diff *d, struct workers *ws)
 		close_pair(d, w);
 }
 
-/* Likewise. */
+/* Called with the lock held; releases it meanwhile. */
 static void run_pair(struct diff *d, struct workers *ws)
 {
 	struct pair *p = &d->pairs[ws->next++];

@@ -54,8 +54,8 @@ static bool has_ended(int fd)
 }
 
 /* The daemon goes on serving while the file system is still mounted elsewhere. If it
- * lives but no place is visible, that may be a namespace about to go: so that counts only
- * once `unseen`. */
+ * lives on but no place is visible, its namespace may just be going away: that counts
+ * only with `unseen`. */
 static bool lives_elsewhere(const char *shown, const struct mounted *mounted, bool unseen)
 {
 	char words[1024];
