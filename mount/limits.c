@@ -3,8 +3,8 @@
 
 #include <sys/resource.h>
 
-/* Requests wait in a thread each, and one that waits for a slow disk must not hold up
- * the others. */
+/* Each request blocks in a thread of its own, so that one waiting for a slow disk does
+ * not stall the others. */
 enum { WANTED = 1024, THREADS_MAX = 512 };
 
 struct limits limits_take(void)

@@ -2,16 +2,16 @@
 #pragma once
 
 /*
- * What the program makes of the descriptors that it may have: of 1,024, which is the
- * usual limit and the most that it takes, half are for files that are passed through, a
- * quarter for archives.  With less, each gets a quarter, archives go on without a
- * descriptor (source_rest()), and fewer threads look for names, which takes some, too.
+ * How the limit on open descriptors is shared out. Of 1,024, the usual limit and the most
+ * that is used, half are for files passed through and a quarter for archives. With a
+ * lower limit, each gets a quarter; archives go on without a descriptor (source_rest());
+ * and fewer threads serve, since resolving names takes descriptors, too.
  */
 struct limits {
-	unsigned files;   /* passed through */
-	unsigned sources; /* files of archives */
-	unsigned threads; /* that serve */
+	unsigned files;   /* files passed through */
+	unsigned sources; /* open files of archives */
+	unsigned threads; /* threads that serve */
 };
 
-/* Raises the limit as far as that is allowed and wanted; before any sandbox. */
+/* Raises the limit as far as allowed and wanted. To be called before entering a sandbox. */
 struct limits limits_take(void);

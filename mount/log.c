@@ -16,9 +16,8 @@
 
 enum { SETS = 1024, WAYS = 16, A_MINUTE = 60 };
 
-/* Lines said lately, by hash: 16,384 of them, so that memory is bounded, and the
- * lines of a minute are, too: where a set is full of this minute's, one more is not
- * said. */
+/* Recent lines by hash, 16,384 of them. This bounds the memory, and also the lines per
+ * minute: a line whose set is full of lines from this minute is dropped. */
 static struct said {
 	uint64_t hash;
 	time_t when;
@@ -53,8 +52,8 @@ static bool is_inner(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Of a long line the middle is left out: a path may have any length, and the fault
- * stands behind it. */
+/* Cuts the middle out of a long line: a path may have any length, and the fault comes
+ * after it. */
 static void shorten(const char *whole, size_t len, char ret[LINE])
 {
 	static const char gap[] = " ... ";
@@ -98,13 +97,13 @@ static uint64_t fault_hash(const char *where, const char *why)
 	return name_hash((struct slice){(const uint8_t *)words, n}) ^ name_hash(slice_text(where)) * 31;
 }
 
-/* Was it not said for a minute?  Then it counts as said. */
+/* Returns whether the line was not logged for a minute, and if so records it as logged. */
 static bool say_now(uint64_t hash, time_t now)
 {
 	struct said *set = said[hash % SETS], *slot = set;
 	pthread_mutex_lock(&said_lock);
 	for (struct said *s = set; s < set + WAYS; s++) {
-		if (s->when && s->hash == hash) { /* before all that is free or older */
+		if (s->when && s->hash == hash) { /* takes precedence over any free or older slot */
 			slot = s;
 			break;
 		}

@@ -7,38 +7,38 @@
 #include "fs/base/text.h"
 
 /*
- * What the program says to people: one line each, on standard error, that begins
- * with "arrayfs: "; once the program is a daemon, where -o log= wants it, by default
- * to the system's log unless it stays in the foreground.  Control bytes, which names
- * may bring in, are escaped.  Any thread.
+ * Messages to the user: one line each. They go to standard error, beginning with
+ * "arrayfs: "; once the program is a daemon, to where -o log= says, by default to the
+ * system's log, or to standard error if it stays in the foreground. Control bytes, which
+ * file names may contain, are escaped. Any thread.
  *
- * A daemon does not wait for who takes its lines: those that find no room are lost, and
- * counted.
+ * A daemon never waits for the reader of its lines: lines that cannot be written at once
+ * are dropped, and counted.
  */
 void log_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_vsay(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
-/* A fault met by a read, "WHERE: WHY", at most once a minute.  Numbers in WHY do
- * not make it another fault: a file that was cut short has one for every page. */
+/* Logs a fault met by a read, "WHERE: WHY", at most once a minute. Differing numbers in
+ * WHY do not make it a new fault: a truncated file has one for every page. */
 void log_fault(const char *where, const char *why);
 
-/* Opens what a daemon will write to, while that is still possible: "stderr", "syslog", a
- * file, or, if NULL, as is usual.  From here on the last lines are kept, too.  0, or the
- * exit code, and it was told why. */
+/* Opens a daemon's log while that is still possible: "stderr", "syslog" or a file; NULL
+ * means the default. From here on, the last lines are also kept in memory. Returns 0, or
+ * the exit code after reporting why. */
 int log_prepare(const char *where, bool foreground, bool debug);
 
-/* From here on there; lets go of the terminal, unless in the foreground. */
+/* Switches to the daemon's log and, unless in the foreground, detaches from the terminal. */
 void log_go(void);
 
-/* The last 1,000 lines, each with its time. */
+/* Appends the last 1,000 lines, each with its time. */
 void log_put(struct text *ret);
 
-/* While a mount is made, standard error goes into a pipe, so that what libfuse
- * and fusermount3 print there becomes a sentence of ours. */
+/* While mounting, standard error is redirected to a pipe, so that the output of libfuse
+ * and fusermount3 can be turned into one message of arrayfs. */
 int log_capture_begin(void);
 bool log_capturing(void);
-/* Standard error as it was before: all that a signal's handler may do. */
+/* Restores standard error, and no more: async-signal-safe. */
 void log_capture_abort(void);
-/* The last line printed since, without its end and its program's name; "" if
- * there was none. */
+/* Ends the capture: stores the last line printed, without its newline and the program's
+ * name; "" if nothing was printed. */
 void log_capture_end(int handle, char *ret, size_t room);

@@ -2,9 +2,9 @@
 #pragma once
 #include "mount/log.h"
 
-/* A line as it was said, and with its escapes, each three times as long, and what stands
- * before it. */
+/* The size of a message; and of a line with every byte escaped as three, plus the prefix. */
 enum { LINE = 1024, LINE_ROOM = LINE * 3 + 64 };
 
-/* Where lines go (mount/log_sink.c).  Without "arrayfs: " and an end. */
+/* Writes a line to its destination (mount/log_sink.c). The line has neither "arrayfs: "
+ * nor a newline. */
 void log_sink(const char *line);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the log goes: a file, the system's log (syslog(3), RFC 3164), standard error, and
- * always the last lines, in memory. */
+/* The log's destinations: a file, the system's log (syslog(3), RFC 3164) or standard
+ * error; and always the last lines in memory. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 
 enum { KEPT = 1000 };
 
-/* Set before there are threads, but `going` by the one that is first. */
+/* Set before any other thread exists; except `going`, which the first serving thread sets. */
 static struct {
 	enum { TO_STDERR, TO_SYSTEM, TO_FILE } to;
 	int fd, null;
@@ -32,7 +32,7 @@ static struct {
 static struct {
 	pthread_mutex_t lock;
 	char *lines[KEPT];
-	size_t next; /* the oldest, once it is full */
+	size_t next; /* the oldest line, once the ring is full */
 } kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* --- the last lines --------------------------------------------------------- */
@@ -62,7 +62,7 @@ void log_put(struct text *ret)
 
 /* --- writing ---------------------------------------------------------------- */
 
-/* Of a pipe or a socket whose reader is slow: not now. */
+/* Can the descriptor be written without blocking? A pipe or socket with a slow reader cannot. */
 static bool takes(int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -87,7 +87,7 @@ static bool send_line(const char *stamp, const char *line)
 		n = snprintf(text, sizeof text, "arrayfs: %s\n", line);
 		if (sink.going && !takes(STDERR_FILENO))
 			return false;
-		/* one call, so that lines stay whole */
+		/* in one call, so that lines stay whole */
 		return write(STDERR_FILENO, text, (size_t)n) == n;
 	}
 }
@@ -111,7 +111,7 @@ void log_sink(const char *line)
 
 /* --- opening ---------------------------------------------------------------- */
 
-/* 0, or -1 and errno. */
+/* Returns 0, or -1 with errno set. */
 static int open_system(void)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
@@ -141,7 +141,7 @@ int log_prepare(const char *where, bool foreground, bool debug)
 	if (where && strcmp(where, "stderr") != 0 && strcmp(where, "syslog") != 0) {
 		r = open_file(where);
 	} else if (where ? strcmp(where, "syslog") == 0 : !foreground) {
-		/* Without one, as in a container, the last lines are all there is. */
+		/* Without a system log, as in a container, only the lines in memory remain. */
 		if (open_system() < 0 && where) {
 			log_say("log=syslog: /dev/log: %s (log=FILE writes to a file)", strerror(errno));
 			r = 1;

@@ -13,14 +13,14 @@
 #include "mount/options.h"
 #include "mount/version.h"
 
-/* What the C library keeps once it was freed, in each of so many arenas: enough for
- * the pieces of 8 MB in which files are copied, which else are given back and fetched
- * anew each time; but not, as by itself, up to 64 MB for each thread. */
+/* malloc keeps this much freed memory, in each of ARENAS arenas: enough for the 8 MB
+ * pieces in which files are copied, which it would otherwise unmap and map again each
+ * time. By default it could keep up to 64 MB per thread. */
 enum { KEPT = 9 << 20, ARENAS = 2 };
 
-/* Of the three that a parent should have given, one that it closed instead would be
- * the number of what is opened next, the FUSE device say, and messages would go there.
- * What stands in for it cannot be used either. */
+/* If our parent closed one of the three standard descriptors, the next open(), of the
+ * FUSE device for example, would get its number, and messages would go there. So fill the
+ * gaps, opened such that the stand-ins are unusable, too. */
 static void hold_places(void)
 {
 	for (int fd = 0; fd <= 2; fd++)
@@ -48,8 +48,8 @@ int main(int argc, char **argv)
 	if (r)
 		return r;
 	r = helper.argc ? options_parse(&o, helper.argc, helper.argv) : options_parse(&o, argc, argv);
-	/* A closed pipe ends a command quietly, whatever our parent thinks of it;
-	 * a mount has its own handlers. */
+	/* A closed pipe ends a command quietly, even if our parent ignores SIGPIPE; a
+	 * mount has its own handlers. */
 	signal(SIGPIPE, SIG_DFL);
 	if (r == 0) {
 		switch (o.command) {

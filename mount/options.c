@@ -29,8 +29,8 @@ static int usage(const char *format, ...)
 
 /* --- -o ---------------------------------------------------------------- */
 
-/* mount(8)'s own words, which say nothing that a read-only mount would heed.
- * A name that ends with '=' takes a value, one that ends with '*' goes on. */
+/* Options of mount(8) that have no effect on a read-only mount. A name ending with '='
+ * takes a value; one ending with '*' is a prefix. */
 static const char *const ignored[] = {
 	"ro", "rw", "defaults", "auto", "noauto", "nofail", "user", "nouser", "users", "owner", "group", "_netdev",
 	"x-*", "X-*", "comment=", "suid", "nosuid", "dev", "nodev", "exec", "async", "sync", "dirsync", "atime",
@@ -39,7 +39,7 @@ static const char *const ignored[] = {
 	"default_permissions", "subtype=", NULL,
 };
 
-/* What libfuse and fusermount3 understand. */
+/* Options passed on to libfuse and fusermount3. */
 static const char *const passed[] = {
 	"allow_other", "allow_root", "auto_unmount", "fsname=", "noexec", "max_read=", "context=", "fscontext=",
 	"defcontext=", "rootcontext=", NULL,
@@ -57,7 +57,7 @@ static bool among(const char *const *names, const char *word)
 	return false;
 }
 
-/* "64M" and the like; K, M, G, T are powers of 1024. */
+/* Parses a size like "64M"; K, M, G, T are powers of 1024. */
 static bool parse_size(const char *text, size_t *ret)
 {
 	static const char units[] = "KMGT";
@@ -85,7 +85,7 @@ static bool parse_count(const char *text, unsigned max, unsigned *ret)
 	return !errno && !*end && n <= max;
 }
 
-/* One end of A:B, which may be missing. */
+/* Parses one end of A:B, which may be missing. */
 static bool parse_row(const char *text, size_t len, int64_t missing, int64_t *ret)
 {
 	char *end;
@@ -113,7 +113,7 @@ static bool parse_no(const char *text, bool *ret_no)
 	return *ret_no || strcmp(text, "yes") == 0;
 }
 
-/* Of --atol and --rtol. */
+/* Parses the value of --atol or --rtol. */
 static int set_tolerance(struct options *o, const char *name, const char *text, double *ret)
 {
 	char *end;
@@ -131,7 +131,7 @@ static const char *value_of(const char *word, const char *name)
 	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
 }
 
-/* Takes off the backslashes that commas need in a list. */
+/* Removes the backslashes that escape commas in a list. */
 static const char *unescaped(char *text)
 {
 	char *to = text;
@@ -185,7 +185,7 @@ static int set_mount_option(struct options *o, char *word)
 	return 0;
 }
 
-/* A comma behind a backslash is part of a word, as libfuse has it. */
+/* An escaped comma is part of the word, as in libfuse. */
 static int set_mount_options(struct options *o, char *list)
 {
 	char *grown = realloc(o->fuse, strlen(o->fuse) + strlen(list) + 2);

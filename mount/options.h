@@ -9,8 +9,8 @@
  */
 enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_HELP, COMMAND_VERSION };
 
-/* Of the first dimension, as Python's slices have them: negative from the end on,
- * cut where the array ends. */
+/* A range of the first dimension, as in a Python slice: negative numbers count from the
+ * end, and the range is clipped to the array. */
 struct rows {
 	bool given;
 	int64_t begin, end; /* INT64_MAX: to the end */
@@ -18,9 +18,9 @@ struct rows {
 
 struct options {
 	enum command command;
-	const char *source;      /* or, to unmount, the mountpoint */
-	const char *destination; /* the mountpoint, where to extract to, or the second source */
-	char **paths;            /* below SOURCE; ends with NULL */
+	const char *source;      /* or the mountpoint, for -u */
+	const char *destination; /* the mountpoint, the target of --extract, or the second source */
+	char **paths;            /* relative to SOURCE; NULL-terminated */
 
 	bool foreground, debug, single_threaded;
 	bool list_long, list_json, list_tree, human;
@@ -33,12 +33,12 @@ struct options {
 	bool dataset, as_files, follow, nonempty, no_verify, no_sandbox;
 	char split;
 	size_t cache;
-	unsigned threads; /* 0: as many as there are processors */
-	const char *log;  /* a file, "syslog" or "stderr"; NULL if nothing is said */
-	char *fuse;       /* what goes to libfuse, "allow_other,fsname=x"; "" for nothing */
+	unsigned threads; /* one per processor */
+	const char *log;  /* NULL if not given */
+	char *fuse;       /* options for libfuse, like "allow_other,fsname=x"; "" for none */
 };
 
-/* 0; or a usage error was told, and 2 is the exit code. */
+/* Returns 0, or 2 (the exit code) after reporting a usage error. */
 int options_parse(struct options *ret, int argc, char **argv);
 void options_free(struct options *o);
 void options_help(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* seccomp(2), landlock(7), capabilities(7).  libseccomp knows the numbers of the
- * calls; Landlock has no library, and takes three calls. */
+/* seccomp(2), landlock(7), capabilities(7). libseccomp knows the system call numbers;
+ * Landlock has no library, but takes just three system calls. */
 #include "mount/sandbox.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ static uint64_t capability(unsigned number)
 	return UINT64_C(1) << number;
 }
 
-/* Gives up all capabilities but those. */
+/* Drops all capabilities except those in `keep`. */
 static void keep_capabilities(uint64_t keep)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -51,8 +51,8 @@ static void keep_capabilities(uint64_t keep)
 
 /* --- files ------------------------------------------------------------- */
 
-/* Later versions of Landlock know more to forbid than the headers at hand may:
- * refer, truncate, ioctl on devices. */
+/* Access rights of later Landlock ABIs, which the installed headers may lack: refer,
+ * truncate, ioctl on devices. */
 static uint64_t all_of_abi(long abi)
 {
 	uint64_t all = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
@@ -73,7 +73,7 @@ static int allow_reading(int rules, const char *path)
 	return r;
 }
 
-/* Only reading is left, below those paths; nothing if they are NULL. */
+/* Allows reading only, and only below these paths; none if both are NULL. */
 static int confine_files(const char *path, const char *other)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
@@ -90,7 +90,7 @@ static int confine_files(const char *path, const char *other)
 
 /* --- calls ------------------------------------------------------------- */
 
-/* What serving takes.  Opening is below: for reading only. */
+/* System calls needed to serve. open() is restricted to reading: see allow_in_part(). */
 static const int reading_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(preadv), SCMP_SYS(write), SCMP_SYS(writev),
 	SCMP_SYS(close), SCMP_SYS(close_range), SCMP_SYS(lseek), SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2),
@@ -108,9 +108,9 @@ static const int reading_calls[] = {
 	SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
 	SCMP_SYS(getrandom), SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(gettid), SCMP_SYS(getuid), SCMP_SYS(geteuid),
 	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(capget), SCMP_SYS(capset), SCMP_SYS(wait4), SCMP_SYS(waitid),
-	SCMP_SYS(chdir), /* to the root, once SOURCE is found */
-	SCMP_SYS(alarm), SCMP_SYS(setitimer), /* for its end, which may be overdue */
-	/* the system's log and the keeper, both connected before */
+	SCMP_SYS(chdir), /* to "/", once SOURCE is open */
+	SCMP_SYS(alarm), SCMP_SYS(setitimer), /* for the timeout at the session's end */
+	/* sockets to the system's log and the keeper, connected before */
 	SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg),
 	/* for sandbox_narrow() */
 	SCMP_SYS(landlock_create_ruleset), SCMP_SYS(landlock_add_rule), SCMP_SYS(landlock_restrict_self),
@@ -129,7 +129,7 @@ static void allow(scmp_filter_ctx filter, const int *calls, size_t n)
 		seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 }
 
-/* Calls that do more than reading takes, cut down to that by an argument. */
+/* Allows calls that could do more than reading needs, restricted by their arguments. */
 static void allow_in_part(scmp_filter_ctx filter)
 {
 	static const unsigned long ioctls[] = {TCGETS, TIOCGWINSZ, FIONREAD};
@@ -139,7 +139,8 @@ static void allow_in_part(scmp_filter_ctx filter)
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, writing, 0));
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1, SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
-	/* Its flags lie in memory, where no filter sees them; libc then takes clone(). */
+	/* clone3()'s flags lie in memory, out of a filter's reach; on ENOSYS libc falls
+	 * back to clone(). */
 	seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1, SCMP_A2(SCMP_CMP_EQ, 0));
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(getrlimit), 0);
@@ -150,15 +151,15 @@ static void allow_in_part(scmp_filter_ctx filter)
 		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, ioctls[i]));
 }
 
-/* Everything else answers EPERM, as to any process that may not. */
+/* All other calls fail with EPERM. */
 static int confine_calls(bool keeper)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	if (!filter)
 		return -ENOMEM;
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
-	seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);      /* decoding is not slowed down: nothing here */
-	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* shares a process with secrets of others */
+	seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);      /* no SSB mitigation, which slows decoding: */
+	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* this process holds no secrets of others */
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (keeper) {
 		allow(filter, keeper_calls, sizeof keeper_calls / sizeof *keeper_calls);
@@ -189,7 +190,7 @@ void sandbox_enter(const char *source, const char *other, bool follow, bool tell
 {
 	bool folders = is_folder(source) && (!other || is_folder(other)) && !follow;
 
-	tzset(); /* reads a file, and the log takes the time */
+	tzset(); /* reads a file now, as the log needs local time */
 	setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

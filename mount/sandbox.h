@@ -3,30 +3,30 @@
 #include <stdbool.h>
 
 /*
- * What is left to a process that reads archives which nobody vouches for.
+ * Confines a process that reads untrusted archives:
  *
- *   files     read-only, and those below SOURCE alone (Landlock, where the kernel
+ *   files     read-only, and only those below SOURCE (Landlock, where the kernel
  *             has it)
- *   calls     those that reading, mapping, threads and replies take: no socket, no
- *             program, no other process, no memory that can be run (seccomp)
- *   rights    none to gain, and no capability but, for root over files that were
- *             not opened yet, that of reading what is not his own; no core dump
+ *   calls     only those needed to read, map, run threads and reply: no new socket,
+ *             no program, no other process, no executable memory (seccomp)
+ *   rights    none can be gained, and no capability is kept, except root's to read
+ *             other users' files, while files remain to be opened; no core dump
  *
- * What the kernel lacks of this is left out, and told if `tell`.  Everything holds
- * for the calling thread and those that it starts later, so it comes first.
- * -o sandbox=no does without.
+ * What the kernel lacks of this is skipped, and reported if `tell`.  It applies to
+ * the calling thread and the threads that it starts later, so it must come first.
+ * -o sandbox=no skips all of it.
  */
 
-/* Before SOURCE is opened, and an `other`, unless that is NULL.  An archive that is
- * a file may have parts elsewhere, behind links, and so may everything with
- * `follow`: then all files can be read. */
+/* To be called before SOURCE is opened, and `other` (which may be NULL). If SOURCE is a
+ * single file, parts of it may lie elsewhere, behind links; so may anything with
+ * `follow`. In these cases all files remain readable. */
 void sandbox_enter(const char *source, const char *other, bool follow, bool tell);
 
-/* Once an archive that is a file is open: from here on only what lies below
- * `folder` and `other`; nothing if both are NULL.  `looks`: files are still looked at
- * by their paths, which may lead through folders of others. */
+/* To be called once an archive that is a single file is open: restricts opening to files
+ * below `folder` and `other`; to none if both are NULL. `looks`: the files' attributes
+ * are still checked by path, which may need access to other users' folders. */
 void sandbox_narrow(const char *folder, const char *other, bool looks, bool tell);
 
-/* For the process beside the daemon that unmounts, and is root: that right, and
- * those of making and removing the directory mounted over. */
+/* For the keeper, if root: keeps the rights to unmount, and to create and remove the
+ * mountpoint's directory. */
 void sandbox_keeper(void);

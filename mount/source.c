@@ -10,21 +10,21 @@
 #include "mount/log.h"
 #include "mount/sandbox.h"
 
-/* Beside the cache of decoded data, metadata may take this much. */
+/* Memory for metadata, in addition to the cache of decoded data. */
 enum { METADATA_MB = 48 };
 
-/* Of all sources. */
+/* Shared by all sources. */
 static struct descriptors descriptors;
 
-/* --extract writes files, which no sandbox here provides for. */
+/* --extract writes files, which the sandbox does not allow. */
 static bool is_confined(const struct options *o)
 {
 	return !o->no_sandbox && o->command != COMMAND_EXTRACT;
 }
 
-/* Below which folder files will still be opened: an archive that is a file is open
- * now, and needs no other; or, where its format opens others later, those in its
- * folder.  `copy` is the source's path, to be cut. */
+/* The folder below which files will still be opened. An archive that is a single file is
+ * open by now, and needs no other (NULL), unless its format opens companion files later:
+ * then its folder. `copy` is a copy of the source's path, to be modified. */
 static const char *needed(struct mirror *m, const char *source, char *copy, bool follow)
 {
 	struct error err = {0};
@@ -40,7 +40,7 @@ static const char *needed(struct mirror *m, const char *source, char *copy, bool
 	return folder ? source : siblings ? dirname(copy) : NULL;
 }
 
-/* Are files looked at by their paths, for modes that change?  Opened they are not. */
+/* Will files' attributes still be checked by path, for modes that change? That opens no file. */
 static bool looks(struct mirror *m)
 {
 	struct error err = {0};
@@ -52,7 +52,7 @@ static bool looks(struct mirror *m)
 	return brings;
 }
 
-/* `other` is NULL, or open beside the first. */
+/* `other` is NULL or the second source, already open. */
 static void narrow(const struct opened *opened, const struct opened *other, const struct options *o)
 {
 	char *copy = strdup(o->source), *copy_other = other ? strdup(o->destination) : NULL;
@@ -65,7 +65,7 @@ static void narrow(const struct opened *opened, const struct opened *other, cons
 	free(copy_other);
 }
 
-/* In a sandbox already, and with a cache. */
+/* Expects the sandbox to be entered and the cache to exist. */
 static int open_one(struct opened *ret, const char *source, const struct options *o)
 {
 	struct error err = {0};
@@ -89,7 +89,7 @@ static int open_one(struct opened *ret, const char *source, const struct options
 	return r;
 }
 
-/* And `other`, unless that is NULL, with the same cache. */
+/* Opens `other` as well, unless it is NULL, with the same cache. */
 static int open_all(struct opened *ret, struct opened *other, const struct options *o)
 {
 	*ret = (struct opened){.limits = limits_take()};

@@ -4,19 +4,19 @@
 #include "mount/limits.h"
 #include "mount/options.h"
 
-/* SOURCE, opened as the options want it: for the daemon, and for the commands
- * that do without one. */
+/* SOURCE, opened according to the options; for the daemon and for the commands that work
+ * without one. */
 struct opened {
 	struct mirror *mirror;
 	struct blocks *blocks; /* the cache of decoded data */
 	struct limits limits;
 };
 
-/* 0, or the exit code, and the fault was told. */
+/* Returns 0, or the exit code after reporting the fault. */
 int source_command_open(struct opened *ret, const struct options *o);
 void source_command_close(struct opened *opened);
 
-/* SOURCE and a second one, which o->destination names, for a look at both: one
- * sandbox, one cache. */
+/* Opens SOURCE and a second source, o->destination, for a comparison: they share one
+ * sandbox and one cache. */
 int source_command_open_two(struct opened ret[2], const struct options *o);
 void source_command_close_two(struct opened opened[2]);

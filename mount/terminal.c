@@ -33,7 +33,7 @@ struct terminal terminal_of(int fd)
 	return t;
 }
 
-/* U+0080 to U+009F, and the marks, embeddings, overrides and isolates of the
+/* C1 controls, U+0080 to U+009F; and the marks, embeddings, overrides and isolates of the
  * bidirectional algorithm (Unicode Standard Annex 9). */
 static bool is_harmful(const unsigned char *c, size_t n)
 {
@@ -54,8 +54,8 @@ size_t terminal_harm(const char *text, bool on_terminal)
 	return n == 0 ? 1 : is_harmful(c, n) ? n : 0;
 }
 
-/* Columns of a character: two of the wide ones, as East Asian scripts and pictures
- * are (Unicode Standard Annex 11). */
+/* The columns of a character: two for wide ones, like East Asian scripts and pictographs
+ * (Unicode Standard Annex 11). */
 static size_t columns_of(const unsigned char *c, size_t n)
 {
 	static const struct {
@@ -73,8 +73,7 @@ static size_t columns_of(const unsigned char *c, size_t n)
 	return 1;
 }
 
-/* One character, or what stands for it, at the front of a name: its bytes, and the
- * columns that it takes. */
+/* The first character of a name, or its escape: its bytes, and the columns it takes. */
 struct glyph {
 	size_t bytes, columns;
 	bool harm;

@@ -16,7 +16,7 @@ struct cat {
 	const struct options *options;
 	struct mirror *m;
 	bool failed;
-	bool deep; /* the pattern ends with what goes into directories */
+	bool deep; /* the pattern ends with "**", which descends into directories */
 };
 
 static int complain(struct cat *c, const char *path, const struct error *err)
@@ -33,7 +33,7 @@ static uint64_t clip(int64_t row, uint64_t rows)
 	return (uint64_t)row > rows ? rows : (uint64_t)row;
 }
 
-/* Where the rows lie that are asked for, among the file's bytes. */
+/* Finds the bytes of the requested rows within the file. */
 static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t *ret_begin, uint64_t *ret_len, struct error *err)
 {
 	const struct rows *rows = &c->options->rows;
@@ -59,7 +59,7 @@ static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t
 	return 0;
 }
 
-/* Other than 0 if nothing more can be written. */
+/* Returns other than 0 if nothing more can be written. */
 static int cat_file(struct cat *c, const char *path, const struct mirror_ref *ref)
 {
 	struct copy copy = {.out = STDOUT_FILENO};
@@ -79,7 +79,7 @@ static int cat_file(struct cat *c, const char *path, const struct mirror_ref *re
 	return r < 0 ? complain(c, path, &err) : 0;
 }
 
-/* Links that a pattern meets are followed, as those named are. */
+/* Follows links that match a pattern, like those named. */
 static int cat_link(struct cat *c, const char *path)
 {
 	struct mirror_ref ref;
@@ -125,7 +125,7 @@ static int cat(struct cat *c, const char *path)
 	return r;
 }
 
-/* A reader that goes away ends us with SIGPIPE, quietly, as it ends cat. */
+/* A closed pipe ends the command with SIGPIPE, quietly, as it ends cat. */
 int cat_run(const struct options *o)
 {
 	struct opened opened;

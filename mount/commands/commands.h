@@ -2,7 +2,7 @@
 #pragma once
 #include "mount/options.h"
 
-/* What the program does without a mount; each returns the exit code. */
+/* The commands that work without a mount; each returns the exit code. */
 int list_run(const struct options *o);
 int cat_run(const struct options *o);
 int extract_run(const struct options *o);

@@ -7,10 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* As much as is decoded in parallel, at a time. */
+/* Bytes that are decoded in parallel at a time. */
 enum { PIECE = 8 << 20 };
 
-/* A hole in a mapping is the archive's fault, everything else the writer's. */
+/* EFAULT, a hole in the mapping, is the archive's fault; everything else is the writer's. */
 static int write_spans(struct copy *c, struct answer *a, struct error *err)
 {
 	struct iovec *v = a->spans;
@@ -35,7 +35,7 @@ static int write_spans(struct copy *c, struct answer *a, struct error *err)
 
 /* --- pieces, read ahead by a thread while others are being written ---------- */
 
-/* One is written, one waits, one is read: so much memory, and no more. */
+/* One piece is being written, one waits, one is being read: this bounds the memory. */
 enum { PIECES = 3 };
 
 struct reader {
@@ -45,7 +45,7 @@ struct reader {
 	uint64_t at, end;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned made, taken; /* ever */
+	unsigned made, taken; /* totals */
 	bool stop;
 	struct piece {
 		struct answer a;
@@ -65,8 +65,8 @@ static void read_piece(struct reader *q, struct piece *p)
 	p->last = p->r != 0 || p->a.len < PIECE || q->at == q->end;
 }
 
-/* Maps the pages of what lies in the file in one go: write() would meet them one
- * by one.  Where it fails, write() fails, too. */
+/* Faults in the pages of mapped spans in one go, which write() would do one by one. If it
+ * fails, write() fails as well and reports it. */
 static void populate(const struct answer *a)
 {
 	const uintptr_t page = 4095;
@@ -99,7 +99,7 @@ static void *read_ahead(void *arg)
 	return NULL;
 }
 
-/* The piece that is next; the one before is the reader's again. */
+/* Waits for the next piece, and returns the previous one to the reader. */
 static struct piece *next_piece(struct reader *q)
 {
 	pthread_mutex_lock(&q->lock);
@@ -119,7 +119,7 @@ static int write_piece(struct copy *c, struct piece *p, struct error *err)
 	return r;
 }
 
-/* Files of one piece, which most are, are worth no thread. */
+/* Most files are a single piece, for which no thread is started. */
 static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 {
 	pthread_t thread;
@@ -150,8 +150,9 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
 	return r;
 }
 
-/* What is passed through may be cut short meanwhile: then its end comes early.  In an
- * archive the size may have been found wrong, and is what it is now. */
+/* Checks that the copy reached the end. A file passed through may have been truncated
+ * meanwhile; that is an early end. In an archive, the size may have been corrected
+ * meanwhile, so it is queried again. */
 static int check_end(const struct reader *q, struct stat *st, struct error *err)
 {
 	int r = q->ref->held ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;

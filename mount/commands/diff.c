@@ -42,8 +42,8 @@ static const char *word_of(const struct item *item)
 	return item->kind == ITEM_OTHER ? item->more : item->kind == ITEM_LINK ? "link" : item->kind == ITEM_FILE ? "file" : "directory";
 }
 
-/* Types and shapes, of arrays and of directories that stand for one; false if
- * they differ. */
+/* Compares types and shapes, of arrays and of directories that stand for one; returns
+ * false if they differ. */
 static bool pair_types(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;
@@ -61,13 +61,12 @@ static bool pair_types(struct diff *d, struct pair *p)
 	return typed && shaped && a->fortran == b->fortran;
 }
 
-/* Tells what names and types tell; false if what lies below both cannot be
- * compared. */
+/* Compares names and types; returns false if what lies below cannot be compared. */
 static bool pair_items(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;
 	if (a->same && b->same && strcmp(a->same, b->same) == 0)
-		return true; /* told where it was first */
+		return true; /* compared where it was visited first */
 	if (a->kind == b->kind && (a->kind == ITEM_FILE || a->kind == ITEM_DIR)) {
 		bool same = pair_types(d, p);
 		p->look = true;
@@ -92,7 +91,7 @@ static bool pair_items(struct diff *d, struct pair *p)
 	return false;
 }
 
-/* Pairs all of A in its order. */
+/* Pairs all items of A, in their order. */
 static bool pair_all(struct diff *d, struct items *a, struct items *b)
 {
 	for (size_t i = 0; i < a->count; i++) {
@@ -116,7 +115,7 @@ static bool pair_all(struct diff *d, struct items *a, struct items *b)
 	return true;
 }
 
-/* What only B has. */
+/* Adds what only B has. */
 static bool pair_rest(struct diff *d, struct items *b)
 {
 	for (size_t i = 0; i < b->count; i++) {
@@ -126,7 +125,7 @@ static bool pair_rest(struct diff *d, struct items *b)
 			continue;
 		if (other && other->kind == item->kind && item->kind == ITEM_DIR) {
 			struct pair before = {.a = other, .b = item};
-			item->closed = !pair_types(d, &before); /* else that was told, and is all */
+			item->closed = !pair_types(d, &before); /* pair_items() reported a difference */
 			text_free(&before.lines);
 		} else if (!other && item->kind != ITEM_FAULT) {
 			struct pair *p = new_pair(d, NULL, item);
@@ -166,7 +165,7 @@ static int put_pair(struct diff *d, struct pair *p, bool first)
 {
 	int r = SAME;
 	if (!diff_is_done(d, p))
-		fflush(stdout); /* while we wait */
+		fflush(stdout); /* before waiting */
 	diff_wait(d, p);
 	if (p->lines.len && !p->lines.failed) {
 		if (!first && d->options->list_json)
@@ -184,7 +183,7 @@ static int put_pair(struct diff *d, struct pair *p, bool first)
 	return r;
 }
 
-/* SAME, DIFFERENT, TROUBLE or both. */
+/* Returns SAME, DIFFERENT, TROUBLE or the last two combined. */
 static int put_pairs(struct diff *d, int so_far)
 {
 	struct text json = {.flush = put_out, .arg = stdout};
@@ -232,7 +231,7 @@ int diff_run(const struct options *o)
 	struct items a = {0}, b = {0};
 	if (source_command_open_two(d.sources, o))
 		return TROUBLE;
-	if (progress_wanted()) { /* Ctrl-C leaves no half a bar */
+	if (progress_wanted()) { /* Ctrl-C erases the progress bar */
 		struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 		sigaction(SIGINT, &act, NULL);
 		sigaction(SIGTERM, &act, NULL);

@@ -19,8 +19,8 @@ static bool begins(struct slice s, const char *prefix)
 	return s.len >= n && memcmp(s.data, prefix, n) == 0;
 }
 
-/* Of what the program itself says of an array, type and shape are told elsewhere,
- * and how it is stored is no difference. */
+/* Skips arrayfs's own attributes: type and shape are compared elsewhere, and a different
+ * storage layout is no difference. */
 static int take(void *arg, const struct attr *attr)
 {
 	struct list *l = arg;

@@ -44,7 +44,7 @@ static const char *kind_word(mode_t mode)
 	return S_ISFIFO(mode) ? "fifo" : S_ISSOCK(mode) ? "socket" : S_ISREG(mode) ? "file" : "device";
 }
 
-/* "?": only decoding would tell. */
+/* "?" if only decoding would tell the shape. */
 static char *shape_text(const struct array *array)
 {
 	size_t n = attrs_shape(array, NULL, 0);
@@ -56,8 +56,8 @@ static char *shape_text(const struct array *array)
 	return text;
 }
 
-/* The names of its type and shape are kept, not the node: of many archives not
- * all stay open. */
+/* Copies the names of its type and shape, rather than keep the node: of many archives,
+ * not all stay open. */
 static bool take_array(struct item *item, const struct mirror_ref *ref)
 {
 	char name[DTYPE_NAME_MAX];
@@ -83,7 +83,7 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 	if (ref->held && !(progress_wanted() && mirror_size_known(ref)))
 		return 0;
 	if (mirror_stat(l->m, ref, -1, &st, &err) < 0)
-		return 0; /* which is told when it is read */
+		return 0; /* reported when it is read */
 	item->size = (uint64_t)st.st_size;
 	if (!S_ISREG(st.st_mode)) {
 		item->kind = ITEM_OTHER;
@@ -97,7 +97,7 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 	return 0;
 }
 
-/* Its folder is the one that came last, or one above that. */
+/* Its folder is the last item, or one of the folders above that. */
 static struct item *new_item(struct items *l, const char *path, size_t len)
 {
 	if (l->count == l->room) {
@@ -117,8 +117,9 @@ static struct item *new_item(struct items *l, const char *path, size_t len)
 	return l->all[l->count].name ? &l->all[l->count++] : NULL;
 }
 
-/* A directory with several paths is one; so is an array of several archives, but if those
- * of the other source are others, it has to be read. */
+/* A directory with several paths is a single directory. So is an array that several
+ * archives share; but it is compared again if the other source shares it under another
+ * path. */
 static bool take_same(struct item *item, const struct mirror_ref *ref, const char *same)
 {
 	char **to = ref->node->kind == NODE_DIR ? &item->more : &item->same;
@@ -155,7 +156,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	return !fine;
 }
 
-/* By which a folder's items of that name are found. */
+/* The key by which a folder's items of that name are found. */
 static uint64_t id_of(const struct item *folder, const char *name)
 {
 	uint64_t id = slice_hash(slice_text(name), folder);

@@ -8,14 +8,14 @@
 
 static const char *const sides[] = {"A", "B"};
 
-/* Bytes of the next one, or 1 for what is none. */
+/* Length of the next UTF-8 character, or 1 for an invalid byte. */
 static size_t character(const char *text)
 {
 	size_t n = utf8_length((struct slice){(const uint8_t *)text, strnlen(text, 4)});
 	return n ? n : 1;
 }
 
-/* As terminal_put(), into a text. */
+/* Like terminal_put(), but appends to a text. */
 static void put_escaped(const struct diff *d, struct text *t, const char *name)
 {
 	while (*name) {
@@ -29,7 +29,7 @@ static void put_escaped(const struct diff *d, struct text *t, const char *name)
 	}
 }
 
-/* What every difference begins with. */
+/* Writes the beginning that all differences share. */
 static void begin(const struct diff *d, struct text *t, const struct item *item, const char *what)
 {
 	char *own = item_path(item);
@@ -116,7 +116,7 @@ void tell_attribute(const struct diff *d, struct text *t, const struct item *ite
 
 /* --- values -------------------------------------------------------------- */
 
-/* [3,1]; of an array without a shape that fits, [number] */
+/* [3,1]; or, for an array without a matching shape, [number] */
 static void put_index(struct text *t, const struct array *array, uint64_t count, uint64_t index)
 {
 	uint64_t elements, after = count;

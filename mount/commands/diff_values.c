@@ -9,8 +9,8 @@
 #include "mount/commands/diff.h"
 #include "mount/commands/walk.h"
 
-/* A thread compares a piece at a time: of what lies in the file, as it is mapped;
- * of what is decoded, less, since it may have to be put together. */
+/* A thread compares one piece at a time: mapped data in place; decoded data in smaller
+ * pieces, since it may have to be copied together. */
 enum { MAPPED_PIECE = 8 << 20, DECODED_PIECE = 1 << 20, WORKERS_MAX = 16 };
 
 /* A pair whose bytes are being compared. */
@@ -20,38 +20,38 @@ struct work {
 	struct mirror_ref refs[2];
 	int fds[2];
 	const struct array *array; /* of A */
-	uint64_t size, at;         /* bytes; where the next piece begins */
-	uint64_t piece;            /* of one, whole elements */
-	unsigned running;          /* pieces */
+	uint64_t size, at;         /* in bytes; `at` is where the next piece begins */
+	uint64_t piece;            /* size of a piece, in whole elements */
+	unsigned running;          /* pieces being compared */
 	struct compare compare;
 	struct compare_result result;
 	struct error err;
-	int failed; /* 1 + the side whose fault it was */
+	int failed; /* 1 + the side that failed */
 };
 
 struct workers {
 	pthread_mutex_t lock;
-	pthread_cond_t more;  /* pieces, or none to come */
-	pthread_cond_t told;  /* `wanted` is done */
+	pthread_cond_t more;  /* signalled when pieces are added, or no more will come */
+	pthread_cond_t told;  /* signalled when `wanted` is done */
 	const struct pair *wanted;
 	pthread_t threads[WORKERS_MAX];
 	unsigned count;
-	size_t next;       /* pair to be opened */
-	unsigned opening;  /* pairs, of which pieces may come */
+	size_t next;       /* the next pair to open */
+	unsigned opening;  /* pairs being opened, which may add pieces */
 	bool stop;
-	struct work *works; /* with pieces that nobody has taken */
+	struct work *works; /* those with pieces not yet taken */
 	struct work **tail;
 };
 
 /* --- a piece --------------------------------------------------------------- */
 
-/* One side's bytes of it. */
+/* One side's bytes of a piece. */
 struct bytes {
 	struct answer answer;
 	const uint8_t *at;
-	struct source *mapped; /* where they lie in a file, else NULL */
-	uint64_t offset;       /* in it */
-	uint8_t *own;          /* put together */
+	struct source *mapped; /* the source they are mapped from, else NULL */
+	uint64_t offset;       /* in that source */
+	uint8_t *own;          /* a contiguous copy, allocated */
 };
 
 static int put_together(struct bytes *b, struct error *err)
@@ -82,7 +82,7 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 	return put_together(b, err);
 }
 
-/* 0, or 1 + the side that failed. */
+/* Returns 0, or 1 + the side that failed. */
 static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, uint64_t len, struct compare_result *ret,
 			 struct error *err)
 {
@@ -110,7 +110,7 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 
 /* --- a pair ---------------------------------------------------------------- */
 
-/* Does it hold lengths, or letters?  Then no difference is small. */
+/* Does the file hold lengths or characters? Those are compared exactly, without a tolerance. */
 static bool is_structure(const struct mirror_ref *ref)
 {
 	const struct node *n = ref->node, *up = ref->held ? tree_node(&ref->held->archive.tree, n->parent) : NULL;
@@ -124,7 +124,7 @@ static const struct array *array_of(const struct mirror_ref *ref)
 	return ref->held && ref->node->array && ref->node->array->dtype != DTYPE_NONE ? ref->node->array : NULL;
 }
 
-/* Whole elements of about as much as one thread should do at a time. */
+/* The size of a piece: as many whole elements as one thread should take at a time. */
 static uint64_t piece_of(const struct work *w)
 {
 	bool plain = true;
@@ -134,7 +134,7 @@ static uint64_t piece_of(const struct work *w)
 	return piece - piece % w->compare.bytes;
 }
 
-/* Both sizes; 1 if they differ, which is told. */
+/* Compares the sizes; returns 1 if they differ, and reports it. */
 static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, struct error *err)
 {
 	struct stat st[2];
@@ -156,7 +156,7 @@ static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, st
 	return 1;
 }
 
-/* In an archive its number finds it, however deep it lies. */
+/* In an archive, the inode number finds an item, however deep it lies. */
 static int find_item(const struct diff *d, const struct item *item, int side, struct mirror_ref *ret, struct error *err)
 {
 	struct mirror *m = d->sources[side].mirror;
@@ -168,7 +168,7 @@ static int find_item(const struct diff *d, const struct item *item, int side, st
 	return r;
 }
 
-/* What is told without the bytes; with pieces to follow it returns true. */
+/* Compares everything but the bytes; returns true if pieces must follow. */
 static bool open_pair(const struct diff *d, struct work *w)
 {
 	struct pair *p = w->pair;
@@ -200,8 +200,8 @@ static bool open_pair(const struct diff *d, struct work *w)
 	return true;
 }
 
-/* Called with the lock held.  There are many pairs: who waits for another one is
- * not woken. */
+/* Called with the lock held. Wakes the waiter only for the pair it waits for, since there
+ * are many pairs. */
 static void pair_done(struct workers *ws, struct pair *p)
 {
 	p->done = true;
@@ -209,7 +209,7 @@ static void pair_done(struct workers *ws, struct pair *p)
 		pthread_cond_signal(&ws->told);
 }
 
-/* Likewise. */
+/* Called with the lock held. */
 static void close_pair(struct diff *d, struct work *w)
 {
 	struct pair *p = w->pair;
@@ -228,7 +228,7 @@ static void close_pair(struct diff *d, struct work *w)
 
 /* --- threads --------------------------------------------------------------- */
 
-/* Called with the lock held, and gives it up meanwhile. */
+/* Called with the lock held; releases it meanwhile. */
 static void run_piece(struct diff *d, struct workers *ws)
 {
 	struct work *w = ws->works;
@@ -253,7 +253,7 @@ static void run_piece(struct diff *d, struct workers *ws)
 		close_pair(d, w);
 }
 
-/* Likewise. */
+/* Called with the lock held; releases it meanwhile. */
 static void run_pair(struct diff *d, struct workers *ws)
 {
 	struct pair *p = &d->pairs[ws->next++];

@@ -19,14 +19,14 @@ struct run {
 	bool failed, full;
 };
 
-_Atomic int extract_stopped; /* without a lock, and so for a handler that runs in any thread */
+_Atomic int extract_stopped; /* lock-free: a signal handler sets it in any thread */
 
 static void on_signal(int sig)
 {
 	extract_stopped = sig;
 }
 
-/* What nohup and shells have told us to ignore is ignored. */
+/* Signals that nohup or the shell ignores stay ignored. */
 static void heed_signals(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
@@ -34,7 +34,7 @@ static void heed_signals(void)
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(signals[i], &act, NULL);
-	signal(SIGXFSZ, SIG_IGN); /* a file as large as may be is a fault of write(2) then */
+	signal(SIGXFSZ, SIG_IGN); /* write(2) then fails with EFBIG at the file size limit */
 }
 
 static void complain(struct run *run, const char *path, const char *why, int code)
@@ -49,7 +49,7 @@ static void complain(struct run *run, const char *path, const char *why, int cod
 
 /* --- one thing at a time ------------------------------------------------- */
 
-/* The path by which it is written. */
+/* The path below DEST: without the view's prefix. */
 static const char *below_view(const struct extract *x, const char *path)
 {
 	size_t n = strlen(NPY_VIEW);
@@ -93,7 +93,7 @@ static int visit_size(void *arg, enum walk_kind kind, const char *path, size_t l
 
 /* --- all --------------------------------------------------------------- */
 
-/* What is extracted into SOURCE itself would be met again, and again. */
+/* Extracting into SOURCE itself would meet its own output again and again. */
 static bool lies_in(const char *dest, const char *source)
 {
 	char *a = realpath(dest, NULL), *b = realpath(source, NULL);
@@ -104,7 +104,7 @@ static bool lies_in(const char *dest, const char *source)
 	return in;
 }
 
-/* -1 if there is none, which was told. */
+/* Returns -1 after reporting an error. */
 static int open_destination(const struct options *o)
 {
 	bool made = mkdir(o->destination, 0777) == 0;
@@ -121,7 +121,7 @@ static int open_destination(const struct options *o)
 	return fd;
 }
 
-/* What is told below SOURCE would not be found there below DEST. */
+/* Does the path contain '..'? Then it has no counterpart below DEST. */
 static bool goes_up(const char *path)
 {
 	for (; *path; path += strspn(path, "/")) {
@@ -145,7 +145,7 @@ static void extract_all(struct run *run)
 {
 	static char root_path[] = "", *whole[] = {root_path, NULL};
 	char **paths = *run->x.options->paths ? run->x.options->paths : whole;
-	if (progress_wanted()) /* only a bar needs to know */
+	if (progress_wanted()) /* only the progress bar needs the total */
 		for (char **path = paths; *path && !extract_stopped; path++)
 			walk_given(run, *path, visit_size);
 	run->x.progress = progress_begin(run->total);

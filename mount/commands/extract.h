@@ -6,38 +6,39 @@
 #include "mount/options.h"
 
 /*
- * The parts of --extract: what is walked (extract.c), and how one file or link of it
- * gets its place below DEST (extract_file.c).
+ * The parts of --extract: the walk (extract.c), and the writing of each file or link
+ * below DEST (extract_file.c).
  */
 struct extract {
 	const struct options *options;
 	struct mirror *m;
 	int dest;
 	struct progress progress;
-	bool in_dest; /* the fault at hand is DEST's, not SOURCE's */
+	bool in_dest; /* the current fault is DEST's, not SOURCE's */
 
-	/* A file with several names is written once, and linked after that: its number,
-	 * of those whose paths are known, by its inode. */
+	/* A file with several names is written once, then hard-linked: maps its inode to
+	 * 1 + the index of its first path in `paths`. */
 	struct idmap written;
 	char **paths;
 	size_t npaths;
 
-	struct idmap cleaned; /* folders in which nothing is left of a run that was killed */
-	char *folder;         /* that at hand, most often the one before */
+	struct idmap cleaned; /* folders already cleared of leftovers of a killed run */
+	char *folder;         /* the current folder, usually that of the previous file */
 	int folder_fd;
 };
 
-/* Where the .npy files stand. */
+/* The view that holds the .npy files. */
 #define NPY_VIEW ".arrayfs/npy"
 
-/* Set by Ctrl-C and the like: the file at hand is removed, then the signal has
- * its way. */
+/* Set by SIGINT and other signals: the current file is removed, then the signal takes its
+ * default action. */
 extern _Atomic int extract_stopped;
 
-/* `path` is that below DEST.  -errno with a sentence; more than 0 if stopped. */
+/* `path` is relative to DEST. Returns -errno with a message; more than 0 if stopped by a
+ * signal. */
 int extract_file(struct extract *x, const char *path, const struct mirror_ref *ref, struct error *err);
 
-/* A directory that was written by the path `same`: a link to that. */
+/* Writes a link to a directory that was written before, by the path `same`. */
 int extract_same(struct extract *x, const char *path, const char *same, struct error *err);
 
 int extract_empty_folder(struct extract *x, const char *path, struct error *err);

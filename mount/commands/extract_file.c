@@ -11,7 +11,7 @@
 #include "mount/commands/place.h"
 #include "mount/commands/walk.h"
 
-/* errno's fault, of DEST. */
+/* Sets the error from errno, as a fault of DEST. */
 static int dest_fault(struct extract *x, struct error *err)
 {
 	int code = errno;
@@ -21,7 +21,7 @@ static int dest_fault(struct extract *x, struct error *err)
 
 /* --- below DEST -------------------------------------------------------- */
 
-/* Is that the name of something that is extracted itself? */
+/* Does SOURCE have something of that name? Then it is no leftover temporary file. */
 static bool is_in_source(void *arg, const char *name)
 {
 	struct extract *x = arg;
@@ -37,7 +37,7 @@ static bool is_in_source(void *arg, const char *name)
 	return r != -ENOENT;
 }
 
-/* In the folder at hand, once. */
+/* Cleans the current folder, once. */
 static void clean_folder(struct extract *x)
 {
 	struct stat st;
@@ -58,7 +58,7 @@ static int folder_fault(struct extract *x, struct error *err)
 	return error_set(err, errno, "%s", why);
 }
 
-/* The folder of a path, open, and the last component in *ret_name. */
+/* Opens the folder of a path (kept open for the next file); *ret_name is the last component. */
 static int folder_of(struct extract *x, const char *path, const char **ret_name, struct error *err)
 {
 	const char *slash = strrchr(path, '/');
@@ -99,7 +99,7 @@ static int another(struct extract *x, struct error *err)
 	return error_set(err, EEXIST, "is there already%s (--force overwrites)", x->options->resume ? ", and another" : "");
 }
 
-/* 1 if an earlier run has made the link, 0 if nothing is there. */
+/* Returns 1 if an earlier run has made the link, 0 if nothing is there. */
 static int find_symlink(struct extract *x, const char *target, int dir, const char *name, struct error *err)
 {
 	char found[PATH_MAX];
@@ -110,9 +110,9 @@ static int find_symlink(struct extract *x, const char *target, int dir, const ch
 	return n >= 0 && (size_t)n == strlen(target) && memcmp(found, target, (size_t)n) == 0 ? 1 : another(x, err);
 }
 
-/* Likewise.  What an earlier run has written has the size and the time of what it was
- * made of, to the second: file systems keep no more for sure.  Nothing has its name
- * before it is whole. */
+/* Likewise for a file. An earlier run's file has the size of its origin, and its time to
+ * the second (file systems guarantee no finer resolution). No file gets its name before
+ * it is complete. */
 static int find_file(struct extract *x, const struct stat *st, int dir, const char *name, struct error *err)
 {
 	struct stat there;
@@ -143,7 +143,7 @@ static int write_file(struct extract *x, const struct mirror_ref *ref, int dir, 
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
 	x->in_dest = c.writing;
 	futimens(fd, times);
-	int lock = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* held until the file has its name */
+	int lock = fcntl(fd, F_DUPFD_CLOEXEC, 3); /* keeps the flock until the file has its final name */
 	if (close(fd) < 0 && r == 0)
 		r = dest_fault(x, err);
 	if (r != 0)
@@ -161,8 +161,8 @@ static void remember(struct extract *x, uint64_t ino, const char *path)
 {
 	uint64_t *number = idmap_at(&x->written, ino);
 	if (!number || *number)
-		return; /* without memory it will be written twice */
-	if ((x->npaths & (x->npaths - 1)) == 0) { /* full at every power of two */
+		return; /* without memory, it is just written twice */
+	if ((x->npaths & (x->npaths - 1)) == 0) { /* grows at every power of two */
 		char **grown = reallocarray(x->paths, x->npaths ? x->npaths * 2 : 1, sizeof *grown);
 		if (!grown)
 			return;
@@ -175,7 +175,7 @@ static void remember(struct extract *x, uint64_t ino, const char *path)
 	}
 }
 
-/* A second name of a file that was written already; false if that cannot be. */
+/* Hard-links a file that was written before; returns false if that fails. */
 static bool link_file(struct extract *x, uint64_t ino, int dir, const char *name)
 {
 	uint64_t number = idmap_get(&x->written, ino);
@@ -228,7 +228,7 @@ int extract_same(struct extract *x, const char *path, const char *same, struct e
 	const char *rest = path, *to = same;
 	char target[PATH_MAX];
 	size_t n = 0;
-	/* What both paths begin with need not be gone. */
+	/* The link need not climb out of the paths' common prefix. */
 	for (size_t i = 0; path[i] && path[i] == same[i]; i++)
 		if (path[i] == '/')
 			rest = path + i + 1, to = same + i + 1;
@@ -251,7 +251,7 @@ int extract_file(struct extract *x, const char *path, const struct mirror_ref *r
 	if (!S_ISLNK(st.st_mode))
 		return error_set(err, ENOTSUP, "neither a file nor a link: skipped");
 	if (x->options->npy)
-		return 0; /* to what has another name here */
+		return 0; /* its target has another name in this view */
 	r = mirror_readlink(x->m, ref, target, err);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : extract_symlink(x, path, target, err);
 }

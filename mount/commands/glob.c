@@ -15,7 +15,7 @@ bool glob_is_pattern(const char *text)
 
 /* --- a component ------------------------------------------------------------ */
 
-/* A character, or a byte that is none. */
+/* Length of the next UTF-8 character, or 1 for an invalid byte. */
 static size_t character(struct slice s)
 {
 	size_t n = utf8_length(s);
@@ -27,15 +27,15 @@ static struct slice skip(struct slice s, size_t n)
 	return (struct slice){s.data + n, s.len - n};
 }
 
-/* UTF-8 sorts as the code points do. */
+/* UTF-8 sorts in the order of code points. */
 static int compare(struct slice a, size_t na, struct slice b, size_t nb)
 {
 	int r = memcmp(a.data, b.data, na < nb ? na : nb);
 	return r ? r : (na > nb) - (na < nb);
 }
 
-/* Behind "[": is the character among those?  *ret_len is what is taken up to "]",
- * or 0 if there is none, and "[" stands for itself. */
+/* `set` begins after "[": is the character in the set? *ret_len is the length up to and
+ * including "]", or 0 if there is none: then "[" stands for itself. */
 static bool in_set(struct slice set, struct slice c, size_t nc, size_t *ret_len)
 {
 	struct slice p = set;
@@ -60,7 +60,8 @@ static bool in_set(struct slice set, struct slice c, size_t nc, size_t *ret_len)
 	return found != no;
 }
 
-/* Takes what matches one character off both. */
+/* Consumes one character of the name, and the part of the pattern that should match it;
+ * returns whether it matches. */
 static bool take_one(struct slice *pattern, struct slice *name)
 {
 	struct slice p = *pattern;
@@ -85,8 +86,8 @@ static bool take_one(struct slice *pattern, struct slice *name)
 	return fits;
 }
 
-/* Goes back to the last star alone: the ones before have matched as little as
- * they can, and more would not help. */
+/* Backtracks to the last star only: the earlier ones have matched as little as possible,
+ * and matching more would not help. */
 static bool component_matches(struct slice pattern, struct slice name)
 {
 	struct slice star = {0}, retry = {0};
@@ -114,12 +115,12 @@ static bool component_matches(struct slice pattern, struct slice name)
 
 enum { WORD = 64 };
 
-/* Bit i of a state: the path so far may be what the first i components match. */
+/* Bit i of a state: the first i components of the pattern match the path so far. */
 struct glob_state {
 	struct slice *parts;
-	size_t count, words; /* of a state */
-	size_t *lengths;     /* of the path at hand, up to each of its folders, from 0 on */
-	uint64_t *states;    /* theirs */
+	size_t count, words; /* words: of one state */
+	size_t *lengths;     /* of the current path: the length up to each of its folders, from 0 on */
+	uint64_t *states;    /* the state of each folder */
 	size_t levels, room;
 };
 
@@ -133,7 +134,7 @@ static void put(uint64_t *state, size_t i)
 	state[i / WORD] |= UINT64_C(1) << i % WORD;
 }
 
-/* The next component, of any but "", "." and the slashes around; false at the end. */
+/* Takes the next component, skipping "", "." and slashes; returns false at the end. */
 static bool next_component(struct slice *path, struct slice *ret)
 {
 	do {

@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 /*
- * A number for each of many identities, which are numbers other than 0: nodes that
- * were visited, files that were written.  Start from {0}.
+ * A hash map from identities (numbers other than 0) to numbers: nodes that were visited,
+ * files that were written. Start from {0}.
  */
 struct idmap {
 	struct idmap_slot {
@@ -15,8 +15,8 @@ struct idmap {
 	size_t mask, used;
 };
 
-/* The identity's number, 0 at first; where it is kept until the next call.  NULL
- * without memory. */
+/* The identity's number, inserted as 0 if missing; the pointer is valid until the next
+ * call. NULL without memory. */
 uint64_t *idmap_at(struct idmap *m, uint64_t id);
 /* The identity's number, 0 if it has none. */
 uint64_t idmap_get(const struct idmap *m, uint64_t id);

@@ -25,14 +25,14 @@ struct list {
 	const struct options *options;
 	struct mirror *m;
 	struct terminal terminal;
-	struct outline *outline; /* of --tree */
-	struct row *rows; /* of --long, which must know them all before it aligns them */
+	struct outline *outline; /* for --tree */
+	struct row *rows; /* for --long, which needs all rows to align them */
 	size_t count, room;
-	struct text json; /* of --json, on its way out */
+	struct text json; /* for --json, buffered output */
 	bool failed;
 };
 
-/* Alone on its line, as most are. */
+/* Writes a path alone on its line, the common case. */
 static void put_line(const struct list *l, const char *path, size_t len)
 {
 	if (name_plain((struct slice){(const uint8_t *)path, len}))
@@ -42,7 +42,7 @@ static void put_line(const struct list *l, const char *path, size_t len)
 	putc_unlocked('\n', stdout);
 }
 
-/* In at most so many columns, unless they are 0. */
+/* Writes a path in at most `columns` columns, 0 meaning no limit. */
 static void put_path(const struct list *l, const char *path, bool directory, size_t columns)
 {
 	const char *colour = directory && l->terminal.colour ? "\033[1;34m" : "";
@@ -55,7 +55,7 @@ static void put_path(const struct list *l, const char *path, bool directory, siz
 	fputs_unlocked(directory ? "/\n" : "\n", stdout);
 }
 
-/* With a shape that follows from a size that is known; NULL if there is none. */
+/* The array, with its shape if that follows from a known size; NULL if there is none. */
 static const struct array *array_of(const struct mirror_ref *ref, struct shaped *room)
 {
 	if (!ref->node || !ref->node->array)
@@ -66,7 +66,8 @@ static const struct array *array_of(const struct mirror_ref *ref, struct shaped 
 	return &room->array;
 }
 
-/* The same at the price of a size: of a directory, whose files' sizes are told next. */
+/* The same, but computes a size if the shape needs it: only for a directory, as the sizes
+ * of its files are listed next anyway. */
 static const struct array *array_sized(const struct mirror_ref *ref, struct shaped *room)
 {
 	bool found = ref->node && ref->node->kind == NODE_DIR && shape_exists(ref->node) && ref->node->array->unshaped &&
@@ -110,7 +111,7 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 	return fine;
 }
 
-/* A column of several files is as large as they are, which come behind it. */
+/* Adds up the sizes of a column's files, whose rows follow the directory's. */
 static void add_up(struct list *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
@@ -136,7 +137,8 @@ static const char *row_size(const struct list *l, const struct row *r, char ret[
 	return r->sized ? size_text(r->bytes, l->options->human, ret) : "-";
 }
 
-/* No line is wider than a terminal: the columns may take all of it but PATH_LEAST. */
+/* Keeps lines within the terminal's width: the columns before the path may take all but
+ * PATH_LEAST of it. */
 static void put_row(const struct list *l, const struct row *r, const int width[3])
 {
 	enum { PATH_LEAST = 16 };
@@ -175,7 +177,7 @@ static void put_rows(struct list *l)
 
 /* --- --tree ------------------------------------------------------------ */
 
-/* Sizes that only decoding would tell are left out. */
+/* Adds a leaf; its size is left out if only decoding would tell it. */
 static int add_leaf(struct list *l, const char *path, const struct mirror_ref *ref, bool directory, struct error *err)
 {
 	struct shaped shaped;
@@ -203,8 +205,9 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 
 /* --- all --------------------------------------------------------------- */
 
-/* Of directories: all as JSON; for people empty ones, save SOURCE itself, and those that
- * stand for one array or column, beside its files. */
+/* Which directories are listed? All as JSON; else, besides the files, the empty ones
+ * (except SOURCE itself) and, for --long and --tree, those that stand for an array or
+ * column. */
 static bool is_listed(const struct list *l, enum walk_kind kind, const char *path, const struct mirror_ref *ref)
 {
 	const struct array *array = ref->node ? ref->node->array : NULL;
@@ -221,7 +224,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	struct list *l = arg;
 	struct error err = {0};
 	struct stat st;
-	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR; /* an array that was told already */
+	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR; /* an array that was listed before */
 	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || (kind == WALK_SAME && !again);
 
 	if (kind == WALK_FAULT) {

@@ -8,9 +8,9 @@
 #include <string.h>
 
 enum {
-	DEEPEST = 64, /* what lies deeper is shown with its path from there: indents may not grow without end */
-	WIDEST = 60,  /* a name that is longer pushes its line's columns aside; on a terminal it is cut */
-	CELL = 24,    /* on a terminal, the most of a dtype or shape that is told */
+	DEEPEST = 64, /* deeper items are shown with their path from there, to bound the indent */
+	WIDEST = 60,  /* a longer name pushes its line's columns aside; on a terminal it is cut */
+	CELL = 24,    /* on a terminal, the widest dtype or shape */
 	CELL_LEAST = 4,
 	NAME_LEAST = 12,
 };
@@ -18,16 +18,16 @@ enum {
 struct line {
 	char *name, *dtype, *shape;
 	uint32_t depth;
-	bool directory, more; /* more: of its siblings */
-	bool sized;           /* else something in it is of unknown size */
+	bool directory, more; /* more: siblings follow */
+	bool sized;           /* false: something in it is of unknown size */
 	uint64_t bytes, count;
 };
 
 struct outline {
 	struct line *lines;
 	size_t count, room;
-	size_t stack[DEEPEST + 1]; /* the directories above what came last: lines */
-	uint32_t depth;            /* of the deepest of them */
+	size_t stack[DEEPEST + 1]; /* the lines of the directories above the last leaf */
+	uint32_t depth;            /* of the deepest one */
 };
 
 const char *size_text(uint64_t bytes, bool human, char ret[SIZE_TEXT])
@@ -35,7 +35,7 @@ const char *size_text(uint64_t bytes, bool human, char ret[SIZE_TEXT])
 	static const char units[] = "BKMGTPE";
 	size_t unit = 0;
 	double n = (double)bytes;
-	while (n >= 1024 || (unit > 0 && n > 1023)) /* as it is rounded up */
+	while (n >= 1024 || (unit > 0 && n > 1023)) /* sizes are rounded up */
 		n /= 1024, unit++;
 	if (!human || unit == 0)
 		snprintf(ret, SIZE_TEXT, "%" PRIu64, bytes);
@@ -85,7 +85,7 @@ void outline_free(struct outline *o)
 	free(o);
 }
 
-/* Goes into the directory, which may be the one at that depth already. */
+/* Enters a directory, unless it is the current one at that depth. */
 static bool enter(struct outline *o, const char *name, size_t len, uint32_t depth)
 {
 	const struct line *now = o->depth >= depth ? &o->lines[o->stack[depth]] : NULL;
@@ -115,7 +115,7 @@ bool outline_add(struct outline *o, const struct outline_leaf *leaf)
 	for (size_t n; n = strcspn(name, "/"), name[n] && depth < DEEPEST; name += n + 1, depth++)
 		if (!enter(o, name, n, depth))
 			return false;
-	if (leaf->directory && depth < DEEPEST) /* what comes next may be in it */
+	if (leaf->directory && depth < DEEPEST) /* the next leaves may be in it */
 		return enter(o, name, strlen(name), depth) && tell_array(&o->lines[o->stack[depth]], leaf);
 	o->depth = depth - 1;
 	struct line *l = add_line(o, name, strlen(name), depth);
@@ -160,7 +160,7 @@ static const char *bytes_text(const struct line *l, bool human, char ret[SIZE_TE
 	return l->sized ? ret : strcat(ret, "+");
 }
 
-/* Draws no more levels than `most`. */
+/* Draws at most `most` levels. */
 static size_t put_branch(const struct outline *o, const struct terminal *t, size_t index, bool bars[DEEPEST + 2], uint32_t most)
 {
 	static const char *const drawn[2][4] = {{"|   ", "    ", "|-- ", "`-- "}, {"│   ", "    ", "├── ", "└── "}};
@@ -174,11 +174,11 @@ static size_t put_branch(const struct outline *o, const struct terminal *t, size
 	return depth * 4;
 }
 
-/* What the columns take. */
+/* The widths of the columns. */
 struct widths {
 	int name, dtype, contents, bytes;
 	uint32_t depth; /* levels that are drawn */
-	bool cells;     /* dtypes and contents are cut at theirs, too */
+	bool cells;     /* dtypes and contents are cut at their widths, too */
 	bool cut;       /* names are cut at their column */
 };
 
@@ -213,15 +213,15 @@ static void widen(int *width, size_t n, size_t widest)
 		*width = (int)n;
 }
 
-/* What a column gets of what it would take. */
+/* The width of a column that would take `a`, limited to `b`. */
 static int cell(int a, int b)
 {
 	int least = b > CELL_LEAST ? b : CELL_LEAST;
 	return a < least ? a : least;
 }
 
-/* So that no line is wider than the terminal; `longest` is of all names, with what is
- * drawn before them. */
+/* Limits the widths so that no line is wider than the terminal; `longest` is the longest
+ * name, with the branches drawn before it. */
 static void fit(struct widths *w, size_t longest, size_t columns)
 {
 	int left = (int)columns - w->bytes - 6 - NAME_LEAST;
@@ -242,7 +242,7 @@ void outline_put(const struct outline *o, const struct terminal *t, bool human)
 	char text[SIZE_TEXT];
 	struct widths w = {.depth = DEEPEST};
 	bool bars[DEEPEST + 2] = {false};
-	size_t longest = 0, cells = t->width ? INT_MAX : WIDEST; /* these will be cut */
+	size_t longest = 0, cells = t->width ? INT_MAX : WIDEST; /* on a terminal, they are cut later */
 	mark_siblings(o);
 	for (size_t i = 0; i < o->count; i++) {
 		const struct line *l = &o->lines[i];

@@ -9,8 +9,8 @@ struct filter {
 	walk_visit *visit;
 	void *arg;
 	struct glob_state *pattern;
-	const char *suffix; /* of files, which the pattern may lack; or NULL */
-	char *inside;       /* what matched last: all below it is visited */
+	const char *suffix; /* a suffix of files that the pattern may omit; or NULL */
+	char *inside;       /* the directory that matched last: everything below it is visited */
 	size_t inside_len;
 	bool matched;
 };
@@ -94,7 +94,7 @@ static int walk_pattern(struct mirror *m, const char *pattern, const char *suffi
 	return r;
 }
 
-/* 0, or why not: -errno. */
+/* Does the path exist? Returns 0 or -errno. */
 static int leads_somewhere(struct mirror *m, const char *path)
 {
 	struct mirror_ref ref;

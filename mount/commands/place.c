@@ -54,9 +54,10 @@ static void name_temporary(char ret[PLACE_TEMPORARY])
 	snprintf(ret, PLACE_TEMPORARY, ".arrayfs-%ld-%u~", (long)getpid(), count++);
 }
 
-/* A name that is there already is of somebody with the same number: one that was
- * killed, or that lives elsewhere.  Who cleans up may have taken the file before it
- * was locked; who else locks it is not waited for. */
+/* An existing name belongs to a process with the same pid: one that was killed, or one on
+ * another host or in another pid namespace. Race: a concurrent place_clean() may lock or
+ * remove the file before it is locked here; so never wait for the lock, check under it
+ * that the file still has a name, and else retry with another. */
 int place_create(int dir, char ret[PLACE_TEMPORARY])
 {
 	for (;;) {
@@ -77,7 +78,7 @@ int place_create(int dir, char ret[PLACE_TEMPORARY])
 int place(int dir, const char *temporary, const char *name, bool over)
 {
 	int r = renameat2(dir, temporary, dir, name, over ? 0 : RENAME_NOREPLACE);
-	if (r < 0 && errno == EINVAL && !over) { /* a file system that cannot promise */
+	if (r < 0 && errno == EINVAL && !over) { /* the file system does not support RENAME_NOREPLACE */
 		r = linkat(dir, temporary, dir, name, 0);
 		if (r == 0)
 			unlinkat(dir, temporary, 0);
@@ -106,7 +107,7 @@ int place_link(const char *target, int from, int dir, const char *name, bool ove
 	while ((r = make_link(target, from, dir, temporary)) < 0 && errno == EEXIST);
 	if (r < 0 || (r = place(dir, temporary, name, true)) < 0)
 		return r;
-	unlinkat(dir, temporary, 0); /* which stays where both were the same file's */
+	unlinkat(dir, temporary, 0); /* rename() leaves it if both names are links to one file */
 	return 0;
 }
 
@@ -120,7 +121,7 @@ static bool is_temporary(const char *name)
 	return sscanf(name, ".arrayfs-%ld-%u~%n", &pid, &count, &end) == 2 && end > 0 && name[end] == '\0';
 }
 
-/* Without its lock nobody writes to it. */
+/* Removes a temporary file, unless a living writer holds its lock. */
 static void remove_unlocked(int dir, const char *name)
 {
 	struct stat st;

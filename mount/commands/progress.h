@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 /*
- * A line on a terminal that tells how far long work has come: bytes done, rate,
- * time left.  Says nothing where standard error is no terminal.
+ * A progress line on a terminal: bytes done, rate, time left. Prints nothing if standard
+ * error is no terminal.
  */
 struct progress {
 	bool shown;
@@ -16,4 +16,4 @@ struct progress {
 struct progress progress_begin(uint64_t total);
 bool progress_wanted(void);
 void progress_add(struct progress *p, uint64_t bytes);
-void progress_clear(struct progress *p); /* before anything else is said, and at the end */
+void progress_clear(struct progress *p); /* before any other output, and at the end */

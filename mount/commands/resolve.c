@@ -4,10 +4,10 @@
 
 #include "mount/commands/walk.h"
 
-/* As Linux counts links in a path. */
+/* Linux's limit on symbolic links in a path. */
 enum { LINKS_MAX = 40 };
 
-/* The components of a path that are still to be gone, the next one last. */
+/* The components of a path that remain to be resolved, in reverse order. */
 struct steps {
 	char **names;
 	size_t count, room;
@@ -40,7 +40,7 @@ static int steps_add(struct steps *s, const char *path)
 	return 0;
 }
 
-/* The way from the root to where we are. */
+/* The references from the root to the current directory, for "..". */
 struct trail {
 	struct mirror_ref *refs;
 	size_t count, room;

@@ -11,9 +11,9 @@ struct walker {
 	struct mirror *m;
 	walk_visit *visit;
 	void *arg;
-	char *path; /* of what is at hand */
+	char *path; /* the current path */
 	size_t len, room;
-	struct idmap shared; /* arrays of several archives that were visited: where in `paths`, from 1 */
+	struct idmap shared; /* arrays shared by several archives: 1 + the index of their first path in `paths` */
 	char **paths;
 	size_t npaths;
 };
@@ -53,7 +53,7 @@ static void cut(struct walker *w, size_t len)
 	w->path[len] = '\0';
 }
 
-/* Takes the last component off again, which is a name without a slash, and the slash before it. */
+/* Removes the last component, `name`, and the slash before it. */
 static void pop(struct walker *w, const char *name)
 {
 	size_t n = strlen(name);
@@ -74,7 +74,7 @@ static int fault(struct walker *w, int r, struct error *err)
 
 /* --- directories with several paths ------------------------------------ */
 
-/* The path of a node below the one that the walk began with; NULL without memory. */
+/* The path of a node below `top`, the node where the walk began; NULL without memory. */
 static char *path_below(const char *top_path, const struct tree *t, uint32_t top, uint32_t node)
 {
 	size_t n = strlen(top_path), end = n;
@@ -91,7 +91,7 @@ static char *path_below(const char *top_path, const struct tree *t, uint32_t top
 	}
 	memcpy(path, top_path, n);
 	if (n == 0)
-		memmove(path, path + 1, strlen(path)); /* of a slash */
+		memmove(path, path + 1, strlen(path)); /* drop the leading slash */
 	return path;
 }
 
@@ -99,13 +99,13 @@ static char *path_below(const char *top_path, const struct tree *t, uint32_t top
 
 struct visiting {
 	struct walker *w;
-	struct idmap seen; /* what was visited, by its identity: nodes */
+	struct idmap seen; /* visited directories: identity to node */
 	char *top_path;
 	uint32_t top;
 };
 
-/* Where the node is noted by which the directory was visited before, or 0; NULL if
- * it has one path only. */
+/* *ret points to the node by which the directory was visited before (0 if it was not), or
+ * is NULL if the directory has a single path. */
 static int visited_before(struct visiting *v, const struct mirror_ref *at, uint64_t **ret)
 {
 	const struct archive *a = &at->held->archive;
@@ -127,7 +127,7 @@ static int not_skipped(int r)
 	return r == WALK_SKIP ? 0 : r;
 }
 
-/* Once, of an array that several archives show. */
+/* Visits a file; one that several archives share is visited once, then as WALK_SAME. */
 static int visit_file(struct walker *w, const struct mirror_ref *at)
 {
 	uint64_t number, *before;
@@ -137,7 +137,7 @@ static int visit_file(struct walker *w, const struct mirror_ref *at)
 		return no_memory(w);
 	if (*before)
 		return w->visit(w->arg, WALK_SAME, w->path, w->len, at, w->paths[*before - 1], NULL);
-	if ((w->npaths & (w->npaths - 1)) == 0) { /* full at every power of two */
+	if ((w->npaths & (w->npaths - 1)) == 0) { /* grows at every power of two */
 		char **grown = reallocarray(w->paths, w->npaths ? w->npaths * 2 : 1, sizeof *grown);
 		if (!grown)
 			return no_memory(w);
@@ -151,7 +151,7 @@ static int visit_file(struct walker *w, const struct mirror_ref *at)
 	return r;
 }
 
-/* Visits one node; whether to go into it is told in *ret_enter. */
+/* Visits one node; *ret_enter says whether to descend into it. */
 static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter)
 {
 	struct walker *w = v->w;
@@ -174,13 +174,13 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 	if (r == WALK_SKIP) {
 		*ret_enter = false;
 		if (before)
-			*before = 0; /* by another path it may be wanted */
+			*before = 0; /* it may be wanted by another path */
 	}
 	return not_skipped(r);
 }
 
-/* The next name behind one that was visited and all that is below it, or 0 at the end: `first`
- * is where the walk began.  The path is cut to what it stands in. */
+/* The next node in the walk after `name` and everything below it, or 0 at the end;
+ * `first` is where the walk began. Cuts the path back to the parent's. */
 static uint32_t next_name(struct walker *w, const struct tree *t, uint32_t first, uint32_t name, size_t before)
 {
 	const struct node *n = tree_node(t, name);
@@ -197,12 +197,12 @@ static uint32_t next_name(struct walker *w, const struct tree *t, uint32_t first
 	return n->next;
 }
 
-/* By the nodes' own links, so that no depth of names costs any stack. */
+/* Iterates over the nodes' links instead of recursing, so that deep trees cost no stack. */
 static int walk_nodes(struct visiting *v, const struct mirror_ref *top)
 {
 	struct walker *w = v->w;
 	const struct tree *t = &top->held->archive.tree;
-	struct mirror_ref at = *top; /* as long as top is held */
+	struct mirror_ref at = *top; /* valid while top is held */
 	uint64_t upper = top->ino & ~(uint64_t)UINT32_MAX;
 	uint32_t first = (uint32_t)top->ino, name = first; /* the name, where a hard link has two */
 	size_t before = w->len; /* the path's length without the name */
@@ -334,7 +334,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 
 /* --- from a path on ------------------------------------------------------ */
 
-/* PATH as it will be told: without needless slashes and dots. */
+/* Appends PATH as it will be shown: without redundant slashes and dots. */
 static bool push_clean(struct walker *w, const char *path)
 {
 	char *copy = strdup(path), *save = NULL;

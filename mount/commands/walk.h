@@ -7,34 +7,34 @@
  * mirrored directories in the bytewise order of names.
  */
 enum walk_kind {
-	WALK_FILE,      /* or a link, or anything else that is no directory */
-	WALK_DIR,       /* before what is in it */
+	WALK_FILE,      /* or a link, or anything else but a directory */
+	WALK_DIR,       /* before its contents */
 	WALK_EMPTY_DIR, /* instead of WALK_DIR */
-	WALK_SAME,      /* what was visited already, by the path `same`: a directory, which is not entered,
-			 * or a file that an index and its own archive show */
-	WALK_FAULT,     /* could not be looked at: `err` says why */
+	WALK_SAME,      /* visited before, by the path `same`: a directory, which is not entered,
+			 * or a file that both an index and its own archive show */
+	WALK_FAULT,     /* could not be accessed: `err` says why */
 };
 
-/* What a visit of a directory returns to have it left out, and of a file that is not wanted
- * by this path: by another it may be. */
+/* A visit returns this to skip a directory; or for a file that is not wanted by this
+ * path, though it may be by another. */
 enum { WALK_SKIP = -0x10000 };
 
-/* path, of `len` bytes, is below SOURCE, without a leading '/'; "" is SOURCE itself.  Other than 0
- * (and WALK_SKIP) ends the walk. */
+/* `path`, of `len` bytes, is relative to SOURCE, without a leading '/'; "" is SOURCE
+ * itself. A return value other than 0 and WALK_SKIP ends the walk. */
 typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		       const char *same, const struct error *err);
 
-/* Visits what the path leads to, and all below.  Returns what a visit returned, or
- * 0; a path that leads nowhere is a WALK_FAULT. */
+/* Visits what the path leads to, and everything below. Returns 0, or the value by which a
+ * visit ended the walk; a path that does not exist is a WALK_FAULT. */
 int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
-/* The same; a path that leads nowhere may be a pattern (mount/commands/glob.h): then all that
- * matches, and what is below that. */
+/* The same, but a path that does not exist may be a pattern (mount/commands/glob.h):
+ * visits all that matches, and everything below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
-/* The same below `view`, a path, where files bear a suffix that the PATH may lack. */
+/* The same below `view`, a path, where files have a suffix that PATH may omit. */
 int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg);
 
-/* Finds what a path leads to, links in it followed, as open(2) does; the last
- * component too if follow.  -errno with a sentence. */
+/* Resolves a path, following symbolic links like open(2), and the last component's too if
+ * `follow`. Returns -errno with a message. */
 int walk_resolve(struct mirror *m, const char *path, bool follow, struct mirror_ref *ret, struct error *err);

@@ -20,16 +20,16 @@
 #include "mount/sandbox.h"
 #include "mount/source.h"
 
-/* Seconds after which who waits for a mount is told that it takes long. */
+/* Seconds until a user waiting for a mount is told that it takes long. */
 enum { A_WHILE = 10 };
 
-/* What the parts of one mount know of each other. */
+/* The state of one mount. */
 struct daemon {
 	struct mount mount;
 	const struct options *options;
-	char *list;    /* libfuse's options */
-	bool handed;   /* the mountpoint is /dev/fd/N: mounted already, by somebody else */
-	int parent;    /* a pipe to the process that was started, or -1 */
+	char *list;    /* libfuse's option list */
+	bool handed;   /* the mountpoint is /dev/fd/N: already mounted, by somebody else */
+	int parent;    /* a pipe to the waiting parent process, or -1 */
 	struct keeper keeper;
 	unsigned threads;
 };
@@ -39,7 +39,7 @@ struct daemon {
 static const int endings[] = {SIGTERM, SIGINT, SIGHUP};
 static pid_t started;
 
-/* Nobody waits for the mount any more: there shall be none. */
+/* The user gave up waiting for the mount: take the daemon down, too. */
 static void give_up(int sig)
 {
 	kill(started, SIGTERM);
@@ -47,9 +47,9 @@ static void give_up(int sig)
 	raise(sig);
 }
 
-/* Splits off the process that is to serve.  In the parent, which waits for the
- * mount to answer or the child to fail, returns the exit code; in the child -1,
- * and the pipe to tell the parent by. */
+/* Forks the process that will serve. The parent waits until the mount answers or the
+ * child fails, and returns the exit code; the child returns -1, and the pipe to notify
+ * the parent by. */
 static int split_off(const char *source, int *ret_pipe)
 {
 	int ends[2];
@@ -81,13 +81,13 @@ static int split_off(const char *source, int *ret_pipe)
 			log_say("%s: not mounted after %d seconds: it, or what mounts, has not answered yet (Ctrl-C gives up)", source, A_WHILE);
 			told = true;
 		}
-	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* without a word it has failed, and said why */
+	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* EOF: the child failed, and has said why */
 }
 
 /* --- once it is mounted ------------------------------------------------ */
 
-/* The session is agreed upon: lets go of the terminal, and of the parent unless
- * the keeper does. */
+/* FUSE_INIT has arrived: detaches from the terminal, and releases the waiting parent
+ * unless the keeper does. */
 static void on_ready(struct mount *m)
 {
 	struct daemon *d = (struct daemon *)(void *)m;
@@ -111,7 +111,7 @@ static int loop(struct daemon *d, struct fuse_session *se)
 	return r;
 }
 
-/* Has somebody unmounted it?  Then the kernel has closed its end. */
+/* Has the mount been unmounted? Then the kernel has closed its end of the connection. */
 static bool is_unmounted(int device)
 {
 	struct pollfd p = {.fd = device};
@@ -120,8 +120,9 @@ static bool is_unmounted(int device)
 
 /* --- an end that is overdue ---------------------------------------------- */
 
-/* Requests that wait for a disk which does not answer hold the session's end up for as
- * long.  But the mount must go, and nothing is lost: so the process ends without them. */
+/* Requests that block on a disk that does not answer delay the session's end for as long.
+ * But the mount must go, and nothing can be lost: so the process exits without finishing
+ * them. */
 static struct {
 	struct daemon *daemon;
 	int device;
@@ -142,7 +143,7 @@ static void on_signal(int sig)
 	ending.libfuses(sig);
 }
 
-/* In front of libfuse's handlers. */
+/* Wraps libfuse's signal handlers. */
 static void bound_the_end(struct daemon *d, int device)
 {
 	struct sigaction act;
@@ -157,8 +158,8 @@ static void bound_the_end(struct daemon *d, int device)
 		}
 }
 
-/* Serves the device until it is unmounted, or a signal comes; whether it still is
- * mounted is told in *ret_unmounted. */
+/* Serves the device until it is unmounted or a signal arrives; *ret_unmounted says
+ * whether it has been unmounted. */
 static int serve(struct daemon *d, int device, bool *ret_unmounted)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -168,8 +169,8 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, d->list) == 0)
 		se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, &d->mount);
 	fuse_opt_free_args(&args);
-	/* libfuse leaves alone what our parent ignores (nohup, a shell's "&"); these
-	 * end a mount whoever started it. */
+	/* libfuse does not handle signals that our parent ignores (nohup, a shell's "&");
+	 * but these must end a mount whoever started it. */
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
 		signal(endings[i], SIG_DFL);
 	if (!se || device_attach(se, device) < 0 || fuse_set_signal_handlers(se) < 0) {
@@ -177,7 +178,7 @@ static int serve(struct daemon *d, int device, bool *ret_unmounted)
 	} else {
 		mount_watch(&d->mount, se);
 		bound_the_end(d, device);
-		r = loop(d, se) < 0; /* a signal's number is no failure */
+		r = loop(d, se) < 0; /* a positive result is a signal's number, no failure */
 		signal(SIGALRM, SIG_IGN);
 		mount_watch_end(&d->mount);
 		*ret_unmounted = is_unmounted(device);
@@ -197,15 +198,15 @@ static void on_fuse_log(enum fuse_log_level level, const char *format, va_list a
 	vsnprintf(text, sizeof text, format, args);
 	text[strcspn(text, "\n")] = '\0';
 	(void)level;
-	if (log_capturing()) /* while mounting, with what the helper prints */
+	if (log_capturing()) /* while mounting: joins the captured output of fusermount3 */
 		fprintf(stderr, "%s\n", text);
-	else if (strstr(text, "writing device: Bad address")) /* a file that was cut meanwhile: its reader is told */
+	else if (strstr(text, "writing device: Bad address")) /* a file truncated meanwhile: its reader got EIO */
 		return;
 	else
 		log_say("%s", strncmp(text, "fuse: ", 6) == 0 ? text + 6 : text);
 }
 
-/* Everything that stands in a word of libfuse's option list must be escaped. */
+/* Escapes a value for libfuse's option list. */
 static char *escaped(const char *text)
 {
 	char *ret = malloc(2 * strlen(text) + 1), *to = ret;
@@ -217,7 +218,7 @@ static char *escaped(const char *text)
 	return ret;
 }
 
-/* libfuse's option list, for the keeper, who mounts, and for the session. */
+/* Makes libfuse's option list, for the keeper (which mounts) and for the session. */
 static char *option_list(const struct options *o)
 {
 	char *real = realpath(o->source, NULL), *name = escaped(real ? real : o->source), *list = NULL;
@@ -230,12 +231,13 @@ static char *option_list(const struct options *o)
 	return list;
 }
 
-/* Lets a mirrored directory show what lies below its own mountpoint. */
+/* Lets a mirrored directory that contains the mountpoint show the directory below the mount. */
 static void cover(struct daemon *d, const struct kept *kept)
 {
 	char base[PATH_MAX];
 	strcpy(base, kept->path);
-	/* The lock on it stays until the very end: see mount/daemon/mountpoint.h. */
+	/* kept->covered stays open, since it holds the lock until the very end: see
+	 * mount/daemon/mountpoint.h. */
 	int covered = kept->covered < 0 || d->mount.fixed ? -1 : fcntl(kept->covered, F_DUPFD_CLOEXEC, 3);
 	if (kept->parent >= 0 && covered >= 0)
 		mirror_cover(d->mount.mirror, kept->parent, basename(base), covered);
@@ -264,7 +266,7 @@ static int run(struct daemon *d)
 	return r;
 }
 
-/* Opens SOURCE within the sandbox. */
+/* Enters the sandbox and opens SOURCE. */
 static int open_source(struct daemon *d, struct opened *ret)
 {
 	const struct options *o = d->options;
@@ -274,7 +276,8 @@ static int open_source(struct daemon *d, struct opened *ret)
 	d->threads = ret->limits.threads;
 	d->mount.mirror = ret->mirror;
 	d->mount.fixed = mirror_is_archive(ret->mirror);
-	/* One that was handed over may be mounted writable: then we refuse, at open. */
+	/* A mount made by somebody else may be writable: then we must see opens, to
+	 * refuse them. */
 	d->mount.stateless = mirror_is_stateless(ret->mirror) && !d->handed;
 	return 0;
 }
@@ -301,10 +304,10 @@ int daemon_run(const struct options *o)
 		return 1;
 	}
 	if (!d.handed)
-		d.parent = -1; /* the keeper tells it */
+		d.parent = -1; /* the keeper notifies the parent */
 	r = open_source(&d, &opened);
 	if (r == 0) {
-		if (chdir("/") < 0) /* keeps no file system from being unmounted */
+		if (chdir("/") < 0) /* so as not to keep a file system busy */
 			log_say("/: %s", strerror(errno));
 		mount_init(&d.mount);
 		r = run(&d);

@@ -2,9 +2,10 @@
 #pragma once
 #include "mount/options.h"
 
-/* Mounts and serves until it is unmounted or told to end; the exit code.  Without
- * -f the caller returns as soon as the mount answers, and a child goes on. */
+/* Mounts, and serves until the mount is unmounted or a signal ends it; returns the exit
+ * code. Without -f, returns as soon as the mount answers, while a child process goes on
+ * serving. */
 int daemon_run(const struct options *o);
 
-/* Unmounts, and returns when the daemon has ended; the exit code. */
+/* Unmounts, and waits for the daemon to end; returns the exit code. */
 int unmount_run(const char *mountpoint);

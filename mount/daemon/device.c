@@ -23,7 +23,7 @@ static ssize_t device_read(int fd, void *buf, size_t len, void *userdata)
 	return n;
 }
 
-/* The first reply of a session is to FUSE_INIT, and alone. */
+/* Edits the reply to FUSE_INIT, which is the session's first reply; no other is in flight. */
 static void complete_init(struct mount *m, struct iovec *iov, int count)
 {
 	struct fuse_init_out init;

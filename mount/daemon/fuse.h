@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The one place where FUSE is included, and its API chosen. */
+/* The only place that includes the FUSE header, and chooses its API version. */
 #define FUSE_USE_VERSION 312
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"

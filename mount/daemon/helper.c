@@ -17,7 +17,7 @@ bool helper_is(const char *name)
 	return name && strncmp(slash ? slash + 1 : name, "mount.", 6) == 0;
 }
 
-/* Is one of the words in the list that name, or begins with it if it ends with '='? */
+/* Does the option list contain the name? A name that ends with '=' matches any value. */
 static bool has_word(const char *list, const char *name)
 {
 	size_t n = strlen(name);
@@ -33,14 +33,14 @@ static bool has_word(const char *list, const char *name)
 
 static int leave_to_libfuse(char **argv)
 {
-	static char name[] = "mount.fuse.arrayfs"; /* tells it what to run */
+	static char name[] = "mount.fuse.arrayfs"; /* tells libfuse's helper to run arrayfs */
 	argv[0] = name;
 	execv(libfuses, argv);
 	log_say("setuid= and drop_privileges need %s: %s", libfuses, strerror(errno));
 	return 1;
 }
 
-/* As a command line of ours; any number of lists add up there, too. */
+/* Rewrites it as an arrayfs command line, where -o may be repeated, too. */
 static void say_again(struct helper *h, char *name, char **lists, int nlists, char **operands)
 {
 	static char o[] = "-o", end[] = "--";
@@ -77,7 +77,7 @@ int helper_parse(struct helper *ret, int argc, char **argv)
 			i++;
 		} else if (strspn(word + 1, "sfnv") == strlen(word + 1) && word[1]) {
 			ret->fake = ret->fake || strchr(word, 'f');
-		} else { /* -N, too: a daemon of one name space cannot serve what lies in another */
+		} else { /* includes -N: a daemon in one mount namespace cannot serve files of another */
 			log_say("unknown option %s (this is mount(8)'s helper: see arrayfs --help)", word);
 			return USAGE;
 		}

@@ -13,11 +13,12 @@ bool helper_is(const char *name); /* argv[0] */
 enum { HELPER_LISTS = 16 };
 
 struct helper {
-	bool fake;     /* -f: all but the mount itself */
-	char *argv[2 * HELPER_LISTS + 5]; /* the same as a command line of ours; points into the one given */
+	bool fake;     /* -f: everything but the mount itself */
+	char *argv[2 * HELPER_LISTS + 5]; /* the equivalent arrayfs command line; points into the argv given */
 	int argc;
 };
 
-/* 0; or a usage error was told, and 2 is the exit code.  Does not return for what is
- * libfuse's own helper's to do first (setuid=, drop_privileges): that runs us. */
+/* Returns 0, or 2 (the exit code) after reporting a usage error. Does not return if
+ * libfuse's own helper must act first (setuid=, drop_privileges): that helper then runs
+ * arrayfs. */
 int helper_parse(struct helper *ret, int argc, char **argv);

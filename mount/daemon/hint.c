@@ -17,8 +17,8 @@
 
 enum { NAMES = 1000 };
 
-/* Does the link lead out, to something that is there?  One that is absolute may lead
- * within. */
+/* Does the link lead out of the source, to something that exists? An absolute target may
+ * still lie within. */
 static bool leads_out(int dir, const char *source, const char *name, char target[PATH_MAX])
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* Says so where links in the folder SOURCE lead out of it, as in a snapshot of a model
- * hub: without -o follow they are links whose target the mount may not reach.  Looks at
- * its first names alone, and not through them. */
+/* Logs a hint if symbolic links in the folder SOURCE lead out of it, as in a snapshot of
+ * a model hub: without -o follow they are shown as links, whose targets may be out of
+ * reach. Checks the folder's first names only, and does not descend. */
 void hint_links(const char *source);

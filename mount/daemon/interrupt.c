@@ -16,7 +16,8 @@ static struct timespec after_a_moment(void)
 	return t;
 }
 
-/* In a thread that nobody else needs for so long. */
+/* Waits, then answers with EINTR unless the working thread has finished. Must run in a
+ * thread that can be spared that long. */
 static void answer_late(struct interrupt *i)
 {
 	struct timespec until = after_a_moment();
@@ -30,7 +31,7 @@ static void answer_late(struct interrupt *i)
 	if (answer && i->left)
 		i->left(i->arg);
 	pthread_mutex_unlock(&i->lock);
-	if (answer) /* *i may be no more */
+	if (answer) /* *i may no longer exist: do not touch it */
 		fuse_reply_err(req, EINTR);
 }
 
@@ -40,9 +41,10 @@ static void *run(void *interrupt)
 	return NULL;
 }
 
-/* Called by the thread that received FUSE_INTERRUPT, which holds the request; or, if
- * that came first, from within interrupt_begin(): then nobody does, and somebody
- * else has to wait. */
+/* Called by the thread that received FUSE_INTERRUPT, while it holds a reference to the
+ * request. If the interrupt came first, called from within interrupt_begin(), that is by
+ * the working thread itself: then nobody holds the request, and another thread has to
+ * wait. */
 static void on_interrupt(fuse_req_t req, void *interrupt)
 {
 	struct interrupt *i = interrupt;
@@ -74,7 +76,7 @@ bool interrupt_end(struct interrupt *i)
 	pthread_mutex_unlock(&i->lock);
 	if (i->waiting)
 		pthread_join(i->other, NULL);
-	if (!gone) /* waits until on_interrupt() is done with *i */
+	if (!gone) /* waits until on_interrupt() has finished with *i */
 		fuse_req_interrupt_func(i->req, NULL, NULL);
 	return !gone;
 }

@@ -22,23 +22,23 @@
 
 enum { READ_AHEAD_KB = 1024, HANDED = 3, PATIENCE = 30 };
 
-/* The daemon asks by one of these, and is answered by the same or FAILED. */
+/* The daemon's requests, one byte each; the keeper replies with the same byte, or FAILED. */
 enum word { MOUNT = 'm', UNMOUNT = 'u', FORGET = 'f', FAILED = 'x' };
 
-/* What the keeper knows. */
+/* The keeper's state. */
 struct keeping {
 	const struct options *options;
 	const char *list;
 	int socket, waiting;
 	struct mountpoint point;
 	bool mounted;
-	dev_t dev; /* of the mount; 0 as long as that is not known */
+	dev_t dev; /* the mount's device number; 0 while unknown */
 };
 
 /* --- mounting ---------------------------------------------------------- */
 
-/* What mounts on our behalf, fusermount3 say, may meet something that does not answer:
- * then it ends with us. */
+/* Mounting, by fusermount3 for example, may block on something that does not answer: a
+ * timer then kills both it and the keeper. */
 static struct {
 	char words[PATH_MAX + 96];
 	const struct mountpoint *point;
@@ -51,7 +51,7 @@ static void on_overdue(int sig)
 	(void)ignored, (void)sig;
 	if (overdue.point->made)
 		rmdir(overdue.point->path);
-	kill(0, SIGKILL); /* our group: see keeper_start() */
+	kill(0, SIGKILL); /* the process group set by keeper_start() */
 }
 
 static void bound(const struct keeping *k)
@@ -63,8 +63,8 @@ static void bound(const struct keeping *k)
 	alarm(PATIENCE);
 }
 
-/* Mounts; what libfuse and its helper have to say becomes our sentence.  Returns
- * the device, or -1. */
+/* Mounts, and turns what libfuse and fusermount3 print into one log line. Returns the
+ * device, or -1. */
 static int mount_it(struct keeping *k)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
@@ -80,7 +80,7 @@ static int mount_it(struct keeping *k)
 	log_capture_end(capture, words, sizeof words);
 	if (device < 0)
 		log_say("%s: cannot be mounted: %s", k->options->destination, *words ? words : "libfuse gives no reason");
-	return device; /* the session stays as it is: to unmount is our own affair */
+	return device; /* the session is never destroyed: that would unmount */
 }
 
 static int send_reply(int socket, char word, const char *path, const int *fds, int n)
@@ -100,8 +100,8 @@ static int send_reply(int socket, char word, const char *path, const int *fds, i
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* Hands over the device and, where they can be had, the folder of the mountpoint
- * and what lies below the mount. */
+/* Hands over the device and, if they could be opened, the mountpoint's parent directory
+ * and the directory below the mount. */
 static int hand_over(struct keeping *k, int device)
 {
 	char path[PATH_MAX];
@@ -114,8 +114,8 @@ static int hand_over(struct keeping *k, int device)
 	return r;
 }
 
-/* Only root may raise it, and only by this file: the largest single gain there
- * is for reading a file from one end to the other. */
+/* Raises the mount's read-ahead, which only root may do, and only through this file: the
+ * largest single gain for sequential reads. */
 static void raise_read_ahead(dev_t dev)
 {
 	char path[64], text[16];
@@ -128,7 +128,7 @@ static void raise_read_ahead(dev_t dev)
 		close(fd);
 }
 
-/* The mount answers: lets go of the terminal, and then of who waits. */
+/* The mount answers: detaches from the terminal, then releases the waiting process. */
 static void release_waiting(struct keeping *k)
 {
 	if (k->waiting < 0)
@@ -148,7 +148,7 @@ static void do_mount(struct keeping *k)
 	bound(k);
 	if (mountpoint_prepare(&k->point, k->options->destination, k->options->nonempty, &err) < 0)
 		log_say("%s: %s", k->options->destination, err.text);
-	else if (chdir("/") < 0) /* the mountpoint's path is absolute now */
+	else if (chdir("/") < 0) /* the mountpoint's path is absolute by now */
 		log_say("/: %s", strerror(errno));
 	else
 		device = mount_it(k);
@@ -158,8 +158,8 @@ static void do_mount(struct keeping *k)
 		send_reply(k->socket, FAILED, "", NULL, 0);
 		return;
 	}
-	close(device); /* the daemon's now: when it ends, the connection does */
-	if (stat(k->point.path, &st) < 0) /* waits for the first answer */
+	close(device); /* only the daemon has it now: when it dies, the connection ends */
+	if (stat(k->point.path, &st) < 0) /* blocks until the daemon's first reply */
 		return;
 	k->dev = st.st_dev;
 	raise_read_ahead(st.st_dev);
@@ -170,8 +170,8 @@ static void do_mount(struct keeping *k)
 
 /* --- unmounting -------------------------------------------------------- */
 
-/* Is it ours that is mounted there, or did somebody unmount it, who has mounted another
- * since?  Asks the kernel alone: the daemon is gone. */
+/* Is the mount there ours, or did somebody unmount ours and mount another file system
+ * since? Asks the kernel alone (AT_STATX_DONT_SYNC), since the daemon is gone. */
 static bool is_ours(const struct keeping *k)
 {
 	struct statx now;
@@ -179,7 +179,7 @@ static bool is_ours(const struct keeping *k)
 	       makedev(now.stx_dev_major, now.stx_dev_minor) == k->dev;
 }
 
-/* Files that are open do not hold it. */
+/* Detaches (lazy unmount), so that open files do not prevent it. */
 static void do_unmount(const struct keeping *k)
 {
 	char words[256];
@@ -198,7 +198,7 @@ static void keep(struct keeping *k)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n != 1)
-			word = FAILED; /* it died */
+			word = FAILED; /* the daemon died */
 		if (word != MOUNT)
 			break;
 		do_mount(k);
@@ -224,7 +224,7 @@ int keeper_start(struct keeper *ret, const struct options *o, const char *list, 
 		static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 		struct keeping k = {.options = o, .list = list, .socket = ends[1], .waiting = waiting};
 		for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
-			signal(ignored[i], SIG_IGN); /* the daemon ends, and then says so */
+			signal(ignored[i], SIG_IGN); /* the daemon handles these, then tells the keeper */
 		close(ends[0]);
 		setpgid(0, 0);
 		keep(&k);
@@ -268,8 +268,8 @@ void keeper_end(struct keeper *k, bool unmounted)
 {
 	char word = unmounted ? FORGET : UNMOUNT;
 	ssize_t n = write(k->socket, &word, 1);
-	(void)n; /* if it is gone, there is nobody to unmount */
-	/* It closes its end when it ends, unless what it unmounts does not answer. */
+	(void)n; /* if the keeper is gone, nothing can be unmounted */
+	/* The keeper's exit closes its end; the timeout is for an unmount that blocks. */
 	while (poll(&(struct pollfd){.fd = k->socket}, 1, PATIENCE * 1000) < 0 && errno == EINTR)
 		;
 	close(k->socket);

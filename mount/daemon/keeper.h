@@ -4,34 +4,33 @@
 #include "mount/options.h"
 
 /*
- * The process beside the daemon that keeps the right to mount and unmount, so
- * that the daemon, which reads what nobody vouches for, can give it up before it
- * reads the first byte.  It is forked while the process has one thread, reads no
- * archive, and does what the daemon asks: mount, once, where the options say; and
- * unmount that.  When the daemon dies without a word, the mount stays and answers
- * ENOTCONN: an empty directory in its place would pass for an empty archive.
+ * A helper process that keeps the privilege to mount and unmount, so that the daemon,
+ * which reads untrusted data, can drop it before it reads the first byte. The keeper is
+ * forked while the process has a single thread, reads no archive, and obeys the daemon:
+ * it mounts once, where the options say, and unmounts that mount. If the daemon dies
+ * without a word, the mount stays and answers ENOTCONN: an empty directory in its place
+ * would pass for an empty archive.
  */
 struct keeper {
 	int pid;
-	int socket; /* to it */
+	int socket; /* connected to the keeper */
 };
 
-/* What mounting gave the daemon, all its own. */
+/* What the keeper hands to the daemon, which owns it all. */
 struct kept {
 	int device;         /* /dev/fuse, mounted */
-	int parent;         /* the folder (O_PATH) of the mountpoint, and itself, as it is */
-	int covered;        /* below the mount; -1 if they cannot be had */
-	char path[PATH_MAX]; /* of the mountpoint; absolute, no links */
+	int parent;         /* the directory (O_PATH) that holds the mountpoint; -1 if unavailable */
+	int covered;        /* the mountpoint's own directory, below the mount; -1 if unavailable */
+	char path[PATH_MAX]; /* the mountpoint; absolute, without symbolic links */
 };
 
-/* `list` is libfuse's option list.  `waiting`, if not -1, is a pipe to a process
- * that waits for the mount to answer: the keeper tells it, and has the pipe from
- * here on. */
+/* `list` is libfuse's option list. `waiting`, unless -1, is a pipe to a process that
+ * waits for the mount to answer: the keeper takes it over, and writes to it then. */
 int keeper_start(struct keeper *ret, const struct options *o, const char *list, int waiting);
 
-/* 0; or an error, and the keeper has told it. */
+/* Returns 0, or an error that the keeper has reported. */
 int keeper_mount(struct keeper *k, struct kept *ret);
 
-/* Ends it; it unmounts first, unless somebody did.  Returns when it has ended, or does
- * not for half a minute.  A signal's handler may call it. */
+/* Ends the keeper, which first unmounts unless `unmounted`. Waits for it, but for half a
+ * minute at most. Async-signal-safe. */
 void keeper_end(struct keeper *k, bool unmounted);

@@ -19,7 +19,7 @@
 
 #include "mount/log.h"
 
-/* The numbers of /dev/fuse: Documentation/admin-guide/devices.txt. */
+/* MISC, FUSE: device number of /dev/fuse, see Documentation/admin-guide/devices.txt. */
 enum { MISC = 10, FUSE = 229, PATIENCE_MS = 10000 };
 
 const char mountpoint_mark[] = "user.arrayfs.made";
@@ -37,8 +37,9 @@ static bool is_empty(int fd)
 	return empty;
 }
 
-/* One that is mounted on already, by us: what is seen there is no directory to mount on,
- * but what was mounted; and it may not answer, so the kernel is asked. */
+/* Rejects a path where arrayfs is mounted already. Opening the path would reach the
+ * mounted file system, which may not answer, so this asks the kernel's mount list
+ * instead. */
 static int check_mounted(const char *path, bool nonempty, struct error *err)
 {
 	char real[PATH_MAX];
@@ -57,10 +58,10 @@ static int open_directory(struct mountpoint *p, const char *path, bool nonempty,
 	p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOENT && mkdir(path, 0777) == 0) {
 		p->made = true;
-		setxattr(path, mountpoint_mark, "1", 1, 0); /* for an unmount after the daemon was killed */
+		setxattr(path, mountpoint_mark, "1", 1, 0); /* lets arrayfs -u remove it after the daemon was killed */
 		p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	if (p->dir < 0 && errno == EACCES) /* may still be mounted over by who owns it not */
+	if (p->dir < 0 && errno == EACCES) /* the user may mount over it even without read permission */
 		p->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOTCONN)
 		return error_set(err, ENOTCONN, "mounted by a daemon that has ended (arrayfs -u cleans up)");
@@ -70,7 +71,7 @@ static int open_directory(struct mountpoint *p, const char *path, bool nonempty,
 		return error_set(err, errno, "%s", strerror(errno));
 	if (!nonempty && !is_empty(p->dir))
 		return error_set(err, ENOTEMPTY, "not empty (-o nonempty mounts over it)");
-	flock(p->dir, LOCK_SH | LOCK_NB); /* where the file system has no locks, nobody can wait */
+	flock(p->dir, LOCK_SH | LOCK_NB); /* fails where the file system has no locks: then nobody can wait */
 	return 0;
 }
 
@@ -108,7 +109,7 @@ void mountpoint_finish(struct mountpoint *p)
 	p->dir = -1;
 }
 
-/* Waits for the process to end, but not for ever: one that hangs is killed. */
+/* Waits for the process to end, with a timeout after which it is killed. */
 static bool await_end(pid_t pid, int *ret_status)
 {
 	for (int ms = 0; ms < PATIENCE_MS; ms += 5) {
@@ -121,7 +122,7 @@ static bool await_end(pid_t pid, int *ret_status)
 	return false;
 }
 
-/* As an ordinary user, by the helper that may. */
+/* For an ordinary user: by the setuid helper. */
 static int by_helper(const char *path, bool detach, char *words, size_t room)
 {
 	int capture = log_capture_begin(), status = -1;

@@ -8,46 +8,49 @@
 #include "fs/base/error.h"
 
 /*
- * The directory that is mounted over: made if it is missing, removed again if it
- * was made, and locked (flock) by the daemon for as long as it lives, so that
- * whoever unmounts can wait for its end.
+ * The directory to mount over. It is created if missing, and then removed again; the
+ * daemon locks it (flock) for its lifetime, so that `arrayfs -u` can wait for the
+ * daemon's end.
  */
 struct mountpoint {
-	char path[PATH_MAX]; /* absolute, no links */
-	bool handed;         /* /dev/fd/N: mounted already, by somebody else */
+	char path[PATH_MAX]; /* absolute, without symbolic links */
+	bool handed;         /* /dev/fd/N: already mounted, by somebody else */
 	bool made;
 	int dir;             /* the directory itself, below the mount; -1 if handed */
 };
 
-/* Refuses a file, and a directory that is not empty unless nonempty. */
+/* Rejects a file, and unless `nonempty` a directory that is not empty. */
 int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, struct error *err);
 
-/* Removes what was made. */
+/* Removes the directory if mountpoint_prepare() created it. */
 void mountpoint_finish(struct mountpoint *p);
 
-/* Unmounts what is mounted there, as root by itself and else by fusermount3, for which
- * it does not wait for ever; with `detach` also what is in use.  0, or an error, -EBUSY
- * if it is in use, and why in `words`. */
+/* Unmounts what is mounted at the path: directly as root, else by fusermount3, with a
+ * timeout. `detach` also unmounts a file system that is in use. Returns 0 or an error
+ * (-EBUSY if in use), with the reason in `words`. */
 int mountpoint_unmount(const char *path, bool detach, char *words, size_t room);
 
-/* How many things the kernel says are mounted at the path, and the last of all: its
- * type, its source, and the device number's two halves.  Touches none of them. */
+/* Counts the mounts that the kernel lists at the path, and describes the topmost: its
+ * type, its source and its device number. Reads only the kernel's list, and touches no
+ * mount. */
 struct mounted {
 	char type[64], source[PATH_MAX];
-	unsigned major, minor; /* which another mount may get as soon as this one is no more */
-	ino_t bdi;             /* of what sysfs has of it, which no other gets; 0 without sysfs */
+	unsigned major, minor; /* reused by another mount once this one is gone */
+	ino_t bdi;             /* inode of its directory in sysfs, never reused; 0 without sysfs */
 };
 unsigned mountpoint_look(const char *path, struct mounted *ret);
 
-/* The absolute path of a mountpoint, its links resolved, without touching what is
- * mounted there, which may not answer; -1 and errno. */
+/* Finds the absolute path of a mountpoint, with symbolic links resolved, but without
+ * touching what is mounted there, which may not answer. Returns -1 and sets errno on
+ * failure. */
 int mountpoint_resolve(const char *path, char ret[PATH_MAX]);
 
-/* Where the same thing is mounted beside, by bind mounts and in other mount namespaces
- * whose processes can be seen: words for people, "" for nowhere.  And is it alive
- * anywhere at all?  Without sysfs nobody knows: `unknown`. */
+/* Lists, for people, where else the same file system is mounted: by bind mounts, and in
+ * the mount namespaces of visible processes; "" for nowhere. mountpoint_lives(): whether
+ * it is still mounted anywhere at all; without sysfs that is unknown, and it returns
+ * `unknown`. */
 void mountpoint_elsewhere(const struct mounted *mounted, char *words, size_t room);
 bool mountpoint_lives(const struct mounted *mounted, bool unknown);
 
-/* The mark on a directory that was made for a mount. */
+/* The extended attribute that marks a directory as created for a mount. */
 extern const char mountpoint_mark[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is mounted where, as the kernel tells it: proc(5), /proc/PID/mountinfo. */
+/* The kernel's list of mounts: proc(5), /proc/PID/mountinfo. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 #include "mount/daemon/mountpoint.h"
 
-/* Undoes the octal escapes of mountinfo. */
+/* Decodes the octal escapes of mountinfo. */
 static void unescape(char *s)
 {
 	char *to = s;
@@ -27,8 +27,8 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* id, parent, major:minor, root, mount point, options, optional fields, "-", type,
- * source, super options. */
+/* Fields: id, parent, major:minor, root, mount point, options, optional fields, "-",
+ * type, source, super options. */
 static bool parse(const char *line, struct mounted *ret, char place[PATH_MAX])
 {
 	const char *type = strstr(line, " - ");
@@ -40,7 +40,7 @@ static bool parse(const char *line, struct mounted *ret, char place[PATH_MAX])
 	return true;
 }
 
-/* Calls for every line of the file; one that returns false is the last. */
+/* Calls `each` for every line of the file, until it returns false. */
 static void each_mount(const char *file, bool (*each)(void *arg, const struct mounted *m, const char *place), void *arg)
 {
 	FILE *f = fopen(file, "re");
@@ -57,7 +57,8 @@ static void each_mount(const char *file, bool (*each)(void *arg, const struct mo
 		fclose(f);
 }
 
-/* sysfs has a directory for every mounted file system of its own device, whoever sees that. */
+/* sysfs has one directory per mounted file system with a device number of its own,
+ * visible from every mount namespace. */
 static ino_t bdi_of(const struct mounted *m)
 {
 	char path[64];
@@ -76,7 +77,7 @@ static bool look(void *arg, const struct mounted *m, const char *place)
 {
 	struct looking *l = arg;
 	if (strcmp(place, l->path) == 0) {
-		*l->ret = *m; /* the last one is on top */
+		*l->ret = *m; /* the last one listed is on top */
 		l->ret->bdi = bdi_of(m);
 		l->count++;
 	}
@@ -111,20 +112,21 @@ int mountpoint_resolve(const char *path, char ret[PATH_MAX])
 	    snprintf(ret, PATH_MAX, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name) < PATH_MAX &&
 	    mountpoint_look(ret, &mounted))
 		return 0;
-	return realpath(path, ret) ? 0 : -1; /* a link to it, say */
+	return realpath(path, ret) ? 0 : -1; /* such as a symbolic link to a mountpoint */
 }
 
 /* --- elsewhere ----------------------------------------------------------- */
 
-/* Namespaces are told apart by these; of one, one process's view is enough. */
+/* Mount namespaces already searched (one process's view of each is enough), and limits of
+ * the search. */
 enum { SPACES = 256, PLACES = 3, SECONDS = 2 };
 
 struct elsewhere {
 	const struct mounted *mounted;
 	char *words;
 	size_t room;
-	const char *who; /* " for process N (NAME)" */
-	char told[PLACES][256]; /* a bind mount is often seen in other namespaces, too */
+	const char *who; /* " for process N (NAME)", or "" */
+	char told[PLACES][256]; /* already listed: a bind mount often shows in several namespaces */
 	unsigned count;
 };
 
@@ -156,7 +158,8 @@ static void describe_process(const char *pid, char *ret, size_t room)
 	snprintf(ret, room, " for process %.20s%s%s%s", pid, *name ? " (" : "", name, *name ? ")" : "");
 }
 
-/* Is it a mount namespace that was not looked at yet?  Of whom that cannot be asked, any is. */
+/* Is the process in a mount namespace not searched yet? One that cannot be determined
+ * counts as new. */
 static bool is_new(const char *pid, char seen[SPACES][32], unsigned *count)
 {
 	char path[64], space[32];

@@ -83,13 +83,13 @@ static void op_statfs(fuse_req_t req, fuse_ino_t ino)
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
 	struct mount *m = userdata;
-	/* Replies are written from the mapping; a pipe on the way costs more than it
-	 * saves. */
+	/* Replies are written straight from the mapping; splicing through a pipe would
+	 * cost more than it saves. */
 	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
-	/* The kernel would let a reader past the page cache wait for its requests in a
-	 * way that no signal ends, not even SIGKILL. */
+	/* With it, an O_DIRECT reader would wait for its requests uninterruptibly: not
+	 * even SIGKILL would end that. */
 	conn->want &= ~(unsigned)FUSE_CAP_ASYNC_DIO;
-	/* Attributes cost nothing in an archive, so names always come with them. */
+	/* Attributes cost nothing in an archive, so every listing carries them. */
 	conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
 	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_PARALLEL_DIROPS |
 					 FUSE_CAP_EXPORT_SUPPORT);
@@ -181,8 +181,8 @@ const struct fuse_lowlevel_ops mount_ops = {
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
 	.statfs = op_statfs,
-	/* Mounted read-only, the kernel refuses these by itself; a descriptor that
-	 * was mounted by somebody else may not be. */
+	/* On a read-only mount the kernel rejects these by itself; but a device that
+	 * somebody else mounted may be writable. */
 	.setattr = op_rofs_setattr,
 	.mknod = op_rofs_mknod,
 	.mkdir = op_rofs_mkdir,

@@ -16,7 +16,8 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct error err = {0};
 	request_begin(&q, req, "opendir", ino);
 	int r = h ? mirror_get(m->mirror, ino, &ref, &err) : -ENOMEM;
-	/* It was let in by what is no more: the kernel comes again, and asks anew. */
+	/* The kernel checked permissions against attributes that have changed since: on
+	 * ESTALE it looks them up again and retries. */
 	if (r == 0 && mirror_watch(m->mirror, &ref))
 		r = -ESTALE;
 	if (r == 0) {
@@ -43,8 +44,8 @@ void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fuse_reply_err(req, 0);
 }
 
-/* Appends one name; with attributes, where they are at hand, if plus.  Returns
- * the bytes it takes, which may be more than the room. */
+/* Appends one name; with `plus`, also its attributes if they are at hand. Returns the
+ * bytes needed, which may exceed the room. */
 static size_t add_name(fuse_req_t req, struct mirror_dir *dir, const struct mirror_name *name, bool plus,
 		       char *buf, size_t room)
 {
@@ -60,7 +61,7 @@ static size_t add_name(fuse_req_t req, struct mirror_dir *dir, const struct mirr
 	bool dots = name->name[0] == '.' && (!name->name[1] || (name->name[1] == '.' && !name->name[2]));
 	bool known = dir->ref.held && !dots && fuse_add_direntry_plus(req, NULL, 0, name->name, &e, name->next) <= room;
 	if (known && mirror_sibling(m->mirror, &dir->ref, name->ino, &ref) == 0) {
-		/* A size that takes decoding is told by lookup, not here. */
+		/* A size that takes decoding is left to lookup. */
 		if (mirror_size_known(&ref) && node_entry(m, &ref, &e) == 0)
 			mirror_remember(m->mirror, &ref);
 		mirror_put(m->mirror, &ref);
@@ -96,7 +97,7 @@ static void read_dir(struct request *q, size_t size, off_t offset, struct mirror
 	free(buf);
 }
 
-/* Without opendir (one archive), a directory is its inode. */
+/* If opendir is not used (one archive), a directory is identified by its inode alone. */
 static void read_dir_of(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi, bool plus)
 {
 	struct mount *m = mount_of(req);

@@ -12,10 +12,10 @@
 /* --- the daemon's figures and log -------------------------------------- */
 
 /*
- * stats.json and log.txt are snapshots that are made at open, of size 0 to stat().  Where the
- * kernel opens files by itself, it knows no file that is read beyond its size; but
- * before it reads there it asks for the size, and by an open file, as it asks for
- * no one else: that is when the snapshot is made, and its size told.
+ * stats.json and log.txt are snapshots taken at open, and stat() shows a size of 0. Where
+ * the kernel opens files without asking us, it does not read a file beyond its known
+ * size; but before a read there it requests the attributes, with the open file set, as it
+ * does for nothing else. That is when the snapshot is taken, and its size returned.
  */
 static void put_live(struct mount *m, uint64_t ino, struct text *ret)
 {
@@ -67,14 +67,15 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct request q;
 
 	if ((fi->flags & O_ACCMODE) != O_RDONLY || m->stateless) {
-		/* Without state, the kernel then opens by itself, now and ever after. */
+		/* ENOSYS makes the kernel open files by itself from now on. */
 		reply_error(req, "open", ino, (fi->flags & O_ACCMODE) != O_RDONLY ? -EROFS : -ENOSYS);
 		return;
 	}
 	request_begin(&q, req, "open", ino);
 	struct handle *h = handle_new(m);
 	int r = h ? mirror_get(m->mirror, ino, &h->ref, &err) : -ENOMEM;
-	/* It was let in by what is no more: the kernel comes again, and asks anew. */
+	/* The kernel checked permissions against attributes that have changed since: on
+	 * ESTALE it looks them up again and retries. */
 	if (r == 0 && mirror_watch(m->mirror, &h->ref))
 		r = -ESTALE;
 	if (r == 0)
@@ -83,7 +84,8 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_fail(&q, h ? &h->ref : NULL, r, &err);
 	} else {
 		fi->fh = (uintptr_t)h;
-		/* Where a size was wrong, so may be what was read by it. */
+		/* If a size was found wrong, pages cached under the wrong size may be
+		 * wrong, too. */
 		fi->keep_cache = h->fd < 0 && mirror_resized(&h->ref) == 0;
 		if (ino_live(ino)) {
 			put_live(m, ino, &h->figures);
@@ -109,8 +111,8 @@ void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 /* --- reading ----------------------------------------------------------- */
 
-/* Replies with the spans as they are; one writev() takes so many of them.  -EIO: the
- * reader was told so, because mapped bytes were gone when he should have them. */
+/* Replies with the spans as they are, or with a flat copy if one writev() cannot take as
+ * many. Returns -EIO if mapped bytes were gone by then; the reader has got EIO as well. */
 static int reply_answer(fuse_req_t req, const struct answer *a, struct error *err)
 {
 	char *flat = NULL;
@@ -137,9 +139,10 @@ static int reply_answer(fuse_req_t req, const struct answer *a, struct error *er
 	return device_lost ? error_set(err, EIO, "the file was cut short, or cannot be read") : 0;
 }
 
-/* The page cache asks again, page by page, for what failed.  Who reads past it does
- * not: he gets what is good in front of the fault.  And the kernel does not wait for
- * the disk on his behalf in a way that a signal ends, so it is done here. */
+/* For a read with O_DIRECT. After a failed read, the page cache retries page by page; an
+ * O_DIRECT reader gets no such retry, so halve the size until the good bytes before the
+ * fault are returned. The kernel would also wait for the disk uninterruptibly on such a
+ * reader's behalf, so the wait is done here. */
 static int read_past_cache(struct request *q, const struct mirror_ref *ref, int fd, uint64_t offset, size_t size,
 			   struct answer *a, struct error *err)
 {

@@ -3,28 +3,29 @@
 #include "mount/daemon/reply.h"
 
 /*
- * What the files of the operations share: ops.c has the table and what is the same
- * for all, ops_node.c looks, ops_dir.c lists, ops_file.c reads.
+ * Shared by the files that implement the operations: ops.c has the table and what all
+ * share, ops_node.c lookups and attributes, ops_dir.c listings, ops_file.c reads.
  */
 
-/* Within an archive nothing changes, so the kernel may keep it for ever; of a
- * mirrored directory changes show within a second. */
+/* Nothing changes within an archive, so the kernel may cache it for ever; in a mirrored
+ * directory, changes show within a second. */
 static const double for_ever = 1e9, a_moment = 0.5;
 
-/* An open file or directory.  The kernel holds it until it says release, and so does
- * who works for it: a request that was given up may be at work even after that. */
+/* An open file or directory. The kernel holds a reference until it sends release; so does
+ * each request that uses it, since an interrupted request may still be running after the
+ * release. */
 struct handle {
 	_Atomic unsigned holds;
-	pthread_mutex_t lock;      /* of dir: a listing that was given up may go on */
-	struct handle *next, **at; /* among all of the mount */
-	struct mirror_dir dir;     /* of a directory */
-	struct mirror_ref ref;     /* of a file */
-	int fd;                    /* of a file that is passed through, or -1 */
-	struct text figures;       /* of stats.json or log.txt: as it was at open */
+	pthread_mutex_t lock;      /* protects dir: an interrupted listing may still be running */
+	struct handle *next, **at; /* in the mount's list of handles */
+	struct mirror_dir dir;     /* of an open directory */
+	struct mirror_ref ref;     /* of an open file */
+	int fd;                    /* of a file that is passed through, else -1 */
+	struct text figures;       /* content of stats.json or log.txt, as of open */
 };
 
 struct handle *handle_new(struct mount *m);
-struct handle *handle_hold(const struct fuse_file_info *fi); /* NULL where nothing was opened */
+struct handle *handle_hold(const struct fuse_file_info *fi); /* NULL if the kernel did not open it */
 void handle_put(struct mount *m, struct handle *h);          /* h may be NULL */
 
 static inline struct handle *handle_of(const struct fuse_file_info *fi)
@@ -50,7 +51,7 @@ void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, s
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 /* ops_file.c */
-void live_size(struct mount *m, uint64_t ino, struct stat *st); /* makes stats.json or log.txt anew, and tells its size */
+void live_size(struct mount *m, uint64_t ino, struct stat *st); /* takes a snapshot, to size it */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -14,8 +14,9 @@ double node_timeout(const struct mount *m, const struct mirror_ref *ref)
 	return ino_live(ref->ino) ? 0 : m->fixed || mirror_fixed(ref) ? for_ever : a_moment;
 }
 
-/* A SOURCE's root is asked for again, as one in a mirrored directory is: whoever comes
- * this way then has its files looked at. */
+/* The attributes of the root of SOURCE expire, like those of archives in a mirrored
+ * directory: every access through them then checks the source's files for changed modes
+ * and owners. */
 static double attr_timeout(const struct mount *m, const struct mirror_ref *ref)
 {
 	return ref->ino == TREE_ROOT && !m->stateless ? a_moment : node_timeout(m, ref);
@@ -31,7 +32,7 @@ int node_entry(struct mount *m, const struct mirror_ref *ref, struct fuse_entry_
 	return mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
 }
 
-/* The kernel knows it from here on. */
+/* Counts a lookup before the reply, as the kernel may refer to the inode from then on. */
 static void reply_entry(const struct request *q, const char *name, const struct mirror_ref *ref,
 			const struct fuse_entry_param *e)
 {
@@ -43,7 +44,8 @@ static void reply_entry(const struct request *q, const char *name, const struct 
 		mirror_forget(mirror, ref->ino, 1);
 }
 
-/* "." and ".." are asked for by file handles: of a number that the kernel has forgotten. */
+/* Lookups of "." and ".." come from file handles (NFS exports), for inodes that the
+ * kernel has forgotten. */
 static int find(struct mirror *m, const struct mirror_ref *dir, const char *name, struct mirror_ref *ret, struct error *err)
 {
 	int r;
@@ -65,7 +67,7 @@ static void look_up(struct request *q, const struct mirror_ref *dir, const char 
 	struct fuse_entry_param e = {0};
 	struct error err = {0};
 	int r = find(m->mirror, dir, name, &ref, &err);
-	bool none = r == -ENOENT && dir->held; /* and never will be */
+	bool none = r == -ENOENT && dir->held; /* a name missing in an archive never appears */
 	if (r < 0)
 		tell_fault(m, dir, r, &err);
 	else
@@ -186,7 +188,7 @@ static void reply_xattr(struct request *q, size_t size, ssize_t n, const char *b
 		fuse_reply_buf(q->req, buf, (size_t)n);
 }
 
-/* name is NULL for the list. */
+/* name is NULL to list the names. */
 static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct mount *m = mount_of(req);
@@ -213,8 +215,8 @@ static void xattr(fuse_req_t req, const char *what, fuse_ino_t ino, const char *
 
 void op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
-	/* ls -l asks these of every file, each a round trip, and stops asking for
-	 * good where the file system has no such thing, as this one has not. */
+	/* ls -l asks for these of every file, a round trip each. EOPNOTSUPP makes it stop
+	 * asking for good, and is true: this file system supports none of them. */
 	if (strcmp(name, "security.selinux") == 0 || strncmp(name, "system.posix_acl_", 17) == 0) {
 		trace(mount_of(req), "getxattr", ino, "%s -> none on this file system", name);
 		fuse_reply_err(req, EOPNOTSUPP);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Modes and owners that changed in the source, and the kernel, which may keep for ever
- * what it was told of an archive. */
+/* Tells the kernel of modes and owners that changed in the source, since it may otherwise
+ * cache an archive's attributes for ever. */
 #include "mount/daemon/ops_impl.h"
 
 #include <signal.h>
 #include <time.h>
 
-/* Seconds that unmounting waits for a disk. */
+/* Seconds that unmounting waits for a watcher blocked on a disk. */
 enum { PATIENCE = 2 };
 
-/* Attributes alone: the kernel waits for nobody to forget them, so that this may be done
- * while it waits for us. */
+/* Invalidates attributes alone: that never waits for pages or other requests, so it is
+ * safe even while the kernel waits for our reply. */
 static void forget_attributes(void *arg, uint64_t ino)
 {
 	struct mount *m = arg;
@@ -55,7 +55,7 @@ void mount_watch(struct mount *m, struct fuse_session *session)
 	pthread_cond_init(&m->watch_end, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before); /* they are for who serves */
+	pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the serving threads */
 	m->watching = pthread_create(&m->watcher, NULL, watch, m) == 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

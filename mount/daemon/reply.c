@@ -19,7 +19,7 @@ void trace(const struct mount *m, const char *what, fuse_ino_t ino, const char *
 	log_say("%-9s %" PRIu64 ".%u %s", what, ino >> 32, (unsigned)ino, text);
 }
 
-/* What the caller is told: the reader's own words for a fault are all EIO. */
+/* Maps the readers' own error codes to EIO for the caller. */
 static int error_for_caller(int r)
 {
 	return r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM ? EIO : -r;
@@ -40,7 +40,7 @@ void tell_fault(const struct mount *m, const struct mirror_ref *ref, int r, cons
 	log_fault(path, err->text);
 }
 
-/* Its caller went away: what was to be decoded for him next is not. */
+/* The caller is gone: cancels its prefetches. */
 static void on_left(void *request)
 {
 	struct request *q = request;

@@ -29,7 +29,8 @@ static int unmount(const char *shown, const char *path)
 
 /* --- waiting --------------------------------------------------------------- */
 
-/* Every step may meet something that does not answer: what it lies on, or lies below. */
+/* Any step may block on a file system that does not answer: the one the mountpoint lies
+ * on, or another along its path. So a timer ends the command. */
 static char overdue[PATH_MAX + 64];
 
 _Noreturn static void on_overdue(int sig)
@@ -46,14 +47,15 @@ static void bound(const char *mountpoint)
 	alarm(3 * PATIENCE_MS / 1000);
 }
 
-/* The daemon holds a lock on the directory below for as long as it lives. */
+/* The daemon holds a lock on the directory below the mount for its lifetime. */
 static bool has_ended(int fd)
 {
 	return flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* It serves what is still mounted at other places, and ends when nothing is.  What
- * cannot be seen may be a namespace that is just going. */
+/* The daemon goes on serving while the file system is still mounted elsewhere. If it
+ * lives on but no place is visible, its namespace may just be going away: that counts
+ * only with `unseen`. */
 static bool lives_elsewhere(const char *shown, const struct mounted *mounted, bool unseen)
 {
 	char words[1024];
@@ -70,7 +72,7 @@ static bool lives_elsewhere(const char *shown, const struct mounted *mounted, bo
 	return true;
 }
 
-/* Returns when the daemon has ended; or the exit code, if it does not. */
+/* Waits for the daemon to end: returns -1 when it has, else the exit code. */
 static int await_daemon(const char *shown, const char *path, int fd, const struct mounted *mounted, unsigned count)
 {
 	struct mounted now;
@@ -78,7 +80,7 @@ static int await_daemon(const char *shown, const char *path, int fd, const struc
 	for (int ms = 0, step = 1; !has_ended(fd); ms += step, step = step < 20 ? step + 1 : step) {
 		if (ms >= next) {
 			next += A_SECOND_MS;
-			if (mountpoint_look(path, &now) >= count /* mounted anew */ || lives_elsewhere(shown, mounted, ms >= 3 * A_SECOND_MS))
+			if (mountpoint_look(path, &now) >= count /* remounted */ || lives_elsewhere(shown, mounted, ms >= 3 * A_SECOND_MS))
 				return 0;
 		}
 		if (ms >= PATIENCE_MS) {
@@ -115,7 +117,7 @@ int unmount_run(const char *mountpoint)
 		return 1;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r = fd < 0 ? -1 : await_daemon(mountpoint, path, fd, &mounted, count);
-	/* One that was killed could not remove the directory that it had made. */
+	/* A daemon that was killed could not remove the directory it had created. */
 	if (r < 0 && fd >= 0 && fgetxattr(fd, mountpoint_mark, NULL, 0) >= 0)
 		rmdir(path);
 	if (fd >= 0)

@@ -16,7 +16,7 @@ static bool fits(const struct attr *attr)
 	       attr->value.len <= XATTR_SIZE_MAX;
 }
 
-/* Walks the attributes of anything: a node, or a file with a fault. */
+/* Walks the attributes of a node, or of a file with a fault. */
 static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg, struct error *err)
 {
 	struct error fault;
@@ -79,7 +79,7 @@ ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *na
 			   .name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
 	bool theirs = w.name.len > 5 && memcmp(w.name.data, "attr.", 5) == 0;
 	int r = walk(m, ref, get_one, &w, err);
-	/* One that cannot be read may be the one that was asked for. */
+	/* The attribute that was asked for may be the unreadable one. */
 	return r < 0 && theirs ? r : w.ret;
 }
 

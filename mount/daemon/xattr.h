@@ -3,11 +3,11 @@
 #include "fs/mirror/mirror.h"
 
 /*
- * The extended attributes of what a reference leads to, within the limits of the
- * kernel's interface: names of 255 bytes without NUL, values and the list of
- * names of 64 KiB.  What does not fit is left out.
+ * The extended attributes of a file or directory, within the limits of the kernel's
+ * interface: names of up to 255 bytes without NUL; values, and the list of names, of up
+ * to 64 KiB. Whatever does not fit is left out.
  *
- * Both return the length, or -errno; a room of 0 asks for the length alone.
+ * Both return the length or -errno; with a room of 0 they return the length alone.
  */
 ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *name, void *buf, size_t room,
 		  struct error *err);
