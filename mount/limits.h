@@ -4,7 +4,7 @@
 /*
  * How the limit on open descriptors is shared out. Of 1,024, the usual limit and the most
  * that is used, half are for files passed through and a quarter for archives. With a
- * lower limit, each gets a quarter; archives go on without a descriptor (source_rest());
+ * lower limit, each gets a quarter; archives go on without a descriptor (source_drop_fd());
  * and fewer threads serve, since resolving names takes descriptors, too.
  */
 struct limits {

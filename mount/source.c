@@ -6,7 +6,7 @@
 
 #include "formats/formats.h"
 #include "fs/blocks/blocks.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
 
@@ -35,7 +35,7 @@ static const char *needed(struct mirror *m, const char *source, char *copy, bool
 	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
 		return "/";
 	bool folder = stat(source, &st) == 0 && S_ISDIR(st.st_mode);
-	bool siblings = root.held->archive.format->siblings;
+	bool siblings = root.open->archive.format->siblings;
 	mirror_put(m, &root);
 	return folder ? source : siblings ? dirname(copy) : NULL;
 }
@@ -47,7 +47,7 @@ static bool looks(struct mirror *m)
 	struct mirror_ref root;
 	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
 		return true;
-	bool brings = !root.held || root.held->archive.nbrought > 0;
+	bool brings = !root.open || root.open->archive.nbrought > 0;
 	mirror_put(m, &root);
 	return brings;
 }

@@ -203,7 +203,7 @@ static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len,
 	(void)at;
 	if (piece->kind == PIECE_ANSWERED) {
 		r = answer_own(ret, (size_t)len, &own);
-		return r < 0 ? r : h5_chunks_copy(s, NULL, p->next.kind == PACE_IN_ORDER, piece->begin, len, own, err);
+		return r < 0 ? r : h5_chunks_copy(s, NULL, p->next.kind == READ_SEQUENTIAL, piece->begin, len, own, err);
 	}
 	if ((r = h5_chunk_get(s, NULL, piece->number, &b, err)) < 0)
 		return r;
@@ -221,22 +221,22 @@ static uint64_t find(struct pieces *p, uint64_t offset)
 	return run_at(p->owner, offset, 1).number;
 }
 
-static uint64_t want(struct pieces *p, uint64_t number)
+static uint64_t prefetch(struct pieces *p, uint64_t number)
 {
 	const struct h5_store *s = p->owner;
 	struct block_source from = blocks_of(s);
 	if (number >= s->nchunks)
 		return PIECES_END;
-	blocks_want(p->blocks, &from, number);
+	blocks_prefetch(p->blocks, &from, number);
 	return number + 1;
 }
 
 static struct pieces pieces_of(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
-	static const struct pieces_type type = {place, get, find, want};
+	static const struct pieces_type type = {place, get, find, prefetch};
 	struct blocks *blocks = is_decoded(s) ? s->file->a->options->blocks : NULL;
 	return (struct pieces){.type = &type, .owner = (void *)(uintptr_t)s, .blocks = blocks, .size = s->size,
-			       .next = blocks_pace(blocks, s, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
+			       .next = blocks_readahead(blocks, s, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
 }
 
 void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
@@ -244,7 +244,7 @@ void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
 	if (s->storage != H5_CHUNKED || len == 0)
 		return;
 	struct pieces p = pieces_of(s, offset, len);
-	pieces_want(&p, find(&p, offset), last_of(s, offset, len));
+	pieces_prefetch(&p, find(&p, offset), last_of(s, offset, len));
 }
 
 int h5_chunks_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)

@@ -94,10 +94,10 @@ static int copy_part(struct copy *c, struct part *p)
 	} while (next_run(c, p, at));
 	if (b.block) {
 		if (c->passing && h5_chunk_ends(c->s, p->number, end))
-			blocks_spent(b.block);
+			blocks_drop_behind(b.block);
 		blocks_release(b.block);
 	} else if (b.at) {
-		source_look_away();
+		source_leave_unchecked();
 		c->looked = b.place + end > c->looked ? b.place + end : c->looked;
 		if (!source_sound(src, b.place + first, end - first))
 			return source_check(src, b.place + first, end - first, c->err);

@@ -18,7 +18,7 @@ static int read_external(const struct h5_file *f, struct h5_external *e, struct 
 	if (e->size > left)
 		e->size = left;
 	if (archive_sibling(f->a, name, REACH_BENEATH, &e->source, &why) == 0) {
-		source_rest(archive_source(f->a, e->source)); /* there may be thousands */
+		source_drop_fd(archive_source(f->a, e->source)); /* there may be thousands */
 		return 0;
 	}
 	e->fault = arena_printf(&f->a->arena, "its external file cannot be had: %s", why.text);

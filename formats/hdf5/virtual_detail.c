@@ -4,10 +4,10 @@
 
 #include "formats/hdf5/virtual.h"
 
-/* More mappings, or blocks of one, are not told: they would drown the rest. */
+/* More mappings, or blocks of one mapping, are left out: they would drown the others. */
 enum { MAPPINGS_MAX = 4096, BLOCKS_MAX = 64 };
 
-struct told {
+struct listing {
 	struct arena s;
 	struct text *text;
 	uint32_t count;
@@ -57,15 +57,15 @@ static void put_selection(struct text *t, const char *name, const struct selecti
 
 static int tell(void *arg, struct cursor *c, struct slice file, struct slice path)
 {
-	struct told *told = arg;
+	struct listing *list = arg;
 	struct selection from, to;
-	struct text *t = told->text;
-	int r = h5_selection_read(&told->s, c, &from, told->err);
-	if (r < 0 || (r = h5_selection_read(&told->s, c, &to, told->err)) < 0)
+	struct text *t = list->text;
+	int r = h5_selection_read(&list->s, c, &from, list->err);
+	if (r < 0 || (r = h5_selection_read(&list->s, c, &to, list->err)) < 0)
 		return r;
-	if (told->count++ >= MAPPINGS_MAX)
+	if (list->count++ >= MAPPINGS_MAX)
 		return 0;
-	text_add(t, told->count == 1 ? ",\"mappings\":[{\"file\":" : ",{\"file\":");
+	text_add(t, list->count == 1 ? ",\"mappings\":[{\"file\":" : ",{\"file\":");
 	text_json(t, file);
 	text_add(t, ",\"dataset\":");
 	text_json(t, path);
@@ -77,12 +77,12 @@ static int tell(void *arg, struct cursor *c, struct slice file, struct slice pat
 
 int h5_virtual_details(const struct h5_store *s, struct text *t, struct error *err)
 {
-	struct told told = {.s = arena_apart(&s->file->a->arena), .text = t, .err = err};
-	int r = s->address == H5_UNDEFINED ? 0 : h5_mappings_each(s, &told.s, tell, &told, err);
-	if (told.count > 0)
+	struct listing list = {.s = arena_apart(&s->file->a->arena), .text = t, .err = err};
+	int r = s->address == H5_UNDEFINED ? 0 : h5_mappings_each(s, &list.s, tell, &list, err);
+	if (list.count > 0)
 		text_add(t, "]");
-	if (told.count > MAPPINGS_MAX)
-		text_print(t, ",\"all_mappings\":%" PRIu32, told.count);
-	arena_free(&told.s);
+	if (list.count > MAPPINGS_MAX)
+		text_print(t, ",\"all_mappings\":%" PRIu32, list.count);
+	arena_free(&list.s);
 	return r;
 }

@@ -129,7 +129,7 @@ void pq_chunk_read(struct cursor *c, struct chunk *ret)
 	}
 }
 
-int pq_chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
+int pq_chunk_peek(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err)
 {
 	struct cursor c = cursor_over(p->footer);
 	cursor_skip(&c, p->chunks[(size_t)group * p->nleaves + leaf->number]);
@@ -141,7 +141,7 @@ int pq_chunk_of(struct archive *a, const struct leaf *leaf, uint32_t group, stru
 {
 	const struct parquet *p = a->priv;
 	source_enter(&a->source);
-	int r = pq_chunk_look(p, leaf, group, ret, err);
+	int r = pq_chunk_peek(p, leaf, group, ret, err);
 	int left = source_leave(&a->source, p->footer_at, p->mapped ? p->footer.len : 0, err);
 	return r < 0 ? r : left;
 }

@@ -12,7 +12,7 @@
  * the bins from `from` on. */
 struct histogram {
 	uint64_t all, first, last, above;
-	bool told;
+	bool known;
 };
 
 /* False if it is there and broken. */
@@ -22,7 +22,7 @@ static bool read_histogram(struct slice list, unsigned bins, unsigned from, stru
 	struct pq_thrift_field f = {.type = THRIFT_LIST};
 	uint32_t n;
 
-	*ret = (struct histogram){.told = false};
+	*ret = (struct histogram){.known = false};
 	if (list.len == 0)
 		return true;
 	if (!pq_thrift_list(&c, &f, THRIFT_I64, &n) || (n != 0 && n != bins))
@@ -35,7 +35,7 @@ static bool read_histogram(struct slice list, unsigned bins, unsigned from, stru
 		ret->first = i == 0 ? (uint64_t)count : ret->first;
 		ret->last = (uint64_t)count;
 	}
-	ret->told = n > 0;
+	ret->known = n > 0;
 	return !c.failed;
 }
 
@@ -44,11 +44,11 @@ static bool read_histogram(struct slice list, unsigned bins, unsigned from, stru
 static bool agree(const struct leaf *leaf, const struct chunk *chunk, const struct histogram *rep, const struct histogram *def)
 {
 	uint64_t values = (uint64_t)chunk->values;
-	if (chunk->values < 0 || (rep->told && rep->all != values) || (def->told && def->all != values))
+	if (chunk->values < 0 || (rep->known && rep->all != values) || (def->known && def->all != values))
 		return false;
 	if (chunk->null_count > chunk->values || chunk->distinct_count > chunk->values)
 		return false;
-	return leaf->max_def == 0 || !def->told || chunk->null_count < 0 || (uint64_t)chunk->null_count == values - def->last;
+	return leaf->max_def == 0 || !def->known || chunk->null_count < 0 || (uint64_t)chunk->null_count == values - def->last;
 }
 
 /* What is stored beside the bytes of PLAIN strings: 4 bytes each for their lengths; the
@@ -89,7 +89,7 @@ bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t
 		/* Entries that are there at all at that depth, less those that only go on
 		 * with a list further in. */
 		if (!read_histogram(chunk->def_histogram, leaf->max_def + 1u, leaf->exists[d], &def) ||
-		    !read_histogram(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &rep) || !rep.told || !def.told ||
+		    !read_histogram(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &rep) || !rep.known || !def.known ||
 		    rep.above > def.above)
 			return false;
 		ret[d] = def.above - rep.above;
@@ -98,13 +98,13 @@ bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t
 	    !read_histogram(chunk->def_histogram, leaf->max_def + 1u, 0, &def) || !agree(leaf, chunk, &rep, &def))
 		return false;
 	if (leaf->strings) {
-		uint64_t present = def.told ? def.last : leaf->max_def == 0 ? (uint64_t)chunk->values
+		uint64_t present = def.known ? def.last : leaf->max_def == 0 ? (uint64_t)chunk->values
 				 : chunk->null_count >= 0 ? (uint64_t)(chunk->values - chunk->null_count) : 0;
 		ret[last] = (uint64_t)chunk->string_bytes;
 		if (!fits_bytes(leaf, chunk, present, ret[last]))
 			return false;
 	}
-	ret[0] = rep.told ? rep.first : ret[0];
+	ret[0] = rep.known ? rep.first : ret[0];
 	/* That nothing is there would never be put to the test by a reader. */
 	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
 		if (ret[q] == 0 && chunk->values != 0)
@@ -123,7 +123,7 @@ int pq_chunk_sizes_of(struct archive *a, const struct leaf *leaf, uint32_t group
 	if (!(p->writer & WRITER_KNOWS_SIZES))
 		return 0;
 	source_enter(&a->source);
-	int r = pq_chunk_look(p, leaf, group, &chunk, err);
+	int r = pq_chunk_peek(p, leaf, group, &chunk, err);
 	*ret_told = r == 0 && pq_chunk_sizes(leaf, &chunk, ret) && ret[0] == rows;
 	ret[0] = rows;
 	int left = source_leave(&a->source, p->footer_at, p->mapped ? p->footer.len : 0, err);

@@ -11,7 +11,7 @@ static uint32_t leaves_end(const struct parquet *p, const struct element *e)
 	return e->next < p->nelements ? p->elements[e->next].leaf : p->nleaves;
 }
 
-/* A small column whose size is told is better than a smaller one that must be decoded
+/* A small column whose size is known is better than a smaller one that must be decoded
  * to know. */
 static uint64_t cost_of(const struct leaf *leaf)
 {
@@ -121,19 +121,19 @@ static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint
 {
 	const struct parquet *p = a->priv;
 	uint64_t rows = p->first_row[group + 1] - p->first_row[group], stated[258];
-	bool told;
-	int r = pq_chunk_sizes_of(a, leaf, group, stated, &told, err);
+	bool known;
+	int r = pq_chunk_sizes_of(a, leaf, group, stated, &known, err);
 	if (r < 0)
 		return r;
-	told &= !atomic_load(&leaf->counted);
+	known &= !atomic_load(&leaf->counted);
 	if (sums[pages] != rows)
 		return error_set(err, EBADMSG, "%" PRIu64 " rows in the pages of a row group of %" PRIu64, sums[pages], rows);
-	if (told && lost->count == 1) {
+	if (known && lost->count == 1) {
 		uint64_t *bytes = sums + (size_t)(leaf->max_rep + 1u) * (pages + 1), others = bytes[pages] - LOST;
 		for (uint32_t i = lost->page + 1; i <= pages && stated[leaf->max_rep + 1] >= others; i++)
 			bytes[i] += stated[leaf->max_rep + 1] - others - LOST;
 	}
-	for (unsigned q = 0; told && !pq_leaf_is_small(leaf) && q < pq_leaf_quantities(leaf); q++) {
+	for (unsigned q = 0; known && !pq_leaf_is_small(leaf) && q < pq_leaf_quantities(leaf); q++) {
 		uint64_t held = sums[(size_t)q * (pages + 1) + pages];
 		if (stated[q] == held)
 			continue;
@@ -164,7 +164,7 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 	unsigned ahead = blocks_ahead(a->options->blocks, 1 << 20);
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		for (uint32_t k = i ? i + ahead : 1; k <= i + ahead && k < n; k++)
-			blocks_want(a->options->blocks, &from, pq_leaf_page((uint32_t)group, k));
+			blocks_prefetch(a->options->blocks, &from, pq_leaf_page((uint32_t)group, k));
 		bool is_lost = false;
 		r = measure_page(a, leaf, pq_leaf_page((uint32_t)group, i), pages->page[i + 1].first - pages->page[i].first, ret, page, &is_lost, err);
 		if (is_lost)
@@ -189,16 +189,16 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 	const struct parquet *p = a->priv;
 	unsigned quantities = pq_leaf_quantities(leaf);
 	struct block *sums;
-	bool told = true;
+	bool known = true;
 
 	ret[0] = p->first_row[group + 1] - p->first_row[group];
-	int r = quantities > 1 ? pq_chunk_sizes_of(a, leaf, group, ret, &told, err) : 0;
-	told &= quantities == 1 || !atomic_load(&leaf->counted);
-	if (r < 0 || (told && (quantities == 1 || !pq_leaf_is_small(leaf))))
+	int r = quantities > 1 ? pq_chunk_sizes_of(a, leaf, group, ret, &known, err) : 0;
+	known &= quantities == 1 || !atomic_load(&leaf->counted);
+	if (r < 0 || (known && (quantities == 1 || !pq_leaf_is_small(leaf))))
 		return r;
 	if (group + 1 < p->ngroups) {
 		struct block_source from = pq_leaf_source(a, leaf, KIND_SUMS);
-		blocks_want(a->options->blocks, &from, group + 1);
+		blocks_prefetch(a->options->blocks, &from, group + 1);
 	}
 	r = pq_leaf_get(a, leaf, KIND_SUMS, group, within, &sums, err);
 	if (r < 0)

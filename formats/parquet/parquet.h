@@ -147,7 +147,7 @@ struct chunk {
 /* Call between source_enter() and source_leave(). Reads the chunk at the cursor, or a
  * leaf's chunk. */
 void pq_chunk_read(struct cursor *c, struct chunk *ret);
-int pq_chunk_look(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
+int pq_chunk_peek(const struct parquet *p, const struct leaf *leaf, uint32_t group, struct chunk *ret, struct error *err);
 
 /* --- chunk_sizes.c: "Size Statistics" ---------------------------------------- */
 
@@ -345,9 +345,9 @@ int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block
 /* --- read.c: by the leaf that the struct names; shown.c: by any that will do ------- */
 
 /* Reads any struct shown; `next` says how the reader is expected to continue. */
-int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
 		 struct answer *ret, struct error *err);
-int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
 		  struct answer *ret, struct error *err);
 int pq_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	    struct error *err);

@@ -121,9 +121,9 @@ static const struct group *peek_group(struct reading *r, uint32_t number)
 		return g;
 	close_group(g);
 	if (!(g->pages_block = blocks_peek(blocks, &pages, number)))
-		blocks_want(blocks, &pages, number);
+		blocks_prefetch(blocks, &pages, number);
 	if (needs_sums(r) && !(g->sums_block = blocks_peek(blocks, &sums, number)))
-		blocks_want(blocks, &sums, number);
+		blocks_prefetch(blocks, &sums, number);
 	if (!g->pages_block || (needs_sums(r) && !g->sums_block)) {
 		close_group(g);
 		return NULL;
@@ -347,7 +347,7 @@ static uint64_t find(struct pieces *p, uint64_t offset)
 }
 
 /* Of a group that is not known yet, that it will be. */
-static uint64_t want(struct pieces *p, uint64_t number)
+static uint64_t prefetch(struct pieces *p, uint64_t number)
 {
 	struct reading *r = p->owner;
 	struct block_source from = pq_leaf_source(r->a, r->leaf, of_levels(r->shown) ? KIND_LEVELS : KIND_VALUES);
@@ -359,17 +359,17 @@ static uint64_t want(struct pieces *p, uint64_t number)
 		if (is_mapped(r, g))
 			return PIECES_END;
 		if (page < g->pages->count) {
-			blocks_want(p->blocks, &from, pq_leaf_page(group, page));
+			blocks_prefetch(p->blocks, &from, pq_leaf_page(group, page));
 			return pq_leaf_page(group, page + 1);
 		}
 	}
 	return PIECES_END;
 }
 
-int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+int pq_leaf_read(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
 		 struct answer *ret, struct error *err)
 {
-	static const struct pieces_type type = {place, get, find, want};
+	static const struct pieces_type type = {place, get, find, prefetch};
 	struct reading r = {.a = a, .p = a->priv, .shown = shown};
 	set_up(&r);
 	int e = shown_needs_totals(shown) ? pq_leaf_totals(a, r.leaf, NULL, err) : 0;

@@ -37,7 +37,7 @@ static bool same_totals(struct archive *a, const struct shown *s, struct leaf *o
 	return true;
 }
 
-int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct pace_next next,
+int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
 		  struct answer *ret, struct error *err)
 {
 	struct shown as = *shown;
@@ -56,7 +56,7 @@ int pq_read_shown(struct archive *a, const struct shown *shown, uint64_t offset,
 int pq_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	    struct error *err)
 {
-	return pq_read_shown(a, n->lazy, offset, len, blocks_pace(a->options->blocks, n->lazy, offset, len), ret, err);
+	return pq_read_shown(a, n->lazy, offset, len, blocks_readahead(a->options->blocks, n->lazy, offset, len), ret, err);
 }
 
 int pq_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)

@@ -320,7 +320,7 @@ int pq_statistics_put(const struct statistics_of *of, bool first, struct text *r
 		uint64_t begin = of->row + p->first_row[g], rows = p->first_row[g + 1] - p->first_row[g];
 		struct chunk chunk;
 		source_enter(&of->file->source);
-		r = pq_chunk_look(p, leaf, g, &chunk, err);
+		r = pq_chunk_peek(p, leaf, g, &chunk, err);
 		if (r == 0) {
 			text_add(ret, first && g == 0 ? "{" : ",{");
 			text_put(ret, of->members);

@@ -183,7 +183,7 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	if (r == 0) {
 		source = archive_source(a, s->source);
 		r = safetensors_header_read(source, a->options->split, &a->tree, &s->scratch, &s->header, err);
-		source_rest(source);
+		source_drop_fd(source);
 	}
 	/* Whatever was wrong with the shard, it is the index that breaks its word. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;

@@ -173,7 +173,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	if (r == 0)
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
 	if (r == 0 && a->outside)
-		archive_look(a);
+		archive_restat(a);
 	if (r == 0)
 		source_keep(&a->source, options->descriptors);
 	/* However a format took it: what is shown must not depend on this limit. */
@@ -428,7 +428,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 		break;
 	}
 	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
-		blocks_unwant(a->options->blocks, &a->blocks);
+		blocks_cancel_prefetch(a->options->blocks, &a->blocks);
 	if (r < 0 || ret->len != len)
 		answer_reset(ret);
 	else

@@ -219,12 +219,12 @@ bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
 /* Looks at its files anew, for their modes and owners, and those of the folders on the
  * way, may change: true if anything did.  One at a time. */
-bool archive_look(struct archive *a);
+bool archive_restat(struct archive *a);
 
 /* Owner, mode (what may be read, no type), times and device of a node. */
 void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 
-/* Of all that archive_look() looks at: differs where that does. */
+/* Of all that archive_restat() looks at: differs where that does. */
 uint64_t archive_access_sum(struct archive *a);
 
 /* Looking, for everybody.  The node is one of the archive's; err may be NULL. */

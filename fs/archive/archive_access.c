@@ -105,7 +105,7 @@ static void look_at_own(const struct archive *a, struct stat *st, struct access 
 		: a->outside ? -EBADF : source_stat(s, &now);
 	if (r == 0) {
 		found = access_of(&now);
-	} else if (s->dir >= 0) { /* at rest, or its way counts */
+	} else if (s->dir >= 0) { /* without a descriptor, or its way counts */
 		access_from(&(struct folder){.dir = s->dir, .path = ""}, &from);
 		r = access_find(&from, s->path, &(struct access_seen){0}, &now, &found);
 		access_from_close(&from);
@@ -138,7 +138,7 @@ static bool put(struct archive *a, struct access *to, struct access now)
 	return changed;
 }
 
-bool archive_look(struct archive *a)
+bool archive_restat(struct archive *a)
 {
 	struct stat st = a->own;
 	struct access own = a->access, common = {0};

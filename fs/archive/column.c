@@ -72,7 +72,7 @@ uint32_t column_validity(struct tree *t, uint32_t id, uint64_t count, struct col
 {
 	struct array array = column_of((struct array){.dtype = DTYPE_BOOL}, &count);
 	uint64_t size = file.size == SIZE_UNKNOWN ? tree_array_size(&array) : file.size;
-	uint32_t beside = tree_beside(t, id, ".validity", file.lazy, size);
+	uint32_t beside = tree_companion(t, id, ".validity", file.lazy, size);
 	tree_describe(t, beside, tree_array(t, &array));
 	tree_error(t, beside, file.fault);
 	return beside;

@@ -179,8 +179,8 @@ static int open_ahead(const struct block_source *from, uint64_t index, struct bl
 	return r < 0 ? r : -ECANCELED;
 }
 
-void part_want(struct part *part)
+void part_prefetch(struct part *part)
 {
 	struct block_source from = {&part->in->whole->blocks, part->in, open_ahead, 0};
-	blocks_want(part->in->whole->options->blocks, &from, (uint64_t)(part - part->in->all));
+	blocks_prefetch(part->in->whole->options->blocks, &from, (uint64_t)(part - part->in->all));
 }

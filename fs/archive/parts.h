@@ -40,7 +40,7 @@ struct parts {
 
 /* Is shown each name that is met on the way, also of what is left out; other than 0
  * refuses the folder. */
-typedef int parts_look(const struct archive *whole, const char *path, bool directory, struct error *err);
+typedef int parts_visit(const struct archive *whole, const char *path, bool directory, struct error *err);
 
 /*
  * Finds the regular files below the archive's folder, in all its directories, save
@@ -50,7 +50,7 @@ typedef int parts_look(const struct archive *whole, const char *path, bool direc
  * once.  In a confined folder, a link that leads out of it is left out, but is an
  * error if its name says that it belongs to the table: half a table is none.
  */
-int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_look *look, struct error *err);
+int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_visit *visit, struct error *err);
 void parts_close(struct parts *p);
 
 /* Holds the part's archive open, until part_release().  -ENOTSUP without a
@@ -59,4 +59,4 @@ int part_hold(struct part *part, struct archive **ret, struct error *err);
 void part_release(void *part);
 
 /* It will be held soon: a worker may open it. */
-void part_want(struct part *part);
+void part_prefetch(struct part *part);

@@ -20,7 +20,7 @@ struct place {
 struct finding {
 	struct parts *parts;
 	const struct folder *folder;
-	parts_look *look;
+	parts_visit *visit;
 	struct place *pending, *linked; /* the latter when no plain one is left */
 	struct place *seen;
 	struct part *links;             /* files found by links, grown by malloc */
@@ -106,7 +106,7 @@ static int add(struct finding *f, int dir, const char *folder, const char *name)
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_set(f->err, errno, "%s: %s", path, strerror(errno));
 	bool partition = name[0] == '_' && strchr(name, '=') && !S_ISREG(st.st_mode);
-	int r = f->look(f->parts->whole, path, S_ISDIR(st.st_mode), f->err);
+	int r = f->visit(f->parts->whole, path, S_ISDIR(st.st_mode), f->err);
 	if (r < 0 || name[0] == '.' || (name[0] == '_' && !partition))
 		return r;
 	bool wished = archive_wished(f->parts->formats, name);
@@ -206,10 +206,10 @@ static void free_places(struct place *p)
 	}
 }
 
-int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_look *look, struct error *err)
+int parts_find(struct parts *p, struct archive *whole, const struct format *format, parts_visit *visit, struct error *err)
 {
 	parts_init(p, whole, format);
-	struct finding f = {.parts = p, .folder = &whole->folder, .look = look, .err = err};
+	struct finding f = {.parts = p, .folder = &whole->folder, .visit = visit, .err = err};
 	int r = walk_all(&f);
 	if (r == 0)
 		r = add_links(&f);

@@ -54,15 +54,15 @@ static uint64_t worth_ahead(const struct pieces *p)
 	return worth(p, p->bytes);
 }
 
-static uint64_t want_range(struct pieces *p, uint64_t number, uint64_t last)
+static uint64_t prefetch_range(struct pieces *p, uint64_t number, uint64_t last)
 {
 	for (unsigned n = 0; number <= last && number != PIECES_END && n < RANGE_MOST; n++)
-		number = p->type->want(p, number);
+		number = p->type->prefetch(p, number);
 	return number;
 }
 
 /* Those from `first` to `last` are needed now; behind them none is, after `stop`. */
-static void want_ahead(struct pieces *p, struct frontier *r, uint64_t first, uint64_t last, uint64_t stop)
+static void prefetch_ahead(struct pieces *p, struct frontier *r, uint64_t first, uint64_t last, uint64_t stop)
 {
 	if (r->begun && last <= r->last)
 		return;
@@ -71,32 +71,32 @@ static void want_ahead(struct pieces *p, struct frontier *r, uint64_t first, uin
 	if (!r->begun || r->next < first)
 		*r = (struct frontier){.begun = true, .next = first};
 	r->last = last;
-	r->next = want_range(p, r->next, last);
+	r->next = prefetch_range(p, r->next, last);
 	if (r->next > stop || r->next == PIECES_END)
 		return;
 	for (uint64_t most = worth_ahead(p); r->ahead < most && r->next <= stop && r->next != PIECES_END; r->ahead++)
-		r->next = p->type->want(p, r->next);
+		r->next = p->type->prefetch(p, r->next);
 }
 
 /* The reader's next ranges, which may lie far apart. */
-static void want_strided(struct pieces *p)
+static void prefetch_strided(struct pieces *p)
 {
 	uint64_t at = p->next.offset, len = p->next.len;
 	uint64_t left = worth(p, len > p->bytes ? len : p->bytes);
 	for (; left > 0 && len > 0 && range_within(at, len, p->size); at += (uint64_t)p->next.stride, left--) {
 		uint64_t first = p->type->find(p, at);
-		want_range(p, first, p->type->find(p, at + len - 1));
+		prefetch_range(p, first, p->type->find(p, at + len - 1));
 	}
 }
 
-void pieces_want(struct pieces *p, uint64_t first, uint64_t last)
+void pieces_prefetch(struct pieces *p, uint64_t first, uint64_t last)
 {
 	struct frontier r = {0};
 	if (!p->blocks)
 		return;
-	want_ahead(p, &r, first, last, p->next.kind == PACE_IN_ORDER ? PIECES_END : last);
-	if (p->next.kind == PACE_STRIDED)
-		want_strided(p);
+	prefetch_ahead(p, &r, first, last, p->next.kind == READ_SEQUENTIAL ? PIECES_END : last);
+	if (p->next.kind == READ_STRIDED)
+		prefetch_strided(p);
 }
 
 /* --- a read ------------------------------------------------------------------------------- */
@@ -117,8 +117,8 @@ static int answer_piece(struct pieces *p, struct piece *piece, uint64_t at, uint
 	case PIECE_SOURCE:
 		return answer_source(ret, piece->source, piece->at + at, len, err);
 	case PIECE_BLOCK:
-		if (p->next.kind == PACE_IN_ORDER && !piece->shared && at + len == piece->end - piece->begin)
-			blocks_spent(piece->block);
+		if (p->next.kind == READ_SEQUENTIAL && !piece->shared && at + len == piece->end - piece->begin)
+			blocks_drop_behind(piece->block);
 		return blocks_answer(p->blocks, piece->block, (size_t)(piece->at + at), (size_t)len, ret);
 	}
 	return r;
@@ -127,7 +127,7 @@ static int answer_piece(struct pieces *p, struct piece *piece, uint64_t at, uint
 int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	uint64_t end = offset + len, stop = 0;
-	bool in_order = p->next.kind == PACE_IN_ORDER;
+	bool in_order = p->next.kind == READ_SEQUENTIAL;
 	struct frontier reach = {0};
 	int r = 0;
 	for (uint64_t n; r == 0 && offset < end; offset += n) {
@@ -139,13 +139,13 @@ int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *
 			if (!reach.begun)
 				stop = in_order ? PIECES_END : piece.end >= end ? piece.last : p->type->find(p, end - 1);
 			/* The first is made by who reads it, meanwhile. */
-			want_ahead(p, &reach, piece.number + 1, piece.last, stop);
+			prefetch_ahead(p, &reach, piece.number + 1, piece.last, stop);
 		}
 		r = p->type->get(p, &piece, offset - piece.begin, n, ret, err);
 		if (r == 0)
 			r = answer_piece(p, &piece, offset - piece.begin, n, ret, err);
 	}
-	if (r == 0 && p->blocks && p->next.kind == PACE_STRIDED)
-		want_strided(p);
+	if (r == 0 && p->blocks && p->next.kind == READ_STRIDED)
+		prefetch_strided(p);
 	return r;
 }

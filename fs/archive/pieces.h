@@ -32,7 +32,7 @@ struct piece {
 	struct slice pattern;
 	const struct source *source;
 	struct block *block;
-	bool shared;    /* others are made of the block, too: it is not spent at the piece's end */
+	bool shared;    /* others are made of the block, too: it is kept at the piece's end */
 	uint8_t own[8]; /* for a pattern that lies nowhere else */
 };
 
@@ -51,11 +51,11 @@ struct pieces {
 
 		/* That one will be needed: has it made by a worker.  The next number, or PIECES_END.  May be
 		 * asked for the one behind the last of all, which is none. */
-		uint64_t (*want)(struct pieces *p, uint64_t number);
+		uint64_t (*prefetch)(struct pieces *p, uint64_t number);
 	} *type;
 	void *owner;
 	struct blocks *blocks; /* NULL: nothing is wanted ahead */
-	struct pace_next next; /* how the reader goes on */
+	struct readahead_next next; /* how the reader goes on */
 	uint64_t size;         /* of the file */
 	uint64_t bytes;        /* that a number takes in the cache; place() may say better */
 	uint64_t together;     /* readers need so many at once: so many ahead, if the cache has room for that */
@@ -67,7 +67,7 @@ int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *
 
 /* Wants the pieces numbered first to last, which somebody is about to read, and those
  * where he is expected next. */
-void pieces_want(struct pieces *p, uint64_t first, uint64_t last);
+void pieces_prefetch(struct pieces *p, uint64_t first, uint64_t last);
 
 /* The piece is that number over and over, as so many bytes of little-endian. */
 void piece_number(struct piece *piece, int64_t number, uint32_t width);

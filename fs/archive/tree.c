@@ -235,7 +235,7 @@ uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name)
 	return id;
 }
 
-uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size)
+uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size)
 {
 	char name[NAME_ROOM];
 	const struct node *beside = tree_edit(t, id);
@@ -247,7 +247,7 @@ uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void
 	if (n) {
 		n->lazy = lazy;
 		n->size = size;
-		n->beside = true;
+		n->companion = true;
 	}
 	return id;
 }

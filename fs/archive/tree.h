@@ -69,7 +69,7 @@ struct node {
 	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
 	bool suffixed : 1;  /* its name gave way */
 	bool hidden : 1;    /* found by name, never listed */
-	bool beside : 1;    /* made by tree_beside() */
+	bool companion : 1;    /* made by tree_companion() */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
@@ -130,7 +130,7 @@ void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
 /* A lazy file beside another node, called as that is shown and `suffix`, which is
  * short: it always fits. */
-uint32_t tree_beside(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
+uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
 /* What is listed and cannot be read, for the reason that the sentence gives.  It has the
  * size that the array tells, if there is one and it does. */

@@ -96,7 +96,7 @@ struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
 	if (--p->uses > 0)
 		return NULL;
 	b->pinned -= p->state == READY ? p->charged : 0;
-	size_t keep = !p->spent ? b->budget : b->budget / 8 > PASSING ? b->budget / 8 : PASSING;
+	size_t keep = !p->drop_behind ? b->budget : b->budget / 8 > PASSING ? b->budget / 8 : PASSING;
 	if (p->known && b->used <= b->budget && b->used <= keep) {
 		blocks_unused_add(b, p);
 		return NULL;
@@ -110,7 +110,7 @@ struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
 
 void blocks_use(struct blocks *b, struct block_private *p)
 {
-	p->spent = false;
+	p->drop_behind = false;
 	if (p->uses++ == 0 && p->state == READY) {
 		blocks_unused_remove(b, p);
 		b->pinned += p->charged;
@@ -205,13 +205,13 @@ void blocks_release(struct block *block)
 		blocks_dispose(gone);
 }
 
-void blocks_spent(struct block *block)
+void blocks_drop_behind(struct block *block)
 {
 	struct blocks *b = block->private->cache;
 	if (!b)
 		return;
 	pthread_mutex_lock(&b->lock);
-	block->private->spent = true;
+	block->private->drop_behind = true;
 	pthread_mutex_unlock(&b->lock);
 }
 
@@ -305,7 +305,7 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	b->nthreads = threads ? threads : cpus > 0 ? (unsigned)cpus : 1;
 	if (b->nthreads > BLOCKS_THREADS)
 		b->nthreads = BLOCKS_THREADS;
-	pace_open(&b->pace);
+	readahead_init(&b->readahead);
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_condattr_t monotonic;
 	pthread_condattr_init(&monotonic);
@@ -393,7 +393,7 @@ void blocks_close(struct blocks *b)
 		blocks_dispose_all(b->buckets[i]);
 	}
 	blocks_spare_close(b);
-	pace_close(&b->pace);
+	readahead_destroy(&b->readahead);
 	pthread_mutex_destroy(&b->lock);
 	pthread_cond_destroy(&b->changed);
 	pthread_cond_destroy(&b->work);

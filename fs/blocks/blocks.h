@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/blocks/pace.h"
+#include "fs/blocks/readahead.h"
 #include "fs/codec/codec.h"
 #include "fs/source/answer.h"
 
@@ -73,7 +73,7 @@ void blocks_release(struct block *block);
 /* Drop-behind: a sequential reader has passed the block, which the caller holds.  It is
  * freed on release if the cache uses more than a share of its budget, so that streaming
  * through a long file reuses a little memory; another reader's use cancels that. */
-void blocks_spent(struct block *block);
+void blocks_drop_behind(struct block *block);
 
 /* The block, which the caller holds or is decoding, is small but slow to decode: it is
  * evicted after the others, as long as costly blocks use at most half of the budget. */
@@ -85,15 +85,15 @@ void blocks_costly(struct block *block);
 int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t len, struct answer *answer);
 
 /* Prefetch: a worker may decode the block soon.  Cheap; dropped when the queue is full. */
-void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index);
+void blocks_prefetch(struct blocks *b, const struct block_source *from, uint64_t index);
 
 /* A reader of the client has gone: cancels the client's queued prefetches.  Its other
  * readers ask again, or decode what they need themselves. */
-void blocks_unwant(struct blocks *b, struct block_client *client);
+void blocks_cancel_prefetch(struct blocks *b, struct block_client *client);
 
 /* Records a read of [offset, offset + len) of an array made of blocks, identified by
  * `what`, and predicts the next one. */
-struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len);
+struct readahead_next blocks_readahead(struct blocks *b, const void *what, uint64_t offset, uint64_t len);
 
 /* How many blocks of `bytes` bytes to prefetch ahead of a reader. */
 unsigned blocks_ahead(const struct blocks *b, size_t bytes);

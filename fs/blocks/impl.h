@@ -39,7 +39,7 @@ struct block_private {
 	unsigned uses;
 	enum block_state state;
 	bool known;                   /* in the hash table and the client's list */
-	bool spent;                   /* drop behind: no further use is expected */
+	bool drop_behind;                   /* drop behind: no further use is expected */
 	bool costly;                  /* evicted after those that are not */
 	bool past;                    /* its decode may exceed the budget */
 	size_t size;                  /* of the memory at block.bytes */
@@ -74,7 +74,7 @@ struct blocks {
 	} spares[BLOCKS_SPARES];
 	size_t spare, spare_limit;
 	unsigned spare_at;
-	struct pace pace; /* has its own lock */
+	struct readahead readahead; /* has its own lock */
 	struct blocks_stats stats;
 };
 

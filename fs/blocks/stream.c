@@ -131,7 +131,7 @@ static bool is_last(const struct stream *s, uint64_t index)
 }
 
 /* Checks the end of the stream after a stretch that decoded to `made` bytes. */
-static int judge(const struct run *run, size_t made, bool ended, struct error *err)
+static int check_end(const struct run *run, size_t made, bool ended, struct error *err)
 {
 	const struct stream *s = run->s;
 	uint64_t size = size_known(s), have = run->index * s->stretch + made;
@@ -279,7 +279,7 @@ static int decode_stretch(const struct block_source *from, uint64_t index, struc
 	uint8_t *out = block_room(ret, stretch_len(s, index), err);
 	r = out ? run_on(run, out, ret->len, &made, &ended, err) : -ENOMEM;
 	if (r == 0)
-		r = judge(run, made, ended, err);
+		r = check_end(run, made, ended, err);
 	if (r == 0 && ended)
 		s->found = index * s->stretch + made;
 	if (r == 0)
@@ -312,7 +312,7 @@ int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 		if (r < 0)
 			return r;
 		if (!blocks_fit(s->blocks, s->stretch, 2 * index + 2))
-			blocks_spent(block);
+			blocks_drop_behind(block);
 		blocks_release(block);
 		atomic_compare_exchange_strong(&s->checked, &index, index + 1);
 	}

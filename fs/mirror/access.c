@@ -55,7 +55,7 @@ static void tell(struct mirror *m, const struct mirror_ref *ref)
 {
 	static const enum view views[] = {VIEW_NONE, VIEW_NPY, VIEW_TEXT, VIEW_JSON, VIEW_JSON_FILE};
 	size_t n = atomic_load(&m->viewed) ? sizeof views / sizeof *views : 1;
-	uint32_t count = atomic_load(&ref->held->archive.tree.count);
+	uint32_t count = atomic_load(&ref->open->archive.tree.count);
 	for (size_t v = 0; v < n; v++)
 		for (uint32_t i = TREE_ROOT; i < count; i++)
 			m->changed(m->changed_arg, ino_of(ref->ino, views[v], i));
@@ -65,8 +65,8 @@ static void tell(struct mirror *m, const struct mirror_ref *ref)
 
 static void look_again(struct mirror *m, const struct mirror_ref *ref)
 {
-	struct held *h = ref->held;
-	bool accessed = archive_look(&h->archive), named = mirror_names_changed(m, h);
+	struct open_archive *h = ref->open;
+	bool accessed = archive_restat(&h->archive), named = mirror_names_changed(m, h);
 	if (accessed || named)
 		h->tell = true;
 	if (!h->tell && !h->tell_again)
@@ -82,7 +82,7 @@ static void look_again(struct mirror *m, const struct mirror_ref *ref)
 
 bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
 {
-	struct held *h = ref->held;
+	struct open_archive *h = ref->open;
 	if (!h || now_ms() - atomic_load(&h->looked) < LOOK_MS)
 		return false;
 	unsigned then = atomic_load(&h->changes);
@@ -98,17 +98,17 @@ bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
 
 unsigned mirror_resized(const struct mirror_ref *ref)
 {
-	return ref->held ? atomic_load(&ref->held->archive.resized) : 0;
+	return ref->open ? atomic_load(&ref->open->archive.resized) : 0;
 }
 
 void mirror_watch_sizes(struct mirror *m, const struct mirror_ref *ref)
 {
 	unsigned now = mirror_resized(ref);
-	if (now > 0 && atomic_exchange(&ref->held->resized, now) != now && m->changed)
+	if (now > 0 && atomic_exchange(&ref->open->resized, now) != now && m->changed)
 		tell(m, ref);
 }
 
-void mirror_watch_begin(struct held *h)
+void mirror_watch_begin(struct open_archive *h)
 {
 	pthread_mutex_init(&h->watching, NULL);
 	atomic_store(&h->looked, h->tell ? 0 : now_ms());

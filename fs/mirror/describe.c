@@ -5,7 +5,7 @@
 #include <limits.h>
 
 #include "fs/archive/attrs.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 
 static const char *kind_name(mode_t mode)
 {
@@ -136,7 +136,7 @@ void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, 
 	}
 	if (mirror_fault(m, ref, &err))
 		put_error(t, &err);
-	if (ref->held)
-		put_node(&ref->held->archive, ino_index(ref->ino), ref->node, t);
+	if (ref->open)
+		put_node(&ref->open->archive, ino_index(ref->ino), ref->node, t);
 	text_add(t, "}");
 }

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/mirror/entry.h"
+#include "fs/mirror/dentry.h"
 #include "fs/mirror/mirror.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 
 /*
  * What the files of the mirror share: mirror.c holds references and archives,
- * mirror_look.c finds names, mirror_read.c reads directories and files; views are in
- * mirror_view.c, mirror_view_dir.c and mirror_json.c.
+ * lookup.c finds names, read.c reads directories and files; views are in
+ * view.c, view_dir.c and json.c.
  */
 
-/* Archives on the shelf, some of which are at rest where descriptors are few; and files
+/* Open archives, some of which have given up their descriptors where descriptors are few; and files
  * and directories passed through that are open, which take a descriptor each. */
 enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 
-/* Bytes of metadata, of all archives on the shelf but the newest. */
+/* Bytes of metadata, of all open archives but the newest. */
 enum { METADATA_MAX = 24 << 20 };
 
 /* A piece of a text that was read last and is too long for one read. */
-struct told {
+struct json_cache {
 	pthread_mutex_t lock; /* of this alone, held to copy */
 	pthread_cond_t made;
 	uint64_t making;      /* the file whose text is being made; 0 for none */
@@ -31,7 +31,7 @@ struct told {
  * what the largest leave. */
 enum { METADATA_SMALL = 4 << 20, METADATA_MEDIUM = 24 << 20, METADATA_SPARE = 16 << 20 };
 
-/* Folders that were searched for indexes (mirror_links.c). */
+/* Folders that were searched for indexes (links.c). */
 struct links {
 	pthread_mutex_t lock;
 	pthread_cond_t ready;
@@ -43,11 +43,11 @@ struct mirror {
 	struct mirror_options options;
 	pthread_mutex_t lock;
 	pthread_cond_t opened;
-	struct entries entries;
-	struct entry *root;
+	struct dentries dentries;
+	struct dentry *root;
 	struct folder folder; /* of SOURCE, or that it lies in */
 	char *real;           /* SOURCE's absolute path, to tell whether a link leads out */
-	struct shelf shelf;
+	struct open_archives archives;
 	_Atomic unsigned files; /* that somebody holds open */
 	_Atomic uint64_t lookups, stats, listings, reads, bytes, failed; /* for mirror_stats() */
 	struct {
@@ -56,7 +56,7 @@ struct mirror {
 		char *name;
 		int fd;
 	} cover; /* the folder that is mounted over */
-	struct told told;
+	struct json_cache json;
 	struct numbers numbers;
 	struct links links;
 	mirror_changed *changed;
@@ -64,49 +64,49 @@ struct mirror {
 	_Atomic bool viewed; /* somebody looked into .arrayfs */
 };
 
-/* How the entry's file may be followed. */
-enum reach mirror_reach(const struct mirror *m, const struct entry *e);
+/* How the dentry's file may be followed. */
+enum reach mirror_reach(const struct mirror *m, const struct dentry *e);
 
-/* What inode number is shown (mirror_number.c): of a node of an open archive; of what an ino
- * stands for, of the reference's entry. */
-uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view);
+/* What inode number is shown (number.c): of a node of an open archive; of what an ino
+ * stands for, of the reference's dentry. */
+uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view view);
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino);
 
 struct number_owner mirror_owner(const struct source *s);
 
-/* How many names in SOURCE the node has (mirror_links.c).  Without m->lock. */
-uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index);
+/* How many names in SOURCE the node has (links.c).  Without m->lock. */
+uint32_t mirror_names(struct mirror *m, struct open_archive *h, uint32_t index);
 
 /* Has that changed for any of its arrays since it was asked last? */
-bool mirror_names_changed(struct mirror *m, struct held *h);
+bool mirror_names_changed(struct mirror *m, struct open_archive *h);
 void links_init(struct links *l);
 void links_close(struct links *l);
 
-/* mirror_open.c, without m->lock.  Opens the entry's archive; fills a directory of one. */
-int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err);
+/* open.c, without m->lock.  Opens the dentry's archive; fills a directory of one. */
+int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err);
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err);
 
 /* Opens a file that was not looked at yet, or has changed, to see what it is.
- * m->lock is held, and let go meanwhile: others wait, since the entry is
+ * m->lock is held, and let go meanwhile: others wait, since the dentry is
  * `opening`.  -ENFILE: not now. */
-int mirror_judge(struct mirror *m, struct entry *e, struct error *err);
+int mirror_identify(struct mirror *m, struct dentry *e, struct error *err);
 
-/* Looks at the name in the open folder, as it is to be shown (mirror_look.c). */
-int mirror_look(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *ret,
+/* Looks at the name in the open folder, as it is to be shown (lookup.c). */
+int mirror_stat_name(const struct mirror *m, const struct dentry *parent, int dir, const char *name, struct stat *ret,
 		bool *followed);
 /* mirror_access.c.  A link that is followed, in an open folder, and an open file: as they
  * are to be shown, with no mode that they have not got where they lie. */
 int mirror_followed(int dir, const char *name, struct stat *ret);
 int mirror_fstat(int fd, bool followed, struct stat *ret);
-void mirror_watch_begin(struct held *h);
+void mirror_watch_begin(struct open_archive *h);
 
-/* The files' own, outside of any view (mirror_look.c, mirror_read.c). */
+/* The files' own, outside of any view (lookup.c, read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
 int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
 int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
 
-/* And the views' (mirror_view.c, mirror_view_dir.c). */
+/* And the views' (view.c, view_dir.c). */
 struct mirror_ref view_plain(const struct mirror_ref *ref); /* without the view; borrowed */
 int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
 int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err);
@@ -117,7 +117,7 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 int view_open_file(const struct mirror_ref *ref, struct error *err);
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
-/* What is told of a node (mirror_json.c). */
+/* What is told of a node (json.c). */
 int json_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);
 int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
@@ -125,6 +125,6 @@ int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
  * links to them, NULL if the view has no such thing. */
 const char *view_suffix(struct archive *a, enum view view, uint32_t index);
 
-/* Completes a reference whose entry is already counted, or lets it go and empties the
+/* Completes a reference whose dentry is already counted, or lets it go and empties the
  * reference; m->lock is held. */
 int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *err);

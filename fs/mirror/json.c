@@ -8,7 +8,7 @@
 
 /* The most that is kept of one text: readers come for 128 KiB at a time, and to
  * make a text of 100 MB anew for each would take a minute. */
-enum { TOLD_MAX = 8 << 20 };
+enum { JSON_CACHE_MAX = 8 << 20 };
 
 /* What is made is not kept but for these. */
 struct window {
@@ -78,7 +78,7 @@ static int put_piece(const uint8_t *bytes, uint64_t len, struct answer *ret)
 }
 
 /* What was kept, if it is of that file and holds all that is asked for. */
-static bool told_holds(const struct told *t, uint64_t ino, uint64_t offset, uint64_t len)
+static bool json_cache_holds(const struct json_cache *t, uint64_t ino, uint64_t offset, uint64_t len)
 {
 	if (!t->bytes || t->ino != ino || offset >= t->total)
 		return false;
@@ -88,13 +88,13 @@ static bool told_holds(const struct told *t, uint64_t ino, uint64_t offset, uint
 
 /* True if that answered.  Else the caller makes the text, and who comes for the
  * same waits for it, if *ret_mine; *ret_total is its length, if known. */
-static bool told_read(struct told *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
+static bool json_cache_read(struct json_cache *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
 		      uint64_t *ret_total, int *ret_failed)
 {
 	pthread_mutex_lock(&t->lock);
-	while (!told_holds(t, ino, offset, len) && t->making == ino)
+	while (!json_cache_holds(t, ino, offset, len) && t->making == ino)
 		pthread_cond_wait(&t->made, &t->lock);
-	bool here = told_holds(t, ino, offset, len);
+	bool here = json_cache_holds(t, ino, offset, len);
 	if (here)
 		*ret_failed = put_piece(t->bytes + (offset - t->from), len < t->total - offset ? len : t->total - offset, ret);
 	*ret_mine = !here && t->making == 0;
@@ -107,7 +107,7 @@ static bool told_read(struct told *t, uint64_t ino, uint64_t offset, uint64_t le
 }
 
 /* Takes w->to over, unless w is NULL: there is nothing to keep. */
-static void told_keep(struct told *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
+static void json_cache_keep(struct json_cache *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
 {
 	uint8_t *old = NULL;
 	pthread_mutex_lock(&t->lock);
@@ -128,7 +128,7 @@ static int make_window(struct mirror *m, const struct mirror_ref *ref, uint64_t 
 {
 	uint64_t rest = total - w->from;
 	len = len < rest ? len : rest;
-	w->len = !ref->held || len > TOLD_MAX ? len : rest < TOLD_MAX ? rest : TOLD_MAX;
+	w->len = !ref->open || len > JSON_CACHE_MAX ? len : rest < JSON_CACHE_MAX ? rest : JSON_CACHE_MAX;
 	w->to = malloc((size_t)w->len + 1);
 	if (!w->to)
 		return error_set(err, ENOMEM, "no memory for %zu bytes of JSON", (size_t)w->len);
@@ -144,15 +144,15 @@ int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 	uint64_t total = 0;
 	bool mine = false;
 	int r = 0;
-	if (ref->held && told_read(&m->told, ref->ino, offset, len, ret, &mine, &total, &r))
+	if (ref->open && json_cache_read(&m->json, ref->ino, offset, len, ret, &mine, &total, &r))
 		return r;
 	if (total == 0)
 		r = json_size(m, ref, &total, err);
 	if (r == 0 && offset < total)
 		r = make_window(m, ref, len, total, &w, ret, err);
-	bool keep_it = r == 0 && ref->held && w.to && total > len; /* somebody comes for the rest */
-	if (ref->held)
-		told_keep(&m->told, ref->ino, keep_it ? &w : NULL, total, mine);
+	bool keep_it = r == 0 && ref->open && w.to && total > len; /* somebody comes for the rest */
+	if (ref->open)
+		json_cache_keep(&m->json, ref->ino, keep_it ? &w : NULL, total, mine);
 	if (!keep_it)
 		free(w.to);
 	return r;

@@ -184,7 +184,7 @@ static uint64_t names_sum(struct mirror *m, struct archive *a)
 	return sum ? sum : 1;
 }
 
-bool mirror_names_changed(struct mirror *m, struct held *h)
+bool mirror_names_changed(struct mirror *m, struct open_archive *h)
 {
 	if (mirror_is_archive(m) || !h->archive.format->ordinal)
 		return false;
@@ -192,7 +192,7 @@ bool mirror_names_changed(struct mirror *m, struct held *h)
 	return before && before != sum;
 }
 
-uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index)
+uint32_t mirror_names(struct mirror *m, struct open_archive *h, uint32_t index)
 {
 	struct archive *a = &h->archive;
 	const struct node *n = tree_node(&a->tree, index);
@@ -212,8 +212,8 @@ uint32_t mirror_names(struct mirror *m, struct held *h, uint32_t index)
 
 bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret)
 {
-	if (mirror_is_archive(m) || !ref->held || ino_view(ref->ino) || !ref->held->archive.format->ordinal ||
-	    ref->node->kind != NODE_RANGE || mirror_names(m, ref->held, ino_index(ref->ino)) < 2)
+	if (mirror_is_archive(m) || !ref->open || ino_view(ref->ino) || !ref->open->archive.format->ordinal ||
+	    ref->node->kind != NODE_RANGE || mirror_names(m, ref->open, ino_index(ref->ino)) < 2)
 		return false;
 	*ret = mirror_number(m, ref, ref->ino);
 	return true;

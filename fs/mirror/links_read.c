@@ -133,7 +133,7 @@ static int find_folder(struct mirror *m, const char *path, struct mirror_ref *re
 	for (size_t len; r == 0 && *path; path += len + (path[len] == '/')) {
 		len = strcspn(path, "/");
 		at = *ret;
-		r = at.held ? -ENOTDIR : plain_lookup(m, &at, (struct slice){(const uint8_t *)path, len}, ret, &err);
+		r = at.open ? -ENOTDIR : plain_lookup(m, &at, (struct slice){(const uint8_t *)path, len}, ret, &err);
 		mirror_put(m, &at);
 	}
 	return r;
@@ -210,7 +210,7 @@ void links_read(struct mirror *m, struct index_folder *f)
 	struct error err = {0};
 	struct mirror_ref dir, ref;
 	int r = find_folder(m, f->path, &dir);
-	if (r < 0 || dir.held || !S_ISDIR(dir.entry->type)) {
+	if (r < 0 || dir.open || !S_ISDIR(dir.dentry->type)) {
 		if (r == 0)
 			mirror_put(m, &dir);
 		f->failed = true;
@@ -224,8 +224,8 @@ void links_read(struct mirror *m, struct index_folder *f)
 			f->failed |= r != -ENOENT;
 			continue;
 		}
-		if (ref.held && ref.held->archive.format->indexes)
-			f->failed |= !count_index(f, &ref.held->archive);
+		if (ref.open && ref.open->archive.format->indexes)
+			f->failed |= !count_index(f, &ref.open->archive);
 		mirror_put(m, &ref);
 	}
 	mirror_put(m, &dir);

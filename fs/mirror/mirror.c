@@ -10,33 +10,33 @@
 
 /* --- archives ---------------------------------------------------------- */
 
-enum reach mirror_reach(const struct mirror *m, const struct entry *e)
+enum reach mirror_reach(const struct mirror *m, const struct dentry *e)
 {
 	if (!e->parent)
 		return REACH_HUB; /* SOURCE itself, which may be a link */
 	return m->options.follow ? REACH_ANY : REACH_EXACT;
 }
 
-/* Puts the open archive on the shelf; m->lock is held. */
-static void adopt_held(struct mirror *m, struct entry *e, struct held *h)
+/* Adds the open archive to the cache; m->lock is held. */
+static void adopt_archive(struct mirror *m, struct dentry *e, struct open_archive *h)
 {
 	uint64_t sum = archive_access_sum(&h->archive);
-	h->tell = e->told && e->told != sum;
-	e->told = sum;
+	h->tell = e->access_sum && e->access_sum != sum;
+	e->access_sum = sum;
 	h->names_sum = e->names_sum;
 	mirror_watch_begin(h);
-	h->owner = &e->held;
-	e->held = h;
-	e->judged = e->st = h->archive.source.st;
-	shelf_add(&m->shelf, h);
+	h->owner = &e->open;
+	e->open = h;
+	e->identified = e->st = h->archive.source.st;
+	open_archives_add(&m->archives, h);
 }
 
 /* Keeps the order of the fillings, which node numbers depend on, for the next
  * opening.  If there is no memory for it, the old numbers become stale. */
-static void note_fillings(struct held *h)
+static void note_fillings(struct open_archive *h)
 {
-	struct entry *e = (struct entry *)(void *)((char *)h->owner - offsetof(struct entry, held));
-	e->told = archive_access_sum(&h->archive);
+	struct dentry *e = (struct dentry *)(void *)((char *)h->owner - offsetof(struct dentry, open));
+	e->access_sum = archive_access_sum(&h->archive);
 	e->names_sum = h->names_sum;
 	free(e->filled);
 	e->filled = h->archive.filled;
@@ -45,22 +45,22 @@ static void note_fillings(struct held *h)
 	h->archive.nfilled = 0;
 }
 
-/* Waits for whoever is opening it; then holds the entry's archive, opening it if
+/* Waits for whoever is opening it; then holds the dentry's archive, opening it if
  * need be.  m->lock is held, and let go while the file is read. */
-static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, struct error *err)
+static int dentry_hold(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err)
 {
-	struct held *h;
+	struct open_archive *h;
 	while (e->opening)
 		pthread_cond_wait(&m->opened, &m->lock);
-	if (e->held) {
-		shelf_hold(&m->shelf, e->held);
-		*ret = e->held;
+	if (e->open) {
+		open_archives_hold(&m->archives, e->open);
+		*ret = e->open;
 		return 0;
 	}
-	struct stat then = e->judged;
+	struct stat then = e->identified;
 	e->opening = true;
 	pthread_mutex_unlock(&m->lock);
-	int r = mirror_open_held(m, e, &h, err);
+	int r = mirror_open_archive(m, e, &h, err);
 	if (r == 0 && !source_same(&then, &h->archive.source.st)) {
 		archive_close(&h->archive);
 		free(h);
@@ -70,7 +70,7 @@ static int entry_hold(struct mirror *m, struct entry *e, struct held **ret, stru
 	e->opening = false;
 	pthread_cond_broadcast(&m->opened);
 	if (r == 0) {
-		adopt_held(m, e, h);
+		adopt_archive(m, e, h);
 		*ret = h;
 	}
 	return r;
@@ -83,27 +83,27 @@ static bool is_lasting(int r)
 	return r != -ENFILE && r != -EMFILE && r != -EIO && r != -EINTR && r != -ESTALE;
 }
 
-int mirror_judge(struct mirror *m, struct entry *e, struct error *err)
+int mirror_identify(struct mirror *m, struct dentry *e, struct error *err)
 {
 	struct error why = {0};
-	struct held *h = NULL;
+	struct open_archive *h = NULL;
 	int r;
 
 	e->opening = true;
 	pthread_mutex_unlock(&m->lock);
-	r = e->st.st_size > 0 ? mirror_open_held(m, e, &h, &why) : -ENOTSUP;
+	r = e->st.st_size > 0 ? mirror_open_archive(m, e, &h, &why) : -ENOTSUP;
 	pthread_mutex_lock(&m->lock);
 	e->opening = false;
 	pthread_cond_broadcast(&m->opened);
 	if (r == -ENFILE) /* nothing is known yet */
 		return error_set(err, ENFILE, "%s", why.text);
-	e->judged = is_lasting(r) ? e->st : (struct stat){0};
+	e->identified = is_lasting(r) ? e->st : (struct stat){0};
 	free(e->fault);
 	e->fault = NULL;
 	e->archive = r == 0;
 	if (r == 0) {
-		adopt_held(m, e, h);
-		shelf_release(&m->shelf, h);
+		adopt_archive(m, e, h);
+		open_archives_release(&m->archives, h);
 	} else if (r != -ENOENT && why.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
 		e->fault = strdup(why.text);
 	}
@@ -116,20 +116,20 @@ int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *
 {
 	uint32_t index = ino_view(ref->ino) == VIEW_TOP ? TREE_ROOT : ino_index(ref->ino);
 	int r = 0;
-	ref->held = NULL;
+	ref->open = NULL;
 	ref->node = NULL;
-	while (ref->entry->opening)
+	while (ref->dentry->opening)
 		pthread_cond_wait(&m->opened, &m->lock);
-	if (ref->entry->archive)
-		r = entry_hold(m, ref->entry, &ref->held, err);
+	if (ref->dentry->archive)
+		r = dentry_hold(m, ref->dentry, &ref->open, err);
 	else if (index != TREE_ROOT)
 		r = -ESTALE;
-	if (r == 0 && ref->held && !(ref->node = tree_node(&ref->held->archive.tree, index))) {
-		shelf_release(&m->shelf, ref->held);
+	if (r == 0 && ref->open && !(ref->node = tree_node(&ref->open->archive.tree, index))) {
+		open_archives_release(&m->archives, ref->open);
 		r = -ESTALE;
 	}
 	if (r < 0) {
-		entry_release(&m->entries, ref->entry, 1);
+		dentry_release(&m->dentries, ref->dentry, 1);
 		*ref = (struct mirror_ref){0};
 	}
 	return r;
@@ -139,11 +139,11 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 {
 	*ret = (struct mirror_ref){0};
 	pthread_mutex_lock(&m->lock);
-	struct entry *e = entry_find(&m->entries, ino >> 32);
+	struct dentry *e = dentry_find(&m->dentries, ino >> 32);
 	int r = -ESTALE;
 	if (e) {
-		entry_keep(&m->entries, e);
-		*ret = (struct mirror_ref){.ino = ino, .entry = e};
+		dentry_keep(&m->dentries, e);
+		*ret = (struct mirror_ref){.ino = ino, .dentry = e};
 		r = mirror_ref_complete(m, ret, err);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -153,9 +153,9 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 void mirror_put(struct mirror *m, struct mirror_ref *ref)
 {
 	pthread_mutex_lock(&m->lock);
-	if (ref->held)
-		shelf_release(&m->shelf, ref->held);
-	entry_release(&m->entries, ref->entry, 1);
+	if (ref->open)
+		open_archives_release(&m->archives, ref->open);
+	dentry_release(&m->dentries, ref->dentry, 1);
 	pthread_mutex_unlock(&m->lock);
 	*ref = (struct mirror_ref){0};
 }
@@ -164,15 +164,15 @@ void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_
 {
 	pthread_mutex_lock(&m->lock);
 	*ret = *from;
-	ret->entry->refs++;
-	if (ret->held)
-		shelf_hold(&m->shelf, ret->held);
+	ret->dentry->refs++;
+	if (ret->open)
+		open_archives_hold(&m->archives, ret->open);
 	pthread_mutex_unlock(&m->lock);
 }
 
 int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret)
 {
-	struct node *n = in->held ? tree_node(&in->held->archive.tree, ino_index(ino)) : NULL;
+	struct node *n = in->open ? tree_node(&in->open->archive.tree, ino_index(ino)) : NULL;
 	if (!n || ino >> 32 != in->ino >> 32)
 		return -ESTALE;
 	mirror_copy(m, in, ret);
@@ -191,16 +191,16 @@ bool mirror_size_known(const struct mirror_ref *ref)
 void mirror_remember(struct mirror *m, const struct mirror_ref *ref)
 {
 	pthread_mutex_lock(&m->lock);
-	ref->entry->refs++;
+	ref->dentry->refs++;
 	pthread_mutex_unlock(&m->lock);
 }
 
 void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 {
 	pthread_mutex_lock(&m->lock);
-	struct entry *e = entry_find(&m->entries, ino >> 32);
+	struct dentry *e = dentry_find(&m->dentries, ino >> 32);
 	if (e && e != m->root)
-		entry_release(&m->entries, e, times);
+		dentry_release(&m->dentries, e, times);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -213,7 +213,7 @@ bool mirror_is_archive(const struct mirror *m)
 
 bool mirror_is_stateless(const struct mirror *m)
 {
-	return m->root->archive && !m->root->held->archive.format->read && !m->root->held->archive.format->size;
+	return m->root->archive && !m->root->open->archive.format->read && !m->root->open->archive.format->size;
 }
 
 void mirror_cover(struct mirror *m, int parent, const char *name, int fd)
@@ -230,7 +230,7 @@ void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf
 {
 	char path[PATH_MAX] = "";
 	size_t at = sizeof path - 1;
-	const struct tree *t = ref->held ? &ref->held->archive.tree : NULL;
+	const struct tree *t = ref->open ? &ref->open->archive.tree : NULL;
 
 	for (const struct node *n = ref->node; n && n->parent; n = tree_node(t, n->parent)) {
 		size_t len = strlen(n->name);
@@ -239,7 +239,7 @@ void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf
 		memcpy(path + (at -= len), n->name, len);
 		path[--at] = '/';
 	}
-	for (const struct entry *e = ref->entry; e && (e->parent || e->archive); e = e->parent) {
+	for (const struct dentry *e = ref->dentry; e && (e->parent || e->archive); e = e->parent) {
 		size_t len = strlen(e->name);
 		if (len + 2 > at)
 			break;
@@ -255,16 +255,16 @@ uint64_t mirror_bytes(const struct mirror *m)
 	struct statvfs vfs;
 	if (!m->root->archive)
 		return fstatvfs(m->root->base, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize;
-	uint64_t sum = m->root->held->archive.more;
-	for (uint32_t i = 0; i <= m->root->held->archive.nsiblings; i++)
-		sum += archive_source(&m->root->held->archive, i)->size;
+	uint64_t sum = m->root->open->archive.more;
+	for (uint32_t i = 0; i <= m->root->open->archive.nsiblings; i++)
+		sum += archive_source(&m->root->open->archive, i)->size;
 	return sum;
 }
 
 unsigned mirror_archives_open(struct mirror *m)
 {
 	pthread_mutex_lock(&m->lock);
-	unsigned count = m->shelf.count;
+	unsigned count = m->archives.count;
 	pthread_mutex_unlock(&m->lock);
 	return count;
 }
@@ -272,7 +272,7 @@ unsigned mirror_archives_open(struct mirror *m)
 /* SOURCE is a directory: it is mirrored. */
 static int open_directory(struct mirror *m, int fd, const struct stat *st, struct error *err)
 {
-	m->root = entry_new(&m->entries, NULL, ".", st);
+	m->root = dentry_new(&m->dentries, NULL, ".", st);
 	if (!m->root)
 		return error_set(err, ENOMEM, "no memory");
 	m->root->base = fd;
@@ -284,22 +284,22 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 {
 	const char *slash = strrchr(source, '/');
 	char *parent = slash == source ? strdup("/") : slash ? strndup(source, (size_t)(slash - source)) : strdup(".");
-	struct held *h;
+	struct open_archive *h;
 
 	m->folder = (struct folder){.dir = parent ? open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1, .path = ""};
 	free(parent);
 	if (m->folder.dir < 0)
 		return error_set(err, errno, "%s", strerror(errno));
-	m->root = entry_new(&m->entries, NULL, slash ? slash + 1 : source, st);
+	m->root = dentry_new(&m->dentries, NULL, slash ? slash + 1 : source, st);
 	if (!m->root)
 		return error_set(err, ENOMEM, "no memory");
 	m->root->base = m->folder.dir;
-	int r = mirror_open_held(m, m->root, &h, err);
+	int r = mirror_open_archive(m, m->root, &h, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
 							    : "an empty file, not an archive");
 	m->root->archive = true;
-	adopt_held(m, m->root, h); /* holds it: it never leaves */
+	adopt_archive(m, m->root, h); /* holds it: it never leaves */
 	return 0;
 }
 
@@ -307,9 +307,9 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 static int open_dataset(struct mirror *m, const char *source, int fd, const struct stat *st, struct error *err)
 {
 	const char *slash = strrchr(source, '/');
-	struct held *h = calloc(1, sizeof *h);
+	struct open_archive *h = calloc(1, sizeof *h);
 	m->folder = (struct folder){.dir = fd, .path = ""};
-	m->root = h ? entry_new(&m->entries, NULL, slash && slash[1] ? slash + 1 : source, st) : NULL;
+	m->root = h ? dentry_new(&m->dentries, NULL, slash && slash[1] ? slash + 1 : source, st) : NULL;
 	if (!m->root) {
 		free(h);
 		return error_set(err, ENOMEM, "no memory");
@@ -321,7 +321,7 @@ static int open_dataset(struct mirror *m, const char *source, int fd, const stru
 		return r;
 	}
 	m->root->archive = true;
-	adopt_held(m, m->root, h);
+	adopt_archive(m, m->root, h);
 	return 0;
 }
 
@@ -346,15 +346,15 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	m->options = *options;
 	if (m->options.files_max == 0)
 		m->options.files_max = FILES_MAX;
-	m->entries.confined = !options->follow;
+	m->dentries.confined = !options->follow;
 	m->cover.fd = -1;
 	m->folder.dir = -1;
-	m->shelf.closing = note_fillings;
-	m->shelf.count_max = ARCHIVES_MAX;
-	m->shelf.memory_max = METADATA_MAX;
+	m->archives.closing = note_fillings;
+	m->archives.count_max = ARCHIVES_MAX;
+	m->archives.memory_max = METADATA_MAX;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->told.lock, NULL);
-	pthread_cond_init(&m->told.made, NULL);
+	pthread_mutex_init(&m->json.lock, NULL);
+	pthread_cond_init(&m->json.made, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);
 	if (!m->real)
@@ -374,14 +374,14 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 
 void mirror_close(struct mirror *m)
 {
-	/* First, as an archive from which a worker decodes goes back on the shelf. */
-	if (m->root && m->root->held) {
-		m->root->held->owner = NULL;
-		shelf_release(&m->shelf, m->root->held);
-		m->root->held = NULL;
+	/* First, as an archive from which a worker decodes goes back into the cache. */
+	if (m->root && m->root->open) {
+		m->root->open->owner = NULL;
+		open_archives_release(&m->archives, m->root->open);
+		m->root->open = NULL;
 	}
-	shelf_clear(&m->shelf);
-	entries_free(&m->entries);
+	open_archives_clear(&m->archives);
+	dentries_free(&m->dentries);
 	numbers_close(&m->numbers);
 	links_close(&m->links);
 	if (!m->root && m->folder.dir >= 0)
@@ -391,9 +391,9 @@ void mirror_close(struct mirror *m)
 	free(m->cover.name);
 	free(m->real);
 	pthread_cond_destroy(&m->opened);
-	pthread_cond_destroy(&m->told.made);
-	pthread_mutex_destroy(&m->told.lock);
+	pthread_cond_destroy(&m->json.made);
+	pthread_mutex_destroy(&m->json.lock);
 	pthread_mutex_destroy(&m->lock);
-	free(m->told.bytes);
+	free(m->json.bytes);
 	free(m);
 }

@@ -8,19 +8,19 @@
  * SOURCE as one tree: an archive (a file, or a whole directory), or a directory shown as it is at each moment,
  * in which every archive is a directory of the same name.
  *
- * What is shown is known by inode numbers: the upper half is an entry, which
+ * What is shown is known by inode numbers: the upper half is a dentry, which
  * stands for one name in a mirrored directory and one generation of what bears
- * it; the lower half is a node of the archive that the entry is, or 1; and of the
+ * it; the lower half is a node of the archive that the dentry is, or 1; and of the
  * lower half the upper three bits tell which view of that is meant.  So the root
  * of all is 1.  A generation ends when the file is replaced, resized or
  * rewritten; those who hold it go on reading it.
  *
  * Archives are opened when somebody looks into them, and a bounded number stays
- * open (fs/mirror/shelf.h).  Any thread.
+ * open (fs/mirror/open_archives.h).  Any thread.
  */
 struct mirror;
-struct entry;
-struct held;
+struct dentry;
+struct open_archive;
 
 struct mirror_options {
 	bool follow; /* show links that lead out of SOURCE as what they lead to */
@@ -67,8 +67,8 @@ static inline bool ino_live(uint64_t ino) { return ino == STATS_INO || ino == LO
  * depends on the source alone (fs/mirror/number.h). */
 struct mirror_ref {
 	uint64_t ino;
-	struct entry *entry;
-	struct held *held;   /* the archive; NULL outside archives */
+	struct dentry *dentry;
+	struct open_archive *open;   /* the archive; NULL outside archives */
 	struct node *node;   /* in it */
 };
 
@@ -104,12 +104,12 @@ int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *e
 int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_ref *ret, struct error *err);
 
 /* The kernel's references: they keep the inode number, not the archive open.  What was
- * forgotten can still be had by its number for a while (fs/mirror/entry.h). */
+ * forgotten can still be had by its number for a while (fs/mirror/dentry.h). */
 void mirror_remember(struct mirror *m, const struct mirror_ref *ref);
 void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times);
 
 /* Is that in an archive, where nothing changes? */
-static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->held && ino_index(ref->ino) > TREE_ROOT && ino_view(ref->ino) != VIEW_TOP; }
+static inline bool mirror_fixed(const struct mirror_ref *ref) { return ref->open && ino_index(ref->ino) > TREE_ROOT && ino_view(ref->ino) != VIEW_TOP; }
 
 /* --- changes of modes and owners ----------------------------------------- */
 
@@ -191,7 +191,7 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 		struct answer *ret, struct error *err);
 
 /* Who read it has left: what was going to be decoded ahead of him is not. */
-void mirror_unwant(struct mirror *m, const struct mirror_ref *ref);
+void mirror_cancel_prefetch(struct mirror *m, const struct mirror_ref *ref);
 
 /* The path below SOURCE, for people: "sub/model.safetensors/a/b"; cut at room. */
 void mirror_path(const struct mirror *m, const struct mirror_ref *ref, char *buf, size_t room);

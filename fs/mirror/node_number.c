@@ -27,7 +27,7 @@ static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct n
 }
 
 /* An array that an index shows has the number that it has in its own archive. */
-static uint64_t shared_number(struct mirror *m, struct held *h, uint32_t index, const struct node *n)
+static uint64_t shared_number(struct mirror *m, struct open_archive *h, uint32_t index, const struct node *n)
 {
 	struct archive *a = &h->archive;
 	struct number_owner owner = mirror_owner(archive_source(a, n->source));
@@ -37,7 +37,7 @@ static uint64_t shared_number(struct mirror *m, struct held *h, uint32_t index, 
 			  : first_number(m, &h->first_shared, owner, NODE_BITS)) + ordinal;
 }
 
-uint64_t mirror_node_number(struct mirror *m, struct held *h, uint32_t index, enum view view)
+uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view view)
 {
 	struct archive *a = &h->archive;
 	const struct node *n = tree_node(&a->tree, index);
@@ -66,9 +66,9 @@ static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view vi
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino)
 {
 	enum view view = ino_view(ino);
-	const struct entry *e = ref->entry;
-	if (ref->held && view != VIEW_TOP)
-		return mirror_node_number(m, ref->held, ino_index(ino), view);
+	const struct dentry *e = ref->dentry;
+	if (ref->open && view != VIEW_TOP)
+		return mirror_node_number(m, ref->open, ino_index(ino), view);
 	if (view == VIEW_NONE)
 		return numbers_file(&m->numbers, e->dev, e->ino);
 	return view_number(m, e->dev, e->ino, view, ino_index(ino));

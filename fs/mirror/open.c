@@ -20,7 +20,7 @@ static uint64_t now_ms(void)
 }
 
 /* Takes so much of what all metadata may take; waits for it, if need be, but not for
- * ever.  Who is done leaves his archive on the shelf, from where it has to go. */
+ * ever.  Who is done leaves his archive in the cache, from where it has to go. */
 static size_t take_memory(struct mirror *m, size_t own, size_t least, size_t most)
 {
 	struct blocks *blocks = m->options.archive.blocks;
@@ -28,7 +28,7 @@ static size_t take_memory(struct mirror *m, size_t own, size_t least, size_t mos
 	size_t taken = blocks_metadata_take(blocks, own, least, most, most > METADATA_MEDIUM ? METADATA_SPARE : 0);
 	for (uint64_t end = now_ms() + PATIENCE * 1000; taken == 0 && now_ms() < end;) {
 		pthread_mutex_lock(&m->lock);
-		shelf_spare(&m->shelf);
+		open_archives_evict(&m->archives);
 		pthread_mutex_unlock(&m->lock);
 		taken = blocks_metadata_take(blocks, own, least, most, 0);
 		if (taken == 0)
@@ -64,7 +64,7 @@ static int try_by_size(struct mirror *m, size_t own, int (*try)(void *arg, size_
 
 struct opening {
 	const struct mirror *m;
-	struct held *h;
+	struct open_archive *h;
 	struct archive_at *at;
 };
 
@@ -75,16 +75,16 @@ static int try_open(void *arg, size_t most, struct error *err)
 	return archive_open(&o->h->archive, o->m->formats, o->at, &o->m->options.archive, err);
 }
 
-/* Where the entry's archive is, so that siblings are found beside it. */
-int mirror_open_held(struct mirror *m, struct entry *e, struct held **ret, struct error *err)
+/* Where the dentry's archive is, so that siblings are found beside it. */
+int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err)
 {
 	char path[PATH_MAX];
 	struct folder folder = m->folder;
-	struct held *h = calloc(1, sizeof *h);
+	struct open_archive *h = calloc(1, sizeof *h);
 	int r = h ? 0 : error_set(err, ENOMEM, "no memory");
 
 	if (r == 0 && e->parent)
-		r = entry_path(e, &folder, path, err);
+		r = dentry_path(e, &folder, path, err);
 	else if (r == 0)
 		snprintf(path, sizeof path, "%s", e->name);
 	struct archive_at at = {.folder = &folder, .path = path, .reach = mirror_reach(m, e), .mirrored = e->parent, .outside = e->followed};

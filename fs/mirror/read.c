@@ -27,10 +27,10 @@ int mirror_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirro
 	atomic_fetch_add_explicit(&m->listings, 1, memory_order_relaxed);
 	if (ino_view(ref->ino)) {
 		r = view_open_dir(m, ref, ret, err);
-	} else if (ref->held) {
-		r = mirror_fill(m, &ref->held->archive, ino_index(ref->ino), err);
+	} else if (ref->open) {
+		r = mirror_fill(m, &ref->open->archive, ino_index(ref->ino), err);
 	} else if ((r = take_file(m, err)) == 0) {
-		int at = entry_fd(ref->entry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int at = dentry_fd(ref->dentry, err), fd = at < 0 ? -1 : openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = at < 0 ? at : fd < 0 ? -errno : 0;
 		if (at >= 0)
 			close(at);
@@ -64,7 +64,7 @@ static unsigned char node_type(const struct node *n)
 /* Offsets: 1 behind ".", 2 behind "..", then the node's index + 1. */
 static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
-	const struct tree *t = &dir->ref.held->archive.tree;
+	const struct tree *t = &dir->ref.open->archive.tree;
 	uint64_t upper = dir->ref.ino & ~(uint64_t)UINT32_MAX;
 	const struct node *before = offset == 2 ? NULL : tree_node(t, (uint64_t)offset - 1);
 	uint32_t id = offset == 2 ? dir->ref.node->child : before ? before->next : 0;
@@ -82,14 +82,14 @@ static uint64_t dirent_number(struct mirror *m, struct mirror_dir *dir, const st
 {
 	struct stat st;
 	if (d->d_type == DT_LNK && m->options.follow &&
-	    mirror_look(m, dir->ref.entry, dirfd(dir->stream), d->d_name, &st, &(bool){false}) == 0)
+	    mirror_stat_name(m, dir->ref.dentry, dirfd(dir->stream), d->d_name, &st, &(bool){false}) == 0)
 		return numbers_file(&m->numbers, st.st_dev, st.st_ino);
-	return numbers_file(&m->numbers, dir->ref.entry->dev, d->d_ino);
+	return numbers_file(&m->numbers, dir->ref.dentry->dev, d->d_ino);
 }
 
 int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
 {
-	if (dir->ref.held)
+	if (dir->ref.open)
 		return next_node(dir, offset, ret);
 	if (offset != dir->at)
 		seekdir(dir->stream, offset);
@@ -112,7 +112,7 @@ static int next_dots(struct mirror *m, struct mirror_dir *dir, off_t offset, str
 	*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .ino = dir->ref.ino, .next = offset + 1};
 	if (offset && dir->ref.node && dir->ref.node->parent)
 		ret->ino = ino_of(dir->ref.ino, ino_view(dir->ref.ino), dir->ref.node->parent);
-	const struct entry *e = dir->ref.entry;
+	const struct dentry *e = dir->ref.dentry;
 	if (offset && ret->ino == dir->ref.ino && e->parent && !ino_view(ret->ino))
 		ret->number = numbers_file(&m->numbers, e->parent->dev, e->parent->ino);
 	else
@@ -123,7 +123,7 @@ static int next_dots(struct mirror *m, struct mirror_dir *dir, off_t offset, str
 int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err)
 {
 	bool view = ino_view(dir->ref.ino);
-	if (offset < 2 && (view || dir->ref.held))
+	if (offset < 2 && (view || dir->ref.open))
 		return offset < 0 ? 0 : next_dots(m, dir, offset, ret);
 	int r = view ? view_next(m, dir, offset, ret, err) : plain_next(m, dir, offset, ret, err);
 	if (r > 0 && !ret->number)
@@ -141,21 +141,21 @@ int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd
 	*ret_fd = -1;
 	if (ino_view(ref->ino))
 		return view_open_file(ref, err);
-	if (ref->held) {
+	if (ref->open) {
 		uint64_t size;
-		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->held->archive, ref->node, &size, err);
+		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->open->archive, ref->node, &size, err);
 	}
-	if (!S_ISREG(ref->entry->type))
-		return S_ISDIR(ref->entry->type) ? -EISDIR : -ENXIO;
-	if (ref->entry->gone)
+	if (!S_ISREG(ref->dentry->type))
+		return S_ISDIR(ref->dentry->type) ? -EISDIR : -ENXIO;
+	if (ref->dentry->gone)
 		return error_set(err, ESTALE, "replaced by another file");
 	int r = take_file(m, err);
 	if (r < 0)
 		return r;
-	r = entry_path(ref->entry, &folder, path, err);
+	r = dentry_path(ref->dentry, &folder, path, err);
 	if (r == 0)
-		r = folder_open(&folder, path, mirror_reach(m, ref->entry), err);
-	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->entry->dev || st.st_ino != ref->entry->ino)) {
+		r = folder_open(&folder, path, mirror_reach(m, ref->dentry), err);
+	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->dentry->dev || st.st_ino != ref->dentry->ino)) {
 		close(r);
 		r = error_set(err, ESTALE, "replaced by another file");
 	}
@@ -205,7 +205,7 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 		struct answer *ret, struct error *err)
 {
 	int r = ino_view(ref->ino) ? view_read(m, ref, offset, len, ret, err)
-		: ref->held	   ? archive_read(&ref->held->archive, ref->node, offset, len, ret, err)
+		: ref->open	   ? archive_read(&ref->open->archive, ref->node, offset, len, ret, err)
 				   : read_file(fd, offset, len, ret, err);
 	atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
 	if (r < 0)
@@ -215,8 +215,8 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 	return r;
 }
 
-void mirror_unwant(struct mirror *m, const struct mirror_ref *ref)
+void mirror_cancel_prefetch(struct mirror *m, const struct mirror_ref *ref)
 {
-	if (ref->held)
-		blocks_unwant(m->options.archive.blocks, &ref->held->archive.blocks);
+	if (ref->open)
+		blocks_cancel_prefetch(m->options.archive.blocks, &ref->open->archive.blocks);
 }

@@ -103,15 +103,15 @@ static int lookup_top(struct mirror *m, const struct mirror_ref *top, struct sli
 
 static bool is_dir(const struct mirror_ref *ref)
 {
-	return ref->held ? ref->node->kind == NODE_DIR : S_ISDIR(ref->entry->type);
+	return ref->open ? ref->node->kind == NODE_DIR : S_ISDIR(ref->dentry->type);
 }
 
 /* A link that is shown as it stands: what it leads to keeps its name, too. */
 static bool is_plain_link(const struct mirror_ref *ref, enum view view)
 {
-	if (!ref->held)
-		return S_ISLNK(ref->entry->type);
-	const char *suffix = ref->node->kind == NODE_LINK ? view_suffix(&ref->held->archive, view, ino_index(ref->ino)) : NULL;
+	if (!ref->open)
+		return S_ISLNK(ref->dentry->type);
+	const char *suffix = ref->node->kind == NODE_LINK ? view_suffix(&ref->open->archive, view, ino_index(ref->ino)) : NULL;
 	return suffix && !*suffix;
 }
 
@@ -120,7 +120,7 @@ static bool has_file(const struct mirror_ref *ref, enum view view)
 {
 	if (view == VIEW_JSON && is_dir(ref))
 		return true;
-	const char *suffix = ref->held ? view_suffix(&ref->held->archive, view, ino_index(ref->ino)) : NULL;
+	const char *suffix = ref->open ? view_suffix(&ref->open->archive, view, ino_index(ref->ino)) : NULL;
 	return suffix && *suffix;
 }
 
@@ -159,7 +159,7 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 	return r;
 }
 
-/* --- JSON (mirror_json.c) ------------------------------------------------- */
+/* --- JSON (json.c) ------------------------------------------------- */
 
 /* Figures change from look to look: they come at once, or not at all. */
 static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct answer *ret)
@@ -187,7 +187,7 @@ static bool is_json(uint64_t ino)
 
 static struct archive *archive_of(const struct mirror_ref *ref)
 {
-	return &ref->held->archive;
+	return &ref->open->archive;
 }
 
 static int npy_header(const struct mirror_ref *ref, struct text *ret, uint64_t *ret_size, struct error *err)
@@ -255,7 +255,7 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 	if (r < 0)
 		return r;
 	ret->st_ino = mirror_number(m, ref, ref->ino);
-	if (ref->held && ref->held->archive.format->ordinal)
+	if (ref->open && ref->open->archive.format->ordinal)
 		ret->st_nlink = 1; /* each archive has views of its own */
 	if (directory)
 		return 0;
@@ -282,7 +282,7 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 	enum view view = ino_view(ref->ino) == VIEW_JSON_FILE ? VIEW_JSON : ino_view(ref->ino);
 	(void)m;
 	int r = view == VIEW_TOP ? -EINVAL : plain_readlink(&plain, ret, err);
-	const char *suffix = r == 0 && ref->held ? view_suffix(archive_of(ref), view, ino_index(ref->ino)) : NULL;
+	const char *suffix = r == 0 && ref->open ? view_suffix(archive_of(ref), view, ino_index(ref->ino)) : NULL;
 	if (suffix && strlen(ret) + strlen(suffix) < PATH_MAX)
 		strcat(ret, suffix);
 	return r;
@@ -294,7 +294,7 @@ int view_open_file(const struct mirror_ref *ref, struct error *err)
 	uint64_t size;
 	if (is_json(ref->ino))
 		return 0;
-	return is_dir(&plain) ? -EISDIR : ref->held ? archive_size(archive_of(ref), ref->node, &size, err) : -EINVAL;
+	return is_dir(&plain) ? -EISDIR : ref->open ? archive_size(archive_of(ref), ref->node, &size, err) : -EINVAL;
 }
 
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
@@ -308,7 +308,7 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 		return json_read(m, ref, offset, len, ret, err);
 	if (is_dir(&plain))
 		return -EISDIR;
-	if (!ref->held || ref->node->kind == NODE_LINK)
+	if (!ref->open || ref->node->kind == NODE_LINK)
 		return -EINVAL;
 	return ino_view(ref->ino) == VIEW_NPY ? read_npy(ref, offset, len, ret, err)
 					      : view_text_read(archive_of(ref), ref->node, offset, len, ret, err);

@@ -41,7 +41,7 @@ static bool taken(const struct tree *t, const struct mirror_ref *dir, const char
  * second name is left: in json/ a directory has a file beside it. */
 static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
-	struct archive *a = &dir->ref.held->archive;
+	struct archive *a = &dir->ref.open->archive;
 	const struct tree *t = &a->tree;
 	enum view view = ino_view(dir->ref.ino);
 	uint64_t at = offset == 2 ? (uint64_t)dir->ref.node->child * 2 : (uint64_t)offset - 2;
@@ -106,7 +106,7 @@ static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_di
 		if (strcmp(name.name, ".") == 0 || strcmp(name.name, "..") == 0 ||
 		    plain_lookup(m, &plain->ref, slice_text(name.name), &ref, NULL) < 0)
 			continue;
-		bool directory = ref.held || S_ISDIR(ref.entry->type), link = !ref.held && S_ISLNK(ref.entry->type);
+		bool directory = ref.open || S_ISDIR(ref.dentry->type), link = !ref.open && S_ISLNK(ref.dentry->type);
 		bool failed = false;
 		if (directory || link)
 			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view));
@@ -138,8 +138,8 @@ int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 		return -ENOTDIR;
 	if (ino_view(ref->ino) == VIEW_TOP)
 		return 0;
-	if (ref->held)
-		return mirror_fill(m, &ref->held->archive, ino_index(ref->ino), err);
+	if (ref->open)
+		return mirror_fill(m, &ref->open->archive, ino_index(ref->ino), err);
 	int r = mirror_open_dir(m, &plain, &source, err);
 	if (r < 0)
 		return r;
@@ -166,7 +166,7 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 	(void)m, (void)err;
 	if (ino_view(dir->ref.ino) == VIEW_TOP)
 		return next_top(dir, offset, ret);
-	return dir->ref.held ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);
+	return dir->ref.open ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);
 }
 
 /* --- figures -------------------------------------------------------------- */

@@ -95,7 +95,7 @@ void source_close(struct source *s)
 	*s = source_memory((struct slice){NULL, 0});
 }
 
-/* The descriptor for one call, kept open until unuse(); -1 at rest. */
+/* The descriptor for one call, kept open until unuse(); -1 without one. */
 static int use(const struct source *s)
 {
 	struct source *shared = (struct source *)(uintptr_t)s;
@@ -155,7 +155,7 @@ static void lose(struct source *s, uint64_t from)
 		;
 }
 
-void source_rest(struct source *s)
+void source_drop_fd(struct source *s)
 {
 	struct stat st = {0};
 	int fd = use(s);
@@ -178,7 +178,7 @@ void source_keep(struct source *s, struct descriptors *of)
 {
 	if (of && atomic_fetch_sub(&of->left, 1) <= 0) {
 		atomic_fetch_add(&of->left, 1);
-		source_rest(s);
+		source_drop_fd(s);
 	} else {
 		s->of = of;
 	}
@@ -316,7 +316,7 @@ void source_enter_both(struct source *a, struct source *b)
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
-void source_look_away(void)
+void source_leave_unchecked(void)
 {
 	atomic_signal_fence(memory_order_seq_cst);
 	guarded[0] = guarded[1] = NULL;
@@ -324,7 +324,7 @@ void source_look_away(void)
 
 int source_leave(struct source *s, uint64_t offset, uint64_t len, struct error *err)
 {
-	source_look_away();
+	source_leave_unchecked();
 	return source_check(s, offset, len, err);
 }
 

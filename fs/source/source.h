@@ -34,10 +34,10 @@ struct source {
 
 	int dir;              /* the file was opened as `path` below this folder; borrowed */
 	char *path;
-	_Atomic int fd;       /* -1 for memory, and at rest (source_rest()) */
+	_Atomic int fd;       /* -1 for memory, or after source_drop_fd() */
 	struct descriptors *of; /* the budget that fd counts against, or NULL */
 	_Atomic unsigned users; /* calls on fd in progress */
-	_Atomic(uint8_t *) end; /* at rest: a copy of the last page, or NULL */
+	_Atomic(uint8_t *) end; /* without a descriptor: a copy of the last page, or NULL */
 	_Atomic(_Atomic uint64_t *) holes; /* a bit per page: a hole was met; NULL: none yet */
 	_Atomic uint64_t lost; /* no byte from here on is valid: the file was truncated, or no memory for `holes` */
 
@@ -62,7 +62,7 @@ void source_close(struct source *s);
 /* Closes the descriptor but keeps the mapping, for files that are open in great number.
  * From then on the current size comes from stat() of the path; if that names another
  * file by now, the mapping itself shows what is left.  Any thread. */
-void source_rest(struct source *s);
+void source_drop_fd(struct source *s);
 
 /* The budget of descriptors: how many more all sources together may keep open. */
 struct descriptors {
@@ -106,7 +106,7 @@ void source_enter_both(struct source *a, struct source *b);
 
 /* Like source_leave(), but without a check.  For many short accesses: check
  * source_sound() after each, and once, at the end, source_intact() for the farthest. */
-void source_look_away(void);
+void source_leave_unchecked(void);
 
 /* memcpy() from what may be mapped bytes of any source; false if it hits a hole, and
  * `to` is then undefined.  Not between source_enter() and source_leave(). */
@@ -116,7 +116,7 @@ bool source_copy(void *to, const void *from, size_t len);
  * process. */
 int source_guard(void);
 
-/* access_fstat() of the open file; -EBADF at rest. */
+/* access_fstat() of the open file; -EBADF without a descriptor. */
 int source_stat(const struct source *s, struct stat *ret);
 
 /* Is it still the same file with the same content, as far as stat() shows?  Not if it

@@ -31,7 +31,7 @@ static struct node *validity_of(struct archive *a, const struct node *n)
 	const struct node *dir = tree_node(&a->tree, n->parent);
 	uint32_t id = len > 0 && (size_t)len < sizeof name && dir ? tree_find(&a->tree, dir, n->parent, slice_text(name)) : 0;
 	struct node *found = id ? tree_node(&a->tree, id) : NULL;
-	return found && found->beside && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
+	return found && found->companion && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
 }
 
 static bool refers(const struct archive *a, const struct array *array)

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "fs/archive/shape.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/commands.h"
 #include "mount/commands/copy.h"
 #include "mount/commands/glob.h"
@@ -41,7 +41,7 @@ static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t
 	struct shaped shaped;
 	struct stat st;
 	const struct array *a = &shaped.array;
-	if (!ref->node || ino_view(ref->ino) || shape_find(&ref->held->archive, ref->node, &shaped, NULL) < 0 || a->rank == 0)
+	if (!ref->node || ino_view(ref->ino) || shape_find(&ref->open->archive, ref->node, &shaped, NULL) < 0 || a->rank == 0)
 		return error_set(err, EINVAL, "has no rows");
 	if (a->fortran && a->rank > 1)
 		return error_set(err, EINVAL, "is stored column by column: rows do not lie together");

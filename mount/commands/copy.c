@@ -155,7 +155,7 @@ static int copy_pieces(struct reader *q, struct copy *c, struct error *err)
  * meanwhile, so it is queried again. */
 static int check_end(const struct reader *q, struct stat *st, struct error *err)
 {
-	int r = q->ref->held ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;
+	int r = q->ref->open ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;
 	if (r < 0)
 		return r;
 	uint64_t size = (uint64_t)st->st_size, end = q->end < size ? q->end : size;

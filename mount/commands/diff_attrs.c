@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "fs/archive/attrs.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
 
 struct list {
@@ -56,9 +56,9 @@ static int by_name(const void *a, const void *b)
 
 static int gather(const struct mirror_ref *ref, struct list *l, struct error *err)
 {
-	if (!ref->held)
+	if (!ref->open)
 		return 0;
-	int r = attrs_walk(&ref->held->archive, ino_index(ref->ino), ref->node, take, l, err);
+	int r = attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, take, l, err);
 	if (l->count)
 		qsort(l->attrs, l->count, sizeof *l->attrs, by_name);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;

@@ -5,7 +5,7 @@
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
 #include "fs/base/name.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
 #include "mount/commands/walk.h"
 #include "mount/log.h"
@@ -63,7 +63,7 @@ static bool take_array(struct item *item, const struct mirror_ref *ref)
 	char name[DTYPE_NAME_MAX];
 	struct shaped shaped;
 	const struct array *array = &shaped.array;
-	shape_known(&ref->held->archive, ref->node, &shaped);
+	shape_known(&ref->open->archive, ref->node, &shaped);
 	item->fortran = array->fortran;
 	item->dtype = strdup(array->dtype != DTYPE_NONE ? dtype_name(array, name) : "none");
 	item->shape = shape_text(array);
@@ -80,7 +80,7 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 		item->more = strdup(target);
 		return item->more ? 0 : -ENOMEM;
 	}
-	if (ref->held && !(progress_wanted() && mirror_size_known(ref)))
+	if (ref->open && !(progress_wanted() && mirror_size_known(ref)))
 		return 0;
 	if (mirror_stat(l->m, ref, -1, &st, &err) < 0)
 		return 0; /* reported when it is read */
@@ -90,7 +90,7 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 		item->more = strdup(kind_word(st.st_mode));
 		return item->more ? 0 : -ENOMEM;
 	}
-	if (!ref->held && mirror_fault(l->m, ref, &err)) {
+	if (!ref->open && mirror_fault(l->m, ref, &err)) {
 		item->more = strdup(err.text);
 		return item->more ? 0 : -ENOMEM;
 	}
@@ -150,7 +150,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		fine = take_same(item, ref, same);
 	if (fine && item->kind == ITEM_FILE)
 		fine = take_file(l, item, ref) == 0;
-	if (fine && kind != WALK_FAULT && ref->held && ref->node->array && item->kind != ITEM_LINK)
+	if (fine && kind != WALK_FAULT && ref->open && ref->node->array && item->kind != ITEM_LINK)
 		fine = take_array(item, ref);
 	l->no_memory |= !fine;
 	return !fine;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
 #include "mount/commands/walk.h"
 
@@ -64,7 +64,7 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 		      struct error *err)
 {
 	const struct mirror_ref *ref = &w->refs[side];
-	struct archive *a = ref->held ? &ref->held->archive : NULL;
+	struct archive *a = ref->open ? &ref->open->archive : NULL;
 	int r = mirror_read(d->sources[side].mirror, ref, w->fds[side], offset, len, &b->answer, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
@@ -96,7 +96,7 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 	if (!failed) {
 		source_enter_both(b[0].mapped, b[1].mapped);
 		compare_run(&w->compare, b[0].at, b[1].at, (size_t)(len / w->compare.bytes), offset / w->compare.bytes, ret);
-		source_look_away();
+		source_leave_unchecked();
 		for (int i = 0; i < 2 && !failed; i++)
 			if (b[i].mapped && source_leave(b[i].mapped, b[i].offset, len, err) < 0)
 				failed = 1 + i;
@@ -113,7 +113,7 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 /* Does the file hold lengths or characters? Those are compared exactly, without a tolerance. */
 static bool is_structure(const struct mirror_ref *ref)
 {
-	const struct node *n = ref->node, *up = ref->held ? tree_node(&ref->held->archive.tree, n->parent) : NULL;
+	const struct node *n = ref->node, *up = ref->open ? tree_node(&ref->open->archive.tree, n->parent) : NULL;
 	enum dtype of = up && up->array ? up->array->dtype : DTYPE_NONE;
 	return of == DTYPE_STRING || of == DTYPE_BYTES ||
 	       ((of == DTYPE_LIST || of == DTYPE_MAP) && strcmp(n->name, "offsets") == 0);
@@ -121,7 +121,7 @@ static bool is_structure(const struct mirror_ref *ref)
 
 static const struct array *array_of(const struct mirror_ref *ref)
 {
-	return ref->held && ref->node->array && ref->node->array->dtype != DTYPE_NONE ? ref->node->array : NULL;
+	return ref->open && ref->node->array && ref->node->array->dtype != DTYPE_NONE ? ref->node->array : NULL;
 }
 
 /* The size of a piece: as many whole elements as one thread should take at a time. */
@@ -129,7 +129,7 @@ static uint64_t piece_of(const struct work *w)
 {
 	bool plain = true;
 	for (int i = 0; i < 2; i++)
-		plain &= w->refs[i].held && w->refs[i].node->kind == NODE_RANGE;
+		plain &= w->refs[i].open && w->refs[i].node->kind == NODE_RANGE;
 	uint64_t piece = plain ? MAPPED_PIECE : DECODED_PIECE;
 	return piece - piece % w->compare.bytes;
 }
@@ -219,7 +219,7 @@ static void close_pair(struct diff *d, struct work *w)
 		tell_values(d, &p->lines, p->a, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
 	for (int i = 0; i < 2; i++) {
 		mirror_close_file(d->sources[i].mirror, w->fds[i]);
-		if (w->refs[i].entry)
+		if (w->refs[i].dentry)
 			mirror_put(d->sources[i].mirror, &w->refs[i]);
 	}
 	free(w);

@@ -8,7 +8,7 @@
 #include "fs/archive/shape.h"
 #include "fs/base/name.h"
 #include "fs/mirror/describe.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/commands.h"
 #include "mount/commands/outline.h"
 #include "mount/commands/walk.h"
@@ -62,7 +62,7 @@ static const struct array *array_of(const struct mirror_ref *ref, struct shaped 
 		return NULL;
 	if (!ref->node->array->unshaped)
 		return ref->node->array;
-	shape_known(&ref->held->archive, ref->node, room);
+	shape_known(&ref->open->archive, ref->node, room);
 	return &room->array;
 }
 
@@ -71,7 +71,7 @@ static const struct array *array_of(const struct mirror_ref *ref, struct shaped 
 static const struct array *array_sized(const struct mirror_ref *ref, struct shaped *room)
 {
 	bool found = ref->node && ref->node->kind == NODE_DIR && shape_exists(ref->node) && ref->node->array->unshaped &&
-		     shape_find(&ref->held->archive, ref->node, room, &(struct error){0}) == 0;
+		     shape_find(&ref->open->archive, ref->node, room, &(struct error){0}) == 0;
 	return found ? &room->array : array_of(ref, room);
 }
 

@@ -38,7 +38,7 @@ void progress_add(struct progress *p, uint64_t bytes)
 	double t = now(), passed = t - p->began;
 
 	p->done += bytes;
-	if (!progress_wanted() || t - p->told < 0.1 || passed < 0.3)
+	if (!progress_wanted() || t - p->printed < 0.1 || passed < 0.3)
 		return;
 	double share = p->total && p->done < p->total ? (double)p->done / (double)p->total : 1;
 	human(done, sizeof done, (double)p->done);
@@ -50,7 +50,7 @@ void progress_add(struct progress *p, uint64_t bytes)
 	fprintf(stderr, "\r[%s] %s of %s, %s/s, %.0f s left \033[K", bar, done, total, rate,
 		share > 0 ? passed / share - passed : 0);
 	fflush(stderr);
-	p->told = t;
+	p->printed = t;
 	p->shown = true;
 }
 

@@ -10,7 +10,7 @@
 struct progress {
 	bool shown;
 	uint64_t done, total;
-	double began, told; /* seconds */
+	double began, printed; /* seconds */
 };
 
 struct progress progress_begin(uint64_t total);

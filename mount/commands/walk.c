@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "mount/commands/idmap.h"
 
 struct walker {
@@ -108,7 +108,7 @@ struct visiting {
  * is NULL if the directory has a single path. */
 static int visited_before(struct visiting *v, const struct mirror_ref *at, uint64_t **ret)
 {
-	const struct archive *a = &at->held->archive;
+	const struct archive *a = &at->open->archive;
 	uint64_t id = a->format->same ? a->format->same(a, (uint32_t)at->ino) : 0;
 	*ret = id ? idmap_at(&v->seen, id) : NULL;
 	return id && !*ret ? -ENOMEM : 0;
@@ -116,7 +116,7 @@ static int visited_before(struct visiting *v, const struct mirror_ref *at, uint6
 
 static int visit_again(struct visiting *v, const struct mirror_ref *at, uint32_t before)
 {
-	char *same = path_below(v->top_path, &at->held->archive.tree, v->top, before);
+	char *same = path_below(v->top_path, &at->open->archive.tree, v->top, before);
 	int r = same ? v->w->visit(v->w->arg, WALK_SAME, v->w->path, v->w->len, at, same, NULL) : no_memory(v->w);
 	free(same);
 	return r;
@@ -166,7 +166,7 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 		return visit_again(v, at, (uint32_t)*before);
 	if (before)
 		*before = (uint32_t)at->ino;
-	int r = archive_fill(&at->held->archive, (uint32_t)at->ino, &err);
+	int r = archive_fill(&at->open->archive, (uint32_t)at->ino, &err);
 	if (r < 0)
 		return fault(w, r, &err);
 	*ret_enter = at->node->child != 0;
@@ -201,7 +201,7 @@ static uint32_t next_name(struct walker *w, const struct tree *t, uint32_t first
 static int walk_nodes(struct visiting *v, const struct mirror_ref *top)
 {
 	struct walker *w = v->w;
-	const struct tree *t = &top->held->archive.tree;
+	const struct tree *t = &top->open->archive.tree;
 	struct mirror_ref at = *top; /* valid while top is held */
 	uint64_t upper = top->ino & ~(uint64_t)UINT32_MAX;
 	uint32_t first = (uint32_t)top->ino, name = first; /* the name, where a hard link has two */
@@ -323,7 +323,7 @@ static int walk_ref(struct walker *w, struct mirror_ref *ref)
 {
 	struct error err = {0};
 	struct stat st;
-	if (ref->held && !ino_view(ref->ino))
+	if (ref->open && !ino_view(ref->ino))
 		return walk_archive(w, ref);
 	int r = mirror_stat(w->m, ref, -1, &st, &err);
 	if (r < 0)

@@ -126,7 +126,7 @@ struct elsewhere {
 	char *words;
 	size_t room;
 	const char *who; /* " for process N (NAME)", or "" */
-	char told[PLACES][256]; /* already listed: a bind mount often shows in several namespaces */
+	char listed[PLACES][256]; /* already listed: a bind mount often shows in several namespaces */
 	unsigned count;
 };
 
@@ -137,10 +137,10 @@ static bool note_place(void *arg, const struct mounted *m, const char *place)
 	if (m->major != e->mounted->major || m->minor != e->mounted->minor || strcmp(m->type, e->mounted->type) != 0)
 		return true;
 	for (unsigned i = 0; i < e->count && i < PLACES; i++)
-		if (strncmp(e->told[i], place, sizeof e->told[i] - 1) == 0)
+		if (strncmp(e->listed[i], place, sizeof e->listed[i] - 1) == 0)
 			return true;
 	if (e->count < PLACES)
-		snprintf(e->told[e->count], sizeof e->told[e->count], "%s", place);
+		snprintf(e->listed[e->count], sizeof e->listed[e->count], "%s", place);
 	if (++e->count <= PLACES)
 		snprintf(e->words + n, e->room - n, "%s%s%s", n ? ", " : "", place, e->who);
 	return e->count <= PLACES;

@@ -42,11 +42,11 @@ void handle_put(struct mount *m, struct handle *h)
 	if (h->next)
 		h->next->at = h->at;
 	pthread_mutex_unlock(&m->lock);
-	if (h->dir.ref.entry)
+	if (h->dir.ref.dentry)
 		mirror_close_dir(m->mirror, &h->dir);
 	mirror_close_file(m->mirror, h->fd);
 	text_free(&h->figures);
-	if (h->ref.entry)
+	if (h->ref.dentry)
 		mirror_put(m->mirror, &h->ref);
 	pthread_mutex_destroy(&h->lock);
 	free(h);

@@ -22,7 +22,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		r = -ESTALE;
 	if (r == 0) {
 		r = mirror_open_dir(m->mirror, &ref, &h->dir, &err);
-		fi->cache_readdir = fi->keep_cache = r == 0 && ref.held;
+		fi->cache_readdir = fi->keep_cache = r == 0 && ref.open;
 	}
 	if (r < 0) {
 		request_fail(&q, &ref, r, &err);
@@ -32,7 +32,7 @@ void op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		if (fuse_reply_open(req, fi) == 0)
 			h = NULL; /* closed by op_releasedir() */
 	}
-	if (ref.entry)
+	if (ref.dentry)
 		mirror_put(m->mirror, &ref);
 	handle_put(m, h);
 }
@@ -59,7 +59,7 @@ static size_t add_name(fuse_req_t req, struct mirror_dir *dir, const struct mirr
 		return fuse_add_direntry(req, buf, room, name->name, &e.attr, name->next);
 
 	bool dots = name->name[0] == '.' && (!name->name[1] || (name->name[1] == '.' && !name->name[2]));
-	bool known = dir->ref.held && !dots && fuse_add_direntry_plus(req, NULL, 0, name->name, &e, name->next) <= room;
+	bool known = dir->ref.open && !dots && fuse_add_direntry_plus(req, NULL, 0, name->name, &e, name->next) <= room;
 	if (known && mirror_sibling(m->mirror, &dir->ref, name->ino, &ref) == 0) {
 		/* A size that takes decoding is left to lookup. */
 		if (mirror_size_known(&ref) && node_entry(m, &ref, &e) == 0)

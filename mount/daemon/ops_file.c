@@ -185,7 +185,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	} else if (r == 0 && (r = mirror_read(m->mirror, ref, fd, (uint64_t)offset, size, &a, &err)) < 0) {
 		tell_fault(m, ref, r, &err);
 	}
-	if (ref->entry)
+	if (ref->dentry)
 		mirror_watch_sizes(m->mirror, ref);
 	if (r < 0) {
 		request_fail(&q, NULL, r, &err);
@@ -195,7 +195,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 			tell_fault(m, ref, r, &err);
 	}
 	answer_close(&a);
-	if (got.entry)
+	if (got.dentry)
 		mirror_put(m->mirror, &got);
 	handle_put(m, h);
 }

@@ -67,7 +67,7 @@ static void look_up(struct request *q, const struct mirror_ref *dir, const char 
 	struct fuse_entry_param e = {0};
 	struct error err = {0};
 	int r = find(m->mirror, dir, name, &ref, &err);
-	bool none = r == -ENOENT && dir->held; /* a name missing in an archive never appears */
+	bool none = r == -ENOENT && dir->open; /* a name missing in an archive never appears */
 	if (r < 0)
 		tell_fault(m, dir, r, &err);
 	else
@@ -83,7 +83,7 @@ static void look_up(struct request *q, const struct mirror_ref *dir, const char 
 			reply_entry(q, name, &ref, &e);
 		}
 	}
-	if (ref.entry)
+	if (ref.dentry)
 		mirror_put(m->mirror, &ref);
 }
 

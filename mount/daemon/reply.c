@@ -46,7 +46,7 @@ static void on_left(void *request)
 	struct request *q = request;
 	const struct mirror_ref *ref = q->ref;
 	if (ref)
-		mirror_unwant(q->mount->mirror, ref);
+		mirror_cancel_prefetch(q->mount->mirror, ref);
 }
 
 void request_begin(struct request *q, fuse_req_t req, const char *what, fuse_ino_t ino)
@@ -69,7 +69,7 @@ bool request_end(struct request *q)
 
 void request_fail(struct request *q, const struct mirror_ref *ref, int r, const struct error *err)
 {
-	if (ref && ref->entry)
+	if (ref && ref->dentry)
 		tell_fault(q->mount, ref, r, err);
 	if (request_end(q))
 		reply_error(q->req, q->what, q->ino, r);

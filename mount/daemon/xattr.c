@@ -4,7 +4,7 @@
 #include <linux/limits.h>
 
 #include "fs/archive/attrs.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 
 static const char prefix[] = "user.";
 enum { PREFIX = sizeof prefix - 1 };
@@ -23,8 +23,8 @@ static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each
 	enum view view = ino_view(ref->ino);
 	if (view == VIEW_TOP || view == VIEW_JSON || view == VIEW_JSON_FILE)
 		return 0;
-	if (ref->held)
-		return attrs_walk(&ref->held->archive, ino_index(ref->ino), ref->node, each, arg, err);
+	if (ref->open)
+		return attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, each, arg, err);
 	if (!mirror_fault(m, ref, &fault))
 		return 0;
 	return each(arg, &(struct attr){.name = SLICE("arrayfs.error"), .value = slice_text(fault.text)});
@@ -75,7 +75,7 @@ ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *na
 {
 	if (strncmp(name, prefix, PREFIX) != 0)
 		return -ENODATA;
-	struct wanted w = {.archive = ref->held ? &ref->held->archive : NULL, .node = ref->node, .err = err,
+	struct wanted w = {.archive = ref->open ? &ref->open->archive : NULL, .node = ref->node, .err = err,
 			   .name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
 	bool theirs = w.name.len > 5 && memcmp(w.name.data, "attr.", 5) == 0;
 	int r = walk(m, ref, get_one, &w, err);

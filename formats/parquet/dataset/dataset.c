@@ -151,7 +151,7 @@ static int dataset_open(struct archive *a, struct error *err)
 		r = pq_dataset_keys(a, d, err);
 	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
 		for (uint32_t k = i ? i + AHEAD : 1; k <= i + AHEAD && k < d->p.ngroups; k++)
-			part_want(d->files[k]);
+			part_prefetch(d->files[k]);
 		r = take_file(a, d, i, err);
 	}
 	if (r == 0)

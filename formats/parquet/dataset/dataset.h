@@ -28,7 +28,7 @@ struct field {
 	uint32_t element;        /* its index in the dataset's elements, once the union is complete */
 	struct element type;     /* LEAF: the type, widened as needed; groups: their annotation */
 	uint32_t width;          /* in bytes, of a value as shown */
-	struct element told;     /* its type in `file`, for messages */
+	struct element stated;     /* its type in `file`, for messages */
 	uint32_t file;
 	uint32_t seen;           /* the last file that had it, + 1 */
 	uint8_t form, depth;     /* form: enum form; depth: number of lists above it */

@@ -24,7 +24,7 @@ struct reading {
 	bool tail;
 	uint32_t file;         /* that is read, */
 	uint64_t from;         /* from there on */
-	struct pace_next next; /* how the reader goes on, within the file */
+	struct readahead_next next; /* how the reader goes on, within the file */
 };
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
@@ -116,7 +116,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (width > 32 || !pq_dataset_widening(r->field, e, from_width, &how))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
-	struct pace_next next = {.kind = r->next.kind == PACE_IN_ORDER ? PACE_IN_ORDER : PACE_ANYHOW};
+	struct readahead_next next = {.kind = r->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM};
 	int x = pq_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
 	struct answer flat;
 	answer_init(&flat);
@@ -288,29 +288,29 @@ static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len,
 	return e;
 }
 
-static uint64_t want(struct pieces *p, uint64_t number)
+static uint64_t prefetch(struct pieces *p, uint64_t number)
 {
 	struct reading *r = p->owner;
 	if (number >= r->d->p.ngroups)
 		return PIECES_END;
 	uint64_t begin = totals_of(r, r->quantity)[number] * r->width;
-	if (p->next.kind == PACE_IN_ORDER && begin - r->from > AHEAD_BYTES)
+	if (p->next.kind == READ_SEQUENTIAL && begin - r->from > AHEAD_BYTES)
 		return PIECES_END;
 	if (number != r->file)
-		part_want(r->d->files[number]);
+		part_prefetch(r->d->files[number]);
 	return number + 1;
 }
 
 int pq_dataset_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
-	static const struct pieces_type type = {place, get, find, want};
+	static const struct pieces_type type = {place, get, find, prefetch};
 	struct blocks *blocks = a->options->blocks;
 	struct reading r = {.answer = ret};
 	set_up(&r, a, n->lazy);
 	int e = r.target ? have_totals(&r, err) : error_set(err, EIO, "a file that belongs to no column");
 	if (e < 0)
 		return e;
-	struct pieces p = {.type = &type, .owner = &r, .blocks = r.field->key ? NULL : blocks, .next = blocks_pace(blocks, r.shown, offset, len),
+	struct pieces p = {.type = &type, .owner = &r, .blocks = r.field->key ? NULL : blocks, .next = blocks_readahead(blocks, r.shown, offset, len),
 			   .size = totals_of(&r, r.quantity)[r.d->p.ngroups] * r.width, .most = AHEAD};
 	return pieces_read(&p, offset, len, ret, err);
 }

@@ -56,7 +56,7 @@ static int refuse(struct uniting *u, const struct field *f, const struct element
 {
 	char name[48];
 	name_of(f, name, sizeof name);
-	return error_set(u->err, ENOTSUP, "%s is %s in %s and %s in %s", name, word(u, &f->told, f->form),
+	return error_set(u->err, ENOTSUP, "%s is %s in %s and %s in %s", name, word(u, &f->stated, f->form),
 			 tail(u->d->files[f->file]->path), word(u, e, form), tail(u->d->files[u->file]->path));
 }
 
@@ -238,7 +238,7 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 	if (!pq_dataset_widen(&f->type, &f->width, e, l->width))
 		return refuse(u, f, e, FORM_LEAF);
 	if (memcmp(&then, &f->type, sizeof then) != 0) {
-		f->told = *e;
+		f->stated = *e;
 		f->file = u->file;
 	}
 	return note_leaf(u, f, l);
@@ -262,7 +262,7 @@ static int take(struct uniting *u, struct field *f, const struct element *e)
 	}
 	if (is_new) {
 		f->form = (uint8_t)form;
-		f->type = f->told = *e;
+		f->type = f->stated = *e;
 		f->file = u->file;
 		f->bare = bare;
 	}

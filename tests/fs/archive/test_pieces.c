@@ -90,7 +90,7 @@ static uint64_t find(struct pieces *p, uint64_t offset)
 	return piece_at(p->owner, offset);
 }
 
-static uint64_t want(struct pieces *p, uint64_t number)
+static uint64_t prefetch(struct pieces *p, uint64_t number)
 {
 	struct toy *t = p->owner;
 	assert_true(number <= COUNT);
@@ -101,7 +101,7 @@ static uint64_t want(struct pieces *p, uint64_t number)
 	return number + 1;
 }
 
-static const struct pieces_type type = {place, get, find, want};
+static const struct pieces_type type = {place, get, find, prefetch};
 
 static void fill_flat(struct toy *t, unsigned i)
 {
@@ -169,13 +169,13 @@ static void read_pieces(struct toy *t, unsigned first, unsigned last)
 
 static void every_range_is_what_the_pieces_hold(void **state)
 {
-	static const enum pace_kind kinds[] = {PACE_ANYHOW, PACE_IN_ORDER, PACE_STRIDED};
+	static const enum readahead_kind kinds[] = {READ_RANDOM, READ_SEQUENTIAL, READ_STRIDED};
 	struct toy *t = toy(1 << 20);
 	(void)state;
 	for (unsigned k = 0; k < 3; k++)
 		for (uint64_t from = 0; from < t->pieces.size; from++)
 			for (uint64_t len = 1; len <= t->pieces.size - from; len += k ? 19 : 1) {
-				t->pieces.next = (struct pace_next){.kind = kinds[k], .readers = 1, .offset = from + len, .len = len,
+				t->pieces.next = (struct readahead_next){.kind = kinds[k], .readers = 1, .offset = from + len, .len = len,
 								    .stride = (int64_t)len};
 				check_read(t, from, len);
 			}
@@ -191,7 +191,7 @@ static void in_order_the_next_are_wanted_each_once(void **state)
 {
 	struct toy *t = toy(1 << 20);
 	(void)state;
-	t->pieces.next = (struct pace_next){.kind = PACE_IN_ORDER, .readers = 1};
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
 	for (unsigned first = 0; first < COUNT; first++)
 		for (unsigned last = first; last < COUNT; last++) {
 			read_pieces(t, first, last);
@@ -228,7 +228,7 @@ static void at_a_stride_the_next_ranges_are_wanted(void **state)
 	(void)state;
 	for (int64_t stride = -200; stride <= 200; stride += 7) { /* never 0 */
 		uint64_t at = t->pieces.size / 2, len = 30;
-		t->pieces.next = (struct pace_next){.kind = PACE_STRIDED, .readers = 1, .offset = at + (uint64_t)stride, .len = len,
+		t->pieces.next = (struct readahead_next){.kind = READ_STRIDED, .readers = 1, .offset = at + (uint64_t)stride, .len = len,
 						    .stride = stride};
 		check_read(t, at, 1);
 		unsigned n = 0;
@@ -248,7 +248,7 @@ static void pieces_that_are_read_together_are_wanted_together(void **state)
 {
 	struct toy *t = toy(1 << 20);
 	(void)state;
-	t->pieces.next = (struct pace_next){.kind = PACE_IN_ORDER, .readers = 1};
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
 	t->pieces.together = 10;
 	read_pieces(t, 2, 3);
 	check_wanted(t, 3, 13);
@@ -262,15 +262,15 @@ static void a_range_is_wanted_before_it_is_read(void **state)
 {
 	struct toy *t = toy(1 << 20);
 	(void)state;
-	pieces_want(&t->pieces, 3, 9);
+	pieces_prefetch(&t->pieces, 3, 9);
 	check_wanted(t, 3, 9);
 	t->nwanted = 0;
-	t->pieces.next = (struct pace_next){.kind = PACE_IN_ORDER, .readers = 1};
-	pieces_want(&t->pieces, 3, 9);
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
+	pieces_prefetch(&t->pieces, 3, 9);
 	check_wanted(t, 3, 13);
 	t->nwanted = 0;
-	t->pieces.next = (struct pace_next){.kind = PACE_STRIDED, .readers = 1, .offset = t->begin[20], .len = 1, .stride = 1000};
-	pieces_want(&t->pieces, 3, 9);
+	t->pieces.next = (struct readahead_next){.kind = READ_STRIDED, .readers = 1, .offset = t->begin[20], .len = 1, .stride = 1000};
+	pieces_prefetch(&t->pieces, 3, 9);
 	assert_int_equal(t->nwanted, 8);
 	assert_int_equal(t->wanted[7], 20);
 	assert_int_equal(t->got, 0);
@@ -343,7 +343,7 @@ static uint64_t find_long(struct pieces *p, uint64_t offset)
 	return offset / LEN;
 }
 
-static uint64_t want_none(struct pieces *p, uint64_t number)
+static uint64_t prefetch_none(struct pieces *p, uint64_t number)
 {
 	(void)p;
 	(void)number;
@@ -351,9 +351,9 @@ static uint64_t want_none(struct pieces *p, uint64_t number)
 }
 
 /* What the cache holds of LONG blocks of which bytes [at, at + len) were read. */
-static size_t used_after(enum pace_kind kind, uint64_t at, uint64_t len, bool shared)
+static size_t used_after(enum readahead_kind kind, uint64_t at, uint64_t len, bool shared)
 {
-	static const struct pieces_type long_type = {place_long, get_long, find_long, want_none};
+	static const struct pieces_type long_type = {place_long, get_long, find_long, prefetch_none};
 	struct blocks_toy t = {.shared = shared};
 	struct blocks_stats stats;
 	t.pieces = (struct pieces){.type = &long_type, .owner = &t, .size = (uint64_t)LONG * LEN, .bytes = LEN, .next = {.kind = kind}};
@@ -374,11 +374,11 @@ static size_t used_after(enum pace_kind kind, uint64_t at, uint64_t len, bool sh
 static void what_a_reader_in_order_has_passed_is_dropped(void **state)
 {
 	(void)state;
-	assert_in_range(used_after(PACE_IN_ORDER, LEN - 1, 1, false), 1, PASSING + 2 * LEN);
-	assert_in_range(used_after(PACE_IN_ORDER, 0, LEN, false), 1, PASSING + 2 * LEN);
-	assert_in_range(used_after(PACE_IN_ORDER, 0, LEN - 1, false), (size_t)(LONG - 1) * LEN, SIZE_MAX);
-	assert_in_range(used_after(PACE_IN_ORDER, 0, LEN, true), (size_t)(LONG - 1) * LEN, SIZE_MAX);
-	assert_in_range(used_after(PACE_ANYHOW, 0, LEN, false), (size_t)(LONG - 1) * LEN, SIZE_MAX);
+	assert_in_range(used_after(READ_SEQUENTIAL, LEN - 1, 1, false), 1, PASSING + 2 * LEN);
+	assert_in_range(used_after(READ_SEQUENTIAL, 0, LEN, false), 1, PASSING + 2 * LEN);
+	assert_in_range(used_after(READ_SEQUENTIAL, 0, LEN - 1, false), (size_t)(LONG - 1) * LEN, SIZE_MAX);
+	assert_in_range(used_after(READ_SEQUENTIAL, 0, LEN, true), (size_t)(LONG - 1) * LEN, SIZE_MAX);
+	assert_in_range(used_after(READ_RANDOM, 0, LEN, false), (size_t)(LONG - 1) * LEN, SIZE_MAX);
 }
 
 static void a_pattern_goes_on_where_it_begins(void **state)

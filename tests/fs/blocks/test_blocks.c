@@ -126,7 +126,7 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 	blocks_release(get(b, &p, 1000));
 	for (uint64_t i = 0; i < 100; i++) {
 		struct block *block = get(b, &p, i);
-		blocks_spent(block);
+		blocks_drop_behind(block);
 		blocks_release(block);
 	}
 	blocks_stats(b, &stats);
@@ -287,11 +287,11 @@ static void what_is_wanted_no_more_is_not_made(void **state)
 	struct blocks_stats stats;
 	(void)state;
 	for (uint64_t i = 0; i < 10; i++)
-		blocks_want(b, &from, i);
-	blocks_want(b, &from_other, 7);
+		blocks_prefetch(b, &from, i);
+	blocks_prefetch(b, &from_other, 7);
 	while (p.calls == 0)
 		usleep(100);
-	blocks_unwant(b, &client);
+	blocks_cancel_prefetch(b, &client);
 	p.stalled = false;
 	while (other.calls == 0) /* the same worker's next */
 		usleep(100);
@@ -303,7 +303,7 @@ static void what_is_wanted_no_more_is_not_made(void **state)
 	blocks_stats(b, &stats);
 	assert_int_equal(stats.used, 0);
 	blocks_close(b);
-	blocks_unwant(NULL, &client);
+	blocks_cancel_prefetch(NULL, &client);
 }
 
 /* Of workers, which decode ahead; and the stalled archive gets no more than its share. */
@@ -315,11 +315,11 @@ static void a_stalled_archive_leaves_workers_to_others(void **state)
 	struct block *block = NULL;
 	(void)state;
 	for (uint64_t i = 0; i < 8; i++)
-		blocks_want(b, &from, i);
+		blocks_prefetch(b, &from, i);
 	while (p.calls < 2)
 		usleep(100);
 	for (unsigned i = 0; i < 500 && !block; i++) {
-		blocks_want(b, &from_other, i % 50);
+		blocks_prefetch(b, &from_other, i % 50);
 		usleep(10000);
 		block = blocks_peek(b, &from_other, 0);
 	}
@@ -372,13 +372,13 @@ static void workers_make_what_is_wanted_side_by_side(void **state)
 	struct block_source from = source_of(&p);
 	(void)state;
 	for (uint64_t i = 0; i < 12; i++)
-		blocks_want(b, &from, i);
+		blocks_prefetch(b, &from, i);
 	for (uint64_t i = 12; i-- > 0;)
 		blocks_release(get(b, &p, i));
 	assert_int_equal(p.calls, 12);
 	assert_true(p.most >= 2);
 	for (uint64_t i = 100; i < 1000; i++) /* more than it takes on; nobody waits */
-		blocks_want(b, &from, i);
+		blocks_prefetch(b, &from, i);
 	blocks_drop(b, &client);
 	blocks_close(b);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "fs/blocks/blocks.h"
-#include "fs/mirror/entry.h"
+#include "fs/mirror/dentry.h"
 #include "fs/mirror/mirror.h"
 #include "tests/support.h"
 
@@ -51,8 +51,8 @@ static void make_link(const char *folder, const char *from, const char *to)
 
 static void assert_empty(const struct mirror_ref *ref)
 {
-	assert_null(ref->entry);
-	assert_null(ref->held);
+	assert_null(ref->dentry);
+	assert_null(ref->open);
 	assert_null(ref->node);
 }
 
@@ -133,13 +133,13 @@ static void what_is_not_in_the_bytes_is_not_remembered(void **state)
 		int r = mirror_lookup(m, &root, SLICE("x.one"), &first, &err);
 		assert_int_equal(r, cases[i].code == ENFILE ? -ENFILE : 0);
 		if (r == 0)
-			assert_null(first.held); /* a file, with an error */
+			assert_null(first.open); /* a file, with an error */
 		else
 			assert_empty(&first);
 		assert_int_equal(mirror_lookup(m, &root, SLICE("x.one"), &ref, &err), 0);
-		assert_int_equal(ref.held == NULL, cases[i].remembered);
+		assert_int_equal(ref.open == NULL, cases[i].remembered);
 		mirror_put(m, &ref);
-		if (first.entry)
+		if (first.dentry)
 			mirror_put(m, &first);
 		mirror_put(m, &root);
 		mirror_close(m);
@@ -205,7 +205,7 @@ static int open_wanting(struct archive *a, struct error *err)
 {
 	struct block_source from = {&a->blocks, a, decode_slowly, 0};
 	(void)err;
-	blocks_want(a->options->blocks, &from, 0);
+	blocks_prefetch(a->options->blocks, &from, 0);
 	return 0;
 }
 

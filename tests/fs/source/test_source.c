@@ -163,10 +163,10 @@ static void a_file_is_a_source(void **state)
 	assert_memory_equal(got.data, "12", 2);
 	assert_int_equal(source_read(&s, 2 * PAGE - 1, buf, 2, NULL), 0);
 	assert_memory_equal(buf, "23", 2);
-	source_rest(&s);
+	source_drop_fd(&s);
 	assert_int_equal(source_read(&s, 3 * PAGE - 1, buf, 2, NULL), 0);
 	assert_memory_equal(buf, "34", 2);
-	source_rest(&s); /* twice does no harm */
+	source_drop_fd(&s); /* twice does no harm */
 	source_close(&s);
 }
 
@@ -186,8 +186,8 @@ static void those_that_find_no_descriptor_left_are_at_rest(void **state)
 	assert_int_equal(of.left, 0);
 	source_close(&s[3]);
 	assert_int_equal(of.left, 0);
-	source_rest(&s[0]);
-	source_rest(&s[0]);
+	source_drop_fd(&s[0]);
+	source_drop_fd(&s[0]);
 	assert_int_equal(of.left, 1);
 	for (int i = 0; i < 3; i++)
 		source_close(&s[i]);
@@ -216,7 +216,7 @@ static void what_was_cut_off_is_not_intact(void **state)
 	for (int rest = 0; rest < 2; rest++) {
 		struct source s = open_fine("file", REACH_EXACT);
 		if (rest)
-			source_rest(&s);
+			source_drop_fd(&s);
 		assert_true(source_intact(&s, 0, PAGE * PAGES));
 		cut("file", PAGE + 10);
 		assert_true(source_intact(&s, 0, PAGE + 10));
@@ -237,7 +237,7 @@ static void reading_what_was_cut_off_is_an_io_error(void **state)
 		struct source s = open_fine("file", REACH_EXACT);
 		struct error err = {0};
 		if (rest)
-			source_rest(&s);
+			source_drop_fd(&s);
 		cut("file", PAGE + 10);
 		assert_int_equal(source_read(&s, PAGE, buf, 10, &err), 0);
 		assert_memory_equal(buf, "2222222222", 10);
@@ -346,7 +346,7 @@ static void what_is_served_is_right_wherever_the_file_is_cut(void **state)
 		source_enter(&s);
 		for (size_t at = 0; at < PAGE * PAGES; at += PAGE)
 			(void)((const volatile uint8_t *)looked.data)[at];
-		source_look_away();
+		source_leave_unchecked();
 		assert_int_equal(pipe(ends), 0);
 		ssize_t n = writev(ends[1], answer.spans, (int)answer.count);
 		if (cuts[i].right) {
@@ -396,7 +396,7 @@ static void a_file_at_rest_is_guarded_even_where_its_path_is_gone(void **state)
 	char buf[8];
 	(void)state;
 	guard();
-	source_rest(&s);
+	source_drop_fd(&s);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(source_read(&s, PAGE, buf, 1, NULL), 0); /* the old bytes live on */
 	assert_int_equal(buf[0], '2');
@@ -421,7 +421,7 @@ static void a_file_at_rest_that_was_cut_and_replaced_is_not_read_as_zeros(void *
 	for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
 		struct source s = open_fine("file", REACH_EXACT);
 		guard();
-		source_rest(&s);
+		source_drop_fd(&s);
 		cut("file", cuts[i].cut);
 		test_write(top, "new", SLICE("x"));
 		move("new", "file");
@@ -440,7 +440,7 @@ static void a_replaced_file_keeps_its_old_bytes(void **state)
 	for (int rest = 0; rest < 2; rest++) {
 		struct source s = open_fine("file", REACH_EXACT);
 		if (rest)
-			source_rest(&s);
+			source_drop_fd(&s);
 		test_write(top, "new", SLICE("x"));
 		move("new", "file");
 		assert_true(source_intact(&s, 0, PAGE * PAGES));

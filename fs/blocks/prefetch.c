@@ -60,7 +60,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-void blocks_want(struct blocks *b, const struct block_source *from, uint64_t index)
+void blocks_prefetch(struct blocks *b, const struct block_source *from, uint64_t index)
 {
 	struct block_private *p;
 
@@ -78,7 +78,7 @@ void blocks_want(struct blocks *b, const struct block_source *from, uint64_t ind
 	pthread_mutex_unlock(&b->lock);
 }
 
-void blocks_unwant(struct blocks *b, struct block_client *client)
+void blocks_cancel_prefetch(struct blocks *b, struct block_client *client)
 {
 	struct block_private *gone = NULL, *next;
 	if (!b)
@@ -99,9 +99,9 @@ void blocks_unwant(struct blocks *b, struct block_client *client)
 	blocks_dispose_all(gone);
 }
 
-struct pace_next blocks_pace(struct blocks *b, const void *what, uint64_t offset, uint64_t len)
+struct readahead_next blocks_readahead(struct blocks *b, const void *what, uint64_t offset, uint64_t len)
 {
-	return b ? pace_of(&b->pace, what, offset, len) : (struct pace_next){.kind = PACE_ANYHOW};
+	return b ? readahead_record(&b->readahead, what, offset, len) : (struct readahead_next){.kind = READ_RANDOM};
 }
 
 unsigned blocks_ahead(const struct blocks *b, size_t bytes)

@@ -12,7 +12,7 @@
 /* Does what the name leads to, resolved to the end, lie outside SOURCE, so that
  * -o follow shows it?  Never an ancestor of the place itself: that would go on
  * for ever. */
-static bool leads_out(const struct mirror *m, const struct entry *parent, int dir, const char *name, struct stat *target)
+static bool leads_out(const struct mirror *m, const struct dentry *parent, int dir, const char *name, struct stat *target)
 {
 	char proc[64], real[PATH_MAX];
 	int fd = openat(dir, name, O_PATH | O_CLOEXEC);
@@ -32,13 +32,13 @@ static bool leads_out(const struct mirror *m, const struct entry *parent, int di
 		return false; /* within */
 	if (strncmp(m->real, real, real_len) == 0 && (m->real[real_len] == '/' || real_len == 1))
 		return false; /* holds SOURCE */
-	for (const struct entry *e = parent; e; e = e->parent)
+	for (const struct dentry *e = parent; e; e = e->parent)
 		if (e->dev == target->st_dev && e->ino == target->st_ino)
 			return false;
 	return true;
 }
 
-int mirror_look(const struct mirror *m, const struct entry *parent, int dir, const char *name,
+int mirror_stat_name(const struct mirror *m, const struct dentry *parent, int dir, const char *name,
 		struct stat *ret, bool *followed)
 {
 	struct stat target;
@@ -51,15 +51,15 @@ int mirror_look(const struct mirror *m, const struct entry *parent, int dir, con
 	return r;
 }
 
-/* Is the entry still what is there now? */
-static bool entry_stands(const struct entry *e, const struct stat *now, bool followed)
+/* Is the dentry still what is there now? */
+static bool entry_stands(const struct dentry *e, const struct stat *now, bool followed)
 {
 	if (e->followed != followed || e->type != (now->st_mode & S_IFMT) || e->dev != now->st_dev || e->ino != now->st_ino)
 		return false;
-	return !e->archive || source_same(&e->judged, now);
+	return !e->archive || source_same(&e->identified, now);
 }
 
-static bool covered(const struct mirror *m, const struct entry *parent, const char *name)
+static bool covered(const struct mirror *m, const struct dentry *parent, const char *name)
 {
 	return m->cover.name && parent->dev == m->cover.dev && parent->ino == m->cover.ino &&
 	       strcmp(name, m->cover.name) == 0;
@@ -67,22 +67,22 @@ static bool covered(const struct mirror *m, const struct entry *parent, const ch
 
 /* The present generation of the name in a mirrored directory, counted once, or NULL;
  * m->lock is held, and let go while an archive is opened. */
-static int entry_lookup(struct mirror *m, struct entry *parent, const char *name, const struct stat *now,
-			bool followed, struct entry **ret, struct error *err)
+static int dentry_lookup(struct mirror *m, struct dentry *parent, const char *name, const struct stat *now,
+			bool followed, struct dentry **ret, struct error *err)
 {
-	struct entry *e = entry_named(&m->entries, parent, name);
+	struct dentry *e = dentry_named(&m->dentries, parent, name);
 	*ret = NULL;
 	while (e && e->opening) { /* another is judging it */
 		pthread_cond_wait(&m->opened, &m->lock);
-		e = entry_named(&m->entries, parent, name);
+		e = dentry_named(&m->dentries, parent, name);
 	}
 	bool stands = e && entry_stands(e, now, followed);
 	if (e && stands) {
-		entry_keep(&m->entries, e);
+		dentry_keep(&m->dentries, e);
 	} else {
 		if (e)
-			entry_retire(&m->entries, e);
-		e = entry_new(&m->entries, parent, name, now);
+			dentry_retire(&m->dentries, e);
+		e = dentry_new(&m->dentries, parent, name, now);
 		if (!e)
 			return -ENOMEM;
 		e->followed = followed;
@@ -90,24 +90,24 @@ static int entry_lookup(struct mirror *m, struct entry *parent, const char *name
 	bool was_file = stands && !e->archive;
 	e->st = *now;
 	*ret = e;
-	if (!S_ISREG(now->st_mode) || (stands && source_same(&e->judged, now)))
+	if (!S_ISREG(now->st_mode) || (stands && source_same(&e->identified, now)))
 		return 0;
-	int r = mirror_judge(m, e, err);
+	int r = mirror_identify(m, e, err);
 	if (r < 0) {
-		entry_release(&m->entries, e, 1);
+		dentry_release(&m->dentries, e, 1);
 		*ret = NULL;
 	} else if (e->archive && was_file) { /* it became one: another inode */
-		entry_retire(&m->entries, e);
+		dentry_retire(&m->dentries, e);
 		e->archive = false;
-		if (e->held)
-			e->held->owner = NULL, e->held = NULL;
-		r = entry_lookup(m, parent, name, now, followed, ret, err);
-		entry_release(&m->entries, e, 1);
+		if (e->open)
+			e->open->owner = NULL, e->open = NULL;
+		r = dentry_lookup(m, parent, name, now, followed, ret, err);
+		dentry_release(&m->dentries, e, 1);
 	}
 	return r;
 }
 
-static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
+static int lookup_mirrored(struct mirror *m, struct dentry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
 {
 	char text[NAME_MAX + 1];
 	struct stat now;
@@ -124,8 +124,8 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 		cover = fcntl(m->cover.fd, F_DUPFD_CLOEXEC, 0);
 		r = cover < 0 ? -errno : access_fstat(cover, &now);
 	} else {
-		int dir = entry_fd(parent, err);
-		r = dir < 0 ? dir : mirror_look(m, parent, dir, text, &now, &followed);
+		int dir = dentry_fd(parent, err);
+		r = dir < 0 ? dir : mirror_stat_name(m, parent, dir, text, &now, &followed);
 		if (dir >= 0)
 			close(dir);
 	}
@@ -136,13 +136,13 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 	}
 
 	pthread_mutex_lock(&m->lock);
-	r = entry_lookup(m, parent, text, &now, followed, &ret->entry, err);
-	if (r == 0 && cover >= 0 && ret->entry->base < 0) {
-		ret->entry->base = cover;
+	r = dentry_lookup(m, parent, text, &now, followed, &ret->dentry, err);
+	if (r == 0 && cover >= 0 && ret->dentry->base < 0) {
+		ret->dentry->base = cover;
 		cover = -1;
 	}
 	if (r == 0) {
-		ret->ino = ret->entry->id << 32 | TREE_ROOT;
+		ret->ino = ret->dentry->id << 32 | TREE_ROOT;
 		r = mirror_ref_complete(m, ret, err);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -154,7 +154,7 @@ static int lookup_mirrored(struct mirror *m, struct entry *parent, struct slice 
 static int lookup_node(struct mirror *m, const struct mirror_ref *dir, struct slice name,
 		       struct mirror_ref *ret, struct error *err)
 {
-	struct archive *a = &dir->held->archive;
+	struct archive *a = &dir->open->archive;
 	uint32_t index = ino_index(dir->ino);
 	int r = mirror_fill(m, a, index, err);
 	if (r < 0)
@@ -169,7 +169,7 @@ int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice na
 		 struct mirror_ref *ret, struct error *err)
 {
 	*ret = (struct mirror_ref){0};
-	return dir->held ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->entry, name, ret, err);
+	return dir->open ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->dentry, name, ret, err);
 }
 
 int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
@@ -187,15 +187,15 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 
 int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *err)
 {
-	struct entry *e = ref->entry;
+	struct dentry *e = ref->dentry;
 	struct stat now;
 	bool followed;
 	if (!e->parent || e->base >= 0)
 		return 0;
-	int dir = entry_fd(e->parent, err);
+	int dir = dentry_fd(e->parent, err);
 	if (dir < 0)
 		return -ESTALE;
-	int r = mirror_look(m, e->parent, dir, e->name, &now, &followed);
+	int r = mirror_stat_name(m, e->parent, dir, e->name, &now, &followed);
 	close(dir);
 	pthread_mutex_lock(&m->lock);
 	if (e->gone || r < 0 || !entry_stands(e, &now, followed))
@@ -213,8 +213,8 @@ static uint64_t parent_of(const struct mirror_ref *ref)
 		return ino_index(ino) == TOP_DIR ? TREE_ROOT : ino_of(ino, VIEW_TOP, TOP_DIR);
 	if (ref->node && ref->node->parent)
 		return ino_of(ino, above, ref->node->parent);
-	if (ref->entry->parent)
-		return ino_of(ref->entry->parent->id << 32, above, TREE_ROOT);
+	if (ref->dentry->parent)
+		return ino_of(ref->dentry->parent->id << 32, above, TREE_ROOT);
 	return view == VIEW_NONE ? ino : ino_of(ino, VIEW_TOP, TOP_DIR);
 }
 
@@ -225,7 +225,7 @@ int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 
 static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
 {
-	struct archive *a = &ref->held->archive;
+	struct archive *a = &ref->open->archive;
 	uint64_t size = 0;
 	int r = archive_size(a, ref->node, &size, err);
 	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM)
@@ -248,7 +248,7 @@ static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat
 		break;
 	default:
 		ret->st_mode = S_IFREG | read;
-		ret->st_nlink = mirror_names(m, ref->held, ino_index(ref->ino));
+		ret->st_nlink = mirror_names(m, ref->open, ino_index(ref->ino));
 	}
 	return 0;
 }
@@ -268,8 +268,8 @@ static void show_stat(struct mirror *m, struct stat *st)
 
 int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
 {
-	struct entry *e = ref->entry;
-	if (ref->held)
+	struct dentry *e = ref->dentry;
+	if (ref->open)
 		return stat_node(m, ref, ret, err);
 	pthread_mutex_lock(&m->lock);
 	bool gone = e->gone;
@@ -282,8 +282,8 @@ int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct st
 	} else if (!gone) {
 		struct stat now;
 		bool followed;
-		int dir = entry_fd(e->parent, err);
-		if (dir >= 0 && mirror_look(m, e->parent, dir, e->name, &now, &followed) == 0 &&
+		int dir = dentry_fd(e->parent, err);
+		if (dir >= 0 && mirror_stat_name(m, e->parent, dir, e->name, &now, &followed) == 0 &&
 		    now.st_dev == ret->st_dev && now.st_ino == ret->st_ino)
 			*ret = now;
 		if (dir >= 0)
@@ -306,7 +306,7 @@ int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PAT
 
 int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
 {
-	if (ref->held) {
+	if (ref->open) {
 		if (ref->node->kind != NODE_LINK)
 			return -EINVAL;
 		size_t n = strlen(ref->node->target);
@@ -315,12 +315,12 @@ int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct erro
 		memcpy(ret, ref->node->target, n + 1);
 		return 0;
 	}
-	if (!ref->entry->parent || !S_ISLNK(ref->entry->type))
+	if (!ref->dentry->parent || !S_ISLNK(ref->dentry->type))
 		return -EINVAL;
-	int dir = entry_fd(ref->entry->parent, err);
+	int dir = dentry_fd(ref->dentry->parent, err);
 	if (dir < 0)
 		return dir;
-	ssize_t n = readlinkat(dir, ref->entry->name, ret, PATH_MAX - 1);
+	ssize_t n = readlinkat(dir, ref->dentry->name, ret, PATH_MAX - 1);
 	int r = n < 0 ? -errno : 0;
 	close(dir);
 	if (r == 0)
@@ -331,11 +331,11 @@ int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct erro
 bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret)
 {
 	*ret = (struct error){0};
-	if (ref->held)
+	if (ref->open)
 		return false;
-	pthread_mutex_lock(&m->lock); /* it may be judged anew */
-	if (ref->entry->fault)
-		error_set(ret, EBADMSG, "%s", ref->entry->fault);
+	pthread_mutex_lock(&m->lock); /* it may be identified anew */
+	if (ref->dentry->fault)
+		error_set(ret, EBADMSG, "%s", ref->dentry->fault);
 	pthread_mutex_unlock(&m->lock);
 	return ret->text[0] != '\0';
 }

@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/mirror/entry.h"
+#include "fs/mirror/dentry.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fs/base/name.h"
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 
-static struct entry **id_bucket(struct entries *t, uint64_t id)
+static struct dentry **id_bucket(struct dentries *t, uint64_t id)
 {
-	return &t->by_id[id % ENTRY_BUCKETS];
+	return &t->by_id[id % DENTRY_BUCKETS];
 }
 
-static struct entry **name_bucket(struct entries *t, const struct entry *parent, const char *name)
+static struct dentry **name_bucket(struct dentries *t, const struct dentry *parent, const char *name)
 {
 	uint64_t h = slice_hash(slice_text(name), t) ^ parent->id * 0x9e3779b97f4a7c15 >> 16;
-	return &t->by_name[h % ENTRY_BUCKETS];
+	return &t->by_name[h % DENTRY_BUCKETS];
 }
 
-struct entry *entry_find(struct entries *t, uint64_t id)
+struct dentry *dentry_find(struct dentries *t, uint64_t id)
 {
-	struct entry *e = *id_bucket(t, id);
+	struct dentry *e = *id_bucket(t, id);
 	while (e && e->id != id)
 		e = e->next_id;
 	return e;
 }
 
-struct entry *entry_named(struct entries *t, const struct entry *parent, const char *name)
+struct dentry *dentry_named(struct dentries *t, const struct dentry *parent, const char *name)
 {
-	struct entry *e = *name_bucket(t, parent, name);
+	struct dentry *e = *name_bucket(t, parent, name);
 	while (e && (e->parent != parent || strcmp(e->name, name) != 0))
 		e = e->next_name;
 	return e;
@@ -36,7 +36,7 @@ struct entry *entry_named(struct entries *t, const struct entry *parent, const c
 
 /* --- the forgotten --------------------------------------------------------- */
 
-static void put_newest(struct entries *t, struct entry *e)
+static void put_newest(struct dentries *t, struct dentry *e)
 {
 	e->newer = NULL;
 	e->older = t->newest;
@@ -45,7 +45,7 @@ static void put_newest(struct entries *t, struct entry *e)
 	t->forgotten++;
 }
 
-static void take_out(struct entries *t, struct entry *e)
+static void take_out(struct dentries *t, struct dentry *e)
 {
 	*(e->newer ? &e->newer->older : &t->newest) = e->older;
 	*(e->older ? &e->older->newer : &t->oldest) = e->newer;
@@ -53,7 +53,7 @@ static void take_out(struct entries *t, struct entry *e)
 	t->forgotten--;
 }
 
-void entry_keep(struct entries *t, struct entry *e)
+void dentry_keep(struct dentries *t, struct dentry *e)
 {
 	if (e->refs++ == 0)
 		take_out(t, e);
@@ -61,20 +61,20 @@ void entry_keep(struct entries *t, struct entry *e)
 
 /* --- one --------------------------------------------------------------------- */
 
-static void unlink_name(struct entries *t, struct entry *e)
+static void unlink_name(struct dentries *t, struct dentry *e)
 {
 	if (e->gone || !e->parent)
 		return;
-	struct entry **p = name_bucket(t, e->parent, e->name);
+	struct dentry **p = name_bucket(t, e->parent, e->name);
 	while (*p != e)
 		p = &(*p)->next_name;
 	*p = e->next_name;
 	e->gone = true;
 }
 
-struct entry *entry_new(struct entries *t, struct entry *parent, const char *name, const struct stat *st)
+struct dentry *dentry_new(struct dentries *t, struct dentry *parent, const char *name, const struct stat *st)
 {
-	struct entry *e = calloc(1, sizeof *e);
+	struct dentry *e = calloc(1, sizeof *e);
 	if (!e || !(e->name = strdup(name))) {
 		free(e);
 		return NULL;
@@ -98,15 +98,15 @@ struct entry *entry_new(struct entries *t, struct entry *parent, const char *nam
 	return e;
 }
 
-static void entry_free(struct entries *t, struct entry *e)
+static void entry_free(struct dentries *t, struct dentry *e)
 {
-	struct entry **p = id_bucket(t, e->id);
+	struct dentry **p = id_bucket(t, e->id);
 	while (*p != e)
 		p = &(*p)->next_id;
 	*p = e->next_id;
 	unlink_name(t, e);
-	if (e->held)
-		e->held->owner = NULL; /* the shelf may keep it a little longer */
+	if (e->open)
+		e->open->owner = NULL; /* the cache may keep it a little longer */
 	if (e->base >= 0)
 		close(e->base);
 	free(e->name);
@@ -116,10 +116,10 @@ static void entry_free(struct entries *t, struct entry *e)
 }
 
 /* Nobody knows it: it is kept among the forgotten, or freed. */
-static void lay_off(struct entries *t, struct entry *e)
+static void lay_off(struct dentries *t, struct dentry *e)
 {
 	while (e) {
-		struct entry *parent = e->parent;
+		struct dentry *parent = e->parent;
 		if (e->gone) {
 			entry_free(t, e);
 		} else {
@@ -135,14 +135,14 @@ static void lay_off(struct entries *t, struct entry *e)
 	}
 }
 
-void entry_release(struct entries *t, struct entry *e, uint64_t times)
+void dentry_release(struct dentries *t, struct dentry *e, uint64_t times)
 {
 	e->refs -= times;
 	if (e->refs == 0)
 		lay_off(t, e);
 }
 
-void entry_retire(struct entries *t, struct entry *e)
+void dentry_retire(struct dentries *t, struct dentry *e)
 {
 	unlink_name(t, e);
 	if (e->refs == 0) {
@@ -151,18 +151,18 @@ void entry_retire(struct entries *t, struct entry *e)
 	}
 }
 
-void entries_free(struct entries *t)
+void dentries_free(struct dentries *t)
 {
 	/* Parents may go before their children: no name is looked up any more. */
-	for (size_t i = 0; i < ENTRY_BUCKETS; i++)
-		for (struct entry *e = t->by_id[i]; e; e = e->next_id)
+	for (size_t i = 0; i < DENTRY_BUCKETS; i++)
+		for (struct dentry *e = t->by_id[i]; e; e = e->next_id)
 			e->gone = true;
-	for (size_t i = 0; i < ENTRY_BUCKETS; i++)
+	for (size_t i = 0; i < DENTRY_BUCKETS; i++)
 		while (t->by_id[i])
 			entry_free(t, t->by_id[i]);
 }
 
-int entry_path(const struct entry *e, struct folder *folder, char path[PATH_MAX], struct error *err)
+int dentry_path(const struct dentry *e, struct folder *folder, char path[PATH_MAX], struct error *err)
 {
 	size_t at = PATH_MAX - 1;
 	path[at] = '\0';
@@ -181,11 +181,11 @@ int entry_path(const struct entry *e, struct folder *folder, char path[PATH_MAX]
 	return 0;
 }
 
-int entry_fd(const struct entry *e, struct error *err)
+int dentry_fd(const struct dentry *e, struct error *err)
 {
 	char path[PATH_MAX];
 	struct folder folder;
-	int r = entry_path(e, &folder, path, err);
+	int r = dentry_path(e, &folder, path, err);
 	if (r < 0)
 		return r;
 	folder.path = path;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "fs/mirror/shelf.h"
+#include "fs/mirror/open_archives.h"
 #include "tests/support.h"
 
 /* Its root holds a directory of so many files that their names take a while. */
@@ -36,21 +36,21 @@ static const struct format *const formats[] = {&growing, NULL};
 
 static unsigned closed;
 
-static void closing(struct held *h)
+static void closing(struct open_archive *h)
 {
 	(void)h;
 	closed++;
 }
 
-static struct held *shelve(struct shelf *s, struct held **owner, const struct archive_options *options)
+static struct open_archive *add_one(struct open_archives *s, struct open_archive **owner, const struct archive_options *options)
 {
-	struct held *h = calloc(1, sizeof *h);
+	struct open_archive *h = calloc(1, sizeof *h);
 	struct error err = {0};
 	assert_non_null(h);
 	assert_int_equal(archive_open_source(&h->archive, formats, source_memory(SLICE("GROW")), "x", options, &err), 0);
 	h->owner = owner;
 	*owner = h;
-	shelf_add(s, h);
+	open_archives_add(s, h);
 	return h;
 }
 
@@ -59,14 +59,14 @@ static void what_archives_grow_by_is_counted(void **state)
 {
 	enum { COUNT = 40 };
 	struct archive_options options = test_options();
-	struct shelf s = {.count_max = COUNT, .memory_max = 1 << 20, .closing = closing};
-	struct held *owners[COUNT] = {0};
+	struct open_archives s = {.count_max = COUNT, .memory_max = 1 << 20, .closing = closing};
+	struct open_archive *owners[COUNT] = {0};
 	(void)state;
 	closed = 0;
 	for (unsigned i = 0; i < COUNT; i++) {
-		struct held *h = shelve(&s, &owners[i], &options);
+		struct open_archive *h = add_one(&s, &owners[i], &options);
 		assert_int_not_equal(test_find(&h->archive, "d/1999"), 0);
-		shelf_release(&s, h);
+		open_archives_release(&s, h);
 
 		size_t really = 0;
 		for (unsigned k = 0; k <= i; k++)
@@ -76,7 +76,7 @@ static void what_archives_grow_by_is_counted(void **state)
 		assert_non_null(owners[i]);
 	}
 	assert_true(closed > 0 && closed < COUNT);
-	shelf_clear(&s);
+	open_archives_clear(&s);
 	assert_int_equal(s.memory, 0);
 	assert_int_equal(s.count, 0);
 	assert_int_equal(closed, COUNT);

@@ -11,11 +11,11 @@
  *
  * Thread-safe, except for open and close.
  */
-enum { PACE_RUNS = 128 };
-struct pace {
+enum { READAHEAD_RUNS = 128 };
+struct readahead {
 	pthread_mutex_t lock;
 	uint32_t reads;
-	struct pace_run {
+	struct readahead_run {
 		const void *what;
 		uint64_t begin, end; /* the contiguous range read so far */
 		uint64_t piece;      /* length of the run before this one */
@@ -23,14 +23,14 @@ struct pace {
 		uint32_t when;       /* the last read of the run, as a value of `reads` */
 		bool in_order;       /* sequential: a read continued it */
 		bool strided;        /* it began where a stride predicted */
-	} runs[PACE_RUNS];
+	} runs[READAHEAD_RUNS];
 };
 
-struct pace_next {
-	enum pace_kind {
-		PACE_ANYHOW,   /* random: no prediction */
-		PACE_IN_ORDER, /* sequential */
-		PACE_STRIDED,  /* pieces at a constant stride, forwards or backwards */
+struct readahead_next {
+	enum readahead_kind {
+		READ_RANDOM,   /* random: no prediction */
+		READ_SEQUENTIAL, /* sequential */
+		READ_STRIDED,  /* pieces at a constant stride, forwards or backwards */
 	} kind;
 	unsigned readers; /* recent sequential or strided readers of this array, with this one */
 
@@ -40,9 +40,9 @@ struct pace_next {
 	int64_t stride;
 };
 
-void pace_open(struct pace *p);
-void pace_close(struct pace *p);
+void readahead_init(struct readahead *p);
+void readahead_destroy(struct readahead *p);
 
 /* Records a read of [offset, offset + len) of the array identified by `what`, and
  * predicts the next. */
-struct pace_next pace_of(struct pace *p, const void *what, uint64_t offset, uint64_t len);
+struct readahead_next readahead_record(struct readahead *p, const void *what, uint64_t offset, uint64_t len);

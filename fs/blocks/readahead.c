@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/blocks/pace.h"
+#include "fs/blocks/readahead.h"
 
 #include <string.h>
 
@@ -7,31 +7,31 @@
  * outlives any other by WORTH. */
 enum { LATELY = 64, WORTH = 256 };
 
-void pace_open(struct pace *p)
+void readahead_init(struct readahead *p)
 {
 	memset(p, 0, sizeof *p);
 	pthread_mutex_init(&p->lock, NULL);
 }
 
-void pace_close(struct pace *p)
+void readahead_destroy(struct readahead *p)
 {
 	pthread_mutex_destroy(&p->lock);
 }
 
 /* The run that this read continues. */
-static struct pace_run *find_end(struct pace *p, const void *what, uint64_t offset)
+static struct readahead_run *find_end(struct readahead *p, const void *what, uint64_t offset)
 {
-	for (unsigned i = 0; i < PACE_RUNS; i++)
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++)
 		if (p->runs[i].what == what && p->runs[i].end == offset)
 			return &p->runs[i];
 	return NULL;
 }
 
 /* The run that predicts, by its stride, a next one that begins with this read. */
-static struct pace_run *find_stride(struct pace *p, const void *what, uint64_t offset)
+static struct readahead_run *find_stride(struct readahead *p, const void *what, uint64_t offset)
 {
-	for (unsigned i = 0; i < PACE_RUNS; i++) {
-		struct pace_run *run = &p->runs[i];
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++) {
+		struct readahead_run *run = &p->runs[i];
 		if (run->what == what && run->stride && run->begin + (uint64_t)run->stride == offset)
 			return run;
 	}
@@ -39,11 +39,11 @@ static struct pace_run *find_stride(struct pace *p, const void *what, uint64_t o
 }
 
 /* The array's most recent run, unless it is too old. */
-static struct pace_run *find_last(struct pace *p, const void *what)
+static struct readahead_run *find_last(struct readahead *p, const void *what)
 {
-	struct pace_run *last = NULL;
-	for (unsigned i = 0; i < PACE_RUNS; i++) {
-		struct pace_run *run = &p->runs[i];
+	struct readahead_run *last = NULL;
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++) {
+		struct readahead_run *run = &p->runs[i];
 		if (run->what == what && p->reads - run->when < LATELY && (!last || p->reads - run->when < p->reads - last->when))
 			last = run;
 	}
@@ -51,12 +51,12 @@ static struct pace_run *find_last(struct pace *p, const void *what)
 }
 
 /* A free slot, or that of the least valuable run. */
-static struct pace_run *find_room(struct pace *p)
+static struct readahead_run *find_room(struct readahead *p)
 {
-	struct pace_run *least = NULL;
+	struct readahead_run *least = NULL;
 	uint32_t longest = 0;
-	for (unsigned i = 0; i < PACE_RUNS; i++) {
-		struct pace_run *run = &p->runs[i];
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++) {
+		struct readahead_run *run = &p->runs[i];
 		uint32_t ago = p->reads - run->when;
 		if (!run->what)
 			return run;
@@ -72,10 +72,10 @@ static struct pace_run *find_room(struct pace *p)
 
 /* A new run, for a read that continues none.  The run before it is kept: it may belong to
  * another reader, since many that share an array start at equal distances. */
-static struct pace_run *begin(struct pace *p, const void *what, uint64_t offset)
+static struct readahead_run *begin(struct readahead *p, const void *what, uint64_t offset)
 {
-	struct pace_run *expecting = find_stride(p, what, offset), *before = expecting ? expecting : find_last(p, what);
-	struct pace_run new = {.what = what, .begin = offset, .strided = expecting};
+	struct readahead_run *expecting = find_stride(p, what, offset), *before = expecting ? expecting : find_last(p, what);
+	struct readahead_run new = {.what = what, .begin = offset, .strided = expecting};
 	if (before) {
 		new.stride = (int64_t)(offset - before->begin);
 		new.piece = before->end - before->begin;
@@ -84,24 +84,24 @@ static struct pace_run *begin(struct pace *p, const void *what, uint64_t offset)
 		expecting->stride = 0;
 		expecting->strided = false;
 	}
-	struct pace_run *run = find_room(p);
+	struct readahead_run *run = find_room(p);
 	*run = new;
 	return run;
 }
 
-static unsigned count_readers(const struct pace *p, const void *what)
+static unsigned count_readers(const struct readahead *p, const void *what)
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < PACE_RUNS; i++)
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++)
 		n += p->runs[i].what == what && (p->runs[i].in_order || p->runs[i].strided) && p->reads - p->runs[i].when < LATELY;
 	return n;
 }
 
-struct pace_next pace_of(struct pace *p, const void *what, uint64_t offset, uint64_t len)
+struct readahead_next readahead_record(struct readahead *p, const void *what, uint64_t offset, uint64_t len)
 {
 	pthread_mutex_lock(&p->lock);
 	p->reads++;
-	struct pace_run *run = find_end(p, what, offset);
+	struct readahead_run *run = find_end(p, what, offset);
 	if (run) {
 		run->in_order = true;
 		/* Longer than the piece before it: not a strided piece after all. */
@@ -111,8 +111,8 @@ struct pace_next pace_of(struct pace *p, const void *what, uint64_t offset, uint
 	}
 	run->end = offset + len;
 	run->when = p->reads;
-	struct pace_next next = {
-		.kind = run->strided ? PACE_STRIDED : run->in_order ? PACE_IN_ORDER : PACE_ANYHOW,
+	struct readahead_next next = {
+		.kind = run->strided ? READ_STRIDED : run->in_order ? READ_SEQUENTIAL : READ_RANDOM,
 		.readers = count_readers(p, what),
 		.offset = run->begin + (uint64_t)run->stride,
 		.len = run->piece > run->end - run->begin ? run->piece : run->end - run->begin,
