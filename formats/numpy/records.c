@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading: of compressed bytes, and of one field of each record. */
+#include "formats/numpy/numpy.h"
+
+enum { BATCH = 256 << 10 }; /* bytes of records that are fetched at a time */
+
+int npy_fetch(struct archive *a, const struct npy_bytes *bytes, uint64_t offset, size_t len, uint8_t *out,
+	      const _Atomic bool *gone, struct error *err)
+{
+	if (!bytes->stream)
+		return source_read(&a->source, bytes->offset + offset, out, len, err);
+	struct answer answer;
+	answer_init(&answer);
+	answer.gone = gone;
+	int r = stream_answer(bytes->stream, bytes->offset + offset, len, &answer, err);
+	if (r == 0 && answer.len != len)
+		r = error_set(err, EBADMSG, "the member ends before its array");
+	if (r == 0)
+		r = answer_copy(&answer, out, err);
+	answer_close(&answer);
+	return r;
+}
+
+/* Where the slot lies in its record. */
+static uint64_t slot_at(const struct npy_file *f, uint64_t slot)
+{
+	uint64_t at = f->offset;
+	for (const struct npy_level *l = f->levels; l; slot /= l->count, l = l->outer)
+		at += slot % l->count * l->stride;
+	return at;
+}
+
+/* Where the record lies that is the index-th of those shown. */
+static uint64_t record_at(const struct npy_file *f, uint64_t index)
+{
+	const struct npy_records *r = f->records;
+	uint64_t at = 0, step[64], n = 1;
+	if (!f->to_c_order)
+		return index * r->size;
+	for (uint32_t i = 0; i < r->rank; n *= r->shape[i++])
+		step[i] = n;
+	for (uint32_t i = r->rank; i-- > 0; index /= r->shape[i])
+		at += index % r->shape[i] * step[i];
+	return at * r->size;
+}
+
+/* Copies [offset, offset + len) of what one record shows; `record` begins at the field. */
+static void copy_slots(const struct npy_file *f, const uint8_t *record, uint64_t offset, uint64_t len, uint8_t *out)
+{
+	while (len > 0) {
+		uint64_t in = offset % f->width, some = f->width - in < len ? f->width - in : len;
+		memcpy(out, record + (slot_at(f, offset / f->width) - f->offset) + in, (size_t)some);
+		offset += some;
+		out += some;
+		len -= some;
+	}
+}
+
+/* The same of whole records, one slot each: the common case, and the compiler knows the
+ * common widths. */
+static void copy_column(const uint8_t *from, uint64_t stride, uint64_t width, uint64_t count, uint8_t *out)
+{
+#define COPY(bytes)                                                    \
+	case bytes:                                                    \
+		for (uint64_t i = 0; i < count; i++)                   \
+			memcpy(out + i * bytes, from + i * stride, bytes); \
+		return
+	switch (width) {
+		COPY(1);
+		COPY(2);
+		COPY(4);
+		COPY(8);
+	}
+#undef COPY
+	for (uint64_t i = 0; i < count; i++)
+		memcpy(out + i * width, from + i * stride, (size_t)width);
+}
+
+/* How a read goes on: [offset, offset + len) is still to come. */
+struct reading {
+	struct archive *a;
+	const struct npy_file *f;
+	uint64_t offset, len;
+	uint8_t *out, *buf; /* buf: BATCH bytes */
+	const _Atomic bool *gone;
+	struct error *err;
+};
+
+static void advance(struct reading *r, uint64_t len)
+{
+	r->offset += len;
+	r->out += len;
+	r->len -= len;
+}
+
+/* Of a record that is too long to be fetched whole: the next slot. */
+static int read_slot(struct reading *r, uint64_t per)
+{
+	const struct npy_file *f = r->f;
+	uint64_t in = r->offset % per, within = in % f->width;
+	uint64_t some = f->width - within < r->len ? f->width - within : r->len;
+	uint64_t at = record_at(f, r->offset / per) + slot_at(f, in / f->width) + within;
+	int e = npy_fetch(r->a, &f->bytes, at, (size_t)some, r->out, r->gone, r->err);
+	if (e == 0)
+		advance(r, some);
+	return e;
+}
+
+/* The next records, whose fields span `extent` bytes each. */
+static int read_batch(struct reading *r, uint64_t per, uint64_t extent)
+{
+	const struct npy_file *f = r->f;
+	uint64_t size = f->records->size, first = r->offset / per, in = r->offset % per;
+	uint64_t count = (in + r->len - 1) / per + 1, most = f->to_c_order ? 1 : (BATCH - extent) / size + 1;
+	if (count > most)
+		count = most;
+	int e = npy_fetch(r->a, &f->bytes, record_at(f, first) + f->offset, (size_t)((count - 1) * size + extent), r->buf, r->gone, r->err);
+	if (e < 0)
+		return e;
+	if (f->slots == 1 && in == 0 && r->len >= count * per) {
+		copy_column(r->buf, size, per, count, r->out);
+		advance(r, count * per);
+		return 0;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t skip = r->offset % per, some = per - skip < r->len ? per - skip : r->len;
+		copy_slots(f, r->buf + i * size, skip, some, r->out);
+		advance(r, some);
+	}
+	return 0;
+}
+
+static int read_records(struct archive *a, const struct npy_file *f, uint64_t offset, uint64_t len, struct answer *ret,
+			struct error *err)
+{
+	uint64_t per = f->slots * f->width, extent = slot_at(f, f->slots - 1) - f->offset + f->width;
+	struct arena scratch = arena_apart(&a->arena);
+	struct reading r = {.a = a, .f = f, .offset = offset, .len = len, .gone = ret->gone, .err = err};
+	r.buf = arena_alloc(&scratch, BATCH);
+	int e = r.buf ? answer_own(ret, (size_t)len, &r.out) : -ENOMEM;
+	if (e < 0)
+		error_set(err, -e, e == -ENOMEM ? "no memory for its records" : "interrupted");
+	while (e == 0 && r.len > 0)
+		e = extent > BATCH ? read_slot(&r, per) : read_batch(&r, per, extent);
+	arena_free(&scratch);
+	return e;
+}
+
+int npy_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct npy_file *f = n->lazy;
+	if (f->records)
+		return read_records(a, f, offset, len, ret, err);
+	return stream_answer(f->bytes.stream, f->bytes.offset + offset, len, ret, err);
+}

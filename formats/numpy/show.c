@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/* The files and directories of one array. */
+#include "formats/numpy/numpy.h"
+
+#include <inttypes.h>
+
+#include "fs/archive/column.h"
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ENOMEM, "no memory for its arrays");
+}
+
+int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
+		   const struct array *array, uint32_t *ret, struct error *err)
+{
+	struct tree *t = &a->tree;
+	if (bytes->stream) {
+		struct npy_file *f = arena_alloc(&a->arena, sizeof *f);
+		if (!f)
+			return no_memory(err);
+		f->bytes = *bytes;
+		*ret = tree_lazy(t, parent, name, f, bytes->size);
+	} else {
+		*ret = tree_range(t, parent, name, 0, bytes->offset, bytes->size);
+	}
+	if (array)
+		tree_describe(t, *ret, tree_array(t, array));
+	return 0;
+}
+
+/* --- structured arrays ------------------------------------------------------- */
+
+struct fields {
+	struct archive *a;
+	const struct npy_bytes *bytes; /* of the elements */
+	const struct npy_records *records;
+	bool fortran, objects;
+	struct error *err;
+};
+
+/* Where the walk is: a directory, what lies in it, and the sub-arrays that it lies in. */
+struct place {
+	uint32_t dir;
+	uint64_t offset;
+	const struct npy_level *levels; /* the innermost */
+	uint32_t nlevels;
+	const uint64_t *shape; /* of the records and those sub-arrays */
+	uint32_t rank;
+};
+
+/* The field's place, with a level for each dimension of its own. */
+static int enter(struct fields *f, const struct numpy_field *field, struct place *at)
+{
+	const struct array *own = &field->type.array;
+	uint64_t stride = field->type.size;
+	uint64_t *shape = arena_array(&f->a->arena, at->rank + own->rank + 1u, sizeof *shape);
+	if (!shape)
+		return no_memory(f->err);
+	memcpy(shape, at->shape, at->rank * sizeof *shape);
+	at->offset += field->offset;
+	for (uint32_t i = 0; i < own->rank; i++) {
+		struct npy_level *level = arena_alloc(&f->a->arena, sizeof *level);
+		if (!level)
+			return no_memory(f->err);
+		stride = own->shape[i] ? stride / own->shape[i] : 0;
+		*level = (struct npy_level){at->levels, own->shape[i], stride};
+		at->levels = level;
+		shape[at->rank + i] = own->shape[i];
+	}
+	at->shape = shape;
+	at->rank += own->rank;
+	at->nlevels += own->rank;
+	return 0;
+}
+
+/* What the field's bytes are; levels whose slots touch become wider slots. */
+static bool place_file(const struct fields *f, const struct place *at, uint64_t width, struct npy_file *ret)
+{
+	*ret = (struct npy_file){.bytes = *f->bytes, .records = f->records, .offset = at->offset, .width = width, .slots = 1,
+				 .levels = at->levels, .nlevels = at->nlevels, .to_c_order = f->fortran && at->nlevels > 0};
+	for (; ret->nlevels > 0 && ret->levels->stride == ret->width; ret->nlevels--, ret->levels = ret->levels->outer)
+		ret->width *= ret->levels->count;
+	for (const struct npy_level *l = ret->levels; l; l = l->outer)
+		ret->slots *= l->count; /* at most the record's bytes, unless there are none */
+	return !__builtin_mul_overflow(ret->slots, ret->width, &ret->count) &&
+	       !__builtin_mul_overflow(ret->count, f->records->count, &ret->count);
+}
+
+/* Adds the field's file at the path that its name is. */
+static int show_field(struct fields *f, const struct numpy_field *field, const struct place *at, const struct tree_path *path,
+		      uint32_t *ret)
+{
+	struct array array = field->type.array;
+	struct tree *t = &f->a->tree;
+	array.shape = at->shape;
+	array.rank = at->rank;
+	array.fortran = f->fortran && at->nlevels == 0;
+	if (f->objects) {
+		*ret = tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array);
+		if (*ret)
+			tree_edit(t, *ret)->size = 0;
+		return 0;
+	}
+	uint64_t elements;
+	struct npy_file *file = arena_alloc(&f->a->arena, sizeof *file);
+	if (!file)
+		return no_memory(f->err);
+	if (!shape_elements(field->type.array.shape, field->type.array.rank, &elements) ||
+	    !place_file(f, at, elements ? field->type.size / elements : 0, file))
+		return error_set(f->err, EBADMSG, "a field of more bytes than 64 bits count");
+	*ret = column_array(t, (struct column_at){.parent = path->parent, .name = path->leaf}, &array,
+			    (struct column_file){.kind = NODE_LAZY, .lazy = file, .size = file->count});
+	return 0;
+}
+
+/* Recursion is as deep as the header's own nesting, which numpy_read_header() limits. */
+static int show_fields(struct fields *f, const struct numpy_type *type, const struct place *at)
+{
+	struct tree *t = &f->a->tree;
+	int r = 0;
+	for (const struct numpy_field *field = type->fields; field && r == 0; field = field->next) {
+		struct tree_path path = tree_path(t, at->dir, field->name, 0);
+		struct place in = *at;
+		uint32_t id = 0;
+		if ((r = enter(f, field, &in)) < 0)
+			break;
+		if (field->type.array.dtype == DTYPE_STRUCT) {
+			struct array array = field->type.array;
+			array.shape = in.shape;
+			array.rank = in.rank;
+			id = in.dir = column_struct(t, (struct column_at){path.parent, path.leaf, .merges = true}, &array);
+			r = show_fields(f, &field->type, &in);
+		} else {
+			r = show_field(f, field, &in, &path, &id);
+		}
+		tree_path_end(t, &path, id);
+	}
+	return r;
+}
+
+static int show_records(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
+			const struct numpy_type *type, uint32_t *ret, struct error *err)
+{
+	const struct array *array = &type->array;
+	struct npy_records *records = arena_alloc(&a->arena, sizeof *records);
+	uint64_t count, *shape = arena_array(&a->arena, array->rank + 1u, sizeof *shape);
+	if (!records || !shape)
+		return no_memory(err);
+	memcpy(shape, array->shape, array->rank * sizeof *shape);
+	if (!shape_elements(array->shape, array->rank, &count))
+		return error_set(err, EBADMSG, "a shape of more records than 64 bits count");
+	*records = (struct npy_records){type->size, count, shape, array->rank};
+	*ret = column_struct(&a->tree, (struct column_at){.parent = parent, .name = name}, array);
+	struct fields f = {a, bytes, records, array->fortran, type->objects, err};
+	struct place at = {.dir = *ret, .shape = shape, .rank = array->rank};
+	return show_fields(&f, type, &at);
+}
+
+/* --- the header ------------------------------------------------------------- */
+
+/* The first bytes, as many as there are up to `len`. */
+static int load_head(struct archive *a, const struct npy_bytes *bytes, struct arena *arena, uint64_t len, struct slice *ret,
+		     struct error *err)
+{
+	size_t n = bytes->size < len ? (size_t)bytes->size : (size_t)len;
+	uint8_t *buf = arena_alloc(arena, n + 1);
+	if (!buf)
+		return error_set(err, ENOMEM, "no memory for NumPy's header");
+	*ret = (struct slice){buf, n};
+	return bytes->stream ? stream_prefix(bytes->stream, buf, n, &ret->len, err) : source_read(&a->source, bytes->offset, buf, n, err);
+}
+
+static int read_header(struct archive *a, const struct npy_bytes *bytes, struct arena *arena, struct numpy_header *ret,
+		       struct error *err)
+{
+	enum { USUAL = 128 }; /* NumPy pads headers to multiples of 64 bytes, and few have fields */
+	struct slice head;
+	uint64_t size;
+	int r = load_head(a, bytes, arena, USUAL, &head, err);
+	if (r < 0 || (r = numpy_header_size(head, &size, err)) < 0)
+		return r;
+	if (size > head.len && (r = load_head(a, bytes, arena, size, &head, err)) < 0)
+		return r;
+	if ((r = numpy_read_header(head, arena, ret, err)) < 0)
+		return r;
+	if (ret->bytes > bytes->size - ret->data)
+		return error_set(err, EBADMSG, "an array of %" PRIu64 " bytes, of which the file has %" PRIu64, ret->bytes,
+				 bytes->size - ret->data);
+	return 0;
+}
+
+int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes, uint32_t *ret,
+	     struct error *err)
+{
+	struct arena scratch = arena_scratch(&a->arena);
+	struct numpy_header h;
+	int r = read_header(a, bytes, &scratch, &h, err);
+	struct npy_bytes elements = {bytes->stream, bytes->offset + h.data, h.bytes};
+	if (r == 0 && h.type.array.dtype == DTYPE_STRUCT)
+		r = show_records(a, parent, name, &elements, &h.type, ret, err);
+	else if (r == 0 && h.type.objects)
+		*ret = tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array);
+	else if (r == 0)
+		r = npy_show_bytes(a, parent, name, &elements, &h.type.array, ret, err);
+	arena_free(&scratch);
+	return r;
+}

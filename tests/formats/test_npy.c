@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* What numpy.save() of NumPy 2.4 wrote; every value is compared with numpy's own by
+ * tests/interop/test_numpy.py. */
+#include <errno.h>
+
+#include "tests/support.h"
+
+extern const struct format format_npy;
+
+static void keeps_the_promises(void **state)
+{
+	(void)state;
+	check_fixtures(&format_npy);
+}
+
+static struct slice open_fixture(struct archive *a, const char *name)
+{
+	struct error err = {0};
+	struct slice file = test_data(name);
+	if (test_open(a, &format_npy, file, &err) < 0)
+		fail_msg("%s: %s", name, err.text);
+	return file;
+}
+
+static void the_array_is_a_range_of_the_file(void **state)
+{
+	struct archive a;
+	struct slice file = open_fixture(&a, "trailing.npy");
+	(void)state;
+	assert_string_equal(test_list(&a, ""), "data");
+	assert_int_equal(test_node(&a, "data")->kind, NODE_RANGE);
+	assert_string_equal(test_dtype(&a, "data"), "float32");
+	assert_string_equal(test_shape(&a, "data"), "[2,3]");
+	assert_string_equal(test_attr(&a, "data", "array.type"), "<f4");
+	check_bytes(&a, "data", file.data + 128, 24); /* not the four bytes behind */
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void fortran_order_is_told_and_bytes_are_as_stored(void **state)
+{
+	struct archive a;
+	struct slice file = open_fixture(&a, "fortran.npy");
+	(void)state;
+	assert_string_equal(test_attr(&a, "data", "array.order"), "F");
+	assert_string_equal(test_shape(&a, "data"), "[2,3,4]");
+	check_bytes(&a, "data", file.data + 128, 48);
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void a_structured_array_is_a_directory_of_its_fields(void **state)
+{
+	struct archive a;
+	struct slice file = open_fixture(&a, "records.npy");
+	uint8_t rgb[7 * 3];
+	(void)state;
+	assert_string_equal(test_list(&a, "data"), "id pos rgb f3 name pair when");
+	assert_string_equal(test_dtype(&a, "data/pair"), "struct");
+	assert_string_equal(test_shape(&a, "data/pair/a"), "[7,2,2]");
+	assert_string_equal(test_dtype(&a, "data/when"), "timestamp[ms]");
+	for (size_t i = 0; i < 7; i++) /* records of 47 bytes at the end of the file; rgb is behind id and pos */
+		memcpy(rgb + i * 3, file.data + file.len - 7 * 47 + i * 47 + 16, 3);
+	check_bytes(&a, "data/rgb", rgb, sizeof rgb);
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void python_objects_are_listed_and_not_read(void **state)
+{
+	struct archive a;
+	struct answer answer;
+	struct error err = {0};
+	struct slice file = open_fixture(&a, "objects.npy");
+	(void)state;
+	assert_string_equal(test_dtype(&a, "data"), "object");
+	assert_string_equal(test_shape(&a, "data"), "[2]");
+	assert_string_equal(test_attr(&a, "data", "arrayfs.error"), "an array of Python objects, which are pickled");
+	answer_init(&answer);
+	assert_int_equal(archive_read(&a, test_node(&a, "data"), 0, 1, &answer, &err), -EIO);
+	answer_close(&answer);
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void an_array_that_is_not_all_there_is_refused(void **state)
+{
+	struct slice file = test_data("float32.npy");
+	(void)state;
+	file.len--;
+	check_refused(&format_npy, file, -EBADMSG, "an array of 24 bytes, of which the file has 23");
+	file.len = 9;
+	check_refused(&format_npy, file, -EBADMSG, "NumPy's header is cut short at byte 8");
+	file.len = 152;
+	test_unload(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_the_promises),
+		cmocka_unit_test(the_array_is_a_range_of_the_file),
+		cmocka_unit_test(fortran_order_is_told_and_bytes_are_as_stored),
+		cmocka_unit_test(a_structured_array_is_a_directory_of_its_fields),
+		cmocka_unit_test(python_objects_are_listed_and_not_read),
+		cmocka_unit_test(an_array_that_is_not_all_there_is_refused),
+	};
+	return cmocka_run_group_tests_name("npy", tests, NULL, NULL);
+}
