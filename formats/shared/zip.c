@@ -91,11 +91,11 @@ static bool read_end(const struct bytes *b, const uint8_t *record, uint64_t at, 
 }
 
 /* The last record whose comment ends with the file and whose directory fits before it. */
-static bool find_end(const struct bytes *b, struct end *ret)
+static bool find_end(const struct bytes *b, unsigned comment_max, struct end *ret)
 {
 	enum { STEP = 1024 };
 	uint8_t bytes[STEP + END];
-	uint64_t least = b->size < END + COMMENT_MAX ? 0 : b->size - END - COMMENT_MAX;
+	uint64_t least = b->size < END + comment_max ? 0 : b->size - END - comment_max;
 	for (uint64_t high = b->size < END ? 0 : b->size - END + 1; high > least;) { /* begins before `high` */
 		uint64_t low = high - least > STEP ? high - STEP : least;
 		if (get(b, low, bytes, (size_t)(high - low) + END - 1, NULL) < 0)
@@ -110,11 +110,19 @@ static bool find_end(const struct bytes *b, struct end *ret)
 	return false;
 }
 
+/* Every plain file of a mirrored directory is asked, so of those that do not begin as a zip
+ * only the last kilobyte is read: an archive behind other bytes has hardly a long comment, too. */
+static bool find_end_by_probe(const struct bytes *b, struct end *ret)
+{
+	struct cursor head = b->peek->head;
+	return find_end(b, cursor_match(&head, "PK", 2) ? COMMENT_MAX : 1000, ret);
+}
+
 bool zip_probe(const struct peek *p)
 {
 	struct bytes b = {.peek = p, .size = p->size};
 	struct end end;
-	return find_end(&b, &end);
+	return find_end_by_probe(&b, &end);
 }
 
 /* --- the directory ----------------------------------------------------------------- */
@@ -245,7 +253,7 @@ int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, 
 	struct cursor c;
 	struct end end;
 	*ret = (struct zip){0};
-	if (!find_end(&b, &end))
+	if (!find_end(&b, COMMENT_MAX, &end))
 		return error_set(err, EBADMSG, "no end of a zip archive that fits: it may be cut short");
 	if (end.count > MEMBERS_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " members, over the limit of %d", end.count, MEMBERS_MAX);
@@ -265,7 +273,7 @@ bool zip_any(const struct peek *p, bool (*is)(const struct peek *p, const struct
 	struct bytes b = {.peek = p, .size = p->size};
 	struct zip_member m;
 	struct end end;
-	if (!find_end(&b, &end))
+	if (!find_end_by_probe(&b, &end))
 		return false;
 	uint64_t most = end.size < PROBE_MAX ? end.size : PROBE_MAX;
 	for (uint64_t at = 0; at < most;) {
