@@ -55,7 +55,7 @@ static int decode_levels(const struct leaf *leaf, const struct page_data *page, 
 	return r;
 }
 
-/* Makes a block from a page without its values: from its levels, or only from its header. */
+/* Makes a block from a page without its values: of its levels, or of its struct page_data. */
 static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, bool levels, struct block *ret, struct error *err)
 {
 	struct page_view v;
@@ -84,7 +84,8 @@ int pq_levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struc
 	return decode_head(a, leaf, index, true, ret, err);
 }
 
-/* Marks a page that is served from the mapping as checked: its checksum was verified. */
+/* A block of KIND_CHECKED: the struct page_data of a page to be served from the mapping, once
+ * its checksum has been verified. */
 int pq_checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	return decode_head(a, leaf, index, false, ret, err);
