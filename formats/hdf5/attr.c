@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Attributes: the messages "Attribute" and "Attribute Info" (IV.A.2), read when
- * somebody asks and kept nowhere. */
+/* Attributes: the messages "Attribute" and "Attribute Info" (IV.A.2), read on demand and
+ * not cached. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "formats/hdf5/hdf5.h"
 
-/* What reading one attribute may take, and its text: larger ones are refused. */
+/* Limits for reading one attribute, and for its text: larger ones are refused. */
 enum { ATTRIBUTE_MEMORY = 24 << 20, ATTRIBUTE_TEXT = 16 << 20 };
 
 struct reader {
 	const struct h5_file *f;
-	struct arena s; /* of the attribute at hand */
+	struct arena s; /* for the current attribute */
 	struct h5_fractal *heap;
 	attrs_each *each;
 	void *arg;
-	int code, fault; /* what each() said; the first that could not be told, */
-	struct error *err; /* and why */
+	int code, fault; /* the result of each(); the first fault of an attribute, */
+	struct error *err; /* and its message */
 };
 
-/* A part of the message, which may be shared with others. */
+/* A part of the message, which may itself be a shared message. */
 static int part(struct reader *a, struct cursor *c, unsigned len, unsigned version, bool shared, unsigned type,
 		struct cursor *ret, struct error *err)
 {
@@ -72,7 +72,7 @@ static int value_of(struct reader *a, struct cursor c, struct attribute *attribu
 	return r;
 }
 
-/* One that cannot be told does not take the others with it. */
+/* Records an attribute that cannot be read; the others still are. */
 static void note(struct reader *a, struct slice name, int code, const struct error *why)
 {
 	int shown = name.len < 64 ? (int)name.len : 64;
@@ -103,7 +103,7 @@ static void tell(struct reader *a, struct cursor c)
 	text_free(&full);
 }
 
-/* Where the record of a dense attribute leads: the shared heap, or the object's. */
+/* Follows the record of a dense attribute, into the shared heap or the object's. */
 static int find_dense(struct reader *a, struct cursor record, struct cursor *ret, struct error *err)
 {
 	struct slice id = cursor_take(&record, 8), bytes = {0};
@@ -133,7 +133,7 @@ static int tell_dense(void *arg, struct cursor record, struct error *err)
 		note(a, (struct slice){0}, r, &why);
 	else
 		tell(a, c);
-	/* What it took is given back, and with it the heap's blocks. */
+	/* Frees the memory, and with it the heap's cached blocks. */
 	if (a->s.used > ATTRIBUTE_MEMORY / 2) {
 		a->heap->kept = NULL;
 		a->heap->kept_mask = a->heap->kept_used = 0;

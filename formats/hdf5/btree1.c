@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter III.A.1: version 1 B-trees, of old groups and old chunk indexes; and
- * III.B, the symbol nodes that are the leaves of groups. */
+/* Chapter III.A.1: version 1 B-trees, used by old groups and chunk indexes; and III.B,
+ * the symbol table nodes that are the leaves of groups. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
@@ -37,11 +37,11 @@ struct walk {
 	h5_entry_fn *each;
 	void *arg;
 	struct h5_faults *faults;
-	uint64_t budget; /* nodes that a file of this size can hold: more is a knot */
+	uint64_t budget; /* nodes that a file of this size can hold: more is a cycle */
 };
 
-/* Where the specification has an offset's width for where a name lies in its heap, the
- * library has a length's. */
+/* A name's offset in the heap is as wide as an offset by the specification, but as wide as
+ * a length in the library. */
 static int symbols(struct walk *w, uint64_t address, struct error *err)
 {
 	struct cursor c;
@@ -118,8 +118,8 @@ static uint64_t key_at(struct cursor key, unsigned i)
 	return cursor_u64le(&key);
 }
 
-/* Each key before the next: else the search says nothing of a chunk that it has not
- * found, and fill values would stand for what is stored. */
+/* Are the keys in ascending order? If not, the search might miss a chunk, and fill values
+ * would be shown instead of what is stored. */
 static bool keys_ascend(const struct level *n, unsigned each, unsigned rank)
 {
 	struct cursor key = n->entries, next = n->entries;
@@ -134,7 +134,7 @@ static bool keys_ascend(const struct level *n, unsigned each, unsigned rank)
 	return true;
 }
 
-/* Keys bracket what lies below a child, so one descent finds a chunk. */
+/* Keys bracket what is below a child, so a single descent finds a chunk. */
 int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, const uint64_t *at,
 		    struct h5_chunk_at *ret, struct error *err)
 {
@@ -152,7 +152,7 @@ int h5_btree1_chunk(const struct h5_file *f, uint64_t address, unsigned rank, co
 			break;
 		}
 		level = n.level;
-		unsigned low = 0, high = n.count; /* the last key that is not behind what is sought */
+		unsigned low = 0, high = n.count; /* the last key that does not exceed the one sought */
 		while (low < high) {
 			unsigned mid = (low + high) / 2;
 			struct cursor c = n.entries;

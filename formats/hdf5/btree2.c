@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter III.A.2: version 2 B-trees: records in order, in nodes of one size. */
+/* Chapter III.A.2: version 2 B-trees: sorted records, in nodes of one size. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
@@ -28,7 +28,7 @@ int h5_btree2(const struct h5_file *f, struct arena *s, uint64_t address, struct
 	    ret->node_size < (uint32_t)NODE_HEAD + NODE_SUM + ret->record_size)
 		return error_set(err, EBADMSG, "a B-tree of depth %u, nodes of %" PRIu32 " and records of %u bytes at %" PRIu64,
 				 ret->depth, ret->node_size, ret->record_size, address);
-	/* How many records fit settles how wide the counts of children are. */
+	/* The number of records that fit determines the width of the children's counts. */
 	uint64_t most = (ret->node_size - NODE_HEAD - NODE_SUM) / ret->record_size, total = most;
 	ret->nrec_size = (uint8_t)h5_enc_size(most);
 	for (unsigned d = 1; d <= ret->depth; d++) {
@@ -48,7 +48,7 @@ struct at {
 	unsigned records, depth;
 };
 
-/* The records, and the pointers to children behind them. */
+/* Loads a node: the records, followed by the pointers to children. */
 static int load_node(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, struct at at,
 		     struct cursor *ret_records, struct cursor *ret_children, struct error *err)
 {
@@ -127,7 +127,7 @@ int h5_btree2_find(const struct h5_file *f, struct arena *s, const struct h5_btr
 		int r = load_node(f, s, t, at, &records, &children, err);
 		if (r < 0)
 			return r;
-		unsigned low = 0, high = at.records; /* the first record that is not before what is sought */
+		unsigned low = 0, high = at.records; /* the first record not before the one sought */
 		while (low < high) {
 			unsigned mid = (low + high) / 2;
 			struct cursor c = records;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks: how each is decoded, and how a range of the dataset is put together from
- * them. */
+/* Decodes chunks, and assembles ranges of a dataset from them. */
 #include <inttypes.h>
 
 #include "formats/hdf5/hdf5.h"
@@ -66,7 +65,7 @@ static int decode_chunk(const struct block_source *from, uint64_t index, struct 
 	return 0;
 }
 
-/* Where nothing was ever written, nothing need be decoded, however large the chunks. */
+/* If nothing was ever written, nothing needs to be decoded, however large the chunks. */
 static bool is_decoded(const struct h5_store *s)
 {
 	return s->pipeline.count > 0 && s->address != H5_UNDEFINED;
@@ -77,7 +76,7 @@ static struct block_source blocks_of(const struct h5_store *s)
 	return (struct block_source){&s->file->a->blocks, s, decode_chunk, 0};
 }
 
-/* --- what the bytes of a chunk are copied from ------------------------------------------ */
+/* --- the bytes of a chunk ----------------------------------------------------------------- */
 
 int h5_chunk_get(const struct h5_store *s, struct block *within, uint64_t number, struct h5_chunk_bytes *ret,
 		 struct error *err)
@@ -109,12 +108,12 @@ int h5_chunk_get(const struct h5_store *s, struct block *within, uint64_t number
 
 /* --- a range of the dataset ---------------------------------------------------------- */
 
-/* One run: bytes that lie together in a chunk and in the range. */
+/* A run: bytes that are contiguous both in a chunk and in the range. */
 struct run {
 	uint64_t number, in_chunk, len;
 };
 
-/* The run at a byte of the dataset, at most `most` long. */
+/* The run at an offset of the dataset, of at most `most` bytes. */
 static struct run run_at(const struct h5_store *s, uint64_t offset, uint64_t most)
 {
 	uint32_t rank = s->rank;
@@ -123,7 +122,7 @@ static struct run run_at(const struct h5_store *s, uint64_t offset, uint64_t mos
 		at[i] = element % s->dims[i];
 	struct run run = {0};
 	uint64_t in_chunk = 0, step = 1, together = 1;
-	bool whole = true; /* all later dimensions are whole in a chunk */
+	bool whole = true; /* a chunk spans all later dimensions */
 	for (uint32_t i = 0; i < rank; i++) {
 		run.number = run.number * s->chunks[i] + at[i] / s->chunk[i];
 		in_chunk = in_chunk * s->chunk[i] + at[i] % s->chunk[i];
@@ -157,24 +156,24 @@ bool h5_chunk_ends(const struct h5_store *s, uint64_t number, uint64_t end)
 
 /* --- answering a reader ---------------------------------------------------------------- */
 
-/* Runs long enough to be spans of their own are handed over as they are. */
+/* Runs of at least this length are answered as spans, without a copy. */
 enum { SPAN_MIN = 32768 };
 
-/* Where chunks are no whole rows a reader needs all that share a place in the outermost
- * dimension at once. */
+/* If chunks are not whole rows, a reader needs all that share an index in the outermost
+ * dimension at once: their number. */
 static uint64_t slab_of(const struct h5_store *s)
 {
 	return s->flat ? 1 : s->nchunks / s->chunks[0];
 }
 
-/* The last chunk of a range: of whole rows, the last of the slab. */
+/* The last chunk of a range; if the range spans whole rows, the last of its slab. */
 static uint64_t last_of(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
 	uint64_t last = run_at(s, offset + len - 1, 1).number, slab = slab_of(s);
 	return len >= s->size / s->dims[0] ? last / slab * slab + slab - 1 : last;
 }
 
-/* A long run; or all that is left, to be put together from what are many runs. */
+/* A long run; or everything that is left, to be assembled from many runs. */
 static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
 {
 	const struct h5_store *s = p->owner;

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Chapters III.H and III.I (VII.C and D of later editions): fixed and extensible
- * arrays, the indexes of chunks that at most one dimension lets grow.  One element
- * is looked up at a time, so an array of a million is never read whole. */
+ * arrays, the chunk indexes of datasets with at most one unlimited dimension. One element
+ * is looked up at a time, so a huge array is never read whole. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
 
-/* What both kinds of array have. */
+/* Common to both kinds of array. */
 struct index {
 	const struct h5_store *store;
 	struct arena *s;
 	uint64_t address; /* of the header */
 	unsigned client, element;
-	uint64_t page;    /* elements of a page */
+	uint64_t page;    /* elements per page */
 };
 
 static int check_client(struct index *a, unsigned client, unsigned element, struct error *err)
@@ -41,7 +41,7 @@ static bool bit(struct slice bits, uint64_t n)
 	return n / 8 < bits.len && bits.data[n / 8] & 0x80 >> n % 8;
 }
 
-/* A page: elements, and their checksum. */
+/* Looks an element up in a page, which ends with a checksum. */
 static int page_element(const struct index *a, uint64_t address, uint64_t count, uint64_t index, struct h5_chunk_at *ret,
 			struct error *err)
 {
@@ -99,13 +99,13 @@ int h5_fixed_array(const struct h5_store *s, struct arena *scratch, uint64_t ind
 
 /* --- extensible arrays --------------------------------------------------------- */
 
-/* The header's parameters, and where an element lies by the arithmetic of
- * "Extensible Array": block u holds 2^(u/2) data blocks of 2^((u+1)/2) x least. */
+/* The header's parameters. Where an element lies follows from "Extensible Array": super
+ * block u holds 2^(u/2) data blocks of 2^((u+1)/2) x least elements. */
 struct extensible {
 	struct index a;
 	unsigned max_bits, in_index, least, pointers;
 	uint64_t index_block;
-	uint64_t set; /* elements behind the last that was ever set are not looked for */
+	uint64_t set; /* elements beyond the last one ever set are not looked up */
 	unsigned offset_size;
 };
 
@@ -137,7 +137,7 @@ static int read_header(struct extensible *e, struct error *err)
 	return 0;
 }
 
-/* An element of the data block, paged or not; `bits` tell which pages exist. */
+/* Looks an element up in a data block, paged or not; `bits` tell which pages exist. */
 static int in_data_block(const struct extensible *e, uint64_t address, uint64_t count, uint64_t index, struct slice bits,
 			 uint64_t first_bit, struct h5_chunk_at *ret, struct error *err)
 {
@@ -217,7 +217,7 @@ int h5_extensible_array(const struct h5_store *s, struct arena *scratch, uint64_
 		r = cursor_check(&c, err, "a chunk index");
 		return r < 0 ? r : in_super_block(&e, super, u, index, ret, err);
 	}
-	/* Data blocks before this super block's: 2^0 + 2^0 + 2^1 + 2^1 + … */
+	/* The number of data blocks before this super block: 2^0 + 2^0 + 2^1 + 2^1 + … */
 	uint64_t before = 0, each = (UINT64_C(1) << (u + 1) / 2) * e.least;
 	for (unsigned i = 0; i < u; i++)
 		before += UINT64_C(1) << i / 2;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A range of a dataset out of its chunks.  The range is cut into boxes, of which each
- * chunk gives its part at once: it may be that of many rows, and row by row all the
- * chunks that a row goes through would be looked for again.
+ * Copies a range of a dataset from its chunks.  The range is split into boxes, and each
+ * chunk contributes its whole part of a box at once: going row by row would look up the
+ * same chunks again for every row.
  */
 #include "formats/hdf5/hdf5.h"
 
 /*
- * The bytes of an element are one more dimension, the last, of which every chunk holds
- * all: so ranges that begin or end within an element need no care of their own.
+ * The bytes of an element form an additional last dimension, which every chunk holds in
+ * full: so ranges that begin or end within an element are no special case.
  */
 struct copy {
 	const struct h5_store *s;
@@ -16,26 +16,26 @@ struct copy {
 	bool passing;
 	uint64_t offset;  /* of the range */
 	uint8_t *out;
-	uint32_t rank;    /* with the elements' bytes */
+	uint32_t rank;    /* including the elements' bytes */
 	uint64_t dims[H5_RANK_MAX + 1], chunk[H5_RANK_MAX + 1];
-	uint64_t step[H5_RANK_MAX + 1], chunk_step[H5_RANK_MAX + 1]; /* bytes from index to index */
-	uint64_t looked;  /* how far into the file */
+	uint64_t step[H5_RANK_MAX + 1], chunk_step[H5_RANK_MAX + 1]; /* bytes from one index to the next */
+	uint64_t looked;  /* the end of what was read of the file */
 	struct error *err;
 };
 
-/* [lo, hi) of each dimension: one index of those before `d`, all of those behind it. */
+/* [lo, hi) per dimension: a single index in those before `d`, everything in those after it. */
 struct box {
 	uint32_t d;
 	uint64_t lo[H5_RANK_MAX + 1], hi[H5_RANK_MAX + 1];
 };
 
-/* A chunk's part of a box, which is a box again. */
+/* A chunk's part of a box, itself a box. */
 struct part {
 	struct box box;
-	uint32_t last;          /* the dimension by which its runs go on: all behind it are whole in the chunk */
-	uint64_t run;           /* bytes of one */
+	uint32_t last;          /* the dimension that its runs extend along: the chunk spans all later ones */
+	uint64_t run;           /* bytes per run */
 	uint64_t number;        /* of the chunk */
-	uint64_t from, to;      /* the first run: in the chunk, in what is read */
+	uint64_t from, to;      /* offsets of the first run: in the chunk, in the output */
 };
 
 static void part_of(const struct copy *c, const struct box *box, const uint64_t *scaled, struct part *ret)
@@ -58,7 +58,7 @@ static void part_of(const struct copy *c, const struct box *box, const uint64_t 
 	ret->to -= c->offset;
 }
 
-/* To the next run, whose place is told from the one at hand; false behind the last. */
+/* Advances to the next run; false after the last. */
 static bool next_run(const struct copy *c, struct part *p, uint64_t *at)
 {
 	for (uint32_t i = p->last; i-- > p->box.d;) {
@@ -126,8 +126,8 @@ static int copy_box(struct copy *c, const struct box *box)
 	}
 }
 
-/* [lo, hi) in bytes, of what dimensions `d` and later have where those before have the
- * index that the box says: the end of a row, whole rows, and the beginning of one. */
+/* Copies bytes [lo, hi) of the dimensions from `d` on, at the box's index in those before:
+ * the end of a row, then whole rows, then the beginning of one. */
 static int copy_range(struct copy *c, struct box *box, uint32_t d, uint64_t lo, uint64_t hi)
 {
 	uint64_t step = c->step[d], first = lo / step, end = hi / step;
@@ -172,7 +172,7 @@ int h5_chunks_copy(const struct h5_store *s, struct block *within, bool passing,
 		c.chunk_step[i] = c.chunk_step[i + 1] * c.chunk[i + 1];
 	}
 	int r = len ? copy_range(&c, &box, 0, offset, offset + len) : 0;
-	/* Once for all, which may be of a few bytes each. */
+	/* Checked once for all runs, which may be only a few bytes each. */
 	if (r == 0 && c.looked)
 		r = source_check(h5_source(s->file), c.looked - 1, 1, err);
 	return r;

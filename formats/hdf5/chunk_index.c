@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where a chunk lies: "Data Layout", the index types. */
+/* Finds chunks: "Data Layout", the index types. */
 #include "formats/hdf5/hdf5.h"
 
 struct scaled_key {
@@ -44,8 +44,8 @@ static int in_btree2(const struct h5_store *s, struct arena *scratch, const uint
 	return cursor_check(&c, err, "a B-tree's record");
 }
 
-/* The number of a chunk among all that the dataset may ever have.  In an extensible
- * array the unlimited dimension comes first, wherever it stands. */
+/* The index of a chunk among all that the dataset may ever have.  In an extensible array,
+ * the unlimited dimension comes first, wherever it is in the shape. */
 static int array_index(const struct h5_store *s, const uint64_t *scaled, uint64_t *ret, struct error *err)
 {
 	uint32_t first = 0;

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* Numbers of one datatype as another's: what the library does between a virtual
- * dataset and its sources.  Those that do not fit an integer become its nearest. */
+/* Converts numbers between datatypes, as the library does between a virtual dataset and
+ * its sources. A number that does not fit an integer type becomes the nearest that does. */
 #include "formats/hdf5/virtual.h"
 
 enum kind { UNSIGNED, SIGNED, FLOATING, OTHER };
 
 struct h5_convert {
-	uint8_t from, to;           /* enum kind; OTHER: the bytes turned round */
+	uint8_t from, to;           /* enum kind; OTHER: only swap the bytes */
 	uint8_t from_size, to_size;
 	bool from_big, to_big;
 };
 
-/* Do all bits of the bytes count, as a processor has them? */
+/* The kind, if it is one of the processor's own number formats; else OTHER. */
 static enum kind kind_of(const struct h5_type *t)
 {
 	if (t->class == H5_FIXED && t->offset == 0 && t->precision == t->size * 8 &&
@@ -25,7 +25,7 @@ static enum kind kind_of(const struct h5_type *t)
 	return single || twice ? FLOATING : OTHER;
 }
 
-/* The same but for the order of bytes. */
+/* Do the types differ only in byte order? */
 static bool turned(const struct h5_type *from, const struct h5_type *to)
 {
 	struct h5_type other = *from, base;
@@ -33,7 +33,7 @@ static bool turned(const struct h5_type *from, const struct h5_type *to)
 		base = *from->base;
 		base.big = to->base->big;
 		other.base = &base;
-		/* An enumeration's values stand in its base's order. */
+		/* An enumeration's values are stored in its base type's byte order. */
 		for (uint32_t i = 0; to->size > 1 && i < from->nmembers && i < to->nmembers; i++)
 			for (uint32_t k = 0; k < to->size; k++)
 				if (from->members[i].value.data[k] != to->members[i].value.data[to->size - 1 - k])
@@ -43,7 +43,7 @@ static bool turned(const struct h5_type *from, const struct h5_type *to)
 		bare.nmembers = 0;
 		return from->nmembers == to->nmembers && from->base->big != to->base->big && h5_type_equal(&other, &bare);
 	}
-	if (from->class == H5_FIXED || from->class == H5_BITFIELD) /* the library looks at no sign there */
+	if (from->class == H5_FIXED || from->class == H5_BITFIELD) /* the library ignores the sign here */
 		return to->class == from->class && from->size == to->size && from->big != to->big && !from->offset && !to->offset;
 	other.big = to->big;
 	return from->class == H5_FLOAT && !from->vax && !to->vax && h5_type_equal(&other, to);

@@ -15,7 +15,7 @@ static const struct h5_type *parse_base(const struct h5_file *f, struct arena *s
 	return t;
 }
 
-/* A NUL-ended name, padded to a multiple of 8 before version 3. */
+/* A NUL-terminated name, padded to a multiple of 8 before version 3. */
 static struct slice parse_name(struct cursor *c, unsigned version)
 {
 	const uint8_t *end = c->failed ? NULL : memchr(c->pos, 0, cursor_left(c));
@@ -50,7 +50,7 @@ static void parse_float(struct cursor *c, struct h5_type *t, uint32_t bits)
 	t->bias = cursor_u32le(c);
 }
 
-/* Version 1 gives a member dimensions of its own: an array by another name. */
+/* In version 1 a member has dimensions of its own: an array by another name. */
 static const struct h5_type *old_array(struct arena *s, struct cursor dims, const struct h5_type *base, int *ret_code,
 				       struct error *err)
 {

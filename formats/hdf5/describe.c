@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the mount calls a datatype. */
+/* Datatypes as the mount names them. */
 #include "formats/hdf5/hdf5.h"
 #include "fs/base/name.h"
 
@@ -63,14 +63,14 @@ static const char *word(struct arena *a, const struct h5_type *t, const char *st
 	return arena_printf(a, "%s%s", stem, t->big ? "BE" : "LE");
 }
 
-/* Are its bytes the number, to whoever knows only its size?  Not if its bits begin
- * further up, if the sign is not the uppermost, or if ones stand above them. */
+/* Can its bytes be read as a plain number of that size? Not if its bits begin further up, if
+ * the sign is not the topmost bit, or if there are ones above them. */
 static bool fills_its_bytes(const struct h5_type *t)
 {
 	return t->offset == 0 && (t->precision == t->size * 8 || (!t->ones && (!t->sign || t->class == H5_BITFIELD)));
 }
 
-/* Which of its bits a number has, where not all are its own. */
+/* Adds which bits make up the number, unless it uses all of them. */
 static const char *with_bits(struct arena *a, const struct h5_type *t, const char *stem)
 {
 	if (!stem || (t->offset == 0 && t->precision == t->size * 8))
@@ -78,7 +78,7 @@ static const char *with_bits(struct arena *a, const struct h5_type *t, const cha
 	return arena_printf(a, "%s (%u bits from bit %u)", stem, t->precision, t->offset);
 }
 
-/* The same of a float without a name: where its parts are. */
+/* The same for a float without a name of its own: the layout of its parts. */
 static const char *with_layout(struct arena *a, const struct h5_type *t, const char *stem)
 {
 	return arena_printf(a, "%s (%u bits from bit %u: sign at %u, exponent of %u at %u less %u, mantissa of %u at %u%s)", stem,
@@ -86,7 +86,7 @@ static const char *with_layout(struct arena *a, const struct h5_type *t, const c
 			    t->norm == 2 ? ", its leading bit implied" : "");
 }
 
-/* VAX orders the bytes of a number in a way that is neither of the two. */
+/* VAX byte order is neither little- nor big-endian. */
 static uint8_t byteorder(const struct h5_type *t)
 {
 	return t->size == 1 || t->vax ? BYTEORDER_NONE : t->big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
@@ -121,7 +121,7 @@ static void describe_float(struct arena *a, const struct h5_type *t, struct arra
 	}
 }
 
-/* Two of them, as one element. */
+/* Two floats as one element. */
 static void describe_complex(struct arena *a, const struct h5_type *t, struct array *ret)
 {
 	const struct known *k = known_float(t);
@@ -132,7 +132,7 @@ static void describe_complex(struct arena *a, const struct h5_type *t, struct ar
 	ret->type = part.type ? arena_printf(a, "H5T_COMPLEX%s", part.type + strlen("H5T")) : NULL;
 }
 
-/* Values of its base, which need no word of their own unless not all bits count. */
+/* An enum is shown as its base type; it needs a type name only if some bits are unused. */
 static void describe_enum(struct arena *a, const struct h5_type *t, struct array *ret)
 {
 	describe_integer(a, t->base, ret);
@@ -141,7 +141,7 @@ static void describe_enum(struct arena *a, const struct h5_type *t, struct array
 		ret->dtype = DTYPE_BOOL;
 }
 
-/* Everything but the shape.  What has no name of its own is V<n>. */
+/* Sets everything but the shape. A type without a name of its own is V<n>. */
 void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret)
 {
 	ret->dtype = DTYPE_VOID;
@@ -212,7 +212,7 @@ const char *h5_enum_json(struct arena *a, const struct h5_type *t)
 		p += sprintf(p, "%s\"", i ? ", " : "");
 		for (size_t k = 0, n; k < name.len; k += n ? n : 1) {
 			n = utf8_length((struct slice){name.data + k, name.len - k});
-			if (n == 0) /* as in names of files: the text stays valid */
+			if (n == 0) /* escaped as in file names, so that the text is valid UTF-8 */
 				p += sprintf(p, "%%%02X", name.data[k]);
 			else if (name.data[k] < 0x20 || name.data[k] == '"' || name.data[k] == '\\')
 				p += sprintf(p, "\\u%04x", name.data[k]);

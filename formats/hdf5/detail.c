@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What more is known of a dataset: how it is laid out, what packs it, what stands
- * where nothing was written. */
+/* Further details of a dataset: its layout, its filters, its fill value. */
 #include <inttypes.h>
 
 #include "formats/hdf5/hdf5.h"
 
-/* Of more chunks nobody asks where each lies, only to add up what they take. */
+/* With more chunks than this, it is not worth looking each up just to add up their sizes. */
 enum { CHUNKS_MAX = 4096, FILL_MAX = 65536 };
 
 static const char *layout_name(const struct h5_store *s)
@@ -53,7 +52,7 @@ static void put_filters(struct text *t, const struct h5_pipeline *p)
 		text_add(t, "]");
 }
 
-/* Bytes in the file; false if only a look at very many chunks could tell. */
+/* Bytes in the file; false if that is unknown, or would take looking up very many chunks. */
 static bool storage_size(const struct h5_store *s, uint64_t *ret)
 {
 	uint64_t at[H5_RANK_MAX] = {0};

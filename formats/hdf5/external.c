@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The message "External Data Files": a dataset's bytes in files beneath the folder. */
+/* The message "External Data Files": a dataset's bytes are in files below the archive's directory. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter IV.A.2.l, "The Filter Pipeline Message", and how a pipeline is undone. */
+/* Chapter IV.A.2.l, "The Filter Pipeline Message", and decoding through a pipeline. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
@@ -9,9 +9,9 @@
 
 static h5_decode_fn unshuffle, fletcher32;
 
-/* The registry of filters: the library's own below 256, and those that are
- * registered with The HDF Group.  Undone by a codec, or by a decoder where HDF5 has
- * frames or parameters of its own; neither: known by name only. */
+/* The filters: the library's own, below 256, and those registered with The HDF Group. They
+ * are decoded by a codec, or by a decoder if HDF5 adds framing or parameters; a filter with
+ * neither is known only by name. */
 static const struct known {
 	uint16_t id;
 	const char *name;
@@ -158,7 +158,7 @@ static uint32_t fletcher(const uint8_t *p, size_t len)
 	return b << 16 | a;
 }
 
-/* Old releases wrote the bytes of each half in the other order. */
+/* Old releases swapped the bytes of each half. */
 static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
 		      const struct codec_memory *memory, struct error *err)
 {
@@ -179,7 +179,7 @@ static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, 
 
 /* --- a pipeline ------------------------------------------------------------------------ */
 
-/* What is between two filters, and a filter's own memory, goes to the block or the arena. */
+/* Data between two filters, and a filter's own memory, come from the block or the arena. */
 static uint8_t *take_arena(void *arena, size_t len, struct error *err)
 {
 	uint8_t *bytes = arena_alloc(arena, len);
@@ -197,12 +197,12 @@ static int undo(const struct h5_filter *f, struct slice in, uint8_t *out, size_t
 	return r < 0 && r != -ENOMEM ? error_prefix(err, r, f->name) : r;
 }
 
-/* Undoes the pipeline into out, which has room for len; `what` it is of. */
+/* Decodes through the pipeline into out, which has room for len; `what` is for errors. */
 static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint8_t *out, size_t len,
 	       struct codec_memory memory, const char *what, struct error *err)
 {
-	/* Between filters there may be more bytes than the chunk has: sums, headers,
-	 * what did not shrink. */
+	/* Between filters there may be more bytes than the chunk has: checksums, headers,
+	 * incompressible data. */
 	size_t room = len + len / 4 + 4096, made = in.len;
 	uint32_t left = 0, step = 0;
 	uint8_t *between[2] = {0};
@@ -221,7 +221,7 @@ static int run(const struct h5_pipeline *p, uint32_t mask, struct slice in, uint
 		if (r < 0)
 			return r;
 		in = (struct slice){target, made};
-		memory.changing = false; /* what a filter made does not */
+		memory.changing = false; /* a filter's output is our own copy */
 	}
 	return made == len ? 0 : error_set(err, EBADMSG, "%s decodes to %zu bytes, not %zu", what, made, len);
 }
@@ -243,7 +243,7 @@ int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in
 	int r = h5_pipeline_check(p, mask, err);
 	if (r < 0)
 		return r;
-	uint8_t *out = len / 4096 > in.len ? NULL : take_arena(s, len, err); /* no filter packs that tightly */
+	uint8_t *out = len / 4096 > in.len ? NULL : take_arena(s, len, err); /* none compresses that well */
 	*ret = (struct slice){out, len};
 	if (!out)
 		return error_set(err, ENOMEM, "%zu bytes of a heap that are packed in %zu", len, in.len);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The library's filters that drop bits: n-bit and scale-offset, as H5Znbit.c and
- * H5Zscaleoffset.c read them. */
+/* The library's filters that drop bits, n-bit and scale-offset, as decoded by H5Znbit.c and
+ * H5Zscaleoffset.c. */
 #include <math.h>
 
 #include "formats/hdf5/hdf5.h"
 
-/* Bits, the highest first, as both filters pack them. */
+/* Bits, most significant first, as both filters pack them. */
 struct bits {
 	struct slice in;
 	size_t at; /* in bits */
@@ -30,7 +30,7 @@ static bool has_bits(const struct bits *b, uint64_t n)
 	return n <= (uint64_t)b->in.len * 8 - b->at;
 }
 
-/* Puts `precision` bits at bit `offset` of an element, from the highest byte down. */
+/* Stores `precision` bits at bit `offset` of an element, from the most significant byte down. */
 static void place_bits(struct bits *b, uint8_t *out, unsigned size, bool big, unsigned precision, unsigned offset)
 {
 	for (unsigned k = (offset + precision + 7) / 8; k-- > offset / 8;) {
@@ -97,7 +97,7 @@ static int nbit_array(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size,
 static int nbit_compound(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size, unsigned depth)
 {
 	uint32_t members = parameter(n, (*at)++);
-	/* One without members would take no bits, so that nothing bounded how often. */
+	/* A compound without members would take no bits, so nothing would bound their number. */
 	if (members == 0 || members > n->count)
 		return error_set(n->err, EBADMSG, "a compound of %u members", members);
 	for (uint32_t i = 0; i < members; i++) {
@@ -136,7 +136,7 @@ int h5_nbit(const struct h5_filter *f, struct slice in, uint8_t *out, size_t roo
 {
 	(void)memory;
 	struct nbit n = {f->values, f->nvalues, {in, 0}, err};
-	bool as_is = f->nvalues >= 3 && f->values[1]; /* nothing to gain, and then no type is told */
+	bool as_is = f->nvalues >= 3 && f->values[1]; /* nothing to save, so the type is not stored */
 	if ((f->nvalues < 5 && !as_is) || (as_is && in.len > room))
 		return error_set(err, EBADMSG, "%u parameters", f->nvalues);
 	if (as_is) {
@@ -237,7 +237,7 @@ int h5_scaleoffset(const struct h5_filter *f, struct slice in, uint8_t *out, siz
 	*ret = (size_t)p.count * p.size;
 	for (uint32_t i = 0; i < p.count; i++) {
 		uint64_t v = 0;
-		if (p.bits == p.size * 8) { /* did not shrink: little-endian bytes as they are */
+		if (p.bits == p.size * 8) { /* not packed: plain little-endian bytes */
 			for (unsigned k = 0; k < p.size; k++)
 				v |= (uint64_t)bits.in.data[(size_t)i * p.size + k] << 8 * k;
 		} else {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames of HDF5's own around a codec's blocks, as filters that are registered with The HDF
- * Group write them. */
+/* HDF5's own framing around a codec's blocks, as written by filters that are registered with
+ * The HDF Group. */
 #include "formats/hdf5/hdf5.h"
 
 #include "fs/codec/shuffle.h"
 
-/* LZ4: the whole size (u64) and the block size (u32), big-endian; then blocks,
- * each behind its size.  One as large as its bytes is stored. */
+/* LZ4: the total size (u64) and the block size (u32), big-endian; then blocks, each preceded
+ * by its size. A block as large as its contents is stored uncompressed. */
 int h5_lz4(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
 	   const struct codec_memory *memory, struct error *err)
 {
@@ -21,7 +21,7 @@ int h5_lz4(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room
 		struct slice block = cursor_take(&c, cursor_be(&c, 4));
 		if (c.failed)
 			return error_set(err, EBADMSG, "the stream is cut short");
-		/* Neither codec looks twice. */
+		/* Neither codec fetches its input twice. */
 		int r = codec_run(block.len == want ? CODEC_NONE : CODEC_LZ4_RAW, block, out + done, want, NULL, err);
 		if (r < 0)
 			return r;
@@ -33,7 +33,7 @@ int h5_lz4(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room
 
 /* --- bitshuffle ---------------------------------------------------------------------- */
 
-/* One block: compressed behind its size, or as it is. */
+/* One block: compressed and preceded by its size, or uncompressed. */
 static int bit_block(struct cursor *c, unsigned codec, size_t n, size_t size, uint8_t *planes, uint8_t *out, struct error *err)
 {
 	struct slice in;
@@ -80,7 +80,7 @@ int h5_bitshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size
 		r = bit_block(&c, codec, some, size, planes, out + done * size, err);
 		done += some;
 	}
-	if (r == 0) { /* what is left of 8 is stored */
+	if (r == 0) { /* the remainder modulo 8 is stored as is */
 		struct slice rest = cursor_take(&c, (n - done) * size);
 		if (c.failed)
 			r = error_set(err, EBADMSG, "the stream is cut short");

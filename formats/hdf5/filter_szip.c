@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * szip: CCSDS 121.0-B, by libaec.  Its imitation of szlib is not used, since that
- * answers with what was in memory before where a stream ends early.
+ * szip: CCSDS 121.0-B, by libaec.  Its szlib emulation is not used, since that returns
+ * uninitialised memory if a stream ends early.
  */
 #include <libaec.h>
 
 #include "formats/hdf5/hdf5.h"
 
-/* H5Zpublic.h, of the parameters: options, pixels per block, bits per pixel, pixels per
+/* From H5Zpublic.h. The parameters are: options, pixels per block, bits per pixel, pixels per
  * scanline. */
 enum { SZ_MSB = 16, SZ_NN = 32 };
 
 struct szip {
 	struct aec_stream stream;
-	size_t size, line, padded; /* in bytes: what is decoded, a scanline, with what fills its last block */
-	unsigned planes;           /* of bytes, into which wide pixels are split; 0 for others */
+	size_t size, line, padded; /* in bytes: the output; a scanline; the same, filling its last block */
+	unsigned planes;           /* byte planes that wide pixels are split into; 0: not split */
 };
 
 static bool set_up(const struct h5_filter *f, struct szip *z)
@@ -35,7 +35,7 @@ static bool set_up(const struct h5_filter *f, struct szip *z)
 	return true;
 }
 
-/* The scanlines, one behind the other, with what fills them up. */
+/* Decodes the scanlines, including their padding. */
 static int decode(struct szip *z, struct slice in, uint8_t *to, size_t len, struct error *err)
 {
 	z->stream.next_in = in.data;
@@ -49,14 +49,14 @@ static int decode(struct szip *z, struct slice in, uint8_t *to, size_t len, stru
 	return 0;
 }
 
-/* In place: the scanlines without what fills them up. */
+/* Removes the padding of the scanlines, in place. */
 static void close_up(const struct szip *z, uint8_t *lines)
 {
 	for (size_t i = 1, at = z->line; at < z->size; i++, at += z->line)
 		memmove(lines + at, lines + i * z->padded, z->size - at < z->line ? z->size - at : z->line);
 }
 
-/* All first bytes of the pixels, then all second ones … become pixels. */
+/* Interleaves the byte planes (all first bytes of the pixels, then all second ones …). */
 static void join_planes(const struct szip *z, const uint8_t *planes, uint8_t *out)
 {
 	size_t pixels = z->size / z->planes;
@@ -68,7 +68,7 @@ static void join_planes(const struct szip *z, const uint8_t *planes, uint8_t *ou
 int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
 	    const struct codec_memory *memory, struct error *err)
 {
-	int r = codec_hold_still(memory, &in, err); /* libaec looks twice */
+	int r = codec_hold_still(memory, &in, err); /* libaec fetches its input twice */
 	if (r < 0)
 		return r;
 	struct cursor c = cursor_over(in);
@@ -81,7 +81,7 @@ int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t roo
 		return 0;
 	if (!z.planes && z.line == z.padded)
 		return decode(&z, in, out, z.size, err);
-	/* The last line need not be full. */
+	/* The last line may be partial. */
 	size_t before = (z.size - 1) / z.line, len = before * z.padded + (z.size - before * z.line);
 	uint8_t *lines = memory->take(memory->arg, len, err);
 	r = lines ? decode(&z, in, lines, len, err) : -ENOMEM;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter III.G: fractal heaps.  Objects are found by the IDs that B-trees hold,
- * never by walking blocks, where deleted ones still lie. */
+/* Chapter III.G: fractal heaps.  Objects are found by the IDs in B-trees, never by walking
+ * the blocks, which still hold deleted ones. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
 
-/* Behind the header's other fields, where the heap has filters. */
+/* Follows the header's other fields if the heap has filters. */
 static int read_filters(const struct h5_file *f, struct cursor *c, unsigned len, struct h5_fractal *ret, struct error *err)
 {
 	ret->root_size = h5_length(f, c);
@@ -28,7 +28,7 @@ int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	cursor_skip(&c, 1);
 	ret->id_len = cursor_u16le(&c);
 	unsigned filters = cursor_u16le(&c);
-	if (filters > 0) { /* a longer header, then */
+	if (filters > 0) { /* the header is longer */
 		len += filters + f->lengths + 4u;
 		if ((r = h5_load(f, s, address, len, &c, err)) < 0)
 			return r;
@@ -65,7 +65,7 @@ int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	return 0;
 }
 
-/* Where a block lies, and how many bytes it has; packed, where the heap has filters. */
+/* Where a block lies, and its size; `packed` is its size in the file if the heap has filters. */
 struct place {
 	uint64_t address, size, packed;
 	uint32_t mask;
@@ -85,7 +85,7 @@ static int load(const struct h5_file *f, struct h5_fractal *h, const struct plac
 	return r;
 }
 
-/* The slot of a block, which is empty if it was not asked for; NULL if there is no memory. */
+/* The slot of a block; new if the block was not requested before. NULL without memory. */
 static struct h5_fractal_block *kept(struct h5_fractal *h, uint64_t address)
 {
 	if (h->kept_used * 2 >= h->kept_mask) {
@@ -109,7 +109,7 @@ static struct h5_fractal_block *kept(struct h5_fractal *h, uint64_t address)
 	return &h->kept[i];
 }
 
-/* A fault of the file is one for all objects of the block, and is not looked for again. */
+/* A fault of the file concerns every object in the block, so it is recorded. */
 static int keep_fault(struct h5_fractal *h, uint64_t address, int r, const struct error *why)
 {
 	struct error *copy = r == -EBADMSG || r == -ENOTSUP ? arena_alloc(h->s, sizeof *copy) : NULL;
@@ -122,7 +122,7 @@ static int keep_fault(struct h5_fractal *h, uint64_t address, int r, const struc
 	return r;
 }
 
-/* A direct block, checked. */
+/* Loads a direct block and verifies its checksum. */
 static int load_direct(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
 		       struct error *err)
 {
@@ -137,7 +137,7 @@ static int load_direct(const struct h5_file *f, struct h5_fractal *h, const stru
 	if (!(h->flags & 2))
 		return 0;
 	cursor_skip(&c, head - 4);
-	uint8_t *field = (uint8_t *)(uintptr_t)c.pos; /* our own copy: the sum is over zeros there */
+	uint8_t *field = (uint8_t *)(uintptr_t)c.pos; /* our own copy: the sum counts this field as zeros */
 	uint32_t sum = cursor_u32le(&c);
 	if ((r = cursor_check(&c, err, "a heap's block")) < 0)
 		return r;
@@ -145,7 +145,7 @@ static int load_direct(const struct h5_file *f, struct h5_fractal *h, const stru
 	return h5_check_sum(f, *ret, sum, "FHDB", p->address, err);
 }
 
-/* An indirect block, behind its signature and before its sum. */
+/* Loads an indirect block, without its signature and checksum. */
 static int load_indirect(const struct h5_file *f, struct h5_fractal *h, const struct place *p, struct slice *ret,
 			 struct error *err)
 {
@@ -155,7 +155,7 @@ static int load_indirect(const struct h5_file *f, struct h5_fractal *h, const st
 	return r;
 }
 
-/* The bytes of a block, checked once and kept for the next objects. */
+/* The bytes of a block, verified once and kept for further objects. */
 static int block_at(const struct h5_file *f, struct h5_fractal *h, const struct place *p, bool direct, struct slice *ret,
 		    struct error *err)
 {
@@ -178,8 +178,8 @@ static int block_at(const struct h5_file *f, struct h5_fractal *h, const struct 
 	return 0;
 }
 
-/* The entry of an indirect block that holds `offset`, which is made relative to
- * it; *at becomes the child. */
+/* Descends from the indirect block *at to the child that holds `offset`, and makes `offset`
+ * relative to that. */
 static int descend(const struct h5_file *f, struct h5_fractal *h, struct place *at, unsigned *rows, uint64_t *offset,
 		   bool *direct, struct error *err)
 {
@@ -237,7 +237,7 @@ static int managed(const struct h5_file *f, struct h5_fractal *h, struct cursor 
 
 struct huge_key {
 	const struct h5_file *f;
-	unsigned before; /* bytes of a record */
+	unsigned before; /* bytes of a record before its ID */
 	uint64_t id;
 };
 
@@ -256,7 +256,7 @@ static int huge(const struct h5_file *f, struct h5_fractal *h, struct cursor id,
 	int r = 0;
 	bool filtered = h->pipeline.count > 0;
 	unsigned place = f->offsets + f->lengths + (filtered ? 4u + f->lengths : 0);
-	if (h->id_len < 1u + place) { /* too short for the place itself */
+	if (h->id_len < 1u + place) { /* too short to hold the location itself */
 		struct huge_key key = {f, place, cursor_le(&id, h->id_len < 9 ? h->id_len - 1u : 8)};
 		if ((r = h5_btree2(f, h->s, h->huge, &tree, err)) < 0)
 			return r;

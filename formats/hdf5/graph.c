@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How many paths lead to an object that has more than one: what st_nlink says of its
- * file.  The reference counts in the file cannot tell, since a second link to a group is a
- * second path to all below it.  So the graph of hard links is read once, when it is first
- * needed, and its paths are walked; a link back to a group on the way is a symbolic link
- * in the mount, and so is no path. */
+/* Counts the paths to objects that have more than one, for st_nlink.  The reference counts
+ * in the file do not suffice, since a second link to a group is a second path to everything
+ * below it.  So the graph of hard links is read once, when first needed, and its paths are
+ * walked; a link back to a group on the path is a symbolic link in the mount, and so does
+ * not count. */
 #include "formats/hdf5/hdf5.h"
 
-/* How far: objects in the graph, messages and links read, steps along its paths. */
+/* Limits: objects in the graph, messages and links read, steps along its paths. */
 enum { OBJECTS_MAX = 1 << 17, WORK_MAX = 1 << 21, STEPS_MAX = 1 << 23 };
 
 struct graph {
@@ -14,14 +14,14 @@ struct graph {
 	struct object {
 		uint64_t address;
 		uint32_t first, end; /* its links, in `to` */
-		uint32_t at, up;     /* while it is on the path: the next link, and who is before it */
+		uint32_t at, up;     /* while on the path: the next link, and the object before it */
 		uint32_t paths;
 		bool on;
 	} *list;
-	uint32_t *to, *slots; /* objects by number; and 1 + number by address */
+	uint32_t *to, *slots; /* targets of links, by number; 1 + number, by address */
 	uint32_t count, room, links, links_room, mask;
 	uint64_t work;
-	bool cut; /* there is more */
+	bool cut; /* a limit was reached */
 };
 
 struct h5_counts {
@@ -30,7 +30,7 @@ struct h5_counts {
 	struct count {
 		uint64_t address; /* 0: none */
 		uint32_t paths;
-	} *slots; /* of what has several */
+	} *slots; /* of objects with several paths */
 };
 
 static uint32_t hash(uint64_t address)
@@ -66,7 +66,7 @@ static bool grow(struct graph *g)
 	return true;
 }
 
-/* The object's number, which may be new. */
+/* The object's number; adds the object if it is new. */
 static int add_object(struct graph *g, uint64_t address, uint32_t *ret)
 {
 	if (!grow(g))
@@ -97,7 +97,7 @@ static int add_link(struct graph *g, uint64_t address)
 	return add_object(g, address, &g->to[g->links++]);
 }
 
-/* An object that cannot be read, or is no group, has no links. */
+/* An object that cannot be read, or is not a group, has no links. */
 static int add_links(struct graph *g, const struct h5_file *f, uint32_t from)
 {
 	struct arena s = arena_scratch(&g->s);
@@ -128,7 +128,7 @@ static uint32_t plus(uint32_t a, uint32_t b)
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
-/* Goes along every path of groups from the root, none of which meets a group twice. */
+/* Walks every path of groups from the root that visits no group twice. */
 static void walk(struct graph *g)
 {
 	struct object *root = g->list, *o = root;
@@ -155,7 +155,7 @@ static void walk(struct graph *g)
 	}
 }
 
-/* What holds no links has the paths of those that lead to it. */
+/* An object without links has as many paths as the groups that link to it together. */
 static void count_leaves(struct graph *g)
 {
 	for (uint32_t k = 0; k < g->count; k++)

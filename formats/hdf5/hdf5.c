@@ -4,19 +4,19 @@
  *
  *      0, 512, 1024 …  superblock: signature, sizes of addresses and lengths, and
  *                      where the root group's object header lies
- *      anywhere        object headers: messages that say what an object is
+ *      anywhere        object headers: messages that describe an object
  *                        group    -> B-tree v1 + local heap, or link messages, or
  *                                    B-tree v2 + fractal heap: names -> object headers
  *                        dataset  -> datatype, dataspace, fill value, filters, layout
- *                                    layout -> its bytes: in the header, in one piece,
- *                                    in chunks behind an index, in other files
- *      anywhere        global heaps: what has no fixed length
+ *                                    layout -> its bytes: in the header, contiguous, in
+ *                                    chunks with an index, in other files
+ *      anywhere        global heaps: variable-length data
  *
- * Shown: groups as directories, filled when first looked into; datasets as files,
- * or as directories where elements are compounds or of variable length; attributes
- * as attributes, read when asked (attr.c).  Not shown: some virtual datasets
- * (virtual.c), filters without a decoder (filter.c),
- * files split by a driver.  Those are listed where they have a name, and say why.
+ * Shown: groups as directories, filled when first looked into; datasets as files, or
+ * as directories if elements are compounds or of variable length; attributes as
+ * attributes, read on demand (attr.c).  Not shown: some virtual datasets (virtual.c),
+ * filters without a decoder (filter.c), files split by a driver.  Those that have a
+ * name are listed, with an error that says why.
  *
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
  * follow its chapters.
@@ -37,7 +37,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	int r = h5_superblock(&h->file, &s, err);
 	if (r == 0)
 		r = h5_header(&h->file, &s, h->file.root, &root, err);
-	if (r == 0) /* without its root nothing is there to be shown */
+	if (r == 0) /* without its root group there is nothing to show */
 		r = h5_group_check(&h->file, &s, &root, err);
 	if (r == 0) {
 		h->root = (struct h5_group){.file = &h->file, .address = h->file.root};
@@ -89,14 +89,14 @@ static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, u
 		return h5_vlen_offsets(h->vlen, offset, len, out, err);
 	if (h->kind == H5_NODE_VALUES)
 		return h5_vlen_read(h->vlen, NULL, offset, len, out, err);
-	if (h->view.store) { /* the elements that these parts are of */
+	if (h->view.store) { /* the store of the elements that these are parts of */
 		uint64_t per = (uint64_t)h->view.slots * h->view.width, first = offset / per, last = (offset + len - 1) / per;
 		h5_store_want(h->view.store, first * h->view.element, (last - first + 1) * h->view.element);
 	}
 	return h5_view_read(&h->view, NULL, offset, len, out, err);
 }
 
-/* Members of a compound have none of their own. */
+/* Members of a compound have no attributes of their own. */
 static int hdf5_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 		      struct error *err)
 {
@@ -112,7 +112,7 @@ static int hdf5_details(struct archive *a, uint32_t index, const struct node *n,
 	return h5_details(a, index, ret, err);
 }
 
-/* Groups may have several paths; nothing else is a directory twice. */
+/* Only groups can be the same directory under several paths. */
 static uint64_t hdf5_same(const struct archive *a, uint32_t index)
 {
 	struct h5_place place = h5_place_of(a, index);

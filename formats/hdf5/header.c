@@ -10,7 +10,7 @@ struct block_at {
 	uint64_t address, len;
 };
 
-/* The blocks of a header that are still to be read; each may only come once. */
+/* The blocks of a header that are yet to be read; none may be repeated. */
 struct walk {
 	const struct h5_file *f;
 	struct arena *s;
@@ -54,7 +54,7 @@ static int add_block(struct walk *w, struct cursor c, struct error *err)
 	return 0;
 }
 
-/* A flag of messages; those that this version of the format has. */
+/* A message flag; and the message types of this version of the format. */
 enum { MUST_BE_KNOWN = 0x80 };
 
 static bool is_known(unsigned type)
@@ -108,7 +108,7 @@ static int read_first(struct walk *w, uint64_t address, struct error *err)
 	if (address >= end)
 		return error_set(err, EBADMSG, "an object header at %" PRIu64 " of a file of %" PRIu64, address, end);
 	uint64_t peek = end - address;
-	/* Most headers are that short, and so are read at one go. */
+	/* Most headers are shorter than that, so one read suffices. */
 	peek = peek < 512 ? peek : 512;
 	int r = h5_load(w->f, w->s, address, peek, &c, err);
 	struct cursor all = c;
@@ -210,8 +210,8 @@ int h5_shared(const struct h5_file *f, struct arena *s, struct cursor c, unsigne
 {
 	unsigned version = cursor_u8(&c), kind = cursor_u8(&c);
 	struct h5_header h;
-	if (version == 1) /* reserved; and of a symbol table's entry the name, */
-		cursor_skip(&c, 6u + f->lengths); /* which stands before the address */
+	if (version == 1) /* reserved bytes, and the name of a symbol table entry, */
+		cursor_skip(&c, 6u + f->lengths); /* which precedes the address */
 	if (version == 3 && kind == 1) {
 		struct slice id = cursor_take(&c, 8);
 		int r = cursor_check(&c, err, "a shared message");
@@ -231,7 +231,7 @@ int h5_shared(const struct h5_file *f, struct arena *s, struct cursor c, unsigne
 	return error_set(err, EBADMSG, "no message of type %u at %" PRIu64 ", which another shares", type, address);
 }
 
-/* As the library has it: others must not be pointers. */
+/* As in the library: other messages must not be pointers. */
 enum {
 	SHAREABLE = 1 << H5_DATASPACE | 1 << H5_DATATYPE | 1 << H5_FILL_OLD | 1 << H5_FILL | 1 << H5_FILTERS |
 		    1 << H5_ATTRIBUTE

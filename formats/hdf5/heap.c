@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapters III.D and III.E: local heaps, which hold names, and global heaps, which
- * hold what has no fixed length. */
+/* Chapters III.D and III.E: local heaps, which hold names, and global heaps, which hold
+ * variable-length data. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
@@ -36,14 +36,14 @@ int h5_local_text(const struct h5_local_heap *h, uint64_t offset, struct slice *
 
 /* --- global heaps ------------------------------------------------------------ */
 
-/* The header of a collection, and of each object in it: the library rounds both up, to as
- * much for any width of a length. */
+/* The size of the header of a collection, and of each object in it; the library rounds both
+ * up to a multiple of 8. */
 static unsigned header_size(const struct h5_file *f)
 {
 	return (8u + f->lengths + 7u) & ~7u;
 }
 
-/* A collection as a block: a table of (offset, length) by object, and its bytes. */
+/* A collection as a block: a table of (offset, length) by object, then the bytes. */
 struct object {
 	uint64_t offset, len;
 };
@@ -71,7 +71,7 @@ static int read_size(const struct h5_file *f, struct arena *s, uint64_t address,
 	return 0;
 }
 
-/* Calls for each object, or counts up to the highest index. */
+/* Fills the table of objects, if there is one; returns the highest index + 1. */
 static uint64_t walk_objects(const struct h5_file *f, struct cursor c, size_t shift, struct object *objects)
 {
 	uint64_t count = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Appendix "Metadata Cache Image": what a writer left in its cache when it closed
- * the file.  The block is
+ * Appendix "Metadata Cache Image": what a writer had in its cache when it closed the
+ * file.  The block is
  *
- *     MDCI  version 0  flags  bytes of all (L)  entries (4)
+ *     MDCI  version 0  flags  total bytes (L)  entries (4)
  *     { type  flags  ring  age  children (2)  dirty ones (2)  parents (2)  rank (4)
  *       address (O)  bytes (L)  parents' addresses (O each)  the bytes }  each
- *     lookup3 of all before
+ *     lookup3 of everything before
  *
- * and an entry's bytes hold, not those at its address in the file.
+ * and an entry's bytes override those at its address in the file.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 
 struct h5_image {
 	uint32_t count;
-	uint64_t longest; /* bytes of an entry */
+	uint64_t longest; /* bytes of the longest entry */
 	struct dentry {
 		uint64_t address;
 		struct slice bytes;
@@ -92,7 +92,7 @@ void h5_image_over(const struct h5_image *image, uint64_t address, uint8_t *byte
 {
 	uint32_t low = 0, high = image->count;
 	uint64_t first = address > image->longest ? address - image->longest : 0;
-	while (low < high) { /* the first entry that may reach so far */
+	while (low < high) { /* the first entry that may reach `address` */
 		uint32_t mid = low + (high - low) / 2;
 		if (image->entries[mid].address < first)
 			low = mid + 1;

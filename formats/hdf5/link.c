@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the links of a group become: nodes, and symbolic links whose text is in the
- * mount's words. */
+/* Turns the links of a group into nodes, and into symbolic links whose text uses the names
+ * that the mount shows. */
 #include <stdio.h>
 
 #include "formats/hdf5/hdf5.h"
@@ -14,7 +14,7 @@ static unsigned depth_of(const struct tree *t, uint32_t dir)
 	return depth;
 }
 
-/* Text that grows in the archive's arena; cut, it is no link. */
+/* Text allocated from the archive's arena. */
 struct link_text {
 	char *bytes;
 	size_t len, room;
@@ -28,16 +28,16 @@ static void put(struct link_text *t, const char *s, size_t n)
 	t->len += n;
 }
 
-/* Can another name be shown as this one is?  Only through escapes, shortened ends
- * and what is the mount's own. */
+/* Could another name be shown the same way? Only because of escapes, truncation, or the
+ * mount's own names. */
 static bool may_collide(struct slice name, const char *shown, size_t len, bool root)
 {
 	return !slice_equal(name, (struct slice){(const uint8_t *)shown, len}) || memchr(shown, '%', len) ||
 	       memchr(shown, '~', len) || strcmp(shown, "_") == 0 || (root && strcmp(shown, ".arrayfs") == 0);
 }
 
-/* The name that the link has in its group, as tree.c gives it: of those that are
- * shown alike the later have a number. */
+/* The link's name in its group, as tree.c assigns it: of names that would look the same, all
+ * but the first get a number. */
 static size_t number_name(struct slice name, const struct h5_link *list, uint32_t count, bool root, char shown[NAME_ROOM])
 {
 	char other[NAME_ROOM];
@@ -48,17 +48,17 @@ static size_t number_name(struct slice name, const struct h5_link *list, uint32_
 	return before ? len + (size_t)snprintf(shown + len, NAME_ROOM - len, "~%u", before + 1) : len;
 }
 
-/* Where a link's path is at: a group while that is known. */
+/* The position in a link's path: a group, as long as that is known. */
 struct way {
 	const struct h5_file *f;
 	uint64_t group;
 	struct h5_archive *all;
 };
 
-/* Links that are looked at, in all of an archive, to settle such names. */
+/* How many links of an archive may be read, in all, to find such names. */
 enum { LOOKED_MAX = 1 << 22 };
 
-/* One component as it is shown; the way goes on behind it. */
+/* Resolves one component to its shown name, and advances past it. */
 static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool last)
 {
 	size_t len = name_show(name, shown);
@@ -83,7 +83,7 @@ static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool
 	return len;
 }
 
-/* The next component that is one, from *at on. */
+/* The next component from *at on, skipping empty ones and ".". */
 static bool next_part(struct slice path, size_t *at, struct slice *ret)
 {
 	while (*at < path.len) {
@@ -96,7 +96,7 @@ static bool next_part(struct slice path, size_t *at, struct slice *ret)
 	return false;
 }
 
-/* Is any component's shown name in doubt?  Else none need be looked up. */
+/* Is any component's shown name ambiguous? If not, none needs to be looked up. */
 static bool any_doubt(struct slice path)
 {
 	char shown[NAME_ROOM];
@@ -107,7 +107,7 @@ static bool any_doubt(struct slice path)
 	return doubt;
 }
 
-/* The components of an HDF5 path as the mount shows them. */
+/* Appends the components of an HDF5 path as the mount shows them. */
 static void put_path(struct link_text *t, struct way way, struct slice path)
 {
 	char shown[NAME_ROOM];
@@ -125,8 +125,8 @@ static void put_path(struct link_text *t, struct way way, struct slice path)
 static void add_link(struct archive *a, uint32_t parent, const struct h5_group *g, const struct h5_link *l,
 		     struct slice file, struct slice path)
 {
-	/* Another file is a sibling where archives stand side by side; else the link
-	 * dangles, inside the mount. */
+	/* In a mirrored directory, another file is a sibling; otherwise the link dangles, but
+	 * inside the mount. */
 	unsigned up = depth_of(&a->tree, parent) + (file.len > 0 && a->mirrored);
 	bool absolute = file.len > 0 || (path.len && path.data[0] == '/');
 	struct link_text t = {.room = (absolute ? up * 3u : 0) + (file.len + path.len) * 3 + (path.len / 2 + 1) * 12 + 8};
@@ -173,7 +173,7 @@ static void add_external(struct archive *a, uint32_t parent, const struct h5_gro
 
 static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, struct h5_link *l, struct error *err)
 {
-	/* No writer puts a '/' into a name; where one stands, it separates. */
+	/* No writer puts a '/' into a name; if there is one, it is a separator. */
 	struct tree_path path = tree_path(&a->tree, dir, l->name, 0);
 	dir = path.parent;
 	l->name = path.leaf;
@@ -192,7 +192,7 @@ static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, 
 	}
 }
 
-/* What a filling that failed had shown is not there. */
+/* Forgets the nodes of a fill that failed. */
 static void forget(struct archive *a)
 {
 	struct h5_archive *h = a->priv;
@@ -203,7 +203,7 @@ static void forget(struct archive *a)
 		h5_place(a, i, (struct h5_place){0}, &(struct error){0});
 }
 
-/* Links that cannot be read have no name that is known: one entry tells of all. */
+/* The names of unreadable links are unknown, so one entry stands for all of them. */
 static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults *f)
 {
 	const char *sentence = arena_printf(&a->arena, "links of the group that cannot be read: %s", f->first.text);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What is where: the node of an object that has several paths, the object of a node, and
- * by which number a node is known for ever. */
+/* Maps between objects and nodes: the node of an object with several paths, the object of a
+ * node, and a node's permanent identity. */
 #include "formats/hdf5/hdf5.h"
 #include "fs/base/name.h"
 
 /* --- objects that several paths lead to ------------------------------------------------------- */
 
-/* The slot of the file: its own, or a free one, whose address is undefined. */
+/* The file's slot, or a free one, whose address is undefined. */
 static struct h5_shown *slot(const struct h5_archive *h, uint64_t address, uint32_t part)
 {
 	uint32_t i = (uint32_t)(((address + part) * 0x9e3779b97f4a7c15) >> 32) & h->shown_mask;
@@ -64,7 +64,7 @@ int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct err
 	return 0;
 }
 
-/* The chunk was there before the node was published. */
+/* Safe without a lock: the chunk was allocated before the node was published. */
 struct h5_place h5_place_of(const struct archive *a, uint32_t node)
 {
 	const struct h5_archive *h = a->priv;
@@ -82,8 +82,8 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 33;
 }
 
-/* The names on the way, from the root; for a file of several paths from its object's
- * address, so that each path makes the same. */
+/* Hashes the names from the root down; for a file with several paths, from its object's
+ * address down, so that every path gives the same. */
 uint64_t h5_identity(const struct archive *a, uint32_t index)
 {
 	const struct node *n = tree_node(&a->tree, index);

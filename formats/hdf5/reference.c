@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Where references lead: paths of objects by address.  The file is searched once,
- * when the first reference is told: level by level, so that an object has its
- * shortest path, and in the order of names, so that it always has the same. */
+/* Resolves references: the paths of objects by address.  The file is searched once, when
+ * the first reference is shown: breadth first, so that an object gets its shortest path,
+ * and in the order of names, so that it always gets the same one. */
 #include "formats/hdf5/hdf5.h"
 
-/* How far the search goes. */
+/* Limits of the search. */
 enum { OBJECTS_MAX = 65536, LINKS_MAX = 1 << 20, SLOTS = 2 * OBJECTS_MAX, DEPTH_MAX = 256 };
 
 struct h5_paths {
@@ -34,7 +34,7 @@ static bool add(struct h5_paths *p, struct arena *a, struct slice name, uint64_t
 		return true;
 	if (name.len && !(name.data = (const uint8_t *)arena_text(a, name)))
 		return false;
-	/* The root's children have no more in front of them than their own slash. */
+	/* A child of the root has only its own slash in front. */
 	size_t width = (parent ? p->list[parent].width : 0) + 1 + text_word_length(name);
 	p->list[p->count++] = (struct found){address, name, parent, width};
 	*at = p->count;
@@ -50,7 +50,7 @@ static bool add_children(struct h5_paths *p, const struct h5_file *f, struct are
 	struct error why = {0};
 	uint32_t count = 0;
 	bool fine = true;
-	/* A group that cannot be read holds nothing that is found. */
+	/* In a group that cannot be read, nothing is found. */
 	if (h5_links(f, &s, p->list[parent].address, &list, &count, &faults, &why) < 0)
 		count = 0;
 	for (uint32_t i = 0; fine && i < count; i++)
@@ -67,7 +67,7 @@ static struct h5_paths *search(const struct h5_file *f, struct arena *a)
 	uint64_t links = 0;
 	uint32_t *slots = p ? arena_array(a, SLOTS, sizeof *slots) : NULL;
 	if (!slots || !(p->list = arena_array(a, OBJECTS_MAX, sizeof *p->list)))
-		return p; /* which knows of nothing, and is not tried again */
+		return p; /* it stays empty; the search is not repeated */
 	p->slots = slots;
 	bool fine = add(p, a, (struct slice){0}, f->root, 0);
 	for (uint32_t i = 0; fine && i < p->count && links < LINKS_MAX; i++)
@@ -96,7 +96,7 @@ static bool put_path(const struct h5_file *f, uint64_t address, struct text *ret
 		return false;
 	for (uint32_t i = number - 1; i > 0 && depth < DEPTH_MAX; i = p->list[i].parent)
 		names[depth++] = p->list[i].name;
-	if (depth == DEPTH_MAX) /* deeper than anybody asks */
+	if (depth == DEPTH_MAX) /* deeper than anyone needs */
 		return false;
 	if (depth == 0)
 		text_add(ret, "/");
@@ -113,7 +113,7 @@ size_t h5_refer_width(const struct h5_file *f)
 	return p ? p->widest : 0;
 }
 
-/* What a reference to a region points at begins with its object's address. */
+/* The heap object that a region reference points to begins with the address of the dataset. */
 static bool region_target(const struct h5_file *f, struct cursor c, uint64_t *ret)
 {
 	uint64_t heap = *ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Selections as virtual datasets have them: "Dataspace Selection", types hyperslab
- * and all.  A list of blocks selects in C order of all its elements, not block by
- * block, so its rows are sorted and numbered. */
+/* Selections of virtual datasets: "Dataspace Selection", types hyperslab and all.  A list
+ * of blocks selects its elements in C order, not block by block, so its rows are sorted
+ * and numbered. */
 #include "formats/hdf5/virtual.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@ int h5_selection_impossible(struct error *err)
 	return error_set(err, EBADMSG, "an impossible selection");
 }
 
-/* How many elements the blocks of a list hold. */
+/* Counts the elements of a list of blocks. */
 static int count_blocks(struct selection *s, struct error *err)
 {
 	for (uint32_t b = 0; b < s->nblocks; b++) {
@@ -52,13 +52,13 @@ int h5_selection_check(struct selection *s, uint32_t rank, struct error *err)
 	return 0;
 }
 
-/* Blocks that touch are one. */
+/* Do the blocks touch, so that they form one? */
 static bool seamless(const struct span *p)
 {
 	return p->block == H5_UNDEFINED || p->block == p->stride;
 }
 
-/* How much of an extent a dimension without end selects. */
+/* How many coordinates of an extent an unlimited dimension selects. */
 uint64_t h5_selection_within(const struct span *p, uint64_t extent)
 {
 	if (p->start >= extent || p->block == 0)
@@ -70,7 +70,7 @@ uint64_t h5_selection_within(const struct span *p, uint64_t extent)
 	return rest / p->stride * p->block + (in < p->block ? in : p->block);
 }
 
-/* Ends the dimension behind n that are selected; *extent is what they reach. */
+/* Limits the dimension to n selected coordinates; *extent is how far they reach. */
 int h5_selection_cut(struct selection *s, uint64_t n, uint64_t *extent, struct error *err)
 {
 	struct span *p = &s->spans[s->endless];
@@ -106,7 +106,7 @@ int h5_selection_whole(struct arena *keep, const uint64_t *dims, uint32_t rank, 
 	return 0;
 }
 
-/* Blocks from one corner to the other; of one alone the spans are made. */
+/* Blocks, each given by two opposite corners; a single one is turned into spans. */
 static int list_of_blocks(struct arena *keep, struct cursor *c, unsigned each, struct selection *ret, struct error *err)
 {
 	uint64_t none = each == 8 ? UINT64_MAX : (UINT64_C(1) << each * 8) - 1;
@@ -180,7 +180,7 @@ int h5_selection_read(struct arena *keep, struct cursor *c, struct selection *re
 
 /* --- lists of blocks as runs --------------------------------------------------------- */
 
-/* Rows of blocks; more are not worth their memory. */
+/* The most rows of blocks; more are not worth the memory. */
 enum { RUNS_MAX = 1 << 18 };
 
 static int by_place(const void *a, const void *b)
@@ -189,7 +189,7 @@ static int by_place(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-/* The rows of one block, numbered in an extent that holds all blocks. */
+/* The rows of one block, positioned in an extent that holds all blocks. */
 static struct run *block_rows(const struct selection *s, const uint64_t *start, const uint64_t *extent, struct run *to)
 {
 	const uint64_t *end = start + s->rank;
@@ -209,7 +209,7 @@ static struct run *block_rows(const struct selection *s, const uint64_t *start, 
 	return to;
 }
 
-/* How far the blocks reach, and how many rows they have. */
+/* Determines how far the blocks reach, and how many rows they have. */
 static int count_rows(const struct selection *s, uint64_t *extent, uint64_t *ret, struct error *err)
 {
 	uint64_t all = 1;
@@ -233,7 +233,7 @@ static int count_rows(const struct selection *s, uint64_t *extent, uint64_t *ret
 	return 0;
 }
 
-/* From their place in all blocks' extent to that in the dataset's. */
+/* Translates a run's position in that extent to its position in the dataset. */
 static void place_run(struct run *run, const uint64_t *extent, const uint64_t *dims, uint32_t rank)
 {
 	uint64_t at[H5_RANK_MAX] = {0}, rest = run->at;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose bytes are shown: those of the archive's own file, of external files, and of the
- * files that a virtual dataset gathers. */
+/* Which files hold a dataset's bytes: the archive's own, external files, and the sources of
+ * a virtual dataset. */
 #include "formats/hdf5/virtual.h"
 
-/* By number: which are among them. */
+/* A set of file numbers. */
 struct marks {
 	bool *marked;
 	uint32_t room, count;
@@ -17,7 +17,7 @@ static void mark(struct marks *m, uint32_t number)
 	}
 }
 
-/* Only the archive's own file has none. */
+/* A store without sources is in the archive's own file alone. */
 static void mark_store(struct marks *m, const struct h5_store *s)
 {
 	if (s->nsources == 0)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Chapter II.A: the superblock; and what every chapter reads with. */
+/* Chapter II.A: the superblock; and the reading functions that all chapters use. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
 
 static const uint8_t signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
 
-/* Where the signature may stand next, behind a user block. */
+/* The next possible offset of the signature, after a user block. */
 static uint64_t next_place(uint64_t at)
 {
 	return at ? at * 2 : 512;
@@ -160,8 +160,8 @@ static int check_sizes(const struct h5_file *f, struct error *err)
 	return 0;
 }
 
-/* The multi and family drivers split a file over several.  Others, which wrap what
- * stores it, leave it as it is if all of it is here. */
+/* The multi and family drivers split a file into several. Others only wrap its storage, and
+ * the file is unchanged if all of it is here. */
 static int check_driver(struct cursor name, bool whole, struct error *err)
 {
 	if (whole && !name.failed && !cursor_match(&name, "NCSAfami", 8) && !cursor_match(&name, "NCSAmult", 8))
@@ -251,8 +251,8 @@ int h5_superblock(struct h5_file *f, struct arena *s, struct error *err)
 	if ((r = source_load(src, s, at, len, &c, err)) < 0)
 		return r;
 	f->sohm = H5_UNDEFINED;
-	/* Where a user block was put before the file afterwards, the base told still is
-	 * 0: the signature's place counts, as for the library. */
+	/* If a user block was added afterwards, the stored base address is still 0: so use the
+	 * signature's offset, as the library does. */
 	f->base = at;
 	cursor_skip(&c, 8);
 	unsigned version = cursor_u8(&c);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Values as text: what attributes and fill values are told as.  A scalar string
- * is told as it is, all else as JSON. */
+/* Attributes and fill values as text: a scalar string verbatim, everything else as JSON. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,7 +37,7 @@ static uint64_t field(unsigned __int128 v, unsigned at, unsigned bits)
 	return bits >= 64 ? low : low & ((UINT64_C(1) << bits) - 1);
 }
 
-/* The bits that count may be fewer than there are. */
+/* The number may use fewer bits than its bytes have. */
 static void put_integer(struct text *t, const struct h5_type *type, const uint8_t *p)
 {
 	if (type->size > 8 || type->precision == 0 || type->offset + type->precision > type->size * 8u) {
@@ -53,7 +52,7 @@ static void put_integer(struct text *t, const struct h5_type *type, const uint8_
 		text_print(t, "%llu", (unsigned long long)v);
 }
 
-/* A float of any layout; `gap` is how far off its neighbours are at least. */
+/* A float of any layout; `gap` is the distance to its nearest neighbour. */
 static bool any_float(const struct h5_type *t, const uint8_t *p, bool all_finite, long double *ret, long double *gap)
 {
 	unsigned implied = t->norm == 2;
@@ -63,7 +62,7 @@ static bool any_float(const struct h5_type *t, const uint8_t *p, bool all_finite
 	unsigned __int128 v = bits_of(t, p);
 	uint64_t man = field(v, t->man_at, t->man_bits), exp = field(v, t->exp_at, t->exp_bits);
 	uint64_t exp_max = (UINT64_C(1) << t->exp_bits) - 1, fraction = man;
-	if (!implied) /* the leading bit is written out */
+	if (!implied) /* the leading bit is stored */
 		fraction &= ~(UINT64_C(1) << (t->man_bits - 1));
 	int scale = (int)(exp ? exp : 1) - (int)t->bias - (int)t->man_bits + !implied;
 	*gap = ldexpl(1, scale - (fraction == 0));
@@ -77,7 +76,7 @@ static bool any_float(const struct h5_type *t, const uint8_t *p, bool all_finite
 	return true;
 }
 
-/* The shortest text that is nearer to v than to any other of its kind. */
+/* The shortest text that is nearer to v than to any other value of its type. */
 static void put_shortest(struct text *t, long double v, long double gap)
 {
 	char s[64];
@@ -164,7 +163,7 @@ static int put_list(struct teller *a, const struct h5_type *t, const uint8_t **p
 	return r;
 }
 
-/* A string or sequence in a global heap; a bare string where it is the whole value. */
+/* A string or sequence in a global heap; `bare`: a string that is the whole value. */
 static int put_vlen(struct teller *a, const struct h5_type *t, const uint8_t *p, bool bare, unsigned depth)
 {
 	struct cursor c = cursor_over((struct slice){p, t->size});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file of a dataset's elements, or of a part of each: a compound's member. */
+/* A file of a dataset's elements, or of a part of each, such as a compound's member. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
@@ -24,7 +24,7 @@ static uint64_t slot_at(const struct h5_view *v, uint32_t slot)
 	return at;
 }
 
-/* Copies what lies in [offset, offset + len) of one element's slots. */
+/* Copies [offset, offset + len) of one element's slots. */
 static void gather(const struct h5_view *v, const uint8_t *element, uint64_t offset, uint64_t len, uint8_t *out)
 {
 	while (len > 0) {

@@ -2,27 +2,28 @@
 /*
  * Virtual datasets: the "Virtual" storage layout, whose global heap object lists
  * mappings {source file, source dataset, source selection, virtual selection}.
- * Element k of one selection is element k of the other (selection.c).  What no mapping covers, and what a missing source would, is fill value.
+ * Element k of one selection is element k of the other (selection.c).  What no mapping
+ * covers, or what a missing source would cover, reads as the fill value.
  *
- * Where a selection has no end, the extent is what the sources reach: two such
- * selections run as far as the source does; one of the virtual dataset alone has a
- * source for each of its blocks, whose number stands for %b in the names, up to
- * the first that is missing.
+ * If a selection is unlimited, the sources determine the extent: if both selections are,
+ * they extend as far as the source; if only the virtual one is, it has one source per
+ * block, with the block's number replacing %b in the names, up to the first source that
+ * is missing.
  *
- * Not read, and said so: points (which the library does not write), sources whose datatype does
- * not become the dataset's (convert.c).
+ * Refused with an error: point selections (which the library does not write), and sources
+ * whose datatype cannot be converted (convert.c).
  */
 #include "formats/hdf5/virtual.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-/* Virtual datasets of virtual datasets; sources in all of an archive. */
+/* Limits: nesting of virtual datasets; sources in a whole archive. */
 enum { NESTED_MAX = 8, SOURCES_MAX = 1 << 20 };
 
 /* --- the mappings -------------------------------------------------------------------- */
 
-/* The source dataset as it is now; `exists` is false for one that is not there. */
+/* Opens the source dataset; *ret is unchanged if it does not exist. */
 static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s, struct slice path,
 			const struct h5_type *type, const struct h5_store **ret, struct error *err)
 {
@@ -41,7 +42,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is no dataset");
 	const struct h5_convert *convert = NULL;
 	bool same = h5_type_equal(&own, type);
-	if (same && own.has_vlen && !own_file) /* whose heap the sequences are in */
+	if (same && own.has_vlen && !own_file) /* the sequences are in that file's heap */
 		return error_set(err, ENOTSUP, "a virtual dataset of variable length whose source is another file");
 	if (!same && !(convert = h5_convert(&f->a->arena, &own, type)))
 		return error_set(err, ENOTSUP, "a virtual dataset whose source has another datatype");
@@ -57,7 +58,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 	return r;
 }
 
-/* Files that several mappings name are opened once. */
+/* A file that consecutive mappings name is opened once. */
 struct opened {
 	struct slice name;
 	const struct h5_file *file; /* NULL: not there */
@@ -99,7 +100,7 @@ static struct slice text(struct cursor *c)
 	return s;
 }
 
-/* What is being read: the mappings so far, and how far they reach. */
+/* The mappings read so far, and how far they reach. */
 struct mappings {
 	const struct h5_file *f;
 	struct arena *s;
@@ -134,8 +135,8 @@ static int add_mapping(struct mappings *v, const struct h5_mapping *m)
 	return 0;
 }
 
-/* A name with the number of its block for %b, and % for %%; *ret_numbered tells
- * whether there was one. */
+/* Replaces %b in a name with the block's number, and %% with %; *ret_numbered tells whether
+ * there was a %b. */
 static int expand(struct mappings *v, struct slice name, uint64_t block, struct slice *ret, bool *ret_numbered)
 {
 	size_t room = name.len * 21 + 1, len = 0;
@@ -175,7 +176,7 @@ static void reach(struct mappings *v, uint32_t dimension, uint64_t extent)
 		v->reach[dimension] = extent;
 }
 
-/* Adds a mapping whose ends are settled. */
+/* Adds a mapping whose selections are limited. */
 static int finish(struct mappings *v, struct h5_mapping *m)
 {
 	for (uint64_t b = 0; m->to.blocks && b < m->to.nblocks; b++)
@@ -192,7 +193,7 @@ static int finish(struct mappings *v, struct h5_mapping *m)
 	return m->source && m->to.elements ? add_mapping(v, m) : 0;
 }
 
-/* Both run on: as far as the source does. */
+/* Both selections are unlimited: they extend as far as the source. */
 static int map_endless(struct mappings *v, struct h5_mapping *m)
 {
 	uint64_t extent, ignored, n = 0;
@@ -205,7 +206,7 @@ static int map_endless(struct mappings *v, struct h5_mapping *m)
 	return finish(v, m);
 }
 
-/* The spans are the mapping's own only until the next one. */
+/* The spans are only valid until the next mapping is read. */
 static int copy_spans(struct mappings *v, struct selection *s)
 {
 	struct span *own = arena_array(&v->f->a->arena, s->rank + 1u, sizeof *own);
@@ -216,7 +217,7 @@ static int copy_spans(struct mappings *v, struct selection *s)
 	return 0;
 }
 
-/* A source for each block. */
+/* Adds a mapping per block, each with its own source. */
 static int map_numbered(struct mappings *v, struct slice file, struct slice path, const struct h5_mapping *pattern)
 {
 	const struct span *run = &pattern->to.spans[pattern->to.endless];
@@ -282,7 +283,7 @@ static int read_mapping(void *arg, struct cursor *c, struct slice file, struct s
 	return endless ? map_endless(v, &m) : finish(v, &m);
 }
 
-/* The extent where it has no end of its own. */
+/* Sets the extent of unlimited dimensions. */
 static int set_extent(const struct mappings *v, struct h5_store *s)
 {
 	bool any = false;
@@ -297,7 +298,7 @@ static int set_extent(const struct mappings *v, struct h5_store *s)
 	return 0;
 }
 
-/* One of the two names; in version 1 it may be the same as an earlier mapping's. */
+/* Reads one of the two names; in version 1 it may refer to an earlier mapping's. */
 static struct slice read_name(const struct h5_file *f, struct cursor *c, bool same, const struct slice *earlier,
 			      uint64_t count)
 {
@@ -343,7 +344,7 @@ int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_f
 	return r;
 }
 
-/* What the mappings come to once all have been read. */
+/* Completes the mappings once all have been read. */
 static int settle(struct mappings *v, struct h5_store *ret)
 {
 	ret->mappings = v->list;
@@ -363,7 +364,7 @@ int h5_virtual(const struct h5_file *f, struct arena *s, const struct h5_type *t
 	struct h5_archive *all = f->a->priv;
 	struct mappings v = {.f = f, .s = s, .type = t, .store = ret, .err = err};
 	if (ret->address == H5_UNDEFINED)
-		return 0; /* maps nothing: all fill value */
+		return 0; /* no mappings: all fill value */
 	if (all->virtual_depth == NESTED_MAX)
 		return error_set(err, ENOTSUP, "virtual datasets nested more than %d deep", NESTED_MAX);
 	all->virtual_depth++;

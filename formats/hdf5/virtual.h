@@ -2,31 +2,32 @@
 #pragma once
 #include "formats/hdf5/hdf5.h"
 
-/* What virtual.c makes of the mappings, and virtual_read.c reads by. */
+/* The mappings as virtual.c prepares them and virtual_read.c uses them. */
 
-/* Per dimension `count` blocks of `block`, every `stride` from `start`; or a list of
- * blocks; or all, and then there is neither. */
+/* Per dimension `count` blocks of size `block`, every `stride` from `start`; or a list of
+ * blocks; or everything, if there is neither. */
 struct selection {
-	uint32_t rank, endless; /* the dimension without end, or `rank` */
+	uint32_t rank, endless; /* the unlimited dimension, or `rank` */
 	uint32_t nblocks, nruns;
 	uint64_t elements;
-	struct span { uint64_t start, stride, count, block, n; } *spans; /* n: selected; the last block may be cut */
-	uint64_t *blocks; /* of each the first and the last coordinates */
-	/* Its rows in C order: `len` elements from number k of the selection on, of which
-	 * the first `in` lie in the dataset, from its element `at` on. */
+	/* n: coordinates selected; the last block may be partial. */
+	struct span { uint64_t start, stride, count, block, n; } *spans;
+	uint64_t *blocks; /* each block's first and last coordinates */
+	/* The rows in C order: `len` elements, beginning with element k of the selection. The
+	 * first `in` of them lie within the dataset, beginning at its element `at`. */
 	struct run { uint64_t at, k, len, in; } *runs;
 };
 
-/* The mappings as the file has them, one after another: `c` is at the selection in the
- * source, which that in the virtual dataset follows.  -errno of `each` ends it. */
+/* Calls `each` for every mapping as stored in the file: `c` is at the source selection,
+ * followed by the virtual one. An error of `each` ends it. */
 typedef int h5_mapping_fn(void *arg, struct cursor *c, struct slice file, struct slice path);
 int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_fn *each, void *arg, struct error *err);
 
-/* selection.c.  What is made lies in `keep`.  _all: the extent is still to be settled,
- * by _whole.  _check: fits the rank, and the dimension without end is the only one;
- * _within: how much of an extent that one selects; _cut: ends it behind n that are
- * selected, and tells what they reach.  _runs: for a list of blocks, in an extent that
- * is settled; `dense` leaves out what lies outside. */
+/* selection.c. Allocates from `keep`. _all: everything is selected, and _whole must still
+ * set the extent. _check: does it fit the rank, with at most one unlimited dimension?
+ * _within: how many coordinates of an extent the unlimited dimension selects. _cut: limits
+ * it to n selected coordinates, and returns the extent that they reach. _runs: makes the runs of
+ * a list of blocks once the extent is known; `dense` omits those outside it. */
 static inline bool h5_selection_all(const struct selection *s)
 {
 	return !s->spans && !s->blocks;
@@ -44,7 +45,7 @@ struct h5_mapping {
 	struct selection from, to;
 };
 
-/* convert.c: how elements of one type become another's, in s; NULL if they do not (or
- * there is no memory): numbers do, but not floating ones integers. */
+/* convert.c: a conversion between element types, allocated from s; NULL if there is none (or
+ * no memory). Numbers can be converted, except floating-point ones to integers. */
 const struct h5_convert *h5_convert(struct arena *s, const struct h5_type *from, const struct h5_type *to);
 void h5_convert_run(const struct h5_convert *c, const uint8_t *in, size_t count, uint8_t *out);

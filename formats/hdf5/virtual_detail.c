@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What is told of a virtual dataset: its mappings, as they stand in the file. */
+/* The details of a virtual dataset: its mappings as stored in the file. */
 #include <inttypes.h>
 
 #include "formats/hdf5/virtual.h"
 
-/* More mappings, or blocks of one mapping, are left out: they would drown the others. */
+/* Further mappings, and further blocks of a mapping, are omitted: they would drown the rest. */
 enum { MAPPINGS_MAX = 4096, BLOCKS_MAX = 64 };
 
 struct listing {
@@ -33,7 +33,7 @@ static void put_blocks(struct text *t, const struct selection *s)
 	text_add(t, "]]}");
 }
 
-/* [start, stride, count, block] of each dimension; null where it has no end. */
+/* [start, stride, count, block] per dimension; null if unlimited. */
 static void put_selection(struct text *t, const char *name, const struct selection *s)
 {
 	text_print(t, ",\"%s\":", name);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The bytes of virtual datasets, row by row from their sources. */
+/* Reads virtual datasets row by row from their sources. */
 #include <inttypes.h>
 
 #include "formats/hdf5/virtual.h"
 
-/* Which of the selected coordinates x is, and how many follow it without a gap;
- * false if it is not selected, and then how many follow that are not, either. */
+/* The rank of x among the selected coordinates, and how many from it on are contiguous. If x is
+ * not selected, returns false, and in *run how many from it on are not selected, either. */
 static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *run)
 {
 	if (p->count == 0 || p->block == 0) {
@@ -30,7 +30,7 @@ static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *r
 		return false;
 	}
 	*ret = i * p->block + in;
-	if (*ret >= p->n) { /* of a block that is cut */
+	if (*ret >= p->n) { /* in the missing part of a partial block */
 		*run = UINT64_MAX;
 		return false;
 	}
@@ -38,10 +38,10 @@ static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *r
 	return true;
 }
 
-/* In a list of blocks. */
+/* locate() in a list of blocks. */
 static bool locate_run(const struct selection *s, uint64_t k, uint64_t *ret, uint64_t *run)
 {
-	uint32_t low = 0, high = s->nruns; /* the last run that does not begin behind k */
+	uint32_t low = 0, high = s->nruns; /* the last run that does not begin after k */
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
 		if (s->runs[mid].k <= k)
@@ -57,8 +57,8 @@ static bool locate_run(const struct selection *s, uint64_t k, uint64_t *ret, uin
 	return inside;
 }
 
-/* Element k of the selection in its source: its number there, and how many lie
- * together; false where the source has shrunk below it. */
+/* Finds element k of the selection in the source: its index, and how many from it on are
+ * contiguous. False if the source has shrunk and no longer holds it. */
 static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64_t *run)
 {
 	if (m->from.runs)
@@ -85,7 +85,7 @@ static bool locate(const struct h5_mapping *m, uint64_t k, uint64_t *ret, uint64
 	return inside;
 }
 
-/* Elements of a mapping's source, as the virtual dataset has them. */
+/* Reads elements of a mapping's source, converted to the virtual dataset's type. */
 static int read_source(const struct h5_store *s, const struct h5_store *source, struct block *within, uint64_t first,
 		       uint64_t count, uint8_t *out, struct error *err)
 {
@@ -103,7 +103,7 @@ static int read_source(const struct h5_store *s, const struct h5_store *source, 
 	return r;
 }
 
-/* Elements of the mapping from its k on. */
+/* Copies elements of the mapping, beginning with element k. */
 static int copy_mapped(const struct h5_store *s, const struct h5_mapping *m, struct block *within, uint64_t k,
 		       uint64_t count, uint8_t *out, struct error *err)
 {
@@ -117,11 +117,11 @@ static int copy_mapped(const struct h5_store *s, const struct h5_mapping *m, str
 	return r;
 }
 
-/* The same where the mapping covers a list of blocks. */
+/* The same for a mapping that covers a list of blocks. */
 static int map_runs(const struct h5_store *s, const struct h5_mapping *m, struct block *within, uint64_t first,
 		    uint64_t count, uint8_t *out, struct error *err)
 {
-	uint32_t low = 0, high = m->to.nruns; /* the first run that does not end before */
+	uint32_t low = 0, high = m->to.nruns; /* the first run that does not end before `first` */
 	int r = 0;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
@@ -139,7 +139,7 @@ static int map_runs(const struct h5_store *s, const struct h5_mapping *m, struct
 	return r;
 }
 
-/* The part of one row of the virtual dataset that one mapping covers. */
+/* Copies the part of a row of the virtual dataset that the mapping covers. */
 static int map_row(const struct h5_store *s, const struct h5_mapping *m, struct block *within, const uint64_t *at,
 		   uint64_t count, uint8_t *out, struct error *err)
 {

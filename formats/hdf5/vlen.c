@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Variable length: each element is a descriptor {length u32, heap's address, index
- * u32} of a sequence in a global heap.  Shown as offsets and values; where the
- * sequences begin is summed up once, in blocks of the cache. */
+/* Variable length: each element is a descriptor {length u32, heap address, index u32} of a
+ * sequence in a global heap.  Shown as offsets and values; the offsets of the sequences are
+ * computed once, in blocks of the cache. */
 #include "formats/hdf5/hdf5.h"
 
 #include <inttypes.h>
 
 enum {
-	GROUP = 4096, /* descriptors of one block of the cache */
+	GROUP = 4096, /* descriptors per block of the cache */
 
-	/* All are summed up before the size of any is known, and those that were never
-	 * written cost no file: so many go without one, and beyond that so many a byte of it. */
+	/* The size is only known once all lengths have been added up, and elements that were
+	 * never written take no space in the file. So this many are always accepted, and beyond
+	 * that this many per byte of the file. */
 	UNBACKED = 1 << 24,
 	PER_BYTE = 16,
 };
 
-enum kind { GROUPS, SUMS }; /* blocks of where sequences begin; and one of all blocks' totals */
+enum kind { GROUPS, SUMS }; /* blocks of the sequences' offsets; and one of those blocks' totals */
 
 struct descriptor {
 	uint64_t len, address;
@@ -32,7 +33,7 @@ static struct descriptor descriptor(const struct h5_file *f, const uint8_t *p)
 	return d;
 }
 
-/* The bytes of a sequence; *ret_block is to be released, if there is one. */
+/* The bytes of a sequence; release *ret_block if it is not NULL. */
 static int sequence(const struct h5_vlen *v, struct block *within, const uint8_t *p, struct slice *ret,
 		    struct block **ret_block, struct error *err)
 {
@@ -65,14 +66,14 @@ static int count_of(const struct h5_vlen *v, uint64_t *ret, struct error *err)
 		return r;
 	*ret /= v->of.width;
 	const struct h5_store *s = v->of.store;
-	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size && s && s->fault) /* which fewer would not mend */
+	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size && s && s->fault) /* unreadable anyway */
 		return error_set(err, EIO, "%s", s->fault);
 	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size)
 		return error_set(err, EIO, "%" PRIu64 " sequences in a file of %" PRIu64 " bytes are too many to be summed up", *ret, size);
 	return 0;
 }
 
-/* Are there none, because nothing was ever written? */
+/* Are all sequences empty because nothing was ever written? */
 static bool is_empty(const struct h5_vlen *v)
 {
 	const struct h5_store *s = v->of.store;
@@ -92,7 +93,7 @@ static int get(const struct h5_vlen *v, struct block *within, enum kind kind, ui
 	return r;
 }
 
-/* Where each sequence of a group begins, in bytes from the group's; and its end. */
+/* The offset of each sequence within its group, in bytes; and the group's end. */
 static int decode_group(const struct h5_vlen *v, uint64_t group, uint64_t count, struct block *ret, struct error *err)
 {
 	uint64_t n = count - group * GROUP < GROUP ? count - group * GROUP : GROUP, sum = 0;
@@ -176,7 +177,7 @@ static size_t before(const uint64_t *words, size_t count, uint64_t at)
 	return low - 1;
 }
 
-/* Copies [offset, offset + len) of a group, as far as it goes. */
+/* Copies [offset, offset + len) of a group, or as much of that as there is. */
 static int read_group(const struct h5_vlen *v, struct block *within, uint64_t group, uint64_t offset, uint64_t len,
 		      uint8_t *out, uint64_t *ret, struct error *err)
 {
@@ -244,7 +245,7 @@ int h5_vlen_read(const struct h5_vlen *v, struct block *within, uint64_t offset,
 	return r;
 }
 
-/* Entry i of the offsets, counted in items. */
+/* Entries i to `last` of the offsets, counted in items. */
 static int entries(const struct h5_vlen *v, const uint64_t *sums, uint64_t count, uint64_t i, uint64_t last, uint64_t *out,
 		   struct error *err)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that are known and not read: each is refused as what it is, with the next step
- * where there is one.  In a mirrored directory they pass through as they are.
+ * File types that are recognised but not read: each is refused by name, with advice if
+ * there is any.  In a mirrored directory they are passed through unchanged.
  *
- * The signatures are those of the formats' own specifications.
+ * The signatures are from the formats' own specifications.
  */
 #include "fs/archive/archive.h"
 
@@ -47,10 +47,11 @@ static const struct known known[] = {
 	{0, MAGIC("\x7f" "ELF"), "a program or library (ELF)", NULL},
 };
 
-/* A text that happens to begin so is a text; but some of these are. */
+/* A text file that happens to begin with a signature is a text file; but some of these formats
+ * are text, too. */
 static const struct known *find(struct cursor head)
 {
-	enum { LONG = 20 }; /* nobody writes that by chance */
+	enum { LONG = 20 }; /* no text begins with that by chance */
 	bool text = archive_is_text((struct slice){head.pos, cursor_left(&head)});
 	for (const struct known *k = known; k < known + sizeof known / sizeof *known; k++) {
 		struct cursor c = head;
@@ -75,7 +76,7 @@ static int known_open(struct archive *a, struct error *err)
 		return r;
 	if (!k) /* it has changed since the probe */
 		return -ENOTSUP;
-	/* Texts are files like any other in a directory, whatever they are called. */
+	/* In a directory, text files are ordinary files, whatever their name. */
 	if (a->mirrored && archive_is_text((struct slice){p.head.pos, cursor_left(&p.head)}))
 		return -ENOTSUP;
 	return error_set(err, ENOTSUP, "%s, which arrayfs does not read%s%s", k->what, k->next ? ": " : "", k->next ? k->next : "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parquet.thrift, "Column Metadata": one chunk, and what it says of itself. */
+/* parquet.thrift, "Column Metadata": the metadata of one chunk. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
@@ -32,7 +32,7 @@ static void read_statistics(struct cursor *c, struct chunk *ret)
 	}
 }
 
-/* A list of i64, kept as it stands. */
+/* Keeps a list of i64 as stored. */
 static void keep_list(struct cursor *c, const struct pq_thrift_field *f, struct slice *ret)
 {
 	const uint8_t *start = c->pos;

@@ -2,20 +2,20 @@
 /* parquet.thrift, "SizeStatistics": how much a chunk holds, without decoding it.
  *
  * No other reader relies on these numbers, so writers that get them wrong go unnoticed.
- * They count only by writers that were found to get them right, for columns that would
- * take time to decode, and while nothing else in the footer contradicts them; else the
- * pages tell, as where there are none. */
+ * We use them only from writers that were found to get them right, for columns that would
+ * take time to decode, and while nothing else in the footer contradicts them; otherwise,
+ * and if there are none, the pages are counted. */
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 
-/* A histogram of levels: all of it, what lies in its first bin and its last, and in
- * the bins from `from` on. */
+/* A histogram of levels: the total, its first and last bins, and the sum of the bins from
+ * `from` on. */
 struct histogram {
 	uint64_t all, first, last, above;
 	bool known;
 };
 
-/* False if it is there and broken. */
+/* False if it is present but corrupt. */
 static bool read_histogram(struct slice list, unsigned bins, unsigned from, struct histogram *ret)
 {
 	struct cursor c = cursor_over(list);
@@ -39,7 +39,7 @@ static bool read_histogram(struct slice list, unsigned bins, unsigned from, stru
 	return !c.failed;
 }
 
-/* Every entry is in each histogram, and the values that are there are all that are
+/* Each histogram must count every entry, and the values present must be those that are
  * not null. */
 static bool agree(const struct leaf *leaf, const struct chunk *chunk, const struct histogram *rep, const struct histogram *def)
 {
@@ -51,8 +51,8 @@ static bool agree(const struct leaf *leaf, const struct chunk *chunk, const stru
 	return leaf->max_def == 0 || !def->known || chunk->null_count < 0 || (uint64_t)chunk->null_count == values - def->last;
 }
 
-/* What is stored beside the bytes of PLAIN strings: 4 bytes each for their lengths; the
- * levels; headers, which may hold statistics. */
+/* Besides their bytes, PLAIN strings need 4 bytes each for their lengths, the levels, and
+ * headers, which may hold statistics. */
 static bool fits_plain(const struct leaf *leaf, const struct chunk *chunk, uint64_t present, uint64_t bytes)
 {
 	uint64_t stored = (uint64_t)chunk->uncompressed, lengths, entries = (uint64_t)chunk->values;
@@ -62,13 +62,13 @@ static bool fits_plain(const struct leaf *leaf, const struct chunk *chunk, uint6
 	return rest <= levels + stored / 8 + 1024;
 }
 
-/* Can the strings be of so many bytes, of what the chunk takes in the file? */
+/* Is this number of string bytes possible, given the size of the chunk? */
 static bool fits_bytes(const struct leaf *leaf, const struct chunk *chunk, uint64_t present, uint64_t bytes)
 {
 	enum { LEVELS = 1 << RLE | 1 << BIT_PACKED, DICTIONARIES = 1 << PLAIN_DICTIONARY | 1 << RLE_DICTIONARY };
 	uint64_t stored = (uint64_t)chunk->uncompressed, most;
 
-	/* Some writers count what DELTA_BYTE_ARRAY stores, not what it stands for. */
+	/* Some writers count the bytes that DELTA_BYTE_ARRAY stores, not those of the strings. */
 	if (chunk->encoded & 1 << DELTA_BYTE_ARRAY || chunk->string_bytes < 0)
 		return false;
 	if (chunk->uncompressed < 0)
@@ -86,8 +86,8 @@ bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t
 	unsigned last = leaf->max_rep + 1u;
 
 	for (unsigned d = 1; d <= leaf->max_rep; d++) {
-		/* Entries that are there at all at that depth, less those that only go on
-		 * with a list further in. */
+		/* The entries that exist at this depth, minus those that merely continue a
+		 * deeper list. */
 		if (!read_histogram(chunk->def_histogram, leaf->max_def + 1u, leaf->exists[d], &def) ||
 		    !read_histogram(chunk->rep_histogram, leaf->max_rep + 1u, d + 1, &rep) || !rep.known || !def.known ||
 		    rep.above > def.above)
@@ -105,7 +105,7 @@ bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t
 			return false;
 	}
 	ret[0] = rep.known ? rep.first : ret[0];
-	/* That nothing is there would never be put to the test by a reader. */
+	/* A size of 0 is never read from, so it would never be put to the test. */
 	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
 		if (ret[q] == 0 && chunk->values != 0)
 			return false;

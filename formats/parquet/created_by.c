@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* "FileMetaData.created_by": APPLICATION version MAJOR.MINOR.PATCH…, by which other
- * readers know, too, what is wrong with a file. */
+/* "FileMetaData.created_by": APPLICATION version MAJOR.MINOR.PATCH…, from which other
+ * readers, too, infer a file's known defects. */
 #include <stdio.h>
 
 #include "formats/parquet/parquet.h"
@@ -10,7 +10,7 @@ struct version {
 	unsigned major, minor, patch;
 };
 
-/* Is it written by that application, and by which version of it? */
+/* Was the file written by that application, and by which version? */
 static bool is_by(struct slice created_by, const char *application, struct version *ret)
 {
 	char text[40];
@@ -28,7 +28,7 @@ static bool is_by(struct slice created_by, const char *application, struct versi
 
 static bool is_before(const struct version *v, unsigned major, unsigned minor, unsigned patch)
 {
-	if (!v->told) /* the oldest do not tell */
+	if (!v->told) /* the oldest versions do not say */
 		return true;
 	if (v->major != major)
 		return v->major < major;
@@ -43,9 +43,9 @@ uint8_t pq_created_by_traits(struct slice created_by)
 	if (is_by(created_by, "parquet-cpp", &v)) /* ARROW-10353: what became Arrow's 3.0 */
 		return is_before(&v, 2, 0, 0) ? WRITER_COMPRESSES_ALWAYS : 0;
 	if (is_by(created_by, "parquet-cpp-arrow", &v) || is_by(created_by, "parquet-rs", &v) ||
-	    is_by(created_by, "datafusion", &v) || is_by(created_by, "delta-rs", &v)) /* which is parquet-rs */
+	    is_by(created_by, "datafusion", &v) || is_by(created_by, "delta-rs", &v)) /* use parquet-rs */
 		return WRITER_KNOWS_SIZES;
-	/* Of categorical columns, from 0.13 to 0.20; versions were not told then. */
+	/* Only of categorical columns, from 0.13 to 0.20; but no version is stored. */
 	if (is_by(created_by, "Arrow2", &v) || is_by(created_by, "Polars", &v))
 		return WRITER_MISCOUNTS_NULLS;
 	return 0;

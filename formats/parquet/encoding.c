@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodings.md: values of fixed width, and dictionaries. */
+/* Encodings.md: fixed-width values, and dictionaries. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
@@ -11,7 +11,7 @@ static int too_few(struct error *err, uint64_t n, size_t len)
 	return error_set(err, EBADMSG, "%zu bytes for %" PRIu64 " values", len, n);
 }
 
-/* --- encodings, as stored ------------------------------------------------------ */
+/* --- encodings ----------------------------------------------------------------- */
 
 static int plain(struct slice s, uint64_t n, unsigned width, uint8_t *ret, struct error *err)
 {
@@ -41,7 +41,7 @@ static int rle_booleans(struct slice s, uint64_t n, uint8_t *ret, struct error *
 	return 0;
 }
 
-/* One stream for each byte of the values. */
+/* BYTE_STREAM_SPLIT: one stream per byte of a value. */
 static int split(struct slice s, uint64_t n, unsigned width, uint8_t *ret, struct error *err)
 {
 	if (n > s.len / width || s.len % width)
@@ -65,7 +65,7 @@ static int split(struct slice s, uint64_t n, unsigned width, uint8_t *ret, struc
 	return 0;
 }
 
-/* DELTA_BYTE_ARRAY of values that all are `width` long. */
+/* DELTA_BYTE_ARRAY of values that are all `width` bytes long. */
 static int delta_fixed(struct decoding *d, struct slice s, uint64_t n, unsigned width, uint8_t *ret, struct error *err)
 {
 	struct strings m;
@@ -99,7 +99,7 @@ static int stored_decode(struct decoding *d, int32_t encoding, struct slice s, u
 
 /* --- conversion ------------------------------------------------------------------ */
 
-/* Big-endian two's complement into little-endian, `width` bytes. */
+/* Converts big-endian two's complement to little-endian, `width` bytes. */
 static bool decimal(const uint8_t *from, size_t len, uint8_t *to, unsigned width)
 {
 	uint8_t sign = len && from[0] & 0x80 ? 0xff : 0;
@@ -114,8 +114,8 @@ static bool decimal(const uint8_t *from, size_t len, uint8_t *to, unsigned width
 	return true;
 }
 
-/* "INT96 timestamps": nanoseconds of the day, then the Julian day; wraps, but day 0,
- * which is what some writers leave of a null, is 0, as in the reference. */
+/* "INT96 timestamps": nanoseconds of the day, then the Julian day. Wraps on overflow; but
+ * day 0, which some writers store for nulls, becomes 0, as in the reference. */
 static void int96(const uint8_t *from, uint8_t *to)
 {
 	uint64_t nanos;
@@ -266,8 +266,8 @@ int pq_fixed_decode(struct decoding *d, int32_t encoding, struct slice s, uint64
 	return decode_as_shown(d, encoding, s, n, ret, err);
 }
 
-/* A block of KIND_DICTIONARY: the count, then at HEAD the values as shown, or
- * the ends of strings and then their bytes. */
+/* A block of KIND_DICTIONARY: the count, then, at HEAD, the values as shown, or the ends
+ * of the strings followed by their bytes. */
 enum { HEAD = 64 };
 
 struct dictionary pq_dictionary_of(const struct leaf *leaf, const struct block *block)

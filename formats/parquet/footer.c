@@ -4,14 +4,13 @@
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 
-/* Up to here the footer is copied, so that nothing changes while it is used;
- * beyond, it is read in the mapping, each part anew, so that tables as large do
- * not cost as much memory. */
+/* A footer up to this size is copied, so that it cannot change while in use; a larger one
+ * is read from the mapping, each part whenever it is needed, to save as much memory. */
 enum { COPIED = 8 << 20 };
 
-/* --- the whole --------------------------------------------------------------- */
+/* --- row groups --------------------------------------------------------------- */
 
-/* Sizes that every chunk tells are known before anybody asks. */
+/* If every chunk states its sizes, the totals are known without reading any page. */
 static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 {
 	unsigned quantities = pq_leaf_quantities(leaf);
@@ -27,7 +26,7 @@ static void note_sizes(struct leaf *leaf, const struct chunk *chunk)
 		leaf->stated = NULL;
 }
 
-/* Each entry has levels, of which a run takes next to nothing in the file. */
+/* Each entry has levels, which may take next to nothing in the file, if run-length encoded. */
 static void note_cost(struct leaf *leaf, const struct chunk *chunk)
 {
 	const int64_t parts[] = {chunk->uncompressed, chunk->string_bytes, chunk->values, leaf->max_rep ? chunk->values : 0};
@@ -36,7 +35,7 @@ static void note_cost(struct leaf *leaf, const struct chunk *chunk)
 			leaf->cost = UINT64_MAX;
 }
 
-/* What the tree needs to know of a chunk, kept at its leaf. */
+/* Records in the leaf what the tree needs to know about a chunk. */
 static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t rows)
 {
 	enum codec_id codec = pq_chunk_codec(chunk->codec);
@@ -61,7 +60,7 @@ static void note_chunk(struct leaf *leaf, const struct chunk *chunk, uint64_t ro
 	note_sizes(leaf, chunk);
 }
 
-/* Size statistics that tell of other rows than the row group are wrong. */
+/* Size statistics that contradict the row group's number of rows are wrong. */
 static void check_rows(struct parquet *p, uint64_t rows)
 {
 	for (uint32_t i = 0; i < p->nleaves; i++)
@@ -101,7 +100,7 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 		return r;
 	if (rows < 0 || (n != p->nleaves))
 		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u columns of %u", g, rows, n, p->nleaves);
-	if (rows == 0 && values > 0) /* no row that this could be a fault of */
+	if (rows == 0 && values > 0) /* there is no row to report this fault on */
 		return error_set(err, EBADMSG, "row group %u has no rows and %" PRId64 " values", g, values);
 	check_rows(p, (uint64_t)rows);
 	if (__builtin_add_overflow(p->first_row[g], (uint64_t)rows, &p->first_row[g + 1]) ||
@@ -127,12 +126,12 @@ static int read_groups(struct archive *a, struct parquet *p, struct cursor *c, u
 	for (uint32_t g = 0; g < n && r == 0; g++)
 		r = read_group(p, c, g, err);
 	for (uint32_t i = 0; i < p->nleaves && r == 0; i++)
-		if (p->leaves[i].sound) /* some of it can be read: each chunk tells for itself */
+		if (p->leaves[i].sound) /* some of it can be read: faults are reported per chunk */
 			p->leaves[i].fault = NULL;
 	return r;
 }
 
-/* "ColumnOrder", of each leaf: 1 what its type defines, 2 IEEE 754's total order. */
+/* Reads each leaf's "ColumnOrder": 1 as its type defines, 2 IEEE 754's total order. */
 static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 {
 	for (uint32_t i = 0; i < n && !c->failed; i++) {
@@ -145,7 +144,7 @@ static void read_orders(struct parquet *p, struct cursor *c, uint32_t n)
 	}
 }
 
-/* What its writer is known to get wrong. */
+/* Ignores what the file's writer is known to get wrong. */
 static void heed_writer(struct parquet *p, struct slice created_by)
 {
 	p->writer = pq_created_by_traits(created_by);

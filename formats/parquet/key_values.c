@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* "KeyValue": the archive's own attributes, read where they stand when somebody asks;
- * schemas that writers put there may be larger than the footer's rest. */
+/* "KeyValue": the archive's own attributes, read in place when asked for: schemas that
+ * writers put there may be larger than the rest of the footer. */
 #include "formats/parquet/parquet.h"
 #include "formats/parquet/thrift.h"
 
-/* From a footer that is not in memory a value up to this is copied; larger ones are
- * left out, as telling them would take as much memory again. */
+/* Of a mapped footer, values up to this size are copied; larger ones are omitted, since
+ * they would take as much memory again. */
 enum { VALUE_MAX = 16 << 20 };
 
 static void read_pair(struct cursor *c, struct slice *key, struct slice *value)
@@ -30,8 +30,8 @@ void pq_key_values_skip(struct parquet *p, struct cursor *c, uint32_t n)
 		read_pair(c, &key, &value);
 }
 
-/* The pair at `at`, which moves behind it: its name, and behind that, if the footer
- * is mapped, the value, in t. */
+/* Reads the pair at *at and advances *at past it. t receives the name and, if the footer
+ * is mapped, the value. */
 static int take_pair(struct archive *a, size_t *at, struct text *t, struct slice *ret_name, struct slice *ret_value,
 		     struct error *err)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The blocks of a leaf; and how much there is of it. */
+/* The blocks of a leaf, and its sizes. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
 
-/* --- which of several -------------------------------------------------------------------- */
+/* --- choosing a leaf of a group ---------------------------------------------------------- */
 
 static uint32_t leaves_end(const struct parquet *p, const struct element *e)
 {
@@ -12,7 +12,7 @@ static uint32_t leaves_end(const struct parquet *p, const struct element *e)
 }
 
 /* A small column whose size is known is better than a smaller one that must be decoded
- * to know. */
+ * to find it. */
 static uint64_t cost_of(const struct leaf *leaf)
 {
 	enum { SMALL = 64 << 10 };
@@ -45,10 +45,10 @@ struct leaf *pq_leaf_first(const struct parquet *p, const struct element *group)
 }
 
 /* --- sums ----------------------------------------------------------------------------
- * A block of KIND_SUMS, index = row group: for each quantity, what lies before
- * each page, and all of it. */
+ * A block of KIND_SUMS, index = row group: for each quantity, the amount before each
+ * page, then the total. */
 
-/* Slots of each depth in one page. */
+/* Counts the slots of each depth in one page. */
 static int count_levels(struct archive *a, struct leaf *leaf, uint64_t index, struct block *within, uint64_t *ret,
 			struct error *err)
 {
@@ -73,13 +73,12 @@ static uint64_t block_strings(const struct block *values, uint64_t slots)
 	return ((const uint32_t *)(const void *)values->bytes)[slots];
 }
 
-/* Nobody knows what a page held that is lost, if nothing tells.  So much stands for
- * it, and cannot be read: nothing is left out in silence, and what follows can be
- * read at its place. */
+/* If nothing tells how much an unreadable page held, it counts as this much, and reading
+ * that fails: so nothing is omitted silently, and what follows can be read at its place. */
 enum { LOST = 1 };
 
-/* Strings that cannot be decoded cost their own page; levels that cannot, the row
- * group. */
+/* Strings that cannot be decoded lose their page; levels that cannot be decoded lose the
+ * whole row group. */
 static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, uint64_t entries, struct block *within,
 			uint64_t *ret, bool *ret_lost, struct error *err)
 {
@@ -103,7 +102,7 @@ static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, ui
 	return 0;
 }
 
-/* Pages that are lost: how many, and one of them. */
+/* Lost pages: how many, and one of them. */
 struct losses {
 	uint32_t count, page;
 };
@@ -114,8 +113,8 @@ void pq_leaf_count(struct archive *a, struct leaf *leaf)
 		archive_resize(a);
 }
 
-/* The file's own statement tells how much a page held that is lost; what the pages hold
- * that can be read tells whether it is true. */
+/* Takes the size of a lost page from the size statistics, and checks those against the
+ * pages that can be read. */
 static int check_sums(struct archive *a, struct leaf *leaf, uint32_t group, uint64_t *sums, uint32_t pages,
 		      const struct losses *lost, struct error *err)
 {
@@ -182,7 +181,7 @@ static int sums_decode(struct archive *a, struct leaf *leaf, uint64_t group, str
 
 /* --- totals ----------------------------------------------------------------------------- */
 
-/* By the size statistics, or by its pages. */
+/* Uses the size statistics, or the pages. */
 static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
 		       struct error *err)
 {
@@ -210,8 +209,7 @@ static int count_group(struct archive *a, struct leaf *leaf, uint32_t group, str
 	return 0;
 }
 
-/* The repeated field above the leaf, or itself, that is under so many, itself
- * included. */
+/* The repeated field at that depth on the way down to the leaf, which may be the leaf itself. */
 static const struct element *repeated_above(const struct parquet *p, const struct leaf *leaf, unsigned depth)
 {
 	const struct element *e = p->elements;
@@ -223,7 +221,7 @@ static const struct element *repeated_above(const struct parquet *p, const struc
 	return e;
 }
 
-/* Of a row group that is lost: lists are as long in the other columns below them. */
+/* For a lost row group: lists have the same lengths in the other columns below them. */
 static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
 		      struct error *err)
 {
@@ -247,7 +245,6 @@ static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, stru
 	return 0;
 }
 
-/* What a row group holds. */
 static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
 			struct error *err)
 {
@@ -265,8 +262,8 @@ static int group_totals(struct archive *a, struct leaf *leaf, uint32_t group, st
 	return count_lost(a, leaf, group, within, ret, err);
 }
 
-/* A block of KIND_TOTALS, of which there are two: by the size statistics, and by the pages
- * where these are contradicted.  leaf->totals is a copy of one. */
+/* A block of KIND_TOTALS. There are two: by the size statistics and, once the pages
+ * contradict those, by the pages. leaf->totals is a copy of one. */
 static int totals_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	const struct parquet *p = a->priv;
@@ -320,8 +317,8 @@ static bool has_totals(struct leaf *leaf)
 	return atomic_load(&leaf->counted) ? atomic_load(&leaf->recounted) : atomic_load(&leaf->totals) != NULL;
 }
 
-/* Keeps what was found, unless that does not count any more; who reads by what was found
- * before may go on. */
+/* Keeps the totals unless they are outdated by now; older ones stay valid for readers that
+ * still use them. */
 static int keep_totals(struct archive *a, struct leaf *leaf, const struct block *block, bool counted, struct error *err)
 {
 	int r = 0;
@@ -340,7 +337,7 @@ static int keep_totals(struct archive *a, struct leaf *leaf, const struct block 
 	return r;
 }
 
-/* Decoded once, by whoever comes first, and kept. */
+/* The first caller decodes them; they are kept. */
 int pq_leaf_totals_from(struct archive *a, struct leaf *leaf, const struct block_source *from, struct block *within,
 			struct error *err)
 {

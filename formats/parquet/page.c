@@ -108,10 +108,10 @@ int pq_page_header(struct cursor *c, struct pq_page_header *ret, struct error *e
 	return 0;
 }
 
-/* --- where the pages of a chunk lie --------------------------------------------- */
+/* --- finding the pages of a chunk ----------------------------------------------- */
 
 struct walk {
-	struct slice chunk;   /* from `at` in the file */
+	struct slice chunk;   /* at `at` in the file */
 	uint64_t at;
 	struct pages *pages;  /* NULL: only count */
 	uint32_t count;
@@ -125,8 +125,8 @@ static void note_page(struct walk *w, uint64_t at, uint64_t first)
 	w->count++;
 }
 
-/* From header to header; between source_enter() and source_leave().  What cannot
- * be found any more is one last page that is nowhere. */
+/* Goes from header to header; call between source_enter() and source_leave(). If a
+ * header is corrupt, the rest becomes one last page without a location. */
 static void walk_pages(struct walk *w, uint64_t values)
 {
 	struct cursor c = cursor_over(w->chunk);
@@ -152,8 +152,8 @@ static void walk_pages(struct walk *w, uint64_t values)
 	}
 }
 
-/* Where a chunk begins: at its dictionary, if the writer tells the truth of it;
- * some put the chunk's start into data_page_offset, and the walk copes. */
+/* Where a chunk begins: at its dictionary, if that offset is right. Some writers put the
+ * chunk's start into data_page_offset, which walk_pages() copes with. */
 static int chunk_range(struct archive *a, const struct chunk *chunk, uint64_t *ret_at, uint64_t *ret_end, struct error *err)
 {
 	const struct parquet *p = a->priv;
@@ -171,8 +171,8 @@ static int chunk_range(struct archive *a, const struct chunk *chunk, uint64_t *r
 	return 0;
 }
 
-/* By the offset index, if it can be believed; else from header to header.  The
- * first time counts. */
+/* Uses the offset index if it can be trusted, else goes from header to header. The first
+ * pass only counts. */
 static int find_pages(struct archive *a, const struct leaf *leaf, const struct chunk *chunk, uint64_t at, uint64_t end,
 		      struct block *ret, struct error *err)
 {
@@ -229,7 +229,7 @@ int pq_pages_decode(struct archive *a, struct leaf *leaf, uint64_t group, struct
 
 	source_enter(&a->source);
 	r = find_pages(a, leaf, &chunk, at, end, ret, err);
-	source_leave(&a->source, 0, 0, err); /* what is cut off reads as a header that is broken */
+	source_leave(&a->source, 0, 0, err); /* a truncated file shows up as a corrupt header */
 	return r;
 }
 
@@ -250,8 +250,8 @@ static int decompress(const struct pages *pages, struct slice in, size_t len, st
 	return codec_run(pages->codec, in, out, len, &memory, err);
 }
 
-/* The bytes of levels in a v1 page: prefixed by their length, or, in the
- * deprecated encoding, as many as they need. */
+/* The levels of a v1 page: prefixed with their length or, in the deprecated encoding, as
+ * many bytes as they need. */
 static struct slice take_levels(struct cursor *c, int32_t encoding, unsigned max, int32_t values)
 {
 	if (max == 0)
@@ -364,7 +364,7 @@ int pq_page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, u
 		memset(ret, 0, (size_t)n);
 		return 0;
 	}
-	if (encoding == BIT_PACKED) { /* from the most significant bit on */
+	if (encoding == BIT_PACKED) { /* most significant bit first */
 		if (s.len < (n * width + 7) / 8)
 			return error_set(err, EBADMSG, "%zu bytes of levels for %" PRIu64 " values", s.len, n);
 		for (uint64_t i = 0; i < n; i++) {

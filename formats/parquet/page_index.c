@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* PageIndex.md: where the pages of a chunk lie, and what they may hold, told
- * without a look at them.  None of it is believed further than it fits. */
+/* PageIndex.md: where the pages of a chunk lie, and bounds for their values, without
+ * reading the pages. Nothing in it is trusted without being checked. */
 #include "formats/parquet/page_index.h"
 
 #include "formats/parquet/thrift.h"
@@ -53,7 +53,7 @@ bool pq_offset_index_next(struct cursor *c, struct location *ret)
 
 /* --- pages -------------------------------------------------------------------------- */
 
-/* Is there a page of so many values, or a dictionary, in exactly [at, end)? */
+/* Is exactly [at, end) a page of that many values, or a dictionary? */
 static bool is_page(const struct archive *a, uint64_t at, uint64_t end, bool dictionary, uint64_t values)
 {
 	struct pq_page_header h;
@@ -97,7 +97,7 @@ bool pq_offset_index_pages(const struct archive *a, const struct chunk *chunk, u
 
 /* --- "ColumnIndex" ------------------------------------------------------------------- */
 
-/* Booleans of a list are a byte each, and writers disagree which type they are. */
+/* Booleans in a list take a byte each; writers disagree on which type the list declares. */
 static bool list_of_bools(struct cursor *c, const struct pq_thrift_field *f, uint32_t *ret_count)
 {
 	struct cursor ahead = *c;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parquet: columns of a table, cut into row groups, in compressed pages.
+ * Parquet: the columns of a table, split into row groups, in compressed pages.
  *
  *      0  PAR1
- *      4  row groups: of each column a chunk, which is
+ *      4  row groups: a chunk per column, which is
  *             [dictionary page] data page, data page …
  *             page: header (thrift compact), then the stored bytes:
  *                 v1: compress(repetition levels, definition levels, values)
@@ -13,23 +13,22 @@
  *    n-8  f, the footer's length: u32, little-endian
  *    n-4  PAR1; PARE if the footer is encrypted
  *
- * Shown: a file for each column that has values of fixed width; a directory with
- * offsets and values for strings and lists, offsets, values/key and values/value
- * for maps, a directory of its fields for a group; which slots are null beside, in
- * NAME.validity.  Codecs and encodings do not show.  Key-value pairs are attributes
- * of the root.
+ * Shown: a file for each column of fixed-width values; a directory with offsets and
+ * values for strings and lists, with offsets, values/key and values/value for maps,
+ * with its fields for a group. A file NAME.validity beside it says which slots are not
+ * null. Codecs and encodings do not show. Key-value pairs are attributes of the root.
  *
- * Not shown: columns that are encrypted, that lie in other files, or that are
- * compressed with LZO, are listed and cannot be read.  The ALP encoding is refused.
+ * Not shown: columns that are encrypted, lie in other files, or are compressed with LZO
+ * are listed but cannot be read. The ALP encoding is refused.
  *
  * https://github.com/apache/parquet-format at 2.12: README, parquet.thrift,
  * Encodings.md, Compression.md, LogicalTypes.md, PageIndex.md.
  *
- * Files, along its chapters: thrift.c the protocol, footer.c "File Metadata",
+ * Source files, following its chapters: thrift.c the protocol, footer.c "File Metadata",
  * key_values.c, chunk.c "Column Metadata", schema.c "SchemaElement" and types, show.c
- * "Nested Types", page.c "Data Pages", page_index.c, statistics.c for callers, rle.c
- * encoding.c strings.c "Encodings", values.c what a page gives, leaf.c the blocks of
- * a column and their sums, read.c which bytes of a file are in which; dataset.h a
+ * "Nested Types", page.c "Data Pages", page_index.c, statistics.c (for users), rle.c
+ * encoding.c strings.c "Encodings", values.c decodes a page, leaf.c the blocks of a
+ * column and their sums, read.c which bytes of a file come from which page; dataset.h a
  * directory of files as one table.
  */
 #include "formats/parquet/schema.h"

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* Which bytes of a shown file are made of which pages. */
+/* Reads a shown file: which of its bytes come from which pages. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "formats/parquet/parquet.h"
 #include "fs/archive/pieces.h"
 
-/* A row group at hand. */
+/* An open row group. */
 struct group {
 	uint32_t number;
 	struct block *pages_block, *sums_block;
-	const struct pages *pages; /* NULL: none is */
+	const struct pages *pages; /* NULL: not open */
 	const uint64_t *sums;
 };
 
-/* A read under way. */
+/* The state of a read. */
 struct reading {
 	struct archive *a;
 	const struct parquet *p;
 	const struct shown *shown;
 	struct leaf *leaf;
-	unsigned quantity;  /* which it has elements for */
-	uint32_t width;     /* bytes of an element */
+	unsigned quantity;  /* the one it has elements for */
+	uint32_t width;     /* bytes per element */
 	bool tail;          /* one more element, the total of `counted` */
 	unsigned counted;   /* OFFSETS: the quantity that they count */
-	struct group group; /* that is read, */
-	struct group ahead; /* and of which pages are wanted */
+	struct group group; /* being read */
+	struct group ahead; /* being prefetched */
 };
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
@@ -83,8 +83,8 @@ static void use_group(struct group *g, uint32_t number)
 	g->sums = g->sums_block ? (const uint64_t *)(const void *)g->sums_block->bytes : NULL;
 }
 
-/* A row group that was lost when its size was found, and can be read now, does not
- * fit where it is shown. */
+/* A row group that was unreadable when the sizes were computed, but can be read now, no
+ * longer fits the offsets already shown. */
 static bool fits_totals(const struct reading *r, unsigned quantity)
 {
 	const struct group *g = &r->group;
@@ -109,7 +109,8 @@ static int open_group(struct reading *r, uint32_t number, struct error *err)
 	return g->pages->count ? 0 : error_set(err, EBADMSG, "row group %u has no pages", number);
 }
 
-/* The same, if nothing need be made for it; else that is wanted, and NULL. */
+/* Like open_group(), but decodes nothing: if a block is missing, prefetches it and returns
+ * NULL. */
 static const struct group *peek_group(struct reading *r, uint32_t number)
 {
 	struct blocks *blocks = r->a->options->blocks;
@@ -142,11 +143,11 @@ static int group_fault(uint32_t number, int e, struct error *err)
 
 /* --- what one page contributes -------------------------------------------------------- */
 
-/* Elements that are made as they are asked for, from the middle of one on. */
+/* Produces elements on the fly, possibly starting in the middle of one. */
 struct making {
 	uint8_t *to;
-	uint64_t skip; /* elements */
-	size_t within; /* bytes of the first */
+	uint64_t skip; /* elements to skip */
+	size_t within; /* bytes to skip in the first */
 	size_t left;
 };
 
@@ -161,7 +162,7 @@ static void put(struct making *m, uint64_t value)
 	m->within = 0;
 }
 
-/* Of what the file's offsets count: as much as lies before the page. */
+/* The amount of what the offsets count that lies before the page, in the whole file. */
 static uint64_t before_in_all(const struct reading *r, uint32_t page)
 {
 	return totals_of(r, r->counted)[r->group.number] + before_page(r, &r->group, r->counted, page);
@@ -193,8 +194,8 @@ static int page_string_offsets(const struct reading *r, const struct block *bloc
 	return 0;
 }
 
-/* An element for each slot of the depth that begins in the page: how many slots
- * one deeper began before it, or whether it is valid. */
+/* Produces an element for each slot of the depth that begins in the page: the number of
+ * slots one level deeper that began before it, or whether it is valid. */
 static int page_levels_of(const struct reading *r, const struct block *block, uint32_t page, uint64_t at, size_t len,
 			  struct answer *ret)
 {
@@ -226,13 +227,14 @@ static int page_levels_of(const struct reading *r, const struct block *block, ui
 	return e < 0 ? e : m.left > 0 ? -EIO : 0;
 }
 
-/* Most likely served from the mapping? */
+/* Are its values most likely served from the mapping? */
 static bool is_mapped(const struct reading *r, const struct group *g)
 {
 	return g->pages->codec == CODEC_NONE && r->shown->what == WHAT_VALUES && r->leaf->max_def == 0;
 }
 
-/* Required PLAIN values lie in the mapping as they are shown: at *ret_at, if `need` bytes do. */
+/* Required PLAIN values are in the mapping just as they are shown. Sets *ret, and *ret_at to
+ * where, if there are at least `need` bytes of them. */
 static int page_in_place(const struct reading *r, uint64_t index, uint64_t need, uint64_t *ret_at, bool *ret, struct error *err)
 {
 	const struct leaf *leaf = r->leaf;
@@ -287,7 +289,7 @@ static int get_page(struct reading *r, struct piece *piece, uint64_t at, uint64_
 	}
 	piece->kind = PIECE_BLOCK;
 	piece->block = block;
-	if (s->what == WHAT_STRINGS) { /* behind their ends, of which the offsets are made */
+	if (s->what == WHAT_STRINGS) { /* they follow their ends, which the offsets are made from */
 		piece->shared = true;
 		piece->at = (before_page(r, &r->group, r->quantity - 1, page + 1) - before_page(r, &r->group, r->quantity - 1, page) + 1) *
 			    sizeof(uint32_t);
@@ -295,7 +297,7 @@ static int get_page(struct reading *r, struct piece *piece, uint64_t at, uint64_
 	return 0;
 }
 
-/* --- the pages as pieces, by pq_leaf_page() -------------------------------------------- */
+/* --- pages as pieces, numbered by pq_leaf_page() ---------------------------------------- */
 
 static int place_page(struct reading *r, uint64_t offset, struct piece *ret, struct error *err)
 {
@@ -346,7 +348,7 @@ static uint64_t find(struct pieces *p, uint64_t offset)
 	return pq_leaf_page(number, g && g->pages->count ? search_page(r, g, offset / r->width - totals[number]) : 0);
 }
 
-/* Of a group that is not known yet, that it will be. */
+/* If the pages of a group are not known yet, peek_group() prefetches those instead. */
 static uint64_t prefetch(struct pieces *p, uint64_t number)
 {
 	struct reading *r = p->owner;

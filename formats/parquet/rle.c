@@ -2,7 +2,7 @@
 /*
  * Encodings.md, "Run Length Encoding / Bit-Packing Hybrid" and "Delta Encoding".
  *
- *      run    varint n << 1, then one value of ceil(width / 8) bytes: n times
+ *      run    varint n << 1, then one value of ceil(width / 8) bytes, repeated n times
  *      packed varint n << 1 | 1, then n groups of 8 values of `width` bits, the
  *             least significant bit first
  */
@@ -20,8 +20,8 @@ static uint64_t load64(const uint8_t *from)
 	return value;
 }
 
-/* n values of `width` bits from the bit on; the caller knows that they are there
- * in `len` bytes.  Whole words are loaded where that stays inside. */
+/* Unpacks n values of `width` bits, starting at `bit`; the caller has checked that they lie
+ * within `len` bytes. Loads whole words where those lie within, too. */
 void pq_unpack_bits(const uint8_t *from, size_t len, uint64_t bit, unsigned width, uint64_t *ret, size_t n)
 {
 	uint64_t mask = width == 64 ? UINT64_MAX : (UINT64_C(1) << width) - 1;
@@ -46,7 +46,7 @@ static void unpack32(const uint8_t *from, size_t len, uint64_t bit, unsigned wid
 	uint32_t mask = width == 32 ? UINT32_MAX : (UINT32_C(1) << width) - 1;
 	size_t fast = 0;
 
-	if (len >= 8) { /* values whose word lies inside: those that begin at most at len - 8 */
+	if (len >= 8) { /* values whose whole word lies within: they begin at len - 8 at most */
 		uint64_t last = (uint64_t)(len - 8) * 8 + 7;
 		if (bit <= last)
 			fast = width ? (size_t)((last - bit) / width) + 1 : n;
@@ -106,7 +106,7 @@ bool pq_rle_unpack(struct rle *r, uint32_t *ret, size_t n)
 
 enum { BATCH = 1024 };
 
-/* The eight bits of each byte, spread over eight bytes. */
+/* Expands each byte's eight bits to eight bytes. */
 static bool spread_bits(struct rle *r, uint8_t *ret, size_t n)
 {
 	if (n > r->left || r->at + n > (uint64_t)r->run.len * 8)
@@ -180,15 +180,15 @@ bool pq_rle_indices(struct rle *r, uint32_t *ret, uint64_t n, uint32_t limit)
 
 /* --- DELTA_BINARY_PACKED -------------------------------------------------------
  *
- *      varint values of a block, varint miniblocks of a block, varint values in
- *      all, zigzag first value; then blocks:
+ *      varint values per block, varint miniblocks per block, varint total values,
+ *      zigzag first value; then blocks:
  *      zigzag smallest delta, a width for each miniblock, the miniblocks
  */
 enum { MINI = 32 };
 
 struct delta {
 	uint64_t value;
-	uint64_t left;    /* values to come */
+	uint64_t left;    /* remaining values */
 	unsigned bytes;
 	uint8_t *to;
 };

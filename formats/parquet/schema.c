@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* parquet.thrift, "SchemaElement"; LogicalTypes.md: which types are what. */
+/* parquet.thrift, "SchemaElement"; LogicalTypes.md: the types. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -74,7 +74,7 @@ static void read_logical(struct cursor *c, struct element *e)
 	}
 }
 
-/* "ConvertedType", for files from before logical types. */
+/* "ConvertedType", for files that predate logical types. */
 static void from_converted(struct element *e, int32_t converted)
 {
 	static const uint8_t logical[] = {
@@ -96,13 +96,13 @@ static void from_converted(struct element *e, int32_t converted)
 	}
 }
 
-/* The most digits that so many bytes of two's complement hold. */
+/* The most decimal digits that always fit in that many bytes of two's complement. */
 static int32_t digits(int32_t bytes)
 {
 	return bytes >= 32 ? 76 : (bytes * 8 - 1) * 30103 / 100000;
 }
 
-/* Does the annotation go with what it annotates? */
+/* Does the annotation fit the physical type? */
 static bool fits(const struct element *e)
 {
 	switch ((enum logical)e->logical) {
@@ -130,7 +130,7 @@ static bool fits(const struct element *e)
 	}
 }
 
-/* What stands in the file; read_element() makes sense of it. */
+/* As stored in the file; read_element() interprets it. */
 struct raw_element {
 	int32_t physical, repetition, children, converted;
 	bool leaf, said;
@@ -167,7 +167,7 @@ static int read_element(struct cursor *c, struct element *e, uint32_t number, st
 	int r = cursor_check(c, err, "the footer");
 	if (r < 0)
 		return r;
-	bool leaf = raw.leaf && raw.children <= 0; /* some writers give both */
+	bool leaf = raw.leaf && raw.children <= 0; /* some writers set both */
 	if (raw.physical < 0 || raw.physical > (leaf ? FIXED_LEN_BYTE_ARRAY : GROUP) || raw.repetition < 0 ||
 	    raw.repetition > REPEATED || raw.children < 0)
 		return error_set(err, EBADMSG, "schema element %u of type %d, repetition %d and %d children", number,
@@ -213,7 +213,7 @@ static void make_leaf(struct leaf *leaf, const struct element *e, uint32_t numbe
 	}
 }
 
-/* What is counted along the way down. */
+/* Counted on the way down to a leaf. */
 struct path {
 	uint8_t def, rep;
 	uint8_t exists[256];
@@ -290,7 +290,7 @@ int pq_schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint3
 	return pq_schema_number(a, p, all, count, err);
 }
 
-/* --- words ----------------------------------------------------------------------- */
+/* --- names of types -------------------------------------------------------------- */
 
 uint8_t pq_schema_dtype(const struct element *e)
 {

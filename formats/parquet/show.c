@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* LogicalTypes.md, "Nested Types": what becomes which files. */
+/* LogicalTypes.md, "Nested Types": which files show what. */
 #include <stdio.h>
 
 #include "formats/parquet/schema.h"
@@ -11,25 +11,25 @@ struct showing {
 	struct tree *t;
 };
 
-/* A field on the way down.  `def` is the definition level from which on it is
- * there, nullable or not; `depth` counts the shown lists above. */
+/* A field on the way down. From definition level `def` on it has a slot, be it null;
+ * `depth` counts the shown lists above it. */
 struct place {
 	struct column_at at;
-	bool whole_name;  /* '/' in it separates */
+	bool whole_name;  /* '/' in it is a separator */
 	uint8_t depth, def;
 	bool nullable;
 };
 
 static void show(struct showing *s, const struct element *e, struct place at);
 
-/* How many elements there are below so many lists: rows, or what the size of their file
- * tells. */
+/* The number of elements below that many lists: the rows; else only the file's size tells. */
 static uint64_t extent(const struct showing *s, unsigned depth)
 {
 	return depth ? COLUMN_UNKNOWN : s->p->first_row[s->p->ngroups];
 }
 
-/* The size of what is not rows, by the size statistics, until the pages contradict them. */
+/* The size of a file below a list, or of strings, by the size statistics; valid until the
+ * pages contradict them. */
 static uint64_t stated_size(const struct shown *as)
 {
 	const struct leaf *leaf = as->leaf;
@@ -43,7 +43,7 @@ static uint64_t stated_size(const struct shown *as)
 
 /* --- files -------------------------------------------------------------------------- */
 
-/* By the statistics of all its chunks it has no nulls, so no validity. */
+/* By the statistics of all its chunks, it has no nulls, so it needs no validity. */
 static bool is_whole(const struct showing *s, const struct leaf *leaf)
 {
 	return !leaf->nulls && leaf->met && s->p->first_row[s->p->ngroups] > 0;
@@ -59,15 +59,15 @@ static const struct shown *shown(struct showing *s, struct shown as)
 	return made;
 }
 
-/* What cannot be read has a size where rows tell it.  That a leaf cannot is told of the
- * node that stands for it: see show(). */
+/* Values that cannot be read still have a size if it follows from the rows; their fault is
+ * set on the node of the leaf, by show(). */
 static struct column_file file_of(struct showing *s, struct shown as)
 {
 	const char *fault = as.what == WHAT_VALUES ? NULL : as.leaf->fault;
 	return (struct column_file){.kind = NODE_LAZY, .lazy = shown(s, as), .size = stated_size(&as), .fault = fault};
 }
 
-/* The offsets of lists in a group, if any leaf tells them. */
+/* The offsets of a group's lists, if any leaf can tell them. */
 static struct column_file offsets_of(struct showing *s, const struct element *e, uint8_t depth)
 {
 	struct leaf *leaf = pq_leaf_first(s->p, e);
@@ -131,7 +131,7 @@ bool pq_schema_is_element(const struct element *list, const struct element *repe
 	return n > 0 && slice_equal(repeated->name, (struct slice){(const uint8_t *)tuple, (size_t)n});
 }
 
-/* What lies in a list or map. */
+/* Shows the contents of a list or map. */
 static void show_inner(struct showing *s, const struct element *e, struct column_at to, const struct place *at)
 {
 	show(s, e, (struct place){.at = to, .depth = (uint8_t)(at->depth + 1), .def = e->max_def, .nullable = e->repetition == OPTIONAL});
@@ -180,7 +180,7 @@ static uint32_t show_struct(struct showing *s, const struct element *e, const st
 	return dir;
 }
 
-/* The field without its own repetition, if that is REPEATED: its element. */
+/* Shows the field, or, if it is REPEATED, one element of it. */
 static uint32_t show_once(struct showing *s, const struct element *e, const struct place *at)
 {
 	if (e->physical != GROUP)
@@ -219,7 +219,7 @@ int pq_schema_show(struct archive *a, struct parquet *p, struct error *err)
 	struct array array = column_of((struct array){.dtype = DTYPE_NONE}, &rows);
 	(void)err;
 	show_children(&s, p->elements, TREE_ROOT, &root);
-	if (p->nleaves == 0) /* no file has a shape that would tell the rows */
+	if (p->nleaves == 0) /* there is no file whose shape would show the number of rows */
 		tree_describe(s.t, TREE_ROOT, tree_array(s.t, &array));
 	return 0;
 }

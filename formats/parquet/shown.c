@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Files as they are shown.  What a group tells, each of its leaves could; so it is
- * lost only if none can be read. */
+/* Reads shown files. Offsets and validity of a group can come from any of its leaves, so
+ * they are lost only if none can be read. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
 
-/* So many leaves are asked. */
+/* The number of leaves to try. */
 enum { TRIES = 8 };
 
 static struct leaf *next_leaf(const struct parquet *p, const struct shown *s, const struct leaf *leaf)
@@ -19,8 +19,8 @@ static const uint64_t *totals_of(const struct parquet *p, const struct leaf *lea
 	return atomic_load_explicit(&leaf->totals, memory_order_acquire) + (size_t)quantity * (p->ngroups + 1u);
 }
 
-/* Does the other leaf tell, too, how many elements each row group has?  What reads by
- * it must fit where the file shows it. */
+/* Does the other leaf have the same number of elements in each row group? What is read
+ * from it must match the offsets already shown. */
 static bool same_totals(struct archive *a, const struct shown *s, struct leaf *other)
 {
 	const struct parquet *p = a->priv;
@@ -30,7 +30,7 @@ static bool same_totals(struct archive *a, const struct shown *s, struct leaf *o
 	if (pq_leaf_totals(a, other, NULL, NULL) < 0)
 		return false;
 	if (pq_leaf_totals(a, s->leaf, NULL, NULL) < 0)
-		return true; /* so another told the size */
+		return true; /* so the size came from another leaf anyway */
 	for (unsigned i = 0; i < 2; i++)
 		if (asked[i] > 0 && memcmp(totals_of(p, s->leaf, asked[i]), totals_of(p, other, asked[i]), (p->ngroups + 1u) * sizeof(uint64_t)) != 0)
 			   return false;

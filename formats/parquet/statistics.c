@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* "Statistics", "ColumnOrder": what is known of row groups and pages without
+/* "Statistics", "ColumnOrder": what is known about row groups and pages without
  * decoding them, as JSON. */
 #include <inttypes.h>
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "formats/parquet/thrift.h"
 #include "fs/base/name.h"
 
-/* --- which bounds mean what ----------------------------------------------------------- */
+/* --- which bounds can be used ---------------------------------------------------------- */
 
 enum order { ORDER_NONE, ORDER_NUMBER, ORDER_UNSIGNED, ORDER_FLOAT, ORDER_BYTES };
 
@@ -40,7 +40,7 @@ static bool is_trusted(const struct leaf *leaf, enum order order)
 	return order != ORDER_NONE && (leaf->order == 1 || (leaf->order == 2 && order == ORDER_FLOAT));
 }
 
-/* The deprecated bounds were made by comparing signed numbers, whatever the type. */
+/* The deprecated bounds were determined by signed comparison, whatever the type. */
 static bool is_trusted_old(const struct leaf *leaf, enum order order)
 {
 	return (order == ORDER_NUMBER || order == ORDER_FLOAT) && leaf->element->physical < BYTE_ARRAY;
@@ -58,7 +58,7 @@ static double float_of(const struct element *e, struct slice s)
 	return e->physical == DOUBLE ? d : e->physical == FLOAT ? (double)f : float16_value((uint16_t)bits);
 }
 
-/* Cuts a bound to whole characters: a minimum stays one. */
+/* Truncates a bound to whole characters; a minimum remains one. */
 static void cut_text(struct slice *s, bool *exact)
 {
 	for (size_t n = 0, each; n < s->len; n += each) {
@@ -75,7 +75,7 @@ static bool is_text(const struct element *e)
 	return e->logical == LOGICAL_STRING || e->logical == LOGICAL_JSON || e->logical == LOGICAL_ENUM;
 }
 
-/* Leaves out what cannot be a bound. */
+/* Drops what cannot be a bound. */
 static struct bounds sound(const struct leaf *leaf, enum order order, struct bounds b)
 {
 	const struct element *e = leaf->element;
@@ -85,7 +85,7 @@ static struct bounds sound(const struct leaf *leaf, enum order order, struct bou
 		struct slice *s = i ? &b.max : &b.min;
 		if (s->data && (leaf->stored ? s->len != leaf->stored : s->len > most || (s->len == 0 && most == 32)))
 			s->data = NULL;
-		/* Whoever put a NaN there compared wrongly. */
+		/* A writer that stores a NaN here compares wrongly. */
 		if (order == ORDER_FLOAT && s->data && isnan(float_of(e, *s)))
 			b.min.data = b.max.data = NULL;
 	}
@@ -107,7 +107,7 @@ static void put_hex(struct text *t, struct slice s)
 	text_add(t, "\"");
 }
 
-/* Two's complement, big-endian, of 1 to 32 bytes, by division. */
+/* Big-endian two's complement of 1 to 32 bytes, by long division. */
 static void put_decimal(struct text *t, struct slice s, unsigned scale)
 {
 	uint8_t left[32];
@@ -152,7 +152,7 @@ static void put_number(struct text *t, const struct element *e, struct slice s)
 	}
 }
 
-/* Zeros of either sign may stand for the other. */
+/* A zero of one sign may stand for the other. */
 static void put_float(struct text *t, const struct element *e, struct slice s, bool min)
 {
 	double v = float_of(e, s);
@@ -195,7 +195,7 @@ static void put_bounds(struct text *t, const struct leaf *leaf, enum order order
 	}
 }
 
-/* Unless it is not told, or more than there can be. */
+/* Omits a count that is unknown or too large to be true. */
 static void put_count(struct text *t, const char *name, int64_t n, uint64_t most)
 {
 	if (n >= 0 && (uint64_t)n <= most)
@@ -235,7 +235,7 @@ static void put_range(struct text *t, const char *name, uint64_t begin, uint64_t
 	text_print(t, "\"%s\":[%" PRIu64 ",%" PRIu64 "]", name, begin, end);
 }
 
-/* Where both indexes tell of the same pages. */
+/* Only if both indexes cover the same pages. */
 static void put_pages(const struct statistics_of *of, const struct chunk *chunk, uint64_t first, uint64_t rows, struct text *t)
 {
 	const struct leaf *leaf = of->shown->leaf;
@@ -298,7 +298,7 @@ static void put_chunk(const struct statistics_of *of, const struct chunk *chunk,
 	put_pages(of, chunk, first, rows, t);
 }
 
-/* What of the quantity lies before each row group, if somebody found out; NULL if not. */
+/* The amount before each row group, if it is already known; else NULL. */
 static const uint64_t *totals_of(const struct parquet *p, const struct leaf *leaf, unsigned quantity)
 {
 	const uint64_t *totals = atomic_load_explicit(&leaf->totals, memory_order_acquire);
@@ -341,8 +341,7 @@ int pq_statistics_put(const struct statistics_of *of, bool first, struct text *r
 	return r;
 }
 
-/* A directory that stands for a column of strings tells what its values do, save
- * where they lie. */
+/* The directory of a string column has its values' statistics, except byte ranges. */
 const struct shown *pq_statistics_shown(struct archive *a, const struct node *n, bool *ret_whole)
 {
 	const struct node *first = n->kind == NODE_DIR && n->child ? tree_node(&a->tree, n->child) : NULL;
@@ -355,7 +354,7 @@ const struct shown *pq_statistics_shown(struct archive *a, const struct node *n,
 	return offsets->what == WHAT_STRING_OFFSETS ? offsets : NULL;
 }
 
-/* Of the file itself. */
+/* About the file itself. */
 static int put_root(const struct parquet *p, struct text *ret)
 {
 	text_print(ret, ",\"num_rows\":%" PRIu64 ",\"num_row_groups\":%u,\"num_leaf_columns\":%u,\"created_by\":",

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Encodings.md: values of variable length.  First their lengths, so that room can
- * be had, then their bytes. */
+/* Encodings.md: values of variable length. First their lengths, so that space can be
+ * allocated, then their bytes. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
 
-/* The lengths must not change between the two looks, so the second goes by what
- * the first noted. */
+/* The file may change between the two passes, so the second uses the lengths that the
+ * first recorded. */
 
 static int plain_lengths(struct slice s, uint64_t n, struct strings *m, struct error *err)
 {
@@ -72,8 +72,8 @@ static int delta_lengths(struct slice s, uint64_t n, struct strings *m, struct e
 	return r;
 }
 
-/* DELTA_BYTE_ARRAY: how much of the value before is kept, then what follows it,
- * as above. */
+/* DELTA_BYTE_ARRAY: the length of the prefix shared with the previous value, then the
+ * suffixes, as above. */
 static int delta_prefixes(struct decoding *d, struct slice s, uint64_t n, struct strings *m, struct error *err)
 {
 	struct cursor c = cursor_over(s);
@@ -113,7 +113,7 @@ int pq_strings_measure(struct decoding *d, int32_t encoding, struct slice s, uin
 	return r;
 }
 
-/* Short copies as one of 16 bytes, where both sides have so many: ours always. */
+/* Copies short strings as 16 bytes if the source has that many; the destination always does. */
 static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t len, const uint8_t *end)
 {
 	if (len <= 16 && end - from >= 16)

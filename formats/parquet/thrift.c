@@ -30,7 +30,7 @@ static void skip_list(struct cursor *c, unsigned depth)
 	if (type == THRIFT_BINARY)
 		while (n-- > 0 && !c->failed)
 			cursor_skip(c, pq_thrift_varint(c));
-	else if (type <= THRIFT_BYTE) /* booleans, too, are a byte each */
+	else if (type <= THRIFT_BYTE) /* booleans take a byte each, too */
 		cursor_skip(c, n);
 	else if (type <= THRIFT_I64)
 		while (n-- > 0 && !c->failed)
@@ -62,7 +62,7 @@ static void skip_struct(struct cursor *c, unsigned depth)
 {
 	struct pq_thrift_field f = {0};
 	while (pq_thrift_field(c, &f)) {
-		if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* most are */
+		if (f.type >= THRIFT_I16 && f.type <= THRIFT_I64) /* the most common types */
 			(void)pq_thrift_varint(c);
 		else
 			skip(c, f.type, depth);

@@ -3,8 +3,8 @@
 #include "fs/base/cursor.h"
 
 /*
- * Thrift's compact protocol, read in place: the caller walks the fields of a
- * struct and takes what it knows.  Faults stick to the cursor.
+ * Thrift's compact protocol, read in place: the caller iterates over a struct's fields
+ * and reads those it knows.  Once the cursor has failed, it stays failed.
  *
  * https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
  */
@@ -13,13 +13,13 @@ enum thrift_type {
 	THRIFT_DOUBLE, THRIFT_BINARY, THRIFT_LIST, THRIFT_SET, THRIFT_MAP, THRIFT_STRUCT, THRIFT_UUID,
 };
 
-/* Where a walk over a struct's fields stands; begins as all zeros. */
+/* The current field of a struct; start with all zeros. */
 struct pq_thrift_field {
 	int16_t id;
 	uint8_t type;
 };
 
-/* The numbers, of which most are short. */
+/* Varints; most are one byte long. */
 uint64_t pq_thrift_long_varint(struct cursor *c);
 
 static inline uint8_t pq_thrift_byte(struct cursor *c)
@@ -41,7 +41,7 @@ static inline int64_t pq_thrift_zigzag(struct cursor *c)
 	return (int64_t)(n >> 1 ^ -(n & 1));
 }
 
-/* The next field; false at the struct's end, or once the cursor failed. */
+/* Moves to the next field; false at the end of the struct, or if the cursor has failed. */
 static inline bool pq_thrift_field(struct cursor *c, struct pq_thrift_field *f)
 {
 	uint8_t head = pq_thrift_byte(c);
@@ -52,7 +52,7 @@ static inline bool pq_thrift_field(struct cursor *c, struct pq_thrift_field *f)
 	return !c->failed;
 }
 
-/* Steps over the field's value, whatever it is; footers are mostly steps over
+/* Skips the field's value, whatever its type; reading a footer is mostly skipping
  * numbers and short strings. */
 void pq_thrift_skip_any(struct cursor *c, const struct pq_thrift_field *f);
 
@@ -66,8 +66,7 @@ static inline void pq_thrift_skip(struct cursor *c, const struct pq_thrift_field
 		pq_thrift_skip_any(c, f);
 }
 
-/* The field's value, if it is of that kind; otherwise steps over it and leaves
- * *ret. */
+/* Reads the field's value if it has that type; otherwise skips it and leaves *ret alone. */
 static inline void pq_thrift_int(struct cursor *c, const struct pq_thrift_field *f, int64_t *ret)
 {
 	if (f->type >= THRIFT_I16 && f->type <= THRIFT_I64)
@@ -78,7 +77,7 @@ static inline void pq_thrift_int(struct cursor *c, const struct pq_thrift_field 
 		pq_thrift_skip(c, f);
 }
 
-/* Out of range: fails. */
+/* Fails if the value is out of range. */
 static inline void pq_thrift_i32(struct cursor *c, const struct pq_thrift_field *f, int32_t *ret)
 {
 	int64_t n = *ret;
@@ -98,7 +97,7 @@ static inline void pq_thrift_binary(struct cursor *c, const struct pq_thrift_fie
 
 void pq_thrift_bool(struct cursor *c, const struct pq_thrift_field *f, bool *ret);
 
-/* Enters a struct or a list; false, and stepped over, if it is none (of that
- * element type).  The count is bounded by the bytes left. */
+/* Enters a struct, or a list of that element type; if the field is not one, skips it and
+ * returns false.  The count never exceeds the bytes left. */
 bool pq_thrift_struct(struct cursor *c, const struct pq_thrift_field *f);
 bool pq_thrift_list(struct cursor *c, const struct pq_thrift_field *f, enum thrift_type of, uint32_t *ret_count);

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What one page gives: its levels, or its values by slot. */
+/* Decodes one page: its levels, or its values by slot. */
 #include <inttypes.h>
 
 #include "formats/parquet/parquet.h"
 
 /* --- levels ------------------------------------------------------------------------
- * A block of KIND_LEVELS: the definition level of each entry, then, below lists,
- * the repetition level of each. */
+ * A block of KIND_LEVELS: the definition level of each entry, then, if the leaf is below
+ * a list, the repetition level of each. */
 
 struct page_view {
 	struct block *pages_block;
 	const struct pages *pages;
 	struct page page;
 	uint64_t entries;
-	uint64_t end; /* of the page, by the offset index; 0: it does not tell */
+	uint64_t end; /* of the page, by the offset index; 0: unknown */
 };
 
 static int view_page(struct archive *a, struct leaf *leaf, uint64_t index, struct block *within, struct page_view *v,
@@ -43,7 +43,7 @@ static int check_header(const struct page_view *v, const struct page_data *page,
 	return 0;
 }
 
-/* The first entry of a row group cannot go on with a list. */
+/* The first entry of a row group cannot continue a list. */
 static int decode_levels(const struct leaf *leaf, const struct page_data *page, bool first, uint64_t n, uint8_t *def,
 			 uint8_t *rep, struct error *err)
 {
@@ -55,7 +55,7 @@ static int decode_levels(const struct leaf *leaf, const struct page_data *page, 
 	return r;
 }
 
-/* Makes a block of a page without its values: its levels, or what it is. */
+/* Makes a block from a page without its values: of its levels, or of its struct page_data. */
 static int decode_head(struct archive *a, struct leaf *leaf, uint64_t index, bool levels, struct block *ret, struct error *err)
 {
 	struct page_view v;
@@ -84,21 +84,22 @@ int pq_levels_decode(struct archive *a, struct leaf *leaf, uint64_t index, struc
 	return decode_head(a, leaf, index, true, ret, err);
 }
 
-/* The checksum of a page that is served from the mapping was looked at. */
+/* A block of KIND_CHECKED: the struct page_data of a page to be served from the mapping, once
+ * its checksum has been verified. */
 int pq_checked_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
 {
 	return decode_head(a, leaf, index, false, ret, err);
 }
 
 /* --- values ------------------------------------------------------------------------
- * A block of KIND_VALUES: a value for each slot of the innermost depth, zeros
- * where there is none; or, of strings, the ends of the slots' bytes, from 0, and
- * then the bytes.  Of a nullable leaf, one more byte: whether some are null. */
+ * A block of KIND_VALUES: one value per slot of the innermost depth, zeros for those
+ * without one; or, for strings, where each slot's bytes end, beginning with 0, and then
+ * the bytes. A nullable leaf has one more byte: whether any are null. */
 
 struct values {
 	struct decoding d;
 	struct page_data page;
-	const uint8_t *def;  /* NULL: all values are there */
+	const uint8_t *def;  /* NULL: no nulls */
 	uint64_t entries, slots, present;
 	bool nulls;
 };
@@ -152,7 +153,7 @@ static int count_slots(struct values *v, bool first, struct error *err)
 		to += sizeof value;                                \
 	}
 
-/* From the end of the room, where they lie together, to their slots. */
+/* Moves the values from the end of the block, where they are contiguous, to their slots. */
 static void spread(const struct values *v, unsigned width, const uint8_t *from, uint8_t *to)
 {
 	uint8_t exists = v->d.leaf->exists[v->d.leaf->max_rep], max = v->d.leaf->max_def;
@@ -186,7 +187,7 @@ static int fixed_values(struct values *v, struct error *err)
 	uint8_t *room = v->d.block->bytes ? v->d.block->bytes : block_room(v->d.block, len + nullable, err);
 	if (!room)
 		return -ENOMEM;
-	if (v->page.values.data == room && len > 0) /* decompressed to where it belongs */
+	if (v->page.values.data == room && len > 0) /* already decompressed in place */
 		return 0;
 	uint8_t *dense = room + (v->slots - v->present) * width;
 	int r = pq_fixed_decode(&v->d, v->page.header.encoding, v->page.values, v->present, dense, err);
@@ -242,7 +243,7 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 	size_t len;
 	int r;
 
-	/* Required PLAIN values are decompressed to where they belong. */
+	/* Required PLAIN values are decompressed straight into the block. */
 	if (leaf->max_def == 0 && !leaf->strings && leaf->convert == CONVERT_NONE && leaf->element->physical != BOOLEAN &&
 	    view->pages->codec != CODEC_NONE && view->page.at < view->pages->end &&
 	    !__builtin_mul_overflow((size_t)v->entries, leaf->width, &len)) {
@@ -268,8 +269,7 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 	return leaf->strings ? string_values(v, err) : fixed_values(v, err);
 }
 
-/* Pages that are not of indices, behind those that are, can do without one that is
- * lost. */
+/* A page without dictionary indices can be read even if the dictionary is lost. */
 static bool has_indices(struct archive *a, const struct page_view *v)
 {
 	struct pq_page_header h = {.data = false};
@@ -280,7 +280,7 @@ static bool has_indices(struct archive *a, const struct page_view *v)
 		struct cursor c = cursor_over(page);
 		source_enter(&a->source);
 		found = pq_page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
-		source_leave(&a->source, 0, 0, NULL); /* what is cut off is told when the page is loaded */
+		source_leave(&a->source, 0, 0, NULL); /* pq_page_load() reports a truncated file */
 	}
 	return found;
 }

@@ -13,8 +13,7 @@ static int by_offset(const void *a, const void *b)
 	return (x->end > y->end) - (x->end < y->end);
 }
 
-/* The tensors sorted by offset; NULL where they stand so already, as most writers
- * have it. */
+/* The tensors sorted by offset; NULL if they already are, as with most writers. */
 static int sort(const struct safetensors_header *h, struct arena *scratch, const struct safetensors_tensor ***ret,
 		struct error *err)
 {

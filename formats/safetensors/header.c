@@ -45,22 +45,22 @@ struct parts {
 	unsigned seen;
 };
 
-/* What is needed while the header is read. */
+/* The state of reading a header. */
 struct reader {
 	struct json j;
 	struct json_pieces pieces;
-	struct tree *tree; /* has the descriptions, which most tensors share with others */
+	struct tree *tree; /* shares descriptions among tensors */
 	struct arena *keep, *scratch;
 	char split;
 	struct safetensors_header *h;
 	uint32_t room, names_room, metadata_room;
-	uint64_t *shape; /* of the tensor at hand */
+	uint64_t *shape; /* of the current tensor */
 	uint32_t shape_room;
 	bool metadata_seen;
-	struct slice name; /* the member that was read last: a tensor, unless it was */
+	struct slice name; /* the last member read: a tensor, unless is_metadata */
 	struct parts parts;
 	bool is_metadata;
-	uint32_t dtype; /* of the tensor before, in `dtypes` */
+	uint32_t dtype; /* of the previous tensor, in `dtypes` */
 	struct error *err;
 	int failed;
 };
@@ -87,7 +87,7 @@ static void no_memory(struct reader *r)
 		r->failed = error_set(r->err, ENOMEM, "no memory for all that the header holds");
 }
 
-/* Doubles an array in the scratch arena; the old copies sum up to as much. */
+/* Doubles an array in the scratch arena; the old copies add up to as much again. */
 static bool grown(struct reader *r, void **array, uint32_t *room, uint32_t used, size_t each)
 {
 	if (used < *room)
@@ -105,7 +105,7 @@ static bool grown(struct reader *r, void **array, uint32_t *room, uint32_t used,
 	return true;
 }
 
-/* A name that stays, as the reader's do not. */
+/* A lasting copy of a name; the reader's are only valid during a step. */
 static struct slice kept(struct reader *r, struct arena *arena, struct slice name)
 {
 	const char *text = arena_text(arena, name);
@@ -114,14 +114,14 @@ static struct slice kept(struct reader *r, struct arena *arena, struct slice nam
 	return (struct slice){(const uint8_t *)text, name.len};
 }
 
-/* The reference reader keeps the last of two equal names and drops the other without a
- * word; we refuse. */
+/* Of two equal names, the reference reader keeps the last and silently drops the other; we
+ * refuse. */
 static void refuse_repeated(struct reader *r, const char *what, struct slice name)
 {
 	r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, safetensors_cut(name), name.data);
 }
 
-/* "F32", or, since the reference reads the type as an enum, {"F32": null}. */
+/* "F32" or, since the reference reads the type as an enum, {"F32": null}. */
 static struct slice read_dtype(struct json *j)
 {
 	struct slice name = {NULL, 0}, extra;
@@ -177,7 +177,7 @@ static void read_field(struct reader *r, unsigned field, struct parts *p)
 		read_offsets(&r->j, p);
 }
 
-/* An object; or, since the reference reads a struct, an array of its fields. */
+/* An object or, since the reference reads a struct, an array of its fields. */
 static void read_parts(struct reader *r, struct parts *p)
 {
 	struct slice name;
@@ -219,7 +219,8 @@ static const struct array *describe(struct reader *r, uint8_t dtype, const char 
 	return kept;
 }
 
-/* Rules 3: the product of the shape, in whole bytes, is what the offsets span. */
+/* Rule 3: the size that follows from the shape is in whole bytes, and equals the span of the
+ * offsets. */
 static int check_size(struct reader *r, struct slice tensor, const struct safetensors_tensor *t)
 {
 	uint64_t n, bits = dtype_bits(t->array);
@@ -239,8 +240,7 @@ static int check_size(struct reader *r, struct slice tensor, const struct safete
 	return 0;
 }
 
-/* Of that name in `dtypes`, where it is most often the one of the tensor before; false if
- * there is none. */
+/* Looks the name up in `dtypes`: usually it is the previous tensor's. False if there is none. */
 static bool find_dtype(struct reader *r, struct slice name)
 {
 	const size_t count = sizeof dtypes / sizeof *dtypes;
@@ -287,7 +287,7 @@ static void read_metadata(struct reader *r)
 		json_null(&r->j);
 		return;
 	}
-	h->metadata_names = (struct slice_map){.arena = r->scratch}; /* it may have been begun before */
+	h->metadata_names = (struct slice_map){.arena = r->scratch}; /* the step may be a repetition */
 	r->metadata_room = 0;
 	json_object(&r->j);
 	while (json_member(&r->j, &name)) {
@@ -306,11 +306,11 @@ static void read_metadata(struct reader *r)
 	}
 }
 
-/* Tables of the size that a header of that length is likely to need: memory that
- * is not touched costs nothing, moving to larger tables does. */
+/* Allocates tables of the size that a header of that length is likely to need: untouched
+ * memory costs nothing, but moving to larger tables does. */
 static int reserve(struct reader *r, uint64_t len)
 {
-	enum { USUAL = 80 }; /* bytes of a tensor's description */
+	enum { USUAL = 80 }; /* bytes of a typical tensor's description */
 	uint32_t count = (uint32_t)(len / USUAL) + 8;
 	r->h->names = arena_array(r->scratch, count, sizeof *r->h->names);
 	r->h->tensors = arena_array(r->scratch, count, sizeof *r->h->tensors);
@@ -328,7 +328,7 @@ static bool begin(void *arg)
 	return json_object(&r->j);
 }
 
-/* Only read: what a tensor's description means is looked at when all of it is there. */
+/* Only parses: a tensor's description is interpreted once all of it has been read. */
 static bool read_member(void *arg)
 {
 	struct reader *r = arg;
@@ -354,7 +354,7 @@ static int read_json(struct reader *r)
 	uint32_t repeated;
 	if (!slice_map_repeated(r->h->names, r->h->count, r->scratch, &repeated))
 		no_memory(r);
-	if (repeated != SLICE_MAP_NONE) { /* before whatever was found behind it */
+	if (repeated != SLICE_MAP_NONE) { /* takes precedence over later faults */
 		r->err->text[0] = '\0';
 		refuse_repeated(r, "tensor", r->h->names[repeated]);
 	}

@@ -5,7 +5,7 @@
 
 /*
  * The header of a safetensors file, for the file itself and for an index of such
- * files: read whole, checked by every rule of the reference reader.
+ * files: read in full, and checked by every rule of the reference reader.
  */
 struct safetensors_tensor {
 	const struct array *array; /* in the archive's arena; dtype, shape and type */
@@ -15,34 +15,34 @@ struct safetensors_tensor {
 struct safetensors_header {
 	uint32_t count;
 	struct slice *names; /* of the tensors, in the header's order */
-	struct safetensors_tensor *tensors; /* in that order, too */
+	struct safetensors_tensor *tensors; /* in the same order */
 	struct slice_map metadata_names;
 	struct slice *metadata; /* values, by number */
 };
 
-/* Is the file one, by its first bytes?  A probe. */
+/* A probe: is it a safetensors file, by its first bytes? */
 bool safetensors_probe(const struct peek *p);
 
-/* Reads the header of `s`.  What outlives it goes into the tree's arena, all else into
- * `scratch`; to the former belong names that safetensors_add() will show as they are,
- * which `split` decides, too. */
+/* Reads the header of `s`. Allocates from `scratch`, except what outlives it, which goes into
+ * the tree's arena: this includes names that safetensors_add() will show verbatim, which
+ * depends on `split`, too. */
 int safetensors_header_read(const struct source *s, char split, struct tree *tree, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err);
 
-/* The root's details: its JSON as it stands in the file, on one line,
- * `,"header":{…}`. */
+/* The root's details: the header's JSON as stored, but on one line: `,"header":{…}`. */
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err);
 
-/* Gives the node "user.attr.NAME" = value. */
+/* Sets the node's attribute "user.attr.NAME". */
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
 
-/* Is a name one component? */
+/* Is the name a single component? */
 bool safetensors_flat(struct slice name, char split);
 
-/* Adds the tensor of that number to the tree, as bytes of the numbered source; the node. */
+/* Adds the tensor of that number to the tree, as bytes of that source; returns the node. */
 uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);
 
-/* After all were added: a->priv is their numbers by node, for safetensors_ordinal().  nodes[i]
- * shows the tensor numbers[i] of its header, or i where numbers is NULL. */
+/* To be called after all have been added: sets a->priv to the tensors' numbers by node, for
+ * safetensors_ordinal(). nodes[i] shows tensor numbers[i] of its header, or i if numbers is
+ * NULL. */
 int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t *numbers, uint32_t count, struct error *err);
 uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const struct node *n); /* as struct format's */

@@ -2,13 +2,13 @@
 #pragma once
 #include "formats/safetensors/header.h"
 
-/* What the files that read a header share. */
+/* Shared by the files that read a header. */
 
-/* Rule 2: sorted by offset, each tensor begins where the one before ends, and the last ends
- * with the file, which has `room` bytes for them. */
+/* Rule 2: sorted by offset, each tensor begins where the previous one ends, and the last one
+ * ends with the file, which has `room` bytes for them. */
 int safetensors_check_cover(const struct safetensors_header *h, uint64_t room, struct arena *scratch, struct error *err);
 
-/* How much of a name a sentence shows, for "%.*s". */
+/* How much of a name is shown in messages, for "%.*s". */
 static inline int safetensors_cut(struct slice name)
 {
 	enum { SHOWN = 100 };

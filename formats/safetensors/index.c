@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * safetensors index: tells which of several safetensors files, the shards, holds
- * each tensor of a model.
+ * safetensors index: says which of several safetensors files, the shards, holds each
+ * tensor of a model.
  *
  *      {"metadata": {"total_size": 123, …},
  *       "weight_map": {TENSOR: "model-00001-of-00002.safetensors", …}}
  *
- * Shown: exactly the tensors of weight_map, in its order, each from the shard
- * named there and no other; the index's own metadata as attributes of the root.
- * What else the shards hold is not shown.
+ * Shown: exactly the tensors of weight_map, in its order, each from the shard named
+ * there and no other; the index's own metadata as attributes of the root.  Anything
+ * else in the shards is not shown.
  *
- * A shard is a path below the index's folder: relative, without "..", and no
- * component but the last a symbolic link (hubs keep shards as links to blobs).
+ * A shard is a path below the index's directory: relative, without "..", and with no
+ * symbolic links except as the last component (hubs keep shards as links to blobs).
  *
  * https://huggingface.co/docs/transformers/big_models, "Shard metadata".
  */
@@ -22,7 +22,7 @@
 #include "formats/safetensors/header.h"
 #include "fs/base/name.h"
 
-/* As large as the header of a safetensors file may be. */
+/* The limit of a safetensors header, too. */
 enum { INDEX_MAX = 100000000 };
 
 struct shard {
@@ -34,10 +34,10 @@ struct shard {
 struct reader {
 	struct json j;
 	struct arena scratch;
-	struct slice metadata;    /* the text of the object, to be read again */
+	struct slice metadata;    /* the text of the object, to be read later */
 	struct slice_map tensors; /* in the order of weight_map */
 	uint32_t *shard_of;       /* by a tensor's number */
-	uint32_t *number_of;      /* likewise: in the shard's header, from 1 */
+	uint32_t *number_of;      /* likewise: its number in the shard's header, from 1 */
 	uint32_t room;
 	struct slice_map shards; /* paths */
 	bool weight_map_seen, metadata_seen;
@@ -106,7 +106,7 @@ static void read_entry(struct reader *r, struct slice tensor, struct slice path)
 		no_memory(r);
 		return;
 	}
-	if (!fresh) { /* the later would silently replace the earlier */
+	if (!fresh) { /* otherwise the later one would silently replace the earlier */
 		r->failed = error_set(r->err, EBADMSG, "tensor %.*s stands twice in the index", cut(tensor), tensor.data);
 		return;
 	}
@@ -170,8 +170,7 @@ static int read_index(struct reader *r, struct slice text)
 
 /* --- the shards -------------------------------------------------------- */
 
-/* Opens the shard and reads its header.  Its descriptor is given up: there may
- * be hundreds. */
+/* Opens the shard and reads its header. Drops the descriptor: there may be hundreds. */
 static int open_shard(struct archive *a, struct slice path, struct shard *s, struct error *err)
 {
 	char name[128];
@@ -185,11 +184,11 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 		r = safetensors_header_read(source, a->options->split, &a->tree, &s->scratch, &s->header, err);
 		source_drop_fd(source);
 	}
-	/* Whatever was wrong with the shard, it is the index that breaks its word. */
+	/* Whatever is wrong with the shard, it is the index that is reported as corrupt. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
 }
 
-/* Which of the tensors that are wanted of it the shard has. */
+/* Finds those tensors in the shard that the index expects there. */
 static void find_tensors(struct reader *r, const struct shard *s, uint32_t shard)
 {
 	for (uint32_t i = 0; i < s->header.count; i++) {
@@ -220,7 +219,7 @@ static int add_tensors(struct archive *a, struct reader *r, const struct shard *
 	return safetensors_number(a, nodes, numbers, count, r->err);
 }
 
-/* Texts as they are, anything else as its JSON. */
+/* Strings are added verbatim, anything else as JSON. */
 static int add_metadata(struct archive *a, struct reader *r)
 {
 	struct slice_map seen = {.arena = &r->scratch};

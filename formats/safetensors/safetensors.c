@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * safetensors: named tensors, one after another, behind a header in JSON.
+ * safetensors: named tensors, one after another, preceded by a JSON header.
  *
  *      0  n, the header's length: u64, little-endian
  *      8  header: {"__metadata__": {NAME: TEXT, …},
  *                  NAME: {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, …}
- *    8+n  the tensors' bytes, where data_offsets count from; to the end of the file
+ *    8+n  the tensors' bytes, up to the end of the file; data_offsets count from here
  *
- * Shown: each tensor as a file of its bytes, in the header's order; the metadata
- * as attributes of the root.  All of the format is shown.
+ * Shown: each tensor as a file of its bytes, in the header's order; the metadata as
+ * attributes of the root.  Nothing in the format is left out.
  *
- * https://github.com/huggingface/safetensors, README "Format"; what a reader must
- * refuse is what safetensors 0.8 refuses (safetensors/src/tensor.rs), and, beyond
- * that, a name that is repeated.
+ * https://github.com/huggingface/safetensors, README "Format"; refused is what
+ * safetensors 0.8 refuses (safetensors/src/tensor.rs) and, beyond that, repeated names.
  */
 #include "formats/safetensors/header.h"
 
-/* How far ahead names are told to the tree; few are of a directory below the root. */
+/* How many tensors ahead names are announced to the tree; few are below a subdirectory. */
 enum { AHEAD = 16 };
 
 static int add_tensors(struct archive *a, const struct safetensors_header *h, struct arena *scratch, struct error *err)
@@ -55,7 +54,8 @@ static int safetensors_details(struct archive *a, uint32_t index, const struct n
 	if (index != TREE_ROOT || r < 0)
 		return r;
 	struct cursor c = cursor_over((struct slice){bytes, sizeof bytes});
-	return safetensors_put_header(&a->source, sizeof bytes, cursor_u64le(&c), ret, err); /* of checked length, or EIO */
+	/* safetensors_open() has checked the length; if it changed since, this gives EIO. */
+	return safetensors_put_header(&a->source, sizeof bytes, cursor_u64le(&c), ret, err);
 }
 
 const struct format format_safetensors = {

@@ -43,7 +43,7 @@ int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t 
 	if (!by_node)
 		return error_set(err, ENOMEM, "no memory for the numbers of its tensors");
 	for (uint32_t i = 0; i < count; i++)
-		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 once the tree has failed */
+		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 if the tree has failed */
 	a->priv = by_node;
 	return 0;
 }
@@ -57,7 +57,7 @@ uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const stru
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
 {
 	char piece[1 << 14];
-	int failed = source_check(s, offset, len, err); /* before a member is begun that could not be ended */
+	int failed = source_check(s, offset, len, err); /* before beginning what could not be finished */
 	if (failed < 0)
 		return failed;
 	text_add(ret, ",\"header\":");
@@ -66,7 +66,7 @@ int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len
 		int r = source_read(s, offset, piece, (size_t)n, err);
 		if (r < 0)
 			return r;
-		for (uint64_t i = 0; i < n; i++) /* between tokens; in strings JSON has none */
+		for (uint64_t i = 0; i < n; i++) /* white space: JSON strings contain no control bytes */
 			if ((unsigned char)piece[i] < ' ')
 				piece[i] = ' ';
 		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});

@@ -23,7 +23,7 @@ void json_fail(struct json *j, const char *fault)
 	stop(j, -EBADMSG, fault);
 }
 
-/* The commonest text has no space between tokens: what has is dealt with apart. */
+/* Out of line: most texts have no space between tokens. */
 static void skip_space(struct json *j)
 {
 	while (j->c.pos < j->c.end && (*j->c.pos == ' ' || *j->c.pos == '\n' || *j->c.pos == '\t' || *j->c.pos == '\r'))
@@ -41,7 +41,7 @@ static inline uint8_t next(struct json *j)
 
 static inline bool expect(struct json *j, char byte, const char *fault)
 {
-	if (next(j) == (uint8_t)byte) { /* never once failed: that is the end */
+	if (next(j) == (uint8_t)byte) { /* never true once failed: the cursor is at the end */
 		j->c.pos++;
 		return true;
 	}
@@ -49,7 +49,7 @@ static inline bool expect(struct json *j, char byte, const char *fault)
 	return false;
 }
 
-/* What a value is, by its first byte. */
+/* The kind of a value, by its first byte. */
 static const uint8_t kinds[256] = {
 	['{'] = JSON_OBJECT, ['['] = JSON_ARRAY, ['"'] = JSON_STRING, ['t'] = JSON_BOOL, ['f'] = JSON_BOOL,
 	['n'] = JSON_NULL, ['-'] = JSON_NUMBER, ['0' ... '9'] = JSON_NUMBER,
@@ -79,7 +79,7 @@ static bool enter(struct json *j, char byte, const char *fault)
 	return true;
 }
 
-/* Is there one more, before the closing byte?  Steps over the comma. */
+/* Is there another item before the closing byte? Skips the comma. */
 static inline bool more(struct json *j, char close, const char *fault)
 {
 	bool first = j->fresh;
@@ -128,7 +128,7 @@ bool json_element(struct json *j)
 
 /* --- strings ----------------------------------------------------------- */
 
-/* The index moves on, so that it begins at p. */
+/* Moves the index, so that it begins at p. */
 static void index_from(struct json *j, const uint8_t *p)
 {
 	size_t n = (size_t)(j->c.end - p);
@@ -137,7 +137,7 @@ static void index_from(struct json *j, const uint8_t *p)
 	json_index(p, (size_t)(j->indexed_end - p), j->stops);
 }
 
-/* The next '"', '\\' or control byte at p or behind it, or the text's end. */
+/* The next '"', '\\' or control byte at or after p, or the end of the text. */
 static inline const uint8_t *next_stop(struct json *j, const uint8_t *p)
 {
 	while (p < j->c.end) {
@@ -183,7 +183,7 @@ static size_t put_utf8(uint32_t c, uint8_t *out)
 	return n;
 }
 
-/* Reads what follows a '\' at p; returns the bytes it took, 0 for a fault. */
+/* Decodes the escape at p, after its '\'; returns the bytes read, 0 on a fault. */
 static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t *wrote)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -202,13 +202,13 @@ static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t 
 	}
 	int low = end - p >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7, end) : -1;
 	if (low < 0xdc00 || low > 0xdfff)
-		return 0; /* half a surrogate pair is no character */
+		return 0; /* half a surrogate pair is not a character */
 	*wrote = put_utf8(0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00), out);
 	return 11;
 }
 
-/* Finds the closing quote of a string that begins at the cursor and has its first escape
- * at p, or a fault there. */
+/* Finds the closing quote of a string that begins at the cursor; its first escape, or a
+ * fault, is at p. */
 static bool string_end(struct json *j, const uint8_t *p, const uint8_t **ret)
 {
 	for (;; p = next_stop(j, p)) {
@@ -225,7 +225,7 @@ static bool string_end(struct json *j, const uint8_t *p, const uint8_t **ret)
 	return true;
 }
 
-/* A string that is not a slice of the text: the first escape, or a fault, is at p. */
+/* A string that is not a slice of the text: its first escape, or a fault, is at `first`. */
 static struct slice escaped_string(struct json *j, const uint8_t *first)
 {
 	const uint8_t *start = j->c.pos, *end;
@@ -267,7 +267,7 @@ struct slice json_string(struct json *j)
 	return (struct slice){start, (size_t)(end - start)};
 }
 
-/* --- words, and stepping over all kinds -------------------------------- */
+/* --- literals, and skipping any value ---------------------------------- */
 
 static void skip_word(struct json *j, const char *word)
 {
@@ -283,7 +283,7 @@ void json_null(struct json *j)
 		skip_word(j, "null");
 }
 
-/* By a stack of its own, one bit a level, so that depth costs no C stack. */
+/* Keeps a stack of its own, one bit per level, so that depth takes no C stack. */
 struct slice json_skip(struct json *j)
 {
 	uint8_t objects[(JSON_DEPTH + 8) / 8 + 1] = {0};
@@ -306,7 +306,7 @@ struct slice json_skip(struct json *j)
 				break;
 			}
 			case JSON_STRING:
-				(void)json_string(j); /* an escape in it may be faulty */
+				(void)json_string(j); /* checks the escapes */
 				break;
 			case JSON_NUMBER:
 				json_skip_number(j);

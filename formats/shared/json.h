@@ -3,14 +3,14 @@
 #include "formats/shared/json_index.h"
 #include "fs/archive/archive.h"
 
-/* Bytes of the text that are indexed at once. */
+/* Bytes of text indexed at a time. */
 enum { JSON_INDEXED = 4096 };
 
 /*
- * A strict JSON reader (RFC 8259) that makes no tree of values: the caller asks
- * for what comes next and gets it, or the reader fails, and then every later
- * call answers nothing.  One json_end() at the end tells, with the byte and the
- * fault.  Names that an object repeats are not found here: see json_member().
+ * A strict JSON reader (RFC 8259) that builds no tree of values: the caller asks for
+ * what comes next, and gets it or makes the reader fail; every later call then returns
+ * nothing.  A single json_end() at the end reports the fault and its byte.  Repeated
+ * names in an object are not detected here.
  *
  *     json_object(&j);
  *     while (json_member(&j, &name))
@@ -18,44 +18,44 @@ enum { JSON_INDEXED = 4096 };
  */
 struct json {
 	struct cursor c;
-	size_t passed;        /* bytes of the text before those that the cursor is over */
-	struct arena *arena;  /* for strings that hold escapes */
+	size_t passed;        /* bytes of the text before the cursor's */
+	struct arena *arena;  /* for strings with escapes */
 	unsigned depth;
 	bool fresh;           /* an object or array was just opened */
 	int failed;           /* -errno */
 	size_t fault_at;
 	const char *fault;    /* static text */
-	const uint8_t *indexed, *indexed_end; /* of these bytes it is known where strings may end */
+	const uint8_t *indexed, *indexed_end; /* the bytes covered by the index */
 	uint64_t stops[JSON_INDEXED / JSON_INDEX_BLOCK];
 };
 
-/* As deep as serde_json goes. */
+/* The depth that serde_json allows. */
 enum { JSON_DEPTH = 127 };
 
 enum json_kind { JSON_NONE, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-/* The text must be UTF-8 (the caller checks) and outlive what is read from it:
+/* The text must be UTF-8 (the caller checks that) and outlive what is read from it:
  * strings without escapes are slices of it. */
 struct json json_over(struct slice text, struct arena *arena);
 
-/* What comes next, by its first byte; JSON_NONE once failed. */
+/* The kind of the next value, by its first byte; JSON_NONE once failed. */
 enum json_kind json_peek(struct json *j);
 
 bool json_object(struct json *j);                    /* enters */
-bool json_member(struct json *j, struct slice *ret); /* the next name, or false at the end, which it leaves */
+bool json_member(struct json *j, struct slice *ret); /* the next name; at the end, leaves: false */
 bool json_array(struct json *j);
-bool json_element(struct json *j); /* is there one more?  At the end, leaves */
+bool json_element(struct json *j); /* is there another element? If not, leaves: false */
 
 struct slice json_string(struct json *j);
-uint64_t json_u64(struct json *j); /* digits alone: no sign, fraction or exponent */
+uint64_t json_u64(struct json *j); /* digits only: no sign, fraction or exponent */
 void json_null(struct json *j);
 
-/* Steps over a value of any kind, and gives its text. */
+/* Skips a value of any kind, and returns its text. */
 struct slice json_skip(struct json *j);
 
-/* A fault that the caller found, at the place last read. */
+/* Reports a fault found by the caller, at the position last read. */
 void json_fail(struct json *j, const char *fault);
 
-/* 0 if all was read and only white space follows; else -EBADMSG (or -ENOMEM)
- * and "FAULT at byte N of WHAT". */
+/* Returns 0 if everything was read and only white space follows; else -EBADMSG (or
+ * -ENOMEM) with "FAULT at byte N of WHAT". */
 int json_end(struct json *j, struct error *err, const char *what);

@@ -2,7 +2,7 @@
 #pragma once
 #include "formats/shared/json.h"
 
-/* What the files of the reader share: json_number.c has the numbers. */
+/* Shared by the files of the reader; json_number.c reads numbers. */
 
-/* Steps over the number that comes next. */
+/* Skips the next number. */
 void json_skip_number(struct json *j);

@@ -10,9 +10,9 @@
 
 typedef void index_blocks(const uint8_t *text, size_t blocks, uint64_t *ret);
 
-/* --- eight bytes at a time, in any register ---------------------------- */
+/* --- eight bytes at a time, in a general register ---------------------- */
 
-/* The top bit of each byte that is 0, and no other: no borrow passes between bytes. */
+/* Sets the top bit of exactly those bytes that are 0: no borrow passes between bytes. */
 static uint64_t zeros(uint64_t x)
 {
 	const uint64_t low = 0x7f7f7f7f7f7f7f7f;
@@ -39,7 +39,7 @@ static void portable(const uint8_t *text, size_t blocks, uint64_t *ret)
 	}
 }
 
-/* --- 16 and 32 at a time ----------------------------------------------- */
+/* --- 16 and 32 bytes at a time ----------------------------------------- */
 
 #if defined(__x86_64__)
 static uint64_t sse2_bits(const uint8_t *text)
@@ -73,7 +73,7 @@ __attribute__((target("avx2"))) static void avx2(const uint8_t *text, size_t blo
 
 /* --- choosing ---------------------------------------------------------- */
 
-/* NULL if this machine has not got it. */
+/* NULL if this machine lacks it. */
 static index_blocks *blocks_by(enum json_index_way way)
 {
 	if (way == JSON_INDEX_PORTABLE)
@@ -91,7 +91,7 @@ bool json_index_by(enum json_index_way way, const uint8_t *text, size_t len, uin
 {
 	index_blocks *blocks = blocks_by(way);
 	size_t whole = len / JSON_INDEX_BLOCK, rest = len % JSON_INDEX_BLOCK;
-	uint8_t last[JSON_INDEX_BLOCK] = {0}; /* nothing past the text is looked at */
+	uint8_t last[JSON_INDEX_BLOCK] = {0}; /* so as not to read past the text */
 
 	if (!blocks)
 		return false;

@@ -3,25 +3,26 @@
 
 #include "formats/shared/json_impl.h"
 
-/* How many of the eight bytes at p are digits before another byte comes, and what they
- * are worth, without a look at one after the other. */
+/* How many of the eight bytes at p are leading digits, and their value, without a loop over
+ * them. */
 static unsigned eight_digits(const uint8_t *p, uint64_t *ret)
 {
 	const uint64_t ones = 0x0101010101010101, pairs = 0x000000ff000000ff;
 	uint64_t w;
 	memcpy(&w, p, sizeof w);
 	w = le64toh(w);
-	uint64_t others = ((w + ones * (0x80 - '9' - 1)) | (w - ones * '0')) & ones * 0x80; /* exact up to the first */
+	/* Exact up to the first of them. */
+	uint64_t others = ((w + ones * (0x80 - '9' - 1)) | (w - ones * '0')) & ones * 0x80;
 	unsigned n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
 	if (n == 0)
 		return 0;
-	w = (w - ones * '0') << (64 - 8 * n); /* as if zeros stood in front */
+	w = (w - ones * '0') << (64 - 8 * n); /* as if padded with leading zeros */
 	w = w * 10 + (w >> 8);
 	*ret = ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
 	return n;
 }
 
-/* The digits at p; NULL if they are worth too much. */
+/* Reads the digits at p; NULL on overflow. */
 static const uint8_t *whole_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
 	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
@@ -88,8 +89,8 @@ static bool beyond_double(struct slice whole, struct slice part, int64_t exponen
 	return memcmp(first, largest, n) > 0;
 }
 
-/* A number that nobody wants: still one, and not out of a double's range, which
- * the reference reader refuses. */
+/* Even a number that is skipped must be valid, and within a double's range: the reference
+ * reader refuses others. */
 void json_skip_number(struct json *j)
 {
 	const uint8_t *p = j->c.pos + (*j->c.pos == '-'), *end = j->c.end;

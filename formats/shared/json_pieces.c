@@ -3,7 +3,7 @@
 
 #include "fs/base/name.h"
 
-/* A piece fits into a processor's own cache, and a step finds LEAST bytes at least. */
+/* A piece fits into a core's own cache; a step has at least LEAST bytes ahead. */
 enum { PIECE = 1 << 18, LEAST = 1 << 15 };
 
 static bool sound(const struct json_pieces *p)
@@ -11,7 +11,7 @@ static bool sound(const struct json_pieces *p)
 	return p->failed == 0 && !p->invalid;
 }
 
-/* Reads n more bytes behind those that are there. */
+/* Appends n more bytes. */
 static void read_more(struct json_pieces *p, size_t n)
 {
 	uint8_t *to = p->bytes + p->filled;
@@ -24,7 +24,7 @@ static void read_more(struct json_pieces *p, size_t n)
 	p->invalid = p->unchecked > 3 || (p->left == 0 && p->unchecked > 0);
 }
 
-/* Lets go of all but the last `kept` bytes, which move to the front of the room. */
+/* Drops all but the last `kept` bytes, and moves those to the start of the room. */
 static void let_go(struct json_pieces *p, uint8_t *room, size_t kept)
 {
 	memmove(room, p->bytes + p->filled - kept, kept);
@@ -32,7 +32,7 @@ static void let_go(struct json_pieces *p, uint8_t *room, size_t kept)
 	p->filled = kept;
 }
 
-/* The reader goes on in the bytes that are there now, the first of which it stood at. */
+/* Points the reader at the bytes now loaded; the first of them is where it was. */
 static void go_on(struct json_pieces *p)
 {
 	struct json *j = p->j;
@@ -71,7 +71,7 @@ static void bring_more(struct json_pieces *p)
 	go_on(p);
 }
 
-/* From the reader's place on, in memory of its own. */
+/* Loads everything from the reader's position on, into new memory. */
 static void bring_all(struct json_pieces *p)
 {
 	size_t kept = cursor_left(&p->j->c), all = kept + (size_t)p->left;
@@ -101,7 +101,7 @@ bool json_pieces_step(struct json_pieces *p, bool (*step)(void *arg), void *arg)
 	return step(arg);
 }
 
-/* Only to see that it is UTF-8. */
+/* Reads the rest only to check that it is UTF-8. */
 static void read_rest(struct json_pieces *p)
 {
 	while (p->left > 0 && sound(p)) {

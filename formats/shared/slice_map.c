@@ -11,8 +11,8 @@ static struct slice_map_slot *slot(const struct slice_map *m, uint32_t hash, str
 	return &m->slots[i];
 }
 
-/* Moves to larger tables; the old ones stay in the arena.  The slots are a power
- * of two, and at most three quarters of them get full. */
+/* Moves to larger tables; the old ones stay in the arena. The number of slots is a power
+ * of two, and at most three quarters of them are used. */
 static bool resize(struct slice_map *m, uint32_t room)
 {
 	uint64_t size = 16;
@@ -26,7 +26,7 @@ static bool resize(struct slice_map *m, uint32_t room)
 		return false;
 	if (m->count)
 		memcpy(keys, m->keys, m->count * sizeof *keys);
-	for (uint32_t i = 0; m->room && i <= m->mask; i++) { /* all are distinct: the first free slot */
+	for (uint32_t i = 0; m->room && i <= m->mask; i++) { /* keys are distinct: use the first free slot */
 		uint32_t to = m->slots[i].hash & ((uint32_t)size - 1);
 		while (m->slots[i].number && slots[to].number)
 			to = (to + 1) & ((uint32_t)size - 1);
@@ -66,7 +66,7 @@ static uint32_t digit(uint64_t mark, unsigned pass)
 	return (uint32_t)(mark >> (32 + pass * DIGIT_BITS)) & (DIGITS - 1);
 }
 
-/* By the upper half; equal ones stay in their order. */
+/* Sorts by the upper half; stable. */
 static void sort_pass(const uint64_t *from, uint64_t *to, uint32_t count, unsigned pass)
 {
 	uint32_t at[DIGITS] = {0}, sum = 0;
@@ -81,7 +81,7 @@ static void sort_pass(const uint64_t *from, uint64_t *to, uint32_t count, unsign
 		to[at[digit(from[i], pass)]++] = from[i];
 }
 
-/* Of marks[0 … count) with one hash: the first whose key was there before. */
+/* Of marks[0 … count), which share a hash: the first whose key repeats an earlier one. */
 static uint32_t repeated_among(const struct slice *keys, const uint64_t *marks, uint32_t count)
 {
 	for (uint32_t i = 1; i < count; i++)

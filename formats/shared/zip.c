@@ -11,15 +11,15 @@ enum {
 	COMMENT_MAX = 65535,
 	END64 = 56,            /* 4.3.14 zip64 end of central directory record */
 	LOCATOR = 20,          /* 4.3.15 */
-	ENTRY = 46,            /* 4.3.12 central directory header, without what varies */
+	ENTRY = 46,            /* 4.3.12 central directory header, without variable-length fields */
 	LOCAL = 30,            /* 4.3.7 local file header, likewise */
 	MEMBERS_MAX = 10000000,
 	EXTRA_ZIP64 = 1,       /* 4.5.3 */
 	ENCRYPTED = 1,         /* 4.4.4, bit 0 */
-	PROBE_MAX = 1 << 16,   /* bytes of the directory that a probe looks at */
+	PROBE_MAX = 1 << 16,   /* bytes of the directory that a probe reads */
 };
 
-/* Where bytes are read from: a source that is open, or one that is being probed. */
+/* Where bytes are read from: an open source, or one being probed. */
 struct bytes {
 	const struct source *source;
 	const struct peek *peek;
@@ -36,9 +36,9 @@ static int get(const struct bytes *b, uint64_t offset, void *ret, size_t len, st
 /* --- the end -------------------------------------------------------------------- */
 
 struct end {
-	uint64_t at;    /* where the directory lies */
+	uint64_t at;    /* offset of the directory */
 	uint64_t size, count;
-	uint64_t shift; /* bytes before the archive, by which all offsets are too small */
+	uint64_t shift; /* bytes before the archive: all stored offsets are too small by that */
 };
 
 static bool is_signature(const uint8_t *p, const char *two)
@@ -46,7 +46,7 @@ static bool is_signature(const uint8_t *p, const char *two)
 	return p[0] == 'P' && p[1] == 'K' && p[2] == (uint8_t)two[0] && p[3] == (uint8_t)two[1];
 }
 
-/* The directory ends where the record begins, whatever offset is stated. */
+/* The directory ends where the end record begins, whatever its stated offset. */
 static bool settle(struct end *e, uint64_t record, uint64_t stated)
 {
 	if (e->size > record || stated > record - e->size || e->count > e->size / ENTRY)
@@ -56,7 +56,7 @@ static bool settle(struct end *e, uint64_t record, uint64_t stated)
 	return true;
 }
 
-/* 4.3.14, of whose offset the locator in front of the end record tells. */
+/* Reads the record of 4.3.14; the locator before the end record gives its offset. */
 static bool read_end64(const struct bytes *b, uint64_t end, struct end *ret)
 {
 	uint8_t bytes[END64];
@@ -64,7 +64,7 @@ static bool read_end64(const struct bytes *b, uint64_t end, struct end *ret)
 		return false;
 	struct cursor c = cursor_over((struct slice){bytes + 8, 8});
 	uint64_t stated = cursor_u64le(&c), before = end - LOCATOR;
-	/* Right before the locator, unless it is longer than usual. */
+	/* Directly before the locator, unless it is longer than usual. */
 	const uint64_t places[] = {before - END64, stated};
 	for (int i = before < END64; i < 2; i++) {
 		if (!range_within(places[i], END64, before) || get(b, places[i], bytes, END64, NULL) < 0 || !is_signature(bytes, "\6\6"))
@@ -127,7 +127,7 @@ bool zip_probe(const struct peek *p)
 
 /* --- the directory ----------------------------------------------------------------- */
 
-/* 4.5.3: only those that did not fit their fields, in this order. */
+/* 4.5.3: holds only the values that did not fit their fields, in this order. */
 static void read_zip64(struct cursor extra, uint64_t *size, uint64_t *packed, uint64_t *header)
 {
 	uint64_t *const fields[] = {size, packed, header};
@@ -156,7 +156,7 @@ static const char *fault_of(unsigned flags, unsigned method)
 	}
 }
 
-/* False at the end of what is there.  The name lies in what the cursor is over. */
+/* False at the end of the data. The name points into the cursor's bytes. */
 static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret)
 {
 	struct cursor head = cursor_sub(c, ENTRY);
@@ -178,8 +178,8 @@ static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret)
 	return good && !head.failed && !c->failed && !__builtin_add_overflow(ret->header, shift, &ret->header);
 }
 
-/* 4.3.7: the data lie behind what varies in the local header, which may be longer than
- * in the directory. */
+/* 4.3.7: the data follow the local header's variable-length fields, which may be longer than
+ * the directory's. */
 static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, struct error *err)
 {
 	uint8_t bytes[LOCAL];
@@ -230,7 +230,7 @@ static int by_place(const void *a, const void *b)
 	return (x->header > y->header) - (x->header < y->header);
 }
 
-/* Many members over the same bytes would be more than was ever stored. */
+/* Overlapping members could decompress to far more than was ever stored. */
 static int check_overlap(const struct zip *z, struct arena *scratch, struct error *err)
 {
 	struct zip_member **sorted = arena_array(scratch, z->count + 1u, sizeof *sorted);
@@ -286,7 +286,7 @@ bool zip_any(const struct peek *p, bool (*is)(const struct peek *p, const struct
 				return true;
 			c = next;
 		}
-		if (cursor_at(&c) == 0) /* none, or longer than any that we look for */
+		if (cursor_at(&c) == 0) /* none, or longer than any we look for */
 			return false;
 		at += cursor_at(&c);
 	}

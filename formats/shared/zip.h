@@ -3,20 +3,20 @@
 #include "fs/archive/archive.h"
 
 /*
- * The members of a zip archive, by its directory at the end; .npz, Keras and PyTorch
- * files are zip archives.
+ * The members of a zip archive, from the central directory at its end; .npz, Keras and
+ * PyTorch files are zip archives.
  *
- * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 6.3.10; section numbers are
- * its own.
+ * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 6.3.10; section numbers
+ * refer to it.
  */
 struct zip_member {
-	struct slice name;     /* the directory's bytes */
-	uint64_t header;       /* where its local header is in the source */
-	uint64_t data;         /* and its bytes as stored, `packed` of them */
-	uint64_t packed, size; /* size: what they decompress to, as the directory says */
-	uint32_t crc;          /* CRC-32 of those */
+	struct slice name;     /* as in the directory */
+	uint64_t header;       /* offset of its local header in the source */
+	uint64_t data;         /* offset of its stored bytes, `packed` of them */
+	uint64_t packed, size; /* size: decompressed, according to the directory */
+	uint32_t crc;          /* CRC-32 of the decompressed bytes */
 	uint16_t method;       /* 4.4.5 */
-	const char *fault;     /* why its bytes cannot be had; or NULL */
+	const char *fault;     /* why it cannot be read; or NULL */
 };
 enum { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
 
@@ -25,15 +25,14 @@ struct zip {
 	uint32_t count;
 };
 
-/* Is it one, by its end?  Reads the last bytes of the file. */
+/* Is it a zip archive? Decided by the last bytes of the file. */
 bool zip_probe(const struct peek *p);
 
-/* Reads the directory and every local header.  Members and names go into `keep`, what is
- * needed on the way into `scratch`.  Refused: an end that does not fit, two members of one
- * name, members that overlap, more than 10 million. */
+/* Reads the directory and every local header. Allocates members and names from `keep`,
+ * temporary data from `scratch`. Refused: an inconsistent end record, two members of the
+ * same name, overlapping members, more than 10 million members. */
 int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err);
 
-/* The same by the first bytes of the directory alone: calls for the members that are found
- * there, whose data lie where `peek_at` may read them, until a call returns true, which is
- * then returned.  For probes. */
+/* For probes: calls `is` for the members in the first bytes of the directory, whose data
+ * peek_at() can read, until it returns true; returns whether it did. */
 bool zip_any(const struct peek *p, bool (*is)(const struct peek *p, const struct zip_member *m));

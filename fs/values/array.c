@@ -99,7 +99,7 @@ const struct float_kind *dtype_float_kind(enum dtype dtype)
 double float16_value(uint16_t h)
 {
 	unsigned exponent = h >> 10 & 31;
-	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinite, or a NaN as it is */
+	uint64_t fraction = h & 1023u, bits = (uint64_t)2047 << 52 | fraction << 42; /* infinity or NaN */
 	double v;
 	memcpy(&v, &bits, 8);
 	if (exponent < 31)

@@ -2,7 +2,7 @@
 #pragma once
 #include "fs/base/cursor.h"
 
-/* How the bits of an element are read. */
+/* How the bits of an element are interpreted. */
 enum dtype_kind {
 	KIND_NONE,
 	KIND_BOOL,
@@ -15,23 +15,23 @@ enum dtype_kind {
 	KIND_TIMESTAMP,
 	KIND_DURATION,
 	KIND_DECIMAL,
-	KIND_CHARS,   /* bytes, padded with NULs */
-	KIND_RAW,     /* bytes that mean nothing to us */
-	KIND_UNICODE, /* characters of four bytes, padded with NULs */
+	KIND_CHARS,   /* bytes, NUL-padded */
+	KIND_RAW,     /* opaque bytes */
+	KIND_UNICODE, /* four-byte characters, NUL-padded */
 	KIND_OBJECT,
 	KIND_DIRECTORY,
 };
 
-/* What a time counts, as NumPy has them. */
+/* NumPy's time units. */
 enum time_unit {
 	UNIT_GENERIC, UNIT_Y, UNIT_M, UNIT_W, UNIT_D, UNIT_HOUR, UNIT_MINUTE, UNIT_S, UNIT_MS, UNIT_US, UNIT_NS,
 	UNIT_PS, UNIT_FS, UNIT_AS, UNIT_COUNT
 };
 
 /*
- * What is known of an array: the type of its elements, its shape, and the
- * archive's own words.  Types go by the names of numpy and ml_dtypes, or, where
- * those have none, by Arrow's.
+ * What is known about an array: its element type, its shape, and what the archive
+ * itself calls the type.  Types have the names of numpy and ml_dtypes or, where
+ * those have none, of Arrow.
  *
  *        name                 enum                   bits kind       letter in NumPy's descr, and unit
  */
@@ -76,7 +76,7 @@ enum time_unit {
 	X("duration[ms]",    DTYPE_DURATION_MS,     64,  DURATION,  'm',   MS)                 \
 	X("duration[us]",    DTYPE_DURATION_US,     64,  DURATION,  'm',   US)                 \
 	X("duration[ns]",    DTYPE_DURATION_NS,     64,  DURATION,  'm',   NS)                 \
-	/* steps since 1970, and steps, as long as `unit` and `step` say */                    \
+	/* steps since 1970, and steps; `unit` and `step` give their length */                 \
 	X("datetime64",      DTYPE_DATETIME64,      64,  TIMESTAMP, 'M',   GENERIC)            \
 	X("timedelta64",     DTYPE_TIMEDELTA64,     64,  DURATION,  'm',   GENERIC)            \
 	/* the element is `width` bytes */                                                     \
@@ -84,7 +84,7 @@ enum time_unit {
 	X("S",               DTYPE_FIXED_STRING,    0,   CHARS,     'S',   GENERIC)            \
 	X("V",               DTYPE_VOID,            0,   RAW,       'V',   GENERIC)            \
 	X("U",               DTYPE_UNICODE,         0,   UNICODE,   'U',   GENERIC)            \
-	/* elements without bytes of their own */                                              \
+	/* elements that have no bytes of their own */                                         \
 	X("object",          DTYPE_OBJECT,          0,   OBJECT,    'O',   GENERIC)            \
 	/* directories that stand for one column */                                            \
 	X("string",          DTYPE_STRING,          0,   DIRECTORY, '\0',  GENERIC)            \
@@ -94,7 +94,7 @@ enum time_unit {
 	X("struct",          DTYPE_STRUCT,          0,   DIRECTORY, '\0',  GENERIC)
 
 enum dtype {
-	DTYPE_NONE, /* nothing is said of the elements */
+	DTYPE_NONE, /* element type unknown */
 #define DTYPE_ENUM(name, id, bits, kind, letter, unit) id,
 	DTYPES(DTYPE_ENUM)
 #undef DTYPE_ENUM
@@ -106,11 +106,11 @@ enum byteorder { BYTEORDER_NONE, BYTEORDER_LITTLE, BYTEORDER_BIG };
 struct array {
 	uint8_t dtype;     /* enum dtype */
 	uint8_t byteorder; /* enum byteorder; NONE for single bytes, S, opaque */
-	bool fortran;      /* stored column by column */
+	bool fortran;      /* column-major */
 	bool unshaped;     /* no shape at all: HDF5's null dataspace */
-	bool sized;        /* unshaped until its size is known, which tells the first extent; `rank` and
-			    * `shape` are of the dimensions behind it: see fs/archive/shape.h */
-	bool reference;    /* elements lead to places in the archive: struct format's refer() */
+	bool sized;        /* the first extent follows from the size, and the array is unshaped until that
+			    * is known; `rank` and `shape` are the other dimensions': fs/archive/shape.h */
+	bool reference;    /* elements refer to objects in the archive: struct format's refer() */
 	union {
 		uint8_t precision; /* of a decimal */
 		uint8_t unit;      /* enum time_unit of a datetime64 or timedelta64 */
@@ -118,33 +118,33 @@ struct array {
 	int8_t scale;
 	uint32_t rank;
 	union {
-		uint32_t width; /* bytes of an element, where DTYPES gives no bits */
-		uint32_t step;  /* units in a step of a datetime64 or timedelta64 */
+		uint32_t width; /* bytes per element, where DTYPES gives no bits */
+		uint32_t step;  /* units per step of a datetime64 or timedelta64 */
 	};
-	const uint64_t *shape; /* rank extents, in elements; 0 dimensions are a scalar */
-	const char *type;      /* the archive's own word for the type */
-	const char *codec;     /* what compresses it; NULL for nothing */
+	const uint64_t *shape; /* `rank` extents, in elements; a scalar has rank 0 */
+	const char *type;      /* the archive's own name for the type */
+	const char *codec;     /* NULL: not compressed */
 };
 
 enum { DTYPE_NAME_MAX = 48 };
 
 enum dtype_kind dtype_kind(enum dtype dtype);
 enum time_unit dtype_unit(enum dtype dtype);
-char dtype_letter(enum dtype dtype); /* in NumPy's descr; NUL for what has none */
+char dtype_letter(enum dtype dtype); /* in NumPy's descr; NUL if it has none */
 const char *time_unit_name(enum time_unit unit);
 
-/* The bits of an element, or 0 where elements have no fixed width. */
+/* Bits per element; 0 if elements have no fixed width. */
 uint64_t dtype_bits(const struct array *a);
 
 /* The dtype's name: "float32", "S12", "decimal128(38, 2)". */
 const char *dtype_name(const struct array *a, char buf[DTYPE_NAME_MAX]);
 
-/* How the bits of such a float are laid out (fs/values/decimal.h); NULL for what is none. */
+/* The bit layout of a float type (fs/values/decimal.h); NULL for any other type. */
 struct float_kind;
 const struct float_kind *dtype_float_kind(enum dtype dtype);
 
-/* What a float16 is; a NaN keeps its bits. */
+/* The value of a float16; a NaN keeps its payload. */
 double float16_value(uint16_t bits);
 
-/* The product of the extents, multiplied from the left; false if it overflows. */
+/* The product of the extents, multiplied from the left; false on overflow. */
 bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret);

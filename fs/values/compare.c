@@ -7,8 +7,7 @@
 
 #include "fs/values/compare_impl.h"
 
-/* So many at a time: marked, measured and summed up in loops that the compiler
- * makes vectors of. */
+/* Elements are processed in batches, so that the compiler vectorises the loops. */
 enum { BLOCK = 512, WIDEST_NUMBER = 16 };
 
 struct block {
@@ -21,7 +20,7 @@ struct block {
 	};
 };
 
-/* --- what the types are -------------------------------------------------- */
+/* --- types ---------------------------------------------------------------- */
 
 static enum compare_kind kind_of(enum dtype dtype, bool *ret_signed, bool *ret_time)
 {
@@ -33,7 +32,7 @@ static enum compare_kind kind_of(enum dtype dtype, bool *ret_signed, bool *ret_t
 	return kind == KIND_COMPLEX ? COMPARE_COMPLEX : kind == KIND_FLOAT ? COMPARE_REAL : COMPARE_OPAQUE;
 }
 
-/* What numpy has no name for may be several numbers; U is several characters. */
+/* A type that numpy has no name for may hold several numbers; U holds several characters. */
 static bool is_turned(const struct array *a, unsigned bytes)
 {
 	return a && dtype_kind(a->dtype) != KIND_RAW && dtype_kind(a->dtype) != KIND_UNICODE && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
@@ -100,8 +99,7 @@ static void measure_reals(const struct compare *c, struct block *k)
 	}
 }
 
-/* Two infinities are no distance apart where they are the same, which inf - inf
- * would not tell. */
+/* Equal infinities are 0 apart, though inf - inf is NaN. */
 static double part_distance(double a, double b)
 {
 	return a == b ? 0 : a - b;
@@ -128,7 +126,7 @@ static void measure_complex(const struct compare *c, struct block *k)
 static void measure_wholes(const struct compare *c, struct block *k)
 {
 	uint64_t a[BLOCK], b[BLOCK];
-	const uint64_t flip = c->is_signed ? UINT64_C(1) << 63 : 0; /* so that signed ones are in order, too */
+	const uint64_t flip = c->is_signed ? UINT64_C(1) << 63 : 0; /* orders signed integers, too */
 	compare_wholes(c, k->a, k->n, a);
 	compare_wholes(c, k->b, k->n, b);
 	for (size_t i = 0; i < k->n; i++)
@@ -153,7 +151,7 @@ static void add_largest_whole(const struct block *k, uint64_t first, struct comp
 
 static void add_largest(const struct block *k, uint64_t first, struct compare_result *r)
 {
-	double largest = -1; /* most blocks have none that is larger than all before */
+	double largest = -1; /* most blocks do not raise the maximum */
 	for (size_t i = 0; i < k->n; i++) {
 		double d = k->differs[i] ? k->distance[i] : -1; /* a NaN is never larger */
 		largest = d > largest ? d : largest;
@@ -170,12 +168,12 @@ static void add_largest(const struct block *k, uint64_t first, struct compare_re
 		}
 }
 
-/* --- the usual case: floats of which many differ, all of them finite ---------- */
+/* --- the usual case: finite floats, many of which differ ---------------------- */
 
 #define COUNT(bits)                                                                  \
 	static uint32_t count_##bits(const uint8_t *a, const uint8_t *b)             \
 	{                                                                            \
-		uint##bits##_t n = 0; /* BLOCK fits 16 bits */                        \
+		uint##bits##_t n = 0; /* BLOCK fits in 16 bits */                     \
 		for (size_t i = 0; i < BLOCK; i++)                                   \
 			n = (uint##bits##_t)(n + (LOAD(uint##bits##_t, a, i) != LOAD(uint##bits##_t, b, i))); \
 		return (uint32_t)n;                                                  \
@@ -192,8 +190,8 @@ static uint32_t count_8(const uint8_t *a, const uint8_t *b)
 	return n;
 }
 
-/* A maximum that the compiler makes vectors of, which by the rules of floats it
- * may not do to a plain loop.  False if there is an infinity or NaN. */
+/* A maximum in lanes, which the compiler can vectorise; floating-point rules forbid
+ * that for a plain loop.  False if there is an infinity or NaN. */
 static bool largest_of(const double d[BLOCK], double *ret)
 {
 	enum { LANES = 8 };
@@ -225,7 +223,7 @@ static uint32_t count_bits(const struct compare *c, const struct block *k)
 	}
 }
 
-/* Those further apart than the tolerance; the others' distance becomes 0. */
+/* Counts those further apart than the tolerance; the others' distance becomes 0. */
 static uint32_t count_far(const struct compare *c, struct block *k, const double *b)
 {
 	double atol = c->tolerance.atol, rtol = c->tolerance.rtol;
@@ -238,8 +236,7 @@ static uint32_t count_far(const struct compare *c, struct block *k, const double
 	return (uint32_t)n;
 }
 
-/* Counts a whole block in which nothing is new but the number; false if it has to
- * be looked at closely. */
+/* Handles a whole block that changes nothing but the count; false if it needs the full comparison. */
 static bool run_finite(const struct compare *c, struct block *k, struct compare_result *r)
 {
 	double a[BLOCK], b[BLOCK], largest;
@@ -284,7 +281,7 @@ static void run_block(const struct compare *c, struct block *k, uint64_t first, 
 		add_largest(k, first, r);
 }
 
-/* Every element the other way round, or every part of a complex one. */
+/* Swaps the bytes of every element, or of each part of a complex one. */
 static const uint8_t *turn(const struct compare *c, const uint8_t *from, size_t n, uint8_t *to)
 {
 	unsigned part = c->kind == COMPARE_COMPLEX ? c->bytes / 2 : c->bytes;

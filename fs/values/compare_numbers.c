@@ -35,8 +35,8 @@ static float float_of(uint32_t bits)
 	return v;
 }
 
-/* Exponents are moved to where a float has them; its own subnormals take care of
- * those of the half. */
+/* Shifts the exponent to a float's position and rescales; float arithmetic takes care
+ * of subnormal halves. */
 static float half(uint16_t h)
 {
 	uint32_t magnitude = (uint32_t)(h & 0x7fff) << 13, bits;

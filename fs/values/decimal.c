@@ -57,17 +57,17 @@ static uint64_t round_to_odd(const uint64_t g[2], uint64_t cp)
 }
 
 /*
- * The shortest decimal of c * 2^q, c < 2^53.  Its neighbours are 2^q away; the
- * lower one half as much if `closer`.  The interval's ends belong to it if c is
- * even, since ties are read as the even one.
+ * The shortest decimal of c * 2^q, c < 2^53.  Its neighbours are 2^q away, the
+ * lower one half that if `closer`.  The interval includes its ends if c is even,
+ * since ties round to even.
  */
 static struct decimal shortest(uint64_t c, int q, bool closer)
 {
 	if (q <= 0 && q > -53 && (c & ((1ull << -q) - 1)) == 0)
-		return (struct decimal){c >> -q, 0}; /* an integer, and no other is as near */
+		return (struct decimal){c >> -q, 0}; /* an integer, represented exactly */
 
 	bool odd = c & 1;
-	int k = (q * 1262611 - (closer ? 524031 : 0)) >> 22; /* floor(log10(2^q)), or of 3/4 of it */
+	int k = (q * 1262611 - (closer ? 524031 : 0)) >> 22; /* floor(log10(2^q)), or of 3/4 of 2^q */
 	int h = q + (int)((-k * 1741647) >> 19) + 1;
 	const uint64_t *g = pow10_table[-k - POW10_MIN];
 	uint64_t lower = round_to_odd(g, (4 * c - 2 + closer) << h) + odd;
@@ -75,7 +75,7 @@ static struct decimal shortest(uint64_t c, int q, bool closer)
 	uint64_t upper = round_to_odd(g, (4 * c + 2) << h) - odd;
 	uint64_t s = vb / 4;
 
-	if (s >= 10) { /* a digit less? */
+	if (s >= 10) { /* one digit fewer? */
 		uint64_t sp = s / 10;
 		bool down = lower <= 40 * sp, up = 40 * sp + 40 <= upper;
 		if (down != up)
@@ -170,7 +170,7 @@ size_t decimal_float(const struct float_kind *kind, uint64_t bits, char *ret)
 	case FLOAT_E8M0:
 		if (top)
 			return put_word(false, "nan", ret);
-		exponent++; /* there is no zero, and nothing below the first power */
+		exponent++; /* neither zero nor subnormals exist */
 		break;
 	}
 	if (minus)

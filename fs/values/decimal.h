@@ -5,16 +5,16 @@
 #include <stdint.h>
 
 /*
- * Numbers as decimal text, without the C library's locale.
+ * Numbers as decimal text, independent of the C library's locale.
  *
- * A float becomes the shortest decimal that reads back as itself in its own
- * type, and of those the nearest: digits as numpy's and Python's repr() have
- * them.  It is written out from 0.0001 up to 1e16 (1e8 for what is narrower than
- * a double), and as d.ddde+XX beyond.
+ * A float becomes the shortest decimal that reads back as the same number in its
+ * type, and of those the nearest: the digits of numpy's and Python's repr().  From
+ * 0.0001 up to 1e16 (1e8 for types narrower than a double) it is written out, and
+ * otherwise as d.ddde+XX.
  *
  * The method is that of Raffaello Giulietti, "The Schubfach way to render
- * doubles" (2020): it asks for nothing but the interval that rounds to the
- * number, so it serves every binary type.
+ * doubles" (2020): all it needs is the interval that rounds to the number, so it
+ * works for every binary type.
  */
 
 /* A binary format: mantissa bits as stored, exponent bits, bias. */
@@ -25,14 +25,14 @@ struct float_kind {
 	enum { FLOAT_IEEE, FLOAT_FN, FLOAT_FNUZ, FLOAT_E8M0 } specials;
 };
 
-enum { DECIMAL_FLOAT_MAX = 26 }; /* bytes that are written at most */
+enum { DECIMAL_FLOAT_MAX = 26 }; /* bytes at most */
 
-/* Writes the number that `bits` are, and returns its length; no NUL. */
+/* Writes the float with these bits, without a NUL; returns the length. */
 size_t decimal_float(const struct float_kind *kind, uint64_t bits, char *ret);
 
 /* At most 20 bytes. */
 size_t decimal_unsigned(uint64_t v, char *ret);
 size_t decimal_signed(int64_t v, char *ret);
 
-/* `digits` of them, with zeros in front. */
+/* Exactly `digits` digits, zero-padded. */
 void decimal_padded(uint64_t v, unsigned digits, char *ret);

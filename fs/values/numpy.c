@@ -8,7 +8,7 @@
 
 enum { ALIGNMENT = 64, V1_PREFIX = 10, V2_PREFIX = 12 };
 
-/* --- written ---------------------------------------------------------------- */
+/* --- writing ---------------------------------------------------------------- */
 
 void numpy_write_type(const struct array *a, struct text *ret)
 {
@@ -41,7 +41,7 @@ void numpy_write_header(struct slice descr, bool fortran, struct slice shape, st
 {
 	static const char order[] = ", 'fortran_order': ", extents[] = ", 'shape': ";
 	const char *word = fortran ? "True" : "False";
-	/* the braces and what stands between them, and a newline */
+	/* the dictionary and a newline */
 	size_t len = strlen("{'descr': ") + descr.len + strlen(order) + strlen(word) + strlen(extents) + shape.len + strlen(", }") + 1;
 	bool small = len + V1_PREFIX + ALIGNMENT <= UINT16_MAX;
 	size_t prefix = small ? V1_PREFIX : V2_PREFIX;
@@ -57,7 +57,7 @@ void numpy_write_header(struct slice descr, bool fortran, struct slice shape, st
 	text_print(ret, ", }%*s\n", (int)padding, "");
 }
 
-/* --- read -------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------- */
 
 bool numpy_probe(struct slice head)
 {
@@ -81,7 +81,7 @@ int numpy_header_size(struct slice head, uint64_t *ret, struct error *err)
 	return r;
 }
 
-/* Latin-1 as UTF-8. */
+/* Latin-1 to UTF-8. */
 static int widen(struct numpy_reader *r, struct slice text)
 {
 	size_t n = 0, high = 0;

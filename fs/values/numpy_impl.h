@@ -2,7 +2,7 @@
 #pragma once
 #include "fs/values/numpy.h"
 
-/* Inside of numpy*.c: the text of a header, as it is read. */
+/* Shared by numpy*.c: reading the text of a header. */
 enum { NUMPY_RANK_MAX = 64 };
 
 struct numpy_reader {
@@ -10,16 +10,16 @@ struct numpy_reader {
 	struct arena *arena;
 	struct error *err;
 	unsigned depth;
-	bool longs; /* integers may end in L, as Python 2 wrote them */
+	bool longs; /* integers may end in L, as in Python 2 */
 };
 
-/* The sentence for a fault where the cursor stands; -EBADMSG. */
+/* Reports a fault at the cursor; -EBADMSG. */
 int numpy_fault(struct numpy_reader *r, const char *what);
 int numpy_no_memory(struct numpy_reader *r);
 
-/* --- Python's literals (numpy_literal.c); each steps over the space before it --- */
+/* --- Python literals (numpy_literal.c); each skips leading white space --- */
 
-bool numpy_next(struct numpy_reader *r, char punctuation); /* steps over it, if it comes next */
+bool numpy_next(struct numpy_reader *r, char punctuation); /* consumes it if it comes next */
 int numpy_want(struct numpy_reader *r, char punctuation);
 char numpy_peek(struct numpy_reader *r); /* NUL at the end */
 int numpy_string(struct numpy_reader *r, struct slice *ret);

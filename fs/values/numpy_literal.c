@@ -58,8 +58,8 @@ static size_t put_utf8(uint32_t c, char *to)
 	return n;
 }
 
-/* What stands behind a backslash; its bytes, or 0.  It never takes more of them in
- * UTF-8 than in the text. */
+/* Decodes what follows a backslash; returns the bytes consumed, or 0.  The UTF-8 is
+ * never longer than the escape. */
 static size_t escape(struct slice s, char *to, size_t *ret_len)
 {
 	static const char plain[] = "\\'\"nrt", means[] = "\\'\"\n\r\t";
@@ -78,7 +78,7 @@ static size_t escape(struct slice s, char *to, size_t *ret_len)
 	return 1 + digits;
 }
 
-/* The bytes to the quote that ends the string. */
+/* The bytes up to the closing quote. */
 static int find_end(struct numpy_reader *r, uint8_t quote, struct slice *ret)
 {
 	const uint8_t *from = r->c.pos, *p = from;
@@ -125,7 +125,7 @@ int numpy_string(struct numpy_reader *r, struct slice *ret)
 	return 0;
 }
 
-/* --- others ---------------------------------------------------------------- */
+/* --- other literals -------------------------------------------------------- */
 
 int numpy_bool(struct numpy_reader *r, bool *ret)
 {

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* Deeper records than NumPy's users make, and no stack's end. */
+/* Deeper than real records are nested, and safe for the stack. */
 enum { DEPTH_MAX = 32 };
 
 /* --- one word: <f4, |S5, >M8[25s] ------------------------------------------ */
@@ -16,7 +16,7 @@ static bool digits(struct cursor *c, uint64_t *ret)
 	return c->pos > from && *ret <= INT32_MAX && (*from != '0' || c->pos == from + 1);
 }
 
-/* The dtype with this letter and so many bytes, and for times this unit. */
+/* The dtype with this letter and size and, for times, this unit. */
 static enum dtype find(char letter, uint64_t bytes, enum time_unit unit)
 {
 	for (unsigned i = 1; i < DTYPE_COUNT; i++) {
@@ -30,7 +30,7 @@ static enum dtype find(char letter, uint64_t bytes, enum time_unit unit)
 	return DTYPE_NONE;
 }
 
-/* [25s] behind M8 and m8; nothing, for no unit. */
+/* The unit after M8 or m8: [25s], or nothing. */
 static bool time_of(struct cursor *c, uint64_t bytes, char letter, struct array *ret)
 {
 	enum time_unit unit = UNIT_GENERIC;
@@ -38,7 +38,7 @@ static bool time_of(struct cursor *c, uint64_t bytes, char letter, struct array 
 	if (cursor_match(c, "[", 1)) {
 		if (cursor_left(c) && *c->pos >= '0' && *c->pos <= '9' && (!digits(c, &step) || step == 0))
 			return false;
-		for (unsigned u = UNIT_COUNT; --u > UNIT_GENERIC && unit == UNIT_GENERIC;) { /* as is the end of others */
+		for (unsigned u = UNIT_COUNT; --u > UNIT_GENERIC && unit == UNIT_GENERIC;) {
 			const char *name = time_unit_name(u);
 			struct cursor ahead = *c;
 			if (cursor_match(&ahead, name, strlen(name)) && cursor_match(&ahead, "]", 1))
@@ -56,7 +56,7 @@ static bool time_of(struct cursor *c, uint64_t bytes, char letter, struct array 
 	return bytes == 8;
 }
 
-/* Long doubles and complex numbers of them: what NumPy has and we have no name for. */
+/* Long doubles, and complex numbers of them: NumPy's types that we have no name for. */
 static bool is_long(char letter, uint64_t bytes)
 {
 	return (letter == 'f' && (bytes == 12 || bytes == 16)) || (letter == 'c' && (bytes == 24 || bytes == 32));
@@ -79,7 +79,7 @@ static bool sized(char letter, uint64_t n, struct array *ret)
 	default:
 		ret->dtype = (uint8_t)(is_long(letter, n) ? DTYPE_VOID : find(letter, n, UNIT_GENERIC));
 		ret->width = ret->dtype == DTYPE_VOID ? (uint32_t)n : 0;
-		if (letter == 'f' && n == 1) /* no other of ml_dtypes' calls itself that */
+		if (letter == 'f' && n == 1) /* only one of ml_dtypes' types calls itself f1 */
 			ret->dtype = DTYPE_FLOAT8_E5M2;
 		return ret->dtype != DTYPE_NONE;
 	}
@@ -98,7 +98,7 @@ static bool word(struct slice text, struct numpy_type *ret)
 	if (letter == 'O') {
 		*a = (struct array){.dtype = DTYPE_OBJECT};
 		ret->objects = true;
-		ret->size = 8; /* a pointer's, which the file does not hold */
+		ret->size = 8; /* of a pointer, which is not in the file */
 		return c.pos == c.end && (!counted || n == 4 || n == 8);
 	}
 	if (!counted || !letter || !strchr("biufcmMSUV", letter))
@@ -130,7 +130,7 @@ static int by_bytes(const void *a, const void *b)
 	return order ? order : (x->len > y->len) - (x->len < y->len);
 }
 
-/* NumPy finds a field by its name or its title: neither may be another's. */
+/* NumPy looks a field up by name or title, so both must be unique. */
 static int check_names(struct numpy_reader *r, const struct numpy_type *type)
 {
 	size_t n = 0;
@@ -184,7 +184,7 @@ static int field(struct numpy_reader *r, struct numpy_field *f)
 	return 0;
 }
 
-/* Bytes that are there for alignment alone: V without name. */
+/* Alignment padding: V without a name. */
 static bool is_padding(const struct numpy_field *f)
 {
 	const struct array *a = &f->type.array;

@@ -3,8 +3,8 @@
 #include <stdint.h>
 
 /*
- * Powers of ten, 10^-292 to 10^324, as 128 bits each, the first of them set,
- * rounded up: what the shortest decimal of a float takes (fs/values/decimal.c).
+ * Powers of ten, 10^-292 to 10^324, for the shortest decimal of a float
+ * (fs/values/decimal.c): 128 bits each, normalised and rounded up.
  *
  *     ceil(10^k * 2^(127 - floor(log2(10^k))))
  */

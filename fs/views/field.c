@@ -7,7 +7,7 @@
 
 enum { STRING_MAX = 4096, LONGEST = 128 };
 
-/* Digits of the largest integer of so many bytes. */
+/* Digits of the largest integer of that width. */
 static unsigned decimal_digits(const struct array *a)
 {
 	return a->width == 4 ? 10 : a->width == 8 ? 19 : a->width == 16 ? 39 : a->width == 32 ? 77 : 0;
@@ -77,14 +77,14 @@ static int64_t divide_down(int64_t v, int64_t by, int64_t *rest)
 	return q;
 }
 
-/* Days since 1970 as a date of the Gregorian calendar, which numpy's dates follow
- * without end in both directions. */
+/* Days since 1970 as a date in the Gregorian calendar, which numpy extends without
+ * limit in both directions. */
 static size_t put_date(int64_t days, char *ret)
 {
 	int64_t of_era, era = divide_down(days + 719468, 146097, &of_era);
 	int64_t year_of_era = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	int64_t day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int64_t shifted = (5 * day_of_year + 2) / 153; /* from March */
+	int64_t shifted = (5 * day_of_year + 2) / 153; /* months since March */
 	int64_t day = day_of_year - (153 * shifted + 2) / 5 + 1, month = shifted < 10 ? shifted + 3 : shifted - 9;
 	int64_t year = era * 400 + year_of_era + (month <= 2);
 	char digits[24];
@@ -104,7 +104,7 @@ static size_t put_date(int64_t days, char *ret)
 
 static const int64_t per_second[] = {1, 1000, 1000000, 1000000000};
 
-/* ":MM:SS.ffffff" of what is left of an hour */
+/* ":MM:SS.ffffff" for the rest of an hour */
 static size_t put_minutes(int64_t rest, unsigned unit, char *ret)
 {
 	int64_t fraction, seconds = divide_down(rest, per_second[unit], &fraction);
@@ -129,7 +129,7 @@ static size_t put_timestamp(int64_t v, unsigned unit, char *ret)
 	return n + 3 + put_minutes(rest % (3600 * per_second[unit]), unit, ret + n + 3);
 }
 
-/* Of a day, or, since nothing keeps a file from it, beyond. */
+/* A time of day; a file may hold more than 24 hours, or a negative time. */
 static size_t put_time(int64_t v, unsigned unit, char *ret)
 {
 	int64_t hour = 3600 * per_second[unit];
@@ -226,7 +226,7 @@ static void put_string(const struct array *a, const uint8_t *p, char *field)
 	}
 }
 
-/* --- all ------------------------------------------------------------------ */
+/* --- any type -------------------------------------------------------------- */
 
 static size_t put_complex(enum dtype part, const uint8_t *p, unsigned bytes, char *ret)
 {
@@ -310,7 +310,7 @@ void view_text_field(const struct array *a, const uint8_t *element, char *field,
 		element = turned;
 	}
 	size_t n = a->dtype == DTYPE_DECIMAL ? put_decimal(a, element, number) : put_number(a, element, bytes, number);
-	if (n > width) /* none is, by the widths above; never the neighbour's bytes */
+	if (n > width) /* cannot happen with the widths above; never overwrite the neighbour */
 		n = width;
 	memset(field, ' ', width - n);
 	memcpy(field + (width - n), number, n);

@@ -11,8 +11,8 @@ bool view_npy_exists(const struct array *a)
 	return letter && (dtype_bits(a) > 0 || letter == 'S' || letter == 'U' || letter == 'V');
 }
 
-/* The dimensions behind the first that a file's size would tell; 0 if its size is no
- * whole number of them. */
+/* Elements per index of the first dimension, whose extent follows from the file's size;
+ * 0 if the size is not a multiple of that. */
 static uint64_t inner_of(const struct array *a, uint64_t size)
 {
 	uint64_t inner, each = dtype_bits(a) / 8;
@@ -21,7 +21,7 @@ static uint64_t inner_of(const struct array *a, uint64_t size)
 	return each > 0 && size % each == 0 ? inner : 0;
 }
 
-/* Packed below a byte, or a file of other than the bytes that its shape takes. */
+/* Whether elements are packed below a byte, or the file's size does not match the shape. */
 static bool is_flat(const struct array *a, uint64_t size)
 {
 	uint64_t bits = dtype_bits(a), count;

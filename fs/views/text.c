@@ -7,7 +7,7 @@
 
 #include "fs/base/text.h"
 
-/* Of a reference; as long as a path may be. */
+/* Width of a reference: the longest possible path. */
 enum { PATH_WIDTH_MAX = 4096 };
 
 /* The layout of one array's text. */
@@ -17,13 +17,13 @@ struct layout {
 	const struct array *array;
 	struct node *validity; /* NULL if there is none */
 	uint64_t count;        /* elements */
-	uint64_t row;          /* of them in a line */
-	uint64_t each;         /* of them for a slot of the validity */
-	unsigned width, bytes; /* of a field, of an element */
+	uint64_t row;          /* elements per line */
+	uint64_t each;         /* elements per slot of the validity */
+	unsigned width, bytes; /* of a field; of an element */
 	uint64_t slots;
 };
 
-/* NAME.validity, where it was made for NAME and is no array that is called so. */
+/* NAME.validity, if it was made for NAME and is not an array that happens to have that name. */
 static struct node *validity_of(struct archive *a, const struct node *n)
 {
 	char name[512];
@@ -93,7 +93,7 @@ static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_
 	return r;
 }
 
-/* False where only the element's own bytes can be told. */
+/* False if only the element's own bytes can be shown. */
 static bool put_path(const struct layout *l, const uint8_t *element, char *to)
 {
 	struct text path = {0}, word = {0};
@@ -112,7 +112,7 @@ static bool put_path(const struct layout *l, const uint8_t *element, char *to)
 
 struct elements {
 	uint64_t first;
-	uint8_t *bytes, *valid; /* of the first and what follows; of its slot and what follows */
+	uint8_t *bytes, *valid; /* from `first` on; from its slot on */
 };
 
 static void put_element(const struct layout *l, const struct elements *e, uint64_t i, char *to)
@@ -130,7 +130,7 @@ static void put_element(const struct layout *l, const struct elements *e, uint64
 	to[l->width] = (i + 1) % l->row == 0 || i + 1 == l->count ? '\n' : ' ';
 }
 
-/* The text of [offset, offset + len); only its first and last field may be cut. */
+/* The text of [offset, offset + len); only its first and last fields may be partial. */
 static int put_text(const struct layout *l, const struct elements *e, uint64_t offset, uint64_t len, char *to)
 {
 	uint64_t line = l->width + 1u, end = offset + len;

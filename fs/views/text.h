@@ -4,37 +4,36 @@
 #include "fs/values/decimal.h"
 
 /*
- * An array as text: one element a line, or from two dimensions on the last of
- * them a line, a space between.  Every field is padded to its type's width
- * (numbers on the left, strings on the right), so that the size follows from the
- * shape, and a place in the text from a division.
+ * An array as text: one element per line or, with two or more dimensions, one row
+ * of the last dimension per line, separated by spaces.  Every field is padded to its
+ * type's width (numbers on the left, strings on the right), so that the size follows
+ * from the shape, and an element's position from its index.
  *
  *   bool                 0, 1
  *   floats               fs/values/decimal.h; nan, inf, -inf
  *   complex              1.0+2.0j
  *   decimals             -12.34
- *   dates, timestamps    2024-01-15, 2024-01-15T12:34:56.000001 (as numpy's; NaT)
+ *   dates, timestamps    2024-01-15, 2024-01-15T12:34:56.000001 (as in numpy; NaT)
  *   times                12:34:56.000001
  *   durations            the integer, in the type's unit
- *   S<n>                 control bytes, '\' and, from two dimensions on, spaces as
- *                        \xHH; NULs at the end are dropped
+ *   S<n>                 control bytes, '\' and, with two or more dimensions, spaces
+ *                        as \xHH; trailing NULs are dropped
  *   V<n>                 hex
- *   references           the path, by text_word(), - for none; hex where nobody knows;
+ *   references           the path, by text_word(); - if null; hex if unknown;
  *                        as wide as the longest path in the archive
- *   null                 - (where NAME.validity tells)
+ *   null                 - (as NAME.validity says)
  *
- * Not for elements without a width, those packed below a byte, strings of more
- * than 4,096 bytes, nor Fortran's order.
+ * Not available for elements without a fixed width or packed below a byte, strings
+ * of more than 4,096 bytes, and Fortran order.
  */
 
-/* Bytes of a field without what separates it; 0 where there is no such view. */
+/* Bytes of a field without its separator; 0 if there is no such view. */
 unsigned view_text_width(const struct array *a);
 
-/* Writes one element into a field of that many bytes.  Big-endian ones are turned
- * on the way. */
+/* Writes one element into a field of that width, swapping its bytes if it is big-endian. */
 void view_text_field(const struct array *a, const uint8_t *element, char *field, unsigned width);
 
 int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
-/* As archive_read(), of the text.  Any thread. */
+/* Like archive_read(), but of the text.  Any thread. */
 int view_text_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
