@@ -169,20 +169,6 @@ static int hex4(const uint8_t *p, const uint8_t *end)
 	return value;
 }
 
-static size_t put_utf8(uint32_t c, uint8_t *out)
-{
-	if (c < 0x80) {
-		out[0] = (uint8_t)c;
-		return 1;
-	}
-	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	for (size_t i = n - 1; i > 0; i--, c >>= 6)
-		out[i] = (uint8_t)(0x80 | (c & 0x3f));
-	out[0] = (uint8_t)(lead[n] | c);
-	return n;
-}
-
 /* Decodes the escape at p, after its '\'; returns the bytes read, 0 on a fault. */
 static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t *wrote)
 {
@@ -197,13 +183,13 @@ static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t 
 	if (high < 0 || (high >= 0xdc00 && high <= 0xdfff))
 		return 0;
 	if (high < 0xd800 || high > 0xdbff) {
-		*wrote = put_utf8((uint32_t)high, out);
+		*wrote = utf8_put((uint32_t)high, out);
 		return 5;
 	}
 	int low = end - p >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7, end) : -1;
 	if (low < 0xdc00 || low > 0xdfff)
 		return 0; /* half a surrogate pair is not a character */
-	*wrote = put_utf8(0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00), out);
+	*wrote = utf8_put(0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00), out);
 	return 11;
 }
 

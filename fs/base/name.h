@@ -36,3 +36,4 @@ uint64_t slice_hash(struct slice s, const void *seed);
 size_t utf8_length(struct slice s);
 bool utf8_valid(struct slice s);
 size_t utf8_prefix(struct slice s); /* the length of the valid prefix */
+size_t utf8_put(uint32_t c, uint8_t *out); /* at most 4 bytes; U+FFFD for what is no character */

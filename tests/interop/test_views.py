@@ -16,8 +16,8 @@ from tap import arrayfs, check, comment, done, listed, need  # noqa: E402
 
 np, ml_dtypes, safetensors, h5py, pq = need("numpy", "ml_dtypes", "safetensors", "h5py", "pyarrow.parquet")
 DATA = pathlib.Path(os.environ.get("TEST_DATA") or pathlib.Path(__file__).resolve().parents[1] / "data")
-ARCHIVES = sorted(p for d in ("safetensors", "parquet", "hdf5") for p in (DATA / d).iterdir()
-                  if p.suffix in (".safetensors", ".parquet", ".h5", ".nc"))
+ARCHIVES = sorted(p for d in ("safetensors", "parquet", "hdf5", "npy", "npz") for p in (DATA / d).iterdir()
+                  if p.suffix in (".safetensors", ".parquet", ".h5", ".nc", ".npy", ".npz"))
 SMALL = ("bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu")
 
 
@@ -47,6 +47,13 @@ def values(path):
                     out[name] = f.get_tensor(name)
                 except Exception:
                     continue    # of a type that the library has no numpy for
+    elif path.suffix in (".npy", ".npz"):
+        try:
+            loaded = np.load(path)
+            loaded = {"data": loaded} if path.suffix == ".npy" else {n: loaded[n] for n in loaded.files}
+        except ValueError:
+            return out          # of pickled objects, of float8_e5m2, broken on purpose
+        out = {n: a for n, a in loaded.items() if a.dtype.names is None and n != "a.npy"}  # numpy.load gives `a` for it
     elif path.suffix == ".parquet":
         for name, c in zip(pq.read_schema(path).names, pq.read_table(path).columns):
             if c.null_count == 0 and str(c.type) in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -103,7 +110,7 @@ def npy_is_the_file():
         for o in arrays(path):
             raw = cat(path, o["path"], code=None)
             if raw.returncode == 0:
-                assert view(path, o["path"]).tobytes() == raw.stdout, f"{path.name} {o['path']}"
+                assert view(path, o["path"]).tobytes("A") == raw.stdout, f"{path.name} {o['path']}"
             else:
                 cat(path, f".arrayfs/npy/{o['path']}.npy", code=1)
 
@@ -180,7 +187,7 @@ def text_reads_back():
         for o in arrays(path):
             raw = cat(path, o["path"], code=None)
             kind = o["dtype"]
-            if raw.returncode or not (kind.startswith(("int", "uint", "float", "bfloat", "bool", "complex")) and
+            if raw.returncode or o.get("order") == "F" or not (kind.startswith(("int", "uint", "float", "bfloat", "bool", "complex")) and
                                       not kind.startswith(("float4", "float6", "float8_e8"))):
                 continue
             array = np.frombuffer(raw.stdout, own(kind).newbyteorder(">" if o.get("byteorder") == "big" else "="))
@@ -230,6 +237,33 @@ def times_decimals_and_nulls(path):
     assert [x.strip() for x in lines(path, "time")] == times
     assert [x.strip() for x in lines(path, "decimal")] == [str(d) for d in decimals] + ["-"] * 4
     assert [x.strip() for x in lines(path, "small")] == ["0.001", "-0.999"] * 4 + ["-"]
+
+
+def numpys_times_and_text(path):
+    """Every unit, and steps of several, as numpy writes them; U as its characters."""
+    rng = np.random.default_rng(3)
+    units = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns", "ps", "fs", "as", "3M", "25s", "2W"]
+    arrays = {}
+    for unit in units:
+        near = rng.integers(-4000, 4000, 50)
+        far = rng.integers(-2**62 // 10**4, 2**62 // 10**4, 50) if unit not in ("Y", "M", "W", "D", "2W", "3M", "h", "m") else rng.integers(-10**6, 10**6, 50)
+        arrays["t" + unit] = np.concatenate([near, far, [0, 1, -1, np.iinfo("i8").min]]).astype("i8").view(f"M8[{unit}]")
+    arrays["generic"] = np.array([5, -5], "i8").view("M8")
+    arrays["d7h"] = np.array([1, -2], "m8[7h]")
+    arrays["text"] = np.array(["plain", "two words", "\u00e9\U0001f600", "", "a\\b\n"])
+    arrays["big"] = arrays["text"].astype(">U9")
+    arrays["rows"] = np.array([["a b", "c"], ["", "d"]])
+    np.savez(path, **arrays)
+    for unit in units:
+        got, wanted = [x.strip() for x in lines(path, "t" + unit)], [str(v) for v in arrays["t" + unit]]
+        assert got == wanted, f"{unit}: {[p for p in zip(got, wanted) if p[0] != p[1]][:5]}"
+    assert [x.strip() for x in lines(path, "generic")] == ["5", "-5"]
+    assert [x.strip() for x in lines(path, "d7h")] == ["1", "-2"]
+    for name in ("text", "big"):
+        assert [x.rstrip() for x in lines(path, name)] == ["plain", "two words", "\u00e9\U0001f600", "", "a\\x5cb\\x0a"], name
+    assert lines(path, "rows")[0].split() == ["a\\x20b", "c"]
+    for name, array in arrays.items():
+        assert view(path, name).tobytes() == array.tobytes(), name
 
 
 def strings(path):
@@ -286,7 +320,7 @@ def links_that_multiply(path):
 
 with tempfile.TemporaryDirectory() as top:
     for test, name in ((headers_are_numpys, "h.safetensors"), (patterns, "p.safetensors"),
-                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"), (references, "r.h5"),
+                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"), (references, "r.h5"), (numpys_times_and_text, "t.npz"),
                        (links_that_multiply, "l.h5")):
         with check(test.__name__):
             test(pathlib.Path(top) / name)

@@ -187,6 +187,22 @@ static void the_hash_is_fnv_1a(void **state)
 	assert_int_equal(name_hash(SLICE("foobar")), 0x85944171f73967e8);
 }
 
+static void characters_become_utf8(void **state)
+{
+	static const struct {
+		uint32_t c;
+		const char *bytes;
+	} cases[] = {{'a', "a"}, {0x7f, "\x7f"}, {0x80, "\xc2\x80"}, {0x7ff, "\xdf\xbf"}, {0x800, "\xe0\xa0\x80"},
+		     {0xffff, "\xef\xbf\xbf"}, {0x1f600, "\xf0\x9f\x98\x80"}, {0x10ffff, "\xf4\x8f\xbf\xbf"},
+		     {0xd800, "\xef\xbf\xbd"}, {0xdfff, "\xef\xbf\xbd"}, {0x110000, "\xef\xbf\xbd"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		uint8_t out[5] = {0};
+		assert_int_equal(utf8_put(cases[i].c, out), strlen(cases[i].bytes));
+		assert_string_equal((char *)out, cases[i].bytes);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_shows_itself_is_shown_so),
 		cmocka_unit_test(the_tables_hash_tells_texts_apart),
 		cmocka_unit_test(the_hash_is_fnv_1a),
+		cmocka_unit_test(characters_become_utf8),
 	};
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);
 }
