@@ -22,6 +22,12 @@ static int one(struct slice in, uint8_t *out, size_t room, size_t *ret_taken, si
 	return r == BZ_STREAM_END ? 0 : r == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
+/* Other bytes behind a stream are ignored, as bzip2 and HDF5's filter do. */
+static bool another(struct slice in)
+{
+	return in.len >= 3 && memcmp(in.data, "BZh", 3) == 0;
+}
+
 static int whole(struct slice in, uint8_t *out, size_t room, size_t *ret)
 {
 	size_t done = 0;
@@ -33,7 +39,7 @@ static int whole(struct slice in, uint8_t *out, size_t room, size_t *ret)
 		in.data += taken;
 		in.len -= taken;
 		done += made;
-	} while (in.len > 0);
+	} while (another(in));
 	*ret = done;
 	return 0;
 }

@@ -19,6 +19,19 @@ def packed(f, name, t, count, filters):
     d.write_direct_chunk((0,), b"packed", 0)
 
 
+def test_bytes_behind_a_bzip2_stream_are_ignored():
+    import bz2
+    hdf5plugin, = need("hdf5plugin")
+    array = np.arange(5000, dtype="<i8")
+    with folder() as tmp:
+        with h5py.File(tmp / "f.h5", "w") as f:
+            d = f.create_dataset("d", array.shape, array.dtype, chunks=array.shape, **hdf5plugin.BZip2())
+            d.id.write_direct_chunk((0,), bz2.compress(array.tobytes()) + b"more")
+        with h5py.File(tmp / "f.h5") as f:
+            assert (f["d"][...] == array).all()
+        assert arrayfs("--cat", tmp / "f.h5", "d").stdout == array.tobytes()
+
+
 def test_the_filter_is_the_first_reason():
     number, pair = h5py.h5t.STD_I32LE, h5py.h5t.py_create(np.dtype([("a", "<i4"), ("b", "<f4")]))
     text = h5py.h5t.py_create(h5py.string_dtype(), logical=True)
