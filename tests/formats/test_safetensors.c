@@ -21,7 +21,7 @@ static void open_fixture(struct archive *a, const char *name, struct slice *file
 		fail_msg("%s: %s", name, err.text);
 }
 
-/* As scripts/fixtures.py fills the arrays. */
+/* As pattern() in scripts/fixtures/common.py fills the arrays. */
 static uint8_t *pattern(size_t n, unsigned seed)
 {
 	uint8_t *bytes = malloc(n ? n : 1);

@@ -117,7 +117,7 @@ with folder() as where:
         for path in sorted(glob.glob(os.environ["TEST_DATA"] + "/npy/*.npy")):
             if os.path.basename(path) not in ("objects.npy", "float8_e5m2.npy"):
                 compare(path, expected("data", np.load(path)))
-        for name in ("stored", "deflated"):
+        for name in ("stored", "deflated", "mlx-stored", "mlx-deflated"):
             path = os.environ["TEST_DATA"] + f"/npz/{name}.npz"
             with np.load(path) as z:
                 compare(path, [w for n in z.files for w in expected(n, z[n])])
