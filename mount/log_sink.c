@@ -102,7 +102,7 @@ void log_sink(const char *line)
 		keep_line(stamp, line);
 	}
 	unsigned lost = atomic_exchange(&sink.lost, 0);
-	snprintf(words, sizeof words, "%u lines before this were lost: nobody took them", lost);
+	snprintf(words, sizeof words, "%u lines before this were lost, as nobody read them", lost);
 	if (lost && !send_line(stamp, words))
 		atomic_fetch_add(&sink.lost, lost);
 	if (!send_line(stamp, line) && sink.going)

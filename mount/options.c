@@ -104,7 +104,7 @@ static int set_rows(struct options *o, const char *text)
 	size_t n = strcspn(text, ":");
 	o->rows.given = text[n] == ':' && parse_row(text, n, 0, &o->rows.begin) &&
 			parse_row(text + n + 1, strlen(text + n + 1), INT64_MAX, &o->rows.end);
-	return o->rows.given ? 0 : usage("--rows %s: two numbers A:B are needed, as in 0:10", text);
+	return o->rows.given ? 0 : usage("--rows %s: must be two numbers A:B, such as 0:10", text);
 }
 
 static bool parse_no(const char *text, bool *ret_no)
@@ -120,7 +120,7 @@ static int set_tolerance(struct options *o, const char *name, const char *text, 
 	errno = 0;
 	*ret = strtod(text, &end);
 	if (end == text || *end || !(*ret >= 0) || *ret > DBL_MAX)
-		return usage("--%s %s: a number of 0 or more is needed", name, text);
+		return usage("--%s %s: must be a number of 0 or more", name, text);
 	o->close = true;
 	return 0;
 }
@@ -150,30 +150,30 @@ static int set_mount_option(struct options *o, char *word)
 	else if (strcmp(word, "dataset=files") == 0)
 		o->dataset = o->as_files = true;
 	else if ((value = value_of(word, "dataset")))
-		return usage("dataset=%s: dataset or dataset=files is needed", value);
+		return usage("dataset=%s: must be dataset or dataset=files", value);
 	else if (strcmp(word, "follow") == 0)
 		o->follow = true;
 	else if (strcmp(word, "nonempty") == 0)
 		o->nonempty = true;
 	else if ((value = value_of(word, "split"))) {
 		if (strlen(value) != 1)
-			return usage("split=%s: one character separates", value);
+			return usage("split=%s: must be a single character", value);
 		o->split = *value;
 	} else if ((value = value_of(word, "cache"))) {
 		if (!parse_size(value, &o->cache))
-			return usage("cache=%s: a size like 64M or 2G is needed", value);
+			return usage("cache=%s: must be a size such as 64M or 2G", value);
 	} else if ((value = value_of(word, "threads"))) {
 		if (!parse_count(value, THREADS_MAX, &o->threads) || o->threads == 0)
-			return usage("threads=%s: a number from 1 to %d is needed", value, THREADS_MAX);
+			return usage("threads=%s: must be a number from 1 to %d", value, THREADS_MAX);
 	} else if ((value = value_of(word, "verify"))) {
 		if (!parse_no(value, &o->no_verify))
-			return usage("verify=%s: yes or no is needed", value);
+			return usage("verify=%s: must be yes or no", value);
 	} else if ((value = value_of(word, "sandbox"))) {
 		if (!parse_no(value, &o->no_sandbox))
-			return usage("sandbox=%s: yes or no is needed", value);
+			return usage("sandbox=%s: must be yes or no", value);
 	} else if ((value = value_of(word, "log"))) {
 		if (!*value)
-			return usage("log=: a file, syslog or stderr is needed");
+			return usage("log=: must be a file, syslog or stderr");
 		o->log = unescaped(word + strlen("log="));
 	} else if (among(passed, word)) {
 		if (*o->fuse)
@@ -228,7 +228,7 @@ static const struct option long_options[] = {
 static int set_command(struct options *o, enum command command)
 {
 	if (o->command != COMMAND_MOUNT && o->command != command)
-		return usage("one command at a time");
+		return usage("only one command at a time");
 	o->command = command;
 	return 0;
 }
@@ -313,21 +313,21 @@ static int take_operands(struct options *o, int n, char **operands)
 	if (n < needs[o->command].least)
 		return usage("%s", needs[o->command].what);
 	if (needs[o->command].most >= 0 && n > needs[o->command].most)
-		return usage("'%s' is one operand too many", operands[needs[o->command].most]);
+		return usage("unexpected operand '%s'", operands[needs[o->command].most]);
 	if ((o->list_long || o->list_tree || o->human) && o->command != COMMAND_LIST)
-		return usage("--long, --tree and -H go with --list");
+		return usage("--long, --tree and -H are for --list only");
 	if (o->list_json && o->command != COMMAND_LIST && o->command != COMMAND_DIFF)
-		return usage("--json goes with --list and --diff");
+		return usage("--json is for --list and --diff only");
 	if (o->list_long + o->list_json + o->list_tree > 1)
-		return usage("--long, --tree and --json exclude each other");
+		return usage("--long, --tree and --json cannot be combined");
 	if (o->rows.given && o->command != COMMAND_CAT)
-		return usage("--rows goes with --cat");
+		return usage("--rows is for --cat only");
 	if ((o->force || o->resume || o->npy) && o->command != COMMAND_EXTRACT)
-		return usage("--force, --resume and --npy go with --extract");
+		return usage("--force, --resume and --npy are for --extract only");
 	if (o->force && o->resume)
-		return usage("--force and --resume exclude each other");
+		return usage("--force and --resume cannot be combined");
 	if (o->close && o->command != COMMAND_DIFF)
-		return usage("--atol and --rtol go with --diff");
+		return usage("--atol and --rtol are for --diff only");
 	o->source = operands[0];
 	bool two = o->command != COMMAND_UNMOUNT && o->command != COMMAND_LIST && o->command != COMMAND_CAT;
 	if (two)
@@ -377,36 +377,37 @@ void options_help(void)
 	      "        --json     everything known, one object per line\n"
 	      "        -H, --human-readable  sizes like 1.5G\n"
 	      "      --cat        write the bytes of PATHs to standard output\n"
-	      "        --rows A:B only these, as Python slices the first dimension\n"
+	      "        --rows A:B only these rows, as a Python slice of the first dimension\n"
 	      "      --extract    write plain files below DEST\n"
-	      "        --force    over files that are there\n"
+	      "        --force    overwrite existing files\n"
 	      "        --resume   keep what an earlier run has written\n"
-	      "        --npy      .npy files\n"
+	      "        --npy      write .npy files\n"
 	      "      --diff       compare names, types, shapes, values and attributes\n"
-	      "        --atol X, --rtol Y   |a - b| <= X + Y * |b| is no difference of numbers\n"
+	      "        --atol X, --rtol Y   numbers are the same if |a - b| <= X + Y * |b|\n"
 	      "        --json     as one object\n"
 	      "  -u               unmount, and wait for the daemon to end\n"
 	      "\n"
 	      "options:\n"
 	      "  -f               stay in the foreground\n"
 	      "  -d               log every request; implies -f\n"
-	      "  -s               one thread\n"
+	      "  -s               serve with one thread\n"
 	      "  -o OPT[,OPT]     mount options:\n"
-	      "       split=C         C separates directories in names, besides '/'\n"
-	      "       dataset         a directory of Parquet files is one table\n"
+	      "       split=C         C separates directories in names, in addition to '/'\n"
+	      "       dataset         show a directory of Parquet files as one table\n"
 	      "       dataset=files   the same, also for files of a Delta, Iceberg or Hudi table\n"
-	      "       follow          show links that lead out of SOURCE as what they lead to\n"
+	      "       follow          show links that lead out of SOURCE as their targets\n"
 	      "       cache=SIZE      memory for decoded data (256M)\n"
 	      "       threads=N       decoding threads (one per processor)\n"
 	      "       verify=no       do not verify checksums\n"
 	      "       log=FILE        where a daemon logs faults: a file, stderr or syslog (the\n"
-	      "                       default, unless -f); the last also in MOUNTPOINT/.arrayfs/log.txt\n"
+	      "                       default, unless -f); the last ones are also in\n"
+	      "                       MOUNTPOINT/.arrayfs/log.txt\n"
 	      "       nonempty        mount over a directory that is not empty\n"
-	      "       allow_other, fsname=NAME, and what mount(8) knows\n"
-	      "  -h, --help       this text\n"
-	      "  -V, --version    the version\n"
+	      "       allow_other, fsname=NAME, and the options of mount(8)\n"
+	      "  -h, --help       print this text\n"
+	      "  -V, --version    print the version\n"
 	      "\n"
-	      "exit codes: 0 done, 1 refused or failed, 2 usage; of --diff 0 same, 1 different,\n"
-	      "2 trouble.  See arrayfs(1).\n",
+	      "exit codes: 0 success, 1 refused or failed, 2 usage error; with --diff 0 same,\n"
+	      "1 different, 2 trouble.  See arrayfs(1).\n",
 	      stdout);
 }

@@ -108,7 +108,7 @@ static int parse_compound(const struct h5_file *f, struct arena *s, struct curso
 	if (r < 0)
 		return r;
 	if (count == 0)
-		return error_set(err, EBADMSG, "a compound datatype of no members");
+		return error_set(err, EBADMSG, "a compound datatype without members");
 	t->nmembers = (uint32_t)count;
 	t->members = arena_array(s, count, sizeof *t->members);
 	if (!t->members)
@@ -162,7 +162,7 @@ static int parse_array(const struct h5_file *f, struct arena *s, struct cursor *
 		return r;
 	t->has_vlen = t->base->has_vlen;
 	if (!shape_elements(t->dims, t->rank, &size) || __builtin_mul_overflow(size, t->base->size, &size) || size != t->size)
-		return error_set(err, EBADMSG, "an array datatype whose dimensions do not make its %" PRIu32 " bytes", t->size);
+		return error_set(err, EBADMSG, "an array datatype whose dimensions do not make up its %" PRIu32 " bytes", t->size);
 	return 0;
 }
 
@@ -237,7 +237,7 @@ static int parse(const struct h5_file *f, struct arena *s, struct cursor *c, str
 		t->class = H5_UNKNOWN;
 	}
 	if (t->size == 0)
-		return error_set(err, EBADMSG, "a datatype of no bytes");
+		return error_set(err, EBADMSG, "a datatype of 0 bytes");
 	r = parse_class(f, s, c, version, bits, t, depth, err);
 	return r < 0 ? r : cursor_check(c, err, "a datatype");
 }
@@ -299,7 +299,7 @@ int h5_dataspace(const struct h5_file *f, struct cursor c, struct h5_space *ret,
 		return r;
 	ret->null = version == 2 && type == 2;
 	if (!shape_elements(ret->dims, rank, &ret->count))
-		return error_set(err, EBADMSG, "a dataspace of more elements than 64 bits count");
+		return error_set(err, EBADMSG, "a dataspace of 2^64 elements or more");
 	for (unsigned i = 0; i < rank; i++)
 		if (ret->dims[i] > ret->max[i])
 			return error_set(err, EBADMSG, "dimension %u is %" PRIu64 " and may be at most %" PRIu64, i, ret->dims[i],

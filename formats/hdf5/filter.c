@@ -115,7 +115,7 @@ int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *
 		if (mask >> i & 1 || (k && built_in(k)))
 			continue;
 		return k ? error_set(err, ENOTSUP, "the filter %s (%u) is not built in", f->name, f->id)
-			 : error_set(err, ENOTSUP, "the filter %u is not known", f->id);
+			 : error_set(err, ENOTSUP, "filter %u is unknown", f->id);
 	}
 	return 0;
 }
@@ -165,7 +165,7 @@ static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, 
 	(void)f;
 	(void)memory;
 	if (in.len < 4 || in.len - 4 > room)
-		return error_set(err, EBADMSG, "a fletcher32 sum over %zu bytes", in.len);
+		return error_set(err, EBADMSG, "a fletcher32 checksum in %zu bytes", in.len);
 	size_t len = in.len - 4;
 	struct cursor c = cursor_over((struct slice){in.data + len, 4});
 	memcpy(out, in.data, len);
@@ -174,7 +174,7 @@ static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, 
 	*ret = len;
 	if (stored == sum || stored == swapped)
 		return 0;
-	return error_set(err, EBADMSG, "a fletcher32 sum of %08" PRIx32 " over bytes that make %08" PRIx32, stored, sum);
+	return error_set(err, EBADMSG, "a fletcher32 checksum of %08" PRIx32 ", but the bytes make %08" PRIx32, stored, sum);
 }
 
 /* --- a pipeline ------------------------------------------------------------------------ */
@@ -246,6 +246,6 @@ int h5_pipeline_load(const struct h5_pipeline *p, uint32_t mask, struct slice in
 	uint8_t *out = len / 4096 > in.len ? NULL : take_arena(s, len, err); /* none compresses that well */
 	*ret = (struct slice){out, len};
 	if (!out)
-		return error_set(err, ENOMEM, "%zu bytes of a heap that are packed in %zu", len, in.len);
+		return error_set(err, ENOMEM, "%zu bytes of a heap, compressed to %zu", len, in.len);
 	return run(p, mask, in, out, len, memory, "a heap's block", err);
 }

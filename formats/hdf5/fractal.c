@@ -163,7 +163,7 @@ static int block_at(const struct h5_file *f, struct h5_fractal *h, const struct 
 	size_t want = (size_t)p->size - (direct ? 0 : 8);
 	struct error why = {0};
 	if (p->address == H5_UNDEFINED)
-		return error_set(err, EBADMSG, "an address that is undefined where one is needed");
+		return error_set(err, EBADMSG, "a required address is undefined");
 	if (!slot)
 		return error_set(err, ENOMEM, "no memory for a heap's blocks");
 	if (slot->why)

@@ -75,7 +75,7 @@ static int add_message(struct walk *w, struct h5_message m, struct error *err)
 	if (m.type == H5_NIL)
 		return 0;
 	if (m.flags & MUST_BE_KNOWN && !is_known(m.type))
-		return error_set(err, ENOTSUP, "a message of type %u, which says that who does not know it must not go on", m.type);
+		return error_set(err, ENOTSUP, "a message of type %u, which is unknown and marked as essential", m.type);
 	if (h->count >= MESSAGES_MAX)
 		return error_set(err, EBADMSG, "an object header of more than %u messages", MESSAGES_MAX);
 	if (!grow(w->s, (void **)&h->messages, h->count, &h->room, sizeof *h->messages))
@@ -228,7 +228,7 @@ int h5_shared(const struct h5_file *f, struct arena *s, struct cursor c, unsigne
 			*ret = cursor_over(h.messages[i].data);
 			return 0;
 		}
-	return error_set(err, EBADMSG, "no message of type %u at %" PRIu64 ", which another shares", type, address);
+	return error_set(err, EBADMSG, "no message of type %u at %" PRIu64 ", though a shared message refers to it", type, address);
 }
 
 /* As in the library: other messages must not be pointers. */

@@ -18,7 +18,7 @@
 struct h5_image {
 	uint32_t count;
 	uint64_t longest; /* bytes of the longest entry */
-	struct dentry {
+	struct entry {
 		uint64_t address;
 		struct slice bytes;
 	} entries[]; /* by address */
@@ -26,14 +26,14 @@ struct h5_image {
 
 static int by_address(const void *a, const void *b)
 {
-	const struct dentry *x = a, *y = b;
+	const struct entry *x = a, *y = b;
 	return (x->address > y->address) - (x->address < y->address);
 }
 
 static int read_entries(const struct h5_file *f, struct cursor *c, struct h5_image *image, struct error *err)
 {
 	for (uint32_t i = 0; i < image->count; i++) {
-		struct dentry *e = &image->entries[i];
+		struct entry *e = &image->entries[i];
 		cursor_skip(c, 8);
 		unsigned parents = cursor_u16le(c);
 		cursor_skip(c, 4);
@@ -79,7 +79,7 @@ int h5_image(struct h5_file *f, struct cursor message, struct error *err)
 		return error_set(err, ENOTSUP, "a metadata cache image of version %u with flags %u", version, flags);
 	if (told != len)
 		return error_set(err, EBADMSG, "a metadata cache image of %" PRIu64 " bytes in %" PRIu64, told, len);
-	struct h5_image *image = arena_alloc(keep, sizeof *image + (size_t)count * sizeof(struct dentry));
+	struct h5_image *image = arena_alloc(keep, sizeof *image + (size_t)count * sizeof(struct entry));
 	if (!image)
 		return error_set(err, ENOMEM, "no memory for a metadata cache image");
 	*image = (struct h5_image){.count = (uint32_t)count};
@@ -100,7 +100,7 @@ void h5_image_over(const struct h5_image *image, uint64_t address, uint8_t *byte
 			high = mid;
 	}
 	for (; low < image->count && (image->entries[low].address < address || image->entries[low].address - address < len); low++) {
-		const struct dentry *e = &image->entries[low];
+		const struct entry *e = &image->entries[low];
 		uint64_t skip = e->address < address ? address - e->address : 0, at = e->address > address ? e->address - address : 0;
 		if (skip >= e->bytes.len)
 			continue;

@@ -206,7 +206,7 @@ static void forget(struct archive *a)
 /* The names of unreadable links are unknown, so one entry stands for all of them. */
 static void show_faults(struct archive *a, uint32_t dir, const struct h5_faults *f)
 {
-	const char *sentence = arena_printf(&a->arena, "links of the group that cannot be read: %s", f->first.text);
+	const char *sentence = arena_printf(&a->arena, "some links of the group cannot be read: %s", f->first.text);
 	if (sentence)
 		tree_fault(&a->tree, dir, (struct slice){0}, sentence, NULL);
 	else

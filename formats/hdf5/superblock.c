@@ -43,7 +43,7 @@ int h5_load(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t
 	uint64_t at;
 	*ret = (struct cursor){.failed = true};
 	if (address == H5_UNDEFINED)
-		return error_set(err, EBADMSG, "an address that is undefined where one is needed");
+		return error_set(err, EBADMSG, "a required address is undefined");
 	if (__builtin_add_overflow(address, f->base, &at) || !range_within(at, len, h5_source(f)->size))
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " in a file of %" PRIu64, len, address,
 				 h5_source(f)->size);
@@ -166,7 +166,7 @@ static int check_driver(struct cursor name, bool whole, struct error *err)
 {
 	if (whole && !name.failed && !cursor_match(&name, "NCSAfami", 8) && !cursor_match(&name, "NCSAmult", 8))
 		return cursor_check(&name, err, "the driver's information");
-	return error_set(err, ENOTSUP, "a file that a driver splits over several");
+	return error_set(err, ENOTSUP, "a file that is split into several by a driver");
 }
 
 static bool is_whole(const struct h5_file *f, uint64_t end)

@@ -39,7 +39,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 		return r;
 	if (!h5_message(f, s, &h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(f, s, &c, &own, err)) < 0 ||
 	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
-		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is no dataset");
+		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is not a dataset");
 	const struct h5_convert *convert = NULL;
 	bool same = h5_type_equal(&own, type);
 	if (same && own.has_vlen && !own_file) /* the sequences are in that file's heap */
@@ -82,7 +82,7 @@ static int open_file(const struct h5_file *f, struct arena *s, struct slice name
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return error_set(err, EIO, "a virtual dataset's source cannot be had: %s", why.text);
+		return error_set(err, EIO, "a virtual dataset's source cannot be opened: %s", why.text);
 	source_drop_fd(archive_source(f->a, number)); /* there may be thousands */
 	if (!(other = arena_alloc(&f->a->arena, sizeof *other)))
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
@@ -223,7 +223,7 @@ static int map_numbered(struct mappings *v, struct slice file, struct slice path
 	const struct span *run = &pattern->to.spans[pattern->to.endless];
 	int r = 0;
 	if (run->block == H5_UNDEFINED)
-		return error_set(v->err, ENOTSUP, "a virtual dataset of sources by number without blocks");
+		return error_set(v->err, ENOTSUP, "a virtual dataset with numbered sources but without blocks");
 	for (uint64_t block = 0; r == 0; block++) {
 		struct h5_mapping m = *pattern;
 		bool numbered = false;
@@ -231,7 +231,7 @@ static int map_numbered(struct mappings *v, struct slice file, struct slice path
 		if ((r = open_source(v, file, path, block, &numbered, &m.source)) < 0)
 			return r;
 		if (!numbered)
-			return error_set(v->err, ENOTSUP, "a virtual dataset without end whose source has one");
+			return error_set(v->err, ENOTSUP, "an unlimited virtual dataset whose source is limited");
 		if (!m.source)
 			return 0;
 		if (__builtin_mul_overflow(block, run->stride, &start) || __builtin_add_overflow(start, run->start, &start) ||
@@ -273,13 +273,13 @@ static int read_mapping(void *arg, struct cursor *c, struct slice file, struct s
 	if ((r = open_source(v, file, path, 0, &numbered, &m.source)) < 0)
 		return r;
 	if (numbered)
-		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose sources have a number");
+		return error_set(v->err, ENOTSUP, "a limited virtual dataset with numbered sources");
 	if (m.source && h5_selection_all(&m.from) && (r = h5_selection_whole(keep, m.source->dims, m.source->rank, &m.from, v->err)) < 0)
 		return r;
 	if (m.source && (r = h5_selection_check(&m.from, m.source->rank, v->err)) < 0)
 		return r;
 	if (m.source && (m.from.endless != m.from.rank) != endless)
-		return error_set(v->err, ENOTSUP, "a virtual dataset with an end whose source has none");
+		return error_set(v->err, ENOTSUP, "a limited virtual dataset whose source is unlimited");
 	return endless ? map_endless(v, &m) : finish(v, &m);
 }
 

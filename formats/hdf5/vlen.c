@@ -69,7 +69,7 @@ static int count_of(const struct h5_vlen *v, uint64_t *ret, struct error *err)
 	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size && s && s->fault) /* unreadable anyway */
 		return error_set(err, EIO, "%s", s->fault);
 	if (*ret > UNBACKED && (*ret - UNBACKED) / PER_BYTE > size)
-		return error_set(err, EIO, "%" PRIu64 " sequences in a file of %" PRIu64 " bytes are too many to be summed up", *ret, size);
+		return error_set(err, EIO, "%" PRIu64 " sequences in a file of %" PRIu64 " bytes are too many to add up", *ret, size);
 	return 0;
 }
 

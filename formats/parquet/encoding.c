@@ -72,7 +72,7 @@ static int delta_fixed(struct decoding *d, struct slice s, uint64_t n, unsigned 
 	int r = pq_strings_measure(d, DELTA_BYTE_ARRAY, s, n, &m, err);
 	for (uint64_t i = 0; r == 0 && i < n; i++)
 		if (m.lengths[i] != width)
-			r = error_set(err, EBADMSG, "a value of %u bytes where all have %u", m.lengths[i], width);
+			r = error_set(err, EBADMSG, "a value of %u bytes, though all should have %u", m.lengths[i], width);
 	return r < 0 ? r : pq_strings_copy(d, DELTA_BYTE_ARRAY, &m, n, ret, err);
 }
 

@@ -99,13 +99,13 @@ static int read_group(struct parquet *p, struct cursor *c, uint32_t g, struct er
 	if (r < 0)
 		return r;
 	if (rows < 0 || (n != p->nleaves))
-		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u columns of %u", g, rows, n, p->nleaves);
+		return error_set(err, EBADMSG, "row group %u has %" PRId64 " rows and %u of %u columns", g, rows, n, p->nleaves);
 	if (rows == 0 && values > 0) /* there is no row to report this fault on */
-		return error_set(err, EBADMSG, "row group %u has no rows and %" PRId64 " values", g, values);
+		return error_set(err, EBADMSG, "row group %u has no rows but %" PRId64 " values", g, values);
 	check_rows(p, (uint64_t)rows);
 	if (__builtin_add_overflow(p->first_row[g], (uint64_t)rows, &p->first_row[g + 1]) ||
 	    p->first_row[g + 1] > INT64_MAX / 64)
-		return error_set(err, EBADMSG, "more rows than there can be up to row group %u", g);
+		return error_set(err, EBADMSG, "too many rows in the row groups up to %u", g);
 	return 0;
 }
 

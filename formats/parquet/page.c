@@ -275,7 +275,7 @@ static int load_v1(const struct pages *pages, const struct leaf *leaf, struct sl
 			straight.len = 0;
 		r = decompress(pages, payload, (size_t)h->size, scratch, straight, &plain, err);
 	} else if (h->size != h->stored) {
-		r = error_set(err, EBADMSG, "%d bytes uncompressed are %d", h->stored, h->size);
+		r = error_set(err, EBADMSG, "an uncompressed page of %d bytes is said to have %d", h->stored, h->size);
 	}
 	if (r < 0)
 		return r;
@@ -307,7 +307,7 @@ static int load_v2(const struct pages *pages, struct slice payload, struct block
 		return 0;
 	if (ret->in_place)
 		return ret->values.len == len ? 0
-			: error_set(err, EBADMSG, "%zu bytes of values, uncompressed, are %zu", ret->values.len, len);
+			: error_set(err, EBADMSG, "%zu bytes of uncompressed values are said to be %zu", ret->values.len, len);
 	return decompress(pages, ret->values, len, scratch, straight, &ret->values, err);
 }
 
@@ -319,7 +319,7 @@ int pq_page_load(struct archive *a, const struct leaf *leaf, const struct pages 
 
 	ret->end = 0;
 	if (at >= pages->end)
-		return error_set(err, EBADMSG, "the page is lost: a header before it is broken");
+		return error_set(err, EBADMSG, "the page cannot be found: a page header before it is broken");
 	if ((r = source_map(&a->source, at, pages->end - at, &rest, err)) < 0)
 		return r;
 	struct cursor c = cursor_over(rest);
@@ -382,5 +382,5 @@ int pq_page_levels(struct slice s, int32_t encoding, unsigned max, uint64_t n, u
 	}
 	for (uint64_t i = 0; i < n; i++)
 		most = ret[i] > most ? ret[i] : most;
-	return most <= max ? 0 : error_set(err, EBADMSG, "a level of %u where %u is the highest", most, max);
+	return most <= max ? 0 : error_set(err, EBADMSG, "a level of %u, though the highest is %u", most, max);
 }

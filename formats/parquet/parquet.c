@@ -47,7 +47,7 @@ static int parquet_open(struct archive *a, struct error *err)
 		return error_set(err, ENOMEM, "no memory for the footer");
 	a->priv = p;
 	if (a->source.size < 12)
-		return error_set(err, EBADMSG, "%u bytes are no Parquet file", (unsigned)a->source.size);
+		return error_set(err, EBADMSG, "a file of %u bytes is too short to be Parquet", (unsigned)a->source.size);
 	int r = pq_footer_read(a, p, err);
 	if (r < 0)
 		return r;

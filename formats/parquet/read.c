@@ -105,7 +105,7 @@ static int open_group(struct reading *r, uint32_t number, struct error *err)
 		return e;
 	use_group(g, number);
 	if (!fits_totals(r, r->quantity) || (r->tail && !fits_totals(r, r->counted)))
-		return error_set(err, EIO, "it does not hold what it did when its size was found");
+		return error_set(err, EIO, "its size is no longer what was computed first");
 	return g->pages->count ? 0 : error_set(err, EBADMSG, "row group %u has no pages", number);
 }
 
@@ -278,14 +278,14 @@ static int get_page(struct reading *r, struct piece *piece, uint64_t at, uint64_
 		return e;
 	if (s->whole && !of_levels(s) && pq_values_have_nulls(r->leaf, block)) {
 		blocks_release(block);
-		return error_set(err, EBADMSG, "page %u has a null, of which the statistics of the column tell none", page);
+		return error_set(err, EBADMSG, "page %u has a null, but the column's statistics say that there are none", page);
 	}
 	if (s->what == WHAT_OFFSETS || s->what == WHAT_STRING_OFFSETS ||
 	    (s->what == WHAT_VALIDITY && (r->leaf->max_rep > 0 || r->leaf->max_def > 1))) {
 		e = s->what == WHAT_STRING_OFFSETS ? page_string_offsets(r, block, page, at, (size_t)len, ret)
 						   : page_levels_of(r, block, page, at, (size_t)len, ret);
 		blocks_release(block);
-		return e == -EIO ? error_set(err, EIO, "page %u of row group %u has fewer elements than its sums", page, r->group.number) : e;
+		return e == -EIO ? error_set(err, EIO, "page %u of row group %u has fewer elements than were counted", page, r->group.number) : e;
 	}
 	piece->kind = PIECE_BLOCK;
 	piece->block = block;

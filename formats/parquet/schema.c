@@ -248,7 +248,7 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 	}
 	for (uint32_t i = 0; i < e->children && r == 0; i++) {
 		if (next >= p->nelements)
-			return error_set(err, EBADMSG, "schema element %u has more children than the schema has", at);
+			return error_set(err, EBADMSG, "schema element %u has more children than the schema has elements", at);
 		r = number(a, p, all, next, path, depth + 1, &next, err);
 	}
 	e->next = *ret_next = next;
@@ -286,7 +286,7 @@ int pq_schema_read(struct archive *a, struct parquet *p, struct cursor *c, uint3
 	if (r < 0)
 		return r;
 	if (all[0].physical != GROUP)
-		return error_set(err, EBADMSG, "the schema's root is no group");
+		return error_set(err, EBADMSG, "the schema's root is not a group");
 	return pq_schema_number(a, p, all, count, err);
 }
 

@@ -86,7 +86,7 @@ static int delta_prefixes(struct decoding *d, struct slice s, uint64_t n, struct
 	for (uint64_t i = 0; r == 0 && i < n; i++) {
 		uint32_t before = i ? m->lengths[i - 1] : 0;
 		if (m->prefixes[i] > before || m->prefixes[i] > INT32_MAX - m->lengths[i])
-			r = error_set(err, EBADMSG, "value %" PRIu64 " keeps %u bytes of %u", i, m->prefixes[i], before);
+			r = error_set(err, EBADMSG, "value %" PRIu64 " repeats %u bytes of the previous value's %u", i, m->prefixes[i], before);
 		m->lengths[i] += m->prefixes[i];
 		m->total += m->prefixes[i];
 	}

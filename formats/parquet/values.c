@@ -39,7 +39,7 @@ static int check_header(const struct page_view *v, const struct page_data *page,
 	if (!page->header.data || (uint64_t)page->header.values != v->entries)
 		return error_set(err, EBADMSG, "a page of %d values where there should be %" PRIu64, page->header.values, v->entries);
 	if (v->end && page->end != v->end)
-		return error_set(err, EBADMSG, "a page that ends at byte %" PRIu64 ", by the offset index at %" PRIu64, page->end, v->end);
+		return error_set(err, EBADMSG, "a page ends at byte %" PRIu64 ", but by the offset index at %" PRIu64, page->end, v->end);
 	return 0;
 }
 

@@ -118,7 +118,7 @@ static struct slice kept(struct reader *r, struct arena *arena, struct slice nam
  * refuse. */
 static void refuse_repeated(struct reader *r, const char *what, struct slice name)
 {
-	r->failed = error_set(r->err, EBADMSG, "%s %.*s stands twice in the header", what, safetensors_cut(name), name.data);
+	r->failed = error_set(r->err, EBADMSG, "%s %.*s appears twice in the header", what, safetensors_cut(name), name.data);
 }
 
 /* "F32" or, since the reference reads the type as an enum, {"F32": null}. */
@@ -185,11 +185,11 @@ static void read_parts(struct reader *r, struct parts *p)
 		json_array(&r->j);
 		for (unsigned field = DTYPE; field < ALL; field <<= 1) {
 			if (!json_element(&r->j))
-				json_fail(&r->j, "a tensor is dtype, shape and data_offsets");
+				json_fail(&r->j, "a tensor must have dtype, shape and data_offsets only");
 			read_field(r, field, p);
 		}
 		if (json_element(&r->j))
-			json_fail(&r->j, "a tensor is dtype, shape and data_offsets");
+			json_fail(&r->j, "a tensor must have dtype, shape and data_offsets only");
 		return;
 	}
 	json_object(&r->j);

@@ -107,7 +107,7 @@ static void read_entry(struct reader *r, struct slice tensor, struct slice path)
 		return;
 	}
 	if (!fresh) { /* otherwise the later one would silently replace the earlier */
-		r->failed = error_set(r->err, EBADMSG, "tensor %.*s stands twice in the index", cut(tensor), tensor.data);
+		r->failed = error_set(r->err, EBADMSG, "tensor %.*s appears twice in the index", cut(tensor), tensor.data);
 		return;
 	}
 	if (id == r->room) {
@@ -234,7 +234,7 @@ static int add_metadata(struct archive *a, struct reader *r)
 		if (slice_map_add(&seen, name, &fresh) == SLICE_MAP_NONE || j.failed)
 			return error_set(r->err, ENOMEM, "no memory for the index's metadata");
 		if (!fresh)
-			return error_set(r->err, EBADMSG, "metadata %.*s stands twice in the index", cut(name), name.data);
+			return error_set(r->err, EBADMSG, "metadata %.*s appears twice in the index", cut(name), name.data);
 		safetensors_attr(a, TREE_ROOT, &r->scratch, name, value);
 	}
 	return 0;

@@ -200,7 +200,7 @@ static bool string_end(struct json *j, const uint8_t *p, const uint8_t **ret)
 	for (;; p = next_stop(j, p)) {
 		if (p == j->c.end || *p < 0x20) {
 			j->c.pos = p;
-			json_fail(j, p == j->c.end ? "a string has no end" : "a control byte stands in a string");
+			json_fail(j, p == j->c.end ? "a string has no end" : "a string contains a control byte");
 			return false;
 		}
 		if (*p == '"')

@@ -208,7 +208,7 @@ static int read_members(const struct bytes *b, const struct end *end, struct cur
 	for (uint32_t i = 0; i < ret->count; i++) {
 		struct zip_member *m = &ret->members[i];
 		if (!read_entry(c, end->shift, m))
-			return error_set(err, EBADMSG, "entry %" PRIu32 " of its directory, of %" PRIu32 ", is none", i + 1, ret->count);
+			return error_set(err, EBADMSG, "entry %" PRIu32 " of %" PRIu32 " in its directory is invalid", i + 1, ret->count);
 		if (slice_map_add(&names, m->name, &fresh) == SLICE_MAP_NONE)
 			return error_set(err, ENOMEM, "no memory for the names of its members");
 		if (!fresh)
@@ -254,7 +254,7 @@ int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, 
 	struct end end;
 	*ret = (struct zip){0};
 	if (!find_end(&b, COMMENT_MAX, &end))
-		return error_set(err, EBADMSG, "no end of a zip archive that fits: it may be cut short");
+		return error_set(err, EBADMSG, "no valid end of a zip archive: it may be cut short");
 	if (end.count > MEMBERS_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " members, over the limit of %d", end.count, MEMBERS_MAX);
 	int r = source_load(s, scratch, end.at, end.size, &c, err);

@@ -68,11 +68,11 @@ int numpy_header_size(struct slice head, uint64_t *ret, struct error *err)
 {
 	struct cursor c = cursor_over(head);
 	if (!numpy_probe(head))
-		return error_set(err, EBADMSG, "NumPy's magic is missing");
+		return error_set(err, EBADMSG, "the NumPy magic is missing");
 	cursor_skip(&c, 6);
 	unsigned major = cursor_u8(&c), minor = cursor_u8(&c);
 	if (!c.failed && (major < 1 || major > 3 || minor != 0))
-		return error_set(err, ENOTSUP, "version %u.%u of NumPy's format; 1.0, 2.0 and 3.0 are known", major, minor);
+		return error_set(err, ENOTSUP, "version %u.%u of NumPy's format; only 1.0, 2.0 and 3.0 are known", major, minor);
 	uint64_t len = cursor_le(&c, major == 1 ? 2 : 4);
 	int r = cursor_check(&c, err, "NumPy's header");
 	if (r == 0 && len > NUMPY_HEADER_MAX)
@@ -116,7 +116,7 @@ static int member(struct numpy_reader *r, struct numpy_header *ret, struct array
 			 : slice_equal(key, SLICE("shape"))         ? SHAPE
 								    : 0;
 	if (which == 0 || (*seen & which))
-		return numpy_fault(r, which ? "a key that was there before" : "a key that is none of descr, fortran_order and shape");
+		return numpy_fault(r, which ? "a repeated key" : "a key other than descr, fortran_order and shape");
 	*seen |= which;
 	return which == DESCR ? numpy_descr(r, &ret->type) : which == ORDER ? numpy_bool(r, &shape->fortran) : numpy_shape(r, shape);
 }
@@ -134,7 +134,7 @@ static int dictionary(struct numpy_reader *r, struct numpy_header *ret)
 	if (e)
 		return e;
 	if (numpy_peek(r) || r->c.pos < r->c.end)
-		return numpy_fault(r, "more than a dictionary");
+		return numpy_fault(r, "text after the dictionary");
 	if (seen != (DESCR | ORDER | SHAPE))
 		return numpy_fault(r, "one of descr, fortran_order and shape is missing");
 	ret->type.array.fortran = shape.fortran && shape.rank > 1;
@@ -160,7 +160,7 @@ int numpy_read_header(struct slice head, struct arena *arena, struct numpy_heade
 	r.c = cursor_over(text);
 	r.longs = major < 3;
 	if (e == 0 && major == 3 && !utf8_valid(text))
-		e = numpy_fault(&r, "what is not UTF-8");
+		e = numpy_fault(&r, "invalid UTF-8");
 	if (e == 0 && major < 3)
 		e = widen(&r, text);
 	e = e ? e : dictionary(&r, ret);
@@ -168,7 +168,7 @@ int numpy_read_header(struct slice head, struct arena *arena, struct numpy_heade
 		return e;
 	if (!shape_elements(a->shape, a->rank, &ret->bytes) || __builtin_mul_overflow(ret->bytes, ret->type.size, &ret->bytes) ||
 	    ret->bytes > INT64_MAX)
-		return error_set(err, EBADMSG, "NumPy's header: a shape of more bytes than 63 bits count");
+		return error_set(err, EBADMSG, "NumPy's header: a shape of 2^63 bytes or more");
 	if (ret->type.objects)
 		ret->bytes = 0;
 	return 0;

@@ -84,7 +84,7 @@ static int find_end(struct numpy_reader *r, uint8_t quote, struct slice *ret)
 	const uint8_t *from = r->c.pos, *p = from;
 	for (; p < r->c.end && *p != quote; p++) {
 		if (*p == '\n' || *p == '\r' || *p == '\0')
-			return numpy_fault(r, "a string that does not end in its line");
+			return numpy_fault(r, "a string that does not end on its line");
 		if (*p == '\\' && p + 1 < r->c.end)
 			p++;
 	}
@@ -144,9 +144,9 @@ static int integer(struct numpy_reader *r, uint64_t *ret)
 		if (__builtin_mul_overflow(*ret, 10, ret) || __builtin_add_overflow(*ret, *c->pos - '0', ret) || *ret > INT64_MAX)
 			return numpy_fault(r, "an extent of more than 63 bits");
 	if (c->pos == from)
-		return numpy_fault(r, "an extent that is no number from 0 on");
+		return numpy_fault(r, "an extent that is not a non-negative integer");
 	if (*from == '0' && c->pos > from + 1)
-		return numpy_fault(r, "a number with zeros before it");
+		return numpy_fault(r, "a number with leading zeros");
 	if (r->longs)
 		(void)cursor_match(c, "L", 1);
 	return 0;

@@ -115,9 +115,9 @@ int numpy_read_type(struct slice descr, struct arena *arena, struct numpy_type *
 	int shown = descr.len < 80 ? (int)descr.len : 80;
 	*ret = (struct numpy_type){0};
 	if (!word(descr, ret))
-		return error_set(err, EBADMSG, "%.*s is no type of NumPy's", shown, (const char *)descr.data);
+		return error_set(err, EBADMSG, "%.*s is not a NumPy type", shown, (const char *)descr.data);
 	ret->array.type = arena_text(arena, descr);
-	return ret->array.type ? 0 : error_set(err, ENOMEM, "no memory for a type of NumPy's");
+	return ret->array.type ? 0 : error_set(err, ENOMEM, "no memory for a NumPy type");
 }
 
 /* --- records ---------------------------------------------------------------- */
@@ -146,7 +146,7 @@ static int check_names(struct numpy_reader *r, const struct numpy_type *type)
 		qsort(all, n, sizeof *all, by_bytes);
 	for (size_t i = 1; i < n; i++)
 		if (slice_equal(all[i - 1], all[i]))
-			return numpy_fault(r, "two fields of one name before the end");
+			return numpy_fault(r, "two fields of the same name before the end");
 	return 0;
 }
 
@@ -233,7 +233,7 @@ int numpy_descr(struct numpy_reader *r, struct numpy_type *ret)
 		return e ? e : numpy_read_type(text, r->arena, ret, r->err);
 	}
 	if (++r->depth > DEPTH_MAX)
-		return numpy_fault(r, "records in more than 32 records");
+		return numpy_fault(r, "records nested more than 32 deep");
 	cursor_skip(&r->c, 1);
 	int e = record(r, ret);
 	r->depth--;

@@ -49,7 +49,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 		return r;
 	size_t path = refers(a, array) ? a->format->references->width(a, n) : 0;
 	if (path > PATH_WIDTH_MAX)
-		return error_set(err, EIO, "paths of up to %zu bytes in each line", path);
+		return error_set(err, EIO, "a path of %zu bytes is too long for a line", path);
 	ret->width = path > ret->width ? (unsigned)path : ret->width;
 	ret->bytes = (unsigned)(dtype_bits(array) / 8);
 	if (ret->bytes == 0 || ret->width == 0)
@@ -71,7 +71,7 @@ int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct erro
 	int r = layout_of(a, n, &l, err);
 	*ret = 0;
 	if (r == 0 && (__builtin_mul_overflow(l.count, (uint64_t)l.width + 1, ret) || *ret > INT64_MAX))
-		r = error_set(err, EIO, "text of more than %" PRIu64 " elements", l.count);
+		r = error_set(err, EIO, "the text of %" PRIu64 " elements would be too large", l.count);
 	return r;
 }
 

@@ -44,7 +44,7 @@ static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t
 	if (!ref->node || ino_view(ref->ino) || shape_find(&ref->open->archive, ref->node, &shaped, NULL) < 0 || a->rank == 0)
 		return error_set(err, EINVAL, "has no rows");
 	if (a->fortran && a->rank > 1)
-		return error_set(err, EINVAL, "is stored column by column: rows do not lie together");
+		return error_set(err, EINVAL, "is stored column-major: its rows are not contiguous");
 	if (!shape_elements(a->shape + 1, a->rank - 1, &elements) || __builtin_mul_overflow(elements, dtype_bits(a), &bits) ||
 	    bits % 8 || dtype_bits(a) == 0 || __builtin_mul_overflow(bits / 8, a->shape[0], &size))
 		return error_set(err, EINVAL, "has no rows of whole bytes");

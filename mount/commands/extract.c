@@ -112,7 +112,7 @@ static int open_destination(const struct options *o)
 	if (fd < 0) {
 		log_say("%s: %s", o->destination, strerror(errno));
 	} else if (lies_in(o->destination, o->source)) {
-		log_say("%s: lies in %s", o->destination, o->source);
+		log_say("%s: is inside %s", o->destination, o->source);
 		close(fd);
 		if (made)
 			rmdir(o->destination);

@@ -96,7 +96,7 @@ int extract_empty_folder(struct extract *x, const char *path, struct error *err)
 static int another(struct extract *x, struct error *err)
 {
 	x->in_dest = true;
-	return error_set(err, EEXIST, "is there already%s (--force overwrites)", x->options->resume ? ", and another" : "");
+	return error_set(err, EEXIST, "already exists%s (--force overwrites)", x->options->resume ? ", but is different" : "");
 }
 
 /* Returns 1 if an earlier run has made the link, 0 if nothing is there. */

@@ -78,7 +78,7 @@ static int split_off(const char *source, int *ret_pipe)
 	bool told = false;
 	while (poll(&(struct pollfd){.fd = ends[0], .events = POLLIN}, 1, told ? -1 : A_WHILE * 1000) <= 0)
 		if (!told) {
-			log_say("%s: not mounted after %d seconds: it, or what mounts, has not answered yet (Ctrl-C gives up)", source, A_WHILE);
+			log_say("%s: not mounted after %d seconds: neither it nor the mount has answered yet (Ctrl-C gives up)", source, A_WHILE);
 			told = true;
 		}
 	return read(ends[0], &word, 1) == 1 ? 0 : 1; /* EOF: the child failed, and has said why */

@@ -21,7 +21,7 @@ static int unmount(const char *shown, const char *path)
 	char words[256];
 	int r = mountpoint_unmount(path, false, words, sizeof words);
 	if (r == -EBUSY)
-		log_say("%s: in use: a file in it is open, or it is somebody's working directory (fuser -m %s tells whose)", shown, shown);
+		log_say("%s: in use: a file in it is open, or it is somebody's working directory (fuser -m %s shows by whom)", shown, shown);
 	else if (r < 0)
 		log_say("%s: cannot be unmounted: %s", shown, words);
 	return r;
@@ -42,7 +42,7 @@ _Noreturn static void on_overdue(int sig)
 
 static void bound(const char *mountpoint)
 {
-	snprintf(overdue, sizeof overdue, "arrayfs: %s: what it lies on does not answer\n", mountpoint);
+	snprintf(overdue, sizeof overdue, "arrayfs: %s: the file system that it is on does not answer\n", mountpoint);
 	signal(SIGALRM, on_overdue);
 	alarm(3 * PATIENCE_MS / 1000);
 }

@@ -197,10 +197,10 @@ static const struct {
 	{H("{\"__metadata__\":{},\"__metadata__\":{},\"a\":" T "}"), "x", "__metadata__ is repeated at byte 34 of the header"},
 	{H("{\"__metadata__\":{\"a\":1},\"a\":" T "}"), "x", "a string is expected at byte 21 of the header"},
 	{H("{\"__metadata__\":[],\"a\":" T "}"), "x", "an object is expected at byte 16 of the header"},
-	{H("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"},\"a\":" T "}"), "x", "metadata a stands twice in the header"},
+	{H("{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"},\"a\":" T "}"), "x", "metadata a appears twice in the header"},
 	{H("{\"__metadata__\":" T "}"), "x", "a string is expected at byte 38 of the header"},
-	{H("{\"a\":[\"U8\",[1],[0,1],3]}"), "x", "a tensor is dtype, shape and data_offsets at byte 21 of the header"},
-	{H("{\"a\":[\"U8\",[1]]}"), "x", "a tensor is dtype, shape and data_offsets at byte 15 of the header"},
+	{H("{\"a\":[\"U8\",[1],[0,1],3]}"), "x", "a tensor must have dtype, shape and data_offsets only at byte 21 of the header"},
+	{H("{\"a\":[\"U8\",[1]]}"), "x", "a tensor must have dtype, shape and data_offsets only at byte 15 of the header"},
 	{H("{\"a\":null}"), "x", "an object is expected at byte 5 of the header"},
 	{H("{\"a\":{\"dtype\":1,\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "a string is expected at byte 14 of the header"},
 	{H("{\"a\":{\"dtype\":{\"U8\":1},\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "null is expected at byte 20 of the header"},
@@ -209,7 +209,7 @@ static const struct {
 	{H("{\"a\":{\"dtype\":\"u8\",\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "tensor a: unknown dtype u8"},
 	{H("{\"a\":{\"dtype\":\"U128\",\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "tensor a: unknown dtype U128"},
 	{H("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "a field is repeated at byte 27 of the header"},
-	{H("{\"a\":" T ",\"a\":" T "}"), "x", "tensor a stands twice in the header"},
+	{H("{\"a\":" T ",\"a\":" T "}"), "x", "tensor a appears twice in the header"},
 	{H("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":1e999}}"), "x", "a number is out of range at byte 56 of the header"},
 	{H("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":01}}"), "x", "a number is not valid at byte 56 of the header"},
 	{H("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1],\"x\":1.}}"), "x", "a number is not valid at byte 56 of the header"},
@@ -242,7 +242,7 @@ static const struct {
 	{H("{/**/\"a\":" T "}"), "x", "a string is expected at byte 1 of the header"},
 	{H("{\"a\":" T), "x", "a comma or the object's end is expected at byte 52 of the header"},
 	{H("{\"\\ud800\":" T "}"), "x", "an escape is not valid at byte 2 of the header"},
-	{H("{\"\001\":" T "}"), "x", "a control byte stands in a string at byte 2 of the header"},
+	{H("{\"\001\":" T "}"), "x", "a string contains a control byte at byte 2 of the header"},
 	{H("{\"\377\":" T "}"), "x", "the header is not UTF-8"},
 	{H("{\"\\x\":" T "}"), "x", "an escape is not valid at byte 2 of the header"},
 	{H("{\"\\u00\":" T "}"), "x", "an escape is not valid at byte 2 of the header"},
@@ -348,7 +348,7 @@ static void a_long_header_is_held_to_the_same_rules(void **state)
 	char *twice = memmem(file.data, file.len, "t19000\"", 7), *type = memmem(file.data, file.len, "t15000\"", 7);
 	char *comma = memmem(file.data, file.len, ",\"t9999\"", 8);
 	memcpy(twice, "t10077", 6);
-	check_refused(&format_safetensors, file, -EBADMSG, "tensor t10077 stands twice in the header");
+	check_refused(&format_safetensors, file, -EBADMSG, "tensor t10077 appears twice in the header");
 	memcpy(strstr(type, "U8"), "U9", 2);
 	check_refused(&format_safetensors, file, -EBADMSG, "tensor t15000: unknown dtype U9");
 	*comma = ';';

@@ -216,15 +216,15 @@ static void a_shard_is_a_regular_file(void **state)
 static void repeated_names_are_refused(void **state)
 {
 	(void)state;
-	refused("{\"weight_map\":{\"a\":\"one.safetensors\",\"a\":\"one.safetensors\"}}", "tensor a stands twice in the index");
+	refused("{\"weight_map\":{\"a\":\"one.safetensors\",\"a\":\"one.safetensors\"}}", "tensor a appears twice in the index");
 	refused("{\"weight_map\":{\"a\":\"one.safetensors\",\"\\u0061\":\"two.safetensors\"}}",
-		"tensor a stands twice in the index");
+		"tensor a appears twice in the index");
 	refused("{\"weight_map\":{\"a\":\"one.safetensors\"},\"weight_map\":{\"a\":\"one.safetensors\"}}",
 		"weight_map is repeated at byte 51 of the index");
 	refused("{\"metadata\":{},\"metadata\":{},\"weight_map\":{\"a\":\"one.safetensors\"}}",
 		"metadata is repeated at byte 26 of the index");
 	refused("{\"metadata\":{\"k\":1,\"k\":1},\"weight_map\":{\"a\":\"one.safetensors\"}}",
-		"metadata k stands twice in the index");
+		"metadata k appears twice in the index");
 }
 
 static void what_is_no_index_is_refused_with_its_name(void **state)

@@ -40,7 +40,7 @@ def test_the_filter_is_the_first_reason():
              "between": (number, 1000, (2, 32026, 3), BLOSC2), "two": (number, 1000, (32026, 305), BLOSC2),
              "zfp": (number, 1 << 28, (32013,), "the filter zfp (32013) is not built in"),
              "lzo": (number, 1000, (305,), "the filter lzo (305) is not built in"),
-             "unknown": (number, 1 << 28, (32099,), "the filter 32099 is not known"),
+             "unknown": (number, 1 << 28, (32099,), "filter 32099 is unknown"),
              "pair": (pair, 1 << 27, (32026,), BLOSC2), "text": (text, 1 << 25, (32026,), BLOSC2), "few": (text, 10, (32026,), BLOSC2)}
     inside = {"pair": ("pair/a", "pair/b"), "text": ("text/offsets", "text/values"), "few": ("few/offsets", "few/values")}
     with folder() as tmp:

@@ -166,8 +166,8 @@ def test_a_compound_of_no_members_does_not_open():
                 pass
         told = {o["path"]: o for o in listed(tmp / "f.h5")}
         assert set(told) == {"d", "fine"} and told["d"]["kind"] == "file", told
-        assert told["d"]["error"] == "a compound datatype of no members", told["d"]
-        assert b"no members" in arrayfs("--cat", tmp / "f.h5", "d", code=1).stderr
+        assert told["d"]["error"] == "a compound datatype without members", told["d"]
+        assert b"without members" in arrayfs("--cat", tmp / "f.h5", "d", code=1).stderr
 
 
 if __name__ == "__main__":

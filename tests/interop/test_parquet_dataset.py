@@ -282,7 +282,7 @@ with check("tables_with_a_log_of_their_own_are_refused_by_name"):
         (f / "_delta_log").write_text("")
         assert cat(f, "x") == (1).to_bytes(8, "little")
         r = subprocess.run([ARRAYFS, "-o", "dataset=all", "--list", str(f)], capture_output=True, text=True)
-        assert r.returncode == 2 and r.stderr == "arrayfs: dataset=all: dataset or dataset=files is needed (see arrayfs --help)\n", r
+        assert r.returncode == 2 and r.stderr == "arrayfs: dataset=all: must be dataset or dataset=files (see arrayfs --help)\n", r
 
 with check("links_count_once_and_lead_out_only_when_followed"):
     with folder() as f:

@@ -110,7 +110,7 @@ with check("a_row_group_of_no_rows_and_values_is_refused"):
         footer[4][1][1][1][3] = (thrift.I64, 0)
         open(path, "wb").write(thrift.with_footer(data, footer))
         refused = arrayfs("--list", path, code=1).stderr.decode()
-        assert refused == f"arrayfs: {path}: row group 1 has no rows and 1000 values\n", refused
+        assert refused == f"arrayfs: {path}: row group 1 has no rows but 1000 values\n", refused
 
 with check("int96_of_day_0_is_as_the_reference_reads_it"):
     with folder() as f:

@@ -256,7 +256,7 @@ with check("a_null_where_none_was_told_is_an_error_of_its_page"):
                 if not any(name in (h, h + "/values", h + "/offsets") for h in hidden) or name in ("l/offsets", "ls/offsets", "ll/offsets"):
                     assert (code, got) == (0, want), name
                     continue
-                assert code == 1 and want.startswith(got) and "has a null, of which the statistics of the column tell none" in told, (name, told)
+                assert code == 1 and want.startswith(got) and "has a null, but the column's statistics say that there are none" in told, (name, told)
             for name in ("x", "st/a"): # the pages before it read
                 r = subprocess.run([ARRAYFS, "--cat", "--rows", "0:2000", path, name], capture_output=True)
                 assert (r.returncode, r.stdout) == (0, whole[name][:2000 * (len(whole[name]) // n)]), name

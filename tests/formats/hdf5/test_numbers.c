@@ -51,7 +51,7 @@ static void a_compound_of_no_members_does_not_open(void **state)
 	at[1] = 0;
 	assert_int_equal(test_open(&a, &format_hdf5, file, &err), 0);
 	assert_int_equal(test_node(&a, "k")->kind, NODE_FAULT);
-	assert_string_equal(test_attr(&a, "k", "arrayfs.error"), "a compound datatype of no members");
+	assert_string_equal(test_attr(&a, "k", "arrayfs.error"), "a compound datatype without members");
 	archive_close(&a);
 	test_unload(file);
 }

@@ -143,9 +143,9 @@ static void faulty_strings(void **state)
 	assert_string_equal(verdict("\"\\"), "a string has no end at byte 2 of it");
 	assert_string_equal(verdict("\"\\\""), "a string has no end at byte 3 of it");
 	assert_string_equal(verdict("\"\\u"), "a string has no end at byte 3 of it");
-	assert_string_equal(verdict("\"a\nb\""), "a control byte stands in a string at byte 2 of it");
-	assert_string_equal(verdict("\"0123456789\x1f\""), "a control byte stands in a string at byte 11 of it");
-	assert_string_equal(verdict_of(SLICE("\"a\0b\"")), "a control byte stands in a string at byte 2 of it");
+	assert_string_equal(verdict("\"a\nb\""), "a string contains a control byte at byte 2 of it");
+	assert_string_equal(verdict("\"0123456789\x1f\""), "a string contains a control byte at byte 11 of it");
+	assert_string_equal(verdict_of(SLICE("\"a\0b\"")), "a string contains a control byte at byte 2 of it");
 	static const char *const escapes[] = {"\"\\a\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\U0041\"", "\"\\ud800\"",
 					      "\"\\udc00\"", "\"\\ud800\\ud800\"", "\"\\ud800x\"", "\"\\ud800\\n\"",
 					      "\"\\u-123\"", "\"\\ud800\\u0041\"", "\"\\0\""};

@@ -123,7 +123,7 @@ static void a_control_byte_is_found_wherever_it_stands(void **state)
 		struct json j = json_over((struct slice){(const uint8_t *)text, sizeof text}, &arena);
 		(void)json_string(&j);
 		assert_int_equal(json_end(&j, &err, "it"), -EBADMSG);
-		snprintf(said, sizeof said, "a control byte stands in a string at byte %zu of it", at);
+		snprintf(said, sizeof said, "a string contains a control byte at byte %zu of it", at);
 		assert_string_equal(err.text, said);
 	}
 	arena_free(&arena);

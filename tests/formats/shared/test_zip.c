@@ -203,10 +203,10 @@ static void refusals(void **state)
 		const char *sentence;
 	} cases[] = {
 		{"a", "a", 0, 0, 0, "two members are called a"},
-		{"a", "b", 12, 3, 2, "no end of a zip archive that fits: it may be cut short"},
-		{"a", "b", 10, 1000, 4, "no end of a zip archive that fits: it may be cut short"},
-		{"a", "b", 6, 5000, 4, "no end of a zip archive that fits: it may be cut short"},
-		{"a", "b", 22 + 47, 0, 4, "entry 2 of its directory, of 2, is none"},
+		{"a", "b", 12, 3, 2, "no valid end of a zip archive: it may be cut short"},
+		{"a", "b", 10, 1000, 4, "no valid end of a zip archive: it may be cut short"},
+		{"a", "b", 6, 5000, 4, "no valid end of a zip archive: it may be cut short"},
+		{"a", "b", 22 + 47, 0, 4, "entry 2 of 2 in its directory is invalid"},
 		{"a", "b", 22 + 5, 7, 4, "member b is not at byte 7"},
 		{"a", "b", 22 + 5, 0, 4, "members a and b overlap"},
 		{"a", "b", 22 + 47 + 27, 20, 4, "members a and b overlap"},

@@ -153,7 +153,7 @@ static void types_that_numpy_has_not_are_refused(void **state)
 		struct numpy_type t;
 		struct error err = {0};
 		char sentence[256];
-		snprintf(sentence, sizeof sentence, "%s is no type of NumPy's", wrong[i]);
+		snprintf(sentence, sizeof sentence, "%s is not a NumPy type", wrong[i]);
 		assert_int_equal(numpy_read_type(slice_text(wrong[i]), &arena, &t, &err), -EBADMSG);
 		assert_string_equal(err.text, sentence);
 	}
@@ -241,7 +241,7 @@ static void refused(unsigned version, struct slice text, const char *sentence)
 	struct numpy_header h;
 	char whole[256];
 	assert_int_equal(read_text(version, text, &h), -EBADMSG);
-	snprintf(whole, sizeof whole, "%s%s", strstr(sentence, "is no type") ? "" : "NumPy's header: ", sentence);
+	snprintf(whole, sizeof whole, "%s%s", strstr(sentence, "is not a NumPy type") ? "" : "NumPy's header: ", sentence);
 	assert_string_equal(fault.text, whole);
 }
 
@@ -250,26 +250,26 @@ static void each_fault_has_its_sentence(void **state)
 	(void)state;
 	refused(1, SLICE(""), "'{' is missing at byte 54 of its text");
 	refused(1, SLICE("{}"), "one of descr, fortran_order and shape is missing at byte 54 of its text");
-	refused(1, SLICE("{'x': 1}"), "a key that is none of descr, fortran_order and shape at byte 5 of its text");
-	refused(1, SLICE("{'shape': (), 'shape': ()}"), "a key that was there before at byte 22 of its text");
-	refused(1, HEADER("'<f3'", "False", "()"), "<f3 is no type of NumPy's");
+	refused(1, SLICE("{'x': 1}"), "a key other than descr, fortran_order and shape at byte 5 of its text");
+	refused(1, SLICE("{'shape': (), 'shape': ()}"), "a repeated key at byte 22 of its text");
+	refused(1, HEADER("'<f3'", "False", "()"), "<f3 is not a NumPy type");
 	refused(1, HEADER("('<f4', (2,))", "False", "()"), "a type with a shape of its own at byte 10 of its text");
 	refused(1, HEADER("'<f4'", "0", "()"), "True or False is missing at byte 34 of its text");
 	refused(1, HEADER("'<f4'", "False", "5"), "'(' is missing at byte 50 of its text");
 	refused(1, HEADER("'<f4'", "False", "(5)"), "a shape that is a number, not a tuple, at byte 53 of its text");
-	refused(1, HEADER("'<f4'", "False", "(-1,)"), "an extent that is no number from 0 on at byte 51 of its text");
-	refused(1, HEADER("'<f4'", "False", "(010,)"), "a number with zeros before it at byte 54 of its text");
+	refused(1, HEADER("'<f4'", "False", "(-1,)"), "an extent that is not a non-negative integer at byte 51 of its text");
+	refused(1, HEADER("'<f4'", "False", "(010,)"), "a number with leading zeros at byte 54 of its text");
 	refused(1, HEADER("'<f4'", "False", "(9223372036854775808,)"), "an extent of more than 63 bits at byte 69 of its text");
-	refused(1, HEADER("'<f4'", "False", "(4294967296, 4294967296)"), "a shape of more bytes than 63 bits count");
+	refused(1, HEADER("'<f4'", "False", "(4294967296, 4294967296)"), "a shape of 2^63 bytes or more");
 	refused(3, HEADER("'<f4'", "False", "(5L,)"), "',' is missing at byte 52 of its text");
-	refused(3, HEADER("[('\xe9', '<f4')]", "False", "(5,)"), "what is not UTF-8 at byte 0 of its text");
-	refused(1, HEADER("[('a', '<f4'), ('a', '<f4')]", "False", "()"), "two fields of one name before the end at byte 38 of its text");
+	refused(3, HEADER("[('\xe9', '<f4')]", "False", "(5,)"), "invalid UTF-8 at byte 0 of its text");
+	refused(1, HEADER("[('a', '<f4'), ('a', '<f4')]", "False", "()"), "two fields of the same name before the end at byte 38 of its text");
 	refused(1, HEADER("[('a', '<f4') ('b', '<f4')]", "False", "()"), "',' is missing at byte 24 of its text");
 	refused(1, HEADER("[('a', '|V2147483647'), ('b', '|V1')]", "False", "()"), "a record of more than 2 GiB before the end at byte 46 of its text");
 	refused(1, HEADER("[('a', '|V2', (2147483647,))]", "False", "()"), "a field of more than 2 GiB before the end at byte 38 of its text");
-	refused(1, HEADER("'<f4", "False", "()"), "<f4,  is no type of NumPy's");
+	refused(1, HEADER("'<f4", "False", "()"), "<f4,  is not a NumPy type");
 	refused(1, HEADER("'<f4\\q'", "False", "()"), "a string with an escape that NumPy does not write at byte 11 of its text");
-	refused(1, SLICE("{'descr': '<f4', 'fortran_order': False, 'shape': (), } x"), "more than a dictionary at byte 56 of its text");
+	refused(1, SLICE("{'descr': '<f4', 'fortran_order': False, 'shape': (), } x"), "text after the dictionary at byte 56 of its text");
 }
 
 static void versions_and_lengths_are_checked(void **state)
@@ -278,10 +278,10 @@ static void versions_and_lengths_are_checked(void **state)
 	uint64_t size;
 	(void)state;
 	assert_int_equal(numpy_header_size(SLICE("PK\3\4"), &size, &err), -EBADMSG);
-	assert_string_equal(err.text, "NumPy's magic is missing");
+	assert_string_equal(err.text, "the NumPy magic is missing");
 	err = (struct error){0};
 	assert_int_equal(numpy_header_size(SLICE("\x93NUMPY\4\0\0\0\0\0"), &size, &err), -ENOTSUP);
-	assert_string_equal(err.text, "version 4.0 of NumPy's format; 1.0, 2.0 and 3.0 are known");
+	assert_string_equal(err.text, "version 4.0 of NumPy's format; only 1.0, 2.0 and 3.0 are known");
 	err = (struct error){0};
 	assert_int_equal(numpy_header_size(SLICE("\x93NUMPY\2\0\1\0\x10\0"), &size, &err), -ENOTSUP);
 	assert_string_equal(err.text, "NumPy's header of 1048577 bytes; at most 1048576 are read");
@@ -298,7 +298,7 @@ static void records_end_at_some_depth(void **state)
 	for (int i = 0; i < 200; i++)
 		strcat(text, "[('a', ");
 	assert_int_equal(read_text(1, slice_text(text), &h), -EBADMSG);
-	assert_string_equal(fault.text, "NumPy's header: records in more than 32 records at byte 234 of its text");
+	assert_string_equal(fault.text, "NumPy's header: records nested more than 32 deep at byte 234 of its text");
 }
 
 static void every_cut_and_every_byte_is_refused_or_sound(void **state)

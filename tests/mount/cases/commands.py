@@ -248,14 +248,14 @@ def test_extract_resume_looks_where_links_lead(s):
     s.run("--extract", d, out).ok()
     os.unlink(out + "/l")
     os.symlink("two", out + "/l")
-    s.run("--extract", "--resume", d, out).refused("out: l: is there already, and another")
+    s.run("--extract", "--resume", d, out).refused("out: l: already exists, but is different")
     same(os.readlink(out + "/l"), "two")
     file = os.path.join(DATA, "hdf5", "links.h5")
     s.run("--extract", file, s.path("h")).ok()
     s.run("--extract", "--resume", file, s.path("h")).ok()
     os.unlink(s.path("h", "b"))
     os.symlink("a/z", s.path("h", "b"))
-    s.run("--extract", "--resume", file, s.path("h")).refused("b: is there already, and another")
+    s.run("--extract", "--resume", file, s.path("h")).refused("b: already exists, but is different")
 
 
 def test_extract_of_hard_links(s):
@@ -312,7 +312,7 @@ def test_extract_heeds_ignored_signals(s):
 def test_extract_says_what_is_in_the_way(s):
     d = make(s)
     file = os.path.join(d, "m.safetensors")
-    s.run("--extract", d, s.path("d", "new")).refused("new: lies in")
+    s.run("--extract", d, s.path("d", "new")).refused("new: is inside")
     same(os.path.exists(s.path("d", "new")), False)
     for path in ("empty/../plain", "..", "m.safetensors/a/../z"):
         s.run("--extract", d, s.path("out"), path).refused(f"d: {path}: a path with '..' has no place below DEST")
@@ -323,7 +323,7 @@ def test_extract_says_what_is_in_the_way(s):
     write(s.path("out", "a"), b"")
     s.run("--extract", file, s.path("out"), "a/b").refused("out: a/b: a file stands where its folder should")
     s.run("--extract", file, s.path("out"), "z").ok()
-    s.run("--extract", file, s.path("out"), "z").refused("out: z: is there already (--force overwrites)")
+    s.run("--extract", file, s.path("out"), "z").refused("out: z: already exists (--force overwrites)")
 
 
 def test_patterns(s):
@@ -411,12 +411,12 @@ def test_extract_resumes(s):
     same((read(out + "/m.safetensors/z"), os.readlink(out + "/link")), (b"abc", "m.safetensors/z"))
     same({f: os.stat(os.path.join(out, f)).st_ino for f in kept}, kept)
     write(out + "/plain", b"mine")
-    s.run("--extract", "--resume", d, out).refused("plain: is there already, and another")
+    s.run("--extract", "--resume", d, out).refused("plain: already exists, but is different")
     os.truncate(s.path("d", "m.safetensors"), os.path.getsize(s.path("d", "m.safetensors")))  # a new time
     os.utime(s.path("d", "m.safetensors"), (1, 1))
     r = s.run("--extract", "--resume", d, out)
     same((r.code, len(r.lines)), (1, 4))
-    s.run("--extract", "--resume", "--force", d, out).refused("exclude", code=2)
+    s.run("--extract", "--resume", "--force", d, out).refused("cannot be combined", code=2)
 
 
 def test_extract_npy(s):
