@@ -27,6 +27,8 @@
  * than 4,096 bytes, nor Fortran's order.
  */
 
+bool view_text_exists(const struct array *a);
+
 /* Bytes of a field without what separates it; 0 where there is no such view. */
 unsigned view_text_width(const struct array *a);
 
