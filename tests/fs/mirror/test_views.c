@@ -13,25 +13,27 @@ static bool probe(const struct peek *p)
 	return cursor_match(&head, "VIEWS", 5);
 }
 
-static void put(struct tree *t, uint32_t dir, const char *name, enum dtype dtype, const uint64_t *shape, uint32_t rank)
+static void put(struct tree *t, uint32_t dir, const char *name, const struct array *array)
 {
 	uint32_t id = tree_range(t, dir, slice_text(name), 0, 0, 48);
-	if (dtype != DTYPE_NONE)
-		tree_describe(t, id, tree_array(t, &(struct array){.dtype = dtype, .rank = rank, .shape = shape}));
+	if (array)
+		tree_describe(t, id, tree_array(t, array));
 }
 
 static int open_views(struct archive *a, struct error *err)
 {
 	static const uint64_t shape[] = {2, 6}, bytes[] = {48};
+	const struct array floats = {.dtype = DTYPE_FLOAT32, .rank = 2, .shape = shape};
 	struct tree *t = &a->tree;
 	uint32_t dir = tree_dir(t, TREE_ROOT, SLICE("dir"));
 	(void)err;
-	put(t, TREE_ROOT, "floats", DTYPE_FLOAT32, shape, 2);
-	put(t, TREE_ROOT, "bytes", DTYPE_UINT8, bytes, 1);
-	put(t, TREE_ROOT, "strings", DTYPE_STRING, shape, 1);
-	put(t, TREE_ROOT, "plain", DTYPE_NONE, NULL, 0);
-	put(t, dir, "halves", DTYPE_FLOAT16, &bytes[0], 0);
-	put(t, dir, "ends.npy", DTYPE_FLOAT32, shape, 2);
+	put(t, TREE_ROOT, "floats", &floats);
+	put(t, TREE_ROOT, "fortran", &(struct array){.dtype = DTYPE_FLOAT32, .fortran = true, .rank = 2, .shape = shape});
+	put(t, TREE_ROOT, "bytes", &(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = bytes});
+	put(t, TREE_ROOT, "strings", &(struct array){.dtype = DTYPE_STRING, .rank = 2, .shape = shape});
+	put(t, TREE_ROOT, "plain", NULL);
+	put(t, dir, "halves", &(struct array){.dtype = DTYPE_FLOAT16, .unshaped = true});
+	put(t, dir, "ends.npy", &floats);
 	tree_link(t, dir, SLICE("file"), "../floats");
 	tree_link(t, dir, SLICE("folder"), "../dir");
 	tree_link(t, dir, SLICE("nowhere"), "none");
