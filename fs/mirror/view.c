@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/mirror/impl.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include "fs/blocks/blocks.h"
 
 struct mirror_ref view_plain(const struct mirror_ref *ref)
 {
