@@ -9,8 +9,7 @@
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
 #include "fs/base/name.h"
-#include "fs/views/npy.h"
-#include "fs/views/text.h"
+#include "fs/views/views.h"
 
 /* What one node costs, in the bytes that could be read in the same time. */
 enum { NODE_WORK = 200, READ_WORK = 200 };
@@ -200,33 +199,28 @@ static bool read_here_and_there(struct look *l, struct archive *a, struct node *
 	return true;
 }
 
-/* Some of the text, from its start and at a place inside, which must agree. */
-static bool look_text(struct look *l, struct archive *a, struct node *n)
+/* Some of the view's file, from its start and at a place inside, which must agree. */
+static bool look_view(struct look *l, const struct view *v, struct archive *a, struct node *n)
 {
 	enum { SOME = 512 };
 	struct error err = {0};
 	uint64_t size;
-	uint8_t *whole, *part;
+	uint8_t whole[SOME], part[SOME];
 	struct answer first, again;
-	bool fine;
-	int r = view_text_size(a, n, &size, &err);
+	int r = v->size(a, n, &size, &err);
 	if (r < 0)
-		return sentence(l, "the text's size", n->name, r, &err);
+		return sentence(l, "the view's size", n->name, r, &err);
 	answer_init(&first);
 	answer_init(&again);
 	uint64_t len = size < SOME ? size : SOME, at = len / 3;
-	r = view_text_read(a, n, 0, len, &first, &err);
-	fine = r >= 0 ? first.len == len || broken(l, "%s: %" PRIu64 " bytes of text, not %" PRIu64, n->name, first.len, len)
-		      : sentence(l, "text", n->name, r, &err);
-	if (r == 0 && fine && (r = view_text_read(a, n, at, len - at, &again, &err)) == 0) {
-		whole = malloc(len + 1);
-		part = malloc(len + 1);
+	r = v->read(a, n, 0, len, &first, &err);
+	bool fine = r < 0 ? sentence(l, "the view", n->name, r, &err)
+			  : first.len == len || broken(l, "%s%s: %" PRIu64 " bytes, not %" PRIu64, n->name, v->suffix, first.len, len);
+	if (r == 0 && fine && (r = v->read(a, n, at, len - at, &again, &err)) == 0) {
 		answer_copy(&first, whole, NULL);
-		answer_copy(&again, part, NULL);
-		fine = (again.len == len - at && memcmp(whole + at, part, (size_t)again.len) == 0) ||
-		       broken(l, "%s: its text at %" PRIu64 " is another than from its start", n->name, at);
-		free(whole);
-		free(part);
+		fine = again.len == len - at && answer_copy(&again, part, NULL) == 0 && memcmp(whole + at, part, len - at) == 0;
+		if (!fine)
+			broken(l, "%s%s: at %" PRIu64 " it is another than from its start", n->name, v->suffix, at);
 	}
 	answer_close(&first);
 	answer_close(&again);
@@ -234,20 +228,12 @@ static bool look_text(struct look *l, struct archive *a, struct node *n)
 	return fine;
 }
 
-static bool look_views(struct look *l, struct archive *a, struct node *n, uint64_t size)
+static bool look_views(struct look *l, struct archive *a, struct node *n)
 {
-	struct text header = {.limit = 1 << 16};
-	bool fine = true;
-	if (!n->array)
-		return true;
-	if (view_npy_exists(n->array)) {
-		view_npy_header(n->array, size, &header);
-		struct slice s = text_slice(&header);
-		fine = header.failed || (s.len % 64 == 0 && s.len > 10 && memcmp(s.data, "\x93NUMPY", 6) == 0) ||
-		       broken(l, "%s: a .npy header of %zu bytes", n->name, s.len);
-	}
-	text_free(&header);
-	return fine && (view_text_width(n->array) == 0 || look_text(l, a, n));
+	for (const struct view *v = views; v < views + VIEW_IDS; v++)
+		if (v->read && view_exists(v, n) && !look_view(l, v, a, n))
+			return false;
+	return true;
 }
 
 static bool look_once(struct look *l, struct archive *a, struct node *n, bool fault)
@@ -265,7 +251,7 @@ static bool look_once(struct look *l, struct archive *a, struct node *n, bool fa
 	size_t len = size < l->bytes ? (size_t)size : l->bytes;
 	return check_array(l, n, size, fault) && read_some(l, a, n, 0, len) &&
 	       (size == len || read_some(l, a, n, size - len, len)) &&
-	       read_here_and_there(l, a, n, size) && look_views(l, a, n, size) &&
+	       read_here_and_there(l, a, n, size) && look_views(l, a, n) &&
 	       (size == 0 || read_into(l, a, n, size - 1, sizeof few, 1, few, &answered)) &&
 	       read_into(l, a, n, size, sizeof few, 0, few, &answered);
 }

@@ -53,13 +53,12 @@ void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg)
 /* Everything of the archive that somebody may remember. */
 static void tell(struct mirror *m, const struct mirror_ref *ref)
 {
-	static const enum view views[] = {VIEW_NONE, VIEW_NPY, VIEW_TEXT, VIEW_JSON, VIEW_JSON_FILE};
-	size_t n = atomic_load(&m->viewed) ? sizeof views / sizeof *views : 1;
+	bool viewed = atomic_load(&m->viewed);
 	uint32_t count = atomic_load(&ref->open->archive.tree.count);
-	for (size_t v = 0; v < n; v++)
-		for (uint32_t i = TREE_ROOT; i < count; i++)
-			m->changed(m->changed_arg, ino_of(ref->ino, views[v], i));
-	for (uint32_t i = TOP_DIR; n > 1 && i <= TOP_ARCHIVE; i++)
+	for (enum view_id v = VIEW_NONE; v < (viewed ? VIEW_IDS : 1); v++)
+		for (uint32_t i = TREE_ROOT; i < count && (v == VIEW_NONE || views[v].suffix); i++)
+			m->changed(m->changed_arg, ino_of(ref->ino, v, i));
+	for (uint32_t i = TOP_DIR; viewed && i <= TOP_ARCHIVE; i++)
 		m->changed(m->changed_arg, ino_of(ref->ino, VIEW_TOP, i));
 }
 

@@ -7,7 +7,7 @@
 /*
  * What the files of the mirror share: mirror.c holds references and archives,
  * lookup.c finds names, read.c reads directories and files; views are in
- * view.c, view_dir.c and json.c.
+ * view.c, view_dir.c and view_write.c.
  */
 
 /* Open archives, some of which have given up their descriptors where descriptors are few; and files
@@ -18,7 +18,7 @@ enum { ARCHIVES_MAX = 128, FILES_MAX = 512 };
 enum { METADATA_MAX = 24 << 20 };
 
 /* A piece of a text that was read last and is too long for one read. */
-struct json_cache {
+struct text_cache {
 	pthread_mutex_t lock; /* of this alone, held to copy */
 	pthread_cond_t made;
 	uint64_t making;      /* the file whose text is being made; 0 for none */
@@ -56,7 +56,7 @@ struct mirror {
 		char *name;
 		int fd;
 	} cover; /* the folder that is mounted over */
-	struct json_cache json;
+	struct text_cache texts;
 	struct numbers numbers;
 	struct links links;
 	mirror_changed *changed;
@@ -69,7 +69,7 @@ enum reach mirror_reach(const struct mirror *m, const struct dentry *e);
 
 /* What inode number is shown (number.c): of a node of an open archive; of what an ino
  * stands for, of the reference's dentry. */
-uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view view);
+uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view_id view);
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino);
 
 struct number_owner mirror_owner(const struct source *s);
@@ -117,13 +117,19 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 int view_open_file(const struct mirror_ref *ref, struct error *err);
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
-/* What is told of a node (json.c). */
-int json_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);
-int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+/* Those of them that are written as one text (view_write.c). */
+int written_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);
+int written_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
 /* What a node is called there, if anything: its suffix, "" for directories and
  * links to them, NULL if the view has no such thing. */
-const char *view_suffix(struct archive *a, enum view view, uint32_t index);
+const char *view_suffix(struct archive *a, const struct view *view, uint32_t index);
+
+/* The next name in .arrayfs, of those from number *at on, which it moves behind it; NULL at the end. */
+const char *view_top_next(uint64_t like, uint64_t *at, uint64_t *ret_ino);
+
+/* Is that a file, whatever its node is? */
+bool view_is_file(uint64_t ino);
 
 /* Completes a reference whose dentry is already counted, or lets it go and empties the
  * reference; m->lock is held. */

@@ -208,7 +208,7 @@ int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *e
 static uint64_t parent_of(const struct mirror_ref *ref)
 {
 	uint64_t ino = ref->ino;
-	enum view view = ino_view(ino), above = view == VIEW_JSON_FILE ? VIEW_JSON : view;
+	enum view_id view = ino_view(ino), above = views[view].directories;
 	if (view == VIEW_TOP)
 		return ino_index(ino) == TOP_DIR ? TREE_ROOT : ino_of(ino, VIEW_TOP, TOP_DIR);
 	if (ref->node && ref->node->parent)

@@ -139,7 +139,8 @@ int mirror_get(struct mirror *m, uint64_t ino, struct mirror_ref *ret, struct er
 {
 	*ret = (struct mirror_ref){0};
 	pthread_mutex_lock(&m->lock);
-	struct dentry *e = dentry_find(&m->dentries, ino >> 32);
+	enum view_id view = ino_view(ino);
+	struct dentry *e = view > VIEW_TOP && !views[view].suffix ? NULL : dentry_find(&m->dentries, ino >> 32);
 	int r = -ESTALE;
 	if (e) {
 		dentry_keep(&m->dentries, e);
@@ -183,7 +184,8 @@ int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, 
 
 bool mirror_size_known(const struct mirror_ref *ref)
 {
-	if (ino_view(ref->ino) == VIEW_JSON_FILE || ino_view(ref->ino) == VIEW_TOP)
+	enum view_id view = ino_view(ref->ino);
+	if (views[view].write && views[view].files == view)
 		return false; /* takes making it */
 	return !ref->node || ref->node->kind == NODE_DIR || atomic_load(&ref->node->size) != SIZE_UNKNOWN;
 }
@@ -353,8 +355,8 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 	m->archives.count_max = ARCHIVES_MAX;
 	m->archives.memory_max = METADATA_MAX;
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_mutex_init(&m->json.lock, NULL);
-	pthread_cond_init(&m->json.made, NULL);
+	pthread_mutex_init(&m->texts.lock, NULL);
+	pthread_cond_init(&m->texts.made, NULL);
 	pthread_cond_init(&m->opened, NULL);
 	m->real = realpath(source, NULL);
 	if (!m->real)
@@ -391,9 +393,9 @@ void mirror_close(struct mirror *m)
 	free(m->cover.name);
 	free(m->real);
 	pthread_cond_destroy(&m->opened);
-	pthread_cond_destroy(&m->json.made);
-	pthread_mutex_destroy(&m->json.lock);
+	pthread_cond_destroy(&m->texts.made);
+	pthread_mutex_destroy(&m->texts.lock);
 	pthread_mutex_destroy(&m->lock);
-	free(m->json.bytes);
+	free(m->texts.bytes);
 	free(m);
 }

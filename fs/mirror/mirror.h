@@ -2,7 +2,7 @@
 #pragma once
 #include <dirent.h>
 
-#include "fs/archive/archive.h"
+#include "fs/views/views.h"
 
 /*
  * SOURCE as one tree: an archive (a file, or a whole directory), or a directory shown as it is at each moment,
@@ -29,28 +29,15 @@ struct mirror_options {
 	struct archive_options archive;
 };
 
-/*
- * The views, below .arrayfs at the root: the same tree in which every array is a
- * file of another form (fs/views/npy.h), or every array and directory one that tells
- * about it (fs/mirror/describe.h).  Directories keep their names, files get a suffix.
- */
-enum view {
-	VIEW_NONE,
-	VIEW_TOP, /* .arrayfs itself, and what stands in it but has no node */
-	VIEW_NPY,
-	VIEW_TEXT,
-	VIEW_JSON,      /* its directories */
-	VIEW_JSON_FILE, /* its files */
-};
-
 enum { VIEW_SHIFT = 29 };
+_Static_assert(VIEW_IDS == 1 << (32 - VIEW_SHIFT), "the ids of views fill their bits");
 
 /* Of VIEW_TOP, instead of nodes. */
 enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3, TOP_LOG = 4 };
 
-static inline enum view ino_view(uint64_t ino) { return (enum view)((uint32_t)ino >> VIEW_SHIFT); }
+static inline enum view_id ino_view(uint64_t ino) { return (enum view_id)((uint32_t)ino >> VIEW_SHIFT); }
 static inline uint32_t ino_index(uint64_t ino) { return (uint32_t)ino & ((1u << VIEW_SHIFT) - 1); }
-static inline uint64_t ino_of(uint64_t like, enum view view, uint32_t index)
+static inline uint64_t ino_of(uint64_t like, enum view_id view, uint32_t index)
 {
 	return (like & ~(uint64_t)UINT32_MAX) | (uint64_t)view << VIEW_SHIFT | index;
 }
@@ -149,6 +136,11 @@ int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PAT
 /* Why what bears an archive's name is shown as a file; false if there is nothing
  * to say. */
 bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret);
+
+/* Writes what the view, one that is written, tells of the file or directory.  `same`, unless NULL, is
+ * another path to the same directory; `st` is what mirror_stat() told. */
+void mirror_describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
+		     const struct stat *st, const struct view *view, struct text *ret);
 
 /* An open directory.  Not for several threads at once. */
 struct mirror_dir {

@@ -37,7 +37,7 @@ static uint64_t shared_number(struct mirror *m, struct open_archive *h, uint32_t
 			  : first_number(m, &h->first_shared, owner, NODE_BITS)) + ordinal;
 }
 
-uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view view)
+uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view_id view)
 {
 	struct archive *a = &h->archive;
 	const struct node *n = tree_node(&a->tree, index);
@@ -56,7 +56,7 @@ uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t i
 }
 
 /* The number of a view of what is mirrored, or of the top itself. */
-static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view view, uint32_t index)
+static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index)
 {
 	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX};
 	uint64_t at = view == VIEW_TOP ? (uint64_t)index << VIEW_BITS : 0;
@@ -65,7 +65,7 @@ static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view vi
 
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino)
 {
-	enum view view = ino_view(ino);
+	enum view_id view = ino_view(ino);
 	const struct dentry *e = ref->dentry;
 	if (ref->open && view != VIEW_TOP)
 		return mirror_node_number(m, ref->open, ino_index(ino), view);

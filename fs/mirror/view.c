@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/mirror/impl.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include "fs/blocks/blocks.h"
-#include "fs/views/npy.h"
-#include "fs/views/text.h"
-
-static const char *const suffixes[] = {[VIEW_NPY] = ".npy", [VIEW_TEXT] = ".txt", [VIEW_JSON] = ".json"};
 
 struct mirror_ref view_plain(const struct mirror_ref *ref)
 {
 	struct mirror_ref plain = *ref;
 	plain.ino = ino_of(ref->ino, VIEW_NONE, ino_view(ref->ino) == VIEW_TOP ? TREE_ROOT : ino_index(ref->ino));
 	return plain;
+}
+
+bool view_is_file(uint64_t ino)
+{
+	enum view_id view = ino_view(ino);
+	return view != views[view].directories && (view != VIEW_TOP || ino_index(ino) != TOP_DIR);
 }
 
 /* --- which files there are ---------------------------------------------- */
@@ -54,7 +51,7 @@ static uint32_t follow(struct archive *a, uint32_t index, unsigned *links)
 	return index;
 }
 
-const char *view_suffix(struct archive *a, enum view view, uint32_t index)
+const char *view_suffix(struct archive *a, const struct view *view, uint32_t index)
 {
 	const struct node *n = tree_node(&a->tree, index);
 	if (n->kind == NODE_LINK) {
@@ -66,38 +63,37 @@ const char *view_suffix(struct archive *a, enum view view, uint32_t index)
 		return NULL;
 	if (n->kind == NODE_DIR)
 		return "";
-	if (view == VIEW_NPY && !(n->array && view_npy_exists(n->array)))
-		return NULL;
-	if (view == VIEW_TEXT && !(n->array && view_text_width(n->array)))
-		return NULL;
-	return suffixes[view];
+	return view_exists(view, n) ? view->suffix : NULL;
 }
 
 /* --- names --------------------------------------------------------------- */
 
-static int as_view(struct mirror *m, const struct mirror_ref *ref, enum view view, uint32_t index, struct mirror_ref *ret)
+const char *view_top_next(uint64_t like, uint64_t *at, uint64_t *ret_ino)
 {
-	mirror_copy(m, ref, ret);
-	ret->ino = ino_of(ref->ino, view, index);
-	return 0;
+	static const char *const files[] = {[TOP_ARCHIVE] = "archive.json", [TOP_STATS] = "stats.json", [TOP_LOG] = "log.txt"};
+	for (uint64_t i = *at; i < VIEW_IDS + sizeof files / sizeof *files; i++) {
+		bool view = i < VIEW_IDS;
+		const char *name = !view ? files[i - VIEW_IDS] : i == views[i].directories ? views[i].name : NULL;
+		*ret_ino = view ? ino_of(like, (enum view_id)i, TREE_ROOT) : ino_of(like, VIEW_TOP, (uint32_t)i - VIEW_IDS);
+		*at = i + 1;
+		if (name)
+			return name;
+	}
+	return NULL;
 }
 
 static int lookup_top(struct mirror *m, const struct mirror_ref *top, struct slice name, struct mirror_ref *ret)
 {
-	if (ino_index(top->ino) != TOP_DIR)
+	const char *each;
+	uint64_t at = 0, ino;
+	if (view_is_file(top->ino))
 		return -ENOTDIR;
-	if (slice_equal(name, SLICE("npy")))
-		return as_view(m, top, VIEW_NPY, TREE_ROOT, ret);
-	if (slice_equal(name, SLICE("text")))
-		return as_view(m, top, VIEW_TEXT, TREE_ROOT, ret);
-	if (slice_equal(name, SLICE("json")))
-		return as_view(m, top, VIEW_JSON, TREE_ROOT, ret);
-	if (slice_equal(name, SLICE("archive.json")))
-		return as_view(m, top, VIEW_TOP, TOP_ARCHIVE, ret);
-	if (slice_equal(name, SLICE("stats.json")))
-		return as_view(m, top, VIEW_TOP, TOP_STATS, ret);
-	if (slice_equal(name, SLICE("log.txt")))
-		return as_view(m, top, VIEW_TOP, TOP_LOG, ret);
+	while ((each = view_top_next(top->ino, &at, &ino)))
+		if (slice_equal(name, slice_text(each))) {
+			mirror_copy(m, top, ret);
+			ret->ino = ino;
+			return 0;
+		}
 	return -ENOENT;
 }
 
@@ -107,7 +103,7 @@ static bool is_dir(const struct mirror_ref *ref)
 }
 
 /* A link that is shown as it stands: what it leads to keeps its name, too. */
-static bool is_plain_link(const struct mirror_ref *ref, enum view view)
+static bool is_plain_link(const struct mirror_ref *ref, const struct view *view)
 {
 	if (!ref->open)
 		return S_ISLNK(ref->dentry->type);
@@ -116,38 +112,42 @@ static bool is_plain_link(const struct mirror_ref *ref, enum view view)
 }
 
 /* The file that the view has of a node, whose name came with the suffix. */
-static bool has_file(const struct mirror_ref *ref, enum view view)
+static bool has_file(const struct mirror_ref *ref, const struct view *view)
 {
-	if (view == VIEW_JSON && is_dir(ref))
-		return true;
+	if (is_dir(ref))
+		return view->files != view->directories;
 	const char *suffix = ref->open ? view_suffix(&ref->open->archive, view, ino_index(ref->ino)) : NULL;
 	return suffix && *suffix;
 }
 
 int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err)
 {
-	enum view view = ino_view(dir->ino);
+	enum view_id id = ino_view(dir->ino);
+	const struct view *view = &views[id];
 	struct mirror_ref plain = view_plain(dir);
 	*ret = (struct mirror_ref){0};
 	atomic_store(&m->viewed, true);
-	if (view == VIEW_NONE)
-		return as_view(m, dir, VIEW_TOP, TOP_DIR, ret);
-	if (view == VIEW_TOP)
+	if (id == VIEW_NONE) {
+		mirror_copy(m, dir, ret);
+		ret->ino = ino_of(dir->ino, VIEW_TOP, TOP_DIR);
+		return 0;
+	}
+	if (id == VIEW_TOP)
 		return lookup_top(m, dir, name, ret);
-	if (view == VIEW_JSON_FILE || !is_dir(&plain))
+	if (view_is_file(dir->ino) || !is_dir(&plain))
 		return -ENOTDIR;
 	if (plain.ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")))
 		return -ENOENT;
 
 	int r = plain_lookup(m, &plain, name, ret, err);
 	if (r == 0 && (is_dir(ret) || is_plain_link(ret, view))) {
-		ret->ino = ino_of(ret->ino, view, ino_index(ret->ino));
+		ret->ino = ino_of(ret->ino, id, ino_index(ret->ino));
 		return 0;
 	}
 	if (r == 0)
 		mirror_put(m, ret);
-	size_t n = strlen(suffixes[view]);
-	if (name.len <= n || memcmp(name.data + name.len - n, suffixes[view], n) != 0)
+	size_t n = strlen(view->suffix);
+	if (name.len <= n || memcmp(name.data + name.len - n, view->suffix, n) != 0)
 		return -ENOENT;
 	r = plain_lookup(m, &plain, (struct slice){name.data, name.len - n}, ret, err);
 	if (r == 0 && !has_file(ret, view)) {
@@ -155,11 +155,11 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 		return -ENOENT;
 	}
 	if (r == 0)
-		ret->ino = ino_of(ret->ino, view == VIEW_JSON ? VIEW_JSON_FILE : view, ino_index(ret->ino));
+		ret->ino = ino_of(ret->ino, view->files, ino_index(ret->ino));
 	return r;
 }
 
-/* --- JSON (json.c) ------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 /* Figures change from look to look: they come at once, or not at all. */
 static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct answer *ret)
@@ -178,78 +178,28 @@ static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct an
 	return r;
 }
 
-static bool is_json(uint64_t ino)
+/* Is it an array that the view has bytes of?  What a file handle named may be anything. */
+static bool has_bytes(const struct mirror_ref *ref)
 {
-	return ino_view(ino) == VIEW_JSON_FILE || (ino_view(ino) == VIEW_TOP && ino_index(ino) != TOP_DIR);
-}
-
-/* --- files --------------------------------------------------------------- */
-
-static struct archive *archive_of(const struct mirror_ref *ref)
-{
-	return &ref->open->archive;
-}
-
-static int npy_header(const struct mirror_ref *ref, struct text *ret, uint64_t *ret_size, struct error *err)
-{
-	int r = archive_size(archive_of(ref), ref->node, ret_size, err);
-	if (r == 0)
-		view_npy_header(ref->node->array, *ret_size, ret);
-	return r ? r : ret->failed;
-}
-
-static int read_npy(const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	struct text header = {0};
-	struct answer data;
-	uint64_t size;
-	uint8_t *own;
-	int r = npy_header(ref, &header, &size, err);
-	size_t n = r == 0 && offset < header.len ? header.len - (size_t)offset : 0, length = header.len;
-	n = n < len ? n : (size_t)len;
-	if (r < 0 || n == 0) {
-		text_free(&header);
-		return r < 0 ? r : archive_read(archive_of(ref), ref->node, offset - length, len, ret, err);
-	}
-	if (n < len) { /* archive_read() begins anew where it fails, so the bytes come first */
-		answer_init(&data);
-		r = archive_read(archive_of(ref), ref->node, 0, len - n, &data, err);
-		if (r == 0)
-			r = answer_own(ret, n, &own);
-		if (r == 0)
-			memcpy(own, header.bytes + offset, n);
-		if (r == 0)
-			r = answer_move(ret, &data);
-		answer_close(&data);
-	} else {
-		r = answer_own(ret, n, &own);
-		if (r == 0)
-			memcpy(own, header.bytes + offset, n);
-	}
-	text_free(&header);
-	return r;
+	const struct view *v = &views[ino_view(ref->ino)];
+	return v->read && ref->open && ref->node->kind != NODE_LINK && view_exists(v, ref->node);
 }
 
 static int file_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err)
 {
-	struct text header = {0};
-	int r;
+	const struct view *v = &views[ino_view(ref->ino)];
 	*ret = 0;
-	if (is_json(ref->ino))
-		return ino_live(ref->ino) ? 0 : json_size(m, ref, ret, err);
-	if (ino_view(ref->ino) == VIEW_NPY) {
-		r = npy_header(ref, &header, ret, err);
-		*ret += header.len;
-		text_free(&header);
-		return r;
-	}
-	return view_text_size(archive_of(ref), ref->node, ret, err);
+	if (ino_live(ref->ino))
+		return 0;
+	if (v->write)
+		return written_size(m, ref, ret, err);
+	return has_bytes(ref) ? v->size(&ref->open->archive, ref->node, ret, err) : -EINVAL;
 }
 
 int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
-	bool directory = is_dir(&plain) && !is_json(ref->ino);
+	bool directory = is_dir(&plain) && !view_is_file(ref->ino);
 	uint64_t size;
 	int r = plain_stat(m, &plain, -1, ret, err);
 	if (r < 0)
@@ -279,10 +229,10 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
-	enum view view = ino_view(ref->ino) == VIEW_JSON_FILE ? VIEW_JSON : ino_view(ref->ino);
+	enum view_id id = ino_view(ref->ino);
 	(void)m;
-	int r = view == VIEW_TOP ? -EINVAL : plain_readlink(&plain, ret, err);
-	const char *suffix = r == 0 && ref->open ? view_suffix(archive_of(ref), view, ino_index(ref->ino)) : NULL;
+	int r = id == VIEW_TOP ? -EINVAL : plain_readlink(&plain, ret, err);
+	const char *suffix = r == 0 && ref->open ? view_suffix(&ref->open->archive, &views[id], ino_index(ref->ino)) : NULL;
 	if (suffix && strlen(ret) + strlen(suffix) < PATH_MAX)
 		strcat(ret, suffix);
 	return r;
@@ -292,24 +242,22 @@ int view_open_file(const struct mirror_ref *ref, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
 	uint64_t size;
-	if (is_json(ref->ino))
+	if (view_is_file(ref->ino))
 		return 0;
-	return is_dir(&plain) ? -EISDIR : ref->open ? archive_size(archive_of(ref), ref->node, &size, err) : -EINVAL;
+	return is_dir(&plain) ? -EISDIR : ref->open ? archive_size(&ref->open->archive, ref->node, &size, err) : -EINVAL;
 }
 
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
+	const struct view *v = &views[ino_view(ref->ino)];
 	struct mirror_ref plain = view_plain(ref);
 	if (ref->ino == STATS_INO)
 		return read_stats(m, offset, len, ret);
 	if (ref->ino == LOG_INO)
 		return 0;
-	if (is_json(ref->ino))
-		return json_read(m, ref, offset, len, ret, err);
-	if (is_dir(&plain))
+	if (is_dir(&plain) && !view_is_file(ref->ino))
 		return -EISDIR;
-	if (!ref->open || ref->node->kind == NODE_LINK)
-		return -EINVAL;
-	return ino_view(ref->ino) == VIEW_NPY ? read_npy(ref, offset, len, ret, err)
-					      : view_text_read(archive_of(ref), ref->node, offset, len, ret, err);
+	if (v->write)
+		return written_read(m, ref, offset, len, ret, err);
+	return has_bytes(ref) ? v->read(&ref->open->archive, ref->node, offset, len, ret, err) : -EINVAL;
 }

@@ -8,23 +8,15 @@
 
 #include "fs/blocks/blocks.h"
 
-static const char json_suffix[] = ".json";
-
 /* --- .arrayfs itself ------------------------------------------------------ */
 
 static int next_top(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
-	static const struct {
-		const char *name;
-		enum view view;
-		uint32_t index;
-	} all[] = {{"npy", VIEW_NPY, TREE_ROOT}, {"text", VIEW_TEXT, TREE_ROOT}, {"json", VIEW_JSON, TREE_ROOT},
-		   {"archive.json", VIEW_TOP, TOP_ARCHIVE}, {"stats.json", VIEW_TOP, TOP_STATS},
-		   {"log.txt", VIEW_TOP, TOP_LOG}};
-	if (offset - 2 >= (off_t)(sizeof all / sizeof *all))
+	uint64_t at = (uint64_t)offset - 2, ino;
+	const char *name = view_top_next(dir->ref.ino, &at, &ino);
+	if (!name)
 		return 0;
-	*ret = (struct mirror_name){all[offset - 2].name, all[offset - 2].view == VIEW_TOP ? DT_REG : DT_DIR,
-				    ino_of(dir->ref.ino, all[offset - 2].view, all[offset - 2].index), 0, offset + 1};
+	*ret = (struct mirror_name){name, ino_view(ino) == VIEW_TOP ? DT_REG : DT_DIR, ino, 0, (off_t)at + 2};
 	return 1;
 }
 
@@ -38,12 +30,12 @@ static bool taken(const struct tree *t, const struct mirror_ref *dir, const char
 }
 
 /* Offsets: 2, or 2 and twice the node that comes next, plus 1 where only its
- * second name is left: in json/ a directory has a file beside it. */
+ * second name is left, where a directory has a file beside it. */
 static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
 	struct archive *a = &dir->ref.open->archive;
 	const struct tree *t = &a->tree;
-	enum view view = ino_view(dir->ref.ino);
+	const struct view *view = &views[ino_view(dir->ref.ino)];
 	uint64_t at = offset == 2 ? (uint64_t)dir->ref.node->child * 2 : (uint64_t)offset - 2;
 
 	while (at > 1) {
@@ -54,15 +46,15 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 			return 0;
 		index = tree_resolve(t, id);
 		const struct node *n = tree_node(t, index);
-		const char *suffix = second ? json_suffix : view_suffix(a, view, index);
-		bool both = view == VIEW_JSON && n->kind == NODE_DIR && !second;
+		const char *suffix = second ? view->suffix : view_suffix(a, view, index);
+		bool both = view->files != view->directories && n->kind == NODE_DIR && !second;
 		at = both ? at + 1 : name->next ? (uint64_t)name->next * 2 : 1;
 		if (!suffix)
 			continue;
 		snprintf(dir->name, sizeof dir->name, "%s%s", name->name, suffix);
 		if (*suffix && taken(t, &dir->ref, dir->name))
 			continue;
-		enum view of = view == VIEW_JSON && *suffix ? VIEW_JSON_FILE : view;
+		enum view_id of = *suffix ? view->files : view->directories;
 		*ret = (struct mirror_name){dir->name, *suffix ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
 		if (n->kind == NODE_LINK)
 			ret->type = DT_LNK;
@@ -89,7 +81,7 @@ static bool add(struct mirror_dir *dir, const char *name, const char *suffix, un
 	return true;
 }
 
-static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum view view)
+static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum view_id view)
 {
 	return mirror_number(m, ref, ino_of(ref->ino, view, ino_index(ref->ino)));
 }
@@ -97,7 +89,7 @@ static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum v
 /* Reads all of it: only opening the files tells which are shown here. */
 static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
 {
-	enum view view = ino_view(ret->ref.ino);
+	const struct view *view = &views[ino_view(ret->ref.ino)];
 	struct mirror_name name;
 	int r;
 	for (off_t at = 0; (r = plain_next(m, plain, at, &name, err)) > 0;) {
@@ -109,9 +101,9 @@ static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_di
 		bool directory = ref.open || S_ISDIR(ref.dentry->type), link = !ref.open && S_ISLNK(ref.dentry->type);
 		bool failed = false;
 		if (directory || link)
-			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view));
-		if (directory && view == VIEW_JSON)
-			failed |= !add(ret, name.name, json_suffix, DT_REG, number_as(m, &ref, VIEW_JSON_FILE));
+			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view->directories));
+		if (directory && view->files != view->directories)
+			failed |= !add(ret, name.name, view->suffix, DT_REG, number_as(m, &ref, view->files));
 		mirror_put(m, &ref);
 		if (failed)
 			return -ENOMEM;
@@ -134,7 +126,7 @@ int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 {
 	struct mirror_ref plain = view_plain(ref);
 	struct mirror_dir source;
-	if (ino_view(ref->ino) == VIEW_JSON_FILE || (ino_view(ref->ino) == VIEW_TOP && ino_index(ref->ino) != TOP_DIR))
+	if (view_is_file(ref->ino))
 		return -ENOTDIR;
 	if (ino_view(ref->ino) == VIEW_TOP)
 		return 0;

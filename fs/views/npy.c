@@ -67,3 +67,47 @@ void view_npy_header(const struct array *a, uint64_t size, struct text *ret)
 	text_free(&descr);
 	text_free(&shape);
 }
+
+static int make_header(struct archive *a, struct node *n, struct text *ret, uint64_t *ret_size, struct error *err)
+{
+	int r = archive_size(a, n, ret_size, err);
+	if (r == 0)
+		view_npy_header(n->array, *ret_size, ret);
+	return r == 0 && ret->failed ? error_set(err, -ret->failed, "no memory") : r;
+}
+
+int view_npy_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
+{
+	struct text header = {0};
+	int r = make_header(a, n, &header, ret, err);
+	*ret += header.len;
+	text_free(&header);
+	return r;
+}
+
+int view_npy_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct text header = {0};
+	struct answer data;
+	uint64_t size;
+	uint8_t *own;
+	int r = make_header(a, n, &header, &size, err);
+	size_t length = header.len, own_len = r == 0 && offset < length ? length - (size_t)offset : 0;
+	own_len = own_len < len ? own_len : (size_t)len;
+	if (r < 0 || own_len == 0) {
+		text_free(&header);
+		return r < 0 ? r : archive_read(a, n, offset - length, len, ret, err);
+	}
+	answer_init(&data);
+	if (own_len < len) /* archive_read() begins anew where it fails, so the bytes come first */
+		r = archive_read(a, n, 0, len - own_len, &data, err);
+	if (r == 0)
+		r = answer_own(ret, own_len, &own);
+	if (r == 0)
+		memcpy(own, header.bytes + offset, own_len);
+	if (r == 0 && own_len < len)
+		r = answer_move(ret, &data);
+	answer_close(&data);
+	text_free(&header);
+	return r;
+}

@@ -34,6 +34,11 @@ static struct node *validity_of(struct archive *a, const struct node *n)
 	return found && found->companion && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
 }
 
+bool view_text_exists(const struct array *a)
+{
+	return view_text_width(a) > 0;
+}
+
 static bool refers(const struct archive *a, const struct array *array)
 {
 	return array->reference && a->format->references;

@@ -27,6 +27,8 @@
  * of more than 4,096 bytes, and Fortran order.
  */
 
+bool view_text_exists(const struct array *a);
+
 /* Bytes of a field without its separator; 0 if there is no such view. */
 unsigned view_text_width(const struct array *a);
 

@@ -7,7 +7,7 @@
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
 #include "fs/base/name.h"
-#include "fs/mirror/describe.h"
+#include "fs/mirror/mirror.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/commands.h"
 #include "mount/commands/outline.h"
@@ -251,8 +251,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &err);
 	}
 	if (l->options->list_json) {
-		describe(l->m, ref, path, same, &st, &l->json);
-		text_add(&l->json, "\n");
+		mirror_describe(l->m, ref, path, same, &st, &views[VIEW_JSON], &l->json);
 		return l->json.failed != 0;
 	}
 	struct shaped shaped;

@@ -20,8 +20,7 @@ static bool fits(const struct attr *attr)
 static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg, struct error *err)
 {
 	struct error fault;
-	enum view view = ino_view(ref->ino);
-	if (view == VIEW_TOP || view == VIEW_JSON || view == VIEW_JSON_FILE)
+	if (views[ino_view(ref->ino)].write)
 		return 0;
 	if (ref->open)
 		return attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, each, arg, err);

@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fs/mirror/describe.h"
+/* Files of views that are written as one text. */
 
 /* The most that is kept of one text: readers come for 128 KiB at a time, and to
  * make a text of 100 MB anew for each would take a minute. */
-enum { JSON_CACHE_MAX = 8 << 20 };
+enum { TEXT_CACHE_MAX = 8 << 20 };
 
 /* What is made is not kept but for these. */
 struct window {
@@ -41,7 +41,19 @@ static void listed_path(struct mirror *m, const struct mirror_ref *plain, char p
 	}
 }
 
-static int make_json(struct mirror *m, const struct mirror_ref *ref, struct window *w, struct error *err)
+void mirror_describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
+		     const struct stat *st, const struct view *view, struct text *ret)
+{
+	char target[PATH_MAX];
+	struct error err = {0};
+	bool link = S_ISLNK(st->st_mode) && mirror_readlink(m, ref, target, &err) == 0;
+	bool fault = err.text[0] || mirror_fault(m, ref, &err);
+	view->write(&(struct described){.path = path, .same = same, .target = link ? target : NULL, .st = st,
+					.error = fault ? err.text : NULL, .index = ino_index(ref->ino), .node = ref->node,
+					.archive = ref->open ? &ref->open->archive : NULL}, ret);
+}
+
+static int write_text(struct mirror *m, const struct mirror_ref *ref, struct window *w, struct error *err)
 {
 	struct text t = {.flush = keep, .arg = w};
 	struct mirror_ref plain = view_plain(ref);
@@ -50,8 +62,7 @@ static int make_json(struct mirror *m, const struct mirror_ref *ref, struct wind
 	int r = path ? plain_stat(m, &plain, -1, &st, err) : -ENOMEM;
 	if (r == 0) {
 		listed_path(m, &plain, path);
-		describe(m, &plain, path, NULL, &st, &t);
-		text_add(&t, "\n");
+		mirror_describe(m, &plain, path, NULL, &st, &views[ino_view(ref->ino)], &t);
 	}
 	free(path);
 	if (r == 0)
@@ -60,10 +71,10 @@ static int make_json(struct mirror *m, const struct mirror_ref *ref, struct wind
 	return r == -ECANCELED ? 0 : r;
 }
 
-int json_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err)
+int written_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err)
 {
 	struct window count = {0};
-	int r = make_json(m, ref, &count, err);
+	int r = write_text(m, ref, &count, err);
 	*ret = count.at;
 	return r;
 }
@@ -78,7 +89,7 @@ static int put_piece(const uint8_t *bytes, uint64_t len, struct answer *ret)
 }
 
 /* What was kept, if it is of that file and holds all that is asked for. */
-static bool json_cache_holds(const struct json_cache *t, uint64_t ino, uint64_t offset, uint64_t len)
+static bool text_cache_holds(const struct text_cache *t, uint64_t ino, uint64_t offset, uint64_t len)
 {
 	if (!t->bytes || t->ino != ino || offset >= t->total)
 		return false;
@@ -88,13 +99,13 @@ static bool json_cache_holds(const struct json_cache *t, uint64_t ino, uint64_t 
 
 /* True if that answered.  Else the caller makes the text, and who comes for the
  * same waits for it, if *ret_mine; *ret_total is its length, if known. */
-static bool json_cache_read(struct json_cache *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
+static bool text_cache_read(struct text_cache *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
 		      uint64_t *ret_total, int *ret_failed)
 {
 	pthread_mutex_lock(&t->lock);
-	while (!json_cache_holds(t, ino, offset, len) && t->making == ino)
+	while (!text_cache_holds(t, ino, offset, len) && t->making == ino)
 		pthread_cond_wait(&t->made, &t->lock);
-	bool here = json_cache_holds(t, ino, offset, len);
+	bool here = text_cache_holds(t, ino, offset, len);
 	if (here)
 		*ret_failed = put_piece(t->bytes + (offset - t->from), len < t->total - offset ? len : t->total - offset, ret);
 	*ret_mine = !here && t->making == 0;
@@ -107,7 +118,7 @@ static bool json_cache_read(struct json_cache *t, uint64_t ino, uint64_t offset,
 }
 
 /* Takes w->to over, unless w is NULL: there is nothing to keep. */
-static void json_cache_keep(struct json_cache *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
+static void text_cache_keep(struct text_cache *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
 {
 	uint8_t *old = NULL;
 	pthread_mutex_lock(&t->lock);
@@ -128,31 +139,31 @@ static int make_window(struct mirror *m, const struct mirror_ref *ref, uint64_t 
 {
 	uint64_t rest = total - w->from;
 	len = len < rest ? len : rest;
-	w->len = !ref->open || len > JSON_CACHE_MAX ? len : rest < JSON_CACHE_MAX ? rest : JSON_CACHE_MAX;
+	w->len = !ref->open || len > TEXT_CACHE_MAX ? len : rest < TEXT_CACHE_MAX ? rest : TEXT_CACHE_MAX;
 	w->to = malloc((size_t)w->len + 1);
 	if (!w->to)
-		return error_set(err, ENOMEM, "no memory for %zu bytes of JSON", (size_t)w->len);
+		return error_set(err, ENOMEM, "no memory for %zu bytes of text", (size_t)w->len);
 	memset(w->to, ' ', (size_t)w->len); /* should it be shorter by now */
 	w->enough = true;
-	int r = make_json(m, ref, w, err);
+	int r = write_text(m, ref, w, err);
 	return r < 0 ? r : put_piece(w->to, len, ret);
 }
 
-int json_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+int written_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	struct window w = {.from = offset};
 	uint64_t total = 0;
 	bool mine = false;
 	int r = 0;
-	if (ref->open && json_cache_read(&m->json, ref->ino, offset, len, ret, &mine, &total, &r))
+	if (ref->open && text_cache_read(&m->texts, ref->ino, offset, len, ret, &mine, &total, &r))
 		return r;
 	if (total == 0)
-		r = json_size(m, ref, &total, err);
+		r = written_size(m, ref, &total, err);
 	if (r == 0 && offset < total)
 		r = make_window(m, ref, len, total, &w, ret, err);
 	bool keep_it = r == 0 && ref->open && w.to && total > len; /* somebody comes for the rest */
 	if (ref->open)
-		json_cache_keep(&m->json, ref->ino, keep_it ? &w : NULL, total, mine);
+		text_cache_keep(&m->texts, ref->ino, keep_it ? &w : NULL, total, mine);
 	if (!keep_it)
 		free(w.to);
 	return r;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "fs/mirror/describe.h"
+#include "fs/views/json.h"
 
 #include <inttypes.h>
-#include <limits.h>
 
 #include "fs/archive/attrs.h"
-#include "fs/mirror/open_archives.h"
 
 static const char *kind_name(mode_t mode)
 {
@@ -93,10 +91,12 @@ static int put_theirs(void *arg, const struct attr *attr)
 	return d->text->failed != 0;
 }
 
-static void put_error(struct text *t, const struct error *err)
+static void put_text(struct text *t, const char *member, const char *value)
 {
-	text_add(t, ",\"error\":");
-	text_json(t, slice_text(err->text));
+	if (value) {
+		text_print(t, ",\"%s\":", member);
+		text_json(t, slice_text(value));
+	}
 }
 
 static void put_node(struct archive *a, uint32_t index, const struct node *n, struct text *t)
@@ -111,32 +111,20 @@ static void put_node(struct archive *a, uint32_t index, const struct node *n, st
 	if (r >= 0 && a->format->details)
 		r = a->format->details(a, index, n, t, &err);
 	if (r < 0 && !d.faulty)
-		put_error(t, &err);
+		put_text(t, "error", err.text);
 }
 
-void describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
-	      const struct stat *st, struct text *t)
+void view_json_write(const struct described *of, struct text *t)
 {
-	char target[PATH_MAX];
-	struct error err = {0};
 	text_add(t, "{\"path\":");
-	text_json(t, slice_text(path));
-	text_print(t, ",\"kind\":\"%s\"", kind_name(st->st_mode));
-	if (S_ISREG(st->st_mode))
-		text_print(t, ",\"size\":%" PRIu64, (uint64_t)st->st_size);
-	if (S_ISLNK(st->st_mode) && mirror_readlink(m, ref, target, &err) == 0) {
-		text_add(t, ",\"target\":");
-		text_json(t, slice_text(target));
-	} else if (err.text[0]) {
-		put_error(t, &err);
-	}
-	if (same) {
-		text_add(t, ",\"same_as\":");
-		text_json(t, slice_text(same));
-	}
-	if (mirror_fault(m, ref, &err))
-		put_error(t, &err);
-	if (ref->open)
-		put_node(&ref->open->archive, ino_index(ref->ino), ref->node, t);
-	text_add(t, "}");
+	text_json(t, slice_text(of->path));
+	text_print(t, ",\"kind\":\"%s\"", kind_name(of->st->st_mode));
+	if (S_ISREG(of->st->st_mode))
+		text_print(t, ",\"size\":%" PRIu64, (uint64_t)of->st->st_size);
+	put_text(t, "target", of->target);
+	put_text(t, "same_as", of->same);
+	put_text(t, "error", of->error);
+	if (of->node)
+		put_node(of->archive, of->index, of->node, t);
+	text_add(t, "}\n");
 }
