@@ -5,6 +5,7 @@
  * needed, and its paths are walked; a link back to a group on the way is a symbolic link
  * in the mount, and so is no path. */
 #include "formats/hdf5/hdf5.h"
+#include "fs/base/list.h"
 
 /* How far: objects in the graph, messages and links read, steps along its paths. */
 enum { OBJECTS_MAX = 1 << 17, WORK_MAX = 1 << 21, STEPS_MAX = 1 << 23 };
@@ -19,7 +20,7 @@ struct graph {
 		bool on;
 	} *list;
 	uint32_t *to, *slots; /* objects by number; and 1 + number by address */
-	uint32_t count, room, links, links_room, mask;
+	uint32_t count, room, links, mask;
 	uint64_t work;
 	bool cut; /* there is more */
 };
@@ -84,16 +85,10 @@ static int add_object(struct graph *g, uint64_t address, uint32_t *ret)
 
 static int add_link(struct graph *g, uint64_t address)
 {
-	if (g->links == g->links_room) {
-		uint32_t room = g->links_room ? g->links_room * 2 : 64;
-		uint32_t *to = arena_array(&g->s, room, sizeof *to);
-		if (!to)
-			return -ENOMEM;
-		if (g->links)
-			memcpy(to, g->to, g->links * sizeof *to);
-		g->to = to;
-		g->links_room = room;
-	}
+	uint32_t *to = list_grow_in(&g->s, g->to, g->links, sizeof *to);
+	if (!to)
+		return -ENOMEM;
+	g->to = to;
 	return add_object(g, address, &g->to[g->links++]);
 }
 

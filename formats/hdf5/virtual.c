@@ -13,6 +13,7 @@
  * not become the dataset's (convert.c).
  */
 #include "formats/hdf5/virtual.h"
+#include "fs/base/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -107,7 +108,7 @@ struct mappings {
 	const struct h5_store *store;
 	struct opened last;
 	struct h5_mapping *list;
-	uint32_t count, room;
+	uint32_t count;
 	uint64_t reach[H5_RANK_MAX];
 	bool endless[H5_RANK_MAX];
 	struct error *err;
@@ -120,16 +121,10 @@ static int no_memory(struct error *err)
 
 static int add_mapping(struct mappings *v, const struct h5_mapping *m)
 {
-	if (v->count == v->room) {
-		uint32_t room = v->room ? v->room * 2 : 8;
-		struct h5_mapping *grown = arena_array(&v->f->a->arena, room, sizeof *grown);
-		if (!grown)
-			return no_memory(v->err);
-		if (v->count)
-			memcpy(grown, v->list, v->count * sizeof *grown);
-		v->list = grown;
-		v->room = room;
-	}
+	struct h5_mapping *grown = list_grow_in(&v->f->a->arena, v->list, v->count, sizeof *grown);
+	if (!grown)
+		return no_memory(v->err);
+	v->list = grown;
 	v->list[v->count++] = *m;
 	return 0;
 }
