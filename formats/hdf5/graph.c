@@ -39,11 +39,6 @@ static uint32_t hash(uint64_t address)
 	return (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32);
 }
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory to count paths");
-}
-
 /* --- reading ------------------------------------------------------------------------------------ */
 
 static bool grow(struct graph *g)
@@ -209,7 +204,7 @@ int h5_path_count(const struct h5_file *f, uint64_t address, uint32_t *ret, stru
 	if (!h->counts) {
 		struct h5_counts *counts = arena_alloc(&f->a->arena, sizeof *counts);
 		if (!counts || count_all(&h->file, counts) < 0)
-			return no_memory(err);
+			return error_set(err, ENOMEM, "no memory to count paths");
 		h->counts = counts;
 	}
 	uint32_t paths = slot(h->counts, address)->paths;

@@ -114,16 +114,11 @@ struct mappings {
 	struct error *err;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for a virtual dataset");
-}
-
 static int add_mapping(struct mappings *v, const struct h5_mapping *m)
 {
 	struct h5_mapping *grown = list_grow_in(&v->f->a->arena, v->list, v->count, sizeof *grown);
 	if (!grown)
-		return no_memory(v->err);
+		return error_no_memory(v->err, "a virtual dataset");
 	v->list = grown;
 	v->list[v->count++] = *m;
 	return 0;
@@ -136,7 +131,7 @@ static int expand(struct mappings *v, struct slice name, uint64_t block, struct 
 	size_t room = name.len * 21 + 1, len = 0;
 	char *out = arena_alloc(v->s, room);
 	if (!out)
-		return no_memory(v->err);
+		return error_no_memory(v->err, "a virtual dataset");
 	for (size_t i = 0; i < name.len; i++) {
 		char next = name.data[i] == '%' && i + 1 < name.len ? (char)name.data[i + 1] : 0;
 		if (next == 'b') {
@@ -205,7 +200,7 @@ static int copy_spans(struct mappings *v, struct selection *s)
 {
 	struct span *own = arena_array(&v->f->a->arena, s->rank + 1u, sizeof *own);
 	if (!own)
-		return no_memory(v->err);
+		return error_no_memory(v->err, "a virtual dataset");
 	memcpy(own, s->spans, s->rank * sizeof *own);
 	s->spans = own;
 	return 0;
@@ -317,7 +312,7 @@ int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_f
 	bytes.data = (const uint8_t *)arena_text(s, bytes);
 	blocks_release(block);
 	if (!bytes.data)
-		return no_memory(err);
+		return error_no_memory(err, "a virtual dataset");
 	struct cursor c = cursor_over(bytes);
 	unsigned version = cursor_u8(&c);
 	uint64_t count = cursor_count(&c, h5_length(f, &c), 4);
@@ -327,7 +322,7 @@ int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_f
 		return error_set(err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
 	struct slice *files = arena_array(s, count + 1, sizeof *files), *paths = arena_array(s, count + 1, sizeof *paths);
 	if (!files || !paths)
-		return no_memory(err);
+		return error_no_memory(err, "a virtual dataset");
 	for (uint64_t i = 0; r == 0 && i < count; i++) {
 		unsigned flags = version == 1 ? cursor_u8(&c) : 0;
 		files[i] = flags & 4 ? SLICE(".") : read_name(f, &c, flags & 1, files, i);
