@@ -5,6 +5,7 @@
  * walked; a link back to a group on the path is a symbolic link in the mount, and so does
  * not count. */
 #include "formats/hdf5/hdf5.h"
+#include "fs/base/list.h"
 
 /* Limits: objects in the graph, messages and links read, steps along its paths. */
 enum { OBJECTS_MAX = 1 << 17, WORK_MAX = 1 << 21, STEPS_MAX = 1 << 23 };
@@ -19,7 +20,7 @@ struct graph {
 		bool on;
 	} *list;
 	uint32_t *to, *slots; /* targets of links, by number; 1 + number, by address */
-	uint32_t count, room, links, links_room, mask;
+	uint32_t count, room, links, mask;
 	uint64_t work;
 	bool cut; /* a limit was reached */
 };
@@ -36,11 +37,6 @@ struct h5_counts {
 static uint32_t hash(uint64_t address)
 {
 	return (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32);
-}
-
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory to count paths");
 }
 
 /* --- reading ------------------------------------------------------------------------------------ */
@@ -84,16 +80,10 @@ static int add_object(struct graph *g, uint64_t address, uint32_t *ret)
 
 static int add_link(struct graph *g, uint64_t address)
 {
-	if (g->links == g->links_room) {
-		uint32_t room = g->links_room ? g->links_room * 2 : 64;
-		uint32_t *to = arena_array(&g->s, room, sizeof *to);
-		if (!to)
-			return -ENOMEM;
-		if (g->links)
-			memcpy(to, g->to, g->links * sizeof *to);
-		g->to = to;
-		g->links_room = room;
-	}
+	uint32_t *to = list_grow_in(&g->s, g->to, g->links, sizeof *to);
+	if (!to)
+		return -ENOMEM;
+	g->to = to;
 	return add_object(g, address, &g->to[g->links++]);
 }
 
@@ -214,7 +204,7 @@ int h5_path_count(const struct h5_file *f, uint64_t address, uint32_t *ret, stru
 	if (!h->counts) {
 		struct h5_counts *counts = arena_alloc(&f->a->arena, sizeof *counts);
 		if (!counts || count_all(&h->file, counts) < 0)
-			return no_memory(err);
+			return error_set(err, ENOMEM, "no memory to count paths");
 		h->counts = counts;
 	}
 	uint32_t paths = slot(h->counts, address)->paths;

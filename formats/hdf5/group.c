@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "formats/hdf5/hdf5.h"
+#include "fs/base/list.h"
 
 /* As the library counts. */
 enum { SOFT_MAX = 16, FAULTS_MAX = 4096 };
@@ -14,7 +15,7 @@ struct links {
 	struct arena *s;
 	struct h5_fractal *heap;
 	struct h5_link *list;
-	uint32_t count, room;
+	uint32_t count;
 	struct h5_faults *faults;
 };
 
@@ -31,16 +32,10 @@ int h5_spare(struct h5_faults *f, int r, struct error *err)
 
 static int add(struct links *l, struct h5_link link, struct error *err)
 {
-	if (l->count == l->room) {
-		uint32_t more = l->room ? l->room * 2 : 16;
-		struct h5_link *grown = arena_array(l->s, more, sizeof *grown);
-		if (!grown)
-			return error_set(err, ENOMEM, "no memory for a group");
-		if (l->count)
-			memcpy(grown, l->list, l->count * sizeof *grown);
-		l->list = grown;
-		l->room = more;
-	}
+	struct h5_link *grown = list_grow_in(l->s, l->list, l->count, sizeof *grown);
+	if (!grown)
+		return error_set(err, ENOMEM, "no memory for a group");
+	l->list = grown;
 	l->list[l->count++] = link;
 	return 0;
 }

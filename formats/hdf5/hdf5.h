@@ -77,7 +77,7 @@ struct h5_message {
 
 struct h5_header {
 	struct h5_message *messages;
-	uint32_t count, room;
+	uint32_t count;
 	uint32_t links;
 	uint64_t address;
 };

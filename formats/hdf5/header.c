@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chapter IV.A: object headers, their continuations, and shared messages. */
 #include "formats/hdf5/hdf5.h"
+#include "fs/base/list.h"
 
 #include <inttypes.h>
 
@@ -16,25 +17,10 @@ struct walk {
 	struct arena *s;
 	struct h5_header *h;
 	struct block_at *blocks;
-	uint32_t count, room;
+	uint32_t count;
 	unsigned version;
 	bool ordered; /* messages carry their creation order */
 };
-
-static bool grow(struct arena *s, void **items, uint32_t count, uint32_t *room, size_t each)
-{
-	if (count < *room)
-		return true;
-	uint32_t more = *room ? *room * 2 : 8;
-	void *grown = arena_array(s, more, each);
-	if (!grown)
-		return false;
-	if (count)
-		memcpy(grown, *items, count * each);
-	*items = grown;
-	*room = more;
-	return true;
-}
 
 static int add_block(struct walk *w, struct cursor c, struct error *err)
 {
@@ -48,8 +34,10 @@ static int add_block(struct walk *w, struct cursor c, struct error *err)
 					 w->h->address, b.address);
 	if (w->count >= BLOCKS_MAX)
 		return error_set(err, EBADMSG, "an object header of more than %u blocks", BLOCKS_MAX);
-	if (!grow(w->s, (void **)&w->blocks, w->count, &w->room, sizeof *w->blocks))
+	struct block_at *blocks = list_grow_in(w->s, w->blocks, w->count, sizeof *blocks);
+	if (!blocks)
 		return error_set(err, ENOMEM, "no memory for an object header");
+	w->blocks = blocks;
 	w->blocks[w->count++] = b;
 	return 0;
 }
@@ -78,8 +66,10 @@ static int add_message(struct walk *w, struct h5_message m, struct error *err)
 		return error_set(err, ENOTSUP, "a message of type %u, which is unknown and marked as essential", m.type);
 	if (h->count >= MESSAGES_MAX)
 		return error_set(err, EBADMSG, "an object header of more than %u messages", MESSAGES_MAX);
-	if (!grow(w->s, (void **)&h->messages, h->count, &h->room, sizeof *h->messages))
+	struct h5_message *messages = list_grow_in(w->s, h->messages, h->count, sizeof *messages);
+	if (!messages)
 		return error_set(err, ENOMEM, "no memory for an object header");
+	h->messages = messages;
 	h->messages[h->count++] = m;
 	return 0;
 }

@@ -20,11 +20,6 @@ struct emit {
 	struct error *err;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for a dataset");
-}
-
 /* --- arrays ---------------------------------------------------------------------------- */
 
 /* The shape of a leaf: the dataset's, and the array types' on the way to it. */
@@ -123,7 +118,7 @@ static int leaf_file(struct emit *e, const struct h5_view *v, struct column_file
 		return 0;
 	struct h5_node *n = new_node(e, whole ? H5_NODE_STORE : H5_NODE_VIEW);
 	if (!n)
-		return no_memory(e->err);
+		return error_no_memory(e->err, "a dataset");
 	if (whole)
 		n->store = v->store;
 	else
@@ -189,7 +184,7 @@ static int emit_vlen(struct emit *e, struct column_at at, const struct h5_type *
 	uint32_t id = 0;
 	int r = v->store ? h5_view_size(v, &size, e->err) : 0;
 	if (!vlen || !offsets || !values)
-		return no_memory(e->err);
+		return error_no_memory(e->err, "a dataset");
 	if (t->vlen_string && t->base->size != 1)
 		return error_set(e->err, EBADMSG, "a string of characters of %" PRIu32 " bytes", t->base->size);
 	if (r < 0)
@@ -214,7 +209,7 @@ static int emit_array(struct emit *e, struct column_at at, const struct h5_type 
 	struct dims inner = {arena_array(&e->a->arena, dims.rank + t->rank, sizeof *inner.list), dims.rank + t->rank,
 			     dims.unknown};
 	if (!inner.list)
-		return no_memory(e->err);
+		return error_no_memory(e->err, "a dataset");
 	if (dims.rank)
 		memcpy(inner.list, dims.list, dims.rank * sizeof *inner.list);
 	memcpy(inner.list + dims.rank, t->dims, t->rank * sizeof *inner.list);
@@ -301,7 +296,7 @@ static int emit_dataset(struct archive *a, struct arena *s, struct column_at at,
 		return emit_empty(&e, at, &type, ret);
 	struct h5_store *store = arena_alloc(&a->arena, sizeof *store);
 	if (!store)
-		return no_memory(err);
+		return error_no_memory(err, "a dataset");
 	if ((r = h5_store(f, s, h, &type, &space, store, err)) < 0)
 		return r;
 	if (space.rank) /* a virtual dataset's sources may settle them */

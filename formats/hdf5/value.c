@@ -15,14 +15,6 @@ struct teller {
 
 /* --- numbers ------------------------------------------------------------------------- */
 
-static void put_hex(struct text *t, struct slice s)
-{
-	text_add(t, "\"");
-	for (size_t i = 0; i < s.len && !t->failed; i++)
-		text_print(t, "%02x", s.data[i]);
-	text_add(t, "\"");
-}
-
 static unsigned __int128 bits_of(const struct h5_type *t, const uint8_t *p)
 {
 	unsigned __int128 v = 0;
@@ -41,7 +33,7 @@ static uint64_t field(unsigned __int128 v, unsigned at, unsigned bits)
 static void put_integer(struct text *t, const struct h5_type *type, const uint8_t *p)
 {
 	if (type->size > 8 || type->precision == 0 || type->offset + type->precision > type->size * 8u) {
-		put_hex(t, (struct slice){p, type->size});
+		text_hex(t, (struct slice){p, type->size});
 		return;
 	}
 	uint64_t v = field(bits_of(type, p), type->offset, type->precision);
@@ -103,7 +95,7 @@ static void put_float(struct text *t, const struct h5_type *type, const uint8_t 
 	arena_free(&none);
 	bool known = array.dtype == DTYPE_FLOAT32 || array.dtype == DTYPE_FLOAT64;
 	if (!any_float(type, p, array.dtype == DTYPE_FLOAT8_E4M3FN, &v, &gap))
-		put_hex(t, (struct slice){p, type->size});
+		text_hex(t, (struct slice){p, type->size});
 	else if (known && type->size == 4)
 		text_float(t, (float)v);
 	else if (known)
@@ -135,7 +127,7 @@ static int put_reference(struct teller *a, const struct h5_type *t, const uint8_
 	else if (known == REFERRED_KNOWN && !path.failed)
 		text_json(a->t, text_slice(&path));
 	else
-		put_hex(a->t, element);
+		text_hex(a->t, element);
 	text_free(&path);
 	return 0;
 }
@@ -245,7 +237,7 @@ static int put_value(struct teller *a, const struct h5_type *t, const uint8_t *p
 	case H5_UNKNOWN:
 		break;
 	}
-	put_hex(a->t, (struct slice){p, t->size});
+	text_hex(a->t, (struct slice){p, t->size});
 	return 0;
 }
 

@@ -14,6 +14,7 @@
  * whose datatype cannot be converted (convert.c).
  */
 #include "formats/hdf5/virtual.h"
+#include "fs/base/list.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -108,29 +109,18 @@ struct mappings {
 	const struct h5_store *store;
 	struct opened last;
 	struct h5_mapping *list;
-	uint32_t count, room;
+	uint32_t count;
 	uint64_t reach[H5_RANK_MAX];
 	bool endless[H5_RANK_MAX];
 	struct error *err;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for a virtual dataset");
-}
-
 static int add_mapping(struct mappings *v, const struct h5_mapping *m)
 {
-	if (v->count == v->room) {
-		uint32_t room = v->room ? v->room * 2 : 8;
-		struct h5_mapping *grown = arena_array(&v->f->a->arena, room, sizeof *grown);
-		if (!grown)
-			return no_memory(v->err);
-		if (v->count)
-			memcpy(grown, v->list, v->count * sizeof *grown);
-		v->list = grown;
-		v->room = room;
-	}
+	struct h5_mapping *grown = list_grow_in(&v->f->a->arena, v->list, v->count, sizeof *grown);
+	if (!grown)
+		return error_no_memory(v->err, "a virtual dataset");
+	v->list = grown;
 	v->list[v->count++] = *m;
 	return 0;
 }
@@ -142,7 +132,7 @@ static int expand(struct mappings *v, struct slice name, uint64_t block, struct 
 	size_t room = name.len * 21 + 1, len = 0;
 	char *out = arena_alloc(v->s, room);
 	if (!out)
-		return no_memory(v->err);
+		return error_no_memory(v->err, "a virtual dataset");
 	for (size_t i = 0; i < name.len; i++) {
 		char next = name.data[i] == '%' && i + 1 < name.len ? (char)name.data[i + 1] : 0;
 		if (next == 'b') {
@@ -211,7 +201,7 @@ static int copy_spans(struct mappings *v, struct selection *s)
 {
 	struct span *own = arena_array(&v->f->a->arena, s->rank + 1u, sizeof *own);
 	if (!own)
-		return no_memory(v->err);
+		return error_no_memory(v->err, "a virtual dataset");
 	memcpy(own, s->spans, s->rank * sizeof *own);
 	s->spans = own;
 	return 0;
@@ -323,7 +313,7 @@ int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_f
 	bytes.data = (const uint8_t *)arena_text(s, bytes);
 	blocks_release(block);
 	if (!bytes.data)
-		return no_memory(err);
+		return error_no_memory(err, "a virtual dataset");
 	struct cursor c = cursor_over(bytes);
 	unsigned version = cursor_u8(&c);
 	uint64_t count = cursor_count(&c, h5_length(f, &c), 4);
@@ -333,7 +323,7 @@ int h5_mappings_each(const struct h5_store *store, struct arena *s, h5_mapping_f
 		return error_set(err, ENOTSUP, "a virtual dataset with mappings of version %u", version);
 	struct slice *files = arena_array(s, count + 1, sizeof *files), *paths = arena_array(s, count + 1, sizeof *paths);
 	if (!files || !paths)
-		return no_memory(err);
+		return error_no_memory(err, "a virtual dataset");
 	for (uint64_t i = 0; r == 0 && i < count; i++) {
 		unsigned flags = version == 1 ? cursor_u8(&c) : 0;
 		files[i] = flags & 4 ? SLICE(".") : read_name(f, &c, flags & 1, files, i);

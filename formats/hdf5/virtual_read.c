@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "formats/hdf5/virtual.h"
+#include "fs/archive/pieces.h"
 
 /* The rank of x among the selected coordinates, and how many from it on are contiguous. If x is
  * not selected, returns false, and in *run how many from it on are not selected, either. */
@@ -38,18 +39,12 @@ static bool ordinal(const struct span *p, uint64_t x, uint64_t *ret, uint64_t *r
 	return true;
 }
 
+enum { RUN_STRIDE = sizeof(struct run) / sizeof(uint64_t) };
+
 /* locate() in a list of blocks. */
 static bool locate_run(const struct selection *s, uint64_t k, uint64_t *ret, uint64_t *run)
 {
-	uint32_t low = 0, high = s->nruns; /* the last run that does not begin after k */
-	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-		if (s->runs[mid].k <= k)
-			low = mid;
-		else
-			high = mid;
-	}
-	const struct run *found = &s->runs[low];
+	const struct run *found = &s->runs[pieces_search(&s->runs[0].k, RUN_STRIDE, s->nruns, k)];
 	uint64_t in = k - found->k;
 	bool inside = in < found->in;
 	*ret = found->at + in;
@@ -121,15 +116,10 @@ static int copy_mapped(const struct h5_store *s, const struct h5_mapping *m, str
 static int map_runs(const struct h5_store *s, const struct h5_mapping *m, struct block *within, uint64_t first,
 		    uint64_t count, uint8_t *out, struct error *err)
 {
-	uint32_t low = 0, high = m->to.nruns; /* the first run that does not end before `first` */
+	uint32_t low = pieces_search(&m->to.runs[0].at, RUN_STRIDE, m->to.nruns, first);
 	int r = 0;
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-		if (m->to.runs[mid].at + m->to.runs[mid].in <= first)
-			low = mid + 1;
-		else
-			high = mid;
-	}
+	if (m->to.nruns && m->to.runs[low].at + m->to.runs[low].in <= first) /* it ends before */
+		low++;
 	for (; r == 0 && low < m->to.nruns && m->to.runs[low].at < first + count; low++) {
 		const struct run *run = &m->to.runs[low];
 		uint64_t start = run->at > first ? run->at : first, end = run->at + run->in;

@@ -98,15 +98,6 @@ static struct bounds sound(const struct leaf *leaf, enum order order, struct bou
 
 /* --- values ------------------------------------------------------------------------------ */
 
-static void put_hex(struct text *t, struct slice s)
-{
-	static const char digits[] = "0123456789abcdef";
-	text_add(t, "\"");
-	for (size_t i = 0; i < s.len; i++)
-		text_put(t, (struct slice){(const uint8_t[]){(uint8_t)digits[s.data[i] >> 4], (uint8_t)digits[s.data[i] & 15]}, 2});
-	text_add(t, "\"");
-}
-
 /* Big-endian two's complement of 1 to 32 bytes, by long division. */
 static void put_decimal(struct text *t, struct slice s, unsigned scale)
 {
@@ -178,7 +169,7 @@ static void put_value(struct text *t, const struct element *e, enum order order,
 	else if (is_text(e))
 		text_json(t, s);
 	else
-		put_hex(t, s);
+		text_hex(t, s);
 }
 
 static void put_bounds(struct text *t, const struct leaf *leaf, enum order order, struct bounds given)

@@ -20,6 +20,7 @@
 
 #include "formats/shared/json.h"
 #include "formats/safetensors/header.h"
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 
 /* The limit of a safetensors header, too. */
@@ -37,8 +38,7 @@ struct reader {
 	struct slice metadata;    /* the text of the object, to be read later */
 	struct slice_map tensors; /* in the order of weight_map */
 	uint32_t *shard_of;       /* by a tensor's number */
-	uint32_t *number_of;      /* likewise: its number in the shard's header, from 1 */
-	uint32_t room;
+	uint32_t *number_of;      /* likewise: in the shard's header, from 1 */
 	struct slice_map shards; /* paths */
 	bool weight_map_seen, metadata_seen;
 	struct error *err;
@@ -110,16 +110,12 @@ static void read_entry(struct reader *r, struct slice tensor, struct slice path)
 		r->failed = error_set(r->err, EBADMSG, "tensor %.*s appears twice in the index", cut(tensor), tensor.data);
 		return;
 	}
-	if (id == r->room) {
-		uint32_t room = r->room ? r->room * 2 : 16, *more = arena_array(&r->scratch, room, sizeof *more);
-		if (!more) {
-			no_memory(r);
-			return;
-		}
-		if (id)
-			memcpy(more, r->shard_of, id * sizeof *more);
-		r->shard_of = more, r->room = room;
+	uint32_t *more = list_grow_in(&r->scratch, r->shard_of, id, sizeof *more);
+	if (!more) {
+		no_memory(r);
+		return;
 	}
+	r->shard_of = more;
 	r->shard_of[id] = slice_map_add(&r->shards, path, &fresh);
 	if (r->shard_of[id] == SLICE_MAP_NONE)
 		no_memory(r);

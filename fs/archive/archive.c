@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 #include "fs/blocks/blocks.h"
 
@@ -260,38 +261,33 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 	if (a->folder.dir < 0)
 		return error_set(err, ENOENT, "%s", strerror(ENOENT));
 
-	if ((a->nsiblings & (a->nsiblings - 1)) == 0) { /* full at every power of two */
-		/* Others read the list meanwhile: the old one stays as it is. */
-		size_t room = a->nsiblings ? (size_t)a->nsiblings * 2 : 1;
-		struct source **grown = arena_array(&a->arena, room, sizeof *grown);
-		if (!grown)
-			return error_set(err, ENOMEM, "no memory for one more file");
-		if (a->nsiblings)
-			memcpy(grown, a->siblings, a->nsiblings * sizeof(struct source *));
-		a->siblings = grown;
-	}
 	struct source *s = malloc(sizeof *s);
 	if (!s)
 		return error_set(err, ENOMEM, "no memory for one more file");
 	int r = source_open(s, &a->folder, text, reach, err);
-	if (r == 0 && (r = archive_bring(a, text, &s->st, err)) < 0)
-		source_close(s);
 	if (r < 0) {
 		free(s);
 		return r;
 	}
+	/* Others read the list meanwhile: the old one stays as it is. */
+	struct source **grown = list_grow_in(&a->arena, a->siblings, a->nsiblings, sizeof *grown);
+	r = grown ? archive_bring(a, text, &s->st, err) : error_set(err, ENOMEM, "no memory for one more file");
+	if (r < 0) {
+		source_close(s);
+		free(s);
+		return r;
+	}
+	a->siblings = grown;
 	source_keep(s, a->options->descriptors);
 	a->siblings[a->nsiblings++] = s;
 	*ret = a->nsiblings;
 	return 0;
 }
 
-/* Room for one more in the log of fillings, which doubles at powers of two. */
+/* Room for one more in the log of fillings. */
 static int log_grow(struct archive *a, struct error *err)
 {
-	if (a->nfilled & (a->nfilled - 1))
-		return 0;
-	uint32_t *grown = reallocarray(a->filled, a->nfilled ? (size_t)a->nfilled * 2 : 1, sizeof *grown);
+	uint32_t *grown = list_grow(a->filled, a->nfilled, sizeof *grown);
 	if (!grown)
 		return error_set(err, ENOMEM, "no memory for one more directory");
 	a->filled = grown;

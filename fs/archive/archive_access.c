@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "fs/archive/archive.h"
+#include "fs/base/list.h"
 
 /* --- the files -------------------------------------------------------------- */
 
@@ -42,18 +43,13 @@ static struct access take_in(struct access common, uint32_t count, struct access
 	return count ? access_join(common, one, self) : one;
 }
 
-/* Room for one more, which doubles at powers of two. */
+/* Room for one more. */
 static int grow(struct archive *a, struct error *err)
 {
-	uint32_t n = a->nbrought;
-	if (n & (n - 1))
-		return 0;
-	struct brought *grown = arena_array(&a->arena, n ? (size_t)n * 2 : 1, sizeof *grown);
+	struct brought *grown = list_grow_in(&a->arena, a->brought, a->nbrought, sizeof *grown);
 	if (!grown)
 		return error_set(err, ENOMEM, "no memory for one more file");
 	pthread_mutex_lock(&a->access_lock);
-	if (n)
-		memcpy(grown, a->brought, n * sizeof *grown);
 	a->brought = grown;
 	pthread_mutex_unlock(&a->access_lock);
 	return 0;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/archive/parts_impl.h"
+#include "fs/base/list.h"
 
 /* A directory to look into, and one that was. */
 struct place {
@@ -24,21 +25,17 @@ struct finding {
 	struct place *pending, *linked; /* the latter when no plain one is left */
 	struct place *seen;
 	struct part *links;             /* files found by links, grown by malloc */
-	uint32_t nfiles, files_room, nlinks, links_room;
+	uint32_t nfiles, nlinks;
 	struct part *files;
 	struct error *err;
 };
 
-static int put(struct finding *f, struct part **list, uint32_t *n, uint32_t *room, struct part part, const char *path)
+static int put(struct finding *f, struct part **list, uint32_t *n, struct part part, const char *path)
 {
-	if (*n == *room) {
-		uint32_t more = *room ? *room * 2 : 256;
-		struct part *grown = more > *room ? reallocarray(*list, more, sizeof *grown) : NULL;
-		if (!grown)
-			return error_set(f->err, ENOMEM, "no memory for the names of its files");
-		*list = grown;
-		*room = more;
-	}
+	struct part *grown = list_grow(*list, *n, sizeof *grown);
+	if (!grown)
+		return error_set(f->err, ENOMEM, "no memory for the names of its files");
+	*list = grown;
 	part.path = arena_text(&f->parts->whole->arena, slice_text(path));
 	part.in = f->parts;
 	if (!part.path)
@@ -94,7 +91,7 @@ static int add_link(struct finding *f, const char *path, const char *name, bool 
 	}
 	if (S_ISDIR(st.st_mode))
 		return put_place(f, &f->linked, path, true);
-	return S_ISREG(st.st_mode) && name[0] != '_' ? put(f, &f->links, &f->nlinks, &f->links_room, part_of(&st, wished), path) : 0;
+	return S_ISREG(st.st_mode) && name[0] != '_' ? put(f, &f->links, &f->nlinks, part_of(&st, wished), path) : 0;
 }
 
 static int add(struct finding *f, int dir, const char *folder, const char *name)
@@ -115,7 +112,7 @@ static int add(struct finding *f, int dir, const char *folder, const char *name)
 	if (S_ISLNK(st.st_mode))
 		return add_link(f, path, name, wished);
 	if (S_ISREG(st.st_mode))
-		return put(f, &f->files, &f->nfiles, &f->files_room, part_of(&st, wished), path);
+		return put(f, &f->files, &f->nfiles, part_of(&st, wished), path);
 	return wished ? error_set(f->err, EINVAL, "%s: not a regular file", path) : 0;
 }
 
@@ -193,7 +190,7 @@ static int add_links(struct finding *f)
 		if (itself)
 			itself->wished |= f->links[i].wished;
 		else
-			r = put(f, &f->files, &f->nfiles, &f->files_room, f->links[i], f->links[i].path);
+			r = put(f, &f->files, &f->nfiles, f->links[i], f->links[i].path);
 	}
 	return r;
 }

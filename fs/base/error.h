@@ -24,6 +24,12 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
+/* Says "no memory for WHAT" and returns -ENOMEM. */
+static inline int error_no_memory(struct error *err, const char *what)
+{
+	return error_set(err, ENOMEM, "no memory for %s", what);
+}
+
 /* A transient error, which says nothing about the file: it must not be recorded as a
  * fault of the file, such as a column that is lost. */
 static inline bool error_passes(int code)

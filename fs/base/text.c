@@ -114,6 +114,15 @@ static size_t plain_word(struct slice s, bool in_row)
 	return n;
 }
 
+void text_hex(struct text *t, struct slice s)
+{
+	static const char digits[] = "0123456789abcdef";
+	text_add(t, "\"");
+	for (size_t i = 0; i < s.len && !t->failed; i++)
+		text_put(t, (struct slice){(const uint8_t[]){(uint8_t)digits[s.data[i] >> 4], (uint8_t)digits[s.data[i] & 15]}, 2});
+	text_add(t, "\"");
+}
+
 void text_word(struct text *t, struct slice s, bool in_row)
 {
 	while (s.len > 0) {

@@ -29,6 +29,9 @@ void text_print(struct text *t, const char *format, ...) __attribute__((format(p
  * digits, as in file names. */
 void text_json(struct text *t, struct slice s);
 
+/* The bytes as hexadecimal digits, a JSON string, too. */
+void text_hex(struct text *t, struct slice s);
+
 /* A word of a line: control bytes, '\' and invalid UTF-8 become \xhh; in a row of
  * words, spaces do, too.  text_word_length(): the most bytes it takes. */
 void text_word(struct text *t, struct slice s, bool in_row);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "fs/base/list.h"
 #include "fs/mirror/links_impl.h"
 
 /* So many files of a folder are opened for what is in them, where their names do not say
@@ -67,17 +68,12 @@ static uint64_t stamp_now(const struct mirror *m, const struct index_folder *f)
 	return stamp;
 }
 
-static void *grown(void *list, uint32_t count, size_t each)
-{
-	return count & (count - 1) ? list : reallocarray(list, count ? count * 2 : 1, each); /* full at powers of two */
-}
-
 static struct named_file *file_of(struct index_folder *f, const struct number_owner *file)
 {
 	for (uint32_t i = 0; i < f->nfiles; i++)
 		if (memcmp(&f->files[i].file, file, sizeof *file) == 0)
 			return &f->files[i];
-	struct named_file *more = grown(f->files, f->nfiles, sizeof *more);
+	struct named_file *more = list_grow(f->files, f->nfiles, sizeof *more);
 	if (!more)
 		return NULL;
 	f->files = more;
@@ -141,7 +137,7 @@ static int find_folder(struct mirror *m, const char *path, struct mirror_ref *re
 
 static int add_candidate(struct index_folder *f, const char *name, bool sure)
 {
-	struct candidate *more = grown(f->indexes, f->nindexes, sizeof *more);
+	struct candidate *more = list_grow(f->indexes, f->nindexes, sizeof *more);
 	if (!more)
 		return -ENOMEM;
 	f->indexes = more;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "fs/base/list.h"
 #include "fs/blocks/blocks.h"
 
 /* --- .arrayfs itself ------------------------------------------------------ */
@@ -68,12 +69,10 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 static bool add(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number)
 {
 	size_t n = dir->count;
-	if ((n & (n - 1)) == 0) { /* full at every power of two */
-		struct mirror_listed *grown = reallocarray(dir->names, n ? n * 2 : 1, sizeof *grown);
-		if (!grown)
-			return false;
-		dir->names = grown;
-	}
+	struct mirror_listed *grown = list_grow(dir->names, n, sizeof *grown);
+	if (!grown)
+		return false;
+	dir->names = grown;
 	dir->names[n] = (struct mirror_listed){.type = type, .number = number};
 	if (asprintf(&dir->names[n].name, "%s%s", name, suffix) < 0)
 		return false;

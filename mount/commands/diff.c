@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/base/list.h"
 #include "mount/commands/commands.h"
 #include "mount/log.h"
 
@@ -15,14 +16,10 @@ enum { SAME, DIFFERENT, TROUBLE };
 
 static struct pair *new_pair(struct diff *d, const struct item *a, const struct item *b)
 {
-	if (d->count == d->room) {
-		size_t room = d->room ? d->room * 2 : 256;
-		struct pair *grown = reallocarray(d->pairs, room, sizeof *grown);
-		if (!grown)
-			return NULL;
-		d->pairs = grown;
-		d->room = room;
-	}
+	struct pair *grown = list_grow(d->pairs, d->count, sizeof *grown);
+	if (!grown)
+		return NULL;
+	d->pairs = grown;
 	d->pairs[d->count] = (struct pair){.a = a, .b = b};
 	return &d->pairs[d->count++];
 }

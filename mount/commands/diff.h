@@ -47,7 +47,7 @@ struct item {
 
 struct items {
 	struct item *all; /* folders before their contents */
-	size_t count, room;
+	size_t count;
 	struct idmap by_name; /* hash of folder and name: 1 + the first item's index */
 	const char *source;
 	struct mirror *m;
@@ -83,7 +83,7 @@ struct diff {
 	struct terminal terminal; /* standard output */
 	const struct tolerance *tolerance; /* NULL: compare bit by bit */
 	struct pair *pairs;
-	size_t count, room;
+	size_t count;
 	struct progress progress;
 	struct workers *workers;
 };

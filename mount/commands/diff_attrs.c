@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "fs/archive/attrs.h"
+#include "fs/base/list.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
 
@@ -10,7 +11,7 @@ struct list {
 		struct slice name, value; /* one allocation, at name.data */
 		bool json;
 	} *attrs;
-	size_t count, room;
+	size_t count;
 };
 
 static bool begins(struct slice s, const char *prefix)
@@ -26,14 +27,10 @@ static int take(void *arg, const struct attr *attr)
 	struct list *l = arg;
 	if (!begins(attr->name, "attr.") && !slice_equal(attr->name, SLICE("array.enum")))
 		return 0;
-	if (l->count == l->room) {
-		size_t room = l->room ? l->room * 2 : 8;
-		struct list_attr *grown = reallocarray(l->attrs, room, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		l->attrs = grown;
-		l->room = room;
-	}
+	struct list_attr *grown = list_grow(l->attrs, l->count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	l->attrs = grown;
 	uint8_t *copy = malloc(attr->name.len + attr->value.len + 1);
 	if (!copy)
 		return -ENOMEM;

@@ -4,6 +4,7 @@
 
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
@@ -100,14 +101,10 @@ static int take_file(struct items *l, struct item *item, const struct mirror_ref
 /* Its folder is the last item, or one of the folders above that. */
 static struct item *new_item(struct items *l, const char *path, size_t len)
 {
-	if (l->count == l->room) {
-		size_t room = l->room ? l->room * 2 : 256;
-		struct item *grown = room < UINT32_MAX ? reallocarray(l->all, room, sizeof *grown) : NULL;
-		if (!grown)
-			return NULL;
-		l->all = grown;
-		l->room = room;
-	}
+	struct item *grown = list_grow(l->all, l->count, sizeof *grown);
+	if (!grown)
+		return NULL;
+	l->all = grown;
 	const char *slash = memrchr(path, '/', len);
 	size_t above = slash ? (size_t)(slash - path) : 0;
 	uint32_t folder = l->count ? (uint32_t)l->count - 1 : 0;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/base/list.h"
 #include "mount/commands/copy.h"
 #include "mount/commands/extract.h"
 #include "mount/commands/place.h"
@@ -162,12 +163,10 @@ static void remember(struct extract *x, uint64_t ino, const char *path)
 	uint64_t *number = idmap_at(&x->written, ino);
 	if (!number || *number)
 		return; /* without memory, it is just written twice */
-	if ((x->npaths & (x->npaths - 1)) == 0) { /* grows at every power of two */
-		char **grown = reallocarray(x->paths, x->npaths ? x->npaths * 2 : 1, sizeof *grown);
-		if (!grown)
-			return;
-		x->paths = grown;
-	}
+	char **grown = list_grow(x->paths, x->npaths, sizeof *grown);
+	if (!grown)
+		return;
+	x->paths = grown;
 	char *copy = strdup(path);
 	if (copy) {
 		x->paths[x->npaths++] = copy;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 
 bool glob_is_pattern(const char *text)
@@ -121,7 +122,7 @@ struct glob_state {
 	size_t count, words; /* words: of one state */
 	size_t *lengths;     /* of the current path: the length up to each of its folders, from 0 on */
 	uint64_t *states;    /* the state of each folder */
-	size_t levels, room;
+	size_t levels;
 };
 
 static bool has(const uint64_t *state, size_t i)
@@ -180,18 +181,14 @@ static uint64_t *state_of(const struct glob_state *g, size_t level)
 
 static bool add_level(struct glob_state *g)
 {
-	if (g->levels == g->room) {
-		size_t room = g->room ? g->room * 2 : 16;
-		size_t *lengths = reallocarray(g->lengths, room, sizeof *lengths);
-		if (!lengths)
-			return false;
-		g->lengths = lengths;
-		uint64_t *states = reallocarray(g->states, room, g->words * sizeof *states);
-		if (!states)
-			return false;
-		g->states = states;
-		g->room = room;
-	}
+	size_t *lengths = list_grow(g->lengths, g->levels, sizeof *lengths);
+	if (!lengths)
+		return false;
+	g->lengths = lengths;
+	uint64_t *states = list_grow(g->states, g->levels, g->words * sizeof *states);
+	if (!states)
+		return false;
+	g->states = states;
 	g->levels++;
 	return true;
 }

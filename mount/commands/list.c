@@ -6,6 +6,7 @@
 
 #include "fs/archive/attrs.h"
 #include "fs/archive/shape.h"
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 #include "fs/mirror/mirror.h"
 #include "fs/mirror/open_archives.h"
@@ -27,7 +28,7 @@ struct list {
 	struct terminal terminal;
 	struct outline *outline; /* for --tree */
 	struct row *rows; /* for --long, which needs all rows to align them */
-	size_t count, room;
+	size_t count;
 	struct text json; /* for --json, buffered output */
 	bool failed;
 };
@@ -91,14 +92,10 @@ static char *shape_text(const struct array *array)
 static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory)
 {
 	char dtype[DTYPE_NAME_MAX] = "-";
-	if (l->count == l->room) {
-		size_t room = l->room ? l->room * 2 : 256;
-		struct row *grown = reallocarray(l->rows, room, sizeof *grown);
-		if (!grown)
-			return false;
-		l->rows = grown;
-		l->room = room;
-	}
+	struct row *grown = list_grow(l->rows, l->count, sizeof *grown);
+	if (!grown)
+		return false;
+	l->rows = grown;
 	if (array && array->dtype != DTYPE_NONE)
 		dtype_name(array, dtype);
 	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(path),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/commands/outline.h"
+#include "fs/base/list.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -25,7 +26,7 @@ struct line {
 
 struct outline {
 	struct line *lines;
-	size_t count, room;
+	size_t count;
 	size_t stack[DEEPEST + 1]; /* the lines of the directories above the last leaf */
 	uint32_t depth;            /* of the deepest one */
 };
@@ -50,14 +51,10 @@ const char *size_text(uint64_t bytes, bool human, char ret[SIZE_TEXT])
 
 static struct line *add_line(struct outline *o, const char *name, size_t len, uint32_t depth)
 {
-	if (o->count == o->room) {
-		size_t room = o->room ? o->room * 2 : 256;
-		struct line *grown = reallocarray(o->lines, room, sizeof *grown);
-		if (!grown)
-			return NULL;
-		o->lines = grown;
-		o->room = room;
-	}
+	struct line *grown = list_grow(o->lines, o->count, sizeof *grown);
+	if (!grown)
+		return NULL;
+	o->lines = grown;
 	struct line *l = &o->lines[o->count];
 	*l = (struct line){.name = strndup(name, len), .depth = depth, .sized = true};
 	o->count += l->name != NULL;

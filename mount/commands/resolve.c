@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "fs/base/list.h"
 #include "mount/commands/walk.h"
 
 /* Linux's limit on symbolic links in a path. */
@@ -10,7 +11,7 @@ enum { LINKS_MAX = 40 };
 /* The components of a path that remain to be resolved, in reverse order. */
 struct steps {
 	char **names;
-	size_t count, room;
+	size_t count;
 };
 
 static int steps_add(struct steps *s, const char *path)
@@ -19,13 +20,10 @@ static int steps_add(struct steps *s, const char *path)
 	while (*path) {
 		size_t n = strcspn(path, "/");
 		if (n > 0 && !(n == 1 && *path == '.')) {
-			if (s->count == s->room) {
-				char **grown = reallocarray(s->names, s->room ? s->room * 2 : 16, sizeof *grown);
-				if (!grown)
-					return -ENOMEM;
-				s->names = grown;
-				s->room = s->room ? s->room * 2 : 16;
-			}
+			char **grown = list_grow(s->names, s->count, sizeof *grown);
+			if (!grown)
+				return -ENOMEM;
+			s->names = grown;
 			if (!(s->names[s->count] = strndup(path, n)))
 				return -ENOMEM;
 			s->count++;
@@ -43,18 +41,15 @@ static int steps_add(struct steps *s, const char *path)
 /* The references from the root to the current directory, for "..". */
 struct trail {
 	struct mirror_ref *refs;
-	size_t count, room;
+	size_t count;
 };
 
 static int trail_add(struct trail *t, const struct mirror_ref *ref)
 {
-	if (t->count == t->room) {
-		struct mirror_ref *grown = reallocarray(t->refs, t->room ? t->room * 2 : 16, sizeof *grown);
-		if (!grown)
-			return -ENOMEM;
-		t->refs = grown;
-		t->room = t->room ? t->room * 2 : 16;
-	}
+	struct mirror_ref *grown = list_grow(t->refs, t->count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	t->refs = grown;
 	t->refs[t->count++] = *ref;
 	return 0;
 }

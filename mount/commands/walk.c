@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fs/base/list.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/idmap.h"
 
@@ -137,12 +138,10 @@ static int visit_file(struct walker *w, const struct mirror_ref *at)
 		return no_memory(w);
 	if (*before)
 		return w->visit(w->arg, WALK_SAME, w->path, w->len, at, w->paths[*before - 1], NULL);
-	if ((w->npaths & (w->npaths - 1)) == 0) { /* grows at every power of two */
-		char **grown = reallocarray(w->paths, w->npaths ? w->npaths * 2 : 1, sizeof *grown);
-		if (!grown)
-			return no_memory(w);
-		w->paths = grown;
-	}
+	char **grown = list_grow(w->paths, w->npaths, sizeof *grown);
+	if (!grown)
+		return no_memory(w);
+	w->paths = grown;
 	int r = w->visit(w->arg, WALK_FILE, w->path, w->len, at, NULL, NULL);
 	if (r == 0 && !(w->paths[w->npaths] = strdup(w->path)))
 		return no_memory(w);
@@ -254,7 +253,7 @@ static int read_names(struct walker *w, const struct mirror_ref *dir, char ***re
 	struct mirror_dir d;
 	struct mirror_name name;
 	char **names = NULL;
-	size_t count = 0, room = 0;
+	size_t count = 0;
 	int r = mirror_open_dir(w->m, dir, &d, err);
 	if (r < 0)
 		return r;
@@ -262,16 +261,9 @@ static int read_names(struct walker *w, const struct mirror_ref *dir, char ***re
 		at = name.next;
 		if (strcmp(name.name, ".") == 0 || strcmp(name.name, "..") == 0)
 			continue;
-		if (count == room) {
-			char **grown = reallocarray(names, room ? room * 2 : 64, sizeof *names);
-			if (!grown) {
-				r = -ENOMEM;
-				break;
-			}
-			names = grown;
-			room = room ? room * 2 : 64;
-		}
-		if (!(names[count] = strdup(name.name))) {
+		char **grown = list_grow(names, count, sizeof *grown);
+		names = grown ? grown : names;
+		if (!grown || !(names[count] = strdup(name.name))) {
 			r = -ENOMEM;
 			break;
 		}

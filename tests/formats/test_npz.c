@@ -72,7 +72,7 @@ static void broken_members_are_listed_with_their_error(void **state)
 	struct archive a;
 	struct slice file = open_fixture(&a, "foreign.npz");
 	(void)state;
-	assert_string_equal(test_attr(&a, "fake", "arrayfs.error"), "NumPy's magic is missing");
+	assert_string_equal(test_attr(&a, "fake", "arrayfs.error"), "the NumPy magic is missing");
 	assert_string_equal(test_attr(&a, "short", "arrayfs.error"), "an array of 800 bytes, of which the file has 799");
 	archive_close(&a);
 	test_unload(file);

@@ -2,11 +2,6 @@
 /* The union is whole: what show.c looks at, as the specification writes it today. */
 #include "formats/parquet/dataset/dataset.h"
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for the columns of all files");
-}
-
 static uint32_t count_elements(struct field *f)
 {
 	f->bare &= !f->nullable; /* only a list that is annotated can be null */
@@ -78,7 +73,7 @@ static int add_key(struct archive *a, struct dataset *d, const struct key *key, 
 		f->type = (struct element){.physical = BYTE_ARRAY, .logical = LOGICAL_STRING};
 		f->totals = arena_array(&a->arena, (size_t)n + 1, sizeof *f->totals);
 		if (!f->totals)
-			return no_memory(err);
+			return error_no_memory(err, "the columns of all files");
 		for (uint32_t i = 0; i < n; i++)
 			if (__builtin_mul_overflow(d->p.first_row[i + 1] - d->p.first_row[i], key->values[i].len, &f->totals[i + 1]))
 				return error_set(err, EFBIG, "a column is larger than any file");
@@ -107,7 +102,7 @@ static int finish_leaf(struct archive *a, const struct dataset *d, struct field 
 		return 0;
 	uint64_t *totals = arena_array(&a->arena, (size_t)most * (n + 1), sizeof *totals);
 	if (!totals)
-		return no_memory(err);
+		return error_no_memory(err, "the columns of all files");
 	for (unsigned q = 1; q < most; q++) {
 		uint64_t *to = totals + (size_t)q * (n + 1), *from = f->totals + (size_t)(q - 1) * (n + 1);
 		for (uint32_t i = 0; i < n; i++)
@@ -131,7 +126,7 @@ int pq_dataset_finish(struct archive *a, struct dataset *d, struct error *err)
 	s.all = arena_array(&a->arena, n, sizeof *s.all);
 	d->columns = arena_array(&a->arena, n, sizeof *d->columns);
 	if (!s.all || !d->columns)
-		return no_memory(err);
+		return error_no_memory(err, "the columns of all files");
 	d->root.type = (struct element){.physical = GROUP};
 	render(&s, &d->root, SLICE("schema"), false);
 	r = pq_schema_number(a, &d->p, s.all, n, err);

@@ -16,11 +16,6 @@ struct uniting {
 	struct error *err;
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for the columns of all files");
-}
-
 /* --- refusals --------------------------------------------------------------------- */
 
 static const char *word(struct uniting *u, const struct element *e, enum form form)
@@ -111,7 +106,7 @@ static int grow_table(struct archive *a, struct field *f, struct error *err)
 	uint32_t mask = f->mask * 2 + 1 < 63 ? 63 : f->mask * 2 + 1;
 	f->table = arena_array(&a->arena, (size_t)mask + 1, sizeof *f->table);
 	if (!f->table)
-		return no_memory(err);
+		return error_no_memory(err, "the columns of all files");
 	f->mask = mask;
 	for (struct field *c = f->first; c; c = c->next) {
 		uint32_t i = (uint32_t)slice_hash(c->name, a) & mask;
@@ -141,7 +136,7 @@ struct field *pq_dataset_add_field(struct archive *a, struct field *f, struct sl
 	struct field *c = arena_alloc(&a->arena, sizeof *c);
 	char *text = arena_text(&a->arena, name);
 	if (!c || !text) {
-		no_memory(err);
+		error_no_memory(err, "the columns of all files");
 		return NULL;
 	}
 	*c = (struct field){.name = {(uint8_t *)text, name.len}, .parent = f, .place = f->children++};
@@ -232,7 +227,7 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 		f->width = l->width;
 		f->totals = n ? arena_array(&u->a->arena, n, sizeof *f->totals) : NULL;
 		if (n && !f->totals)
-			return no_memory(u->err);
+			return error_no_memory(u->err, "the columns of all files");
 	}
 	struct element then = f->type;
 	if (!pq_dataset_widen(&f->type, &f->width, e, l->width))

@@ -92,6 +92,15 @@ static void a_long_prefix_does_not_cost_the_fault(void **state)
 	}
 }
 
+static void no_memory_says_for_what(void **state)
+{
+	struct error err = {0};
+	(void)state;
+	assert_int_equal(error_no_memory(&err, "a list"), -ENOMEM);
+	assert_string_equal(err.text, "no memory for a list");
+	assert_int_equal(error_no_memory(NULL, "a list"), -ENOMEM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,6 +111,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_utf8_stays_off_the_terminal),
 		cmocka_unit_test(a_long_sentence_ends_at_a_whole_character),
 		cmocka_unit_test(a_prefix_names_the_part),
+		cmocka_unit_test(no_memory_says_for_what),
 		cmocka_unit_test(a_long_prefix_does_not_cost_the_fault),
 	};
 	return cmocka_run_group_tests_name("error", tests, NULL, NULL);

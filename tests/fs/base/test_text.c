@@ -114,6 +114,21 @@ static void numbers_read_back_as_they_were(void **state)
 	text_free(&t);
 }
 
+static void bytes_are_two_hex_digits_each(void **state)
+{
+	struct text t = {0};
+	(void)state;
+	text_hex(&t, (struct slice){(const uint8_t *)"\x00\x0f\xa1\xff", 4});
+	says(&t, "\"000fa1ff\"");
+	text_hex(&t, (struct slice){0});
+	says(&t, "\"\"");
+	text_free(&t);
+	t = (struct text){.limit = 4};
+	text_hex(&t, (struct slice){(const uint8_t *)"\xab\xcd", 2});
+	assert_int_equal(t.failed, -E2BIG);
+	text_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -122,6 +137,7 @@ int main(void)
 		cmocka_unit_test(the_limit_sticks),
 		cmocka_unit_test(what_is_handed_on_is_not_kept),
 		cmocka_unit_test(strings_are_valid_json),
+		cmocka_unit_test(bytes_are_two_hex_digits_each),
 		cmocka_unit_test(numbers_read_back_as_they_were),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
