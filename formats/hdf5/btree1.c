@@ -37,23 +37,33 @@ struct walk {
 	h5_entry_fn *each;
 	void *arg;
 	struct h5_faults *faults;
-	uint64_t budget; /* nodes that a file of this size can hold: more is a cycle */
+	uint64_t budget; /* bytes that further nodes may have: more than the file has is a cycle */
 };
+
+static int spend(struct walk *w, uint64_t len, struct error *err)
+{
+	if (len > w->budget)
+		return error_set(err, ELOOP, "a group's B-tree has more nodes than the file can hold");
+	w->budget -= len;
+	return 0;
+}
 
 /* A name's offset in the heap is as wide as an offset by the specification, but as wide as
  * a length in the library. */
-static int symbols(struct walk *w, uint64_t address, struct error *err)
+static int symbols(struct walk *w, struct arena *s, uint64_t address, struct error *err)
 {
 	struct cursor c;
 	unsigned each = (unsigned)w->f->lengths + w->f->offsets + 24u;
-	int r = h5_load(w->f, w->s, address, 8, &c, err);
+	int r = h5_load(w->f, s, address, 8, &c, err);
 	if (r < 0)
 		return r;
 	if (!cursor_match(&c, "SNOD", 4))
 		return error_set(err, EBADMSG, "no SNOD at %" PRIu64, address);
 	cursor_skip(&c, 2);
 	unsigned count = cursor_u16le(&c);
-	r = h5_load(w->f, w->s, address + 8, (uint64_t)count * each, &c, err);
+	r = h5_load(w->f, s, address + 8, (uint64_t)count * each, &c, err);
+	if (r == 0)
+		r = spend(w, 8 + (uint64_t)count * each, err);
 	for (unsigned i = 0; r == 0 && i < count; i++) {
 		struct slice name, target = {0};
 		uint64_t at = h5_length(w->f, &c), object = h5_address(w->f, &c);
@@ -71,11 +81,15 @@ static int symbols(struct walk *w, uint64_t address, struct error *err)
 	return r;
 }
 
-static int walk_group(struct walk *w, uint64_t address, unsigned parent_level, struct error *err)
+static int walk_node(struct walk *w, uint64_t address, unsigned parent_level, struct error *err);
+
+/* A node's own bytes are not needed after it. */
+static int walk_within(struct walk *w, struct arena *s, uint64_t address, unsigned parent_level, struct error *err)
 {
 	struct level n;
-	int r = load_node(w->f, w->s, address, 0, w->f->lengths + w->f->offsets, &n, err);
-	if (r < 0)
+	unsigned each = (unsigned)w->f->lengths + w->f->offsets;
+	int r = load_node(w->f, s, address, 0, each, &n, err);
+	if (r < 0 || (r = spend(w, 8u + 2u * w->f->offsets + (uint64_t)n.count * each, err)) < 0)
 		return r;
 	if (n.level >= parent_level)
 		return error_set(err, EBADMSG, "a B-tree's node of level %u at %" PRIu64 " below one of level %u", n.level, address,
@@ -83,19 +97,25 @@ static int walk_group(struct walk *w, uint64_t address, unsigned parent_level, s
 	for (unsigned i = 0; r == 0 && i < n.count; i++) {
 		cursor_skip(&n.entries, w->f->lengths);
 		uint64_t child = h5_address(w->f, &n.entries);
-		if (w->budget-- == 0)
-			return error_set(err, ELOOP, "a group's B-tree has more nodes than the file can hold");
-		r = n.level > 0 ? walk_group(w, child, n.level, err) : symbols(w, child, err);
-		r = h5_spare(w->faults, r, err);
+		r = h5_spare(w->faults, walk_node(w, child, n.level, err), err);
 	}
+	return r;
+}
+
+/* Level 0 is that of the last nodes of the tree, below which are symbol nodes. */
+static int walk_node(struct walk *w, uint64_t address, unsigned parent_level, struct error *err)
+{
+	struct arena s = arena_scratch(w->s);
+	int r = parent_level > 0 ? walk_within(w, &s, address, parent_level, err) : symbols(w, &s, address, err);
+	arena_free(&s);
 	return r;
 }
 
 int h5_btree1_group(const struct h5_file *f, struct arena *s, uint64_t address, const struct h5_local_heap *heap,
 		    h5_entry_fn *each, void *arg, struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, heap, each, arg, faults, h5_source(f)->size / 8 + 1};
-	int r = walk_group(&w, address, H5_DEPTH_MAX, err);
+	struct walk w = {f, s, heap, each, arg, faults, h5_source(f)->size};
+	int r = walk_node(&w, address, H5_DEPTH_MAX, err);
 	return r == -ELOOP ? -EBADMSG : r;
 }
 

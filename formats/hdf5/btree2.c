@@ -48,16 +48,21 @@ struct at {
 	unsigned records, depth;
 };
 
+static uint64_t node_length(const struct h5_file *f, const struct h5_btree2 *t, struct at at)
+{
+	uint64_t records = (uint64_t)at.records * t->record_size, children = 0;
+	if (at.depth > 0)
+		children = (at.records + 1u) *
+			   ((uint64_t)f->offsets + t->nrec_size + (at.depth > 1 ? t->total_size[at.depth - 1] : 0));
+	return NODE_HEAD + records + children + NODE_SUM;
+}
+
 /* Loads a node: the records, followed by the pointers to children. */
 static int load_node(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, struct at at,
 		     struct cursor *ret_records, struct cursor *ret_children, struct error *err)
 {
 	struct cursor c;
-	uint64_t records = (uint64_t)at.records * t->record_size, children = 0;
-	if (at.depth > 0)
-		children = (at.records + 1u) *
-			   ((uint64_t)f->offsets + t->nrec_size + (at.depth > 1 ? t->total_size[at.depth - 1] : 0));
-	uint64_t len = NODE_HEAD + records + children + NODE_SUM;
+	uint64_t len = node_length(f, t, at);
 	if (len > t->node_size)
 		return error_set(err, EBADMSG, "%u records in a B-tree's node of %" PRIu32 " bytes at %" PRIu64, at.records,
 				 t->node_size, at.address);
@@ -65,7 +70,7 @@ static int load_node(const struct h5_file *f, struct arena *s, const struct h5_b
 	if (r < 0)
 		return r;
 	cursor_skip(&c, 2);
-	*ret_records = cursor_sub(&c, records);
+	*ret_records = cursor_sub(&c, (uint64_t)at.records * t->record_size);
 	*ret_children = c;
 	return 0;
 }
@@ -87,28 +92,33 @@ struct walk {
 	h5_record_fn *each;
 	void *arg;
 	struct h5_faults *faults;
-	uint64_t budget;
+	uint64_t budget; /* bytes that further nodes may have: more than the file has are a knot */
 };
 
+/* A node's own bytes are not needed after it. */
 static int walk(struct walk *w, struct at at, struct error *err)
 {
 	struct cursor records, children;
-	if (w->budget-- == 0)
-		return error_set(err, ELOOP, "a B-tree has more nodes than the file can hold");
-	int r = load_node(w->f, w->s, w->t, at, &records, &children, err);
+	struct arena s = arena_scratch(w->s);
+	uint64_t len = node_length(w->f, w->t, at);
+	int r = load_node(w->f, &s, w->t, at, &records, &children, err);
+	if (r == 0 && len > w->budget)
+		r = error_set(err, ELOOP, "a B-tree has more nodes than the file can hold");
+	w->budget -= r == 0 ? len : 0;
 	for (unsigned i = 0; r == 0 && i <= at.records; i++) {
 		if (at.depth > 0)
 			r = h5_spare(w->faults, walk(w, next_child(w->f, w->t, at.depth, &children), err), err);
 		if (r == 0 && i < at.records)
 			r = h5_spare(w->faults, w->each(w->arg, cursor_sub(&records, w->t->record_size), err), err);
 	}
+	arena_free(&s);
 	return r;
 }
 
 int h5_btree2_each(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_record_fn *each, void *arg,
 		   struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, t, each, arg, faults, h5_source(f)->size / (NODE_HEAD + NODE_SUM) + 1};
+	struct walk w = {f, s, t, each, arg, faults, h5_source(f)->size};
 	if (t->root == H5_UNDEFINED)
 		return 0;
 	int r = walk(&w, (struct at){t->root, t->root_records, t->depth}, err);

@@ -47,9 +47,8 @@ static int decode_stored(const struct h5_store *s, struct h5_chunk_at at, uint32
 	return lost < 0 ? lost : r;
 }
 
-static int decode_chunk(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
+static int decode_of(const struct h5_store *s, uint64_t index, struct block *ret, struct error *err)
 {
-	const struct h5_store *s = from->owner;
 	uint64_t scaled[H5_RANK_MAX];
 	struct h5_chunk_at at;
 	scaled_of(s, index, scaled);
@@ -65,6 +64,28 @@ static int decode_chunk(const struct block_source *from, uint64_t index, struct 
 	return 0;
 }
 
+static int decode_chunk(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
+{
+	return decode_of(from->owner, index, ret, err);
+}
+
+/* The same for a dataset whose store is not kept.  The file may have changed since the
+ * chunk was requested. */
+static int decode_again(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
+{
+	const struct h5_store *s;
+	struct block *block;
+	int r = h5_node_store(archive_decoded(from), from->owner, ret, &s, &block, err);
+	if (r < 0)
+		return r;
+	if (s->storage == H5_CHUNKED && index < s->nchunks)
+		r = decode_of(s, index, ret, err);
+	else
+		r = error_set(err, EIO, "no chunk %" PRIu64 " any more", index);
+	blocks_release(block);
+	return r;
+}
+
 /* If nothing was ever written, nothing needs to be decoded, however large the chunks. */
 static bool is_decoded(const struct h5_store *s)
 {
@@ -73,6 +94,8 @@ static bool is_decoded(const struct h5_store *s)
 
 static struct block_source blocks_of(const struct h5_store *s)
 {
+	if (s->node)
+		return (struct block_source){&s->file->a->blocks, s->node, decode_again, 0};
 	return (struct block_source){&s->file->a->blocks, s, decode_chunk, 0};
 }
 
@@ -87,6 +110,11 @@ int h5_chunk_get(const struct h5_store *s, struct block *within, uint64_t number
 	*ret = (struct h5_chunk_bytes){0};
 	if (is_decoded(s)) {
 		int r = blocks_get(s->file->a->options->blocks, within, &from, number, &ret->block, err);
+		if (r == 0 && ret->block->len != s->chunk_bytes) { /* by another store, of a file that was overwritten */
+			blocks_release(ret->block);
+			ret->block = NULL;
+			r = error_set(err, EIO, "chunks of another size than before");
+		}
 		if (r == 0)
 			ret->at = ret->block->bytes;
 		return r;
@@ -235,7 +263,7 @@ static struct pieces pieces_of(const struct h5_store *s, uint64_t offset, uint64
 	static const struct pieces_type type = {place, get, find, prefetch};
 	struct blocks *blocks = is_decoded(s) ? s->file->a->options->blocks : NULL;
 	return (struct pieces){.type = &type, .owner = (void *)(uintptr_t)s, .blocks = blocks, .size = s->size,
-			       .next = blocks_readahead(blocks, s, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
+			       .next = blocks_readahead(blocks, blocks_of(s).owner, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
 }
 
 void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)

@@ -100,16 +100,11 @@ static int put_fill(const struct h5_file *f, const struct h5_store *s, uint64_t 
 	return r;
 }
 
-int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *err)
+static int put_store(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
 {
-	struct h5_archive *h = a->priv;
-	struct h5_place place = h5_place_of(a, index);
-	const struct h5_store *s = place.store;
-	const char *layout = s ? layout_name(s) : NULL;
+	const char *layout = layout_name(s);
 	uint64_t size;
 	int r;
-	if (!s)
-		return 0;
 	if (layout)
 		text_print(t, ",\"layout\":\"%s\"", layout);
 	if (s->chunk && s->rank)
@@ -119,5 +114,23 @@ int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *
 		text_print(t, ",\"storage_size\":%" PRIu64, size);
 	if (s->storage == H5_VIRTUAL && (r = h5_virtual_details(s, t, err)) < 0)
 		return r;
-	return s->element <= FILL_MAX ? put_fill(&h->file, s, place.address, t, err) : 0;
+	return s->element <= FILL_MAX ? put_fill(f, s, address, t, err) : 0;
+}
+
+int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *err)
+{
+	struct h5_archive *h = a->priv;
+	struct h5_place place = h5_place_of(a, index);
+	struct arena s = arena_apart(&a->arena);
+	struct h5_store again;
+	int r = 0;
+	if (place.store) {
+		r = put_store(&h->file, place.store, place.address, t, err);
+	} else if (place.address && tree_node(&a->tree, index)->kind != NODE_DIR) { /* no group */
+		r = h5_dataset(&h->file, &s, place.address, &again, err);
+		if (r == 0 && again.file)
+			r = put_store(&h->file, &again, place.address, t, err);
+	}
+	arena_free(&s);
+	return r;
 }

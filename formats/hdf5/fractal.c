@@ -293,7 +293,11 @@ int h5_fractal_get(const struct h5_file *f, struct h5_fractal *h, struct slice i
 		if (h->id_len > 17)
 			len = ((first & 15) << 8 | cursor_u8(&c)) + 1;
 		*ret = cursor_take(&c, len);
-		return cursor_check(&c, err, "a heap's tiny object");
+		int r = cursor_check(&c, err, "a heap's tiny object");
+		/* It is the ID itself, which the caller may free. */
+		if (r == 0 && !(ret->data = (const uint8_t *)arena_text(h->s, *ret)))
+			r = error_set(err, ENOMEM, "no memory for a heap's object");
+		return r;
 	}
 	default:
 		return error_set(err, EBADMSG, "a heap's ID of type 3");

@@ -92,7 +92,7 @@ static int add_links(struct graph *g, const struct h5_file *f, uint32_t from)
 {
 	struct arena s = arena_scratch(&g->s);
 	struct h5_header h;
-	struct h5_link *list;
+	struct h5_link **list;
 	struct h5_faults faults = {0};
 	struct error why = {0};
 	uint32_t count = 0;
@@ -103,8 +103,8 @@ static int add_links(struct graph *g, const struct h5_file *f, uint32_t from)
 	r = error_passes(r) ? r : 0;
 	g->list[from].first = g->links;
 	for (uint32_t i = 0; r == 0 && i < count; i++)
-		if (list[i].kind == H5_LINK_HARD)
-			r = add_link(g, list[i].address);
+		if (list[i]->kind == H5_LINK_HARD)
+			r = add_link(g, list[i]->address);
 	g->list[from].end = g->links;
 	g->work += count;
 	arena_free(&s);

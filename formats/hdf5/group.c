@@ -14,7 +14,7 @@ struct links {
 	const struct h5_file *f;
 	struct arena *s;
 	struct h5_fractal *heap;
-	struct h5_link *list;
+	struct h5_link **list; /* pointers, so that growing and sorting copies little */
 	uint32_t count;
 	struct h5_faults *faults;
 };
@@ -32,11 +32,13 @@ int h5_spare(struct h5_faults *f, int r, struct error *err)
 
 static int add(struct links *l, struct h5_link link, struct error *err)
 {
-	struct h5_link *grown = list_grow_in(l->s, l->list, l->count, sizeof *grown);
+	struct h5_link *kept = arena_alloc(l->s, sizeof *kept);
+	struct h5_link **grown = kept ? list_grow_in(l->s, l->list, l->count, sizeof *grown) : NULL;
 	if (!grown)
 		return error_set(err, ENOMEM, "no memory for a group");
+	*kept = link;
 	l->list = grown;
-	l->list[l->count++] = link;
+	l->list[l->count++] = kept;
 	return 0;
 }
 
@@ -151,13 +153,13 @@ int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_hea
 
 static int by_name(const void *a, const void *b)
 {
-	const struct h5_link *x = a, *y = b;
+	const struct h5_link *x = *(struct h5_link *const *)a, *y = *(struct h5_link *const *)b;
 	size_t n = x->name.len < y->name.len ? x->name.len : y->name.len;
 	int order = n ? memcmp(x->name.data, y->name.data, n) : 0;
 	return order ? order : (x->name.len > y->name.len) - (x->name.len < y->name.len);
 }
 
-int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link **ret,
+int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link ***ret,
 		uint32_t *ret_count, struct h5_faults *faults, struct error *err)
 {
 	struct links l = {.f = f, .s = s, .faults = faults};
@@ -173,7 +175,7 @@ int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header
 	return 0;
 }
 
-int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
+int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link ***ret, uint32_t *ret_count,
 	     struct h5_faults *faults, struct error *err)
 {
 	struct h5_header h;
@@ -184,14 +186,14 @@ int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct 
 static int find_child(const struct h5_file *f, struct arena *s, struct slice name, uint64_t group, struct h5_link *ret,
 		      struct error *err)
 {
-	struct h5_link *list;
+	struct h5_link **list;
 	uint32_t count;
 	struct h5_faults faults = {0};
 	int r = h5_links(f, s, group, &list, &count, &faults, err);
 	*ret = (struct h5_link){.address = H5_UNDEFINED};
 	for (uint32_t i = 0; r == 0 && i < count; i++)
-		if (slice_equal(list[i].name, name))
-			*ret = list[i];
+		if (slice_equal(list[i]->name, name))
+			*ret = *list[i];
 	/* It may be the one that cannot be read, and is not known to be missing. */
 	if (r == 0 && faults.count && ret->address == H5_UNDEFINED && ret->kind == H5_LINK_HARD)
 		return error_set(err, EBADMSG, "%s", faults.first.text);

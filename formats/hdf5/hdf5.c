@@ -60,7 +60,9 @@ static int hdf5_size(struct archive *a, const struct node *n, uint64_t *ret, str
 	(void)a;
 	switch (h->kind) {
 	case H5_NODE_VIEW:
-		return h5_view_size(&h->view, ret, err);
+		return h5_view_size(h->view, ret, err);
+	case H5_NODE_DATASET: /* was told when it was listed */
+		return error_set(err, EIO, "a dataset of no size");
 	case H5_NODE_STORE:
 		*ret = h->store->size;
 		return 0;
@@ -74,12 +76,38 @@ static int hdf5_size(struct archive *a, const struct node *n, uint64_t *ret, str
 	return h5_vlen_total(h->vlen, NULL, ret, err);
 }
 
+static int read_dataset(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
+			struct error *err)
+{
+	const struct h5_store *s;
+	struct block *block;
+	int r = h5_node_store(a, n->lazy, NULL, &s, &block, err);
+	if (r < 0)
+		return r;
+	if (s->size == n->size)
+		r = h5_store_answer(s, offset, len, ret, err);
+	else
+		r = error_set(err, EIO, "%" PRIu64 " bytes, not %" PRIu64 " any more", s->size, n->size);
+	blocks_release(block);
+	return r;
+}
+
+static int read_view(const struct h5_view *v, uint64_t offset, uint64_t len, uint8_t *out, struct error *err)
+{
+	if (v->store) { /* the elements that these parts are of */
+		uint64_t per = (uint64_t)v->slots * v->width, first = offset / per, last = (offset + len - 1) / per;
+		h5_store_want(v->store, first * v->element, (last - first + 1) * v->element);
+	}
+	return h5_view_read(v, NULL, offset, len, out, err);
+}
+
 static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 		     struct error *err)
 {
 	const struct h5_node *h = n->lazy;
 	uint8_t *out;
-	(void)a;
+	if (h->kind == H5_NODE_DATASET)
+		return read_dataset(a, n, offset, len, ret, err);
 	if (h->kind == H5_NODE_STORE)
 		return h5_store_answer(h->store, offset, len, ret, err);
 	int r = answer_own(ret, (size_t)len, &out);
@@ -89,11 +117,7 @@ static int hdf5_read(struct archive *a, const struct node *n, uint64_t offset, u
 		return h5_vlen_offsets(h->vlen, offset, len, out, err);
 	if (h->kind == H5_NODE_VALUES)
 		return h5_vlen_read(h->vlen, NULL, offset, len, out, err);
-	if (h->view.store) { /* the store of the elements that these are parts of */
-		uint64_t per = (uint64_t)h->view.slots * h->view.width, first = offset / per, last = (offset + len - 1) / per;
-		h5_store_want(h->view.store, first * h->view.element, (last - first + 1) * h->view.element);
-	}
-	return h5_view_read(&h->view, NULL, offset, len, out, err);
+	return read_view(h->view, offset, len, out, err);
 }
 
 /* Members of a compound have no attributes of their own. */

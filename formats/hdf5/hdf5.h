@@ -279,13 +279,15 @@ struct h5_store {
 	const uint32_t *sources; /* sources that hold the elements; none: the archive's own file alone */
 	uint32_t nsources;
 	const struct h5_convert *convert; /* for a virtual dataset's source of another type; or NULL */
+	const struct h5_node *node; /* whose store this is, if it is made again when needed; or NULL */
 	int code;
 	const char *fault;    /* why nothing can be read; if chunked: why reading may fail */
 };
 
-/* Reads layout, filters and fill value. A fault is stored in the store, and reported when
- * it is read. */
-int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h, const struct h5_type *t,
+/* Reads layout, filters and fill value; what the store points at is allocated in `keep`,
+ * except for what lists other files, which is in the archive's arena. A fault is stored in
+ * the store, and reported when it is read. */
+int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const struct h5_header *h, const struct h5_type *t,
 	     const struct h5_space *space, struct h5_store *ret, struct error *err);
 
 /* Copies bytes of the elements, in C order. */
@@ -373,13 +375,29 @@ int h5_vlen_offsets(const struct h5_vlen *v, uint64_t offset, uint64_t len, uint
 /* --- what the nodes point at: node.lazy --------------------------------------- */
 
 struct h5_node {
-	enum { H5_NODE_VIEW, H5_NODE_STORE, H5_NODE_OFFSETS, H5_NODE_VALUES } kind;
+	enum { H5_NODE_DATASET, H5_NODE_STORE, H5_NODE_VIEW, H5_NODE_OFFSETS, H5_NODE_VALUES } kind;
 	union {
-		struct h5_view view;
+		uint64_t address; /* DATASET: of its object header; its store is made again when needed */
 		const struct h5_store *store;
+		const struct h5_view *view;
 		const struct h5_vlen *vlen;
 	};
 };
+
+/* dataset.c: stores are large, and most datasets are never read. Where a dataset can be
+ * read without opening other files, only its address is kept. */
+
+/* Reads the store of the dataset at the address anew; all that it points at is in s.
+ * ret->file is NULL if there is no dataset, or a null one. Any thread. */
+int h5_dataset(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_store *ret, struct error *err);
+
+/* The store of a node of kind DATASET, from the block cache. *ret is valid until
+ * *ret_block is released. */
+int h5_node_store(struct archive *a, const struct h5_node *n, struct block *within, const struct h5_store **ret,
+		  struct block **ret_block, struct error *err);
+
+/* A copy in the archive's arena, of one piece; NULL without memory. */
+const struct h5_store *h5_store_keep(struct archive *a, const struct h5_store *s);
 
 /* group.c */
 struct h5_group {
@@ -400,9 +418,9 @@ struct h5_link {
 /* The links of a group, sorted by name, in s; none if the object is not a group.
  * Unreadable links are left out and counted in `faults`; it is an error if `faults` is
  * NULL, or if no link can be read. */
-int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link **ret, uint32_t *ret_count,
+int h5_links(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_link ***ret, uint32_t *ret_count,
 	     struct h5_faults *faults, struct error *err);
-int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link **ret,
+int h5_links_of(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_link ***ret,
 		uint32_t *ret_count, struct h5_faults *faults, struct error *err);
 
 /* Checks only the first node: fails if listing would fail immediately. */

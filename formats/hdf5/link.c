@@ -38,13 +38,13 @@ static bool may_collide(struct slice name, const char *shown, size_t len, bool r
 
 /* The link's name in its group, as tree.c assigns it: of names that would look the same, all
  * but the first get a number. */
-static size_t number_name(struct slice name, const struct h5_link *list, uint32_t count, bool root, char shown[NAME_ROOM])
+static size_t number_name(struct slice name, struct h5_link *const *list, uint32_t count, bool root, char shown[NAME_ROOM])
 {
 	char other[NAME_ROOM];
 	size_t len = strlen(shown);
 	unsigned before = root && strcmp(shown, ".arrayfs") == 0;
-	for (uint32_t i = 0; i < count && !slice_equal(list[i].name, name); i++)
-		before += name_show(list[i].name, other) == len && memcmp(other, shown, len) == 0;
+	for (uint32_t i = 0; i < count && !slice_equal(list[i]->name, name); i++)
+		before += name_show(list[i]->name, other) == len && memcmp(other, shown, len) == 0;
 	return before ? len + (size_t)snprintf(shown + len, NAME_ROOM - len, "~%u", before + 1) : len;
 }
 
@@ -63,7 +63,7 @@ static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool
 {
 	size_t len = name_show(name, shown);
 	struct arena s = w->f ? arena_scratch(&w->f->a->arena) : (struct arena){0};
-	struct h5_link *list = NULL;
+	struct h5_link **list = NULL;
 	struct error why = {0};
 	uint32_t count = 0;
 	bool root = w->f && w->group == w->f->root, doubtful = may_collide(name, shown, len, root);
@@ -71,8 +71,8 @@ static size_t step(struct way *w, struct slice name, char shown[NAME_ROOM], bool
 	if (w->group != H5_UNDEFINED && (doubtful || !last) && w->all->looked < LOOKED_MAX &&
 	    h5_links(w->f, &s, w->group, &list, &count, &(struct h5_faults){0}, &why) == 0)
 		for (uint32_t i = 0; i < count; i++)
-			if (slice_equal(list[i].name, name)) {
-				next = list[i].kind == H5_LINK_HARD ? list[i].address : H5_UNDEFINED;
+			if (slice_equal(list[i]->name, name)) {
+				next = list[i]->kind == H5_LINK_HARD ? list[i]->address : H5_UNDEFINED;
 				len = doubtful ? number_name(name, list, count, root, shown) : len;
 				break;
 			}
@@ -217,14 +217,14 @@ int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, str
 {
 	struct h5_archive *h = a->priv;
 	struct arena s = arena_scratch(&a->arena);
-	struct h5_link *list = NULL;
+	struct h5_link **list = NULL;
 	struct h5_faults faults = {0};
 	uint32_t count = 0;
 	if (a->tree.made < h->made)
 		forget(a);
 	int r = h5_links(g->file, &s, g->address, &list, &count, &faults, err);
 	for (uint32_t i = 0; r == 0 && !a->tree.failed && i < count; i++)
-		r = show_link(a, dir, g, &list[i], err);
+		r = show_link(a, dir, g, list[i], err);
 	if (r == 0 && faults.count)
 		show_faults(a, dir, &faults);
 	h->made = a->tree.made;

@@ -13,6 +13,7 @@ struct emit {
 	struct arena *s; /* for what is only looked at */
 	const struct h5_space *space;
 	const struct h5_store *store;
+	bool kept; /* the store: else it is made again when it is needed */
 	const char *codec;
 	uint64_t address;
 	uint32_t links; /* paths that show it, where there are several: each file of it is one, then */
@@ -41,7 +42,7 @@ static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
 {
 	while (t->class == H5_ARRAY)
 		t = t->base;
-	const char *json = t->class == H5_ENUM && id ? h5_enum_json(&e->a->arena, t) : NULL;
+	const char *json = t->class == H5_ENUM && id ? h5_enum_json(e->s, t) : NULL;
 	if (json)
 		tree_attr_json(e->t, id, SLICE("array.enum"), slice_text(json));
 }
@@ -116,13 +117,18 @@ static int leaf_file(struct emit *e, const struct h5_view *v, struct column_file
 	*ret = (struct column_file){.kind = NODE_BYTES, .bytes = "", .size = size};
 	if (size == 0)
 		return 0;
-	struct h5_node *n = new_node(e, whole ? H5_NODE_STORE : H5_NODE_VIEW);
-	if (!n)
+	struct h5_node *n = new_node(e, !whole ? H5_NODE_VIEW : e->kept ? H5_NODE_STORE : H5_NODE_DATASET);
+	struct h5_view *view = whole ? NULL : arena_alloc(&e->a->arena, sizeof *view);
+	if (!n || (!whole && !view))
 		return error_no_memory(e->err, "a dataset");
-	if (whole)
+	if (!whole) {
+		*view = *v;
+		n->view = view;
+	} else if (e->kept) {
 		n->store = v->store;
-	else
-		n->view = *v;
+	} else {
+		n->address = e->address;
+	}
 	ret->kind = NODE_LAZY;
 	ret->lazy = n;
 	return 0;
@@ -206,7 +212,7 @@ static int emit_vlen(struct emit *e, struct column_at at, const struct h5_type *
 static int emit_array(struct emit *e, struct column_at at, const struct h5_type *t, struct h5_view v, struct dims dims,
 		      unsigned depth, uint32_t *ret)
 {
-	struct dims inner = {arena_array(&e->a->arena, dims.rank + t->rank, sizeof *inner.list), dims.rank + t->rank,
+	struct dims inner = {arena_array(e->s, dims.rank + t->rank, sizeof *inner.list), dims.rank + t->rank,
 			     dims.unknown};
 	if (!inner.list)
 		return error_no_memory(e->err, "a dataset");
@@ -222,6 +228,14 @@ static int emit_array(struct emit *e, struct column_at at, const struct h5_type 
 	v.slots *= t->size / b->size;
 	v.width = b->size;
 	return emit(e, at, b, v, inner, depth + 1, ret);
+}
+
+/* Is a dataset of the type one file of whole elements? */
+static bool is_plain(const struct h5_type *t)
+{
+	if (t->class == H5_ARRAY)
+		t = t->base;
+	return t->class != H5_ARRAY && t->class != H5_VLEN && (t->class != H5_COMPOUND || h5_is_complex(t));
 }
 
 /* The directory that stands for a dataset is its own; one that stands for a
@@ -257,7 +271,7 @@ static int emit_empty(struct emit *e, struct column_at at, const struct h5_type 
 {
 	static const struct column_file nothing = {.kind = NODE_BYTES, .bytes = ""};
 	struct array array = {.unshaped = true};
-	h5_describe(&e->a->arena, t, &array);
+	h5_describe(e->s, t, &array);
 	return emit_file(e, at, t, &array, &nothing, ret);
 }
 
@@ -294,15 +308,17 @@ static int emit_dataset(struct archive *a, struct arena *s, struct column_at at,
 		return r;
 	if (space.null)
 		return emit_empty(&e, at, &type, ret);
-	struct h5_store *store = arena_alloc(&a->arena, sizeof *store);
-	if (!store)
-		return error_no_memory(err, "a dataset");
-	if ((r = h5_store(f, s, h, &type, &space, store, err)) < 0)
+	struct h5_store found;
+	const struct h5_store *store = &found;
+	if ((r = h5_store(f, s, s, h, &type, &space, &found, err)) < 0)
 		return r;
 	if (space.rank) /* a virtual dataset's sources may settle them */
 		memcpy(space.dims, store->dims, space.rank * sizeof *space.dims);
-	e.store = *ret_store = store;
-	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(&a->arena, &store->pipeline) : NULL;
+	e.kept = store->storage == H5_VIRTUAL || store->storage == H5_EXTERNALS || !is_plain(&type);
+	if (e.kept && !(store = *ret_store = h5_store_keep(a, &found)))
+		return error_no_memory(err, "a dataset");
+	e.store = store;
+	e.codec = store->storage == H5_CHUNKED || store->storage == H5_FAULT ? h5_pipeline_name(s, &store->pipeline) : NULL;
 	struct h5_view v = {.file = f, .store = store, .element = type.size, .width = type.size, .slots = 1};
 	r = emit(&e, at, &type, v, (struct dims){space.dims, space.rank, false}, 0, ret);
 	if (r == 0 && *ret && tree_edit(&a->tree, *ret)->kind == NODE_DIR)

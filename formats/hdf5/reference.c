@@ -45,7 +45,7 @@ static bool add(struct h5_paths *p, struct arena *a, struct slice name, uint64_t
 static bool add_children(struct h5_paths *p, const struct h5_file *f, struct arena *a, uint32_t parent, uint64_t *links)
 {
 	struct arena s = arena_scratch(a);
-	struct h5_link *list = NULL;
+	struct h5_link **list = NULL;
 	struct h5_faults faults = {0};
 	struct error why = {0};
 	uint32_t count = 0;
@@ -54,8 +54,8 @@ static bool add_children(struct h5_paths *p, const struct h5_file *f, struct are
 	if (h5_links(f, &s, p->list[parent].address, &list, &count, &faults, &why) < 0)
 		count = 0;
 	for (uint32_t i = 0; fine && i < count; i++)
-		if (list[i].kind == H5_LINK_HARD)
-			fine = add(p, a, list[i].name, list[i].address, parent);
+		if (list[i]->kind == H5_LINK_HARD)
+			fine = add(p, a, list[i]->name, list[i]->address, parent);
 	arena_free(&s);
 	*links += count;
 	return fine;

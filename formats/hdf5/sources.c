@@ -64,7 +64,7 @@ const uint32_t *h5_sources_of(const struct archive *a, const struct node *n, uin
 {
 	const struct h5_node *h = n->lazy;
 	const struct h5_store *s = h->kind == H5_NODE_STORE ? h->store : NULL;
-	const struct h5_view *v = h->kind == H5_NODE_VIEW ? &h->view
+	const struct h5_view *v = h->kind == H5_NODE_VIEW ? h->view
 				  : h->kind == H5_NODE_OFFSETS || h->kind == H5_NODE_VALUES ? &h->vlen->of : NULL;
 	(void)a;
 	while (v && !v->store)

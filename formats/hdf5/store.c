@@ -7,6 +7,7 @@
 
 struct parse {
 	const struct h5_file *f;
+	struct arena *keep;           /* for what the store points at */
 	struct arena *s;              /* for what is only looked at */
 	const struct h5_header *h;
 	const struct h5_type *type;
@@ -17,7 +18,7 @@ struct parse {
 
 static uint64_t *numbers(struct parse *p, size_t count)
 {
-	return arena_array(&p->f->a->arena, count ? count : 1, sizeof(uint64_t));
+	return arena_array(p->keep, count ? count : 1, sizeof(uint64_t));
 }
 
 /* --- the fill value ------------------------------------------------------------------ */
@@ -56,7 +57,7 @@ static int read_fill(struct parse *p)
 		return error_set(p->err, EBADMSG, "a fill value of %zu bytes for elements of %" PRIu32, value.len, p->type->size);
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i]) { /* zeros need not be kept */
-			p->store->fill = (const uint8_t *)arena_text(&p->f->a->arena, value);
+			p->store->fill = (const uint8_t *)arena_text(p->keep, value);
 			return p->store->fill ? 0 : error_set(p->err, ENOMEM, "no memory for a fill value");
 		}
 	return 0;
@@ -221,14 +222,14 @@ static int check_store(struct parse *p)
 	if (s->storage == H5_COMPACT) {
 		if (s->compact.len < s->size)
 			return error_set(p->err, EBADMSG, "%zu bytes for a dataset of %" PRIu64, s->compact.len, s->size);
-		s->compact.data = (const uint8_t *)arena_text(&p->f->a->arena, s->compact);
+		s->compact.data = (const uint8_t *)arena_text(p->keep, s->compact);
 		if (!s->compact.data)
 			return error_set(p->err, ENOMEM, "no memory for a dataset");
 	}
 	/* Said, and no more: chunks that were never written, and those that left the filter
 	 * out, can be read. */
 	if (s->storage == H5_CHUNKED && h5_pipeline_check(&s->pipeline, 0, &why) < 0 &&
-	    !(s->fault = arena_printf(&p->f->a->arena, "%s", why.text)))
+	    !(s->fault = arena_printf(p->keep, "%s", why.text)))
 		return error_set(p->err, ENOMEM, "no memory for a dataset");
 	if (s->storage == H5_CONTIGUOUS && s->address == H5_UNDEFINED)
 		s->storage = H5_UNWRITTEN;
@@ -242,7 +243,7 @@ static int read_all(struct parse *p)
 	if (r < 0)
 		return r;
 	if (h5_message(p->f, p->s, p->h, H5_FILTERS, &c, &r, p->err))
-		r = h5_filters(p->f, &p->f->a->arena, c, &p->store->pipeline, p->err);
+		r = h5_filters(p->f, p->keep, c, &p->store->pipeline, p->err);
 	if (r < 0 || (r = read_layout(p)) < 0)
 		return r;
 	if (p->store->storage == H5_CONTIGUOUS && (r = h5_externals(p->f, p->s, p->h, p->store, p->err)) < 0)
@@ -250,11 +251,11 @@ static int read_all(struct parse *p)
 	return check_store(p);
 }
 
-int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h, const struct h5_type *t,
+int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const struct h5_header *h, const struct h5_type *t,
 	     const struct h5_space *space, struct h5_store *ret, struct error *err)
 {
 	struct error why = {0};
-	struct parse p = {f, s, h, t, space, ret, &why};
+	struct parse p = {f, keep, s, h, t, space, ret, &why};
 	*ret = (struct h5_store){.file = f, .element = t->size, .rank = space->rank, .count = space->count, .address = H5_UNDEFINED};
 	if (__builtin_mul_overflow(space->count, t->size, &ret->size) || ret->size > INT64_MAX / 8)
 		return error_set(err, EBADMSG, "%" PRIu64 " elements of %" PRIu32 " bytes", space->count, t->size);
@@ -267,7 +268,7 @@ int h5_store(const struct h5_file *f, struct arena *s, const struct h5_header *h
 	if (r < 0) {
 		ret->storage = H5_FAULT;
 		ret->code = EIO;
-		ret->fault = arena_printf(&f->a->arena, "%s", why.text);
+		ret->fault = arena_printf(keep, "%s", why.text);
 	}
 	if (r < 0 && !ret->fault)
 		return error_set(err, ENOMEM, "no memory for a dataset");

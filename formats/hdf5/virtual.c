@@ -54,7 +54,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 	if (!store)
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
 	*ret = store;
-	r = h5_store(f, s, &h, &own, &space, store, err);
+	r = h5_store(f, &f->a->arena, s, &h, &own, &space, store, err);
 	store->convert = convert;
 	return r;
 }

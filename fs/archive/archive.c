@@ -89,6 +89,9 @@ static int check_tree(struct archive *a, uint32_t first, struct error *err)
 	return 0;
 }
 
+/* So much freed memory goes back to the system: the C library would keep it, a share for each thread. */
+enum { TRIM = 1 << 20 };
+
 /* Tells the cache what the metadata take now. */
 static void count_metadata(struct archive *a, size_t now)
 {
@@ -206,10 +209,6 @@ int archive_open_folder(struct archive *a, const struct format *const *formats, 
 	return r;
 }
 
-/* From this size on memory is given back to the system: the C library would keep
- * it, a share for each thread that ever opened an archive. */
-enum { TRIM = 1 << 20 };
-
 void archive_close(struct archive *a)
 {
 	bool trim = a->arena.used >= TRIM;
@@ -311,6 +310,8 @@ static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
 	if (r < 0)
 		a->tree.failed = r;
 	r = tree_publish(&a->tree, err);
+	if (a->arena.used >= a->counted + TRIM) /* what is kept; as much was read to make it */
+		malloc_trim(0);
 	count_metadata(a, a->arena.used);
 	if (r == 0)
 		a->filled[a->nfilled++] = dir;
@@ -326,7 +327,6 @@ int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct err
 {
 	struct node *n = tree_node(&a->tree, dir);
 	int r = 0;
-
 	if (!n || n->kind != NODE_DIR)
 		return error_set(err, ENOTDIR, "not a directory");
 	if (node_filled(n))

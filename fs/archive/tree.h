@@ -157,8 +157,7 @@ void tree_open_root(struct tree *t, const void *lazy);
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
 /* A copy of the array and its shape, or an equal one that was made lately: what is
- * described alike is described once.  The codec's name stays the caller's, with the arena's
- * lifetime.  NULL if the tree has failed. */
+ * described alike is described once.  NULL if the tree has failed. */
 const struct array *tree_array(struct tree *t, const struct array *array);
 uint64_t tree_array_size(const struct array *array); /* of its bytes; SIZE_UNKNOWN if it does not tell */
 

@@ -41,13 +41,15 @@ const struct array *tree_array(struct tree *t, const struct array *array)
 			return slots[i];
 	made = arena_alloc(t->arena, sizeof *made + shape);
 	const char *type = array->type ? arena_text(t->arena, slice_text(array->type)) : NULL;
-	if (!made || (array->type && !type)) {
+	const char *codec = array->codec ? arena_text(t->arena, slice_text(array->codec)) : NULL;
+	if (!made || (array->type && !type) || (array->codec && !codec)) {
 		tree_fail(t, -ENOMEM);
 		return NULL;
 	}
 	made->array = *array;
 	made->array.shape = made->shape;
 	made->array.type = type;
+	made->array.codec = codec;
 	if (shape)
 		memcpy(made->shape, array->shape, shape);
 	slots[1] = slots[0];

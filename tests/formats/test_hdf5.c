@@ -235,7 +235,8 @@ static void read_from(struct archive *a, const char *path, uint64_t offset, uint
 	answer_close(&answer);
 }
 
-/* "l": 40 numbers of two bytes in chunks of 16. */
+/* "l": 40 numbers of two bytes in chunks of 16.  The first read makes what is known of
+ * the dataset, too. */
 static void a_read_makes_one_chunk_and_the_next_in_it_none(void **state)
 {
 	struct archive_options options = test_options();
@@ -254,10 +255,10 @@ static void a_read_makes_one_chunk_and_the_next_in_it_none(void **state)
 	read_from(&a, "l", 40, 4, "\24\0\25\0");
 	read_from(&a, "l", 58, 2, "\35\0");
 	blocks_stats(options.blocks, &stats);
-	assert_int_equal(stats.decoded - before, 1);
+	assert_int_equal(stats.decoded - before, 1 + 1);
 	read_from(&a, "l", 6, 2, "\3\0");
 	blocks_stats(options.blocks, &stats);
-	assert_int_equal(stats.decoded - before, 2);
+	assert_int_equal(stats.decoded - before, 1 + 2);
 	archive_close(&a);
 	blocks_close(options.blocks);
 	test_unload(file);
@@ -282,11 +283,11 @@ static void a_strided_reader_finds_the_next_piece_made(void **state)
 	read_from(&a, "btree", 0, 1, "\0");
 	read_from(&a, "btree", 3, 1, "\3");
 	read_from(&a, "btree", 6, 1, "\6");
-	for (unsigned i = 0; i < 5000 && stats.decoded - before < 4; i++) {
+	for (unsigned i = 0; i < 5000 && stats.decoded - before < 1 + 4; i++) {
 		usleep(1000);
 		blocks_stats(options.blocks, &stats);
 	}
-	assert_in_range(stats.decoded - before, 4, 12);
+	assert_in_range(stats.decoded - before, 1 + 4, 1 + 12);
 	archive_close(&a);
 	blocks_close(options.blocks);
 	test_unload(file);
