@@ -82,7 +82,6 @@ static int open_file(const struct h5_file *f, struct arena *s, struct slice name
 		return 0;
 	if (r < 0)
 		return error_set(err, EIO, "a virtual dataset's source cannot be had: %s", why.text);
-	source_drop_fd(archive_source(f->a, number)); /* there may be thousands */
 	if (!(other = arena_alloc(&f->a->arena, sizeof *other)))
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
 	*other = (struct h5_file){.a = f->a, .number = number};
