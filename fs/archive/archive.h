@@ -189,9 +189,9 @@ int archive_open_folder(struct archive *ret, const struct format *const *formats
 
 void archive_close(struct archive *a);
 
-/* For formats.  Opens another file below the archive's own folder; it stays open as long
- * as the archive, without a descriptor, as there may be thousands.  *ret is its number for
- * tree_range(). */
+/* For formats.  Opens another file below the archive's own folder, unless it is open; it
+ * stays so as long as the archive, without a descriptor, as there may be thousands.  *ret
+ * is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 
 /* Bytes of that member are shown: notes who may read it.  `st` is of the open file.

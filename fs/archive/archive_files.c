@@ -30,6 +30,36 @@ bool archive_maps(struct archive *a, const void *bytes, size_t len)
 	return false;
 }
 
+/* Takes over the source. */
+static struct member *add_neighbour(struct archive *a, const char *path, enum reach reach, struct source *s)
+{
+	struct member one = {.path = arena_text(&a->arena, slice_text(path)), .dev = s->st.st_dev, .ino = s->st.st_ino, .size = s->size,
+			     .mtime = s->st.st_mtim, .source = s, .reach = reach};
+	struct member *added = one.path ? members_add(&a->members, &a->arena, &one) : NULL;
+	if (added) {
+		archive_bring(a, added, &s->st);
+	} else {
+		source_close(s);
+		free(s);
+	}
+	return added;
+}
+
+static int open_neighbour(struct archive *a, const char *path, enum reach reach, struct member **ret, struct error *err)
+{
+	struct source *s = malloc(sizeof *s);
+	if (!s)
+		return error_set(err, ENOMEM, "no memory for one more file");
+	int r = source_open(s, &a->members.folder, path, reach, err);
+	if (r < 0) {
+		free(s);
+		return r;
+	}
+	source_drop_fd(s);
+	*ret = add_neighbour(a, path, reach, s);
+	return *ret ? 0 : error_set(err, ENOMEM, "no memory for one more file");
+}
+
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
 {
 	char text[PATH_MAX];
@@ -39,25 +69,9 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 	text[path.len] = '\0';
 	if (a->members.folder.dir < 0)
 		return error_set(err, ENOENT, "%s", strerror(ENOENT));
-
-	struct source *s = malloc(sizeof *s);
-	if (!s)
-		return error_set(err, ENOMEM, "no memory for one more file");
-	int r = source_open(s, &a->members.folder, text, reach, err);
-	if (r < 0) {
-		free(s);
-		return r;
-	}
-	source_drop_fd(s);
-	struct member one = {.path = arena_text(&a->arena, path), .dev = s->st.st_dev, .ino = s->st.st_ino, .size = s->size,
-			     .mtime = s->st.st_mtim, .source = s};
-	struct member *added = one.path ? members_add(&a->members, &a->arena, &one) : NULL;
-	if (!added) {
-		source_close(s);
-		free(s);
-		return error_set(err, ENOMEM, "no memory for one more file");
-	}
-	archive_bring(a, added, &s->st);
-	*ret = added->number;
-	return 0;
+	struct member *one = members_neighbour(&a->members, text, reach);
+	int r = one ? 0 : open_neighbour(a, text, reach, &one, err);
+	if (r == 0)
+		*ret = one->number;
+	return r;
 }

@@ -14,11 +14,74 @@ void members_init(struct members *m, struct descriptors *descriptors)
 	pthread_cond_init(&m->opened, NULL);
 }
 
+/* --- is it what it was? ----------------------------------------------------- */
+
+static int check_same(const struct member *one, const struct stat *now, struct error *err)
+{
+	struct stat then = {.st_dev = one->dev, .st_ino = one->ino, .st_size = (off_t)one->size, .st_mtim = one->mtime};
+	return source_same(&then, now) ? 0 : error_set(err, EIO, "changed or replaced");
+}
+
+/* Is the file that bears the name still the one that was found? */
+static int check_name(const struct member *one, struct error *err)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int r = folder_join(&one->in->folder, one->path, path, err);
+	if (r < 0)
+		return r;
+	if (fstatat(one->in->folder.dir, path, &st, 0) < 0)
+		return error_set(err, EIO, "%s", errno == ENOENT ? "removed" : strerror(errno));
+	return check_same(one, &st, err);
+}
+
+/* --- neighbours by their paths -------------------------------------------- */
+
+static struct member **chain_of(const struct members *m, const char *path)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (; *path; path++)
+		hash = (hash ^ (uint8_t)*path) * 0x100000001b3;
+	return &m->named[(hash ^ hash >> 32) & (m->chains - 1)];
+}
+
+static void chain(const struct members *m, struct member *one)
+{
+	struct member **first = chain_of(m, one->path);
+	one->chained = *first;
+	*first = one;
+}
+
+/* As many chains as members, and more. */
+static bool grow_chains(struct members *m, struct arena *arena)
+{
+	uint32_t count = atomic_load(&m->count);
+	struct member **grown = count < m->chains ? m->named : arena_array(arena, m->chains ? (size_t)m->chains * 2 : 8, sizeof *grown);
+	if (!grown || grown == m->named)
+		return grown;
+	m->named = grown;
+	m->chains = m->chains ? m->chains * 2 : 8;
+	for (uint32_t i = 0; i < count; i++)
+		chain(m, members_at(m, i));
+	return true;
+}
+
+struct member *members_neighbour(const struct members *m, const char *path, enum reach reach)
+{
+	struct error none = {""};
+	struct member *one = m->chains ? *chain_of(m, path) : NULL;
+	while (one && (one->reach != reach || strcmp(one->path, path) != 0))
+		one = one->chained;
+	return one && check_name(one, &none) == 0 ? one : NULL;
+}
+
 struct member *members_add(struct members *m, struct arena *arena, const struct member *one)
 {
 	uint32_t n = atomic_load(&m->count);
 	unsigned k = 31u - (unsigned)__builtin_clz(n + 1);
 	if (k == sizeof m->table / sizeof *m->table)
+		return NULL;
+	if (one->source && !grow_chains(m, arena))
 		return NULL;
 	if (!m->table[k] && !(m->table[k] = arena_array(arena, (size_t)1 << k, sizeof **m->table)))
 		return NULL;
@@ -26,7 +89,10 @@ struct member *members_add(struct members *m, struct arena *arena, const struct 
 	*to = *one;
 	to->number = n + 1;
 	to->in = m;
-	atomic_fetch_add(&m->neighbours, one->source != NULL);
+	if (one->source) {
+		chain(m, to);
+		atomic_fetch_add(&m->neighbours, 1);
+	}
 	atomic_store(&m->count, n + 1);
 	return to;
 }
@@ -105,25 +171,6 @@ void members_close(struct members *m)
 }
 
 /* --- one ------------------------------------------------------------------ */
-
-static int check_same(const struct member *one, const struct stat *now, struct error *err)
-{
-	struct stat then = {.st_dev = one->dev, .st_ino = one->ino, .st_size = (off_t)one->size, .st_mtim = one->mtime};
-	return source_same(&then, now) ? 0 : error_set(err, EIO, "changed or replaced");
-}
-
-/* Is the file that bears the name still the one that was found? */
-static int check_name(const struct member *one, struct error *err)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	int r = folder_join(&one->in->folder, one->path, path, err);
-	if (r < 0)
-		return r;
-	if (fstatat(one->in->folder.dir, path, &st, 0) < 0)
-		return error_set(err, EIO, "%s", errno == ENOENT ? "removed" : strerror(errno));
-	return check_same(one, &st, err);
-}
 
 static int keep_source(struct source source, void **ret, struct error *err)
 {

@@ -30,8 +30,12 @@ struct member {
 	uint64_t size;
 	struct timespec mtime;
 	bool sure;             /* MEMBER_SURE */
-	uint32_t number;       /* from 1: archive_source()'s, of a neighbour */
-	struct source *source; /* of a neighbour */
+
+	/* A neighbour. */
+	uint32_t number;       /* from 1: archive_source()'s */
+	struct source *source;
+	enum reach reach;      /* that it was opened with */
+	struct member *chained; /* in `named` */
 
 	/* Who may read it where it lies, if it is part of what is shown: archive_bring(). */
 	_Atomic bool brought;
@@ -61,6 +65,8 @@ struct members {
 	struct member *table[31];       /* table[k] has 2^k of them, so that none ever moves; in the archive's arena */
 	_Atomic uint32_t count;
 	_Atomic uint32_t neighbours;    /* the same, or 0 */
+	struct member **named;          /* neighbours by the hash of their paths: a chain each, the newest first */
+	uint32_t chains;                /* a power of two, or 0 */
 	bool later;                     /* some will be opened after the archive was */
 
 	const struct member_opener *opener; /* NULL: their sources are kept open */
@@ -83,6 +89,9 @@ static inline struct member *members_at(const struct members *m, uint32_t index)
 
 /* Adds one; its path is kept.  NULL without memory. */
 struct member *members_add(struct members *m, struct arena *arena, const struct member *one);
+
+/* The neighbour of that path, if the file is still what it was; else NULL. */
+struct member *members_neighbour(const struct members *m, const char *path, enum reach reach);
 
 /* --- what is in a folder: members_find.c ------------------------------------- */
 
