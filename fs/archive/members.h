@@ -17,8 +17,9 @@
  *
  * An archive has members of one of these kinds.
  *
- * A member is what it was when it was found: once its file was replaced, removed, resized
- * or rewritten, it is -EIO for good, and never another file's bytes.
+ * A member is what it was when it was found, and never has another file's bytes.  Once
+ * its file was replaced, removed, resized or rewritten, one that was found is -EIO for
+ * good; a neighbour's bytes are those of the file that was opened, as far as they are left.
  *
  * Members are added by one thread at a time, the one that fills the archive; any number
  * of threads use them meanwhile.
@@ -29,12 +30,12 @@ struct member {
 	ino_t ino;
 	uint64_t size;
 	struct timespec mtime;
-	bool sure;             /* MEMBER_SURE */
+	bool sure;        /* MEMBER_SURE */
+	uint32_t number;  /* from 1, in the order in which they were added */
 
-	/* A neighbour. */
-	uint32_t number;       /* from 1: archive_source()'s */
+	/* A neighbour: archive_source(number), and the reach that opened it. */
 	struct source *source;
-	enum reach reach;      /* that it was opened with */
+	enum reach reach;
 	struct member *chained; /* in `named` */
 
 	/* Who may read it where it lies, if it is part of what is shown: archive_bring(). */
