@@ -23,8 +23,8 @@ static bool is_confined(const struct options *o)
 }
 
 /* The folder below which files will still be opened. An archive that is a single file is
- * open by now, and needs no other (NULL), unless its format opens companion files later:
- * then its folder. `copy` is a copy of the source's path, to be modified. */
+ * open by now, and needs no other (NULL), unless it opens members later: then its folder.
+ * `copy` is a copy of the source's path, to be modified. */
 static const char *needed(struct mirror *m, const char *source, char *copy, bool follow)
 {
 	struct error err = {0};
@@ -35,9 +35,9 @@ static const char *needed(struct mirror *m, const char *source, char *copy, bool
 	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
 		return "/";
 	bool folder = stat(source, &st) == 0 && S_ISDIR(st.st_mode);
-	bool siblings = root.open->archive.format->siblings;
+	bool later = root.open->archive.members.later;
 	mirror_put(m, &root);
-	return folder ? source : siblings ? dirname(copy) : NULL;
+	return !later ? NULL : folder ? source : dirname(copy);
 }
 
 /* Will files' attributes still be checked by path, for modes that change? That opens no file. */
@@ -47,7 +47,7 @@ static bool looks(struct mirror *m)
 	struct mirror_ref root;
 	if (mirror_get(m, TREE_ROOT, &root, &err) < 0)
 		return true;
-	bool brings = !root.open || root.open->archive.nbrought > 0;
+	bool brings = !root.open || root.open->archive.members.count > 0;
 	mirror_put(m, &root);
 	return brings;
 }

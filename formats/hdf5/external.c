@@ -17,10 +17,8 @@ static int read_external(const struct h5_file *f, struct h5_external *e, struct 
 		return r;
 	if (e->size > left)
 		e->size = left;
-	if (archive_sibling(f->a, name, REACH_BENEATH, &e->source, &why) == 0) {
-		source_drop_fd(archive_source(f->a, e->source)); /* there may be thousands */
+	if (archive_sibling(f->a, name, REACH_BENEATH, &e->source, &why) == 0)
 		return 0;
-	}
 	e->fault = arena_printf(&f->a->arena, "its external file cannot be had: %s", why.text);
 	return e->fault ? 0 : error_set(err, ENOMEM, "no memory for a dataset");
 }

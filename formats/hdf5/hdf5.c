@@ -33,6 +33,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	if (!h)
 		return error_set(err, ENOMEM, "no memory for the file");
 	a->priv = h;
+	a->members.later = true; /* when a dataset is met whose bytes are in other files */
 	h->file = (struct h5_file){.a = a};
 	int r = h5_superblock(&h->file, &s, err);
 	if (r == 0)
@@ -166,7 +167,6 @@ static size_t refer_width(struct archive *a, const struct node *n)
 const struct format format_hdf5 = {
 	.name = "hdf5",
 	.suffixes = (const char *const[]){".h5", ".hdf5", ".he5", ".h5ad", ".nc4", NULL},
-	.siblings = true,
 	.probe = h5_probe,
 	.open = hdf5_open,
 	.list = hdf5_list,

@@ -465,6 +465,8 @@ struct h5_archive {
 	uint32_t shown_mask, shown_used;
 	const struct h5_counts *counts; /* owned by graph.c; protected by the archive's lock */
 	uint32_t virtual_depth, virtual_sources; /* while a fill reads them */
+	struct h5_file **others; /* of virtual datasets, by archive_source() number; NULL: not met yet */
+	uint32_t others_room;
 	uint64_t looked; /* links examined so far to name the targets of others */
 	uint32_t made; /* number of nodes after the last successful fill */
 	struct h5_place { uint64_t address; const struct h5_store *store; } *places[TREE_CHUNKS];

@@ -43,7 +43,7 @@ static void mark_all(struct marks *m, const struct h5_store *s)
 int h5_sources(struct arena *scratch, struct h5_store *s, struct error *err)
 {
 	struct archive *a = s->file->a;
-	struct marks m = {.room = a->nsiblings + 1};
+	struct marks m = {.room = archive_sources(a)};
 	if (s->file->number == 0 && s->storage != H5_EXTERNALS && s->storage != H5_VIRTUAL)
 		return 0;
 	m.marked = arena_array(scratch, m.room, sizeof *m.marked);

@@ -65,11 +65,42 @@ struct opened {
 	const struct h5_file *file; /* NULL: not there */
 };
 
+static int no_memory(struct error *err)
+{
+	return error_set(err, ENOMEM, "no memory for a virtual dataset");
+}
+
+/* What its superblock says is read once. */
+static int other_file(struct archive *a, uint32_t number, struct arena *s, const struct h5_file **ret, struct error *err)
+{
+	struct h5_archive *all = a->priv;
+	if (number >= all->others_room) {
+		uint32_t room = number < 8 ? 16 : number * 2;
+		struct h5_file **grown = arena_array(&a->arena, room, sizeof *grown);
+		if (!grown)
+			return no_memory(err);
+		if (all->others_room)
+			memcpy(grown, all->others, all->others_room * sizeof *grown);
+		all->others = grown;
+		all->others_room = room;
+	}
+	if (!(*ret = all->others[number])) {
+		struct h5_file *f = arena_alloc(&a->arena, sizeof *f);
+		if (!f)
+			return no_memory(err);
+		*f = (struct h5_file){.a = a, .number = number};
+		int r = h5_superblock(f, s, err);
+		if (r < 0)
+			return r;
+		*ret = all->others[number] = f;
+	}
+	return 0;
+}
+
 static int open_file(const struct h5_file *f, struct arena *s, struct slice name, struct opened *last,
 		     const struct h5_file **ret, struct error *err)
 {
 	struct error why = {0};
-	struct h5_file *other;
 	uint32_t number;
 	*ret = f;
 	if (slice_equal(name, SLICE(".")))
@@ -84,12 +115,8 @@ static int open_file(const struct h5_file *f, struct arena *s, struct slice name
 		return 0;
 	if (r < 0)
 		return error_set(err, EIO, "a virtual dataset's source cannot be opened: %s", why.text);
-	source_drop_fd(archive_source(f->a, number)); /* there may be thousands */
-	if (!(other = arena_alloc(&f->a->arena, sizeof *other)))
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
-	*other = (struct h5_file){.a = f->a, .number = number};
-	r = h5_superblock(other, s, err);
-	last->file = *ret = other;
+	r = other_file(f->a, number, s, ret, err);
+	last->file = *ret;
 	return r;
 }
 

@@ -27,7 +27,7 @@
 enum { INDEX_MAX = 100000000 };
 
 struct shard {
-	uint32_t source; /* among the archive's siblings */
+	uint32_t source; /* archive_source() */
 	struct arena scratch;
 	struct safetensors_header header;
 };
@@ -166,20 +166,16 @@ static int read_index(struct reader *r, struct slice text)
 
 /* --- the shards -------------------------------------------------------- */
 
-/* Opens the shard and reads its header. Drops the descriptor: there may be hundreds. */
+/* Opens the shard and reads its header. */
 static int open_shard(struct archive *a, struct slice path, struct shard *s, struct error *err)
 {
 	char name[128];
-	struct source *source = NULL;
 
 	snprintf(name, sizeof name, "shard %.*s", cut(path), path.data);
 	s->scratch = arena_scratch(&a->arena);
 	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
-	if (r == 0) {
-		source = archive_source(a, s->source);
-		r = safetensors_header_read(source, a->options->split, &a->tree, &s->scratch, &s->header, err);
-		source_drop_fd(source);
-	}
+	if (r == 0)
+		r = safetensors_header_read(archive_source(a, s->source), a->options->split, &a->tree, &s->scratch, &s->header, err);
 	/* Whatever is wrong with the shard, it is the index that is reported as corrupt. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
 }

@@ -69,7 +69,7 @@ static const struct format *detect(const struct format *const *formats, const st
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
 	for (const struct format *const *f = formats; *f; f++)
-		if (!(*f)->folder && (*f)->probe(p))
+		if ((*f)->probe && (*f)->probe(p))
 			return *f;
 	for (const struct format *const *f = formats; *f && head.len > 0; f++)
 		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
@@ -83,7 +83,7 @@ static int check_tree(struct archive *a, uint32_t first, struct error *err)
 	for (uint32_t i = first; i < a->tree.made && !a->tree.failed; i++) {
 		const struct node *n = tree_edit(&a->tree, i);
 		if (n->kind == NODE_RANGE &&
-		    (n->source > a->nsiblings || !range_within(n->offset, n->size, archive_source(a, n->source)->size)))
+		    (n->source >= archive_sources(a) || !range_within(n->offset, n->size, archive_source(a, n->source)->size)))
 			return error_set(err, EBADMSG, "%s lies outside the file", n->name);
 	}
 	return 0;
@@ -129,8 +129,9 @@ static int open_detected(struct archive *a, const struct format *const *formats,
 
 static void archive_init(struct archive *a, const struct archive_options *options)
 {
-	*a = (struct archive){.options = options, .arena.limit = options->memory, .folder.dir = -1};
+	*a = (struct archive){.options = options, .arena.limit = options->memory};
 	a->source = source_memory((struct slice){NULL, 0});
+	members_init(&a->members, options->descriptors);
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_mutex_init(&a->access_lock, NULL);
 }
@@ -163,14 +164,14 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	const char *slash = strrchr(at->path, '/');
 
 	archive_init(a, options);
-	a->folder = *at->folder;
+	a->members.folder = *at->folder;
 	a->mirrored = at->mirrored;
 	a->outside = at->outside;
 	arena_try(&a->arena, at->soft);
 	int n = snprintf(folder, sizeof folder, "%s%s%.*s", at->folder->path,
 			 at->folder->path[0] && slash ? "/" : "", slash ? (int)(slash - at->path) : 0, at->path);
 	a->path = n < PATH_MAX ? strdup(folder) : NULL;
-	a->folder.path = a->path;
+	a->members.folder.path = a->path;
 	int r = a->path ? source_open(&a->source, at->folder, at->path, at->reach, err)
 			: error_set(err, ENOMEM, "no memory for its path");
 	take_own(a, &a->source.st);
@@ -188,14 +189,25 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	return r;
 }
 
+/* NULL if none takes folders. */
+static const struct format *detect_folder(const struct format *const *formats, const struct members *m)
+{
+	const struct format *first = NULL;
+	for (; *formats; formats++) {
+		if ((*formats)->probe_members && (*formats)->probe_members(m))
+			return *formats;
+		first = first || !(*formats)->probe_members ? first : *formats;
+	}
+	return first;
+}
+
 int archive_open_folder(struct archive *a, const struct format *const *formats, int dir, bool confined,
 			const struct archive_options *options, struct error *err)
 {
 	int r = 0;
 	archive_init(a, options);
-	a->folder = (struct folder){.dir = dir, .path = "", .confined = confined};
-	for (; *formats && !a->format; formats++)
-		a->format = (*formats)->folder ? *formats : NULL;
+	a->members.folder = (struct folder){.dir = dir, .path = "", .confined = confined};
+	a->format = detect_folder(formats, &a->members);
 	if (!a->format)
 		r = error_set(err, ENOTSUP, "no format takes a directory for one archive");
 	else if ((r = access_fstat(dir, &a->source.st)) < 0)
@@ -218,10 +230,7 @@ void archive_close(struct archive *a)
 	}
 	if (a->format && a->format->close)
 		a->format->close(a);
-	for (uint32_t i = 0; i < a->nsiblings; i++) {
-		source_close(a->siblings[i]);
-		free(a->siblings[i]);
-	}
+	members_close(&a->members);
 	source_close(&a->source);
 	tree_free(&a->tree);
 	arena_free(&a->arena);
@@ -229,58 +238,9 @@ void archive_close(struct archive *a)
 	free(a->filled);
 	pthread_mutex_destroy(&a->lock);
 	pthread_mutex_destroy(&a->access_lock);
-	*a = (struct archive){.folder.dir = -1};
+	*a = (struct archive){.members.folder.dir = -1};
 	if (trim)
 		malloc_trim(0);
-}
-
-struct source *archive_source(struct archive *a, uint32_t number)
-{
-	return number == 0 ? &a->source : a->siblings[number - 1];
-}
-
-bool archive_maps(struct archive *a, const void *bytes, size_t len)
-{
-	const uint8_t *from = bytes;
-	for (uint32_t i = 0; i <= a->nsiblings; i++) {
-		const struct source *s = archive_source(a, i);
-		if (s->dir >= 0 && s->served && from >= s->served && range_within((uint64_t)(from - s->served), len, s->size))
-			return true;
-	}
-	return false;
-}
-
-int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
-{
-	char text[PATH_MAX];
-	if (path.len == 0 || path.len >= sizeof text || memchr(path.data, '\0', path.len) || path.data[0] == '/')
-		return error_set(err, EBADMSG, "not a relative path");
-	memcpy(text, path.data, path.len);
-	text[path.len] = '\0';
-	if (a->folder.dir < 0)
-		return error_set(err, ENOENT, "%s", strerror(ENOENT));
-
-	struct source *s = malloc(sizeof *s);
-	if (!s)
-		return error_set(err, ENOMEM, "no memory for one more file");
-	int r = source_open(s, &a->folder, text, reach, err);
-	if (r < 0) {
-		free(s);
-		return r;
-	}
-	/* Others read the list meanwhile: the old one stays as it is. */
-	struct source **grown = list_grow_in(&a->arena, a->siblings, a->nsiblings, sizeof *grown);
-	r = grown ? archive_bring(a, text, &s->st, err) : error_set(err, ENOMEM, "no memory for one more file");
-	if (r < 0) {
-		source_close(s);
-		free(s);
-		return r;
-	}
-	a->siblings = grown;
-	source_keep(s, a->options->descriptors);
-	a->siblings[a->nsiblings++] = s;
-	*ret = a->nsiblings;
-	return 0;
 }
 
 /* Room for one more in the log of fillings. */

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stddef.h>
 
+#include "fs/archive/members.h"
 #include "fs/archive/tree.h"
 #include "fs/base/text.h"
 #include "fs/blocks/blocks.h"
@@ -38,21 +39,23 @@ struct references {
 };
 
 /*
- * What a format is.  name and open are required, and probe of all but folders; the
- * others go with what they serve.  Order in the registry settles who is asked first.
+ * What a format is.  name, open and one of the probes are required; the others go with what
+ * they serve.  Order in the registry settles who is asked first.
  */
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *const *suffixes; /* names that wish to be this; ends with NULL */
-	bool folder;                 /* an archive is a folder of files, in a->folder, and no source;
-				      * who mounts it asks for that */
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
-	bool siblings;               /* opens other files below its folder later than in open() */
 	bool joined;                 /* all that it shows is made of all the files that it brings in */
 
 	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
 	 * too, so it looks at little beyond the head. */
 	bool (*probe)(const struct peek *p);
+
+	/* Of a format whose archives are folders, in a->members, and no source; who mounts one
+	 * asks for that.  Is it ours, by names and sizes alone?  The first that says so has
+	 * it; if none does, the first that was asked, which says what is missing. */
+	bool (*probe_members)(const struct members *m);
 
 	/* Reads the metadata and fills a->tree, which is open for it at the root.
 	 * On failure just returns: all it made is in a->arena, or is freed by
@@ -114,15 +117,6 @@ struct format {
 	void (*close)(struct archive *a);
 };
 
-/* A file that an archive brings in beside its own, and who may read it where it lies. */
-struct brought {
-	const char *path; /* below the archive's folder */
-	dev_t dev;
-	ino_t ino;
-	struct access access;
-	struct access_seen seen; /* of whoever looks */
-};
-
 struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
@@ -136,20 +130,17 @@ struct archive {
 	const struct format *format;
 	const struct archive_options *options; /* outlive the archive */
 	struct source source;
-	struct folder folder; /* where it lies, for siblings; dir is -1 in memory */
-	char *path;           /* kept for folder.path */
-	bool mirrored;        /* its siblings are shown beside it, one level up */
+	struct members members; /* of the folder where it lies, or that it is; none in memory */
+	char *path;           /* kept for members.folder.path */
+	bool mirrored;        /* its neighbours are shown beside it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
-	struct source **siblings; /* other files that the format opened */
-	uint32_t nsiblings;
+	const struct format *const *parts; /* of what its members are: parts.h */
 	struct stat own;      /* its own file, or folder, at the last look */
 	struct access access; /* and who may read it; likewise */
-	struct brought *brought;  /* by number - 1; the siblings, or what is opened when it is read */
-	uint32_t nbrought;
-	struct access common;     /* who may read all of them */
+	uint32_t nbrought;        /* members that were brought in */
+	struct access common;     /* who may read all of these */
 	struct access_from *from; /* while a folder's files are brought in: where they are looked for */
-	pthread_mutex_t access_lock; /* of own, access, brought, nbrought and common */
-	uint64_t more;            /* bytes of the files that it opens and closes again */
+	pthread_mutex_t access_lock; /* of own, access, nbrought, common, and the members' access */
 	struct arena arena;
 	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
 	struct block_client blocks;   /* what that cache has of this archive */
@@ -191,23 +182,33 @@ int archive_open(struct archive *ret, const struct format *const *formats,
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
 
-/* A folder, given by an open descriptor, as one archive of the first format that
- * knows folders.  The caller keeps the descriptor open. */
+/* A folder, given by an open descriptor, as one archive, by probe_members().  The caller
+ * keeps the descriptor open. */
 int archive_open_folder(struct archive *ret, const struct format *const *formats, int dir, bool confined,
 			const struct archive_options *options, struct error *err);
 
 void archive_close(struct archive *a);
 
-/* For formats.  Opens another file below the archive's own folder; it stays
- * open as long as the archive.  *ret is its number for tree_range(). */
+/* For formats.  Opens another file below the archive's own folder, unless it is open; it
+ * stays so as long as the archive, without a descriptor, as there may be thousands.  *ret
+ * is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 
-/* For whoever opens another file whose bytes are shown: notes who may read it, in which
- * nobody else can be told wrong.  archive_sibling() does it. */
-int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err);
+/* Bytes of that member are shown: notes who may read it.  `st` is of the open file.
+ * archive_sibling() does it. */
+void archive_bring(struct archive *a, struct member *one, const struct stat *st);
 /* open(), which brings in many files of one folder: where they lie is found once. */
 int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err);
+
+/* Its own file is number 0; the others are its neighbours. */
 struct source *archive_source(struct archive *a, uint32_t number);
+static inline uint32_t archive_sources(const struct archive *a)
+{
+	return 1 + atomic_load(&a->members.neighbours);
+}
+
+/* Of all files that it is made of. */
+uint64_t archive_bytes(struct archive *a);
 
 /* For formats, of whatever thread: a size that was told turned out to be wrong.  The sizes
  * of all lazy nodes are asked for again, and what is being read is read again. */

@@ -13,7 +13,7 @@ static void from_here(const struct archive *a, struct access_from *ret)
 {
 	const char *path = a->source.path, *slash = path ? strrchr(path, '/') : NULL;
 	struct stat st;
-	if (access_from(&a->folder, ret) < 0 || !path || !a->folder.path[0])
+	if (access_from(&a->members.folder, ret) < 0 || !path || !a->members.folder.path[0])
 		return;
 	if (fstatat(ret->base, slash ? slash + 1 : path, &st, 0) < 0 || st.st_dev != a->source.st.st_dev ||
 	    st.st_ino != a->source.st.st_ino)
@@ -25,16 +25,16 @@ static void from_here(const struct archive *a, struct access_from *ret)
  * name by now, who may read the one that was opened cannot be known any more: he who may
  * read both as they are known; if none does, its owner.
  */
-static struct access look_at(struct access_from *from, struct brought *b)
+static struct access look_at(struct access_from *from, const struct member *one, struct access before, struct access_seen *seen)
 {
 	struct access now;
 	struct stat st;
-	int r = access_find(from, b->path, &b->seen, &st, &now);
+	int r = access_find(from, one->path, seen, &st, &now);
 	if (r < 0) /* kept out ourselves, as whom we run may not read it either */
-		now = (struct access){b->access.uid, b->access.gid, r == -EACCES ? 0 : b->access.mode & 0700};
-	else if (st.st_dev == b->dev && st.st_ino == b->ino)
+		now = (struct access){before.uid, before.gid, r == -EACCES ? 0 : before.mode & 0700};
+	else if (st.st_dev == one->dev && st.st_ino == one->ino)
 		return now;
-	return access_join(b->access, now, &from->self);
+	return access_join(before, now, &from->self);
 }
 
 /* What the first `count` have in common, and one more. */
@@ -43,38 +43,23 @@ static struct access take_in(struct access common, uint32_t count, struct access
 	return count ? access_join(common, one, self) : one;
 }
 
-/* Room for one more. */
-static int grow(struct archive *a, struct error *err)
+void archive_bring(struct archive *a, struct member *one, const struct stat *st)
 {
-	struct brought *grown = list_grow_in(&a->arena, a->brought, a->nbrought, sizeof *grown);
-	if (!grown)
-		return error_set(err, ENOMEM, "no memory for one more file");
-	pthread_mutex_lock(&a->access_lock);
-	a->brought = grown;
-	pthread_mutex_unlock(&a->access_lock);
-	return 0;
-}
-
-int archive_bring(struct archive *a, const char *path, const struct stat *st, struct error *err)
-{
-	struct brought b = {.dev = st->st_dev, .ino = st->st_ino, .access = access_of(st), .seen = access_seen(st)};
 	struct access_from own, *from = a->from ? a->from : &own;
-	int r = grow(a, err);
-	if (r < 0)
-		return r;
-	if (!(b.path = arena_text(&a->arena, slice_text(path))))
-		return error_set(err, ENOMEM, "no memory for one more file");
-	b.access.mode &= 0700; /* the path may lead elsewhere by now */
+	struct access access = access_of(st);
+	struct access_seen seen = access_seen(st);
+	access.mode &= 0700; /* the path may lead elsewhere by now */
 	if (!a->from)
 		from_here(a, from);
-	b.access = look_at(from, &b);
+	access = look_at(from, one, access, &seen);
 	pthread_mutex_lock(&a->access_lock);
-	a->common = take_in(a->common, a->nbrought, b.access, &from->self);
-	a->brought[a->nbrought++] = b;
+	a->common = take_in(a->common, a->nbrought++, access, &from->self);
+	one->access = access;
+	one->seen = seen;
+	one->brought = true;
 	pthread_mutex_unlock(&a->access_lock);
 	if (!a->from)
 		access_from_close(from);
-	return 0;
 }
 
 int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err)
@@ -97,7 +82,7 @@ static void look_at_own(const struct archive *a, struct stat *st, struct access 
 	struct access_from from;
 	struct access found;
 	struct stat now;
-	int r = s->dir < 0 ? a->folder.dir < 0 ? -EBADF : access_fstat(a->folder.dir, &now)
+	int r = s->dir < 0 ? a->members.folder.dir < 0 ? -EBADF : access_fstat(a->members.folder.dir, &now)
 		: a->outside ? -EBADF : source_stat(s, &now);
 	if (r == 0) {
 		found = access_of(&now);
@@ -114,17 +99,6 @@ static void look_at_own(const struct archive *a, struct stat *st, struct access 
 	}
 }
 
-/* The one of that index, if it is there. */
-static bool get(struct archive *a, uint32_t i, struct brought *ret)
-{
-	pthread_mutex_lock(&a->access_lock);
-	bool there = i < a->nbrought;
-	if (there)
-		*ret = a->brought[i];
-	pthread_mutex_unlock(&a->access_lock);
-	return there;
-}
-
 static bool put(struct archive *a, struct access *to, struct access now)
 {
 	pthread_mutex_lock(&a->access_lock);
@@ -134,27 +108,40 @@ static bool put(struct archive *a, struct access *to, struct access now)
 	return changed;
 }
 
+/* Looks at one that was brought in: true if that changed. */
+static bool look_again(struct archive *a, struct access_from *from, struct member *one, struct access *ret)
+{
+	pthread_mutex_lock(&a->access_lock);
+	struct access before = one->access;
+	struct access_seen seen = one->seen;
+	pthread_mutex_unlock(&a->access_lock);
+	*ret = look_at(from, one, before, &seen);
+	pthread_mutex_lock(&a->access_lock);
+	one->access = *ret;
+	one->seen = seen;
+	pthread_mutex_unlock(&a->access_lock);
+	return !access_same(*ret, before);
+}
+
 bool archive_restat(struct archive *a)
 {
 	struct stat st = a->own;
-	struct access own = a->access, common = {0};
+	struct access own = a->access, common = {0}, now;
 	struct access_from from;
-	struct brought b;
-	bool changed = false, any = get(a, 0, &b);
+	uint32_t count = atomic_load(&a->members.count), looked = 0;
+	bool changed = false;
 
 	look_at_own(a, &st, &own);
-	if (any)
+	if (count > 0)
 		from_here(a, &from);
-	for (uint32_t i = 0; get(a, i, &b); i++) {
-		struct access now = look_at(&from, &b);
-		common = take_in(common, i, now, &from.self);
-		changed |= !access_same(now, b.access);
-		b.access = now;
-		pthread_mutex_lock(&a->access_lock);
-		a->brought[i] = b;
-		pthread_mutex_unlock(&a->access_lock);
+	for (uint32_t i = 0; i < count; i++) {
+		struct member *one = members_at(&a->members, i);
+		if (!one->brought)
+			continue;
+		changed |= look_again(a, &from, one, &now);
+		common = take_in(common, looked++, now, &from.self);
 	}
-	if (any)
+	if (count > 0)
 		access_from_close(&from);
 	if (changed)
 		put(a, &a->common, common);
@@ -168,7 +155,7 @@ bool archive_restat(struct archive *a)
 
 static struct access of_source(const struct archive *a, uint32_t number)
 {
-	return number == 0 || number > a->nbrought ? a->access : a->brought[number - 1].access;
+	return number == 0 || number >= archive_sources(a) ? a->access : members_at(&a->members, number - 1)->access;
 }
 
 /* A directory of what is made of all files: for those who may read them, and look into
@@ -220,10 +207,12 @@ static uint64_t add(uint64_t sum, struct access a)
 
 uint64_t archive_access_sum(struct archive *a)
 {
+	uint32_t count = atomic_load(&a->members.count);
 	pthread_mutex_lock(&a->access_lock);
 	uint64_t sum = add(0xcbf29ce484222325, a->access);
-	for (uint32_t i = 0; i < a->nbrought; i++)
-		sum = add(sum, a->brought[i].access);
+	for (uint32_t i = 0; i < count; i++)
+		if (members_at(&a->members, i)->brought)
+			sum = add(sum, members_at(&a->members, i)->access);
 	pthread_mutex_unlock(&a->access_lock);
 	return sum;
 }

@@ -58,7 +58,7 @@ struct node {
 	uint32_t parent, next;
 	union {
 		uint32_t child;  /* DIR: the first, in archive order */
-		uint32_t source; /* RANGE: 0 the archive's own, else archive->siblings[source - 1] */
+		uint32_t source; /* RANGE: 0 the archive's own, else archive_source() */
 	};
 	union {
 		uint32_t last;  /* DIR */

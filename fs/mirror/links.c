@@ -174,7 +174,7 @@ static uint64_t names_sum(struct mirror *m, struct archive *a)
 {
 	uint64_t sum = 1;
 	const char *last = NULL;
-	for (uint32_t k = 0; k <= a->nsiblings; k++) {
+	for (uint32_t k = 0; k < archive_sources(a); k++) {
 		const char *path = path_of(m, archive_source(a, k));
 		size_t len = path ? folder_len(path) : 0;
 		if (!path || (last && folder_len(last) == len && memcmp(path, last, len) == 0))

@@ -102,10 +102,10 @@ static bool count_name(struct index_folder *f, uint32_t file, uint32_t number)
 /* Counts what the index names. */
 static bool count_index(struct index_folder *f, struct archive *a)
 {
-	uint32_t count = atomic_load(&a->tree.count);
-	uint32_t *files = calloc((size_t)a->nsiblings + 1, sizeof *files); /* by source */
+	uint32_t count = atomic_load(&a->tree.count), sources = archive_sources(a);
+	uint32_t *files = calloc(sources, sizeof *files); /* by source */
 	bool good = files;
-	for (uint32_t k = 0; good && k <= a->nsiblings; k++) {
+	for (uint32_t k = 0; good && k < sources; k++) {
 		struct number_owner owner = mirror_owner(archive_source(a, k));
 		struct named_file *file = k ? file_of(f, &owner) : NULL; /* its own file holds no arrays */
 		files[k] = file ? (uint32_t)(file - f->files) : UINT32_MAX;

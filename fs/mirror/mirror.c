@@ -257,10 +257,7 @@ uint64_t mirror_bytes(const struct mirror *m)
 	struct statvfs vfs;
 	if (!m->root->archive)
 		return fstatvfs(m->root->base, &vfs) < 0 ? 0 : (uint64_t)vfs.f_blocks * vfs.f_frsize;
-	uint64_t sum = m->root->open->archive.more;
-	for (uint32_t i = 0; i <= m->root->open->archive.nsiblings; i++)
-		sum += archive_source(&m->root->open->archive, i)->size;
-	return sum;
+	return archive_bytes(&m->root->open->archive);
 }
 
 unsigned mirror_archives_open(struct mirror *m)

@@ -343,7 +343,7 @@ static void files_of_a_directory_are_one_table(void **state)
 	check_bytes(&a, "x", x, sizeof x);
 	check_bytes(&a, "k", k, sizeof k);
 	assert_string_equal(test_shape(&a, "x"), "[100]");
-	assert_int_equal(a.more, 2 * required.len);
+	assert_int_equal(archive_bytes(&a), 2 * required.len);
 	archive_close(&a);
 	close(fd);
 	test_folder_remove(folder);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Which files are HDF5, wherever their signature stands, whatever they are called."""
+"""Which files are HDF5, wherever their signature stands, whatever they are called; and the
+other files that one may need."""
 import os
 import subprocess
 
@@ -74,6 +75,26 @@ def test_a_signature_alone_is_no_file():
         (tmp / "d" / "x.bin").write_bytes(data)
         assert b"superblock version 255" in arrayfs("--list", tmp / "d" / "x.bin", code=1).stderr
         assert arrayfs("--cat", tmp / "d", "x.bin").stdout == data
+
+
+def test_sources_that_many_mappings_name_in_turns_are_opened_once():
+    """A process has 65,530 mappings of memory, two for each file that is open."""
+    count = 36000
+    with folder() as tmp:
+        for k in range(2):
+            with h5py.File(tmp / ("s%d.h5" % k), "w") as f:
+                f["d"] = np.arange(count // 2, dtype="<i4") * 2 + k
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        for i in range(count):
+            to, source = h5py.h5s.create_simple((count,)), h5py.h5s.create_simple((count // 2,))
+            to.select_hyperslab((i,), (1,))
+            source.select_hyperslab((i // 2,), (1,))
+            plist.set_virtual(to, b"s%d.h5" % (i % 2), b"d", source)
+        with h5py.File(tmp / "v.h5", "w") as f:
+            h5py.h5d.create(f.id, b"v", h5py.h5t.STD_I32LE, h5py.h5s.create_simple((count,)), plist)
+        with h5py.File(tmp / "v.h5") as f:
+            want = f["v"][:].tobytes()
+        assert arrayfs("--cat", tmp / "v.h5", "v").stdout == want
 
 
 if __name__ == "__main__":

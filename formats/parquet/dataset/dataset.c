@@ -39,72 +39,9 @@ static const struct format part = {
 	.probe = part_probe,
 	.open = part_open,
 };
+static const struct format *const parts[] = {&part, NULL};
 
-/* --- all of them -------------------------------------------------------------------- */
-
-/* Files that are not called so belong to the table if their bytes say so. */
-static int is_part(struct part *file, bool *ret, struct error *err)
-{
-	struct error own = {""};
-	struct archive *opened;
-	*ret = true;
-	if (file->wished)
-		return 0;
-	int r = part_hold(file, &opened, &own);
-	if (r == 0)
-		part_release(file);
-	*ret = r == 0;
-	if (r == 0 || r == -ENOEXEC || (r == -ENOTSUP && !own.text[0]))
-		return 0;
-	return error_prefix(err, error_set(err, -r, "%s", own.text), file->path);
-}
-
-static int choose(struct archive *a, struct dataset *d, struct error *err)
-{
-	struct parts *all = &d->parts;
-	bool chosen;
-	int r = 0;
-	d->files = arena_array(&a->arena, all->count, sizeof *d->files);
-	if (!d->files)
-		return error_set(err, ENOMEM, "no memory for the names of its files");
-	for (uint32_t i = 0; i < all->count && r == 0; i++) {
-		r = is_part(&all->all[i], &chosen, err);
-		if (r == 0 && chosen)
-			d->files[d->p.ngroups++] = &all->all[i];
-	}
-	if (r == 0 && d->p.ngroups == 0)
-		r = error_set(err, ENOENT, "no Parquet file in it");
-	d->p.first_row = arena_array(&a->arena, (size_t)d->p.ngroups + 1, sizeof *d->p.first_row);
-	return r == 0 && !d->p.first_row ? error_set(err, ENOMEM, "no memory for the names of its files") : r;
-}
-
-static int take_file(struct archive *a, struct dataset *d, uint32_t number, struct error *err)
-{
-	struct part *file = d->files[number];
-	struct archive *opened;
-	struct error own = {""};
-	int r = part_hold(file, &opened, &own);
-	if (r < 0) {
-		error_set(&own, -r, "not a Parquet file");
-		error_prefix(&own, r, file->path);
-		return error_set(err, r == -ENOEXEC ? EBADMSG : -r, "%s", own.text);
-	}
-	const struct parquet *p = opened->priv;
-	uint64_t rows = p->first_row[p->ngroups];
-	if (p->mapped)
-		source_enter(&opened->source);
-	r = pq_dataset_unite(a, d, p, number, err);
-	int left = p->mapped ? source_leave(&opened->source, p->footer_at, p->footer.len, err) : 0;
-	r = r < 0 ? r : left;
-	if (r == 0)
-		r = archive_bring(a, file->path, &opened->source.st, err);
-	part_release(file);
-	a->more += file->size;
-	if (r == 0 && (__builtin_add_overflow(d->p.first_row[number], rows, &d->p.first_row[number + 1]) ||
-		       d->p.first_row[number + 1] > INT64_MAX / 64))
-		r = error_set(err, EBADMSG, "%s: more rows than there can be", file->path);
-	return r;
-}
+/* --- which they are -------------------------------------------------------------- */
 
 static bool ends_with(const char *path, const char *end)
 {
@@ -138,20 +75,110 @@ static int refuse_logged(const struct archive *a, const char *path, bool directo
 			 kind, path);
 }
 
+/* All but what begins with '.' or '_', save directories _KEY=VALUE. */
+static int choose_name(void *arg, const char *path, const char *name, mode_t type, struct error *err)
+{
+	bool key = strchr(name, '=');
+	int r = refuse_logged(arg, path, S_ISDIR(type), err);
+	if (r < 0)
+		return r;
+	if (name[0] == '.' || (name[0] == '_' && (!key || S_ISREG(type))))
+		return MEMBER_NO;
+	return archive_wished(parts, name) || (S_ISLNK(type) && key) ? MEMBER_SURE : MEMBER_MAYBE;
+}
+
+static bool is_of_table(const char *name)
+{
+	return name[0] != '.' && name[0] != '_' && archive_wished(parts, name);
+}
+
+/* A table may lie in directories below, or have names that say nothing: then it is who asks
+ * for one that knows. */
+static bool dataset_probe(const struct members *m)
+{
+	return members_any(m, is_of_table);
+}
+
+/* --- all of them -------------------------------------------------------------------- */
+
+/* Files that are not called so belong to the table if their bytes say so. */
+static int is_part(struct member *file, bool *ret, struct error *err)
+{
+	struct error own = {""};
+	struct archive *opened;
+	*ret = true;
+	if (file->sure)
+		return 0;
+	int r = part_hold(file, &opened, &own);
+	if (r == 0)
+		member_release(file);
+	*ret = r == 0;
+	if (r == 0 || r == -ENOEXEC || (r == -ENOTSUP && !own.text[0]))
+		return 0;
+	return error_prefix(err, error_set(err, -r, "%s", own.text), file->path);
+}
+
+static int choose(struct archive *a, struct dataset *d, struct error *err)
+{
+	uint32_t count = atomic_load(&a->members.count);
+	bool chosen;
+	int r = 0;
+	d->files = arena_array(&a->arena, count, sizeof *d->files);
+	if (!d->files)
+		return error_set(err, ENOMEM, "no memory for the names of its files");
+	for (uint32_t i = 0; i < count && r == 0; i++) {
+		r = is_part(members_at(&a->members, i), &chosen, err);
+		if (r == 0 && chosen)
+			d->files[d->p.ngroups++] = members_at(&a->members, i);
+	}
+	if (r == 0 && d->p.ngroups == 0)
+		r = error_set(err, ENOENT, "no Parquet file in it");
+	d->p.first_row = arena_array(&a->arena, (size_t)d->p.ngroups + 1, sizeof *d->p.first_row);
+	return r == 0 && !d->p.first_row ? error_set(err, ENOMEM, "no memory for the names of its files") : r;
+}
+
+static int take_file(struct archive *a, struct dataset *d, uint32_t number, struct error *err)
+{
+	struct member *file = d->files[number];
+	struct archive *opened;
+	struct error own = {""};
+	int r = part_hold(file, &opened, &own);
+	if (r < 0) {
+		error_set(&own, -r, "not a Parquet file");
+		error_prefix(&own, r, file->path);
+		return error_set(err, r == -ENOEXEC ? EBADMSG : -r, "%s", own.text);
+	}
+	const struct parquet *p = opened->priv;
+	uint64_t rows = p->first_row[p->ngroups];
+	if (p->mapped)
+		source_enter(&opened->source);
+	r = pq_dataset_unite(a, d, p, number, err);
+	int left = p->mapped ? source_leave(&opened->source, p->footer_at, p->footer.len, err) : 0;
+	r = r < 0 ? r : left;
+	if (r == 0)
+		archive_bring(a, file, &opened->source.st);
+	member_release(file);
+	if (r == 0 && (__builtin_add_overflow(d->p.first_row[number], rows, &d->p.first_row[number + 1]) ||
+		       d->p.first_row[number + 1] > INT64_MAX / 64))
+		r = error_set(err, EBADMSG, "%s: more rows than there can be", file->path);
+	return r;
+}
+
 static int dataset_open(struct archive *a, struct error *err)
 {
 	struct dataset *d = arena_alloc(&a->arena, sizeof *d);
 	if (!d)
 		return error_set(err, ENOMEM, "no memory for the table");
 	a->priv = d;
-	int r = parts_find(&d->parts, a, &part, refuse_logged, err);
+	parts_of(a, parts);
+	int r = members_find(&a->members, &a->arena, choose_name, a, err);
 	if (r == 0)
 		r = choose(a, d, err);
 	if (r == 0)
 		r = pq_dataset_keys(a, d, err);
 	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
 		for (uint32_t k = i ? i + AHEAD : 1; k <= i + AHEAD && k < d->p.ngroups; k++)
-			part_prefetch(d->files[k]);
+			part_prefetch(a, d->files[k]);
 		r = take_file(a, d, i, err);
 	}
 	if (r == 0)
@@ -159,20 +186,12 @@ static int dataset_open(struct archive *a, struct error *err)
 	return r < 0 ? r : pq_schema_show(a, &d->p, err);
 }
 
-static void dataset_close(struct archive *a)
-{
-	struct dataset *d = a->priv;
-	if (d)
-		parts_close(&d->parts);
-}
-
 const struct format format_parquet_dataset = {
 	.name = "parquet",
-	.folder = true,
 	.joined = true,
+	.probe_members = dataset_probe,
 	.open = dataset_open,
 	.size = pq_dataset_size,
 	.read = pq_dataset_read,
 	.details = pq_dataset_details,
-	.close = dataset_close,
 };

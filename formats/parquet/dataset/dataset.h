@@ -54,8 +54,7 @@ struct key {
 
 struct dataset {
 	struct parquet p;
-	struct parts parts;
-	struct part **files;
+	struct member **files;
 	struct field root;
 	struct key *keys, **last_key;
 	struct field **columns;  /* by leaf number */

@@ -99,7 +99,7 @@ static int put_groups(const struct telling *w, uint32_t number, struct archive *
 
 static int put_file(const struct telling *w, uint32_t number, struct error *err)
 {
-	struct part *part = w->d->files[number];
+	struct member *part = w->d->files[number];
 	const struct field *target = pq_dataset_target(w->d, w->shown, w->field);
 	struct text origin = {0};
 	struct error own = {""};
@@ -123,7 +123,7 @@ static int put_file(const struct telling *w, uint32_t number, struct error *err)
 		r = 0;
 	}
 	if (held)
-		part_release(part);
+		member_release(part);
 	text_free(&origin);
 	return r;
 }

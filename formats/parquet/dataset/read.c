@@ -147,7 +147,7 @@ static int read_lacked(struct reading *r, struct piece *piece, struct error *err
 }
 
 /* An answer of its own for the file, and what holds the file behind it. */
-static int pass_on(struct reading *r, struct part *part, struct answer *piece, uint64_t len, struct error *err)
+static int pass_on(struct reading *r, struct member *part, struct answer *piece, uint64_t len, struct error *err)
 {
 	uint8_t *to;
 	int e = 0;
@@ -160,10 +160,10 @@ static int pass_on(struct reading *r, struct part *part, struct answer *piece, u
 	}
 	if (e < 0 || len <= SMALL) {
 		answer_close(piece);
-		part_release(part);
+		member_release(part);
 		return e;
 	}
-	return answer_join(r->answer, piece, part_release, part);
+	return answer_join(r->answer, piece, member_release, part);
 }
 
 /* A file of which something was lost when it was counted, and can be read now, does
@@ -189,7 +189,7 @@ static void count_too(const struct reading *r, const struct archive *file)
 		pq_leaf_count(r->a, r->shown->leaf);
 }
 
-static int read_there(struct reading *r, struct piece *of, struct part *part, struct archive *file, const struct mapped *m,
+static int read_there(struct reading *r, struct piece *of, struct member *part, struct archive *file, const struct mapped *m,
 		      uint64_t at, uint64_t len, struct error *err)
 {
 	const struct parquet *p = file->priv;
@@ -207,17 +207,17 @@ static int read_there(struct reading *r, struct piece *of, struct part *part, st
 
 	if (x < 0) {
 		count_too(r, file);
-		part_release(part);
+		member_release(part);
 		return x;
 	}
 	if (as->what == WHAT_VALIDITY && s.level == 0) {
-		part_release(part);
+		member_release(part);
 		piece_number(of, 1, 1);
 		return 0;
 	}
 	if (as->what == WHAT_VALUES && (s.leaf->width != r->width || pq_schema_dtype(e) != pq_schema_dtype(&r->field->type))) {
 		x = read_widened(r, file, &s, e, at, len, err);
-		part_release(part);
+		member_release(part);
 		return x;
 	}
 	answer_init(&piece);
@@ -227,13 +227,13 @@ static int read_there(struct reading *r, struct piece *of, struct part *part, st
 	if (x == 0)
 		return pass_on(r, part, &piece, len, err);
 	answer_close(&piece);
-	part_release(part);
+	member_release(part);
 	return x;
 }
 
 static int read_file(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct error *err)
 {
-	struct part *part = r->d->files[r->file];
+	struct member *part = r->d->files[r->file];
 	struct archive *file;
 	int e = part_hold(part, &file, err);
 	if (e < 0)
@@ -241,7 +241,7 @@ static int read_file(struct reading *r, struct piece *piece, uint64_t at, uint64
 	struct mapped m;
 	e = pq_dataset_map_in(file, r->target, &m, err);
 	if (e < 0 || !m.e) {
-		part_release(part);
+		member_release(part);
 		return e < 0 ? e : read_lacked(r, piece, err);
 	}
 	return read_there(r, piece, part, file, &m, at, len, err);
@@ -297,7 +297,7 @@ static uint64_t prefetch(struct pieces *p, uint64_t number)
 	if (p->next.kind == READ_SEQUENTIAL && begin - r->from > AHEAD_BYTES)
 		return PIECES_END;
 	if (number != r->file)
-		part_prefetch(r->d->files[number]);
+		part_prefetch(r->a, r->d->files[number]);
 	return number + 1;
 }
 

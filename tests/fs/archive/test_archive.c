@@ -581,9 +581,32 @@ static void siblings_are_found_beside_the_archive(void **state)
 	assert_int_equal(number, 1);
 	assert_int_equal(archive_source(&a, number)->size, 5);
 	assert_ptr_equal(archive_source(&a, 0), &a.source);
-	for (int i = 0; i < 20; i++)
+
+	/* It is opened once, as long as it is what it was. */
+	assert_int_equal(archive_sibling(&a, SLICE("other"), REACH_EXACT, &number, &err), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(archive_sibling(&a, SLICE("other"), REACH_BENEATH, &number, &err), 0);
+	assert_int_equal(number, 2);
+	test_write(top, "sub/new", SLICE("another"));
+	assert_int_equal(renameat(dir, "sub/new", dir, "sub/other"), 0);
+	for (int i = 0; i < 2; i++) {
 		assert_int_equal(archive_sibling(&a, SLICE("other"), REACH_EXACT, &number, &err), 0);
-	assert_int_equal(number, 21);
+		assert_int_equal(number, 3);
+	}
+	assert_int_equal(archive_source(&a, 1)->size, 5);
+	assert_int_equal(archive_source(&a, 3)->size, 7);
+	for (uint32_t i = 0; i < 40; i++) {
+		char name[16];
+		struct slice path = {(const uint8_t *)name, (size_t)snprintf(name, sizeof name, "%u", i)};
+		snprintf(name, sizeof name, "sub/%u", i);
+		test_write(top, name, SLICE("x"));
+		snprintf(name, sizeof name, "%u", i);
+		assert_int_equal(archive_sibling(&a, path, REACH_EXACT, &number, &err), 0);
+		assert_int_equal(number, 4 + i);
+	}
+	assert_int_equal(archive_sibling(&a, SLICE("7"), REACH_EXACT, &number, &err), 0);
+	assert_int_equal(number, 4 + 7);
+	assert_int_equal(archive_sources(&a), 44);
 
 	const struct slice no[] = {SLICE(""), SLICE("/etc/passwd"), SLICE("oth\0er"), SLICE("../outside"), SLICE("none")};
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
@@ -622,19 +645,19 @@ static void modes_of_siblings_are_seen_to_change(void **state)
 	set_mode(top, "sub/in", 0755);
 	assert_int_equal(open_in(&a, top, &dir, &err), 0);
 	assert_int_equal(archive_sibling(&a, SLICE("in/other"), REACH_EXACT, &number, &err), 0);
-	assert_int_equal(a.brought[0].access.mode, 0644);
+	assert_int_equal(members_at(&a.members, 0)->access.mode, 0644);
 	assert_false(archive_restat(&a));
 	uint64_t sum = archive_access_sum(&a);
 	set_mode(top, "sub/in/other", 0600);
 	assert_true(archive_restat(&a));
-	assert_int_equal(a.brought[0].access.mode, 0600);
+	assert_int_equal(members_at(&a.members, 0)->access.mode, 0600);
 	assert_false(archive_restat(&a));
 	assert_int_not_equal(archive_access_sum(&a), sum);
 	set_mode(top, "sub/in/other", 0644);
 	assert_true(archive_restat(&a));
 	set_mode(top, "sub/in", 0700);
 	assert_true(archive_restat(&a));
-	assert_int_equal(a.brought[0].access.mode, 0600);
+	assert_int_equal(members_at(&a.members, 0)->access.mode, 0600);
 	set_mode(top, "sub/in", 0755);
 	assert_true(archive_restat(&a));
 	assert_int_equal(archive_access_sum(&a), sum);
@@ -646,13 +669,14 @@ static void modes_of_siblings_are_seen_to_change(void **state)
 	 * nothing of who may read that one. */
 	other = archive_source(&a, number)->st;
 	other.st_ino += 1000;
-	assert_int_equal(archive_bring(&a, "in/third", &other, &err), 0);
-	assert_int_equal(a.brought[1].access.mode & 077, 0);
+	const struct member third = {.path = "in/third", .dev = other.st_dev, .ino = other.st_ino};
+	archive_bring(&a, members_add(&a.members, &a.arena, &third), &other);
+	assert_int_equal(members_at(&a.members, 1)->access.mode & 077, 0);
 	archive_restat(&a);
-	assert_int_equal(a.brought[1].access.mode & 077, 0);
+	assert_int_equal(members_at(&a.members, 1)->access.mode & 077, 0);
 	test_folder_remove(top);
 	archive_restat(&a);
-	assert_int_equal(a.brought[0].access.mode & 077, 0);
+	assert_int_equal(members_at(&a.members, 0)->access.mode & 077, 0);
 	archive_close(&a);
 	close(dir);
 }
