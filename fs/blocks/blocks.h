@@ -70,9 +70,10 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 struct block *blocks_peek(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_release(struct block *block);
 
-/* Drop-behind: a sequential reader has passed the block, which the caller holds.  It is
- * freed on release if the cache uses more than a share of its budget, so that streaming
- * through a long file reuses a little memory; another reader's use cancels that. */
+/* Drop-behind: a sequential reader has passed the block, which the caller holds.  It goes
+ * before all others, and as soon as those passed after it take more than a share of the
+ * budget: streaming through a long file reuses a little memory, and reads that are a
+ * little behind still find it.  Another reader's use cancels that. */
 void blocks_drop_behind(struct block *block);
 
 /* The block, which the caller holds or is decoding, is small but slow to decode: it is
