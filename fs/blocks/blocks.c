@@ -315,6 +315,11 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	return 0;
 }
 
+unsigned blocks_threads(const struct blocks *b)
+{
+	return b->nthreads;
+}
+
 /* With the lock held: forgets all of the client's blocks that are not being decoded, and
  * returns those that are unused, to be freed. */
 static struct block_private *take_out(struct blocks *b, struct block_client *client, bool *ret_making)

@@ -57,6 +57,7 @@ struct block {
  * may fork before that. */
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads);
 void blocks_close(struct blocks *b);
+unsigned blocks_threads(const struct blocks *b);
 
 /*
  * Returns the block, decoding it if it is not cached; it stays until blocks_release().
