@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fs/archive/members.h"
+#include "fs/base/list.h"
 
 /* A directory to look into, and one that was. */
 struct place {
@@ -29,7 +30,7 @@ struct found {
 
 struct found_list {
 	struct found *all; /* grown by malloc */
-	uint32_t count, room;
+	uint32_t count;
 };
 
 struct finding {
@@ -45,14 +46,10 @@ struct finding {
 
 static int put(struct finding *f, struct found_list *list, const char *path, const struct stat *st, bool sure)
 {
-	if (list->count == list->room) {
-		uint32_t more = list->room ? list->room * 2 : 256;
-		struct found *grown = more > list->room ? reallocarray(list->all, more, sizeof *grown) : NULL;
-		if (!grown)
-			return error_set(f->err, ENOMEM, "no memory for the names of its files");
-		list->all = grown;
-		list->room = more;
-	}
+	struct found *grown = list_grow(list->all, list->count, sizeof *grown);
+	if (!grown)
+		return error_set(f->err, ENOMEM, "no memory for the names of its files");
+	list->all = grown;
 	path = arena_text(f->arena, slice_text(path));
 	if (!path)
 		return error_set(f->err, ENOMEM, "no memory for the names of its files");

@@ -9,7 +9,7 @@ enum {
 	METADATA_MOST = 48 << 20, /* limit for all metadata, on top of most of the budget */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,          /* the budget that remains, however much metadata there is */
-	PASSING = 32 << 20,       /* drop-behind starts at this use, or an eighth of the budget if that is more */
+	PASSED = 32 << 20,        /* blocks of drop-behind take no more than this, or a quarter of the budget */
 };
 
 /* --- making --------------------------------------------------------------- */
@@ -41,8 +41,8 @@ uint64_t blocks_now(void)
 
 void blocks_make(struct blocks *b, struct block_private *p, bool nested)
 {
-	if (p->state == WANTED && (p->older || p->newer || b->queue.oldest == p)) {
-		blocks_list_remove(&b->queue, p);
+	if (p->list) {
+		blocks_list_remove(p);
 		b->queued--;
 	}
 	p->state = MAKING;
@@ -96,14 +96,14 @@ struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
 	if (--p->uses > 0)
 		return NULL;
 	b->pinned -= p->state == READY ? p->charged : 0;
-	size_t keep = !p->drop_behind ? b->budget : b->budget / 8 > PASSING ? b->budget / 8 : PASSING;
-	if (p->known && b->used <= b->budget && b->used <= keep) {
+	if (p->known && b->used <= b->budget) {
 		blocks_unused_add(b, p);
-		return NULL;
+		return p->drop_behind ? blocks_trim_behind(b, b->budget / 4 > PASSED ? b->budget / 4 : PASSED) : NULL;
 	}
 	if (p->known)
 		blocks_forget(b, p);
 	b->used -= p->charged;
+	p->same = NULL;
 	pthread_cond_broadcast(&b->changed);
 	return p;
 }
@@ -112,7 +112,7 @@ void blocks_use(struct blocks *b, struct block_private *p)
 {
 	p->drop_behind = false;
 	if (p->uses++ == 0 && p->state == READY) {
-		blocks_unused_remove(b, p);
+		blocks_list_remove(p);
 		b->pinned += p->charged;
 	}
 }
@@ -170,8 +170,7 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 		*ret = &p->block;
 	}
 	pthread_mutex_unlock(&b->lock);
-	if (gone)
-		blocks_dispose(gone);
+	blocks_dispose_all(gone);
 	return r;
 }
 
@@ -201,8 +200,7 @@ void blocks_release(struct block *block)
 	pthread_mutex_lock(&b->lock);
 	gone = blocks_let_go(b, p);
 	pthread_mutex_unlock(&b->lock);
-	if (gone)
-		blocks_dispose(gone);
+	blocks_dispose_all(gone);
 }
 
 void blocks_drop_behind(struct block *block)
@@ -317,6 +315,11 @@ int blocks_open(struct blocks **ret, size_t budget, unsigned threads)
 	return 0;
 }
 
+unsigned blocks_threads(const struct blocks *b)
+{
+	return b->nthreads;
+}
+
 /* With the lock held: forgets all of the client's blocks that are not being decoded, and
  * returns those that are unused, to be freed. */
 static struct block_private *take_out(struct blocks *b, struct block_client *client, bool *ret_making)
@@ -332,12 +335,8 @@ static struct block_private *take_out(struct blocks *b, struct block_client *cli
 		blocks_forget(b, p);
 		if (p->uses > 0)
 			continue; /* pinned by an answer, which frees it */
-		if (p->state == WANTED) {
-			blocks_list_remove(&b->queue, p);
-			b->queued--;
-		} else {
-			blocks_unused_remove(b, p);
-		}
+		b->queued -= p->state == WANTED;
+		blocks_list_remove(p);
 		b->used -= p->charged;
 		p->same = gone;
 		gone = p;

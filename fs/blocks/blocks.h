@@ -57,6 +57,7 @@ struct block {
  * may fork before that. */
 int blocks_open(struct blocks **ret, size_t budget, unsigned threads);
 void blocks_close(struct blocks *b);
+unsigned blocks_threads(const struct blocks *b);
 
 /*
  * Returns the block, decoding it if it is not cached; it stays until blocks_release().
@@ -70,9 +71,10 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 struct block *blocks_peek(struct blocks *b, const struct block_source *from, uint64_t index);
 void blocks_release(struct block *block);
 
-/* Drop-behind: a sequential reader has passed the block, which the caller holds.  It is
- * freed on release if the cache uses more than a share of its budget, so that streaming
- * through a long file reuses a little memory; another reader's use cancels that. */
+/* Drop-behind: a sequential reader has passed the block, which the caller holds.  It goes
+ * before all others, and as soon as those passed after it take more than a share of the
+ * budget: streaming through a long file reuses a little memory, and reads that are a
+ * little behind still find it.  Another reader's use cancels that. */
 void blocks_drop_behind(struct block *block);
 
 /* The block, which the caller holds or is decoding, is small but slow to decode: it is

@@ -35,11 +35,12 @@ struct block_private {
 	uint64_t index;
 	struct block_private *same;   /* next in its bucket; or in a list of those to dispose of */
 	struct block_private *next, **at;    /* list of the client's blocks; `at` points to the link to this one */
-	struct block_private *older, *newer; /* READY and unused: LRU list; WANTED: prefetch queue */
+	struct block_private *older, *newer; /* in `list` */
+	struct block_list *list;             /* WANTED: the prefetch queue; READY and unused: one of those */
 	unsigned uses;
 	enum block_state state;
 	bool known;                   /* in the hash table and the client's list */
-	bool drop_behind;                   /* drop behind: no further use is expected */
+	bool drop_behind;             /* no further use is expected */
 	bool costly;                  /* evicted after those that are not */
 	bool past;                    /* its decode may exceed the budget */
 	size_t size;                  /* of the memory at block.bytes */
@@ -51,6 +52,7 @@ struct block_private {
 
 struct block_list {
 	struct block_private *oldest, *newest;
+	size_t bytes;
 };
 
 struct blocks {
@@ -58,9 +60,10 @@ struct blocks {
 	pthread_cond_t changed; /* a block was decoded, or memory was freed */
 	pthread_cond_t work;    /* wakes workers */
 	struct block_private **buckets;
-	struct block_list unused, costly, queue; /* LRU of unused blocks, LRU of costly ones, prefetch queue */
+	struct block_list behind, unused, costly; /* unused blocks: of drop-behind, others, costly ones, each an LRU */
+	struct block_list queue;                  /* prefetch queue */
 	unsigned queued;
-	size_t used, pinned, metadata, limit, costly_used;
+	size_t used, pinned, metadata, limit;
 	_Atomic size_t budget; /* the limit, less what metadata uses of it */
 	unsigned making, stuck; /* threads that are decoding, and those of them that wait */
 	unsigned nthreads, started, entered, working; /* workers: at work at most, created, running, at work */
@@ -81,7 +84,7 @@ struct blocks {
 /* --- table.c -------------------------------------------------------------- */
 
 void blocks_list_add(struct block_list *l, struct block_private *p);
-void blocks_list_remove(struct block_list *l, struct block_private *p);
+void blocks_list_remove(struct block_private *p);
 struct block_private *blocks_find(struct blocks *b, const struct block_source *from, uint64_t index);
 
 /* Adds a block to the table: WANTED, unused, in no list.  NULL if there is no memory. */
@@ -89,9 +92,11 @@ struct block_private *blocks_remember(struct blocks *b, const struct block_sourc
 void blocks_forget(struct blocks *b, struct block_private *p);
 void blocks_leave_client(struct block_private *p);
 
-/* Adds a READY block without users to its LRU list, as the newest; and takes it off. */
+/* Adds a READY block without users to its LRU list, as the newest. */
 void blocks_unused_add(struct blocks *b, struct block_private *p);
-void blocks_unused_remove(struct blocks *b, struct block_private *p);
+
+/* Evicts blocks of drop-behind until no more than `keep` bytes of them are left; returns them likewise. */
+struct block_private *blocks_trim_behind(struct blocks *b, size_t keep);
 
 /* Evicts unused blocks until `len` more bytes fit, or none is left.  Returns them as a
  * list, linked by `same`, for blocks_dispose_all(). */
@@ -126,5 +131,5 @@ uint64_t blocks_now(void); /* nanoseconds */
 void blocks_make(struct blocks *b, struct block_private *p, bool nested);
 void blocks_use(struct blocks *b, struct block_private *p);
 
-/* Drops one use.  Returns the block if the caller must blocks_dispose() of it, else NULL. */
+/* Drops one use.  Returns a list of blocks for blocks_dispose_all(). */
 struct block_private *blocks_let_go(struct blocks *b, struct block_private *p);

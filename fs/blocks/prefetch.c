@@ -52,7 +52,7 @@ static void *worker(void *arg)
 		gone = blocks_let_go(b, p);
 		if (gone) {
 			pthread_mutex_unlock(&b->lock);
-			blocks_dispose(gone);
+			blocks_dispose_all(gone);
 			pthread_mutex_lock(&b->lock);
 		}
 	}
@@ -88,7 +88,7 @@ void blocks_cancel_prefetch(struct blocks *b, struct block_client *client)
 		next = p->newer;
 		if (p->from.client != client || p->uses > 0)
 			continue;
-		blocks_list_remove(&b->queue, p);
+		blocks_list_remove(p);
 		b->queued--;
 		b->used -= p->charged;
 		blocks_forget(b, p);

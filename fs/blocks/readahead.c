@@ -97,6 +97,19 @@ static unsigned count_readers(const struct readahead *p, const void *what)
 	return n;
 }
 
+/* Reads that were made in order may arrive in another: a run that began beyond a gap, which
+ * is now filled, was of the same reader. */
+static void join_later(struct readahead *p, struct readahead_run *run)
+{
+	for (unsigned i = 0; i < READAHEAD_RUNS; i++) {
+		struct readahead_run *later = &p->runs[i];
+		if (later->what == run->what && later != run && later->begin == run->end) {
+			run->end = later->end;
+			*later = (struct readahead_run){0};
+		}
+	}
+}
+
 struct readahead_next readahead_record(struct readahead *p, const void *what, uint64_t offset, uint64_t len)
 {
 	pthread_mutex_lock(&p->lock);
@@ -111,6 +124,8 @@ struct readahead_next readahead_record(struct readahead *p, const void *what, ui
 	}
 	run->end = offset + len;
 	run->when = p->reads;
+	if (run->in_order)
+		join_later(p, run);
 	struct readahead_next next = {
 		.kind = run->strided ? READ_STRIDED : run->in_order ? READ_SEQUENTIAL : READ_RANDOM,
 		.readers = count_readers(p, what),

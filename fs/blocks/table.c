@@ -9,13 +9,18 @@ void blocks_list_add(struct block_list *l, struct block_private *p)
 	p->newer = NULL;
 	*(l->newest ? &l->newest->newer : &l->oldest) = p;
 	l->newest = p;
+	l->bytes += p->charged;
+	p->list = l;
 }
 
-void blocks_list_remove(struct block_list *l, struct block_private *p)
+void blocks_list_remove(struct block_private *p)
 {
+	struct block_list *l = p->list;
 	*(p->older ? &p->older->newer : &l->oldest) = p->newer;
 	*(p->newer ? &p->newer->older : &l->newest) = p->older;
 	p->older = p->newer = NULL;
+	p->list = NULL;
+	l->bytes -= p->charged;
 }
 
 static struct block_private **bucket(struct blocks *b, const struct block_source *from, uint64_t index)
@@ -88,31 +93,39 @@ void blocks_dispose(struct block_private *p)
 
 void blocks_unused_add(struct blocks *b, struct block_private *p)
 {
-	blocks_list_add(p->costly ? &b->costly : &b->unused, p);
-	b->costly_used += p->costly ? p->charged : 0;
-}
-
-void blocks_unused_remove(struct blocks *b, struct block_private *p)
-{
-	blocks_list_remove(p->costly ? &b->costly : &b->unused, p);
-	b->costly_used -= p->costly ? p->charged : 0;
+	blocks_list_add(p->drop_behind ? &b->behind : p->costly ? &b->costly : &b->unused, p);
 }
 
 static struct block_private *next_to_go(const struct blocks *b)
 {
-	return b->unused.oldest && b->costly_used <= b->budget / 2 ? b->unused.oldest : b->costly.oldest;
+	if (b->behind.oldest)
+		return b->behind.oldest;
+	return b->unused.oldest && b->costly.bytes <= b->budget / 2 ? b->unused.oldest : b->costly.oldest;
+}
+
+/* Puts it before the list of those that have gone. */
+static struct block_private *evict(struct blocks *b, struct block_private *p, struct block_private *gone)
+{
+	blocks_list_remove(p);
+	blocks_forget(b, p);
+	b->used -= p->charged;
+	p->same = gone;
+	return p;
+}
+
+struct block_private *blocks_trim_behind(struct blocks *b, size_t keep)
+{
+	struct block_private *gone = NULL;
+	while (b->behind.bytes > keep)
+		gone = evict(b, b->behind.oldest, gone);
+	return gone;
 }
 
 struct block_private *blocks_make_room(struct blocks *b, size_t len)
 {
 	struct block_private *gone = NULL, *p;
-	while (b->used + len > b->budget && (p = next_to_go(b))) {
-		blocks_unused_remove(b, p);
-		blocks_forget(b, p);
-		b->used -= p->charged;
-		p->same = gone;
-		gone = p;
-	}
+	while (b->used + len > b->budget && (p = next_to_go(b)))
+		gone = evict(b, p, gone);
 	return gone;
 }
 

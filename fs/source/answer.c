@@ -27,6 +27,15 @@ void answer_init(struct answer *a)
 	a->len = 0;
 	a->pins = NULL;
 	a->gone = NULL;
+	a->lent = NULL;
+	a->lent_len = a->lent_used = 0;
+}
+
+void answer_lend(struct answer *a, uint8_t *bytes, size_t len)
+{
+	a->lent = bytes;
+	a->lent_len = len;
+	a->lent_used = 0;
 }
 
 void answer_reset(struct answer *a)
@@ -35,19 +44,25 @@ void answer_reset(struct answer *a)
 	a->room = sizeof a->few / sizeof *a->few;
 }
 
-void answer_close(struct answer *a)
+static void release_pins(struct answer *a)
 {
 	for (struct pin *p = a->pins, *next; p; p = next) {
 		next = p->next;
 		p->release(p->object);
 		free(p);
 	}
+	a->pins = NULL;
+}
+
+void answer_close(struct answer *a)
+{
+	release_pins(a);
 	if (a->spans != a->few)
 		free(a->spans);
-	a->pins = NULL;
 	a->spans = a->few;
 	a->count = 0;
 	a->len = 0;
+	a->lent_used = 0;
 }
 
 static int grow(struct answer *a)
@@ -115,8 +130,20 @@ int answer_pinned(struct answer *a, const void *bytes, size_t len, void (*releas
 	return r < 0 ? r : answer_bytes(a, bytes, len);
 }
 
+/* As aligned as malloc()'s; NULL if it does not fit. */
+static uint8_t *take_lent(struct answer *a, size_t len)
+{
+	size_t begin = (a->lent_used + 15) & ~(size_t)15;
+	if (!a->lent || begin > a->lent_len || len > a->lent_len - begin)
+		return NULL;
+	a->lent_used = begin + len;
+	return a->lent + begin;
+}
+
 int answer_own(struct answer *a, size_t len, uint8_t **ret)
 {
+	if ((*ret = take_lent(a, len)))
+		return append(a, *ret, len);
 	*ret = malloc(len ? len : 1);
 	int r = *ret ? pin(a, free, *ret) : -ENOMEM;
 	return r < 0 ? r : append(a, *ret, len);
@@ -183,6 +210,39 @@ void answer_await(const struct answer *a)
 		size_t before = (uintptr_t)bytes % PAGE;
 		madvise(bytes - before, a->spans[i].iov_len + before, MADV_POPULATE_READ);
 	}
+}
+
+static bool is_lent(const struct answer *a, const struct iovec *span)
+{
+	const uint8_t *bytes = span->iov_base;
+	return a->lent && bytes >= a->lent && bytes < a->lent + a->lent_len;
+}
+
+int answer_gather(struct answer *a, struct error *err)
+{
+	size_t elsewhere = 0;
+	for (size_t i = 0; i < a->count; i++)
+		elsewhere += is_lent(a, &a->spans[i]) ? 0 : a->spans[i].iov_len;
+	if (elsewhere > a->lent_len - a->lent_used)
+		return -ENOMEM;
+	size_t n = 0;
+	for (size_t i = 0; i < a->count; i++) {
+		struct iovec span = a->spans[i], *last = n ? &a->spans[n - 1] : NULL;
+		if (!is_lent(a, &span)) {
+			uint8_t *to = a->lent + a->lent_used;
+			if (!source_copy(to, span.iov_base, span.iov_len))
+				return error_set(err, EIO, "the file was cut short, or cannot be read");
+			span.iov_base = to;
+			a->lent_used += span.iov_len;
+		}
+		if (last && (uint8_t *)last->iov_base + last->iov_len == span.iov_base)
+			last->iov_len += span.iov_len;
+		else
+			a->spans[n++] = span;
+	}
+	a->count = n;
+	release_pins(a);
+	return 0;
 }
 
 int answer_copy(const struct answer *a, void *buf, struct error *err)

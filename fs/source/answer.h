@@ -17,10 +17,16 @@ struct answer {
 	uint64_t len; /* bytes in all spans */
 	struct pin *pins;
 	const _Atomic bool *gone; /* the requester's cancel flag, or NULL; once it is set, every append is -EINTR */
+	uint8_t *lent;            /* see answer_lend() */
+	size_t lent_len, lent_used;
 	struct iovec few[8];      /* the spans, until there are more */
 };
 
 void answer_init(struct answer *a);
+
+/* Lends memory to an empty answer: answer_own() takes it first, before memory of its own.
+ * It outlives the answer, and is free again when that is reset or closed. */
+void answer_lend(struct answer *a, uint8_t *bytes, size_t len);
 
 /* Releases every pin and frees the answer's own memory. */
 void answer_close(struct answer *a);
@@ -62,6 +68,10 @@ void answer_cut(struct answer *a, uint64_t len);
 /* Faults in mapped bytes that are still on disk.  Bytes that cannot be read fail later,
  * where they are used. */
 void answer_await(const struct answer *a);
+
+/* Moves all bytes into the lent memory and releases every pin.  Returns -ENOMEM, and changes
+ * nothing, if they do not fit; -EIO if mapped bytes are gone. */
+int answer_gather(struct answer *a, struct error *err);
 
 /* Copies the spans into one buffer of a->len bytes; -EIO if mapped bytes are gone. */
 int answer_copy(const struct answer *a, void *buf, struct error *err);

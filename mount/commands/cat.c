@@ -15,6 +15,7 @@
 struct cat {
 	const struct options *options;
 	struct mirror *m;
+	struct copy_memory memory;
 	bool failed;
 	bool deep; /* the pattern ends with "**", which descends into directories */
 };
@@ -62,7 +63,7 @@ static int find_rows(const struct cat *c, const struct mirror_ref *ref, uint64_t
 /* Returns other than 0 if nothing more can be written. */
 static int cat_file(struct cat *c, const char *path, const struct mirror_ref *ref)
 {
-	struct copy copy = {.out = STDOUT_FILENO};
+	struct copy copy = {.out = STDOUT_FILENO, .memory = &c->memory};
 	struct error err = {0};
 	if (c->options->rows.given) {
 		if (find_rows(c, ref, &copy.begin, &copy.len, &err) < 0)
@@ -132,9 +133,10 @@ int cat_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct cat c = {.options = o, .m = opened.mirror};
+	struct cat c = {.options = o, .m = opened.mirror, .memory = {.blocks = opened.blocks}};
 	for (char **path = o->paths; *path && cat(&c, *path) == 0; path++)
 		;
+	copy_memory_close(&c.memory);
 	source_command_close(&opened);
 	return c.failed;
 }

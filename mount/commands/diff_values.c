@@ -11,7 +11,7 @@
 
 /* A thread compares one piece at a time: mapped data in place; decoded data in smaller
  * pieces, since it may have to be copied together. */
-enum { MAPPED_PIECE = 8 << 20, DECODED_PIECE = 1 << 20, WORKERS_MAX = 16 };
+enum { MAPPED_PIECE = 8 << 20, DECODED_PIECE = 1 << 20, WORKERS_MAX = 64 };
 
 /* A pair whose bytes are being compared. */
 struct work {

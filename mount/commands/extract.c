@@ -165,7 +165,8 @@ int extract_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct run run = {.x = {.options = o, .m = opened.mirror, .folder_fd = -1, .dest = open_destination(o)}};
+	struct run run = {.x = {.options = o, .m = opened.mirror, .folder_fd = -1, .dest = open_destination(o),
+				.memory = {.blocks = opened.blocks}}};
 	if (run.x.dest < 0) {
 		run.failed = true;
 	} else {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/mirror/mirror.h"
+#include "mount/commands/copy.h"
 #include "mount/commands/idmap.h"
 #include "mount/commands/progress.h"
 #include "mount/options.h"
@@ -14,6 +15,7 @@ struct extract {
 	struct mirror *m;
 	int dest;
 	struct progress progress;
+	struct copy_memory memory;
 	bool in_dest; /* the current fault is DEST's, not SOURCE's */
 
 	/* A file with several names is written once, then hard-linked: maps its inode to

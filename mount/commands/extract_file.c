@@ -139,7 +139,7 @@ static int write_file(struct extract *x, const struct mirror_ref *ref, int dir, 
 	int fd = place_create(dir, temporary);
 	if (fd < 0)
 		return dest_fault(x, err);
-	struct copy c = {.out = fd, .progress = on_progress, .arg = x};
+	struct copy c = {.out = fd, .progress = on_progress, .arg = x, .memory = &x->memory};
 	int r = copy_file(x->m, ref, &c, err);
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
 	x->in_dest = c.writing;
@@ -265,6 +265,7 @@ void extract_free(struct extract *x)
 	for (size_t i = 0; i < x->npaths; i++)
 		free(x->paths[i]);
 	free(x->paths);
+	copy_memory_close(&x->memory);
 	idmap_free(&x->written);
 	idmap_free(&x->cleaned);
 }

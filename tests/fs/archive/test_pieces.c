@@ -300,7 +300,7 @@ static void a_fault_ends_the_read_where_it_is(void **state)
 
 /* --- dropped behind ---------------------------------------------------------------------- */
 
-enum { LEN = 1 << 20, LONG = 100, PASSING = 32 * LEN }; /* what is read in order passes through so much */
+enum { LEN = 1 << 20, LONG = 100, PASSING = 64 * LEN }; /* what is read in order passes through so much */
 
 struct blocks_toy {
 	struct pieces pieces;
@@ -357,7 +357,7 @@ static size_t used_after(enum readahead_kind kind, uint64_t at, uint64_t len, bo
 	struct blocks_toy t = {.shared = shared};
 	struct blocks_stats stats;
 	t.pieces = (struct pieces){.type = &long_type, .owner = &t, .size = (uint64_t)LONG * LEN, .bytes = LEN, .next = {.kind = kind}};
-	assert_int_equal(blocks_open(&t.pieces.blocks, 8 * (size_t)PASSING, 1), 0);
+	assert_int_equal(blocks_open(&t.pieces.blocks, 4 * (size_t)PASSING, 1), 0);
 	for (uint64_t i = 0; i < LONG; i++) {
 		struct answer answer;
 		struct error err = {""};

@@ -120,7 +120,7 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 {
 	enum { LEN = 1 << 20, PASSING = 40 * LEN };
 	struct plan p = {.len = LEN};
-	struct blocks *b = cache(8 * (size_t)PASSING, 1);
+	struct blocks *b = cache(4 * (size_t)PASSING, 1);
 	struct blocks_stats stats;
 	(void)state;
 	blocks_release(get(b, &p, 1000));
@@ -134,6 +134,42 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 	assert_int_equal(p.calls, 101);
 	blocks_release(get(b, &p, 1000));
 	assert_int_equal(p.calls, 101);
+	blocks_close(b);
+}
+
+static void who_is_a_little_behind_finds_what_others_passed(void **state)
+{
+	enum { LEN = 1 << 20, OTHERS = 50 };
+	struct plan p = {.len = LEN};
+	struct blocks *b = cache(200 * LEN, 1);
+	(void)state;
+	for (uint64_t i = 0; i < OTHERS; i++)
+		blocks_release(get(b, &p, 1000 + i));
+	for (uint64_t i = 0; i < 40; i++) {
+		struct block *block = get(b, &p, i);
+		blocks_drop_behind(block);
+		blocks_release(block);
+	}
+	for (uint64_t i = 0; i < 40; i++)
+		blocks_release(get(b, &p, i));
+	assert_int_equal(p.calls, OTHERS + 40);
+	blocks_close(b);
+}
+
+/* Before what nobody has passed, however old that is. */
+static void what_was_passed_goes_first(void **state)
+{
+	struct blocks *b = cache(10000, 1);
+	struct plan p = {.len = 2000};
+	(void)state;
+	blocks_release(get(b, &p, 0));
+	for (uint64_t i = 1; i < 10; i++) {
+		struct block *block = get(b, &p, i);
+		blocks_drop_behind(block);
+		blocks_release(block);
+	}
+	blocks_release(get(b, &p, 0));
+	assert_int_equal(p.calls, 10);
 	blocks_close(b);
 }
 
@@ -465,6 +501,8 @@ int main(void)
 		cmocka_unit_test(what_was_costly_goes_last),
 		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
 		cmocka_unit_test(what_is_spent_leaves_room_for_the_next),
+		cmocka_unit_test(who_is_a_little_behind_finds_what_others_passed),
+		cmocka_unit_test(what_was_passed_goes_first),
 		cmocka_unit_test(what_is_in_use_does_not_go),
 		cmocka_unit_test(a_failure_tells_all_and_is_tried_again),
 		cmocka_unit_test(many_readers_make_it_once),

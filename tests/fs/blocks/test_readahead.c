@@ -92,6 +92,22 @@ static void readers_are_told_apart(void **state)
 }
 
 /* Nor do they push out who reads in order. */
+/* As when several threads read for one: each begins in order, but may be overtaken. */
+static void who_was_overtaken_is_still_in_order(void **state)
+{
+	(void)state;
+	reads(0, K);
+	reads(K, K);
+	for (uint64_t at = 2 * K; at < 200 * K; at += 4 * K) {
+		assert_int_equal(reads(at, K), READ_SEQUENTIAL);
+		assert_int_not_equal(reads(at + 2 * K, K), READ_STRIDED);
+		assert_int_equal(reads(at + K, K), READ_SEQUENTIAL);
+		struct readahead_next next = readahead_record(&readahead, &array, at + 3 * K, K);
+		assert_int_equal(next.kind, READ_SEQUENTIAL);
+		assert_int_equal(next.readers, 1);
+	}
+}
+
 static void random_readers_are_neither(void **state)
 {
 	uint64_t x = 1, at = 1ull << 50;
@@ -115,6 +131,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_piece_may_take_several_reads, init_readahead, destroy_readahead),
 		cmocka_unit_test_setup_teardown(backwards_is_a_distance_too, init_readahead, destroy_readahead),
 		cmocka_unit_test_setup_teardown(readers_are_told_apart, init_readahead, destroy_readahead),
+		cmocka_unit_test_setup_teardown(who_was_overtaken_is_still_in_order, init_readahead, destroy_readahead),
 		cmocka_unit_test_setup_teardown(random_readers_are_neither, init_readahead, destroy_readahead),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -186,6 +186,58 @@ static void a_hole_is_an_io_error_to_who_copies(void **state)
 	fclose(f);
 }
 
+static void what_is_owned_lies_in_lent_memory_first(void **state)
+{
+	_Alignas(16) uint8_t room[64];
+	struct answer a;
+	uint8_t *own;
+	(void)state;
+	answer_init(&a);
+	answer_lend(&a, room, sizeof room);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(answer_own(&a, 3, &own), 0);
+		assert_ptr_equal(own, room);
+		assert_int_equal(answer_own(&a, 48, &own), 0);
+		assert_ptr_equal(own, room + 16);
+		assert_int_equal(answer_own(&a, 1, &own), 0);
+		assert_false(own >= room && own < room + sizeof room);
+		assert_int_equal(a.len, 52);
+		answer_reset(&a); /* all of it is free again */
+	}
+	answer_close(&a);
+}
+
+static void gathered_bytes_lie_in_lent_memory(void **state)
+{
+	_Alignas(16) uint8_t room[24];
+	char buf[16], text[] = "bcdef";
+	struct answer a;
+	uint8_t *own;
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	answer_lend(&a, room, sizeof room);
+	answer_bytes(&a, "a", 1);
+	answer_pinned(&a, text, 5, release, &released);
+	answer_own(&a, 1, &own);
+	*own = 'g';
+	answer_bytes(&a, "h", 1);
+	assert_int_equal(answer_gather(&a, NULL), 0);
+	assert_int_equal(released, 1);
+	memset(text, 0, sizeof text);
+	assert_int_equal(a.len, 8);
+	answer_copy(&a, buf, NULL);
+	assert_memory_equal(buf, "abcdefgh", 8);
+	assert_int_equal(a.count, 3); /* what was gathered, what was owned, what was gathered */
+	for (size_t i = 0; i < a.count; i++)
+		assert_in_range((uint8_t *)a.spans[i].iov_base - room, 0, sizeof room - 1);
+	answer_bytes(&a, "0123456789abcdefghij", 20);
+	assert_int_equal(answer_gather(&a, NULL), -ENOMEM);
+	assert_int_equal(a.len, 28);
+	answer_close(&a);
+	assert_int_equal(released, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +250,8 @@ int main(void)
 		cmocka_unit_test(nothing_of_ones_own_is_fine),
 		cmocka_unit_test(nothing_is_appended_once_nobody_waits),
 		cmocka_unit_test(a_hole_is_an_io_error_to_who_copies),
+		cmocka_unit_test(what_is_owned_lies_in_lent_memory_first),
+		cmocka_unit_test(gathered_bytes_lie_in_lent_memory),
 	};
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }

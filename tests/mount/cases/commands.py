@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """--list, --cat, --extract."""
+import fcntl
 import json
 import os
 import re
@@ -109,6 +110,33 @@ def test_cat(s):
     s.run("--cat", d, "empty").refused("empty")
     s.run("--cat", d, "m.safetensors").refused("m.safetensors")
     same(s.run("--cat", d, "none", "plain").refused("none").out, b"plain text")
+
+
+def test_cat_of_many_pieces(s):
+    """To a pipe, whose pages whoever reads it may hand on and keep; and to a file."""
+    n = (9 << 20) + 5
+    data = pattern("pieces", n)
+    file = archive(s.path("big.safetensors"), [("a", "U8", [n], data)])
+    text = b"".join(b"%3d\n" % x for x in range(256))
+    text = b"".join(text[4 * x:4 * x + 4] for x in data)
+    for path, want in (("a", data), (".arrayfs/text/a.txt", text)):
+        for threads in ("1", "2", "5"):
+            args = ("-o", "threads=" + threads, "--cat", file, path)
+            p = subprocess.Popen([s.exe, *OPTIONS, *args], stdout=subprocess.PIPE, bufsize=0)
+            got, kept = b"", os.pipe()
+            size = fcntl.fcntl(kept[1], fcntl.F_SETPIPE_SZ, 1 << 20)
+            while len(got) < 5 << 20:
+                got += p.stdout.read(65536)
+            os.splice(p.stdout.fileno(), kept[1], size)
+            os.close(kept[1])
+            rest = b"".join(iter(lambda: p.stdout.read(1 << 20), b""))
+            same(p.wait(PATIENCE), 0)
+            got += b"".join(iter(lambda: os.read(kept[0], 1 << 20), b""))
+            os.close(kept[0])
+            same(got + rest == want, True, args)
+            with open(s.path("out"), "wb") as out:
+                s.run(*args, stdout=out).ok()
+            same(read(s.path("out")) == want, True, args)
 
 
 def test_cut_short_meanwhile(s):

@@ -112,3 +112,12 @@ def test_replaced_while_mounted(s):
     replace(path, b"PAR1 is no table any more")
     for column in FIRST:
         same(rows(m, column), whole(column))
+
+
+def test_cat_writes_what_lies_before_a_fault(s):
+    path, at = table(s)
+    data = bytearray(read(path))
+    data[at("x", 120)] ^= 1
+    write(path, bytes(data))
+    r = s.run("--cat", path, "x").refused("x: ")
+    same(r.out, b"".join(struct.pack("<q", 1000 + row) for row in range(100)))
