@@ -270,19 +270,21 @@ static int load_values(struct archive *a, struct values *v, const struct page_vi
 }
 
 /* A page without dictionary indices can be read even if the dictionary is lost. */
-static bool has_indices(struct archive *a, const struct page_view *v)
+static int has_indices(struct archive *a, const struct page_view *v, bool *ret, struct error *err)
 {
 	struct pq_page_header h = {.data = false};
 	struct slice page;
-	bool found = false;
-	if (v->pages->dictionary_at && v->page.at < v->pages->end &&
-	    source_map(&a->source, v->page.at, v->pages->end - v->page.at, &page, NULL) == 0) {
-		struct cursor c = cursor_over(page);
-		source_enter(&a->source);
-		found = pq_page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
-		source_leave(&a->source, 0, 0, NULL); /* pq_page_load() reports a truncated file */
-	}
-	return found;
+	*ret = false;
+	if (!v->pages->dictionary_at || v->page.at >= v->pages->end)
+		return 0;
+	int r = source_map(&a->source, v->page.at, v->pages->end - v->page.at, &page, err);
+	if (r < 0)
+		return r;
+	struct cursor c = cursor_over(page);
+	source_enter(&a->source);
+	*ret = pq_page_header(&c, &h, NULL) == 0 && h.data && (h.encoding == RLE_DICTIONARY || h.encoding == PLAIN_DICTIONARY);
+	source_leave(&a->source, 0, 0, NULL); /* pq_page_load() reports a truncated file */
+	return 0;
 }
 
 int pq_values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struct block *ret, struct error *err)
@@ -294,7 +296,9 @@ int pq_values_decode(struct archive *a, struct leaf *leaf, uint64_t index, struc
 	if (r < 0)
 		return r;
 	v.entries = view.entries;
-	if (has_indices(a, &view)) {
+	bool indices;
+	r = has_indices(a, &view, &indices, err);
+	if (r == 0 && indices) {
 		r = pq_leaf_get(a, leaf, KIND_DICTIONARY, index >> 32, ret, &dictionary, err);
 		if (r == 0) {
 			v.d.dictionary = pq_dictionary_of(leaf, dictionary);
