@@ -266,7 +266,7 @@ static struct pieces pieces_of(const struct h5_store *s, uint64_t offset, uint64
 			       .next = blocks_readahead(blocks, blocks_of(s).owner, offset, len), .bytes = s->chunk_bytes, .together = slab_of(s)};
 }
 
-void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len)
+void h5_store_prefetch(const struct h5_store *s, uint64_t offset, uint64_t len)
 {
 	if (s->storage != H5_CHUNKED || len == 0)
 		return;

@@ -97,7 +97,7 @@ static int read_view(const struct h5_view *v, uint64_t offset, uint64_t len, uin
 {
 	if (v->store) { /* the elements that these parts are of */
 		uint64_t per = (uint64_t)v->slots * v->width, first = offset / per, last = (offset + len - 1) / per;
-		h5_store_want(v->store, first * v->element, (last - first + 1) * v->element);
+		h5_store_prefetch(v->store, first * v->element, (last - first + 1) * v->element);
 	}
 	return h5_view_read(v, NULL, offset, len, out, err);
 }

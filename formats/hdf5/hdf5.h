@@ -295,7 +295,7 @@ int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offse
 		  struct error *err);
 int h5_store_answer(const struct h5_store *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 /* Prefetches the chunks of the range, and those that its reader is expected to need next. */
-void h5_store_want(const struct h5_store *s, uint64_t offset, uint64_t len);
+void h5_store_prefetch(const struct h5_store *s, uint64_t offset, uint64_t len);
 
 /* external.c: the external files that hold a contiguous dataset's bytes, if any; then its
  * storage is H5_EXTERNALS. */

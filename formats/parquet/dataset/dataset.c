@@ -28,7 +28,7 @@ static int part_open(struct archive *a, struct error *err)
 		return error_set(err, ENOMEM, "no memory for the footer");
 	a->priv = p;
 	if (a->source.size < 12)
-		return error_set(err, ENOEXEC, "%u bytes are no Parquet file", (unsigned)a->source.size);
+		return error_set(err, ENOEXEC, "a file of %u bytes is too short to be Parquet", (unsigned)a->source.size);
 	int r = pq_footer_read(a, p, err);
 	return r < 0 && !(marked(a, 0) && marked(a, a->source.size - 4)) ? -ENOEXEC : r;
 }

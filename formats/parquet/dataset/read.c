@@ -177,7 +177,7 @@ static int check_totals(const struct reading *r, struct archive *file, struct le
 	for (unsigned i = 0; i < 2 && e == 0; i++)
 		if (asked[i] > 0 && totals[(size_t)asked[i] * (p->ngroups + 1u) + p->ngroups] !=
 					    totals_of(r, asked[i])[r->file + 1] - totals_of(r, asked[i])[r->file])
-			e = error_set(err, EIO, "it does not hold what it did when its size was found");
+			e = error_set(err, EIO, "its size is no longer what was computed first");
 	return e;
 }
 
