@@ -139,20 +139,20 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 
 static void who_is_a_little_behind_finds_what_others_passed(void **state)
 {
-	enum { LEN = 1 << 20, OTHERS = 50 };
+	enum { LEN = 1 << 20, OTHERS = 50, PASSED = 30 };
 	struct plan p = {.len = LEN};
 	struct blocks *b = cache(200 * LEN, 1);
 	(void)state;
 	for (uint64_t i = 0; i < OTHERS; i++)
 		blocks_release(get(b, &p, 1000 + i));
-	for (uint64_t i = 0; i < 40; i++) {
+	for (uint64_t i = 0; i < PASSED; i++) {
 		struct block *block = get(b, &p, i);
 		blocks_drop_behind(block);
 		blocks_release(block);
 	}
-	for (uint64_t i = 0; i < 40; i++)
+	for (uint64_t i = 0; i < PASSED; i++)
 		blocks_release(get(b, &p, i));
-	assert_int_equal(p.calls, OTHERS + 40);
+	assert_int_equal(p.calls, OTHERS + PASSED);
 	blocks_close(b);
 }
 
