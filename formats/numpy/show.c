@@ -11,6 +11,11 @@ static int no_memory(struct error *err)
 	return error_set(err, ENOMEM, "no memory for its arrays");
 }
 
+static const char *codec_of(const struct npy_bytes *bytes)
+{
+	return bytes->stream ? codec_name(bytes->stream->codec) : NULL;
+}
+
 int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
 		   const struct array *array, uint32_t *ret, struct error *err)
 {
@@ -24,8 +29,11 @@ int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const 
 	} else {
 		*ret = tree_range(t, parent, name, 0, bytes->offset, bytes->size);
 	}
-	if (array)
-		tree_describe(t, *ret, tree_array(t, array));
+	if (array) {
+		struct array described = *array;
+		described.codec = codec_of(bytes);
+		tree_describe(t, *ret, tree_array(t, &described));
+	}
 	return 0;
 }
 
@@ -96,6 +104,7 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 	array.shape = at->shape;
 	array.rank = at->rank;
 	array.fortran = f->fortran && at->nlevels == 0;
+	array.codec = codec_of(f->bytes);
 	if (f->objects) {
 		*ret = tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array);
 		if (*ret)

@@ -47,6 +47,9 @@ static void deflated_members_have_the_same_bytes(void **state)
 		test_unload(bytes);
 	}
 	assert_string_equal(test_list(&deflated, "a"), "b");
+	assert_string_equal(test_attr(&deflated, "float32", "array.codec"), "deflate");
+	assert_string_equal(test_attr(&deflated, "records/id", "array.codec"), "deflate");
+	assert_null(test_attr(&stored, "float32", "array.codec"));
 	archive_close(&stored);
 	archive_close(&deflated);
 	test_unload(s);
