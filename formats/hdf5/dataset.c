@@ -49,7 +49,7 @@ static struct h5_filter *put_filters(struct copy *c, const struct h5_pipeline *p
 static struct h5_store *put_store(struct copy *c, const struct h5_store *s)
 {
 	size_t extents = s->rank * sizeof(uint64_t);
-	struct h5_store *kept = put(c, s, sizeof *s), counted, *to = kept ? kept : &counted;
+	struct h5_store counted = {0}, *kept = put(c, s, sizeof *s), *to = kept ? kept : &counted;
 	to->dims = put(c, s->dims, extents);
 	to->chunk = put(c, s->chunk, extents);
 	to->chunks = put(c, s->chunks, extents);
