@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The stores of datasets that are not kept.  A store takes a few hundred bytes, which an
- * archive of a million datasets would have to hold for all of them, though most are never
- * read.  So it is read again from the object header when it is needed, as a block of the
- * cache: once for the many reads of a dataset.
+ * Stores of datasets that are not kept. A store takes a few hundred bytes, which an archive of
+ * a million datasets would have to hold for each, though most are never read. So a store is
+ * rebuilt from the object header when needed, and cached as a block, once for the many reads of
+ * a dataset.
  */
 #include "formats/hdf5/hdf5.h"
 
 /* --- copying ------------------------------------------------------------------------------- */
 
-/* First without room, to count. */
+/* Used twice: first without room, to measure. */
 struct copy {
 	uint8_t *room;
 	size_t used;
@@ -45,7 +45,7 @@ static struct h5_filter *put_filters(struct copy *c, const struct h5_pipeline *p
 	return list;
 }
 
-/* Mappings and lists of files stay where they are. */
+/* Mappings and lists of files are shared, not copied. */
 static struct h5_store *put_store(struct copy *c, const struct h5_store *s)
 {
 	size_t extents = s->rank * sizeof(uint64_t);
@@ -71,15 +71,15 @@ const struct h5_store *h5_store_keep(struct archive *a, const struct h5_store *s
 	return c.room ? put_store(&c, s) : NULL;
 }
 
-/* --- made again --------------------------------------------------------------------------- */
+/* --- rebuilding --------------------------------------------------------------------------- */
 
 static int changed(struct error *err)
 {
 	return error_set(err, EIO, "the dataset has changed since it was listed");
 }
 
-/* A dataset whose store was kept because it needs other files, which only a thread that
- * fills the archive may open. */
+/* Whether the dataset's store must be kept because it needs other files, which only a thread
+ * that fills the archive may open. */
 static bool needs_files(const struct h5_file *f, struct arena *s, const struct h5_header *h)
 {
 	struct cursor c;

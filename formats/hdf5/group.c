@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups: symbol tables (III.A, III.B) and the messages "Link", "Link Info"
- * (IV.A.2): the links of each, and the way along them. */
+/* Groups: symbol tables (III.A, III.B) and the messages "Link" and "Link Info" (IV.A.2). Reads
+ * the links of a group, and resolves paths along them. */
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "formats/hdf5/hdf5.h"
 #include "fs/base/list.h"
 
-/* As the library counts. */
+/* SOFT_MAX: as in the HDF5 library. */
 enum { SOFT_MAX = 16, FAULTS_MAX = 4096 };
 
 struct links {
@@ -21,7 +21,7 @@ struct links {
 
 int h5_spare(struct h5_faults *f, int r, struct error *err)
 {
-	/* Each may have cost the reading of a block: so many are no accident. */
+	/* Each may have cost reading a block; so many are no accident. */
 	if (!f || (r != -EBADMSG && r != -ENOTSUP) || f->count == FAULTS_MAX)
 		return r;
 	if (f->count++ == 0)
@@ -75,7 +75,7 @@ static int add_dense(void *arg, struct cursor record, struct error *err)
 	return r < 0 ? r : add_message(l, cursor_over(bytes), err);
 }
 
-/* Where the links of a group are that has many: its heap and its B-tree by name. */
+/* Where a group with many links keeps them: its heap, and its B-tree by name. */
 static int link_info(const struct h5_file *f, struct cursor c, uint64_t *ret_heap, uint64_t *ret_names, struct error *err)
 {
 	cursor_skip(&c, 1);
@@ -125,7 +125,8 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 	return r;
 }
 
-/* Is it a group, and does what holds its links begin as it should?  Reads no links. */
+/* Checks that it is a group, and that the structures holding its links start correctly. Reads
+ * no links. */
 int h5_group_check(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct error *err)
 {
 	struct h5_fractal heap;
@@ -194,7 +195,7 @@ static int find_child(const struct h5_file *f, struct arena *s, struct slice nam
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		if (slice_equal(list[i]->name, name))
 			*ret = *list[i];
-	/* It may be the one that cannot be read, and is not known to be missing. */
+	/* It may be one of those that could not be read, so it is not known to be missing. */
 	if (r == 0 && faults.count && ret->address == H5_UNDEFINED && ret->kind == H5_LINK_HARD)
 		return error_set(err, EBADMSG, "%s", faults.first.text);
 	return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One object of the file as nodes of the tree: a dataset, and what its datatype
- * makes of it; a group; a committed datatype. */
+/* Turns one object of the file into nodes of the tree: a dataset, and what its datatype makes
+ * of it; a group; a committed datatype. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -10,24 +10,24 @@
 struct emit {
 	struct archive *a;
 	struct tree *t;
-	struct arena *s; /* for what is only looked at */
+	struct arena *s; /* scratch memory */
 	const struct h5_space *space;
 	const struct h5_store *store;
-	bool kept; /* the store: else it is made again when it is needed */
+	bool kept; /* the store is kept; otherwise it is rebuilt when needed */
 	const char *codec;
 	uint64_t address;
-	uint32_t links; /* paths that show it, where there are several: each file of it is one, then */
-	uint32_t part;  /* the next of its files */
+	uint32_t links; /* number of paths that show it, if several: its files are hard links then */
+	uint32_t part;  /* number of its next file */
 	struct error *err;
 };
 
 /* --- arrays ---------------------------------------------------------------------------- */
 
-/* The shape of a leaf: the dataset's, and the array types' on the way to it. */
+/* The shape of a leaf: the dataset's, then those of the array types above the leaf. */
 struct dims {
 	uint64_t *list;
 	uint32_t rank;
-	bool unknown; /* below sequences only the reader will know */
+	bool unknown; /* below sequences, only reading tells */
 };
 
 static struct array array_of(struct emit *e, const struct h5_type *t, const struct dims *dims)
@@ -47,8 +47,7 @@ static void name_enum(struct emit *e, uint32_t id, const struct h5_type *t)
 		tree_attr_json(e->t, id, SLICE("array.enum"), slice_text(json));
 }
 
-/* Why some or all of a dataset's bytes cannot be had; NULL if nothing is known to
- * be wrong. */
+/* Why some or all of a dataset's bytes cannot be read; NULL if no fault is known. */
 static const char *fault_of(const struct h5_store *s)
 {
 	if (s->fault)
@@ -59,7 +58,7 @@ static const char *fault_of(const struct h5_store *s)
 	return NULL;
 }
 
-/* The next file of the dataset is one that another path has shown already. */
+/* Whether the dataset's next file has already been shown under another path. */
 static bool is_twin(struct emit *e, struct column_file *ret)
 {
 	uint32_t node = e->links ? h5_twin(e->a->priv, e->address, e->part) : 0;
@@ -70,7 +69,7 @@ static bool is_twin(struct emit *e, struct column_file *ret)
 	return true;
 }
 
-/* Says what the file is that was just added. */
+/* Records the fault and the paths of the file just added. */
 static int emitted(struct emit *e, uint32_t id, const struct column_file *file)
 {
 	if (file->kind == NODE_HARD)
@@ -94,7 +93,7 @@ static struct h5_node *new_node(struct emit *e, int kind)
 	return n;
 }
 
-/* Elements that lie together in a file need no code of ours to be read. */
+/* Whether the elements are contiguous in a file, so that a range of it will do. */
 static bool is_range(const struct h5_view *v, uint64_t *ret)
 {
 	const struct h5_store *s = v->store;
@@ -221,7 +220,7 @@ static int emit_array(struct emit *e, struct column_at at, const struct h5_type 
 	memcpy(inner.list + dims.rank, t->dims, t->rank * sizeof *inner.list);
 	const struct h5_type *b = t->base;
 	if (b->class != H5_ARRAY && b->class != H5_VLEN && (b->class != H5_COMPOUND || h5_is_complex(b)))
-		return emit_leaf(e, at, b, &v, &inner, ret); /* its bytes lie together */
+		return emit_leaf(e, at, b, &v, &inner, ret); /* its bytes are contiguous */
 	if (v.nlevels == sizeof v.levels / sizeof *v.levels)
 		return error_set(e->err, ENOTSUP, "arrays nested more than %u deep", v.nlevels);
 	v.levels[v.nlevels++] = (struct h5_level){t->size / b->size, b->size};
@@ -230,7 +229,7 @@ static int emit_array(struct emit *e, struct column_at at, const struct h5_type 
 	return emit(e, at, b, v, inner, depth + 1, ret);
 }
 
-/* Is a dataset of the type one file of whole elements? */
+/* Whether a dataset of the type is a single file of whole elements. */
 static bool is_plain(const struct h5_type *t)
 {
 	if (t->class == H5_ARRAY)
@@ -238,8 +237,8 @@ static bool is_plain(const struct h5_type *t)
 	return t->class != H5_ARRAY && t->class != H5_VLEN && (t->class != H5_COMPOUND || h5_is_complex(t));
 }
 
-/* The directory that stands for a dataset is its own; one that stands for a
- * member may be the one that a name with a '/' implied. */
+/* The directory of a dataset is its own; that of a member may be the one implied by a name with
+ * a '/'. */
 static int emit(struct emit *e, struct column_at at, const struct h5_type *t, struct h5_view v, struct dims dims,
 		unsigned depth, uint32_t *ret)
 {
@@ -257,8 +256,9 @@ static int emit(struct emit *e, struct column_at at, const struct h5_type *t, st
 
 /* --- objects ------------------------------------------------------------------------------------ */
 
-/* How many paths show the object, if there are several; else 0.  Where nothing tells so
- * nothing is counted; where too much is to be counted, that they are several is all that is known. */
+/* The number of paths that show the object, if several; else 0. Paths are counted only if
+ * something suggests several; if there are too many to count, only that there are several is
+ * known. */
 static int count_links(const struct h5_group *g, const struct h5_header *h, uint32_t *ret, struct error *err)
 {
 	uint32_t paths = 1;
@@ -312,7 +312,7 @@ static int emit_dataset(struct archive *a, struct arena *s, struct column_at at,
 	const struct h5_store *store = &found;
 	if ((r = h5_store(f, s, s, h, &type, &space, &found, err)) < 0)
 		return r;
-	if (space.rank) /* a virtual dataset's sources may settle them */
+	if (space.rank) /* a virtual dataset's sources may determine them */
 		memcpy(space.dims, store->dims, space.rank * sizeof *space.dims);
 	e.kept = store->storage == H5_VIRTUAL || store->storage == H5_EXTERNALS || !is_plain(&type);
 	if (e.kept && !(store = *ret_store = h5_store_keep(a, &found)))
@@ -358,7 +358,8 @@ static int emit_group(struct archive *a, uint32_t parent, struct slice name, con
 	return 0;
 }
 
-/* A file that another path has shown already needs no second look at its object. */
+/* Adds a hard link if another path has shown the file already; its object need not be read
+ * again. */
 static bool emit_again(struct archive *a, uint32_t parent, struct slice name, uint64_t address)
 {
 	uint32_t node = h5_twin(a->priv, address, 0);

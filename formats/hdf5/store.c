@@ -8,7 +8,7 @@
 struct parse {
 	const struct h5_file *f;
 	struct arena *keep;           /* for what the store points at */
-	struct arena *s;              /* for what is only looked at */
+	struct arena *s;              /* scratch memory */
 	const struct h5_header *h;
 	const struct h5_type *type;
 	const struct h5_space *space;
@@ -23,7 +23,7 @@ static uint64_t *numbers(struct parse *p, size_t count)
 
 /* --- the fill value ------------------------------------------------------------------ */
 
-enum { FILL_NEVER = 1 }; /* when it is written: else with the storage, or if it was set */
+enum { FILL_NEVER = 1 }; /* when the fill value is written; the others: with the storage, or if set */
 
 static int read_fill(struct parse *p)
 {
@@ -56,7 +56,7 @@ static int read_fill(struct parse *p)
 	if (value.len != p->type->size)
 		return error_set(p->err, EBADMSG, "a fill value of %zu bytes for elements of %" PRIu32, value.len, p->type->size);
 	for (size_t i = 0; i < value.len; i++)
-		if (value.data[i]) { /* zeros need not be kept */
+		if (value.data[i]) { /* all zeros need not be kept */
 			p->store->fill = (const uint8_t *)arena_text(p->keep, value);
 			return p->store->fill ? 0 : error_set(p->err, ENOMEM, "no memory for a fill value");
 		}
@@ -96,7 +96,7 @@ static int set_chunks(struct parse *p, const uint64_t *dims, unsigned rank)
 	return 0;
 }
 
-/* Versions 1 to 3 know one index of chunks. */
+/* Versions 1 to 3 have only one kind of chunk index. */
 static int read_old_layout(struct parse *p, struct cursor *c, unsigned version)
 {
 	struct h5_store *s = p->store;
@@ -129,8 +129,8 @@ static int read_old_layout(struct parse *p, struct cursor *c, unsigned version)
 	return r == 0 && class == H5_CHUNKED ? set_chunks(p, dims, rank) : r;
 }
 
-/* A chunk's size in its index has as many bytes as it could need; version 5 gives
- * it a length's. */
+/* In an index, the size of a chunk takes as many bytes as it could need; from version 5 on, as
+ * many as a length. */
 static void set_size_bytes(struct h5_store *s, unsigned version)
 {
 	unsigned n = 1 + (h5_log2(s->chunk_bytes) + 8) / 8;
@@ -204,7 +204,7 @@ static int read_layout(struct parse *p)
 		s->address = h5_address(p->f, &c);
 		s->heap_index = cursor_u32le(&c);
 		r = cursor_check(&c, p->err, "a data layout");
-		s->unfilled = false; /* there it is what no source covers */
+		s->unfilled = false; /* there the fill value is what no source covers */
 		return r < 0 ? r : h5_virtual(p->f, p->s, p->type, s, p->err);
 	}
 	default:
@@ -213,7 +213,7 @@ static int read_layout(struct parse *p)
 	return cursor_check(&c, p->err, "a data layout");
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- the whole store --------------------------------------------------------------------------- */
 
 static int check_store(struct parse *p)
 {
@@ -226,8 +226,8 @@ static int check_store(struct parse *p)
 		if (!s->compact.data)
 			return error_set(p->err, ENOMEM, "no memory for a dataset");
 	}
-	/* Said, and no more: chunks that were never written, and those that left the filter
-	 * out, can be read. */
+	/* Only reported: chunks that were never written, and those that skipped the filter, can
+	 * still be read. */
 	if (s->storage == H5_CHUNKED && h5_pipeline_check(&s->pipeline, 0, &why) < 0 &&
 	    !(s->fault = arena_printf(p->keep, "%s", why.text)))
 		return error_set(p->err, ENOMEM, "no memory for a dataset");

@@ -5,7 +5,7 @@
  *      0  magic "\x93NUMPY", version: u8 major, u8 minor
  *      8  n: u16, little-endian; u32 from version 2 on
  *         header: {'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }, n bytes
- *         the elements; what comes behind them is not ours
+ *         the elements; anything after them is ignored
  *
  * Shown: `data`, the elements; of a structured array a directory with its fields.  Python
  * objects are pickled, and are listed without being read.

@@ -8,7 +8,7 @@
 
 /* The bytes of an .npy file, or of any member of a zip. */
 struct npy_bytes {
-	struct stream *stream; /* they are compressed; NULL: in the archive's source */
+	struct stream *stream; /* if compressed; NULL: in the archive's source */
 	uint64_t offset;       /* where they begin in it */
 	uint64_t size;
 };
@@ -18,11 +18,11 @@ struct npy_file {
 	struct npy_bytes bytes;  /* of what is shown, or of the records */
 	const struct npy_records *records; /* NULL: as they are */
 	uint64_t offset;         /* of the field in a record */
-	uint64_t width;          /* bytes that lie together there, a slot */
-	uint64_t slots, count;   /* in a record; in all records */
-	const struct npy_level *levels; /* the sub-arrays that the slots belong to, outermost first */
+	uint64_t width;          /* contiguous bytes there: a slot */
+	uint64_t slots, count;   /* slots in a record; bytes in all records */
+	const struct npy_level *levels; /* the sub-arrays that the slots belong to, innermost first */
 	uint32_t nlevels;
-	bool to_c_order;         /* records are in Fortran order, what is shown is not */
+	bool to_c_order;         /* records are in Fortran order, but shown in C order */
 };
 
 struct npy_level {
@@ -31,24 +31,24 @@ struct npy_level {
 };
 
 struct npy_records {
-	uint64_t size; /* bytes of one */
+	uint64_t size; /* bytes of a record */
 	uint64_t count;
 	const uint64_t *shape;
 	uint32_t rank;
 };
 
-/* Adds the array of the .npy file that the bytes begin with: a file, or of a structured one
- * a directory.  -EBADMSG if the array is longer than they are. */
+/* Adds the array of the .npy file that `bytes` begins with: a file or, if structured, a
+ * directory. -EBADMSG if the array is longer than `bytes`. */
 int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes, uint32_t *ret,
 	     struct error *err);
 
-/* Adds a file of the bytes as they are; array: what they are, or NULL. */
+/* Adds a file of the bytes as they are; `array` describes them, or is NULL. */
 int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
 		   const struct array *array, uint32_t *ret, struct error *err);
 
-/* The format's read(), of both. */
+/* read() of both formats. */
 int npy_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
-/* Copies bytes; offset counts from where they begin. */
+/* Copies bytes; `offset` is relative to their start. */
 int npy_fetch(struct archive *a, const struct npy_bytes *bytes, uint64_t offset, size_t len, uint8_t *out,
 	      const _Atomic bool *gone, struct error *err);

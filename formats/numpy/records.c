@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading: of compressed bytes, and of one field of each record. */
+/* Reads: of compressed bytes, and of one field of each record. */
 #include "formats/numpy/numpy.h"
 
-enum { BATCH = 256 << 10 }; /* bytes of records that are fetched at a time */
+enum { BATCH = 256 << 10 }; /* bytes of records fetched at a time */
 
 int npy_fetch(struct archive *a, const struct npy_bytes *bytes, uint64_t offset, size_t len, uint8_t *out,
 	      const _Atomic bool *gone, struct error *err)
@@ -30,7 +30,7 @@ static uint64_t slot_at(const struct npy_file *f, uint64_t slot)
 	return at;
 }
 
-/* Where the record lies that is the index-th of those shown. */
+/* The offset of the index-th record as shown. */
 static uint64_t record_at(const struct npy_file *f, uint64_t index)
 {
 	const struct npy_records *r = f->records;
@@ -56,8 +56,8 @@ static void copy_slots(const struct npy_file *f, const uint8_t *record, uint64_t
 	}
 }
 
-/* The same of whole records, one slot each: the common case, and the compiler knows the
- * common widths. */
+/* The same for whole records of one slot each: the common case, for which the compiler knows
+ * the common widths. */
 static void copy_column(const uint8_t *from, uint64_t stride, uint64_t width, uint64_t count, uint8_t *out)
 {
 #define COPY(bytes)                                                    \
@@ -76,7 +76,7 @@ static void copy_column(const uint8_t *from, uint64_t stride, uint64_t width, ui
 		memcpy(out + i * width, from + i * stride, (size_t)width);
 }
 
-/* How a read goes on: [offset, offset + len) is still to come. */
+/* The state of a read: [offset, offset + len) is still to come. */
 struct reading {
 	struct archive *a;
 	const struct npy_file *f;
@@ -93,7 +93,7 @@ static void advance(struct reading *r, uint64_t len)
 	r->len -= len;
 }
 
-/* Of a record that is too long to be fetched whole: the next slot. */
+/* Reads the next slot of a record too long to be fetched whole. */
 static int read_slot(struct reading *r, uint64_t per)
 {
 	const struct npy_file *f = r->f;
@@ -106,7 +106,7 @@ static int read_slot(struct reading *r, uint64_t per)
 	return e;
 }
 
-/* The next records, whose fields span `extent` bytes each. */
+/* Reads the next records, whose fields span `extent` bytes each. */
 static int read_batch(struct reading *r, uint64_t per, uint64_t extent)
 {
 	const struct npy_file *f = r->f;

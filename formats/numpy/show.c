@@ -47,7 +47,8 @@ struct fields {
 	struct error *err;
 };
 
-/* Where the walk is: a directory, what lies in it, and the sub-arrays that it lies in. */
+/* The position of the walk: a directory, its offset in the record, and the sub-arrays around
+ * it. */
 struct place {
 	uint32_t dir;
 	uint64_t offset;
@@ -57,7 +58,7 @@ struct place {
 	uint32_t rank;
 };
 
-/* The field's place, with a level for each dimension of its own. */
+/* Moves `at` to the field, with a level for each dimension of its own. */
 static int enter(struct fields *f, const struct numpy_field *field, struct place *at)
 {
 	const struct array *own = &field->type.array;
@@ -82,7 +83,7 @@ static int enter(struct fields *f, const struct numpy_field *field, struct place
 	return 0;
 }
 
-/* What the field's bytes are; levels whose slots touch become wider slots. */
+/* Which bytes the field consists of; levels whose slots are adjacent become wider slots. */
 static bool place_file(const struct fields *f, const struct place *at, uint64_t width, struct npy_file *ret)
 {
 	*ret = (struct npy_file){.bytes = *f->bytes, .records = f->records, .offset = at->offset, .width = width, .slots = 1,
@@ -95,7 +96,7 @@ static bool place_file(const struct fields *f, const struct place *at, uint64_t 
 	       !__builtin_mul_overflow(ret->count, f->records->count, &ret->count);
 }
 
-/* Adds the field's file at the path that its name is. */
+/* Adds the field's file at the path that its name spells. */
 static int show_field(struct fields *f, const struct numpy_field *field, const struct place *at, const struct tree_path *path,
 		      uint32_t *ret)
 {
@@ -168,7 +169,7 @@ static int show_records(struct archive *a, uint32_t parent, struct slice name, c
 
 /* --- the header ------------------------------------------------------------- */
 
-/* The first bytes, as many as there are up to `len`. */
+/* Loads the first `len` bytes, or as many as there are. */
 static int load_head(struct archive *a, const struct npy_bytes *bytes, struct arena *arena, uint64_t len, struct slice *ret,
 		     struct error *err)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Modes and owners that change in the source: noticed by whoever comes to the archive
- * next, and told to whom they were told. */
+/* Changes of modes and owners in the source: noticed by the next access to the archive, and
+ * passed on to whoever was told the old ones. */
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "fs/mirror/impl.h"
 
-/* Between two looks at an archive's files.  The kernel keeps what it is told of the way to
- * them for half a second more, and in all it must not be a second. */
+/* Interval between two stats of an archive's files. The kernel caches the attributes of the
+ * path to them for half a second longer, and the total must stay below a second. */
 enum { LOOK_MS = 300 };
 
 static uint64_t now_ms(void)
@@ -36,7 +36,7 @@ int mirror_fstat(int fd, bool followed, struct stat *ret)
 	int r = access_fstat(fd, ret);
 	if (r < 0 || !followed)
 		return r;
-	if (access_outside(fd, ret, &who) < 0) /* the way is not known */
+	if (access_outside(fd, ret, &who) < 0) /* the path to it is unknown */
 		who.mode &= 0700;
 	ret->st_mode = (ret->st_mode & ~(mode_t)0777) | who.mode;
 	return 0;
@@ -50,7 +50,7 @@ void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg)
 	m->changed_arg = arg;
 }
 
-/* Everything of the archive that somebody may remember. */
+/* Reports every inode of the archive that may be cached. */
 static void tell(struct mirror *m, const struct mirror_ref *ref)
 {
 	bool viewed = atomic_load(&m->viewed);
@@ -72,7 +72,7 @@ static void look_again(struct mirror *m, const struct mirror_ref *ref)
 		return;
 	if (h->tell)
 		h->changes++;
-	/* An answer on its way may still tell what was, so it is told twice. */
+	/* A reply under way may still carry the old values, so the change is reported twice. */
 	h->tell_again = h->tell;
 	h->tell = false;
 	if (m->changed)

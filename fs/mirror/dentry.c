@@ -34,7 +34,7 @@ struct dentry *dentry_named(struct dentries *t, const struct dentry *parent, con
 	return e;
 }
 
-/* --- the forgotten --------------------------------------------------------- */
+/* --- forgotten dentries ---------------------------------------------------- */
 
 static void put_newest(struct dentries *t, struct dentry *e)
 {
@@ -59,7 +59,7 @@ void dentry_keep(struct dentries *t, struct dentry *e)
 		take_out(t, e);
 }
 
-/* --- one --------------------------------------------------------------------- */
+/* --- one dentry -------------------------------------------------------------- */
 
 static void unlink_name(struct dentries *t, struct dentry *e)
 {
@@ -115,7 +115,7 @@ static void entry_free(struct dentries *t, struct dentry *e)
 	free(e);
 }
 
-/* Nobody knows it: it is kept among the forgotten, or freed. */
+/* Nobody holds it: it joins the forgotten, or is freed. */
 static void lay_off(struct dentries *t, struct dentry *e)
 {
 	while (e) {
@@ -153,7 +153,7 @@ void dentry_retire(struct dentries *t, struct dentry *e)
 
 void dentries_free(struct dentries *t)
 {
-	/* Parents may go before their children: no name is looked up any more. */
+	/* Parents may be freed before their children, as no name is looked up any more. */
 	for (size_t i = 0; i < DENTRY_BUCKETS; i++)
 		for (struct dentry *e = t->by_id[i]; e; e = e->next_id)
 			e->gone = true;

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many names an array has that indexes show, too: st_nlink.  It must be right at
- * the first look, so whoever asks for an array of a file looks for indexes in the
- * file's folder and in those above, up to SOURCE: an index names files below its own.
- * What was found in a folder is kept until something in it changes.
+ * st_nlink of arrays that indexes show as well. It must be right from the first stat, so a
+ * query for an array searches the folder of the array's file, and those above up to SOURCE, for
+ * indexes: an index names files below its own folder. What was found in a folder is cached
+ * until something in it changes.
  */
 #include "fs/mirror/links_impl.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-/* Folders that are kept, and the bytes of what is kept of them; asked anew so often. */
+/* Limits on the folders cached and on the bytes cached for them; how often a folder is checked
+ * again; how long to wait for another thread to read it. */
 enum { FOLDERS_MAX = 64, BYTES_MAX = 4 << 20, FRESH_MS = 500, PATIENCE_MS = 2000 };
 
 static uint64_t now_ms(void)
@@ -44,9 +45,9 @@ void links_close(struct links *l)
 	pthread_mutex_destroy(&l->lock);
 }
 
-/* --- the folders that are kept ---------------------------------------------- */
+/* --- cached folders --------------------------------------------------------- */
 
-/* The oldest go, but the newest stays, and those that somebody uses. */
+/* Evicts the least recently used, but never the newest or those in use. */
 static void spare_folders(struct links *l)
 {
 	size_t bytes = 0;
@@ -62,7 +63,7 @@ static void spare_folders(struct links *l)
 	}
 }
 
-/* Found or made, put first and in use. */
+/* Finds or creates the folder, moves it to the front and marks it in use. */
 static struct index_folder *folder_first(struct links *l, const char *path, size_t len)
 {
 	struct index_folder **p = &l->folders, *f;
@@ -83,8 +84,8 @@ static struct index_folder *folder_first(struct links *l, const char *path, size
 	return f;
 }
 
-/* Reads it if it was not, or has changed since.  The lock is held, and let go meanwhile;
- * false if another is at it for too long. */
+/* Reads the folder if that was not done, or it has changed since. Called with the lock held,
+ * which is dropped meanwhile; false if another thread takes too long reading it. */
 static bool folder_refresh(struct mirror *m, struct index_folder *f)
 {
 	struct links *l = &m->links;
@@ -117,7 +118,7 @@ static uint32_t names_in(const struct index_folder *f, const struct number_owner
 	return n && number < n->count ? n->names[number] : 0;
 }
 
-/* --- asking ------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------ */
 
 static size_t folder_len(const char *path)
 {
@@ -125,8 +126,8 @@ static size_t folder_len(const char *path)
 	return slash ? (size_t)(slash - path) : 0;
 }
 
-/* Calls each() for the folder of a path below SOURCE and for those above; a folder that
- * could not be had comes as NULL. */
+/* Calls each() for the folder of a path below SOURCE and for those above it; with NULL for a
+ * folder that could not be read. */
 static void each_folder(struct mirror *m, const char *path, void (*each)(void *arg, const struct index_folder *f), void *arg)
 {
 	size_t len = folder_len(path);
@@ -145,7 +146,7 @@ static void each_folder(struct mirror *m, const char *path, void (*each)(void *a
 	pthread_mutex_unlock(&m->links.lock);
 }
 
-/* Where indexes could name the source's arrays; NULL outside of mirrored directories. */
+/* The path by which indexes could name the source's arrays; NULL outside mirrored directories. */
 static const char *path_of(const struct mirror *m, const struct source *s)
 {
 	return s->dir == m->root->base ? s->path : NULL;
@@ -154,7 +155,7 @@ static const char *path_of(const struct mirror *m, const struct source *s)
 struct asking {
 	struct number_owner file;
 	uint32_t number, names;
-	bool any; /* index there, as far as is known */
+	bool any; /* a folder has an index, or could not be read */
 };
 
 static void add_names(void *arg, const struct index_folder *f)
@@ -178,7 +179,7 @@ static uint64_t names_sum(struct mirror *m, struct archive *a)
 		const char *path = path_of(m, archive_source(a, k));
 		size_t len = path ? folder_len(path) : 0;
 		if (!path || (last && folder_len(last) == len && memcmp(path, last, len) == 0))
-			continue; /* most often all are in one folder */
+			continue; /* usually all are in one folder */
 		each_folder(m, last = path, add_sum, &sum);
 	}
 	return sum ? sum : 1;
@@ -202,8 +203,9 @@ uint32_t mirror_names(struct mirror *m, struct open_archive *h, uint32_t index)
 	if (!path_of(m, s) || now_ms() < atomic_load_explicit(&h->unnamed_until, memory_order_relaxed))
 		return 1;
 	if (!atomic_load_explicit(&h->names_sum, memory_order_relaxed))
-		mirror_names_changed(m, h); /* from now on */
-	struct asking q = {.file = mirror_owner(s), .number = a->format->ordinal(a, index, n), .names = 1}; /* in its own archive */
+		mirror_names_changed(m, h); /* changes are noticed from now on */
+	/* .names = 1: the name in its own archive. */
+	struct asking q = {.file = mirror_owner(s), .number = a->format->ordinal(a, index, n), .names = 1};
 	each_folder(m, s->path, add_names, &q);
 	if (!q.any)
 		atomic_store_explicit(&h->unnamed_until, now_ms() + FRESH_MS, memory_order_relaxed);

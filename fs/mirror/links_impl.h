@@ -3,19 +3,19 @@
 #include "fs/mirror/impl.h"
 
 /*
- * What the files of the counting of names share: links.c keeps folders and is asked,
+ * Shared by the files that count names: links.c caches folders and answers queries,
  * links_read.c reads a folder.
  */
 
-/* A file whose arrays are named by indexes of a folder. */
+/* A file whose arrays are named by a folder's indexes. */
 struct named_file {
 	struct number_owner file;
-	uint32_t count;  /* of numbers */
-	uint32_t *names; /* by the array's number: how many the indexes give it */
+	uint32_t count;  /* entries in `names` */
+	uint32_t *names; /* by array number: how many names the indexes give it */
 };
 
 struct index_folder {
-	struct index_folder *next; /* those used last come first */
+	struct index_folder *next; /* most recently used first */
 	char *path;                /* below SOURCE */
 	struct named_file *files;
 	uint32_t nfiles;
@@ -25,12 +25,12 @@ struct index_folder {
 	} *indexes;                /* files that may be indexes; sure: by their names alone */
 	uint32_t nindexes;
 	size_t bytes;
-	uint64_t sum;              /* of all that they name; 0 for nothing */
-	uint64_t stamp;            /* of the folder and those files */
-	uint64_t checked;          /* when that was asked last, in ms */
-	unsigned users;            /* who look at it, or wait to */
-	bool busy;                 /* one of them reads it, without the lock */
-	bool failed;               /* some of it could not be had just now */
+	uint64_t sum;              /* checksum of all that they name; 0: nothing */
+	uint64_t stamp;            /* checksum of the stats of the folder and those files */
+	uint64_t checked;          /* when that was last compared, in ms */
+	unsigned users;            /* threads that use it, or wait to */
+	bool busy;                 /* one of them is reading it, without the lock */
+	bool failed;               /* part of it could not be read at the time */
 };
 
 static inline uint64_t links_mixed(uint64_t sum, uint64_t word)
@@ -38,13 +38,13 @@ static inline uint64_t links_mixed(uint64_t sum, uint64_t word)
 	return (sum ^ word) * 0x9e3779b97f4a7c15 + (sum >> 29);
 }
 
-/* Reads the folder anew; without the lock, since archives are opened on the way. */
+/* Rereads the folder. Called without the lock, since it opens archives. */
 void links_read(struct mirror *m, struct index_folder *f);
 
-/* Has the folder, or one of the files in it that may be indexes, changed since? */
+/* Whether the folder, or a file in it that may be an index, has changed since it was read. */
 bool links_changed(const struct mirror *m, const struct index_folder *f);
 
 void links_empty(struct index_folder *f);
 
-/* Of the folder's files, by what qsort(3) and bsearch(3) ask. */
+/* Compares named files, for qsort(3) and bsearch(3). */
 int links_by_file(const void *a, const void *b);

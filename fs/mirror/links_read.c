@@ -7,8 +7,8 @@
 #include "fs/base/list.h"
 #include "fs/mirror/links_impl.h"
 
-/* So many files of a folder are opened for what is in them, where their names do not say
- * that they are indexes: where there are more of them they are something else. */
+/* UNSURE_MAX: how many files of a folder are opened to see whether they are indexes, where
+ * their names do not say so; if there are more, they are something else. */
 enum { UNSURE_MAX = 2000, INDEXES_MAX = 1 << 16 };
 
 void links_empty(struct index_folder *f)
@@ -51,7 +51,7 @@ static uint64_t stamp_of(uint64_t stamp, const struct stat *st)
 	return stamp;
 }
 
-/* What the folder and the files in it that may be indexes are at this moment. */
+/* Checksum of the current stats of the folder and of the files in it that may be indexes. */
 static uint64_t stamp_now(const struct mirror *m, const struct index_folder *f)
 {
 	char path[PATH_MAX];
@@ -99,15 +99,15 @@ static bool count_name(struct index_folder *f, uint32_t file, uint32_t number)
 	return true;
 }
 
-/* Counts what the index names. */
+/* Counts the arrays that the index names. */
 static bool count_index(struct index_folder *f, struct archive *a)
 {
 	uint32_t count = atomic_load(&a->tree.count), sources = archive_sources(a);
-	uint32_t *files = calloc(sources, sizeof *files); /* by source */
+	uint32_t *files = calloc(sources, sizeof *files); /* by source number */
 	bool good = files;
 	for (uint32_t k = 0; good && k < sources; k++) {
 		struct number_owner owner = mirror_owner(archive_source(a, k));
-		struct named_file *file = k ? file_of(f, &owner) : NULL; /* its own file holds no arrays */
+		struct named_file *file = k ? file_of(f, &owner) : NULL; /* an index holds no arrays itself */
 		files[k] = file ? (uint32_t)(file - f->files) : UINT32_MAX;
 		good = !k || file;
 	}
@@ -120,7 +120,7 @@ static bool count_index(struct index_folder *f, struct archive *a)
 	return good;
 }
 
-/* The mirrored directory of that path, by the names in it. */
+/* Looks up a mirrored directory by its path. */
 static int find_folder(struct mirror *m, const char *path, struct mirror_ref *ret)
 {
 	struct error err = {0};
@@ -213,7 +213,7 @@ void links_read(struct mirror *m, struct index_folder *f)
 		return;
 	}
 	f->failed = list_folder(m, &dir, f) < 0;
-	f->stamp = stamp_now(m, f); /* before they are opened: what changes meanwhile is read again */
+	f->stamp = stamp_now(m, f); /* before they are opened, so that a change meanwhile is noticed */
 	for (uint32_t i = 0; i < f->nindexes; i++) {
 		r = plain_lookup(m, &dir, slice_text(f->indexes[i].name), &ref, &err);
 		if (r < 0) {

@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* --- looking ----------------------------------------------------------- */
+/* --- lookup ------------------------------------------------------------ */
 
-/* Does what the name leads to, resolved to the end, lie outside SOURCE, so that
- * -o follow shows it?  Never an ancestor of the place itself: that would go on
- * for ever. */
+/* Whether the name, fully resolved, lies outside SOURCE, so that -o follow shows it. Never true
+ * of an ancestor of the place itself, which would recurse for ever. */
 static bool leads_out(const struct mirror *m, const struct dentry *parent, int dir, const char *name, struct stat *target)
 {
 	char proc[64], real[PATH_MAX];
@@ -29,9 +28,9 @@ static bool leads_out(const struct mirror *m, const struct dentry *parent, int d
 
 	size_t len = strlen(m->real), real_len = (size_t)n;
 	if (strncmp(real, m->real, len) == 0 && (real[len] == '\0' || real[len] == '/' || len == 1))
-		return false; /* within */
+		return false; /* inside SOURCE */
 	if (strncmp(m->real, real, real_len) == 0 && (m->real[real_len] == '/' || real_len == 1))
-		return false; /* holds SOURCE */
+		return false; /* contains SOURCE */
 	for (const struct dentry *e = parent; e; e = e->parent)
 		if (e->dev == target->st_dev && e->ino == target->st_ino)
 			return false;
@@ -51,7 +50,7 @@ int mirror_stat_name(const struct mirror *m, const struct dentry *parent, int di
 	return r;
 }
 
-/* Is the dentry still what is there now? */
+/* Whether the dentry still matches what is there now. */
 static bool entry_stands(const struct dentry *e, const struct stat *now, bool followed)
 {
 	if (e->followed != followed || e->type != (now->st_mode & S_IFMT) || e->dev != now->st_dev || e->ino != now->st_ino)
@@ -65,14 +64,14 @@ static bool covered(const struct mirror *m, const struct dentry *parent, const c
 	       strcmp(name, m->cover.name) == 0;
 }
 
-/* The present generation of the name in a mirrored directory, counted once, or NULL;
- * m->lock is held, and let go while an archive is opened. */
+/* Returns the name's current generation in a mirrored directory, with a reference, or NULL.
+ * Called with m->lock held, which is dropped while an archive is opened. */
 static int dentry_lookup(struct mirror *m, struct dentry *parent, const char *name, const struct stat *now,
 			bool followed, struct dentry **ret, struct error *err)
 {
 	struct dentry *e = dentry_named(&m->dentries, parent, name);
 	*ret = NULL;
-	while (e && e->opening) { /* another is judging it */
+	while (e && e->opening) { /* another thread is identifying it */
 		pthread_cond_wait(&m->opened, &m->lock);
 		e = dentry_named(&m->dentries, parent, name);
 	}
@@ -96,7 +95,7 @@ static int dentry_lookup(struct mirror *m, struct dentry *parent, const char *na
 	if (r < 0) {
 		dentry_release(&m->dentries, e, 1);
 		*ret = NULL;
-	} else if (e->archive && was_file) { /* it became one: another inode */
+	} else if (e->archive && was_file) { /* it became an archive: a different inode */
 		dentry_retire(&m->dentries, e);
 		e->archive = false;
 		if (e->open)
@@ -177,7 +176,7 @@ int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice n
 {
 	atomic_fetch_add_explicit(&m->lookups, 1, memory_order_relaxed);
 	int r = ino_view(dir->ino) ? view_lookup(m, dir, name, ret, err) : plain_lookup(m, dir, name, ret, err);
-	/* A mirrored directory that has such a name of its own has no views. */
+	/* A mirrored directory with such an entry of its own has no views. */
 	if (r == -ENOENT && dir->ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")))
 		r = view_lookup(m, dir, name, ret, err);
 	return r;
@@ -204,7 +203,7 @@ int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *e
 	return r;
 }
 
-/* The inode of the directory in which another's is found. */
+/* The inode of the directory that contains it. */
 static uint64_t parent_of(const struct mirror_ref *ref)
 {
 	uint64_t ino = ref->ino;
@@ -333,7 +332,7 @@ bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *
 	*ret = (struct error){0};
 	if (ref->open)
 		return false;
-	pthread_mutex_lock(&m->lock); /* it may be identified anew */
+	pthread_mutex_lock(&m->lock); /* it may be identified again meanwhile */
 	if (ref->dentry->fault)
 		error_set(ret, EBADMSG, "%s", ref->dentry->fault);
 	pthread_mutex_unlock(&m->lock);

@@ -13,11 +13,11 @@
 enum reach mirror_reach(const struct mirror *m, const struct dentry *e)
 {
 	if (!e->parent)
-		return REACH_HUB; /* SOURCE itself, which may be a link */
+		return REACH_HUB; /* SOURCE itself, which may be a symlink */
 	return m->options.follow ? REACH_ANY : REACH_EXACT;
 }
 
-/* Adds the open archive to the cache; m->lock is held. */
+/* Adds the open archive to the cache; called with m->lock held. */
 static void adopt_archive(struct mirror *m, struct dentry *e, struct open_archive *h)
 {
 	uint64_t sum = archive_access_sum(&h->archive);
@@ -31,8 +31,8 @@ static void adopt_archive(struct mirror *m, struct dentry *e, struct open_archiv
 	open_archives_add(&m->archives, h);
 }
 
-/* Keeps the order of the fillings, which node numbers depend on, for the next
- * opening.  If there is no memory for it, the old numbers become stale. */
+/* Saves the order in which directories were filled, which node numbers depend on, for the next
+ * opening. If memory ran out for it, the old numbers become stale. */
 static void note_fillings(struct open_archive *h)
 {
 	struct dentry *e = (struct dentry *)(void *)((char *)h->owner - offsetof(struct dentry, open));
@@ -45,8 +45,8 @@ static void note_fillings(struct open_archive *h)
 	h->archive.nfilled = 0;
 }
 
-/* Waits for whoever is opening it; then holds the dentry's archive, opening it if
- * need be.  m->lock is held, and let go while the file is read. */
+/* Waits while another thread opens it; then takes a hold on the dentry's archive, opening it if
+ * need be. Called with m->lock held, which is dropped while the file is read. */
 static int dentry_hold(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err)
 {
 	struct open_archive *h;
@@ -76,8 +76,8 @@ static int dentry_hold(struct mirror *m, struct dentry *e, struct open_archive *
 	return r;
 }
 
-/* Was it what is in the file that kept it from being opened?  Else the next look may
- * find another answer. */
+/* Whether it was the file's contents that kept it from being opened. Otherwise the next attempt
+ * may go differently. */
 static bool is_lasting(int r)
 {
 	return r != -ENFILE && r != -EMFILE && r != -EIO && r != -EINTR && r != -ESTALE;
@@ -186,7 +186,7 @@ bool mirror_size_known(const struct mirror_ref *ref)
 {
 	enum view_id view = ino_view(ref->ino);
 	if (views[view].write && views[view].files == view)
-		return false; /* takes making it */
+		return false; /* the text must be generated first */
 	return !ref->node || ref->node->kind == NODE_DIR || atomic_load(&ref->node->size) != SIZE_UNKNOWN;
 }
 
@@ -206,7 +206,7 @@ void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 	pthread_mutex_unlock(&m->lock);
 }
 
-/* --- the whole --------------------------------------------------------- */
+/* --- the mirror as a whole --------------------------------------------- */
 
 bool mirror_is_archive(const struct mirror *m)
 {
@@ -268,7 +268,7 @@ unsigned mirror_archives_open(struct mirror *m)
 	return count;
 }
 
-/* SOURCE is a directory: it is mirrored. */
+/* SOURCE is a directory to be mirrored. */
 static int open_directory(struct mirror *m, int fd, const struct stat *st, struct error *err)
 {
 	m->root = dentry_new(&m->dentries, NULL, ".", st);
@@ -278,7 +278,7 @@ static int open_directory(struct mirror *m, int fd, const struct stat *st, struc
 	return 0;
 }
 
-/* SOURCE is a file: an archive, held open to the end. */
+/* SOURCE is a file, an archive that stays open to the end. */
 static int open_archive(struct mirror *m, const char *source, const struct stat *st, struct error *err)
 {
 	const char *slash = strrchr(source, '/');
@@ -298,11 +298,11 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
 							    : "an empty file, not an archive");
 	m->root->archive = true;
-	adopt_archive(m, m->root, h); /* holds it: it never leaves */
+	adopt_archive(m, m->root, h); /* holds it, so it is never evicted */
 	return 0;
 }
 
-/* SOURCE is a directory that is one archive as a whole. */
+/* SOURCE is a directory that is one archive. */
 static int open_dataset(struct mirror *m, const char *source, int fd, const struct stat *st, struct error *err)
 {
 	const char *slash = strrchr(source, '/');
@@ -373,7 +373,7 @@ int mirror_open(struct mirror **ret, const struct format *const *formats, const 
 
 void mirror_close(struct mirror *m)
 {
-	/* First, as an archive from which a worker decodes goes back into the cache. */
+	/* First of all, as an archive that a worker is decoding from goes back into the cache. */
 	if (m->root && m->root->open) {
 		m->root->open->owner = NULL;
 		open_archives_release(&m->archives, m->root->open);

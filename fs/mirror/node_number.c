@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The inode numbers that a mirror shows: fs/mirror/number.h has the rule, here is what it is
- * applied to. */
+/* The inode numbers that a mirror shows: applies the rules of fs/mirror/number.h to nodes,
+ * views and mirrored files. */
 #include "fs/mirror/impl.h"
 
-/* A node's views have numbers of their own; of those of .arrayfs itself and of
- * mirrored directories there are few. */
+/* Each view of a node has its own number; .arrayfs itself and mirrored directories have only a
+ * few. */
 enum { VIEW_BITS = 3, TOP_BITS = 3 };
 
-/* How many nodes an archive is given numbers for, if it has no more. */
+/* log2 of the nodes that an archive's range has room for, unless the archive has more. */
 enum { NODE_BITS = 24 };
 
 struct number_owner mirror_owner(const struct source *s)
@@ -17,7 +17,7 @@ struct number_owner mirror_owner(const struct source *s)
 				     .mtime = (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec};
 }
 
-/* Where the archive's numbers begin is asked once. */
+/* The first of the archive's numbers, looked up once. */
 static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct number_owner owner, unsigned bits)
 {
 	uint64_t first = atomic_load_explicit(known, memory_order_relaxed);
@@ -26,7 +26,7 @@ static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct n
 	return first;
 }
 
-/* An array that an index shows has the number that it has in its own archive. */
+/* An array shown by an index has the same number as in its own archive. */
 static uint64_t shared_number(struct mirror *m, struct open_archive *h, uint32_t index, const struct node *n)
 {
 	struct archive *a = &h->archive;
@@ -55,7 +55,7 @@ uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t i
 	return first_number(m, &h->first_number, owner, bits + VIEW_BITS) + ((uint64_t)view << bits | index);
 }
 
-/* The number of a view of what is mirrored, or of the top itself. */
+/* The number of a view of a mirrored directory, or of .arrayfs itself and its files. */
 static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index)
 {
 	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX};

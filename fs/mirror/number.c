@@ -13,8 +13,8 @@ struct range {
 };
 
 enum {
-	FOREIGN_BITS = 48, /* of inode numbers on other file systems, as far as they are that small */
-	TRIES = 64,        /* at places for one range: the space is never that full */
+	FOREIGN_BITS = 48, /* inode numbers on other file systems, if they are that small */
+	TRIES = 64,        /* places tried for a range: the space is never that full */
 };
 
 #define UPPER_HALF ((uint64_t)1 << 63)
@@ -33,7 +33,7 @@ void numbers_close(struct numbers *n)
 	pthread_mutex_destroy(&n->lock);
 }
 
-/* Ranges that overlap are equal, so that a search finds who is in the way. */
+/* Overlapping ranges compare equal, so that a search finds what is in the way. */
 static int by_place(const void *a, const void *b)
 {
 	const struct range *x = a, *y = b;
@@ -59,7 +59,7 @@ static uint64_t hash(const struct number_owner *o, unsigned bits, unsigned attem
 	return h;
 }
 
-/* The same by whatever number the file system is known today. */
+/* Replaces SOURCE's st_dev, which may differ from one mount to the next. */
 static struct number_owner lasting(const struct numbers *n, struct number_owner owner)
 {
 	if (owner.dev == n->dev)
@@ -81,7 +81,8 @@ uint64_t numbers_range(struct numbers *n, const struct number_owner *owner, unsi
 		struct range **there = tfind(&want, &n->ranges, by_place), *kept;
 		if (there && !same(*there, &want))
 			continue;
-		if (!there && (kept = malloc(sizeof *kept))) { /* without memory nobody is told to keep off */
+		/* If out of memory, the range is not recorded, and another may overlap it. */
+		if (!there && (kept = malloc(sizeof *kept))) {
 			*kept = want;
 			if (!tsearch(kept, &n->ranges, by_place))
 				free(kept);

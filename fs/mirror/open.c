@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening an archive in a mirrored directory, in bounded memory however many are
- * opened at once. */
+/* Opens archives in mirrored directories, in bounded memory however many are being opened at
+ * once. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,8 @@
 #include "fs/blocks/blocks.h"
 #include "fs/mirror/impl.h"
 
-/* What others take is given back when nobody looks into their archives any more. */
+/* Seconds to wait for memory that others take: they give it back once their archives are no
+ * longer in use. */
 enum { PATIENCE = 30 };
 
 static uint64_t now_ms(void)
@@ -19,12 +20,12 @@ static uint64_t now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Takes so much of what all metadata may take; waits for it, if need be, but not for
- * ever.  Who is done leaves his archive in the cache, from where it has to go. */
+/* Reserves that much of the metadata budget, waiting for it if need be, but not for ever.
+ * Archives that are no longer in use stay in the cache, and have to be evicted. */
 static size_t take_memory(struct mirror *m, size_t own, size_t least, size_t most)
 {
 	struct blocks *blocks = m->options.archive.blocks;
-	/* One that lies on a disk that does not answer leaves something for others. */
+	/* An archive on a disk that does not respond must leave something for others. */
 	size_t taken = blocks_metadata_take(blocks, own, least, most, most > METADATA_MEDIUM ? METADATA_SPARE : 0);
 	for (uint64_t end = now_ms() + PATIENCE * 1000; taken == 0 && now_ms() < end;) {
 		pthread_mutex_lock(&m->lock);
@@ -38,10 +39,9 @@ static size_t take_memory(struct mirror *m, size_t own, size_t least, size_t mos
 }
 
 /*
- * Nobody knows beforehand how much memory something takes: so it is tried with a
- * little, which does for most, then with more, and then with all that there is.
- * try() gets what it may take beside its `own`, 0 for any amount, and fails with -E2BIG
- * beyond.
+ * How much memory something takes is not known in advance, so it is tried with a little, which
+ * is enough for most, then with more, then with all there is. try() is told what it may take in
+ * addition to `own`, 0 for any amount, and fails with -E2BIG if that is not enough.
  */
 static int try_by_size(struct mirror *m, size_t own, int (*try)(void *arg, size_t most, struct error *err), void *arg,
 		       struct error *err)
@@ -71,11 +71,11 @@ struct opening {
 static int try_open(void *arg, size_t most, struct error *err)
 {
 	struct opening *o = arg;
-	o->at->soft = most / 2; /* what is needed on the way takes as much again */
+	o->at->soft = most / 2; /* temporary memory takes as much again */
 	return archive_open(&o->h->archive, o->m->formats, o->at, &o->m->options.archive, err);
 }
 
-/* Where the dentry's archive is, so that siblings are found beside it. */
+/* Opens it by its path, so that companion files are found next to it. */
 int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err)
 {
 	char path[PATH_MAX];
@@ -92,7 +92,7 @@ int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive 
 		r = try_by_size(m, 0, try_open, &(struct opening){m, h, &at}, err);
 	else if (r == 0)
 		r = archive_open(&h->archive, m->formats, &at, &m->options.archive, err);
-	for (uint32_t i = 0; r == 0 && i < e->nfilled; i++) /* numbers as they were */
+	for (uint32_t i = 0; r == 0 && i < e->nfilled; i++) /* restores the node numbers */
 		if ((r = mirror_fill(m, &h->archive, e->filled[i], err)) < 0)
 			archive_close(&h->archive);
 	if (r < 0) {
@@ -103,7 +103,7 @@ int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive 
 	return 0;
 }
 
-/* --- directories in them --------------------------------------------------- */
+/* --- directories in archives ----------------------------------------------- */
 
 struct filling {
 	struct archive *a;
@@ -119,7 +119,8 @@ static int try_fill(void *arg, size_t most, struct error *err)
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err)
 {
 	const struct node *n = tree_node(&a->tree, dir);
-	if (mirror_is_archive(m) || !n || n->kind != NODE_DIR || node_filled(n)) /* alone, or at once */
+	/* Nobody else needs memory, or there is nothing to fill. */
+	if (mirror_is_archive(m) || !n || n->kind != NODE_DIR || node_filled(n))
 		return archive_fill(a, dir, err);
 	return try_by_size(m, a->counted, try_fill, &(struct filling){a, dir}, err);
 }

@@ -17,8 +17,8 @@ static void close_archive(struct open_archives *s, struct open_archive *h)
 	free(h);
 }
 
-/* To close it would be to wait for a worker who decodes from it, ahead of a reader who
- * has left: and all others with us, should the disk not answer. */
+/* Whether a worker is still decoding from it, for a reader that has gone. Closing it would wait
+ * for the worker, and stall everyone else should the disk not respond. */
 static bool is_busy(struct open_archive *h)
 {
 	struct blocks *blocks = h->archive.options->blocks;
@@ -50,7 +50,7 @@ static void retire(struct open_archives *s, struct open_archive *h)
 		close_archive(s, h);
 }
 
-/* Back for a while, as the next to go. */
+/* Puts it back for a while, as the next to be evicted. */
 static void put_oldest(struct open_archives *s, struct open_archive *h)
 {
 	h->newer = s->oldest;
@@ -61,7 +61,7 @@ static void put_oldest(struct open_archives *s, struct open_archive *h)
 	h->cached = true;
 }
 
-/* Directories are filled when somebody looks into them, so a tree grows. */
+/* Directories are filled on first access, so a tree grows while it is open. */
 static void count(struct open_archives *s, struct open_archive *h)
 {
 	size_t now = atomic_load_explicit(&h->archive.counted, memory_order_relaxed);

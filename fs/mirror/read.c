@@ -10,7 +10,7 @@
 
 /* --- directories ------------------------------------------------------- */
 
-/* Counts a descriptor that somebody holds open. */
+/* Accounts for another open descriptor. */
 static int take_file(struct mirror *m, struct error *err)
 {
 	if (atomic_fetch_add(&m->files, 1) < m->options.files_max)
@@ -61,7 +61,7 @@ static unsigned char node_type(const struct node *n)
 	return n->kind == NODE_DIR ? DT_DIR : n->kind == NODE_LINK ? DT_LNK : DT_REG;
 }
 
-/* Offsets: 1 behind ".", 2 behind "..", then the node's index + 1. */
+/* Offsets: 1 after ".", 2 after "..", then the node's index + 1. */
 static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
 	const struct tree *t = &dir->ref.open->archive.tree;
@@ -77,7 +77,7 @@ static int next_node(struct mirror_dir *dir, off_t offset, struct mirror_name *r
 	return 1;
 }
 
-/* What a link that is followed leads to has a number of its own. */
+/* A followed link has its target's number. */
 static uint64_t dirent_number(struct mirror *m, struct mirror_dir *dir, const struct dirent *d)
 {
 	struct stat st;
@@ -106,7 +106,7 @@ int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mi
 	return 1;
 }
 
-/* "." and "..", where nothing else tells them: everywhere but in mirrored directories. */
+/* "." and "..", everywhere but in mirrored directories, where readdir() returns them. */
 static int next_dots(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
 	*ret = (struct mirror_name){.name = offset ? ".." : ".", .type = DT_DIR, .ino = dir->ref.ino, .next = offset + 1};
@@ -179,7 +179,7 @@ static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, 
 {
 	uint8_t *buf;
 	struct stat st;
-	/* Not more memory than the file can fill. */
+	/* Allocate no more than the file can fill. */
 	if (fstat(fd, &st) < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	uint64_t size = (uint64_t)st.st_size;

@@ -16,13 +16,13 @@ bool view_is_file(uint64_t ino)
 	return view != views[view].directories && (view != VIEW_TOP || ino_index(ino) != TOP_DIR);
 }
 
-/* --- which files there are ---------------------------------------------- */
+/* --- which nodes have files --------------------------------------------- */
 
-/* As many in all as the kernel follows on the way to a file: links that name one
- * another many times would otherwise multiply. */
+/* As many links as the kernel follows in a path; links that refer to one another many times
+ * would otherwise multiply. */
 enum { LINKS_MAX = 40 };
 
-/* What a link in the archive leads to; 0 if to nothing in it. */
+/* The node that a link in the archive leads to; 0 if none. */
 static uint32_t follow(struct archive *a, uint32_t index, unsigned *links)
 {
 	const struct tree *t = &a->tree;
@@ -102,7 +102,7 @@ static bool is_dir(const struct mirror_ref *ref)
 	return ref->open ? ref->node->kind == NODE_DIR : S_ISDIR(ref->dentry->type);
 }
 
-/* A link that is shown as it stands: what it leads to keeps its name, too. */
+/* Whether it is a link shown unchanged, since its target's name does not change either. */
 static bool is_plain_link(const struct mirror_ref *ref, const struct view *view)
 {
 	if (!ref->open)
@@ -111,7 +111,7 @@ static bool is_plain_link(const struct mirror_ref *ref, const struct view *view)
 	return suffix && !*suffix;
 }
 
-/* The file that the view has of a node, whose name came with the suffix. */
+/* Whether the view has a file for the node, whose name came with the suffix. */
 static bool has_file(const struct mirror_ref *ref, const struct view *view)
 {
 	if (is_dir(ref))
@@ -161,7 +161,7 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 
 /* --- files --------------------------------------------------------------- */
 
-/* Figures change from look to look: they come at once, or not at all. */
+/* Statistics change from read to read, so they come in a single read, at offset 0. */
 static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct answer *ret)
 {
 	struct text t = {0};
@@ -178,7 +178,7 @@ static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct an
 	return r;
 }
 
-/* Is it an array that the view has bytes of?  What a file handle named may be anything. */
+/* Whether it is an array that the view has a file for. A file handle may name anything. */
 static bool has_bytes(const struct mirror_ref *ref)
 {
 	const struct view *v = &views[ino_view(ref->ino)];
@@ -220,7 +220,7 @@ int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, 
 		r = file_size(m, ref, &size, err);
 	}
 	if (r == -EIO || r == -EBADMSG || r == -ENOTSUP || r == -ENOMEM || r == -ENAMETOOLONG)
-		r = 0, size = 0; /* shown as empty; opening it fails, as the array's own does */
+		r = 0, size = 0; /* shown as empty; opening it fails, as for the array itself */
 	ret->st_size = (off_t)size;
 	ret->st_blocks = (blkcnt_t)(size / 512 + (size % 512 != 0));
 	return r;

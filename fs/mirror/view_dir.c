@@ -23,15 +23,15 @@ static int next_top(struct mirror_dir *dir, off_t offset, struct mirror_name *re
 
 /* --- in archives ---------------------------------------------------------- */
 
-/* Is a directory there that bears a file's name with its suffix?  It keeps it. */
+/* Whether a directory has the file's name, suffix included; the directory keeps it. */
 static bool taken(const struct tree *t, const struct mirror_ref *dir, const char *name)
 {
 	uint32_t id = tree_find(t, dir->node, ino_index(dir->ino), slice_text(name));
 	return id && tree_node(t, id)->kind == NODE_DIR;
 }
 
-/* Offsets: 2, or 2 and twice the node that comes next, plus 1 where only its
- * second name is left, where a directory has a file beside it. */
+/* Offsets: 2 at first, then 2 + 2 * the next node, + 1 if only the second name is left of a
+ * directory that has a file next to it. */
 static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_name *ret)
 {
 	struct archive *a = &dir->ref.open->archive;
@@ -85,7 +85,7 @@ static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum v
 	return mirror_number(m, ref, ino_of(ref->ino, view, ino_index(ref->ino)));
 }
 
-/* Reads all of it: only opening the files tells which are shown here. */
+/* Reads the whole directory, as only opening its files tells which are shown here. */
 static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
 {
 	const struct view *view = &views[ino_view(ret->ref.ino)];
@@ -119,7 +119,7 @@ static int next_mirrored(const struct mirror_dir *dir, off_t offset, struct mirr
 	return 1;
 }
 
-/* --- all ------------------------------------------------------------------ */
+/* --- any directory in a view ---------------------------------------------- */
 
 int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)
 {
@@ -134,7 +134,7 @@ int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_
 	int r = mirror_open_dir(m, &plain, &source, err);
 	if (r < 0)
 		return r;
-	ret->ref = *ref; /* its counted copy is made by our caller */
+	ret->ref = *ref; /* borrowed: our caller takes a reference */
 	r = read_all(m, &source, ret, err);
 	ret->ref = (struct mirror_ref){0};
 	mirror_close_dir(m, &source);
@@ -160,10 +160,10 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 	return dir->ref.open ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);
 }
 
-/* --- figures -------------------------------------------------------------- */
+/* --- statistics ----------------------------------------------------------- */
 
-/* The most that was ever in memory at once: what is there now only /proc tells,
- * which a confined process does not see. */
+/* Peak resident memory. The current value is only in /proc, which a sandboxed process cannot
+ * see. */
 static uint64_t resident_most(void)
 {
 	struct rusage usage;

@@ -4,17 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Files of views that are written as one text. */
+/* View files that are generated as one text. */
 
-/* The most that is kept of one text: readers come for 128 KiB at a time, and to
- * make a text of 100 MB anew for each would take a minute. */
+/* How much of one text is cached: readers ask for 128 KiB at a time, and to generate a text of
+ * 100 MB anew for each would take a minute. */
 enum { TEXT_CACHE_MAX = 8 << 20 };
 
-/* What is made is not kept but for these. */
+/* Selects the part of a generated text that is kept. */
 struct window {
-	uint64_t from, len, at; /* bytes [from, from + len) go to `to`; `at` came so far */
+	uint64_t from, len, at; /* bytes [from, from + len) go to `to`; `at`: bytes so far */
 	uint8_t *to;
-	bool enough; /* what comes behind is not wanted */
+	bool enough; /* stop after the window */
 };
 
 static int keep(void *arg, const char *bytes, size_t len)
@@ -28,13 +28,13 @@ static int keep(void *arg, const char *bytes, size_t len)
 	return w->enough && w->at >= w->from + w->len ? -ECANCELED : 0;
 }
 
-/* The path below SOURCE, as --list tells it. */
+/* The path below SOURCE, as --list prints it. */
 static void listed_path(struct mirror *m, const struct mirror_ref *plain, char path[PATH_MAX])
 {
 	mirror_path(m, plain, path, PATH_MAX);
 	if (plain->ino == TREE_ROOT) {
 		path[0] = '\0';
-	} else if (mirror_is_archive(m)) { /* begins with its name */
+	} else if (mirror_is_archive(m)) { /* begins with the archive's name */
 		const char *slash = strchr(path, '/');
 		if (slash)
 			memmove(path, slash + 1, strlen(slash));
@@ -88,7 +88,7 @@ static int put_piece(const uint8_t *bytes, uint64_t len, struct answer *ret)
 	return r;
 }
 
-/* What was kept, if it is of that file and holds all that is asked for. */
+/* Whether the cached piece is of that file and covers the request. */
 static bool text_cache_holds(const struct text_cache *t, uint64_t ino, uint64_t offset, uint64_t len)
 {
 	if (!t->bytes || t->ino != ino || offset >= t->total)
@@ -97,8 +97,8 @@ static bool text_cache_holds(const struct text_cache *t, uint64_t ino, uint64_t 
 	return offset >= t->from && range_within(offset - t->from, len, t->len);
 }
 
-/* True if that answered.  Else the caller makes the text, and who comes for the
- * same waits for it, if *ret_mine; *ret_total is its length, if known. */
+/* Returns true if the cache answered. If not, the caller generates the text; if *ret_mine,
+ * others who want it wait for that. *ret_total is its length, if known. */
 static bool text_cache_read(struct text_cache *t, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret, bool *ret_mine,
 		      uint64_t *ret_total, int *ret_failed)
 {
@@ -117,7 +117,7 @@ static bool text_cache_read(struct text_cache *t, uint64_t ino, uint64_t offset,
 	return here;
 }
 
-/* Takes w->to over, unless w is NULL: there is nothing to keep. */
+/* Takes over w->to; if w is NULL, there is nothing to cache. */
 static void text_cache_keep(struct text_cache *t, uint64_t ino, const struct window *w, uint64_t total, bool mine)
 {
 	uint8_t *old = NULL;
@@ -133,7 +133,7 @@ static void text_cache_keep(struct text_cache *t, uint64_t ino, const struct win
 	free(old);
 }
 
-/* Makes what is asked for, and behind it as much as is kept. */
+/* Generates the range requested and, after it, as much as is cached. */
 static int make_window(struct mirror *m, const struct mirror_ref *ref, uint64_t len, uint64_t total, struct window *w,
 		       struct answer *ret, struct error *err)
 {
@@ -143,7 +143,7 @@ static int make_window(struct mirror *m, const struct mirror_ref *ref, uint64_t 
 	w->to = malloc((size_t)w->len + 1);
 	if (!w->to)
 		return error_set(err, ENOMEM, "no memory for %zu bytes of text", (size_t)w->len);
-	memset(w->to, ' ', (size_t)w->len); /* should it be shorter by now */
+	memset(w->to, ' ', (size_t)w->len); /* in case the text is shorter by now */
 	w->enough = true;
 	int r = write_text(m, ref, w, err);
 	return r < 0 ? r : put_piece(w->to, len, ret);
@@ -161,7 +161,7 @@ int written_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset
 		r = written_size(m, ref, &total, err);
 	if (r == 0 && offset < total)
 		r = make_window(m, ref, len, total, &w, ret, err);
-	bool keep_it = r == 0 && ref->open && w.to && total > len; /* somebody comes for the rest */
+	bool keep_it = r == 0 && ref->open && w.to && total > len; /* a reader will want the rest */
 	if (ref->open)
 		text_cache_keep(&m->texts, ref->ino, keep_it ? &w : NULL, total, mine);
 	if (!keep_it)

@@ -28,8 +28,8 @@ struct describing {
 	struct text *text;
 	struct archive *archive;
 	const struct node *node;
-	bool any;    /* of the archive's own */
-	bool faulty; /* an error was told */
+	bool any;    /* an attribute of the archive's own was written */
+	bool faulty; /* an error was written */
 };
 
 static bool begins(struct slice *s, const char *prefix)
@@ -41,7 +41,7 @@ static bool begins(struct slice *s, const char *prefix)
 	return true;
 }
 
-/* A shape is told where a size is: where none could be found, neither can it. */
+/* The shape is given where the size is known: if that could not be determined, neither can it. */
 static void put_shape(const struct describing *d)
 {
 	struct error err = {0};
@@ -64,7 +64,7 @@ static void put_member(struct text *t, struct slice name, const struct attr *att
 		text_json(t, attr->value);
 }
 
-/* Ours are members of their own; the first pass. */
+/* First pass: our own attributes, as members of the object. */
 static int put_ours(void *arg, const struct attr *attr)
 {
 	struct describing *d = arg;

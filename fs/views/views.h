@@ -3,14 +3,14 @@
 #include "fs/archive/archive.h"
 
 /*
- * The views, below .arrayfs/NAME: the same tree in which nodes are files of another form.
- * Directories keep their names, files get a suffix.  A view knows types, no formats.
+ * Views, below .arrayfs/NAME: the same tree, whose nodes are files in another form. Directories
+ * keep their names, files get a suffix. A view knows types but no formats.
  *
- * A view is a line in the table; its id is part of inode numbers, and stays what it is.
+ * A view is a line in the table; its id is part of inode numbers and must never change.
  */
 enum view_id {
 	VIEW_NONE,
-	VIEW_TOP, /* .arrayfs itself, and what stands in it but has no node */
+	VIEW_TOP, /* .arrayfs itself, and its files that have no node */
 	VIEW_NPY,
 	VIEW_TEXT,
 	VIEW_JSON,      /* its directories */
@@ -18,37 +18,37 @@ enum view_id {
 	VIEW_IDS = 8,
 };
 
-/* What is told of a file or directory of the tree; NULL: there is none. */
+/* What is known of a file or directory of the tree; NULL: there is none. */
 struct described {
 	const char *path;   /* below SOURCE */
 	const char *same;   /* another path to the same directory */
 	const char *target; /* of a link */
 	const char *error;  /* why it is shown as it is */
 	const struct stat *st;
-	struct archive *archive; /* that it is in */
+	struct archive *archive; /* that contains it */
 	uint32_t index;
 	const struct node *node;
 };
 
 struct view {
 	const char *name, *suffix;
-	/* The ids of its directories and its files.  Where these differ, a directory has a file, too,
-	 * which stands beside it. */
+	/* The ids of its directories and its files. Where these differ, a directory also has a
+	 * file, next to it. */
 	enum view_id directories, files;
-	bool (*exists)(const struct array *a); /* NULL: of every node, described or not */
+	bool (*exists)(const struct array *a); /* NULL: every node has a file, array or not */
 
-	/* Either bytes at any place; as archive_size() and archive_read().  Any thread. */
+	/* Either random access, like archive_size() and archive_read(); any thread may call. */
 	int (*size)(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 	int (*read)(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
-	/* Or one text, made from its start; only this tells its size.  It holds what else would
-	 * be extended attributes. */
+	/* Or one text, generated from its start, without which its size is not known. It holds
+	 * what would otherwise be extended attributes. */
 	void (*write)(const struct described *of, struct text *ret);
 };
 
-/* By id; an id that no view has is without a suffix. */
+/* By id; unused ids have no suffix. */
 extern const struct view views[VIEW_IDS];
 
-/* Has the node, which is no directory or link, a file in the view? */
+/* Whether the node, neither directory nor link, has a file in the view. */
 static inline bool view_exists(const struct view *v, const struct node *n)
 {
 	return !v->exists || (n->array && v->exists(n->array));

@@ -24,11 +24,11 @@ struct reader {
 	struct copy_memory *memory;
 	int fd;
 	uint64_t at, end; /* `at`: where the next piece begins */
-	uint64_t done;    /* up to there all has been written */
-	_Atomic bool gives; /* the output is a pipe, which takes pages over */
+	uint64_t done;    /* everything before this has been written */
+	_Atomic bool gives; /* the output is a pipe that takes pages over */
 	pthread_mutex_t lock;
-	pthread_cond_t ready; /* the piece to be written next is */
-	pthread_cond_t room;  /* a piece has been written */
+	pthread_cond_t ready; /* signalled once the next piece to write is ready */
+	pthread_cond_t room;  /* signalled once a piece has been written */
 	unsigned begun, taken; /* totals */
 	bool stop;
 	pthread_t threads[COPY_ROOMS];
@@ -71,7 +71,7 @@ static void read_piece(struct reader *q, struct piece *p, struct copy_room *room
 	p->last = p->r != 0 || p->a.len < COPY_PIECE || p->at + p->a.len == q->end;
 }
 
-/* Places the next piece; false if none is left. */
+/* Sets where the next piece begins; false if none is left. */
 static bool place_piece(struct reader *q, struct piece *p)
 {
 	if (q->stop || q->at == q->end)
@@ -271,7 +271,7 @@ static int check_end(const struct reader *q, struct stat *st, struct error *err)
 	return q->done >= end ? 0 : error_set(err, EIO, "ends early, at byte %" PRIu64 " of %" PRIu64, q->done, end);
 }
 
-/* A pipe that takes pages over takes as many as it may at a time. */
+/* Whether it is a pipe. If so, lets it take as many pages at a time as it may. */
 static bool is_pipe(int fd)
 {
 	enum { PIPE_MOST = 1 << 20 };

@@ -5,12 +5,12 @@
 /* Bytes that a thread reads at a time: few enough to stay in the processor's cache. */
 enum { COPY_PIECE = 4 << 20 };
 
-/* A room has what an answer's alignment takes as well; whole huge pages. */
+/* COPY_ROOM: a piece and what an answer's alignment takes, in whole huge pages. */
 enum { COPY_ROOM = 6 << 20, COPY_ROOMS = 66 };
 
 /* Memory for pieces, which copies use one after another. Only `blocks` is set at first. */
 struct copy_memory {
-	struct blocks *blocks; /* the cache, whose threads and budget tell the number of rooms */
+	struct blocks *blocks; /* the cache, whose threads and budget determine the number of rooms */
 	void *map;
 	size_t len;
 	unsigned count;
@@ -21,7 +21,7 @@ struct copy_memory {
 	} rooms[COPY_ROOMS];
 };
 
-/* Maps the rooms, unless they are; false if there is no memory. */
+/* Maps the rooms unless that was done; false if out of memory. */
 bool copy_memory_map(struct copy_memory *m);
 void copy_memory_close(struct copy_memory *m);
 

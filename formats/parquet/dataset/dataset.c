@@ -6,7 +6,7 @@
 
 enum { AHEAD = 16 }; /* files opened before they are needed */
 
-/* --- one of its files: the footer alone ----------------------------------------- */
+/* --- one file: its footer alone ------------------------------------------------- */
 
 static bool part_probe(const struct peek *p)
 {
@@ -20,7 +20,7 @@ static bool marked(const struct archive *a, uint64_t at)
 	return source_read(&a->source, at, mark, 4, NULL) == 0 && memcmp(mark, "PAR1", 4) == 0;
 }
 
-/* -ENOEXEC: it does not even begin and end as it should. */
+/* -ENOEXEC: it lacks even the magic at its start and end. */
 static int part_open(struct archive *a, struct error *err)
 {
 	struct parquet *p = arena_alloc(&a->arena, sizeof *p);
@@ -41,7 +41,7 @@ static const struct format part = {
 };
 static const struct format *const parts[] = {&part, NULL};
 
-/* --- which they are -------------------------------------------------------------- */
+/* --- choosing the files ---------------------------------------------------------- */
 
 static bool ends_with(const char *path, const char *end)
 {
@@ -49,14 +49,14 @@ static bool ends_with(const char *path, const char *end)
 	return n >= m && strcmp(path + n - m, end) == 0;
 }
 
-/* Is the last component, or are the last two, exactly that? */
+/* Whether the path's last component, or its last two, are exactly `name`. */
 static bool is_called(const char *path, const char *name)
 {
 	size_t n = strlen(path), m = strlen(name);
 	return ends_with(path, name) && (n == m || path[n - m - 1] == '/');
 }
 
-/* Such tables say elsewhere which of their files count, and which rows of those. */
+/* Such tables record elsewhere which of their files count, and which rows of those. */
 static int refuse_logged(const struct archive *a, const char *path, bool directory, struct error *err)
 {
 	const char *slash = strrchr(path, '/'), *kind = NULL;
@@ -75,7 +75,7 @@ static int refuse_logged(const struct archive *a, const char *path, bool directo
 			 kind, path);
 }
 
-/* All but what begins with '.' or '_', save directories _KEY=VALUE. */
+/* Takes all names but those that begin with '.' or '_', except for directories _KEY=VALUE. */
 static int choose_name(void *arg, const char *path, const char *name, mode_t type, struct error *err)
 {
 	bool key = strchr(name, '=');
@@ -92,16 +92,16 @@ static bool is_of_table(const char *name)
 	return name[0] != '.' && name[0] != '_' && archive_wished(parts, name);
 }
 
-/* A table may lie in directories below, or have names that say nothing: then it is who asks
- * for one that knows. */
+/* A table may lie in subdirectories, or have file names that say nothing; only whoever asks for
+ * a dataset knows that it is one. */
 static bool dataset_probe(const struct members *m)
 {
 	return members_any(m, is_of_table);
 }
 
-/* --- all of them -------------------------------------------------------------------- */
+/* --- opening the table -------------------------------------------------------------- */
 
-/* Files that are not called so belong to the table if their bytes say so. */
+/* A file without a Parquet suffix belongs to the table if its contents are Parquet. */
 static int is_part(struct member *file, bool *ret, struct error *err)
 {
 	struct error own = {""};

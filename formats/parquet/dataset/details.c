@@ -10,9 +10,9 @@ struct telling {
 	const struct dataset *d;
 	const struct shown *shown;
 	const struct field *field;
-	const uint64_t *before; /* bytes before each file, in elements; NULL: not known */
+	const uint64_t *before; /* elements before each file; NULL: unknown */
 	struct text *text;
-	bool any; /* object was put */
+	bool any; /* an object was written */
 };
 
 static void put_value(struct text *t, const struct key *key, uint32_t file)
@@ -25,7 +25,7 @@ static void put_value(struct text *t, const struct key *key, uint32_t file)
 		text_json(t, key->values[file]);
 }
 
-/* As bounds of any column are told. */
+/* As the bounds of any column are written. */
 static void put_shown(struct text *t, const struct key *key, uint32_t file)
 {
 	if (key->dtype == DTYPE_DATE32)
@@ -34,7 +34,7 @@ static void put_shown(struct text *t, const struct key *key, uint32_t file)
 		put_value(t, key, file);
 }
 
-/* "file":…,"partition":{…}, in front of what is told of its row groups. */
+/* "file":…,"partition":{…}, which precedes what is written of its row groups. */
 static void put_origin(const struct telling *w, uint32_t file, struct text *t)
 {
 	text_add(t, "\"file\":");
@@ -55,7 +55,8 @@ static uint64_t byte_of(const struct telling *w, uint32_t file)
 	return w->before ? w->before[file] * shown_width(w->shown) : UINT64_MAX;
 }
 
-/* A file as one: of a partition key, or that lacks the column, or is lost. */
+/* Describes a file as a whole: for a partition key, or if it lacks the column or cannot be
+ * read. */
 static void put_whole(const struct telling *w, uint32_t file, const char *error)
 {
 	const struct key *key = w->field->key;
@@ -88,7 +89,7 @@ static int put_groups(const struct telling *w, uint32_t number, struct archive *
 	const struct parquet *p = file->priv;
 	bool bare = e->repetition == REPEATED && e->max_rep > w->field->depth;
 	struct leaf leaf, *of_file = pq_leaf_first(p, e);
-	pthread_mutex_lock(&file->lock); /* of its totals */
+	pthread_mutex_lock(&file->lock); /* protects its totals */
 	memcpy(&leaf, of_file, sizeof leaf);
 	pthread_mutex_unlock(&file->lock);
 	leaf.width = e->physical == GROUP ? leaf.width : w->shown->leaf->width; /* as wide as the column */

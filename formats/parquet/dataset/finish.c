@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The union is whole: what show.c looks at, as the specification writes it today. */
+/* Turns the complete union into what show.c expects: a schema in the form that the
+ * specification prescribes today. */
 #include "formats/parquet/dataset/dataset.h"
 
 static uint32_t count_elements(struct field *f)
 {
-	f->bare &= !f->nullable; /* only a list that is annotated can be null */
+	f->bare &= !f->nullable; /* only an annotated list can be null */
 	uint32_t n = 1u + (f->form == FORM_MAP || (f->form == FORM_LIST && !f->bare));
 	if (f->form == FORM_LIST && f->bare)
 		n = 0;
@@ -29,7 +30,7 @@ static struct element *add_element(struct rendering *s, struct slice name, uint8
 	return e;
 }
 
-/* As the specification writes lists and maps today. */
+/* Lists and maps are written as the specification prescribes today. */
 static void render(struct rendering *s, struct field *f, struct slice name, bool repeated)
 {
 	static const struct element group = {.physical = GROUP};
@@ -54,7 +55,7 @@ static void render(struct rendering *s, struct field *f, struct slice name, bool
 		render(s, c, c->name, false);
 }
 
-/* A partition key as a column: required unless some file has none. */
+/* A partition key as a column: required unless some file has no value for it. */
 static int add_key(struct archive *a, struct dataset *d, const struct key *key, struct error *err)
 {
 	struct field *f = pq_dataset_add_field(a, &d->root, key->name, err);
@@ -82,7 +83,7 @@ static int add_key(struct archive *a, struct dataset *d, const struct key *key, 
 	return 0;
 }
 
-/* What show.c looks at; and what lies before each file, where all files tell. */
+/* Sets what show.c reads and, if all files state it, what precedes each file. */
 static int finish_leaf(struct archive *a, const struct dataset *d, struct field *f, struct leaf *l, struct error *err)
 {
 	uint32_t n = d->p.ngroups;

@@ -7,7 +7,7 @@ static int hex(uint8_t c)
 	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* A '%' that no two hex digits follow stays. */
+/* A '%' not followed by two hex digits is kept. */
 static bool decode(struct arena *arena, struct slice s, struct slice *ret)
 {
 	uint8_t *text = (uint8_t *)arena_text(arena, s);
@@ -52,7 +52,7 @@ static bool parse_date(struct slice s, int64_t *ret)
 	bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
 	if (m < 1 || m > 12 || d < 1 || d > lengths[m - 1] + (leap && m == 2))
 		return false;
-	y -= m <= 2; /* years from March on, so that the odd day is the last */
+	y -= m <= 2; /* years begin in March, so that the leap day is the last */
 	int64_t era = (y >= 0 ? y : y - 399) / 400, of_era = y - era * 400;
 	int64_t of_year = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;
 	*ret = era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
@@ -68,7 +68,7 @@ int64_t pq_dataset_key_number(const struct key *key, uint32_t file)
 	return v;
 }
 
-/* What every value is; a string if there is none. */
+/* The type that fits every value; a string if none does, or if there are no values. */
 static void find_type(struct key *key, uint32_t files)
 {
 	bool integers = false, dates = false;
@@ -105,7 +105,7 @@ static struct key *key_named(struct archive *a, struct dataset *d, struct slice 
 	return k;
 }
 
-/* One directory of a file's path. */
+/* Parses one directory of a file's path. */
 static int take_directory(struct archive *a, struct dataset *d, struct slice s, uint32_t file, struct error *err)
 {
 	const uint8_t *sign = memchr(s.data, '=', s.len);
@@ -119,7 +119,7 @@ static int take_directory(struct archive *a, struct dataset *d, struct slice s, 
 		k = key_named(a, d, name);
 	if (!k)
 		return error_set(err, ENOMEM, "no memory for the partition keys");
-	if (k->seen == file + 1) /* twice in one path: the first */
+	if (k->seen == file + 1) /* twice in one path: the first counts */
 		return 0;
 	k->seen = file + 1;
 	k->values[file] = slice_equal(text, SLICE("__HIVE_DEFAULT_PARTITION__")) ? (struct slice){NULL, 0} : value;

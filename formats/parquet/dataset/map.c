@@ -15,8 +15,7 @@ static const struct element *child_at(const struct parquet *p, const struct elem
 	return c;
 }
 
-/* A struct's child of the field's name; names are looked at in the order of the
- * file. */
+/* A struct's child of that name, searched in the order of the file. */
 static const struct element *child_named(const struct parquet *p, const struct element *group, struct slice name)
 {
 	const struct element *c = group->children ? group + 1 : NULL;
@@ -36,7 +35,8 @@ static const struct element *step(const struct parquet *p, const struct element 
 	return child_named(p, at, f->name);
 }
 
-/* A file's null column may stand for anything. */
+/* Whether the element is the field. A file's null column, which may be of any type, matches
+ * only a null field of its physical type; the file lacks any other. */
 static bool stands_for(const struct element *e, const struct field *f)
 {
 	bool f_null = f->form == FORM_LEAF && pq_dataset_is_null(&f->type);

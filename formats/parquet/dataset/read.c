@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Which bytes of a shown column are made of which files. */
+/* Reads a shown column: works out which files its bytes come from. */
 #include <inttypes.h>
 
 #include "formats/parquet/dataset/dataset.h"
 #include "fs/archive/pieces.h"
 
-/* A piece up to here is copied, so that an answer of many small files does not
- * hold all of them. */
+/* Pieces up to this size are copied, so that an answer made of many small files does not hold
+ * them all. */
 enum { SMALL = 64 << 10 };
 
-/* Files opened before a reader needs them, and how far ahead of him. */
+/* How many files are opened ahead of a reader, and how many bytes ahead. */
 enum { AHEAD = 4, AHEAD_BYTES = 4 << 20 };
 
 struct reading {
@@ -17,14 +17,14 @@ struct reading {
 	const struct dataset *d;
 	const struct shown *shown;
 	const struct field *field;  /* the leaf */
-	const struct field *target; /* what the file tells of: the leaf or one above it */
+	const struct field *target; /* what the file describes: the leaf or one above it */
 	struct answer *answer;
 	unsigned quantity, counted; /* as in read.c */
 	uint32_t width;
 	bool tail;
-	uint32_t file;         /* that is read, */
-	uint64_t from;         /* from there on */
-	struct readahead_next next; /* how the reader goes on, within the file */
+	uint32_t file;         /* being read, */
+	uint64_t from;         /* from this offset on */
+	struct readahead_next next; /* what the reader will read next, within the file */
 };
 
 static const uint64_t *totals_of(const struct reading *r, unsigned quantity)
@@ -64,7 +64,7 @@ static int have_totals(const struct reading *r, struct error *err)
 	return r->quantity > 0 || r->tail ? pq_dataset_totals(r->a, r->shown->leaf, err) : 0;
 }
 
-/* --- what no file is read for ------------------------------------------------------------ */
+/* --- without reading a file -------------------------------------------------------------- */
 
 /* The offsets of a partition key's strings, which are all the same. */
 static int key_offsets(struct reading *r, uint32_t file, uint64_t each, uint64_t at, uint64_t len)
@@ -81,7 +81,7 @@ static int key_offsets(struct reading *r, uint32_t file, uint64_t each, uint64_t
 	return e;
 }
 
-/* What a partition key is in the rows of one file. */
+/* The value of a partition key in the rows of one file. */
 static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_t len)
 {
 	const struct key *key = r->field->key;
@@ -135,7 +135,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	return x;
 }
 
-/* What it lacks: null. */
+/* A field that the file lacks: null. */
 static int read_lacked(struct reading *r, struct piece *piece, struct error *err)
 {
 	if (r->shown->what == WHAT_STRINGS)
@@ -146,7 +146,7 @@ static int read_lacked(struct reading *r, struct piece *piece, struct error *err
 	return 0;
 }
 
-/* An answer of its own for the file, and what holds the file behind it. */
+/* Appends the file's answer, which keeps a hold on the file; a small one is copied instead. */
 static int pass_on(struct reading *r, struct member *part, struct answer *piece, uint64_t len, struct error *err)
 {
 	uint8_t *to;
@@ -166,8 +166,8 @@ static int pass_on(struct reading *r, struct member *part, struct answer *piece,
 	return answer_join(r->answer, piece, member_release, part);
 }
 
-/* A file of which something was lost when it was counted, and can be read now, does
- * not fit where it is shown. */
+/* A file that was partly unreadable when it was counted, and is readable now, no longer fits
+ * its place. */
 static int check_totals(const struct reading *r, struct archive *file, struct leaf *leaf, struct error *err)
 {
 	const struct parquet *p = file->priv;
@@ -181,8 +181,8 @@ static int check_totals(const struct reading *r, struct archive *file, struct le
 	return e;
 }
 
-/* The file's pages contradicted its size statistics: the column is counted, too, and what
- * is being read is read again. */
+/* The file's pages contradicted its size statistics: the column is counted as well, and the
+ * current read is repeated. */
 static void count_too(const struct reading *r, const struct archive *file)
 {
 	if (atomic_load(&file->resized) > 0)

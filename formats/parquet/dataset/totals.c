@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* How much of a column each file has.  What is decoded for it is decoded once, by
- * whoever comes first, and under no lock: who asks for anything else does not wait. */
+/* How much of a column each file has. What must be decoded for it is decoded once, by whoever
+ * comes first, and without a lock, so that nobody who asks for something else has to wait. */
 #include "formats/parquet/dataset/dataset.h"
 
 /* Files opened before they are needed. */
 enum { AHEAD = 4 };
 
-/* Of the quantities of a column, what one open file has. */
+/* What an open file has of each quantity of a column. */
 static int count_in(struct archive *file, const struct field *f, const struct leaf *column, struct block *within, uint64_t *ret,
 		    struct error *err)
 {
@@ -28,8 +28,8 @@ static int count_in(struct archive *file, const struct field *f, const struct le
 	return r;
 }
 
-/* The same of a file that is to be opened.  One that cannot be had any more has,
- * below its rows, one element that cannot be read: nobody knows how many it had. */
+/* The same for a file to be opened. One that is no longer available, but has rows, gets a
+ * single, unreadable element below them, as nobody knows how many it had. */
 static int count_file(struct archive *a, const struct leaf *column, uint32_t number, struct block *within, uint64_t *ret,
 		      struct error *err)
 {
@@ -52,7 +52,7 @@ static int count_file(struct archive *a, const struct leaf *column, uint32_t num
 	return 0;
 }
 
-/* A block of KIND_TOTALS, as a file's own are. */
+/* A block of KIND_TOTALS, like a file's own totals. */
 static int totals_block(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
 	struct archive *a = archive_decoded(from);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a field is, and which type holds all of two. */
+/* The form of a field, and the type that holds all values of two types. */
 #include "formats/parquet/dataset/dataset.h"
 
 /* --- forms ---------------------------------------------------------------------- */

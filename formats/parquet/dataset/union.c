@@ -5,7 +5,7 @@
 #include "formats/parquet/dataset/dataset.h"
 #include "fs/base/name.h"
 
-enum { MANY = 16 }; /* children from which on a table finds them */
+enum { MANY = 16 }; /* with more children than this, a hash table finds them */
 
 struct uniting {
 	struct archive *a;
@@ -83,8 +83,8 @@ static int note_leaf(struct uniting *u, struct field *f, const struct leaf *l)
 	return 0;
 }
 
-/* The file lacks the field and all below it: null for all its rows.  Below lists
- * nobody tells how many nulls that makes. */
+/* The file lacks the field and all below it: null for all its rows. Below lists, no file states
+ * how many nulls that makes. */
 static void lack_below(struct field *f, bool rows, bool told)
 {
 	f->nulls |= rows;
@@ -157,7 +157,7 @@ struct field *pq_dataset_add_field(struct archive *a, struct field *f, struct sl
 
 static int take(struct uniting *u, struct field *f, const struct element *e);
 
-/* `hint` is where it most likely is: behind the one before. */
+/* `hint` is where it most likely is: after the previous child. */
 static int take_child(struct uniting *u, struct field *f, struct slice name, const struct element *e, bool is_new,
 		      struct field **hint)
 {
@@ -204,7 +204,7 @@ static int take_fields(struct uniting *u, struct field *f, const struct element 
 	struct field *hint = f->first;
 	int r = 0;
 	for (uint32_t i = 0; i < e->children && r == 0; i++) {
-		if (f->parent || !is_key(u->d, c->name)) /* the directory wins */
+		if (f->parent || !is_key(u->d, c->name)) /* the directory's value wins */
 			r = take_child(u, f, f->form == FORM_MAP ? pair[i] : c->name, c, is_new, &hint);
 		if (c->next >= u->p->nelements)
 			break;

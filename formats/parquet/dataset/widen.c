@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file's values as a column that was widened shows them. */
+/* Converts a file's values to the widened type of a column. */
 #include "formats/parquet/dataset/dataset.h"
 
 static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
