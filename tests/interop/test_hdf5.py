@@ -1031,7 +1031,7 @@ def main():
         with check("files_that_drivers_split_are_refused"):
             for name, beyond in ((b"NCSAmult", 0), (b"NCSAfami", 0), (b"Subfilin", 100)):
                 driver_information(os.path.join(tmp, "driver.h5"), name, beyond)
-                refused_by_both(os.path.join(tmp, "driver.h5"), "a driver splits")
+                refused_by_both(os.path.join(tmp, "driver.h5"), "split into several by a driver")
         with check("messages_that_must_be_known"):
             messages_that_must_be_known(os.path.join(tmp, "unknown.h5"))
         with check("external_links_lead_to_siblings_and_never_out"):
