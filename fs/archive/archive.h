@@ -13,43 +13,43 @@
 
 struct archive;
 
-/* What a format is recognised by: the first bytes of a file, and a few more, which are
- * read one by one: each may be a seek of the disk. */
+/* What a format is identified by: the head of a file, and a few more bytes by peek_at(),
+ * sparingly: each may cost a disk seek. */
 enum { HEAD_SIZE = 4096 };
 struct peek {
-	struct cursor head; /* the first HEAD_SIZE bytes, or all */
+	struct cursor head; /* the first HEAD_SIZE bytes, or the whole file */
 	uint64_t size;
 	const struct source *source;
 	uint8_t bytes[HEAD_SIZE];
 };
 int peek(struct peek *ret, const struct source *s, struct error *err);
-bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they are not there */
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they cannot be read */
 
-/* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
+/* Called for each attribute, which is valid only during the call; nonzero ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
 
-/* Of a format whose arrays hold references to what it shows.  Many threads at once. */
+/* For a format whose arrays hold references to nodes that it shows.  Called concurrently. */
 enum referred { REFERRED_UNKNOWN, REFERRED_NULL, REFERRED_KNOWN };
 struct references {
-	/* Where an element of such an array leads: puts its path. */
+	/* Appends the path of the node that an element of such an array refers to. */
 	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
 
-	/* The most bytes that a path takes by text_word(). */
+	/* The maximum length of a path as written by text_word(), in bytes. */
 	size_t (*width)(struct archive *a, const struct node *n);
 };
 
 /*
- * What a format is.  name, open and one of the probes are required; the others go with what
- * they serve.  Order in the registry settles who is asked first.
+ * A format.  name, open and one of the probes are required; the other members only for the
+ * features they implement.  Formats are probed in registry order.
  */
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
-	const char *const *suffixes; /* names that wish to be this; ends with NULL */
+	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
 	bool text;                   /* its files are text: an unreadable one is a fault even so */
 	bool joined;                 /* all that it shows is made of all the files that it brings in */
 
-	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
-	 * too, so it looks at little beyond the head. */
+	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,
+	 * so it should read little beyond the head. */
 	bool (*probe)(const struct peek *p);
 
 	/* Of a format whose archives are folders, in a->members, and no source; who mounts one
@@ -57,13 +57,12 @@ struct format {
 	 * it; if none does, the first that was asked, which says what is missing. */
 	bool (*probe_members)(const struct members *m);
 
-	/* Reads the metadata and fills a->tree, which is open for it at the root.
-	 * On failure just returns: all it made is in a->arena, or is freed by
-	 * close(). */
+	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
+	 * failure it just returns: its memory is in a->arena or freed by close(). */
 	int (*open)(struct archive *a, struct error *err);
 
-	/* Fills a directory that was added with tree_open_dir(), on first look;
-	 * a->tree is open for it.  One at a time per archive. */
+	/* Fills a directory added with tree_open_dir(), on first access; its filling is open in
+	 * a->tree.  Serialised per archive. */
 	int (*list)(struct archive *a, uint32_t dir, struct error *err);
 
 	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
@@ -113,7 +112,7 @@ struct format {
 	/* Optional, of an index: what the names of such files end in; ends with NULL. */
 	const char *const *indexes;
 
-	/* For what the arena does not hold. */
+	/* Frees what is not in the arena. */
 	void (*close)(struct archive *a);
 };
 
@@ -128,7 +127,7 @@ struct archive_options {
 
 struct archive {
 	const struct format *format;
-	const struct archive_options *options; /* outlive the archive */
+	const struct archive_options *options; /* must outlive the archive */
 	struct source source;
 	struct members members; /* of the folder where it lies, or that it is; none in memory */
 	char *path;           /* kept for members.folder.path */
@@ -152,7 +151,7 @@ struct archive {
 	void *priv;           /* the format's own */
 };
 
-/* For what makes a block: the archive that it decodes. */
+/* For decode functions: the archive whose block is being decoded. */
 static inline struct archive *archive_decoded(const struct block_source *from)
 {
 	return (struct archive *)(void *)((char *)from->client - offsetof(struct archive, blocks));
@@ -207,25 +206,25 @@ static inline uint32_t archive_sources(const struct archive *a)
 	return 1 + atomic_load(&a->members.neighbours);
 }
 
-/* Of all files that it is made of. */
+/* The total size of the files that it is made of. */
 uint64_t archive_bytes(struct archive *a);
 
-/* For formats, of whatever thread: a size that was told turned out to be wrong.  The sizes
- * of all lazy nodes are asked for again, and what is being read is read again. */
+/* For formats, from any thread: a reported size turned out to be wrong.  Invalidates the
+ * sizes of all lazy nodes; reads in progress are repeated. */
 void archive_resize(struct archive *a);
 
-/* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
- * be copied, by answer_copy(), and not be looked at. */
+/* Are these bytes of an answer mapped from one of the archive's sources?  Then they may only
+ * be copied, by answer_copy(), not accessed directly. */
 bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
-/* Looks at its files anew, for their modes and owners, and those of the folders on the
- * way, may change: true if anything did.  One at a time. */
+/* Stats its files again, since their modes and owners, and those of the folders leading to
+ * them, may change; returns whether anything did.  Not concurrently. */
 bool archive_restat(struct archive *a);
 
 /* Owner, mode (what may be read, no type), times and device of a node. */
 void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 
-/* Of all that archive_restat() looks at: differs where that does. */
+/* A hash of all that archive_restat() examines: changes when that does. */
 uint64_t archive_access_sum(struct archive *a);
 
 /* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
@@ -239,8 +238,8 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
 
-/* Is that a name that some format would like to be its own? */
+/* Does the name end in a suffix of some format? */
 bool archive_wished(const struct format *const *formats, const char *name);
 
-/* The first HEAD_SIZE bytes look like text: no archive, whatever its name. */
+/* Do the first HEAD_SIZE bytes look like text?  Then it is no archive, whatever its name. */
 bool archive_is_text(struct slice head);

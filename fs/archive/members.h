@@ -8,7 +8,7 @@
 #include "fs/source/source.h"
 
 /*
- * Members: the named sources that an archive is made of or may use beside its own file.
+ * Members: the named sources that an archive is made of or may use next to its own file.
  * They come in two ways:
  *
  *   - found: members_find() lists the files below a folder.  Each is opened when it is
@@ -80,7 +80,7 @@ struct members {
 };
 
 void members_init(struct members *m, struct descriptors *descriptors);
-void members_close(struct members *m); /* nobody holds one any more */
+void members_close(struct members *m); /* no member may be held */
 
 static inline struct member *members_at(const struct members *m, uint32_t index)
 {
@@ -88,7 +88,7 @@ static inline struct member *members_at(const struct members *m, uint32_t index)
 	return &m->table[k][index + 1 - (1u << k)];
 }
 
-/* Adds one; its path is kept.  NULL without memory. */
+/* Adds a member; keeps a reference to its path.  NULL if out of memory. */
 struct member *members_add(struct members *m, struct arena *arena, const struct member *one);
 
 /* The neighbour of that path, if the file is still what it was; else NULL. */
@@ -125,5 +125,5 @@ int members_find(struct members *m, struct arena *arena, members_choose *choose,
 int member_hold(struct member *one, void **ret, struct error *err);
 void member_release(void *one);
 
-/* It will be held soon: a worker may open it. */
+/* Prefetch: the member will be held soon, so a worker may open it. */
 void member_prefetch(struct member *one, struct blocks *blocks, struct block_client *client);

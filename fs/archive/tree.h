@@ -30,7 +30,7 @@ enum node_kind {
 	NODE_FAULT, /* cannot be read; its attribute arrayfs.error says why */
 };
 
-#define SIZE_UNKNOWN UINT64_MAX /* the format's size() tells, once */
+#define SIZE_UNKNOWN UINT64_MAX /* the format's size() finds it, once */
 
 /* An extended attribute: its name without the "user." that all of them share. */
 struct attr {
@@ -68,12 +68,12 @@ struct node {
 	uint8_t kind;   /* enum node_kind */
 	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
 	bool suffixed : 1;  /* its name gave way */
-	bool hidden : 1;    /* found by name, never listed */
+	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
- * and name.  The hash beside the index spares a look at most nodes. */
+ * and name.  The hash next to the index avoids reading most nodes. */
 struct names {
 	uint32_t mask, used;
 	struct names_slot {
@@ -122,10 +122,10 @@ uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const vo
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
 
-/* So many nodes will be added, about: spares growing by and by. */
+/* Hint: about `count` nodes will be added; avoids growing the table step by step. */
 bool tree_expect(struct tree *t, uint32_t count);
 
-/* That name will be added soon: begins to bring near what is looked at then. */
+/* Prefetches into the CPU cache the hash slot of a name that will be added soon. */
 void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
 /* A lazy file beside another node, called as that is shown and `suffix`, which is
@@ -149,7 +149,7 @@ struct tree_path {
 struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split);
 void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
 
-/* The root is to be filled on first look. */
+/* Leaves the root to be filled on first access. */
 void tree_open_root(struct tree *t, const void *lazy);
 
 /* Says more of a node of the filling under way (or of the root, while opening).
