@@ -45,8 +45,8 @@ struct references {
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
-	bool text;                   /* its files are text: an unreadable one is a fault even so */
-	bool joined;                 /* all that it shows is made of all the files that it brings in */
+	bool text;                   /* its files are text, so one that is text but malformed is still a fault */
+	bool joined;                 /* everything that it shows is made from all the files that it brings in */
 
 	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,
 	 * so it should read little beyond the head. */
@@ -65,35 +65,35 @@ struct format {
 	 * a->tree.  Serialised per archive. */
 	int (*list)(struct archive *a, uint32_t dir, struct error *err);
 
-	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
-	 * Many threads at once: what is decoded for it belongs into blocks, which are
-	 * made once. */
+	/* The size of a node that was added with SIZE_UNKNOWN; called until it succeeds.
+	 * Called concurrently: what it decodes should go into blocks, so that it is
+	 * decoded only once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
-	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
-	 * it.  Many threads at once. */
+	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size.
+	 * Called concurrently. */
 	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		    struct answer *ret, struct error *err);
 
-	/* Optional: of which sources the bytes of a lazy node are; none: of the archive's own
-	 * file alone.  Any thread. */
+	/* Optional: the sources that the bytes of a lazy node come from; none: the archive's own
+	 * file only.  Any thread. */
 	const uint32_t *(*sources)(const struct archive *a, const struct node *n, uint32_t *ret_count);
 
-	/* Optional: attributes that the tree does not hold, read when somebody asks,
-	 * always in the same order.  Returns what `each` did, or an error of its own.
-	 * Many threads at once. */
+	/* Optional: attributes that are not in the tree but read on demand, always in the
+	 * same order.  Returns what `each` returned, or an error of its own.  Called
+	 * concurrently. */
 	int (*attrs)(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 		     struct error *err);
 
-	/* Optional: what more is known of a node (chunks, row groups, statistics), as
-	 * members of a JSON object, each with a comma before it: `,"name":value`.
-	 * Reads metadata only.  Many threads at once. */
+	/* Optional: further facts about a node (chunks, row groups, statistics), as members
+	 * of a JSON object, each preceded by a comma: `,"name":value`.  Reads metadata only.
+	 * Called concurrently. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
 	const struct references *references; /* optional */
 
-	/* Optional: which directory that is, where several paths may lead to one: an
-	 * identity, or 0 where only one path can.  Any thread. */
+	/* Optional: the identity of a directory that several paths may lead to; 0 if only one
+	 * path can.  Any thread. */
 	uint64_t (*same)(const struct archive *a, uint32_t index);
 
 	/* Optional: by which number the published node is known for ever: it follows from what
@@ -120,9 +120,9 @@ struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
 	bool no_verify;        /* checksums in the file are not checked */
-	bool as_files;         /* a folder's files are taken as they lie, whatever table they may belong to */
+	bool as_files;         /* a folder's files are shown as they are, even if they belong to a table */
 	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
-	struct descriptors *descriptors; /* that its files may keep; NULL: any number */
+	struct descriptors *descriptors; /* the descriptors its files may keep open; NULL: no limit */
 };
 
 struct archive {
@@ -131,7 +131,7 @@ struct archive {
 	struct source source;
 	struct members members; /* of the folder where it lies, or that it is; none in memory */
 	char *path;           /* kept for members.folder.path */
-	bool mirrored;        /* its neighbours are shown beside it, one level up */
+	bool mirrored;        /* its siblings are shown next to it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
 	const struct format *const *parts; /* of what its members are: parts.h */
 	struct stat own;      /* its own file, or folder, at the last look */
@@ -141,13 +141,13 @@ struct archive {
 	struct access_from *from; /* while a folder's files are brought in: where they are looked for */
 	pthread_mutex_t access_lock; /* of own, access, nbrought, common, and the members' access */
 	struct arena arena;
-	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
-	struct block_client blocks;   /* what that cache has of this archive */
+	_Atomic size_t counted;   /* bytes of it reported to the block cache */
+	struct block_client blocks;   /* the cache's state for this archive */
 	struct tree tree;
 	_Atomic unsigned resized; /* how often archive_resize() was called */
-	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
-	uint32_t *filled;     /* directories in the order they were filled on first look: node */
-	uint32_t nfilled;     /* numbers depend on it */
+	pthread_mutex_t lock; /* for fillings, and for what a format adds to the arena later */
+	uint32_t *filled;     /* nodes of the directories filled on first access, in that order: */
+	uint32_t nfilled;     /* node numbers depend on it */
 	void *priv;           /* the format's own */
 };
 
@@ -163,7 +163,7 @@ struct archive_at {
 	const struct folder *folder;
 	const char *path;
 	enum reach reach;
-	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
+	bool mirrored; /* it will be shown next to its siblings, in a mirrored directory */
 	bool outside;  /* the path is a link that is followed out of the folder */
 	size_t soft;   /* if not 0: -E2BIG if opening takes more than so many bytes */
 };
@@ -176,8 +176,8 @@ struct archive_at {
 int archive_open(struct archive *ret, const struct format *const *formats,
 		 const struct archive_at *at, const struct archive_options *options, struct error *err);
 
-/* The same over a source that is at hand; takes it over, whatever happens.
- * `name` tells the wish. */
+/* The same for an open source, which it takes over even on failure.  `name` is what the
+ * suffixes are matched against. */
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
 

@@ -33,7 +33,7 @@ struct member {
 	bool sure;        /* MEMBER_SURE */
 	uint32_t number;  /* from 1, in the order in which they were added */
 
-	/* A neighbour: archive_source(number), and the reach that opened it. */
+	/* Of a neighbour: archive_source(number), and the reach it was opened with. */
 	struct source *source;
 	enum reach reach;
 	struct member *chained; /* in `named` */
@@ -62,7 +62,7 @@ struct member_opener {
 
 struct members {
 	struct folder folder;           /* where their paths begin; dir is -1: nowhere */
-	struct descriptors *descriptors; /* that they may keep; NULL: any number */
+	struct descriptors *descriptors; /* those they may keep open; NULL: no limit */
 	struct member *table[31];       /* table[k] has 2^k of them, so that none ever moves; in the archive's arena */
 	_Atomic uint32_t count;
 	_Atomic uint32_t neighbours;    /* the same, or 0 */
@@ -91,13 +91,13 @@ static inline struct member *members_at(const struct members *m, uint32_t index)
 /* Adds a member; keeps a reference to its path.  NULL if out of memory. */
 struct member *members_add(struct members *m, struct arena *arena, const struct member *one);
 
-/* The neighbour of that path, if the file is still what it was; else NULL. */
+/* The neighbour with that path, if its file is unchanged; otherwise NULL. */
 struct member *members_neighbour(const struct members *m, const char *path, enum reach reach);
 
 /* --- what is in a folder: members_find.c ------------------------------------- */
 
-/* Is there a name right in the folder of which that is true?  By this formats recognise a
- * folder: nothing is opened. */
+/* Does is() hold for any name directly in the folder?  Formats identify a folder by this;
+ * no file is opened. */
 bool members_any(const struct members *m, bool (*is)(const char *name));
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/archive/pieces.h"
 
-/* Wanted at once for one range, at most. */
+/* The most pieces to prefetch at once for one range. */
 enum { RANGE_MOST = 4096 };
 
 /* How far pieces are wanted in one read. */

@@ -14,7 +14,7 @@ struct shaped {
 	uint64_t dims[SHAPE_MAX]; /* array.shape, where that was to be found */
 };
 
-/* Will the node have a shape, without looking for it? */
+/* Can the node have a shape?  Does not try to find it. */
 bool shape_exists(const struct node *n);
 
 /* The node's array with its shape, at the price of its size: what decodes for the one

@@ -30,7 +30,7 @@ struct tree_key {
 };
 struct tree_key tree_key(const struct tree *t, uint32_t parent, struct slice name, enum tree_wanted wanted);
 
-/* Who bears the name; 0 for nobody. */
+/* The node of that name; 0 if there is none. */
 uint32_t tree_names_find(const struct tree *t, const struct names *names, const struct tree_key *key);
 
 /* Enters the node by a name that nobody bears and for which there is room; a directory
