@@ -45,8 +45,8 @@ struct references {
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
-	bool text;                   /* its files are text, so one that is text but malformed is still a fault */
-	bool joined;                 /* everything that it shows is made from all the files that it brings in */
+	bool text;                   /* its files are text: even so, an unreadable one is a fault */
+	bool joined;                 /* all that it shows is made from all the files it brings in */
 
 	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,
 	 * so it should read little beyond the head. */
@@ -146,8 +146,8 @@ struct archive {
 	struct tree tree;
 	_Atomic unsigned resized; /* how often archive_resize() was called */
 	pthread_mutex_t lock; /* for fillings, and for what a format adds to the arena later */
-	uint32_t *filled;     /* nodes of the directories filled on first access, in that order: */
-	uint32_t nfilled;     /* node numbers depend on it */
+	uint32_t *filled;     /* nodes of the directories filled on first access, in that order */
+	uint32_t nfilled;     /* node numbers depend on that order */
 	void *priv;           /* the format's own */
 };
 

@@ -14,8 +14,8 @@
 int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 	       struct error *err);
 
-/* The value of an attribute that was told as `later`, the shape of a node: at the price
- * of its size.  -ENODATA if it has none. */
+/* The value of an attribute reported as `later`, that is, the shape of a node; costs as much
+ * as finding its size.  -ENODATA if it has none. */
 int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret, struct error *err);
 
 /* The shape as JSON, "[2,3]"; its length.  Cut, as snprintf() does, at `room`. */

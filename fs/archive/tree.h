@@ -10,10 +10,9 @@
  *
  * Nodes sit in one table and know each other by index; the index is also the
  * inode number within the archive, so TREE_ROOT is 1 and 0 is nobody.  A format
- * adds nodes while it opens, and fills the directories it left open when somebody
- * first looks into them; each such round is a filling.  What a filling made is
- * published at its end and never changes again, so that any thread may read it
- * without a lock.
+ * adds nodes while it opens, and fills the directories it left open on first access;
+ * each such round is a filling.  Its nodes are published at its end and never
+ * change again, so that any thread may read them without a lock.
  *
  * Names are made safe here (fs/base/name.h) and made unique: of two equal names the
  * later gets "~2", "~3" …; directories that names imply merge.
@@ -64,10 +63,10 @@ struct node {
 		uint32_t last;  /* DIR */
 		uint32_t links; /* the others: st_nlink, where it is not 1 */
 	};
-	uint32_t twins; /* names that had to give way to this one */
+	uint32_t twins; /* how many equal names got a suffix because of this one */
 	uint8_t kind;   /* enum node_kind */
 	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
-	bool suffixed : 1;  /* its name gave way */
+	bool suffixed : 1;  /* its name got a suffix */
 	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
 };
