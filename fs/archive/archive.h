@@ -52,9 +52,10 @@ struct format {
 	 * so it should read little beyond the head. */
 	bool (*probe)(const struct peek *p);
 
-	/* Of a format whose archives are folders, in a->members, and no source; who mounts one
-	 * asks for that.  Is it ours, by names and sizes alone?  The first that says so has
-	 * it; if none does, the first that was asked, which says what is missing. */
+	/* For a format whose archives are folders: a->members, no source.  Tried only if the user
+	 * asks for a folder as one archive.  Is it of this format, by names and sizes alone?
+	 * The first format to say so gets it; if none does, the first in the registry, which
+	 * reports what is missing. */
 	bool (*probe_members)(const struct members *m);
 
 	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
@@ -157,8 +158,8 @@ static inline struct archive *archive_decoded(const struct block_source *from)
 	return (struct archive *)(void *)((char *)from->client - offsetof(struct archive, blocks));
 }
 
-/* Where an archive is found: a path below a folder, and how it may be followed.
- * `name` is what the user calls it, and tells the wish. */
+/* The location of an archive: a path below a folder, and how the path may be followed.
+ * Its last component is what the suffixes are matched against. */
 struct archive_at {
 	const struct folder *folder;
 	const char *path;
@@ -193,10 +194,10 @@ void archive_close(struct archive *a);
  * is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 
-/* Bytes of that member are shown: notes who may read it.  `st` is of the open file.
- * archive_sibling() does it. */
+/* Records that bytes of the member are shown, and who may read it.  `st` is of the open
+ * file.  archive_sibling() calls this. */
 void archive_bring(struct archive *a, struct member *one, const struct stat *st);
-/* open(), which brings in many files of one folder: where they lie is found once. */
+/* Calls open(), which brings in many files of one folder, and looks up their location once. */
 int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err);
 
 /* Its own file is number 0; the others are its neighbours. */
@@ -227,9 +228,9 @@ void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 /* A hash of all that archive_restat() examines: changes when that does. */
 uint64_t archive_access_sum(struct archive *a);
 
-/* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
-int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
-/* The same; -E2BIG, and as if it had not been tried, if it takes more than `most` bytes (0: no matter). */
+/* Lookup, for all callers.  The node is one of the archive's; err may be NULL. */
+int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any lookup in a directory */
+/* The same; -E2BIG, with no effect, if it takes more than `most` bytes (0: no limit). */
 int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 

@@ -91,7 +91,7 @@ struct tree {
 	struct names *names;              /* of this filling */
 	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
 	uint32_t attr_node;
-	const struct array *arrays[TREE_ARRAYS]; /* made lately, to be shared */
+	const struct array *arrays[TREE_ARRAYS]; /* made recently, to be shared */
 	int failed;                       /* first -errno met while building, as a cursor's */
 };
 
@@ -127,8 +127,8 @@ bool tree_expect(struct tree *t, uint32_t count);
 /* Prefetches into the CPU cache the hash slot of a name that will be added soon. */
 void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
-/* A lazy file beside another node, called as that is shown and `suffix`, which is
- * short: it always fits. */
+/* Adds a companion file: a lazy file next to another node, named as that is shown plus
+ * `suffix`, which is short enough always to fit. */
 uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
 /* What is listed and cannot be read, for the reason that the sentence gives.  It has the
@@ -155,18 +155,18 @@ void tree_open_root(struct tree *t, const void *lazy);
  * The array stays the caller's, with the arena's lifetime. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
-/* A copy of the array and its shape, or an equal one that was made lately: what is
- * described alike is described once.  NULL if the tree has failed. */
+/* A copy of the array and its shape, or an equal one made recently, so that nodes of equal
+ * description share one.  NULL if the tree has failed. */
 const struct array *tree_array(struct tree *t, const struct array *array);
-uint64_t tree_array_size(const struct array *array); /* of its bytes; SIZE_UNKNOWN if it does not tell */
+uint64_t tree_array_size(const struct array *array); /* in bytes; or SIZE_UNKNOWN */
 
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
-void tree_error(struct tree *t, uint32_t id, const char *sentence); /* why it cannot be read, or not all; NULL: it can */
+void tree_error(struct tree *t, uint32_t id, const char *sentence); /* why it is not fully readable; NULL: it is */
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
-/* Looking, at what is published: any thread.  A hard link's index leads to the
- * node itself. */
+/* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard
+ * link to that of the node itself. */
 struct node *tree_node(const struct tree *t, uint64_t index); /* NULL if none */
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name);
 uint32_t tree_resolve(const struct tree *t, uint32_t index);

@@ -19,8 +19,8 @@ static inline void tree_fail(struct tree *t, int code)
 		t->failed = code;
 }
 
-/* What is looked for: a name; or the directory that gave way to a leaf of that
- * name and got a suffix, which all that it implies must find again. */
+/* What to look up: exactly the name; or the directory that got a suffix because a leaf has
+ * the name, which later paths through that name must find again. */
 enum tree_wanted { TREE_EXACTLY, TREE_SUFFIXED };
 
 struct tree_key {
