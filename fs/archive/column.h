@@ -17,8 +17,8 @@
  * for each element.  How a file comes by its bytes is the format's own matter: here is
  * only what files there are, what they are called and what is said of them.
  *
- * While a tree is being filled, as tree.h's: what was added is told by its index, 0 once
- * the tree has failed.
+ * While a tree is being filled, as tree.h's: each call returns the index of what it added, 0
+ * once the tree has failed.
  */
 
 /* Where it goes.  `merges`: what becomes a directory may be one that another name

@@ -52,7 +52,7 @@ struct member {
 	struct member *newer, *older; /* of those that are open */
 };
 
-/* What is kept open of a member, if not its source alone: an archive, for example. */
+/* How to open a member as more than its bare source: as an archive, for example. */
 struct member_opener {
 	/* Takes over the source, whatever happens; *ret_memory: what is kept open takes. */
 	int (*open)(const struct members *m, const struct member *one, struct source source, void **ret, size_t *ret_memory,
