@@ -162,7 +162,9 @@ uint64_t tree_array_size(const struct array *array); /* in bytes; or SIZE_UNKNOW
 
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
-void tree_error(struct tree *t, uint32_t id, const char *sentence); /* why it is unreadable, or partly; or NULL */
+
+/* Records why the node cannot be read, or not in full.  NULL: it can be. */
+void tree_error(struct tree *t, uint32_t id, const char *sentence);
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
 /* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard
