@@ -77,7 +77,7 @@ static const struct format *detect(const struct format *const *formats, const st
 	return NULL;
 }
 
-/* What must hold of every tree, so that no format has to remember it. */
+/* Invariants of every tree, checked here so that no format has to. */
 static int check_tree(struct archive *a, uint32_t first, struct error *err)
 {
 	for (uint32_t i = first; i < a->tree.made && !a->tree.failed; i++) {
@@ -92,7 +92,7 @@ static int check_tree(struct archive *a, uint32_t first, struct error *err)
 /* So much freed memory goes back to the system: the C library would keep it, a share for each thread. */
 enum { TRIM = 1 << 20 };
 
-/* Tells the cache what the metadata take now. */
+/* Reports the current size of the metadata to the block cache. */
 static void count_metadata(struct archive *a, size_t now)
 {
 	blocks_metadata(a->options->blocks, a->counted, now);
@@ -189,7 +189,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	return r;
 }
 
-/* NULL if none takes folders. */
+/* NULL if no format takes folders. */
 static const struct format *detect_folder(const struct format *const *formats, const struct members *m)
 {
 	const struct format *first = NULL;
@@ -243,7 +243,7 @@ void archive_close(struct archive *a)
 		malloc_trim(0);
 }
 
-/* Room for one more in the log of fillings. */
+/* Makes room for one more entry in the log of fillings. */
 static int log_grow(struct archive *a, struct error *err)
 {
 	uint32_t *grown = list_grow(a->filled, a->nfilled, sizeof *grown);
@@ -292,7 +292,7 @@ int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct err
 	if (node_filled(n))
 		return 0;
 	pthread_mutex_lock(&a->lock);
-	if (!node_filled(n)) /* nobody was faster */
+	if (!node_filled(n)) /* no other thread filled it meanwhile */
 		r = fill(a, dir, most, err);
 	pthread_mutex_unlock(&a->lock);
 	return r;
@@ -322,7 +322,7 @@ static int find_size(struct archive *a, struct node *n, uint64_t *ret, struct er
 	*ret = n->kind == NODE_DIR ? 0 : atomic_load_explicit(&n->size, memory_order_acquire);
 	if (*ret != SIZE_UNKNOWN)
 		return 0;
-	/* No lock: decoding may be long.  Who asks at the same time comes to the same. */
+	/* No lock, as decoding may take long; concurrent callers find the same size. */
 	if (n->kind == NODE_FAULT)
 		r = read_fault(n, err);
 	else
@@ -343,7 +343,7 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 		int r = find_size(a, n, ret, err);
 		if (atomic_load(&a->resized) == then)
 			return r;
-		if (n->kind == NODE_LAZY) /* what was stored may have been found before */
+		if (n->kind == NODE_LAZY) /* the stored size may predate the resize */
 			atomic_store(&n->size, SIZE_UNKNOWN);
 	}
 }

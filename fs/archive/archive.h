@@ -13,88 +13,88 @@
 
 struct archive;
 
-/* What a format is recognised by: the first bytes of a file, and a few more, which are
- * read one by one: each may be a seek of the disk. */
+/* What a format is identified by: the head of a file, and a few more bytes by peek_at(),
+ * sparingly: each may cost a disk seek. */
 enum { HEAD_SIZE = 4096 };
 struct peek {
-	struct cursor head; /* the first HEAD_SIZE bytes, or all */
+	struct cursor head; /* the first HEAD_SIZE bytes, or the whole file */
 	uint64_t size;
 	const struct source *source;
 	uint8_t bytes[HEAD_SIZE];
 };
 int peek(struct peek *ret, const struct source *s, struct error *err);
-bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they are not there */
+bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they cannot be read */
 
-/* Is told one attribute, which lives until it returns; other than 0 ends the walk. */
+/* Called for each attribute, which is valid only during the call; nonzero ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
 
-/* Of a format whose arrays hold references to what it shows.  Many threads at once. */
+/* For a format whose arrays hold references to nodes that it shows.  Called concurrently. */
 enum referred { REFERRED_UNKNOWN, REFERRED_NULL, REFERRED_KNOWN };
 struct references {
-	/* Where an element of such an array leads: puts its path. */
+	/* Appends the path of the node that an element of such an array refers to. */
 	enum referred (*refer)(struct archive *a, const struct node *n, const uint8_t *element, struct text *ret);
 
-	/* The most bytes that a path takes by text_word(). */
+	/* The maximum length of a path as written by text_word(), in bytes. */
 	size_t (*width)(struct archive *a, const struct node *n);
 };
 
 /*
- * What a format is.  name, open and one of the probes are required; the others go with what
- * they serve.  Order in the registry settles who is asked first.
+ * A format.  name, open and one of the probes are required; the other members only for the
+ * features they implement.  Formats are probed in registry order.
  */
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
-	const char *const *suffixes; /* names that wish to be this; ends with NULL */
-	bool text;                   /* its files are text: an unreadable one is a fault even so */
-	bool joined;                 /* all that it shows is made of all the files that it brings in */
+	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
+	bool text;                   /* its files are text: even so, an unreadable one is a fault */
+	bool joined;                 /* all that it shows is made from all the files it brings in */
 
-	/* Is it ours?  Pure: what the file contains settles it.  Asked of every plain file,
-	 * too, so it looks at little beyond the head. */
+	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,
+	 * so it should read little beyond the head. */
 	bool (*probe)(const struct peek *p);
 
-	/* Of a format whose archives are folders, in a->members, and no source; who mounts one
-	 * asks for that.  Is it ours, by names and sizes alone?  The first that says so has
-	 * it; if none does, the first that was asked, which says what is missing. */
+	/* For a format whose archives are folders: a->members, no source.  Tried only if the user
+	 * asks for a folder as one archive.  Is it of this format, by names and sizes alone?
+	 * The first format to say so gets it; if none does, the first in the registry, which
+	 * reports what is missing. */
 	bool (*probe_members)(const struct members *m);
 
-	/* Reads the metadata and fills a->tree, which is open for it at the root.
-	 * On failure just returns: all it made is in a->arena, or is freed by
-	 * close(). */
+	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
+	 * failure it just returns: its memory is in a->arena or freed by close(). */
 	int (*open)(struct archive *a, struct error *err);
 
-	/* Fills a directory that was added with tree_open_dir(), on first look;
-	 * a->tree is open for it.  One at a time per archive. */
+	/* Fills a directory added with tree_open_dir(), on first access; its filling is open in
+	 * a->tree.  Serialised per archive. */
 	int (*list)(struct archive *a, uint32_t dir, struct error *err);
 
-	/* The size of a node that was added with SIZE_UNKNOWN; asked until it is known.
-	 * Many threads at once: what is decoded for it belongs into blocks, which are
-	 * made once. */
+	/* The size of a node that was added with SIZE_UNKNOWN; called until it succeeds.
+	 * Called concurrently: what it decodes should go into blocks, so that it is
+	 * decoded only once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
-	/* Answers exactly [offset, offset + len) of a lazy node, which lies inside
-	 * it.  Many threads at once. */
+	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size.
+	 * Called concurrently. */
 	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		    struct answer *ret, struct error *err);
 
-	/* Optional: of which sources the bytes of a lazy node are; none: of the archive's own
-	 * file alone.  Any thread. */
+	/* Optional: the sources that the bytes of a lazy node come from; none: the archive's own
+	 * file only.  Any thread. */
 	const uint32_t *(*sources)(const struct archive *a, const struct node *n, uint32_t *ret_count);
 
-	/* Optional: attributes that the tree does not hold, read when somebody asks,
-	 * always in the same order.  Returns what `each` did, or an error of its own.
-	 * Many threads at once. */
+	/* Optional: attributes that are not in the tree but read on demand, always in the
+	 * same order.  Returns what `each` returned, or an error of its own.  Called
+	 * concurrently. */
 	int (*attrs)(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 		     struct error *err);
 
-	/* Optional: what more is known of a node (chunks, row groups, statistics), as
-	 * members of a JSON object, each with a comma before it: `,"name":value`.
-	 * Reads metadata only.  Many threads at once. */
+	/* Optional: further facts about a node (chunks, row groups, statistics), as members
+	 * of a JSON object, each preceded by a comma: `,"name":value`.  Reads metadata only.
+	 * Called concurrently. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
 	const struct references *references; /* optional */
 
-	/* Optional: which directory that is, where several paths may lead to one: an
-	 * identity, or 0 where only one path can.  Any thread. */
+	/* Optional: the identity of a directory that several paths may lead to; 0 if only one
+	 * path can.  Any thread. */
 	uint64_t (*same)(const struct archive *a, uint32_t index);
 
 	/* Optional: by which number the published node is known for ever: it follows from what
@@ -113,7 +113,7 @@ struct format {
 	/* Optional, of an index: what the names of such files end in; ends with NULL. */
 	const char *const *indexes;
 
-	/* For what the arena does not hold. */
+	/* Frees what is not in the arena. */
 	void (*close)(struct archive *a);
 };
 
@@ -121,18 +121,18 @@ struct archive_options {
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
 	bool no_verify;        /* checksums in the file are not checked */
-	bool as_files;         /* a folder's files are taken as they lie, whatever table they may belong to */
+	bool as_files;         /* a folder's files are shown as they are, even if they belong to a table */
 	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
-	struct descriptors *descriptors; /* that its files may keep; NULL: any number */
+	struct descriptors *descriptors; /* the descriptors its files may keep open; NULL: no limit */
 };
 
 struct archive {
 	const struct format *format;
-	const struct archive_options *options; /* outlive the archive */
+	const struct archive_options *options; /* must outlive the archive */
 	struct source source;
 	struct members members; /* of the folder where it lies, or that it is; none in memory */
 	char *path;           /* kept for members.folder.path */
-	bool mirrored;        /* its neighbours are shown beside it, one level up */
+	bool mirrored;        /* its siblings are shown next to it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
 	const struct format *const *parts; /* of what its members are: parts.h */
 	struct stat own;      /* its own file, or folder, at the last look */
@@ -142,29 +142,29 @@ struct archive {
 	struct access_from *from; /* while a folder's files are brought in: where they are looked for */
 	pthread_mutex_t access_lock; /* of own, access, nbrought, common, and the members' access */
 	struct arena arena;
-	_Atomic size_t counted;   /* bytes of it that the cache of blocks knows of */
-	struct block_client blocks;   /* what that cache has of this archive */
+	_Atomic size_t counted;   /* bytes of it reported to the block cache */
+	struct block_client blocks;   /* the cache's state for this archive */
 	struct tree tree;
 	_Atomic unsigned resized; /* how often archive_resize() was called */
-	pthread_mutex_t lock; /* of fillings, and of what a format adds to the arena later */
-	uint32_t *filled;     /* directories in the order they were filled on first look: node */
-	uint32_t nfilled;     /* numbers depend on it */
+	pthread_mutex_t lock; /* for fillings, and for what a format adds to the arena later */
+	uint32_t *filled;     /* nodes of the directories filled on first access, in that order */
+	uint32_t nfilled;     /* node numbers depend on that order */
 	void *priv;           /* the format's own */
 };
 
-/* For what makes a block: the archive that it decodes. */
+/* For decode functions: the archive whose block is being decoded. */
 static inline struct archive *archive_decoded(const struct block_source *from)
 {
 	return (struct archive *)(void *)((char *)from->client - offsetof(struct archive, blocks));
 }
 
-/* Where an archive is found: a path below a folder, and how it may be followed.
- * `name` is what the user calls it, and tells the wish. */
+/* The location of an archive: a path below a folder, and how the path may be followed.
+ * Its last component is what the suffixes are matched against. */
 struct archive_at {
 	const struct folder *folder;
 	const char *path;
 	enum reach reach;
-	bool mirrored; /* it will be shown beside its siblings, in a mirrored directory */
+	bool mirrored; /* it will be shown next to its siblings, in a mirrored directory */
 	bool outside;  /* the path is a link that is followed out of the folder */
 	size_t soft;   /* if not 0: -E2BIG if opening takes more than so many bytes */
 };
@@ -177,8 +177,8 @@ struct archive_at {
 int archive_open(struct archive *ret, const struct format *const *formats,
 		 const struct archive_at *at, const struct archive_options *options, struct error *err);
 
-/* The same over a source that is at hand; takes it over, whatever happens.
- * `name` tells the wish. */
+/* The same for an open source, which it takes over even on failure.  `name` is what the
+ * suffixes are matched against. */
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
 
@@ -194,10 +194,10 @@ void archive_close(struct archive *a);
  * is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 
-/* Bytes of that member are shown: notes who may read it.  `st` is of the open file.
- * archive_sibling() does it. */
+/* Records that bytes of the member are shown, and who may read it.  `st` is of the open
+ * file.  archive_sibling() calls this. */
 void archive_bring(struct archive *a, struct member *one, const struct stat *st);
-/* open(), which brings in many files of one folder: where they lie is found once. */
+/* Calls open(), which brings in many files of one folder, and looks up their location once. */
 int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct error *err), struct error *err);
 
 /* Its own file is number 0; the others are its neighbours. */
@@ -207,30 +207,30 @@ static inline uint32_t archive_sources(const struct archive *a)
 	return 1 + atomic_load(&a->members.neighbours);
 }
 
-/* Of all files that it is made of. */
+/* The total size of the files that it is made of. */
 uint64_t archive_bytes(struct archive *a);
 
-/* For formats, of whatever thread: a size that was told turned out to be wrong.  The sizes
- * of all lazy nodes are asked for again, and what is being read is read again. */
+/* For formats, from any thread: a reported size turned out to be wrong.  Invalidates the
+ * sizes of all lazy nodes; reads in progress are repeated. */
 void archive_resize(struct archive *a);
 
-/* Are those bytes, of an answer's span, mapped from one of its sources?  Then they may
- * be copied, by answer_copy(), and not be looked at. */
+/* Are these bytes of an answer mapped from one of the archive's sources?  Then they may only
+ * be copied, by answer_copy(), not accessed directly. */
 bool archive_maps(struct archive *a, const void *bytes, size_t len);
 
-/* Looks at its files anew, for their modes and owners, and those of the folders on the
- * way, may change: true if anything did.  One at a time. */
+/* Stats its files again, since their modes and owners, and those of the folders leading to
+ * them, may change; returns whether anything did.  Not concurrently. */
 bool archive_restat(struct archive *a);
 
 /* Owner, mode (what may be read, no type), times and device of a node. */
 void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 
-/* Of all that archive_restat() looks at: differs where that does. */
+/* A hash of all that archive_restat() examines: changes when that does. */
 uint64_t archive_access_sum(struct archive *a);
 
-/* Looking, for everybody.  The node is one of the archive's; err may be NULL. */
-int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any look into a directory */
-/* The same; -E2BIG, and as if it had not been tried, if it takes more than `most` bytes (0: no matter). */
+/* Lookup, for all callers.  The node is one of the archive's; err may be NULL. */
+int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before any lookup in a directory */
+/* The same; -E2BIG, with no effect, if it takes more than `most` bytes (0: no limit). */
 int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
@@ -239,8 +239,8 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
 
-/* Is that a name that some format would like to be its own? */
+/* Does the name end in a suffix of some format? */
 bool archive_wished(const struct format *const *formats, const char *name);
 
-/* The first HEAD_SIZE bytes look like text: no archive, whatever its name. */
+/* Do the first HEAD_SIZE bytes look like text?  Then it is no archive, whatever its name. */
 bool archive_is_text(struct slice head);

@@ -37,7 +37,7 @@ static struct access look_at(struct access_from *from, const struct member *one,
 	return access_join(before, now, &from->self);
 }
 
-/* What the first `count` have in common, and one more. */
+/* The access common to the first `count` files and one more. */
 static struct access take_in(struct access common, uint32_t count, struct access one, const struct access_self *self)
 {
 	return count ? access_join(common, one, self) : one;
@@ -73,9 +73,9 @@ int archive_bring_all(struct archive *a, int (*open)(struct archive *a, struct e
 	return r;
 }
 
-/* --- looking at them again -------------------------------------------------- */
+/* --- restat ----------------------------------------------------------------- */
 
-/* Its own file, or folder; what it was if that cannot be known. */
+/* The archive's own file or folder; unchanged if it cannot be stat'ed. */
 static void look_at_own(const struct archive *a, struct stat *st, struct access *access)
 {
 	const struct source *s = &a->source;
@@ -108,7 +108,7 @@ static bool put(struct archive *a, struct access *to, struct access now)
 	return changed;
 }
 
-/* Looks at one that was brought in: true if that changed. */
+/* Stats a member that was brought in; returns whether its access changed. */
 static bool look_again(struct archive *a, struct access_from *from, struct member *one, struct access *ret)
 {
 	pthread_mutex_lock(&a->access_lock);

@@ -3,19 +3,19 @@
 #include "fs/archive/archive.h"
 
 /*
- * The extended attributes of a node, made from what its tree says: one place for
- * the mount, for --list --json and for whoever describes a node.  Names come
- * without the "user." that all share.
+ * The extended attributes of a node, derived from the tree, for the mount, for
+ * --list --json and for anything else that describes a node.  Names lack their
+ * common prefix "user.".
  */
 
-/* Calls for every attribute, in a fixed order, until a call returns other than
- * 0, and returns that; or the error that kept the format from reading its own,
- * after all the others were told. */
+/* Calls each() for every attribute, in a fixed order, until a call returns nonzero, and
+ * returns that; or, after all other attributes, the error that kept the format from
+ * reading its own. */
 int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 	       struct error *err);
 
-/* The value of an attribute that was told as `later`, the shape of a node: at the price
- * of its size.  -ENODATA if it has none. */
+/* The value of an attribute reported as `later`, that is, the shape of a node; costs as much
+ * as finding its size.  -ENODATA if it has none. */
 int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret, struct error *err);
 
 /* The shape as JSON, "[2,3]"; its length.  Cut, as snprintf() does, at `room`. */

@@ -11,14 +11,14 @@
  *	map          NAME/offsets      NAME/values/key, NAME/values/value
  *	struct       NAME/FIELD …
  *	dictionary   NAME/indices      NAME/dictionary
- *	validity     NAME.validity, beside any of these
+ *	validity     NAME.validity, next to any of these
  *
  * Offsets are int64, little-endian, one more than there are lists; validity is a bool
  * for each element.  How a file comes by its bytes is the format's own matter: here is
  * only what files there are, what they are called and what is said of them.
  *
- * While a tree is being filled, as tree.h's: what was added is told by its index, 0 once
- * the tree has failed.
+ * While a tree is being filled, as tree.h's: each call returns the index of what it added, 0
+ * once the tree has failed.
  */
 
 /* Where it goes.  `merges`: what becomes a directory may be one that another name
@@ -39,7 +39,7 @@ struct column_file {
 		uint32_t twin;
 	};
 	uint64_t size;     /* SIZE_UNKNOWN: as its array tells, or else the format's size() */
-	const char *fault; /* why it cannot be read; NULL: it can */
+	const char *fault; /* why it cannot be read, or NULL */
 };
 
 #define COLUMN_UNKNOWN UINT64_MAX /* how many there are is not known before they are decoded */
@@ -72,7 +72,7 @@ struct column {
  * (0): nothing tells the offsets, and there are none. */
 struct column column_list(struct tree *t, struct column_at at, const struct array *array, uint64_t count, struct column_file offsets);
 
-/* The same; `pairs` of all maps together.  The values go beside the keys. */
+/* The same; `pairs` of all maps together.  The values go next to the keys. */
 struct column column_map(struct tree *t, struct column_at at, const struct array *array, uint64_t count, struct column_file offsets,
 			 uint64_t pairs);
 struct column_at column_map_value(const struct column *map);

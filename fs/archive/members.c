@@ -22,7 +22,7 @@ static int check_same(const struct member *one, const struct stat *now, struct e
 	return source_same(&then, now) ? 0 : error_set(err, EIO, "changed or replaced");
 }
 
-/* Is the file that bears the name still the one that was found? */
+/* Does the name still refer to the file that was found? */
 static int check_name(const struct member *one, struct error *err)
 {
 	char path[PATH_MAX];
@@ -128,8 +128,8 @@ static bool crowded(const struct members *m)
 	return m->open > OPEN_MAX || (m->memory > OPEN_MAX_BYTES && m->open > 1);
 }
 
-/* The oldest that nobody holds, out of the list, if there are too many; the caller
- * closes it without the lock, since that waits for whoever decodes from it. */
+/* If too many are open, removes the oldest unheld one from the list.  The caller closes it
+ * without the lock, since closing waits for decodes in progress. */
 static void *spare(struct members *m)
 {
 	struct member *one = crowded(m) ? m->oldest : NULL;
@@ -248,8 +248,8 @@ void member_release(void *arg)
 	close_spare(one->in);
 }
 
-/* Opening ahead is decoding a block of which nothing is kept.  It closes none: that
- * may wait for another who decodes a block, and who waits for us. */
+/* Opens a member ahead of time, as a decode that caches nothing.  It closes no other member:
+ * that could wait for a decode that in turn waits for this one. */
 static int open_ahead(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
 	struct member *one = members_at(from->owner, (uint32_t)index);

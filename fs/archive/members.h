@@ -8,7 +8,7 @@
 #include "fs/source/source.h"
 
 /*
- * Members: the named sources that an archive is made of or may use beside its own file.
+ * Members: the named sources that an archive is made of or may use next to its own file.
  * They come in two ways:
  *
  *   - found: members_find() lists the files below a folder.  Each is opened when it is
@@ -33,7 +33,7 @@ struct member {
 	bool sure;        /* MEMBER_SURE */
 	uint32_t number;  /* from 1, in the order in which they were added */
 
-	/* A neighbour: archive_source(number), and the reach that opened it. */
+	/* Of a neighbour: archive_source(number), and the reach it was opened with. */
 	struct source *source;
 	enum reach reach;
 	struct member *chained; /* in `named` */
@@ -52,7 +52,7 @@ struct member {
 	struct member *newer, *older; /* of those that are open */
 };
 
-/* What is kept open of a member, if not its source alone: an archive, for example. */
+/* How to open a member as more than its bare source: as an archive, for example. */
 struct member_opener {
 	/* Takes over the source, whatever happens; *ret_memory: what is kept open takes. */
 	int (*open)(const struct members *m, const struct member *one, struct source source, void **ret, size_t *ret_memory,
@@ -62,7 +62,7 @@ struct member_opener {
 
 struct members {
 	struct folder folder;           /* where their paths begin; dir is -1: nowhere */
-	struct descriptors *descriptors; /* that they may keep; NULL: any number */
+	struct descriptors *descriptors; /* those they may keep open; NULL: no limit */
 	struct member *table[31];       /* table[k] has 2^k of them, so that none ever moves; in the archive's arena */
 	_Atomic uint32_t count;
 	_Atomic uint32_t neighbours;    /* the same, or 0 */
@@ -80,7 +80,7 @@ struct members {
 };
 
 void members_init(struct members *m, struct descriptors *descriptors);
-void members_close(struct members *m); /* nobody holds one any more */
+void members_close(struct members *m); /* no member may be held */
 
 static inline struct member *members_at(const struct members *m, uint32_t index)
 {
@@ -88,16 +88,16 @@ static inline struct member *members_at(const struct members *m, uint32_t index)
 	return &m->table[k][index + 1 - (1u << k)];
 }
 
-/* Adds one; its path is kept.  NULL without memory. */
+/* Adds a member; keeps a reference to its path.  NULL if out of memory. */
 struct member *members_add(struct members *m, struct arena *arena, const struct member *one);
 
-/* The neighbour of that path, if the file is still what it was; else NULL. */
+/* The neighbour with that path, if its file is unchanged; otherwise NULL. */
 struct member *members_neighbour(const struct members *m, const char *path, enum reach reach);
 
 /* --- what is in a folder: members_find.c ------------------------------------- */
 
-/* Is there a name right in the folder of which that is true?  By this formats recognise a
- * folder: nothing is opened. */
+/* Does is() hold for any name directly in the folder?  Formats identify a folder by this;
+ * no file is opened. */
 bool members_any(const struct members *m, bool (*is)(const char *name));
 
 /*
@@ -125,5 +125,5 @@ int members_find(struct members *m, struct arena *arena, members_choose *choose,
 int member_hold(struct member *one, void **ret, struct error *err);
 void member_release(void *one);
 
-/* It will be held soon: a worker may open it. */
+/* Prefetch: the member will be held soon, so a worker may open it. */
 void member_prefetch(struct member *one, struct blocks *blocks, struct block_client *client);

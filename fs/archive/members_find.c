@@ -9,7 +9,7 @@
 #include "fs/archive/members.h"
 #include "fs/base/list.h"
 
-/* A directory to look into, and one that was. */
+/* A directory to walk, or one already walked. */
 struct place {
 	struct place *next;
 	bool linked;
@@ -224,7 +224,7 @@ static int by_identity(const void *a, const void *b)
 	return x->ino != y->ino ? x->ino < y->ino ? -1 : 1 : 0;
 }
 
-/* Links count where their file is not there itself. */
+/* Adds a link only if its target is not among the files itself. */
 static int add_links(struct finding *f)
 {
 	struct found_list *files = &f->files;

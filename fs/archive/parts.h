@@ -11,5 +11,5 @@ void parts_of(struct archive *whole, const struct format *const *formats);
 /* Like member_hold().  -ENOTSUP without a sentence if it is none of the formats'. */
 int part_hold(struct member *part, struct archive **ret, struct error *err);
 
-/* It will be held soon: a worker may open it. */
+/* Prefetch: the part will be held soon, so a worker may open it. */
 void part_prefetch(struct archive *whole, struct member *part);

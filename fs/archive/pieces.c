@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/archive/pieces.h"
 
-/* Wanted at once for one range, at most. */
+/* The most pieces to prefetch at once for one range. */
 enum { RANGE_MOST = 4096 };
 
-/* How far pieces are wanted in one read. */
+/* How far one read has prefetched. */
 struct frontier {
 	bool begun;
 	uint64_t next;  /* the first that was not */
@@ -35,7 +35,7 @@ void piece_number(struct piece *piece, int64_t number, uint32_t width)
 
 /* --- ahead of the reader --------------------------------------------------------------- */
 
-/* How many of so many bytes are worth having ready. */
+/* How many units of `bytes` bytes are worth prefetching. */
 static uint64_t worth(const struct pieces *p, uint64_t bytes)
 {
 	uint64_t most = blocks_ahead(p->blocks, (size_t)bytes);
@@ -138,7 +138,7 @@ int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *
 		if (p->blocks && piece.number != PIECES_END) {
 			if (!reach.begun)
 				stop = in_order ? PIECES_END : piece.end >= end ? piece.last : p->type->find(p, end - 1);
-			/* The first is made by who reads it, meanwhile. */
+			/* Not the first: the reader decodes that itself, meanwhile. */
 			prefetch_ahead(p, &reach, piece.number + 1, piece.last, stop);
 		}
 		r = p->type->get(p, &piece, offset - piece.begin, n, ret, err);

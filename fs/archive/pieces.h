@@ -3,13 +3,13 @@
 #include "fs/blocks/blocks.h"
 
 /*
- * A lazy file made of pieces that lie one behind the other: the pages of a column, the
+ * A lazy file made of consecutive pieces: the pages of a column, the
  * chunks of an array, the files of a table.  The format says which piece holds a byte
- * and what that is made of; pieces_read() answers a range with them, asks ahead for
- * what the reader is expected to need next, and lets go of what it has passed.
+ * and what that is made of; pieces_read() answers a range from them, prefetches
+ * what the reader is expected to need next, and drops what it has passed.
  *
- * What is asked for ahead goes by numbers, which grow as a reader in order meets the
- * pieces, but need not be even.  Several pieces may share a number (rows of one
+ * Prefetch identifies pieces by numbers, which increase in the order of a sequential
+ * reader, but need not be consecutive.  Several pieces may share a number (rows of one
  * chunk), and one may be put together from several.
  *
  * A struct pieces lives as long as one read, of one thread.
@@ -24,15 +24,15 @@ struct piece {
 	enum piece_kind {
 		PIECE_ANSWERED, /* get() appended it itself */
 		PIECE_ZEROS,
-		PIECE_PATTERN, /* over and over */
+		PIECE_PATTERN, /* repeated */
 		PIECE_SOURCE,
-		PIECE_BLOCK, /* held; pieces_read() gives it up */
+		PIECE_BLOCK, /* held; pieces_read() releases it */
 	} kind;
 	uint64_t at;
 	struct slice pattern;
 	const struct source *source;
 	struct block *block;
-	bool shared;    /* others are made of the block, too: it is kept at the piece's end */
+	bool shared;    /* other pieces use the block, too: not dropped behind at the piece's end */
 	uint8_t own[8]; /* for a pattern that lies nowhere else */
 };
 
@@ -54,25 +54,25 @@ struct pieces {
 		uint64_t (*prefetch)(struct pieces *p, uint64_t number);
 	} *type;
 	void *owner;
-	struct blocks *blocks; /* NULL: nothing is wanted ahead */
-	struct readahead_next next; /* how the reader goes on */
+	struct blocks *blocks; /* NULL: no prefetch */
+	struct readahead_next next; /* the predicted next read */
 	uint64_t size;         /* of the file */
-	uint64_t bytes;        /* that a number takes in the cache; place() may say better */
-	uint64_t together;     /* readers need so many at once: so many ahead, if the cache has room for that */
-	unsigned most;         /* never more ahead than so many; 0: as many as the cache says */
+	uint64_t bytes;        /* that a number takes in the cache; place() may refine it */
+	uint64_t together;     /* readers need this many at once: prefetch as many, if the cache has room */
+	unsigned most;         /* the most to prefetch ahead; 0: as many as the cache allows */
 };
 
-/* Answers [offset, offset + len), which lies inside the file. */
+/* Answers [offset, offset + len), which is within the file. */
 int pieces_read(struct pieces *p, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
-/* Wants the pieces numbered first to last, which somebody is about to read, and those
- * where he is expected next. */
+/* Prefetches the pieces numbered first to last, which are about to be read, and those that
+ * the reader is expected to need next. */
 void pieces_prefetch(struct pieces *p, uint64_t first, uint64_t last);
 
-/* The piece is that number over and over, as so many bytes of little-endian. */
+/* Makes the piece a repetition of the number, little-endian, `width` bytes wide. */
 void piece_number(struct piece *piece, int64_t number, uint32_t width);
 
-/* `len` bytes of the unit over and over, from byte `at` of that on. */
+/* Writes `len` bytes of the repeated unit, starting at byte `at` of the repetition. */
 void pieces_repeat(struct slice unit, uint64_t at, uint64_t len, uint8_t *to);
 
 /* The last of n positions, each `stride` behind the one before, that is at or below

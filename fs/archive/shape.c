@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-/* Directories in directories that stand for one array. */
+/* Maximum nesting of directories that stand for one array. */
 enum { DEPTH = 64 };
 
 bool shape_exists(const struct node *n)
@@ -62,8 +62,8 @@ static int size_of(struct archive *a, struct node *n, bool decode, uint64_t *ret
 	return archive_size(a, n, ret, err);
 }
 
-/* A struct has as many elements as each of its fields; a file tells it sooner than a
- * directory. */
+/* A struct has as many elements as each of its fields; tries files first, which are cheaper
+ * than directories. */
 static int find_by_field(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
 {
 	for (unsigned directories = 0; directories < 2; directories++)

@@ -3,8 +3,8 @@
 #include "fs/archive/archive.h"
 
 /*
- * The shape of what lies below an array of variable length.  The archive's metadata
- * may not tell how much that is; then its size does: a file's own, or, of a directory
+ * The shape of what is below an array of variable length.  Where the archive's metadata
+ * does not state the length, it follows from a size: a file's own, or, for a directory
  * that stands for one array or column, that of a file in it.
  */
 enum { SHAPE_MAX = 64 }; /* dimensions; arrays of more have no shape then */
@@ -14,16 +14,15 @@ struct shaped {
 	uint64_t dims[SHAPE_MAX]; /* array.shape, where that was to be found */
 };
 
-/* Will the node have a shape, without looking for it? */
+/* Can the node have a shape?  Does not try to find it. */
 bool shape_exists(const struct node *n);
 
-/* The node's array with its shape, at the price of its size: what decodes for the one
- * decodes for the other, once.  -ENODATA if there is none. */
+/* The node's array with its shape.  Costs as much as finding the node's size, and whatever
+ * is decoded for one serves the other.  -ENODATA if it has none. */
 int shape_find(struct archive *a, const struct node *n, struct shaped *ret, struct error *err);
 
-/* The same; but where that would have to be decoded, or cannot be had, the array is
- * without a shape. */
+/* The same, but never decodes: if the shape is not available without, the array has none. */
 void shape_known(struct archive *a, const struct node *n, struct shaped *ret);
 
-/* Of an array whose file is of so many bytes: false if it has no shape. */
+/* The shape of an array whose file has `size` bytes; false if it has none. */
 bool shape_of_size(const struct array *array, uint64_t size, struct shaped *ret);

@@ -88,7 +88,7 @@ int tree_publish(struct tree *t, struct error *err)
 	uint32_t first = atomic_load_explicit(&t->count, memory_order_relaxed);
 	struct node *dir = tree_at(t, t->filling);
 
-	if (t->failed) { /* as if it had not been tried */
+	if (t->failed) { /* undo the filling */
 		dir->child = dir->last = 0;
 		dir->open = true;
 		for (uint32_t id = first; id < t->made; id++)
@@ -344,7 +344,7 @@ uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const ch
 	return id;
 }
 
-/* Where the component that begins at p ends. */
+/* The end of the component that begins at p. */
 static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char split)
 {
 	const uint8_t *slash = memchr(p, '/', (size_t)(end - p));
@@ -443,7 +443,7 @@ void tree_error(struct tree *t, uint32_t id, const char *sentence)
 		tree_attr(t, id, SLICE("arrayfs.error"), slice_text(sentence));
 }
 
-/* --- looking ----------------------------------------------------------- */
+/* --- lookup ------------------------------------------------------------ */
 
 const struct attr *node_error(const struct node *n)
 {

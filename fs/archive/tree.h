@@ -10,10 +10,9 @@
  *
  * Nodes sit in one table and know each other by index; the index is also the
  * inode number within the archive, so TREE_ROOT is 1 and 0 is nobody.  A format
- * adds nodes while it opens, and fills the directories it left open when somebody
- * first looks into them; each such round is a filling.  What a filling made is
- * published at its end and never changes again, so that any thread may read it
- * without a lock.
+ * adds nodes while it opens, and fills the directories it left open on first access;
+ * each such round is a filling.  Its nodes are published at its end and never
+ * change again, so that any thread may read them without a lock.
  *
  * Names are made safe here (fs/base/name.h) and made unique: of two equal names the
  * later gets "~2", "~3" …; directories that names imply merge.
@@ -30,7 +29,7 @@ enum node_kind {
 	NODE_FAULT, /* cannot be read; its attribute arrayfs.error says why */
 };
 
-#define SIZE_UNKNOWN UINT64_MAX /* the format's size() tells, once */
+#define SIZE_UNKNOWN UINT64_MAX /* the format's size() finds it, once */
 
 /* An extended attribute: its name without the "user." that all of them share. */
 struct attr {
@@ -64,16 +63,16 @@ struct node {
 		uint32_t last;  /* DIR */
 		uint32_t links; /* the others: st_nlink, where it is not 1 */
 	};
-	uint32_t twins; /* names that had to give way to this one */
+	uint32_t twins; /* how many equal names got a suffix because of this one */
 	uint8_t kind;   /* enum node_kind */
 	bool open;          /* DIR: to be filled on first look; changes after others may look at the next */
-	bool suffixed : 1;  /* its name gave way */
-	bool hidden : 1;    /* found by name, never listed */
+	bool suffixed : 1;  /* its name got a suffix */
+	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
- * and name.  The hash beside the index spares a look at most nodes. */
+ * and name.  The hash next to the index avoids reading most nodes. */
 struct names {
 	uint32_t mask, used;
 	struct names_slot {
@@ -92,7 +91,7 @@ struct tree {
 	struct names *names;              /* of this filling */
 	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
 	uint32_t attr_node;
-	const struct array *arrays[TREE_ARRAYS]; /* made lately, to be shared */
+	const struct array *arrays[TREE_ARRAYS]; /* made recently, to be shared */
 	int failed;                       /* first -errno met while building, as a cursor's */
 };
 
@@ -122,14 +121,14 @@ uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const vo
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
 
-/* So many nodes will be added, about: spares growing by and by. */
+/* Hint: about `count` nodes will be added; avoids growing the table step by step. */
 bool tree_expect(struct tree *t, uint32_t count);
 
-/* That name will be added soon: begins to bring near what is looked at then. */
+/* Prefetches into the CPU cache the hash slot of a name that will be added soon. */
 void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 
-/* A lazy file beside another node, called as that is shown and `suffix`, which is
- * short: it always fits. */
+/* Adds a companion file: a lazy file next to another node, named as that is shown plus
+ * `suffix`, which is short enough always to fit. */
 uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
 /* What is listed and cannot be read, for the reason that the sentence gives.  It has the
@@ -149,25 +148,27 @@ struct tree_path {
 struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split);
 void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
 
-/* The root is to be filled on first look. */
+/* Leaves the root to be filled on first access. */
 void tree_open_root(struct tree *t, const void *lazy);
 
 /* Says more of a node of the filling under way (or of the root, while opening).
  * The array stays the caller's, with the arena's lifetime. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
-/* A copy of the array and its shape, or an equal one that was made lately: what is
- * described alike is described once.  NULL if the tree has failed. */
+/* A copy of the array and its shape, or an equal one made recently, so that nodes of equal
+ * description share one.  NULL if the tree has failed. */
 const struct array *tree_array(struct tree *t, const struct array *array);
-uint64_t tree_array_size(const struct array *array); /* of its bytes; SIZE_UNKNOWN if it does not tell */
+uint64_t tree_array_size(const struct array *array); /* in bytes; or SIZE_UNKNOWN */
 
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
-void tree_error(struct tree *t, uint32_t id, const char *sentence); /* why it cannot be read, or not all; NULL: it can */
+
+/* Records why the node cannot be read, or not in full.  NULL: it can be. */
+void tree_error(struct tree *t, uint32_t id, const char *sentence);
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
-/* Looking, at what is published: any thread.  A hard link's index leads to the
- * node itself. */
+/* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard
+ * link to that of the node itself. */
 struct node *tree_node(const struct tree *t, uint64_t index); /* NULL if none */
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name);
 uint32_t tree_resolve(const struct tree *t, uint32_t index);

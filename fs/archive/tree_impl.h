@@ -19,8 +19,8 @@ static inline void tree_fail(struct tree *t, int code)
 		t->failed = code;
 }
 
-/* What is looked for: a name; or the directory that gave way to a leaf of that
- * name and got a suffix, which all that it implies must find again. */
+/* What to look up: exactly the name; or the directory that got a suffix because a leaf has
+ * the name, which later paths through that name must find again. */
 enum tree_wanted { TREE_EXACTLY, TREE_SUFFIXED };
 
 struct tree_key {
@@ -30,7 +30,7 @@ struct tree_key {
 };
 struct tree_key tree_key(const struct tree *t, uint32_t parent, struct slice name, enum tree_wanted wanted);
 
-/* Who bears the name; 0 for nobody. */
+/* The node of that name; 0 if there is none. */
 uint32_t tree_names_find(const struct tree *t, const struct names *names, const struct tree_key *key);
 
 /* Enters the node by a name that nobody bears and for which there is room; a directory

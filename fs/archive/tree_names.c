@@ -44,7 +44,7 @@ static struct slice base_of(const char *name)
 	return (struct slice){(const uint8_t *)name, (size_t)(strrchr(name, '~') - name)};
 }
 
-/* All are distinct: the first free slot. */
+/* Takes the first free slot, as all keys are distinct. */
 static void enter(struct names *names, uint32_t hash, uint32_t id)
 {
 	uint32_t i = hash & names->mask;

@@ -7,7 +7,7 @@
 /*
  * Shared by the files of the cache: blocks.c decodes blocks and hands them out, table.c
  * is the hash table and the eviction lists, room.c enforces the budget, spare.c recycles
- * memory, ahead.c has the workers that prefetch.
+ * memory, prefetch.c has the workers that prefetch.
  *
  * Call with b->lock held, unless noted otherwise.
  */
