@@ -8,14 +8,12 @@ import ctypes
 import json
 import os
 
-from tap import arrayfs, check, comment, done, folder, listed, skip_all
+from tap import arrayfs, check, comment, done, folder, listed, need, skip_all
 
+h5py, np = need("h5py", "numpy")
 try:
-    import h5py
-    import numpy as np
-
     import hdf5_library
-except ImportError as e:
+except ImportError as e:    # h5py's library is not a file of its own
     skip_all(str(e))
 
 WIDTHS = (2, 4, 8)
