@@ -157,7 +157,8 @@ static int show_records(struct archive *a, uint32_t parent, struct slice name, c
 	uint64_t count, *shape = arena_array(&a->arena, array->rank + 1u, sizeof *shape);
 	if (!records || !shape)
 		return no_memory(err);
-	memcpy(shape, array->shape, array->rank * sizeof *shape);
+	if (array->rank)
+		memcpy(shape, array->shape, array->rank * sizeof *shape);
 	if (!shape_elements(array->shape, array->rank, &count))
 		return error_set(err, EBADMSG, "a shape of more records than 64 bits count");
 	*records = (struct npy_records){type->size, count, shape, array->rank};

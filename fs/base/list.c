@@ -18,8 +18,8 @@ void *list_grow(void *list, size_t count, size_t each)
 {
 	if (!full(count))
 		return list;
-	size_t room = next_room(count);
-	return room ? reallocarray(list, room, each) : NULL;
+	size_t room = next_room(count), bytes;
+	return room && !__builtin_mul_overflow(room, each, &bytes) ? realloc(list, bytes) : NULL;
 }
 
 void *list_grow_in(struct arena *arena, void *list, size_t count, size_t each)

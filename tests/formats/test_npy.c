@@ -95,6 +95,19 @@ static void an_array_that_is_not_all_there_is_refused(void **state)
 	test_unload(file);
 }
 
+/* Without a shape there is nothing to copy. */
+static void one_record_is_a_structured_scalar(void **state)
+{
+	static const char text[] = "\x93NUMPY\1\0\x3e\0{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': ()}\1\0\0\0";
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	assert_int_equal(test_open(&a, &format_npy, (struct slice){(const uint8_t *)text, sizeof text - 1}, &err), 0);
+	assert_string_equal(test_shape(&a, "data/a"), "[]");
+	check_bytes(&a, "data/a", "\1\0\0\0", 4);
+	archive_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +117,7 @@ int main(void)
 		cmocka_unit_test(a_structured_array_is_a_directory_of_its_fields),
 		cmocka_unit_test(python_objects_are_listed_and_not_read),
 		cmocka_unit_test(an_array_that_is_not_all_there_is_refused),
+		cmocka_unit_test(one_record_is_a_structured_scalar),
 	};
 	return cmocka_run_group_tests_name("npy", tests, NULL, NULL);
 }
