@@ -93,17 +93,39 @@ static void advance(struct reading *r, uint64_t len)
 	r->len -= len;
 }
 
-/* Reads the next slot of a record too long to be fetched whole. */
-static int read_slot(struct reading *r, uint64_t per)
+static bool is_gone(const struct reading *r)
 {
-	const struct npy_file *f = r->f;
-	uint64_t in = r->offset % per, within = in % f->width;
-	uint64_t some = f->width - within < r->len ? f->width - within : r->len;
-	uint64_t at = record_at(f, r->offset / per) + slot_at(f, in / f->width) + within;
-	int e = npy_fetch(r->a, &f->bytes, at, (size_t)some, r->out, r->gone, r->err);
+	return r->gone && atomic_load(r->gone);
+}
+
+/* Reads some of one slot. */
+static int read_slot(struct reading *r, uint64_t at, uint64_t within)
+{
+	uint64_t some = r->f->width - within < r->len ? r->f->width - within : r->len;
+	int e = npy_fetch(r->a, &r->f->bytes, at + within, (size_t)some, r->out, r->gone, r->err);
 	if (e == 0)
 		advance(r, some);
 	return e;
+}
+
+/* Reads from a record too long to be fetched whole: the next slots of the innermost sub-array,
+ * which lie at one stride. */
+static int read_slots(struct reading *r, uint64_t per)
+{
+	const struct npy_file *f = r->f;
+	const struct npy_level *l = f->levels;
+	uint64_t in = r->offset % per, slot = in / f->width, at = record_at(f, r->offset / per) + slot_at(f, slot);
+	if (!l || in % f->width || r->len < f->width || f->width > BATCH)
+		return read_slot(r, at, in % f->width);
+	uint64_t count = l->count - slot % l->count, most = (BATCH - f->width) / l->stride + 1;
+	count = count < most ? count : most;
+	count = count < r->len / f->width ? count : r->len / f->width;
+	int e = npy_fetch(r->a, &f->bytes, at, (size_t)((count - 1) * l->stride + f->width), r->buf, r->gone, r->err);
+	if (e < 0)
+		return e;
+	copy_column(r->buf, l->stride, f->width, count, r->out);
+	advance(r, count * f->width);
+	return 0;
 }
 
 /* Reads the next records, whose fields span `extent` bytes each. */
@@ -141,7 +163,7 @@ static int read_records(struct archive *a, const struct npy_file *f, uint64_t of
 	if (e < 0)
 		error_set(err, -e, e == -ENOMEM ? "no memory for its records" : "interrupted");
 	while (e == 0 && r.len > 0)
-		e = extent > BATCH ? read_slot(&r, per) : read_batch(&r, per, extent);
+		e = is_gone(&r) ? -EINTR : extent > BATCH ? read_slots(&r, per) : read_batch(&r, per, extent);
 	arena_free(&scratch);
 	return e;
 }

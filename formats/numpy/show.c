@@ -205,7 +205,7 @@ int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct
 	     struct error *err)
 {
 	struct arena scratch = arena_scratch(&a->arena);
-	struct numpy_header h;
+	struct numpy_header h = {0};
 	int r = read_header(a, bytes, &scratch, &h, err);
 	struct npy_bytes elements = {bytes->stream, bytes->offset + h.data, h.bytes};
 	if (r == 0 && h.type.array.dtype == DTYPE_STRUCT)

@@ -145,6 +145,14 @@ with folder() as where:
         np.savez_compressed(path, big=big, records=records)
         compare(path, [*expected("big", big), *expected("records", records)])
 
+    with check("records too long to be read at once"):
+        wide = np.zeros(3, [("pixels", [("r", "u1"), ("g", "<u2"), ("b", "V3")], (300, 500)), ("plain", "<f8", (100_000,))])
+        raw = np.frombuffer(np.random.default_rng(2).bytes(wide.nbytes), np.uint8).view(wide.dtype)
+        np.save(where / "wide.npy", raw)
+        np.savez_compressed(where / "wide.npz", raw=raw)
+        compare(where / "wide.npy", expected("data", raw))
+        compare(where / "wide.npz", expected("raw", raw))
+
     with check("padding of dropped fields is not shown"):
         x = np.zeros(4, [("a", "i1"), ("b", "<f8"), ("c", "<i2")])
         np.save(where / "sub.npy", x[["a", "c"]])
