@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Chapter III.A.1: version 1 B-trees, used by old groups and chunk indexes; and III.B,
  * the symbol table nodes that are the leaves of groups. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/visited.h"
 
 #include <inttypes.h>
 
@@ -32,21 +32,12 @@ static int load_node(const struct h5_file *f, struct arena *s, uint64_t address,
 
 struct walk {
 	const struct h5_file *f;
-	struct arena *s;
 	const struct h5_local_heap *heap;
 	h5_entry_fn *each;
 	void *arg;
 	struct h5_faults *faults;
-	uint64_t budget; /* bytes that further nodes may have: more than the file has is a cycle */
+	struct h5_visited visited;
 };
-
-static int spend(struct walk *w, uint64_t len, struct error *err)
-{
-	if (len > w->budget)
-		return error_set(err, ELOOP, "a group's B-tree has more nodes than the file can hold");
-	w->budget -= len;
-	return 0;
-}
 
 /* A name's offset in the heap is as wide as an offset by the specification, but as wide as
  * a length in the library. */
@@ -63,7 +54,7 @@ static int symbols(struct walk *w, struct arena *s, uint64_t address, struct err
 	unsigned count = cursor_u16le(&c);
 	r = h5_load(w->f, s, address + 8, (uint64_t)count * each, &c, err);
 	if (r == 0)
-		r = spend(w, 8 + (uint64_t)count * each, err);
+		r = h5_visit_bytes(&w->visited, 8 + (uint64_t)count * each, err);
 	for (unsigned i = 0; r == 0 && i < count; i++) {
 		struct slice name, target = {0};
 		uint64_t at = h5_length(w->f, &c), object = h5_address(w->f, &c);
@@ -81,7 +72,7 @@ static int symbols(struct walk *w, struct arena *s, uint64_t address, struct err
 	return r;
 }
 
-static int walk_node(struct walk *w, uint64_t address, unsigned parent_level, struct error *err);
+static int walk_node(struct walk *w, struct arena *parent, uint64_t address, unsigned parent_level, struct error *err);
 
 /* A node's own bytes are not needed after it. */
 static int walk_within(struct walk *w, struct arena *s, uint64_t address, unsigned parent_level, struct error *err)
@@ -89,7 +80,7 @@ static int walk_within(struct walk *w, struct arena *s, uint64_t address, unsign
 	struct level n;
 	unsigned each = (unsigned)w->f->lengths + w->f->offsets;
 	int r = load_node(w->f, s, address, 0, each, &n, err);
-	if (r < 0 || (r = spend(w, 8u + 2u * w->f->offsets + (uint64_t)n.count * each, err)) < 0)
+	if (r < 0 || (r = h5_visit_bytes(&w->visited, 8u + 2u * w->f->offsets + (uint64_t)n.count * each, err)) < 0)
 		return r;
 	if (n.level >= parent_level)
 		return error_set(err, EBADMSG, "a B-tree's node of level %u at %" PRIu64 " below one of level %u", n.level, address,
@@ -97,16 +88,19 @@ static int walk_within(struct walk *w, struct arena *s, uint64_t address, unsign
 	for (unsigned i = 0; r == 0 && i < n.count; i++) {
 		cursor_skip(&n.entries, w->f->lengths);
 		uint64_t child = h5_address(w->f, &n.entries);
-		r = h5_spare(w->faults, walk_node(w, child, n.level, err), err);
+		r = h5_spare(w->faults, walk_node(w, s, child, n.level, err), err);
 	}
 	return r;
 }
 
 /* Level 0 is that of the last nodes of the tree, below which are symbol nodes. */
-static int walk_node(struct walk *w, uint64_t address, unsigned parent_level, struct error *err)
+static int walk_node(struct walk *w, struct arena *parent, uint64_t address, unsigned parent_level, struct error *err)
 {
-	struct arena s = arena_scratch(w->s);
-	int r = parent_level > 0 ? walk_within(w, &s, address, parent_level, err) : symbols(w, &s, address, err);
+	int r = h5_visit(&w->visited, address, err);
+	if (r < 0)
+		return r;
+	struct arena s = arena_scratch(parent);
+	r = parent_level > 0 ? walk_within(w, &s, address, parent_level, err) : symbols(w, &s, address, err);
 	arena_free(&s);
 	return r;
 }
@@ -114,8 +108,8 @@ static int walk_node(struct walk *w, uint64_t address, unsigned parent_level, st
 int h5_btree1_group(const struct h5_file *f, struct arena *s, uint64_t address, const struct h5_local_heap *heap,
 		    h5_entry_fn *each, void *arg, struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, heap, each, arg, faults, h5_source(f)->size};
-	int r = walk_node(&w, address, H5_DEPTH_MAX, err);
+	struct walk w = {f, heap, each, arg, faults, h5_visited(f, s)};
+	int r = walk_node(&w, s, address, H5_DEPTH_MAX, err);
 	return r == -ELOOP ? -EBADMSG : r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Chapter III.A.2: version 2 B-trees: sorted records, in nodes of one size. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/visited.h"
 
 #include <inttypes.h>
 
@@ -87,27 +87,27 @@ static struct at next_child(const struct h5_file *f, const struct h5_btree2 *t, 
 
 struct walk {
 	const struct h5_file *f;
-	struct arena *s;
 	const struct h5_btree2 *t;
 	h5_record_fn *each;
 	void *arg;
 	struct h5_faults *faults;
-	uint64_t budget; /* bytes that further nodes may have: more than the file has are a knot */
+	struct h5_visited visited;
 };
 
 /* A node's own bytes are not needed after it. */
-static int walk(struct walk *w, struct at at, struct error *err)
+static int walk(struct walk *w, struct arena *parent, struct at at, struct error *err)
 {
 	struct cursor records, children;
-	struct arena s = arena_scratch(w->s);
-	uint64_t len = node_length(w->f, w->t, at);
-	int r = load_node(w->f, &s, w->t, at, &records, &children, err);
-	if (r == 0 && len > w->budget)
-		r = error_set(err, ELOOP, "a B-tree has more nodes than the file can hold");
-	w->budget -= r == 0 ? len : 0;
+	int r = h5_visit(&w->visited, at.address, err);
+	if (r < 0)
+		return r;
+	struct arena s = arena_scratch(parent);
+	r = load_node(w->f, &s, w->t, at, &records, &children, err);
+	if (r == 0)
+		r = h5_visit_bytes(&w->visited, node_length(w->f, w->t, at), err);
 	for (unsigned i = 0; r == 0 && i <= at.records; i++) {
 		if (at.depth > 0)
-			r = h5_spare(w->faults, walk(w, next_child(w->f, w->t, at.depth, &children), err), err);
+			r = h5_spare(w->faults, walk(w, &s, next_child(w->f, w->t, at.depth, &children), err), err);
 		if (r == 0 && i < at.records)
 			r = h5_spare(w->faults, w->each(w->arg, cursor_sub(&records, w->t->record_size), err), err);
 	}
@@ -118,10 +118,10 @@ static int walk(struct walk *w, struct at at, struct error *err)
 int h5_btree2_each(const struct h5_file *f, struct arena *s, const struct h5_btree2 *t, h5_record_fn *each, void *arg,
 		   struct h5_faults *faults, struct error *err)
 {
-	struct walk w = {f, s, t, each, arg, faults, h5_source(f)->size};
+	struct walk w = {f, t, each, arg, faults, h5_visited(f, s)};
 	if (t->root == H5_UNDEFINED)
 		return 0;
-	int r = walk(&w, (struct at){t->root, t->root_records, t->depth}, err);
+	int r = walk(&w, s, (struct at){t->root, t->root_records, t->depth}, err);
 	return r == -ELOOP ? -EBADMSG : r;
 }
 

@@ -73,22 +73,6 @@ const struct h5_store *h5_store_keep(struct archive *a, const struct h5_store *s
 
 /* --- rebuilding --------------------------------------------------------------------------- */
 
-static int changed(struct error *err)
-{
-	return error_set(err, EIO, "the dataset has changed since it was listed");
-}
-
-/* Whether the dataset's store must be kept because it needs other files, which only a thread
- * that fills the archive may open. */
-static bool needs_files(const struct h5_file *f, struct arena *s, const struct h5_header *h)
-{
-	struct cursor c;
-	struct error why = {0};
-	int r;
-	return h5_has(h, H5_EXTERNAL) ||
-	       (h5_message(f, s, h, H5_LAYOUT, &c, &r, &why) && cursor_u8(&c) >= 4 && cursor_u8(&c) == H5_VIRTUAL);
-}
-
 int h5_dataset(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_store *ret, struct error *err)
 {
 	struct h5_header h;
@@ -99,12 +83,10 @@ int h5_dataset(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	int r = h5_header(f, s, address, &h, err);
 	if (r < 0 || !(h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE)))
 		return r;
-	if (needs_files(f, s, &h))
-		return changed(err);
 	if (!h5_message(f, s, &h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(f, s, &c, &type, err)) < 0 ||
 	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
-		return r < 0 ? r : changed(err);
-	return space.null ? 0 : h5_store(f, s, s, &h, &type, &space, ret, err);
+		return r < 0 ? r : h5_changed(err);
+	return space.null ? 0 : h5_store(f, s, s, &h, &type, &space, false, ret, err);
 }
 
 enum { STORE = 1 }; /* kind of block: chunk.c has another */
@@ -120,7 +102,9 @@ static int decode(const struct block_source *from, uint64_t index, struct block 
 	(void)index;
 	int r = h5_dataset(&h->file, &s, n->address, &store, err);
 	if (r == 0 && !store.file)
-		r = changed(err);
+		r = h5_changed(err);
+	if (r == 0 && store.storage == H5_FAULT) /* not cached: it may have been the disk's */
+		r = error_set(err, store.code ? store.code : EIO, "%s", store.fault);
 	if (r == 0) {
 		store.node = n;
 		put_store(&c, &store);

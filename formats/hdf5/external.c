@@ -17,8 +17,10 @@ static int read_external(const struct h5_file *f, struct h5_external *e, struct 
 		return r;
 	if (e->size > left)
 		e->size = left;
-	if (archive_sibling(f->a, name, REACH_BENEATH, &e->source, &why) == 0)
+	if ((r = archive_sibling(f->a, name, REACH_BENEATH, &e->source, &why)) == 0)
 		return 0;
+	if (error_passes(r))
+		return error_set(err, -r, "%s", why.text);
 	e->fault = arena_printf(&f->a->arena, "its external file cannot be had: %s", why.text);
 	return e->fault ? 0 : error_set(err, ENOMEM, "no memory for a dataset");
 }

@@ -275,6 +275,7 @@ struct h5_store {
 	uint32_t nexternals;
 	const struct h5_mapping *mappings;
 	uint32_t nmappings;
+	bool needs_files;    /* its bytes are in other files, or would be if it were sound */
 	uint32_t heap_index; /* index of the encoded mappings in the global heap at `address` */
 	const uint32_t *sources; /* sources that hold the elements; none: the archive's own file alone */
 	uint32_t nsources;
@@ -286,9 +287,11 @@ struct h5_store {
 
 /* Reads layout, filters and fill value; what the store points at is allocated in `keep`,
  * except for what lists other files, which is in the archive's arena. A fault is stored in
- * the store, and reported when it is read. */
+ * the store, and reported when it is read. Other files are opened only if `opens`, which a
+ * thread may say that fills the archive. */
 int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const struct h5_header *h, const struct h5_type *t,
-	     const struct h5_space *space, struct h5_store *ret, struct error *err);
+	     const struct h5_space *space, bool opens, struct h5_store *ret, struct error *err);
+int h5_changed(struct error *err); /* -EIO: a dataset has changed since it was listed */
 
 /* Copies bytes of the elements, in C order. */
 int h5_store_read(const struct h5_store *s, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,

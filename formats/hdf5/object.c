@@ -310,11 +310,11 @@ static int emit_dataset(struct archive *a, struct arena *s, struct column_at at,
 		return emit_empty(&e, at, &type, ret);
 	struct h5_store found;
 	const struct h5_store *store = &found;
-	if ((r = h5_store(f, s, s, h, &type, &space, &found, err)) < 0)
+	if ((r = h5_store(f, s, s, h, &type, &space, true, &found, err)) < 0)
 		return r;
 	if (space.rank) /* a virtual dataset's sources may determine them */
 		memcpy(space.dims, store->dims, space.rank * sizeof *space.dims);
-	e.kept = store->storage == H5_VIRTUAL || store->storage == H5_EXTERNALS || !is_plain(&type);
+	e.kept = store->needs_files || !is_plain(&type);
 	if (e.kept && !(store = *ret_store = h5_store_keep(a, &found)))
 		return error_no_memory(err, "a dataset");
 	e.store = store;

@@ -14,6 +14,7 @@ struct parse {
 	const struct h5_space *space;
 	struct h5_store *store;
 	struct error *err;
+	bool opens; /* may it open other files? */
 };
 
 static uint64_t *numbers(struct parse *p, size_t count)
@@ -178,6 +179,18 @@ static int read_chunked(struct parse *p, struct cursor *c, unsigned version)
 	return cursor_check(c, p->err, "a data layout");
 }
 
+int h5_changed(struct error *err)
+{
+	return error_set(err, EIO, "the dataset has changed since it was listed");
+}
+
+/* Of a dataset that was listed with its files, a reader meets none that needs some. */
+static int may_open_files(struct parse *p)
+{
+	p->store->needs_files = true;
+	return p->opens ? 0 : h5_changed(p->err);
+}
+
 static int read_layout(struct parse *p)
 {
 	struct h5_store *s = p->store;
@@ -205,6 +218,8 @@ static int read_layout(struct parse *p)
 		s->heap_index = cursor_u32le(&c);
 		r = cursor_check(&c, p->err, "a data layout");
 		s->unfilled = false; /* there the fill value is what no source covers */
+		if (r == 0)
+			r = may_open_files(p);
 		return r < 0 ? r : h5_virtual(p->f, p->s, p->type, s, p->err);
 	}
 	default:
@@ -246,16 +261,18 @@ static int read_all(struct parse *p)
 		r = h5_filters(p->f, p->keep, c, &p->store->pipeline, p->err);
 	if (r < 0 || (r = read_layout(p)) < 0)
 		return r;
-	if (p->store->storage == H5_CONTIGUOUS && (r = h5_externals(p->f, p->s, p->h, p->store, p->err)) < 0)
-		return r;
+	if (p->store->storage == H5_CONTIGUOUS && h5_has(p->h, H5_EXTERNAL)) {
+		if ((r = may_open_files(p)) < 0 || (r = h5_externals(p->f, p->s, p->h, p->store, p->err)) < 0)
+			return r;
+	}
 	return check_store(p);
 }
 
 int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const struct h5_header *h, const struct h5_type *t,
-	     const struct h5_space *space, struct h5_store *ret, struct error *err)
+	     const struct h5_space *space, bool opens, struct h5_store *ret, struct error *err)
 {
 	struct error why = {0};
-	struct parse p = {f, keep, s, h, t, space, ret, &why};
+	struct parse p = {f, keep, s, h, t, space, ret, &why, opens};
 	*ret = (struct h5_store){.file = f, .element = t->size, .rank = space->rank, .count = space->count, .address = H5_UNDEFINED};
 	if (__builtin_mul_overflow(space->count, t->size, &ret->size) || ret->size > INT64_MAX / 8)
 		return error_set(err, EBADMSG, "%" PRIu64 " elements of %" PRIu32 " bytes", space->count, t->size);

@@ -54,7 +54,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 	if (!store)
 		return error_set(err, ENOMEM, "no memory for a virtual dataset");
 	*ret = store;
-	r = h5_store(f, &f->a->arena, s, &h, &own, &space, store, err);
+	r = h5_store(f, &f->a->arena, s, &h, &own, &space, true, store, err);
 	store->convert = convert;
 	return r;
 }
@@ -114,7 +114,7 @@ static int open_file(const struct h5_file *f, struct arena *s, struct slice name
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return error_set(err, EIO, "a virtual dataset's source cannot be opened: %s", why.text);
+		return error_set(err, error_passes(r) ? -r : EIO, "a virtual dataset's source cannot be opened: %s", why.text);
 	r = other_file(f->a, number, s, ret, err);
 	last->file = *ret;
 	return r;

@@ -134,7 +134,8 @@ void arena_refund(struct arena *a, size_t n)
 
 struct arena arena_scratch(struct arena *kept)
 {
-	return (struct arena){.limit = kept->limit, .of = kept->of ? kept->of : kept};
+	size_t limit = kept->of ? kept->limit - kept->used : kept->limit;
+	return (struct arena){.limit = limit, .of = kept->of ? kept->of : kept};
 }
 
 struct arena arena_apart(const struct arena *kept)

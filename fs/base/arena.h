@@ -31,8 +31,8 @@ void arena_refund(struct arena *a, size_t n);
 
 /*
  * A scratch arena for temporary data while `kept` is being filled: used by the thread
- * that fills `kept`, freed with arena_free().  Each has the same limit as `kept`; under
- * a soft limit, all scratch arenas of `kept` share what arena_try() allows.
+ * that fills `kept`, freed with arena_free().  Each has the same limit as `kept`, but a
+ * scratch arena of a scratch arena only what is left of that one's; under a soft limit, all scratch arenas of `kept` share what arena_try() allows.
  */
 struct arena arena_scratch(struct arena *kept);
 

@@ -97,6 +97,48 @@ def test_sources_that_many_mappings_name_in_turns_are_opened_once():
         assert arrayfs("--cat", tmp / "v.h5", "v").stdout == want
 
 
+def told(path, name, why):
+    """Listed with the reason, and refused for it."""
+    entry, = [o for o in listed(path) if o["path"] == name]
+    assert entry["error"] == why and "fill_value" in entry, entry
+    p = arrayfs("--cat", path, name, code=1)
+    assert why.encode() in p.stderr, p.stderr
+
+
+def test_why_other_files_cannot_be_used_is_told_when_they_are_read():
+    with folder() as tmp:
+        with h5py.File(tmp / "s.h5", "w") as f:
+            f["s"] = np.array([b"abc", b"de"], "S5")
+        layout = h5py.VirtualLayout((2,), "<i4")
+        layout[:] = h5py.VirtualSource("s.h5", "s", (2,), "<i4")
+        with h5py.File(tmp / "v.h5", "w", libver="latest") as f:
+            f.create_virtual_dataset("v", layout)
+        told(tmp / "v.h5", "v", "a virtual dataset whose source has another datatype")
+        with h5py.File(tmp / "e.h5", "w") as f:
+            f.create_dataset("e", (4,), "<i4", external=[("e.bin", 0, 16)])
+        data = bytearray((tmp / "e.h5").read_bytes())
+        at = next(i for i in range(len(data)) if data[i:i + 2] == b"\x07\0" and data[i + 8:i + 12] == b"\1\0\0\0" and 16 < data[i + 2] < 200)
+        data[at + 8] = 9    # its version
+        (tmp / "e.h5").write_bytes(data)
+        told(tmp / "e.h5", "e", "a list of external files of version 9")
+
+
+def test_a_node_of_two_parents_is_listed_once():
+    with folder() as tmp:
+        names = ["n%02d" % i for i in range(40)]
+        with h5py.File(tmp / "g.h5", "w", libver=("earliest", "v108")) as f:
+            for name in names:
+                f.create_group("g/" + name)
+        data = bytearray((tmp / "g.h5").read_bytes())
+        trees = [i for i in range(len(data)) if data[i:i + 6] == b"TREE\0\0" and int.from_bytes(data[i + 6:i + 8], "little") > 2]
+        at, = trees     # entries: key, child, key, child ...
+        data[at + 24 + 8 + 16:at + 24 + 16 + 16] = data[at + 24 + 8:at + 24 + 16]
+        (tmp / "g.h5").write_bytes(data)
+        shown = {o["path"]: o.get("error") for o in listed(tmp / "g.h5", "g", inner=True) if o["path"].startswith("g/")}
+        assert "has two parents" in shown.pop("g/_"), shown
+        assert 20 < len(shown) < 40 and set(shown) <= {"g/" + n for n in names}, shown
+
+
 if __name__ == "__main__":
     run_all([f for name, f in list(globals().items()) if name.startswith("test_")])
     done()

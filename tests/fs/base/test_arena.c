@@ -170,6 +170,25 @@ static void what_is_apart_knows_of_no_lower_limit(void **state)
 	arena_free(&a);
 }
 
+/* However deep a recursion goes, all of it has one limit. */
+static void a_scratch_arena_within_another_has_what_is_left(void **state)
+{
+	struct arena a = {.limit = 1000};
+	(void)state;
+	struct arena one = arena_scratch(&a);
+	assert_non_null(arena_alloc(&one, 600));
+	struct arena two = arena_scratch(&one);
+	assert_null(arena_alloc(&two, 401));
+	assert_non_null(arena_alloc(&two, 300));
+	struct arena three = arena_scratch(&two);
+	assert_null(arena_alloc(&three, 101));
+	assert_non_null(arena_alloc(&three, 100));
+	arena_free(&three);
+	arena_free(&two);
+	arena_free(&one);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +202,7 @@ int main(void)
 		cmocka_unit_test(free_leaves_it_fit_for_use),
 		cmocka_unit_test(a_lower_limit_is_tried_for_a_while),
 		cmocka_unit_test(all_scratch_arenas_together_have_what_is_tried),
+		cmocka_unit_test(a_scratch_arena_within_another_has_what_is_left),
 		cmocka_unit_test(what_is_apart_knows_of_no_lower_limit),
 	};
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
