@@ -115,7 +115,7 @@ class Soak:
         while not self.stop.is_set():
             slot = rng.choice(self.slots)
             path = rng.choice(list(slot.shown[0]))
-            how = rng.choices([self.whole, self.parts, self.open, self.mapped, self.around], [20, 20, 2, 1, 6])[0]
+            how = rng.choices([self.whole, self.parts, self.held, self.mapped, self.around], [20, 20, 2, 1, 6])[0]
             try:
                 how(rng, slot, os.path.join(self.mnt, slot.name, path), [s[path] for s in slot.shown])
                 self.count["looks"] += 1
