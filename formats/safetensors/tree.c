@@ -3,15 +3,16 @@
 
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
 {
-	uint8_t *full = arena_alloc(scratch, name.len + 5);
+	const size_t own = strlen(ATTR_OWN);
+	uint8_t *full = arena_alloc(scratch, own + name.len);
 	if (!full) {
 		a->tree.failed = -ENOMEM;
 		return;
 	}
-	memcpy(full, "attr.", 5);
+	memcpy(full, ATTR_OWN, own);
 	if (name.len)
-		memcpy(full + 5, name.data, name.len);
-	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
+		memcpy(full + own, name.data, name.len);
+	tree_attr(&a->tree, node, (struct slice){full, own + name.len}, value);
 }
 
 bool safetensors_flat(struct slice name, char split)

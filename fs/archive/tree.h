@@ -39,6 +39,9 @@ struct attr {
 	bool later; /* the value is not here: attrs_shape_later() makes it */
 };
 
+/* What the names of the archive's own attributes begin with. */
+#define ATTR_OWN "attr."
+
 struct node {
 	const char *name; /* as shown */
 	const struct array *array;
