@@ -2,7 +2,7 @@
 /* HDF5: what is kept of a dataset, and what is read again when it is needed. */
 #include <endian.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 #include "tests/support.h"
 
 extern const struct format format_hdf5;
