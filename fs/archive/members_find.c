@@ -95,7 +95,7 @@ static int add_link(struct finding *f, const char *path, const char *name, bool 
 	int r = look_behind(&f->members->folder, path, &st, &err);
 	if (r == -EISDIR) /* within the folder: it is met itself */
 		return 0;
-	if (r < 0 && !sure)
+	if (r < 0 && !sure && !error_passes(r))
 		return 0;
 	if (r < 0) {
 		error_prefix(&err, r, path);
