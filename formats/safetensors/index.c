@@ -176,6 +176,8 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
 	if (r == 0)
 		r = safetensors_header_read(archive_source(a, s->source), a->options->split, &a->tree, &s->scratch, &s->header, err);
+	if (r == 0)
+		r = safetensors_check_names(&s->header, &s->scratch, err);
 	/* Whatever is wrong with the shard, it is the index that is reported as corrupt. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
 }

@@ -29,7 +29,10 @@ static int add_tensors(struct archive *a, const struct safetensors_header *h, st
 			tree_expect_name(&a->tree, TREE_ROOT, h->names[i + AHEAD]);
 		nodes[i] = safetensors_add(a, h, i, 0);
 	}
-	return safetensors_number(a, nodes, NULL, h->count, err);
+	int r = safetensors_number(a, nodes, NULL, h->count, err);
+	if (r == 0 && a->tree.gave_way) /* as any two equal names would make one do */
+		r = safetensors_check_names(h, scratch, err);
+	return r;
 }
 
 static int safetensors_open(struct archive *a, struct error *err)

@@ -196,6 +196,7 @@ static struct node *add_shown(struct tree *t, const struct naming *naming, uint8
 		if (naming->merge && (*ret = find_merging(t, &key, found)))
 			return NULL;
 		key = give_way(t, &key, tree_at(t, found), suffixed);
+		t->gave_way = true;
 	}
 	struct node *n = append(t, naming, key.name);
 	if (!n)

@@ -92,6 +92,7 @@ struct tree {
 	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
 	uint32_t attr_node;
 	const struct array *arrays[TREE_ARRAYS]; /* made recently, to be shared */
+	bool gave_way;                    /* a name was taken, and got a suffix */
 	int failed;                       /* first -errno met while building, as a cursor's */
 };
 

@@ -80,7 +80,10 @@ static uint32_t find(uint32_t dir, const char *name)
 static void of_equal_names_the_later_gets_a_suffix(void **state)
 {
 	(void)state;
-	uint32_t a = leaf("a"), b = leaf("a"), c = leaf("a");
+	uint32_t a = leaf("a");
+	assert_false(tree.gave_way);
+	uint32_t b = leaf("a"), c = leaf("a");
+	assert_true(tree.gave_way);
 	assert_string_equal(name_of(a), "a");
 	assert_string_equal(name_of(b), "a~2");
 	assert_string_equal(name_of(c), "a~3");
