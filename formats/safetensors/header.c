@@ -186,10 +186,43 @@ static void read_field(struct reader *r, unsigned field, struct parts *p)
 		read_offsets(&r->j, p);
 }
 
+static bool match(struct cursor *c, struct slice literal)
+{
+	return cursor_match(c, literal.data, literal.len);
+}
+
+/* Reads a description in the form in which the reference library writes it,
+ *     {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}
+ * several times as fast as token by token.  False, and nothing was read, for any other. */
+static bool read_usual(struct reader *r, struct parts *p)
+{
+	struct cursor c = r->j.c;
+	uint32_t rank = 0;
+
+	if (!match(&c, SLICE("{\"dtype\":\"")) || !match(&c, slice_text(dtypes[r->dtype].type)))
+		return false;
+	p->dtype = slice_text(dtypes[r->dtype].type);
+	if (!match(&c, SLICE("\",\"shape\":[")))
+		return false;
+	do {
+		if (!grown(r, (void **)&r->shape, &r->shape_room, rank, sizeof *r->shape) || !json_digits(&c, &r->shape[rank]))
+			return false;
+		rank++;
+	} while (match(&c, SLICE(",")));
+	if (!match(&c, SLICE("],\"data_offsets\":[")) || !json_digits(&c, &p->begin) || !match(&c, SLICE(",")) ||
+	    !json_digits(&c, &p->end) || !match(&c, SLICE("]}")))
+		return false;
+	p->rank = rank;
+	r->j.c = c;
+	return true;
+}
+
 /* An object or, since the reference reads a struct, an array of its fields. */
 static void read_parts(struct reader *r, struct parts *p)
 {
 	struct slice name;
+	if (read_usual(r, p))
+		return;
 	if (json_peek(&r->j) == JSON_ARRAY) {
 		json_array(&r->j);
 		for (unsigned field = DTYPE; field < ALL; field <<= 1) {
