@@ -208,7 +208,7 @@ static int add_tensors(struct archive *a, struct reader *r, const struct shard *
 			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
 					 cut(path), path.data);
 		numbers[i] = r->number_of[i] - 1;
-		nodes[i] = safetensors_add(a, &s->header, numbers[i], s->source);
+		nodes[i] = safetensors_add(a, &s->header, numbers[i], tree_expect_name(&a->tree, TREE_ROOT, name), s->source);
 	}
 	return safetensors_number(a, nodes, numbers, count, r->err);
 }
