@@ -20,14 +20,15 @@ bool safetensors_flat(struct slice name, char split)
 	return !memchr(name.data, '/', name.len) && !(split && memchr(name.data, split, name.len));
 }
 
-uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t hash,
+			 uint32_t source)
 {
 	const struct safetensors_tensor *t = &h->tensors[number];
 	struct slice name = h->names[number];
 	uint64_t size = t->end - t->begin;
 	uint32_t id;
 	if (safetensors_flat(name, a->options->split)) {
-		id = tree_range_named(&a->tree, TREE_ROOT, name, source, t->begin, size);
+		id = tree_range_named(&a->tree, TREE_ROOT, name, hash, source, t->begin, size);
 		tree_describe(&a->tree, id, t->array);
 		return id;
 	}

@@ -41,7 +41,8 @@ struct naming {
 	uint32_t parent;
 	struct slice raw, shown;
 	bool merge; /* the directory that is already there will do */
-	bool stays; /* the raw name lies in the arena, in a text that ends in a NUL */
+	bool stays; /* the raw name lies in the arena, in a text that ends in a NUL, and has this hash */
+	uint32_t hash;
 };
 
 /* The directory of that name which may merge; 0 if there is none. */
@@ -78,12 +79,15 @@ static struct node *add_shown(struct tree *t, const struct naming *naming, uint8
 		tree_fail(t, -ENOMEM);
 		return NULL;
 	}
-	struct tree_key key = tree_key(t, naming->parent, naming->shown, TREE_EXACTLY);
+	bool hashed = naming->stays && naming->shown.data == naming->raw.data;
+	struct tree_key key = hashed ? (struct tree_key){naming->parent, naming->hash, naming->shown, TREE_EXACTLY}
+				     : tree_key(t, naming->parent, naming->shown, TREE_EXACTLY);
 	uint32_t found = tree_names_find(t, t->names, &key), id = t->made;
 	if (found) {
 		if (naming->merge && (*ret = find_merging(t, &key, found)))
 			return NULL;
 		key = give_way(t, &key, tree_at(t, found), suffixed);
+		t->gave_way = true;
 	}
 	struct node *n = append(t, naming, key.name);
 	if (!n)
@@ -181,9 +185,11 @@ uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t
 	return add_range(t, (struct naming){.parent = parent, .raw = name}, source, offset, size);
 }
 
-uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size)
+uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t hash, uint32_t source,
+			  uint64_t offset, uint64_t size)
 {
-	return add_range(t, (struct naming){.parent = parent, .raw = name, .stays = true}, source, offset, size);
+	struct naming naming = {.parent = parent, .raw = name, .stays = true, .hash = hash};
+	return add_range(t, naming, source, offset, size);
 }
 
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size)
