@@ -139,7 +139,7 @@ static int show_fields(struct fields *f, const struct numpy_type *type, const st
 			struct array array = field->type.array;
 			array.shape = in.shape;
 			array.rank = in.rank;
-			id = in.dir = column_struct(t, (struct column_at){path.parent, path.leaf, .merges = true}, &array);
+			id = in.dir = column_struct(t, (struct column_at){path.parent, path.leaf}, &array);
 			r = show_fields(f, &field->type, &in);
 		} else {
 			r = show_field(f, field, &in, &path, &id);

@@ -163,6 +163,17 @@ with folder() as where:
         np.savez(path, **{"a": np.arange(3), "a.npy": np.arange(4)})
         compare(path, [*expected("a", np.arange(3)), *expected("a.npy", np.arange(4))])
 
+    with check("a structured array and what lies below its name stay apart: the later gives way"):
+        records = np.ones(3, [("x", "<i4"), ("y", [("z", "<f8")]), ("y/z", "<i2")])
+        path = where / "kinds.npz"
+        for names, fields, below in ((["a", "a/b", "a/x"], "a", "a~2"), (["a/b", "a", "a/x"], "a~2", "a")):
+            np.savez(path, **{n: records if n == "a" else np.arange(5) for n in names})
+            compare(path, [(f"{fields}/x", "int32", "little", [3], "C", records["x"].tobytes()),
+                           (f"{fields}/y/z", "float64", "little", [3], "C", records["y"]["z"].tobytes()),
+                           (f"{fields}/y~2/z", "int16", "little", [3], "C", records["y/z"].tobytes()),
+                           *expected(f"{below}/b", np.arange(5)), *expected(f"{below}/x", np.arange(5))])
+            assert len(listed(path)) == 5
+
     with check("an empty npz is an empty directory"):
         np.savez(where / "empty.npz")
         assert listed(where / "empty.npz") == [] or [o["path"] for o in listed(where / "empty.npz")] == [""]
