@@ -39,7 +39,8 @@ def dtype_of(dtype):
 
 
 def leaves(path, array, fortran, own=False):
-    """What is to be shown of it: (path, dtype, byteorder, shape, order, bytes)."""
+    """What is to be shown of it: (path, dtype, byteorder, shape, order, bytes).  NumPy takes what has no name for void;
+    the byteorder that such numbers have in the file is asked for where they are made."""
     if array.dtype.names is not None:
         for name in array.dtype.names:
             field = array.dtype.fields[name][0]
@@ -62,7 +63,8 @@ def compare(source, wanted):
     for path, dtype, order, shape, by, data in wanted:
         o = told[path]
         assert (o.get("dtype"), o.get("shape"), o.get("size")) == (dtype, shape, len(data)), f"{path}: {o} for {dtype} {shape} {len(data)}"
-        assert o.get("byteorder") == order, f"{path}: {o.get('byteorder')} for {order}"
+        if o["type"][0] != "<" or o["dtype"] != "V2":
+            assert o.get("byteorder") == order, f"{path}: {o.get('byteorder')} for {order}"
         assert (o.get("order") or "C") == by, f"{path}: {o.get('order')} for {by}"
         assert arrayfs("--cat", source, path).stdout == data, f"{path}: bytes differ"
 
@@ -123,12 +125,17 @@ with folder() as where:
                 compare(path, [w for n in z.files for w in expected(n, z[n])])
 
     with check("words of ml_dtypes"):
-        for name in ("bfloat16", "float8_e4m3fn", "int4", "float8_e5m2"):
-            array = np.ones(3, getattr(ml_dtypes, name))
+        def number(t):
+            return getattr(ml_dtypes, t, None) and isinstance(getattr(ml_dtypes, t), type) and t not in ("finfo", "iinfo")
+        words = [t for t in ml_dtypes.__all__ if number(t)]
+        assert len(words) >= 20, words
+        for name, array in [(t, np.ones(3, getattr(ml_dtypes, t))) for t in words] + [
+                ("swapped", np.ones(3, ml_dtypes.bfloat16).astype(np.dtype(ml_dtypes.bfloat16).newbyteorder(">")))]:
             path = where / f"{name}.npy"
             np.save(path, array)
             o, = listed(path)
             assert o["dtype"] == ("float8_e5m2" if name == "float8_e5m2" else f"V{array.dtype.itemsize}"), o
+            assert o.get("byteorder") == ("big" if name == "swapped" else "little" if array.dtype.itemsize > 1 else None), o
             assert arrayfs("--cat", path, "data").stdout == array.tobytes(), name
 
     for seed in (1, 2):
