@@ -213,7 +213,8 @@ static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, 
 	uint8_t bytes[LOCAL];
 	m->data = 0;
 	if (!range_within(m->header, LOCAL, end))
-		return error_set(err, EBADMSG, "its local header is told at byte %" PRIu64 ", of %" PRIu64 " before the directory", m->header, end);
+		return error_set(err, EBADMSG, "its local header is told at byte %" PRIu64 ", of %" PRIu64 " before the directory",
+				 m->header, end);
 	int r = get(b, m->header, bytes, sizeof bytes, err);
 	if (r < 0)
 		return r;
@@ -223,7 +224,8 @@ static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, 
 	uint64_t data = m->header + LOCAL + cursor_u16le(&c);
 	data += cursor_u16le(&c);
 	if (!range_within(data, m->packed, end))
-		return error_set(err, EBADMSG, "%" PRIu64 " bytes at byte %" PRIu64 ", of %" PRIu64 " before the directory", m->packed, data, end);
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes at byte %" PRIu64 ", of %" PRIu64 " before the directory",
+				 m->packed, data, end);
 	m->data = data;
 	if (m->size > INT64_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes, which no file has", m->size);
@@ -239,7 +241,8 @@ static int cut(struct slice name)
 }
 
 /* Finds its data, or tells why they are not there. */
-static int place_member(const struct bytes *b, const struct end *end, struct zip_member *m, struct arena *keep, struct error *err)
+static int place_member(const struct bytes *b, const struct end *end, struct zip_member *m, struct arena *keep,
+			struct error *err)
 {
 	struct error why = {0};
 	int r = find_data(b, m, end->at, &why);
@@ -269,7 +272,8 @@ static int read_members(const struct bytes *b, const struct end *end, struct cur
 		r = place_member(b, end, m, keep, err);
 	}
 	if (r == 0 && cursor_match(c, "PK\1\2", 4))
-		return error_set(err, EBADMSG, "its directory has more members than the %" PRIu32 " that its end record tells", ret->count);
+		return error_set(err, EBADMSG, "its directory has more members than the %" PRIu32 " that its end record tells",
+				 ret->count);
 	return r;
 }
 

@@ -176,7 +176,8 @@ static void what_cannot_be_read_says_why(void **state)
 	static const struct {
 		unsigned method, flags;
 		const char *fault;
-	} ways[] = {{0, 1, "encrypted"}, {0, 1 << 5, "compressed patched data, which arrayfs does not read"}, {9, 0, "compressed with Deflate64, which arrayfs does not read"}, {1, 0, "compressed by an unknown method"}};
+	} ways[] = {{0, 1, "encrypted"}, {0, 1 << 5, "compressed patched data, which arrayfs does not read"},
+		    {9, 0, "compressed with Deflate64, which arrayfs does not read"}, {1, 0, "compressed by an unknown method"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		struct made m = {0};
@@ -195,6 +196,8 @@ static void set(struct made *m, size_t at, uint64_t value, unsigned n)
 	put_le(m->bytes, &at, value, n);
 }
 
+#define DOES_NOT_FIT(what) "the end record at byte 172 tells a directory of " what " members, which does not fit before it"
+
 static void refusals(void **state)
 {
 	static const struct {
@@ -205,9 +208,9 @@ static void refusals(void **state)
 		const char *sentence;
 	} cases[] = {
 		{"a", "a", 0, 0, 0, "two members are called a"},
-		{"a", "b", 12, 3, 2, "the end record at byte 172 tells a directory of 94 bytes with 3 members, which does not fit before it"},
-		{"a", "b", 10, 1000, 4, "the end record at byte 172 tells a directory of 1000 bytes with 2 members, which does not fit before it"},
-		{"a", "b", 6, 5000, 4, "the end record at byte 172 tells a directory of 94 bytes with 2 members, which does not fit before it"},
+		{"a", "b", 12, 3, 2, DOES_NOT_FIT("94 bytes with 3")},
+		{"a", "b", 10, 1000, 4, DOES_NOT_FIT("1000 bytes with 2")},
+		{"a", "b", 6, 5000, 4, DOES_NOT_FIT("94 bytes with 2")},
 		{"a", "b", 22 + 47, 0, 4, "entry 2 of 2 in its directory is invalid"},
 		{"a", "b", 14, 1 | 1 << 16, 4, "its directory has more members than the 1 that its end record tells"},
 		{"a", "b", 22 + 5, 0, 4, "members a and b overlap"},
@@ -337,6 +340,13 @@ static void a_member_is_read_whole_or_in_part(void **state)
 		struct content inner = content_part(&opened, 1, 3);
 		assert_int_equal(content_head(&a, &inner, part, 5, &n, &err), 0);
 		assert_true(n == 3 && memcmp(part, "ell", 3) == 0);
+		struct answer answer;
+		answer_init(&answer);
+		assert_int_equal(content_answer(&a, &inner, 1, 2, &answer, &err), 0);
+		assert_int_equal(answer.len, 2);
+		assert_int_equal(answer_copy(&answer, part, &err), 0);
+		assert_memory_equal(part, "ll", 2);
+		answer_close(&answer);
 		assert_true(deflated ? strcmp(content_codec(&opened), "deflate") == 0 : content_codec(&opened) == NULL);
 		assert_int_equal(content_load(&a, &opened, &scratch, 4, &c, &err), -ENOTSUP);
 		assert_string_equal(err.text, "5 bytes, over the limit of 4");
@@ -413,7 +423,8 @@ static void a_probe_goes_beyond_long_names(void **state)
 	assert_non_null(bytes);
 	for (int field = 28; field <= 32; field += 4, at = bytes) {
 		memcpy(at, m.bytes, m.len), at += m.len;
-		memcpy(at, m.entries, 50), at[field] = (uint8_t)(5000 + m.entries[field]), at[field + 1] = (5000 + 4) >> 8;
+		memcpy(at, m.entries, 50);
+		at[field] = (uint8_t)(5000 + m.entries[field]), at[field + 1] = (5000 + 4) >> 8;
 		at += 50 + 5000;
 		memcpy(at, m.entries + 50, m.entries_len - 50), at += m.entries_len - 50;
 		struct made end = {.len = m.len, .entries_len = m.entries_len, .count = 2};
