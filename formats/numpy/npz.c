@@ -64,8 +64,7 @@ static int open_member(struct archive *a, const struct zip_member *m, struct npy
 	s->codec = codec_of(m);
 	s->size = m->size;
 	s->crc32 = m->crc;
-	s->has_crc32 = true;
-	s->unchecked = a->options->no_verify;
+	s->has_crc32 = !a->options->no_verify;
 	*ret = (struct npy_bytes){.stream = s, .size = m->size};
 	return stream_open(s, err);
 }
