@@ -21,11 +21,6 @@ static bool is_npy(struct slice name, struct slice *stem)
 	return true;
 }
 
-static enum codec_id codec_of(const struct zip_member *m)
-{
-	return m->method == ZIP_DEFLATED ? CODEC_DEFLATE : CODEC_NONE;
-}
-
 static bool is_array(const struct peek *p, const struct zip_member *m)
 {
 	uint8_t head[6];
@@ -36,7 +31,7 @@ static bool is_array(const struct peek *p, const struct zip_member *m)
 		return false;
 	if (m->method == ZIP_STORED)
 		return peek_at(p, m->data, head, sizeof head) && numpy_probe((struct slice){head, sizeof head});
-	struct stream s = {.source = p->source, .offset = m->data, .len = m->packed, .codec = codec_of(m), .size = m->size};
+	struct stream s = {.source = p->source, .offset = m->data, .len = m->packed, .codec = zip_codec(m->method), .size = m->size};
 	return stream_open(&s, &err) == 0 && stream_prefix(&s, head, sizeof head, &n, &err) == 0 &&
 	       numpy_probe((struct slice){head, n});
 }
@@ -61,7 +56,7 @@ static int open_member(struct archive *a, const struct zip_member *m, struct npy
 	s->source = &a->source;
 	s->offset = m->data;
 	s->len = m->packed;
-	s->codec = codec_of(m);
+	s->codec = zip_codec(m->method);
 	s->size = m->size;
 	s->crc32 = m->crc;
 	s->has_crc32 = !a->options->no_verify;

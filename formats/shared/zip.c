@@ -140,18 +140,31 @@ static void read_zip64(struct cursor extra, uint64_t *size, uint64_t *packed, ui
 	}
 }
 
+enum codec_id zip_codec(unsigned method)
+{
+	switch (method) {
+	case ZIP_DEFLATED: return CODEC_DEFLATE;
+	case 12: return CODEC_BZIP2;
+	case 14: return CODEC_LZMA;
+	case 93: return CODEC_ZSTD;
+	case 95: return CODEC_XZ;
+	default: return CODEC_NONE;
+	}
+}
+
 static const char *fault_of(unsigned flags, unsigned method)
 {
 	if (flags & ENCRYPTED)
 		return "encrypted";
-	switch (method) {
-	case ZIP_STORED:
-	case ZIP_DEFLATED: return NULL;
+	if (method == ZIP_STORED || zip_codec(method) != CODEC_NONE)
+		return NULL;
+	switch (method) { /* 4.4.5 */
+	case 1: return "compressed by shrinking, which arrayfs does not read";
+	case 6: return "compressed by imploding, which arrayfs does not read";
 	case 9: return "compressed with Deflate64, which arrayfs does not read";
-	case 12: return "compressed with bzip2, which arrayfs does not read in a zip";
-	case 14: return "compressed with LZMA, which arrayfs does not read in a zip";
-	case 93: return "compressed with Zstandard, which arrayfs does not read in a zip";
-	case 95: return "compressed with xz, which arrayfs does not read in a zip";
+	case 96: return "compressed as JPEG, which arrayfs does not read";
+	case 97: return "compressed with WavPack, which arrayfs does not read";
+	case 98: return "compressed with PPMd, which arrayfs does not read";
 	default: return "compressed by an unknown method";
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/archive/archive.h"
+#include "fs/codec/codec.h"
 
 /*
  * The members of a zip archive, from the central directory at its end; .npz, Keras and
@@ -19,6 +20,10 @@ struct zip_member {
 	const char *fault;     /* why it cannot be read; or NULL */
 };
 enum { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
+
+/* The codec of a compression method (4.4.5); CODEC_NONE if it is stored, or none that is
+ * read: then the member has a fault. */
+enum codec_id zip_codec(unsigned method);
 
 struct zip {
 	struct zip_member *members; /* in the directory's order */
