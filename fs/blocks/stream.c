@@ -158,6 +158,8 @@ int stream_open(struct stream *s, struct error *err)
 	while (s->stretch < STREAM_STRETCH_MOST && !blocks_fit(s->blocks, POINT, 4 * (about / s->stretch)) &&
 	       blocks_fit(s->blocks, 2 * s->stretch, 8))
 		s->stretch *= 2;
+	for (s->every = 1; s->blocks && about / s->stretch / s->every > 0 && !blocks_fit(s->blocks, POINT, 4 * (about / s->stretch / s->every));)
+		s->every *= 2;
 	return 0;
 }
 

@@ -11,7 +11,8 @@
  * The decoded bytes are cut into stretches of equal length, each a block of the cache.
  * At the start of each stretch but the first, the decoder's state is saved as a point,
  * from which decoding can resume.  Points are blocks, too, so the cache's budget bounds
- * them; an evicted point is rebuilt from the nearest one before it.  Of codecs whose state
+ * them: all are kept if they take no more than a quarter of it, otherwise every second,
+ * fourth and so on; the others are evicted like stretches.  Of codecs whose state
  * cannot be saved, the decoder itself is kept where it is: reading on is as fast, reading
  * what lies before it begins anew, unless the cache has that.
  *
@@ -47,6 +48,7 @@ struct stream {
 	/* Private. */
 	const struct codec_steps *steps;
 	uint64_t stretch;
+	uint64_t every; /* which points are kept: those before each so many stretches */
 	_Atomic uint64_t found;   /* decoded size, once the end was reached; STREAM_SIZE_UNKNOWN before */
 	_Atomic uint64_t reached; /* so many stretches have been decoded, from the first on */
 };

@@ -37,7 +37,8 @@ static int save_point(const struct block_source *from, uint64_t index, struct bl
 	point->crc = run->crc;
 	if (run->steps->save(run->d, point + 1, size) < 0)
 		return error_set(err, ENOMEM, "no memory to decode %s", codec_name(run->s->codec));
-	blocks_costly(ret);
+	if (run->index % run->s->every == 0)
+		blocks_costly(ret);
 	return 0;
 }
 

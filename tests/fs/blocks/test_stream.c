@@ -247,6 +247,30 @@ static void a_random_read_decodes_one_stretch(void **state)
 	close_stream(t);
 }
 
+/* Of a stream with more points than the cache can hold, enough are kept at even distances. */
+static void some_points_are_kept_of_many(void **state)
+{
+	struct error err = {""};
+	uint64_t blocks, first;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, (5 << 20) / 2);
+	t->s.stretch = 64 << 10;
+	t->s.every = 8;
+	assert_int_equal(stream_check(&t->s, NULL, &err), 0);
+	for (uint64_t i = 0; i < 30; i++) {
+		decoded(t, &first);
+		check_read(t, i * 50000017 % LONG, 4096, LONG);
+		decoded(t, &blocks);
+		assert_true(blocks - first <= 2 * (8 + 1));
+	}
+	close_stream(t);
+	t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, 1000 * n, (5 << 20) / 2);
+	assert_true(blocks_fit(t->blocks, 60 << 10, 4 * (1000 * n / t->s.stretch / t->s.every)));
+	close_stream(t);
+}
+
 /* Nothing is decoded before it must be: the first stretch alone, or what lies before the
  * middle, once. */
 static void the_first_read_decodes_up_to_there(void **state)
@@ -643,6 +667,7 @@ int main(void)
 		cmocka_unit_test(ends_at_and_beside_a_stretchs_end),
 		cmocka_unit_test(an_empty_stream_is_empty),
 		cmocka_unit_test(a_random_read_decodes_one_stretch),
+		cmocka_unit_test(some_points_are_kept_of_many),
 		cmocka_unit_test(the_first_read_decodes_up_to_there),
 		cmocka_unit_test(points_lie_within_a_deflate_block_too),
 		cmocka_unit_test(a_decoder_waits_where_it_is),
