@@ -93,6 +93,7 @@ static int npz_open(struct archive *a, struct error *err)
 const struct format format_npz = {
 	.name = "npz",
 	.suffixes = (const char *const[]){".npz", NULL},
+	.serial = true,
 	.probe = npz_probe,
 	.open = npz_open,
 	.read = npy_read,

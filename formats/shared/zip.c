@@ -150,19 +150,24 @@ static void read_zip64(struct cursor extra, uint64_t *size, uint64_t *packed, ui
 	}
 }
 
-/* 4.4.5.  A codec that cannot be read in steps is one that this build does not read. */
+/* 4.4.5.  CODEC_COUNT: none of ours reads it. */
 static const struct {
 	uint16_t method;
-	uint8_t codec; /* CODEC_COUNT: none of ours */
+	uint8_t codec;
 	const char *fault;
 } methods[] = {
 	{0, CODEC_NONE, NULL},
-	{8, CODEC_DEFLATE, "compressed with deflate, which arrayfs does not read in a zip"},
+	{1, CODEC_COUNT, "compressed by shrinking, which arrayfs does not read"},
+	{6, CODEC_COUNT, "compressed by imploding, which arrayfs does not read"},
+	{8, CODEC_DEFLATE, NULL},
 	{9, CODEC_COUNT, "compressed with Deflate64, which arrayfs does not read"},
-	{12, CODEC_BZIP2, "compressed with bzip2, which arrayfs does not read in a zip"},
-	{14, CODEC_COUNT, "compressed with LZMA, which arrayfs does not read in a zip"},
-	{93, CODEC_ZSTD, "compressed with Zstandard, which arrayfs does not read in a zip"},
-	{95, CODEC_XZ, "compressed with xz, which arrayfs does not read in a zip"},
+	{12, CODEC_BZIP2, NULL},
+	{14, CODEC_LZMA, NULL},
+	{93, CODEC_ZSTD, NULL},
+	{95, CODEC_XZ, NULL},
+	{96, CODEC_COUNT, "compressed as JPEG, which arrayfs does not read"},
+	{97, CODEC_COUNT, "compressed with WavPack, which arrayfs does not read"},
+	{98, CODEC_COUNT, "compressed with PPMd, which arrayfs does not read"},
 };
 
 static void set_method(struct zip_member *m, unsigned flags, unsigned method)
@@ -177,7 +182,7 @@ static void set_method(struct zip_member *m, unsigned flags, unsigned method)
 		m->fault = "compressed patched data, which arrayfs does not read";
 	else if (i == n)
 		m->fault = "compressed by an unknown method";
-	else if (methods[i].codec == CODEC_COUNT || (m->codec != CODEC_NONE && !codec_steps(m->codec)))
+	else if (methods[i].codec == CODEC_COUNT)
 		m->fault = methods[i].fault;
 }
 
@@ -359,8 +364,7 @@ int zip_open(struct archive *a, const struct zip_member *m, struct content *ret,
 	s->codec = m->codec;
 	s->size = m->size;
 	s->crc32 = m->crc;
-	s->has_crc32 = true;
-	s->unchecked = a->options->no_verify;
+	s->has_crc32 = !a->options->no_verify;
 	*ret = (struct content){.stream = s, .size = m->size};
 	return stream_open(s, err);
 }

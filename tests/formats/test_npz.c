@@ -56,6 +56,25 @@ static void deflated_members_have_the_same_bytes(void **state)
 	test_unload(d);
 }
 
+static void other_methods_have_the_same_bytes(void **state)
+{
+	static const char *const methods[] = {"bzip2", "lzma", "zstd", "xz"};
+	struct archive deflated, a;
+	struct slice d = open_fixture(&deflated, "deflated.npz"), m = open_fixture(&a, "methods.npz");
+	struct slice right = test_bytes(&deflated, "long");
+	(void)state;
+	assert_int_equal(right.len, 3000 * 8);
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		check_bytes(&a, methods[i], right.data, right.len);
+		assert_string_equal(test_attr(&a, methods[i], "array.codec"), methods[i]);
+	}
+	test_unload(right);
+	archive_close(&deflated);
+	archive_close(&a);
+	test_unload(d);
+	test_unload(m);
+}
+
 static void what_is_no_array_is_a_file_of_its_bytes(void **state)
 {
 	struct archive a;
@@ -226,6 +245,7 @@ int main(void)
 		cmocka_unit_test(keeps_the_promises),
 		cmocka_unit_test(stored_members_are_ranges_of_the_file),
 		cmocka_unit_test(deflated_members_have_the_same_bytes),
+		cmocka_unit_test(other_methods_have_the_same_bytes),
 		cmocka_unit_test(what_is_no_array_is_a_file_of_its_bytes),
 		cmocka_unit_test(broken_members_are_listed_with_their_error),
 		cmocka_unit_test(what_is_wrong_with_a_member_is_its_own_matter),
