@@ -23,10 +23,10 @@ static bool is_union(const struct field *f)
 	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
 }
 
-/* Which of its buffers has the values, or the bytes. */
+/* Which of its buffers has the values, the types or the bytes. */
 static unsigned values_buffer(const struct shown *s)
 {
-	return s->what == WHAT_BYTES ? 2 : 1;
+	return is_union(s->field) ? 0 : s->what == WHAT_BYTES ? 2 : 1;
 }
 
 static bool needs_values(const struct shown *s)
@@ -101,9 +101,7 @@ int making_open(struct making *m, struct archive *a, const struct shown *shown, 
 		r = view_buffer(&m->view, l->part.codec, l->part.buffers[which], l->part.number + which, within, &m->values, err);
 	}
 	if (r == 0 && shown->what == WHAT_OFFSETS && shown->field->layout == LAYOUT_DENSE && m->count > 0)
-		r = view_buffer(&m->view, l->part.codec, l->part.buffers[2], l->part.number + 2, within, &m->places, err);
-	if (r == 0 && is_union(shown->field) && l->part.nulls > 0)
-		r = error_set(err, ENOTSUP, "a union that has nulls of its own, as before version 5 of the format");
+		r = view_buffer(&m->view, l->part.codec, l->part.buffers[1], l->part.number + 1, within, &m->places, err);
 	return r < 0 ? r : find_base(m, batch, within, err);
 }
 
@@ -479,11 +477,11 @@ void making_prefetch(struct archive *a, const struct shown *s, uint32_t batch)
 	for (const struct field *f = s->field;; f = &s->table->fields[f->parent], own = false) {
 		if (f->fault || arrow_part(a, s->table, batch, f, &part, &none) < 0)
 			return;
-		if (part.nulls > 0)
+		if (part.nulls > 0 || is_union(f))
 			prefetch_buffer(a, s->table, batch, &part, 0);
 		if (!own ? f->layout == LAYOUT_LIST || f->layout == LAYOUT_LIST_VIEW : s->what != WHAT_VALIDITY)
 			prefetch_buffer(a, s->table, batch, &part, 1);
-		if (!own ? f->layout == LAYOUT_LIST_VIEW : f->layout == LAYOUT_LIST_VIEW || f->layout == LAYOUT_DENSE || s->what == WHAT_BYTES)
+		if (f->layout == LAYOUT_LIST_VIEW || (own && f->layout == LAYOUT_STRING && s->what == WHAT_BYTES))
 			prefetch_buffer(a, s->table, batch, &part, 2);
 		if (f->parent == FIELD_NONE)
 			return;
