@@ -63,7 +63,7 @@ struct field {
 	/* What is said of it. */
 	struct slice name;
 	const char *fault; /* why no slot of it can be read, or NULL */
-	struct array array; /* without a shape: dtype, byteorder, type; of INDICES the values' */
+	struct array array; /* without a shape: dtype, byteorder, type; of INDICES the indices' */
 	const struct field_detail *detail; /* schema.c's and show.c's own */
 
 	struct field **codes; /* of a union: the child of each of the 128 type codes, or NULL */
@@ -88,6 +88,7 @@ struct table {
 	uint32_t nfields;
 	uint32_t number;        /* 0: the record batches; of a dictionary from 1 */
 	int64_t id;             /* of a dictionary */
+	uint64_t rows;          /* of all batches */
 	struct batch *batches;  /* and one behind the last, of which only `first` counts: all rows */
 	uint32_t nbatches;
 	uint64_t *starts;       /* of a dictionary: for each batch, the number of the value that indices count from
@@ -100,7 +101,7 @@ struct arrow {
 	bool big;              /* endianness */
 	bool file;
 	bool compressed;       /* some batch is */
-	uint8_t codec;         /* enum codec_id if all batches agree */
+	const struct field_detail *detail; /* of the schema */
 };
 
 /* --- message.c ---------------------------------------------------------------------- */
@@ -111,8 +112,9 @@ struct extent {
 
 /* What a batch has of one field. */
 struct part {
-	uint64_t length, nulls;
-	struct extent buffers[3]; /* in the order of enum layout; those that it lacks are empty */
+	uint64_t length;
+	uint64_t nulls;           /* 0: its bitmap is not looked at; UINT64_MAX: not told, the bitmap decides */
+	struct extent buffers[3]; /* in the order of enum layout, without the validity of unions; those that it lacks are empty */
 	uint32_t number;          /* of buffers[0] in its batch: numbers are what blocks are known by */
 	uint32_t extra, extras;   /* VIEW: the number of the first buffer of bytes, and how many there are */
 	uint8_t codec;            /* enum codec_id: CODEC_NONE, CODEC_LZ4_FRAME, CODEC_ZSTD.  Compressed, a buffer that is not
