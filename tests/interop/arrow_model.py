@@ -128,7 +128,7 @@ def arrow_type(f, storage_only=True):
     if f["dictionary"] and storage_only:
         d = f["dictionary"]
         value = arrow_type(f, False)
-        return value and pa.dictionary(INDEX[d["index"]["bits"], d["index"]["signed"]], value, d["ordered"])
+        return None if value is None else pa.dictionary(INDEX[d["index"]["bits"], d["index"]["signed"]], value, d["ordered"])
     if any(c is None for c in children) or kind == "int" and t["bits"] == 128 or kind == "interval" and t["unit"] != 2:
         return None
     if kind == "int":
@@ -153,7 +153,7 @@ def arrow_type(f, storage_only=True):
 
 def arrow_field(f):
     t = arrow_type(f)
-    return t and pa.field(f["name"], t, f["nullable"])
+    return None if t is None else pa.field(f["name"], t, f["nullable"] or pa.types.is_null(t))
 
 
 def words(f):
@@ -378,15 +378,15 @@ class Shown:
     def union(self, path, f, pieces, shape):
         dense = f["type"]["mode"] == 1
         self.directory(path, "union", shape)
-        types = joined([np.asarray(p.array.type_codes)[p.slots] for p in pieces], np.int8)
+        types = joined([buffer(p.array, 1, np.int8)[p.slots] for p in pieces], np.int8)   # type_codes crashes where there are none
         self.numbers(path + "/types", types, "int8", shape)
         ids = f["type"]["ids"] if f["type"]["ids"] is not None else list(range(len(f["children"])))
         if dense:
             offsets, before = [], [0] * len(ids)
             for p in pieces:
                 base = dict(zip(ids, before))
-                codes = np.asarray(p.array.type_codes)
-                offsets.append([int(o) + base[int(c)] for o, c in zip(np.asarray(p.array.offsets)[p.slots], codes[p.slots])])
+                codes = buffer(p.array, 1, np.int8)
+                offsets.append([int(o) + base[int(c)] for o, c in zip(buffer(p.array, 2, np.int32)[p.slots], codes[p.slots])])
                 before = [b + len(p.array.field(k)) for k, b in enumerate(before)]
             self.numbers(path + "/offsets", joined([np.array(o, np.int64) for o in offsets], np.int64), "int64", shape)
         for k, (c, name) in enumerate(zip(f["children"], names(f["children"], ("types", "offsets") if dense else ("types",)))):
@@ -528,6 +528,11 @@ def rebuilt(nodes, path, own, f, n):
 
 def self_check(data):
     """Faults of the model: columns whose files do not say what pyarrow says."""
+    for known in ("arrow.uuid", "arrow.bool8"):     # whose values are not those of their storage
+        try:
+            pa.unregister_extension_type(known)
+        except KeyError:
+            pass
     s = shown(data)
     if s.big:
         return []
