@@ -260,7 +260,7 @@ class Shown:
     def describe(self, path, own, f):
         node = self.nodes[path]
         kv = dict(f["metadata"])
-        if "ARROW:extension:name" in kv:
+        if "ARROW:extension:name" in kv and path == own:
             node["extension"] = kv["ARROW:extension:name"]
             node["extension_metadata"] = kv.get("ARROW:extension:metadata", "")
         kv = {k: v for k, v in kv.items() if k not in ("ARROW:extension:name", "ARROW:extension:metadata")}
