@@ -39,10 +39,10 @@ def plain(f):
     return dict(f, type=t, dictionary=None, children=[plain(c) for c in children], metadata=[])
 
 
-def decode(schema, fields, batch, body, version):
+def decode(schema, fields, m):
     """The columns of one batch, of these fields."""
     as_plain = {"big": schema["big"], "fields": [plain(f) for f in fields], "metadata": []}
-    data = flat.schema_message(as_plain, version) + flat.batch_message(batch, body, version) + flat.END
+    data = flat.schema_message(as_plain, m.version) + flat.batch_message(m.batch(), m.body, m.version, custom=m.custom) + flat.END
     got = pa.ipc.open_stream(data).read_next_batch()
     return [storage(c) for c in got.columns]
 
@@ -64,12 +64,12 @@ class Archive:
             time = next(times)
             if m.kind == flat.BATCH:
                 batch = m.batch()
-                codecs.add(batch["codec"])
-                self.batches.append((LAST if self.in_file else time, batch["length"], decode(self.schema, self.fields, batch, m.body, m.version)))
+                codecs.add(batch["codec"] or dict(m.custom).get("ARROW:experimental_compression", "").lower() or None)   # so in 0.17
+                self.batches.append((LAST if self.in_file else time, batch["length"], decode(self.schema, self.fields, m)))
             elif m.kind == flat.DICTIONARY:
                 id, delta = m.dictionary()
                 if id in valued:
-                    values, = decode(self.schema, [valued[id]], m.batch(), m.body, m.version)
+                    values, = decode(self.schema, [valued[id]], m)
                     self.dictionaries.setdefault(id, []).append((time, delta, values))
         self.rows = sum(n for _, n, _ in self.batches)
         self.codec = codecs.pop() if len(codecs) == 1 else None

@@ -112,7 +112,7 @@ def all_same(paths):
             told += [f"{os.path.basename(path)}: {f}" for f in faults_of(path)[:3]]
         except AssertionError as fault:
             told.append(str(fault))
-    assert not told, f"of {count} files: " + "\n".join(told[:24])
+    assert not told, f"of {count} files: " + "\n".join(told[:60])
     return count
 
 
