@@ -5,6 +5,7 @@ shapes, attributes and every byte, read whole and in pieces."""
 import contextlib
 import glob
 import importlib
+import json
 import os
 import random
 import subprocess
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import Skip, arrayfs, check, comment, done, folder, listed, need, need_mounts, others  # noqa: E402
 
 np, pa = need("numpy", "pyarrow")
+import arrow_bad  # noqa: E402
 import arrow_model  # noqa: E402
 import arrow_random  # noqa: E402
 
@@ -84,9 +86,9 @@ def attribute_faults(o, node, want):
             yield f"size {o.get('size')}, expected {len(node['data'])}"
         if o.get("byteorder") != node.get("byteorder"):
             yield f"byteorder {o.get('byteorder')}, expected {node.get('byteorder')}"
-        if "types" in node and o.get("type") not in node["types"]:
+        if "types" in node and None not in node["types"] and o.get("type") not in node["types"]:
             yield f"type {o.get('type')}, expected {sorted(node['types'])}"
-        if o.get("codec") not in (None, want.archive.codec):
+        if o.get("codec") not in (None, want.archive.codec, *(want.archive.codecs_of_dictionaries if "/dictionary" in o["path"] else ())):
             yield f"codec {o.get('codec')}, expected {want.archive.codec}"
         for word in ("ordered", "extension", "extension_metadata"):
             if str(o.get(word) or "").lower() != str(node.get(word) or "").lower():
@@ -110,7 +112,7 @@ def all_same(paths):
             told += [f"{os.path.basename(path)}: {f}" for f in faults_of(path)[:3]]
         except AssertionError as fault:
             told.append(str(fault))
-    assert not told, f"of {count} files: " + "\n".join(told[:24])
+    assert not told, f"of {count} files: " + "\n".join(told[:60])
     return count
 
 
@@ -278,6 +280,44 @@ def large(rows=200_000, batches=9):
     return out
 
 
+# --- what breaks the rules --------------------------------------------------------
+
+def bad_faults(path, kind, what, sound):
+    """What is wrong with how a bad file is taken; sound: path -> bytes of what it was made of."""
+    p = arrayfs("--list", "--json", path, code=None, timeout=20)
+    if p.returncode < 0 or b"Sanitizer" in p.stderr:
+        yield f"--list ended with {p.returncode}"
+        return
+    if p.returncode == 1:
+        said = p.stderr.decode()
+        if kind == arrow_bad.FAULT:
+            yield f"refused: {said}"
+        if said.count("\n") != 1 or not said.startswith("arrayfs: "):
+            yield f"says {said!r}"
+        yield from (f"does not say {word}: {said}" for word in what if kind == arrow_bad.REFUSED and word.lower() not in said.lower())
+        return
+    if kind == arrow_bad.REFUSED:
+        yield "is not refused"
+        return
+    told = [o["path"] for o in map(json.loads, p.stdout.splitlines()) if o["kind"] == "file"]
+    column = {w.partition("/")[0] for w in what}
+    for name in sorted({*told, *sound}):
+        own = "*" in column or below(name, column)
+        if name not in told:
+            if not own:
+                yield f"{name} is missing"
+            continue
+        q = arrayfs("--cat", path, name, code=None, timeout=20)
+        if q.returncode not in (0, 1):
+            yield f"--cat {name} ended with {q.returncode}"
+        elif q.returncode and not own:
+            yield f"{name}: {q.stderr.decode().strip()}"
+        elif q.returncode == 0 and kind == arrow_bad.FAULT and name in what:
+            yield f"{name} can be read: {q.stdout.hex()[:80]}"
+        elif q.returncode == 0 and not own and q.stdout != sound.get(name):
+            yield f"{name} reads as something else"
+
+
 # --- the checks -----------------------------------------------------------------
 
 with check("every fixture is what pyarrow decodes"):
@@ -298,6 +338,14 @@ for writer in (by_polars, by_duckdb, by_pandas, by_nanoarrow, by_arro3, by_dataf
 
 with check("files that others published"):
     all_same(p for p in others("**/*.arrow*") if p.endswith((".arrow", ".arrows")))
+
+with check("what breaks the rules is refused, or is EIO where it does"), folder() as where:
+    arrow_bad.make(where / "bad", all=True)
+    sound = {p: n["data"] for p, n in arrow_model.shown(arrow_bad.base()).nodes.items() if n["data"] is not None}
+    told = []
+    for name, (_, kind, what) in arrow_bad.BAD.items():
+        told += [f"{name}: {fault}" for fault in bad_faults(where / "bad" / name, kind, what, sound)][:3]
+    assert not told, "\n".join(told)
 
 with check("any piece of a column is that piece"), folder() as where:
     batches = large()
