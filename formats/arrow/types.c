@@ -29,12 +29,13 @@ static int plain(struct field *f, enum layout layout, uint32_t width, enum dtype
 	return r;
 }
 
-/* Of no more than 64 bits where it is an index. */
 static int read_int(struct opening *o, const struct flat_table *t, struct field *f)
 {
 	static const struct { enum dtype dtype; const char *type; } kinds[2][5] = {
-		{{DTYPE_UINT8, "uint8"}, {DTYPE_UINT16, "uint16"}, {DTYPE_UINT32, "uint32"}, {DTYPE_UINT64, "uint64"}, {DTYPE_UINT128, "uint128"}},
-		{{DTYPE_INT8, "int8"}, {DTYPE_INT16, "int16"}, {DTYPE_INT32, "int32"}, {DTYPE_INT64, "int64"}, {DTYPE_INT128, "int128"}},
+		{{DTYPE_UINT8, "uint8"}, {DTYPE_UINT16, "uint16"}, {DTYPE_UINT32, "uint32"}, {DTYPE_UINT64, "uint64"},
+		 {DTYPE_UINT128, "uint128"}},
+		{{DTYPE_INT8, "int8"}, {DTYPE_INT16, "int16"}, {DTYPE_INT32, "int32"}, {DTYPE_INT64, "int64"},
+		 {DTYPE_INT128, "int128"}},
 	};
 	int64_t bits = flat_int(t, 0, 4, 0);
 	f->is_signed = flat_bool(t, 1);
@@ -163,14 +164,33 @@ static int read_union(struct opening *o, const struct flat_table *t, uint32_t ch
 	return plain(f, mode ? LAYOUT_DENSE : LAYOUT_SPARSE, 1, DTYPE_UNION, "");
 }
 
+/* Types that have no parameters. */
+static const struct {
+	uint8_t layout, width, dtype;
+	const char *word;
+} plains[TYPE_COUNT] = {
+	[TYPE_NULL] = {LAYOUT_NULL, 0, DTYPE_NULL, "null"},
+	[TYPE_BOOL] = {LAYOUT_BOOL, 1, DTYPE_BOOL, "bool"},
+	[TYPE_UTF8] = {LAYOUT_STRING, 4, DTYPE_STRING, "string"},
+	[TYPE_BINARY] = {LAYOUT_STRING, 4, DTYPE_BYTES, "binary"},
+	[TYPE_LARGE_UTF8] = {LAYOUT_STRING, 8, DTYPE_STRING, "large_string"},
+	[TYPE_LARGE_BINARY] = {LAYOUT_STRING, 8, DTYPE_BYTES, "large_binary"},
+	[TYPE_UTF8_VIEW] = {LAYOUT_VIEW, 16, DTYPE_STRING, "string_view"},
+	[TYPE_BINARY_VIEW] = {LAYOUT_VIEW, 16, DTYPE_BYTES, "binary_view"},
+	[TYPE_LIST] = {LAYOUT_LIST, 4, DTYPE_LIST, "list"},
+	[TYPE_LARGE_LIST] = {LAYOUT_LIST, 8, DTYPE_LIST, "large_list"},
+	[TYPE_LIST_VIEW] = {LAYOUT_LIST_VIEW, 4, DTYPE_LIST, "list_view"},
+	[TYPE_LARGE_LIST_VIEW] = {LAYOUT_LIST_VIEW, 8, DTYPE_LIST, "large_list_view"},
+	[TYPE_STRUCT] = {LAYOUT_STRUCT, 0, DTYPE_STRUCT, "struct"},
+	[TYPE_RUN_END] = {LAYOUT_RUN_END, 0, DTYPE_RUN_END, ""},
+};
+
 int arrow_type_read(struct opening *o, enum type type, const struct flat_table *t, uint32_t children, struct field *f,
 		    struct field_detail *detail)
 {
 	switch (type) {
-	case TYPE_NULL: return plain(f, LAYOUT_NULL, 0, DTYPE_NULL, "null");
 	case TYPE_INT: return read_int(o, t, f);
 	case TYPE_FLOAT: return read_float(o, t, f);
-	case TYPE_BOOL: return plain(f, LAYOUT_BOOL, 1, DTYPE_BOOL, "bool");
 	case TYPE_DECIMAL: return read_decimal(o, t, f);
 	case TYPE_DATE: return read_date(o, t, f);
 	case TYPE_TIME: return read_time(o, t, f);
@@ -178,24 +198,15 @@ int arrow_type_read(struct opening *o, enum type type, const struct flat_table *
 	case TYPE_DURATION: return read_duration(o, t, f);
 	case TYPE_INTERVAL: return read_interval(o, t, f);
 	case TYPE_FIXED_BINARY: return read_fixed_binary(o, t, f);
-	case TYPE_UTF8: return plain(f, LAYOUT_STRING, 4, DTYPE_STRING, "string");
-	case TYPE_BINARY: return plain(f, LAYOUT_STRING, 4, DTYPE_BYTES, "binary");
-	case TYPE_LARGE_UTF8: return plain(f, LAYOUT_STRING, 8, DTYPE_STRING, "large_string");
-	case TYPE_LARGE_BINARY: return plain(f, LAYOUT_STRING, 8, DTYPE_BYTES, "large_binary");
-	case TYPE_UTF8_VIEW: return plain(f, LAYOUT_VIEW, 16, DTYPE_STRING, "string_view");
-	case TYPE_BINARY_VIEW: return plain(f, LAYOUT_VIEW, 16, DTYPE_BYTES, "binary_view");
-	case TYPE_LIST: return plain(f, LAYOUT_LIST, 4, DTYPE_LIST, "list");
-	case TYPE_LARGE_LIST: return plain(f, LAYOUT_LIST, 8, DTYPE_LIST, "large_list");
-	case TYPE_LIST_VIEW: return plain(f, LAYOUT_LIST_VIEW, 4, DTYPE_LIST, "list_view");
-	case TYPE_LARGE_LIST_VIEW: return plain(f, LAYOUT_LIST_VIEW, 8, DTYPE_LIST, "large_list_view");
-	case TYPE_MAP: return plain(f, LAYOUT_LIST, 4, DTYPE_MAP, flat_bool(t, 0) ? ", keys_sorted" : "");
-	case TYPE_STRUCT: return plain(f, LAYOUT_STRUCT, 0, DTYPE_STRUCT, "struct");
-	case TYPE_RUN_END: return plain(f, LAYOUT_RUN_END, 0, DTYPE_RUN_END, "");
 	case TYPE_FIXED_LIST: return read_fixed_list(o, t, f);
+	case TYPE_MAP: return plain(f, LAYOUT_LIST, 4, DTYPE_MAP, flat_bool(t, 0) ? ", keys_sorted" : "");
 	case TYPE_UNION:
 		detail->by_type = arena_array(&o->scratch, 128, sizeof *detail->by_type);
 		return detail->by_type ? read_union(o, t, children, f, detail->by_type) : -ENOMEM;
-	default: return error_set(o->err, ENOTSUP, "the column \"%.*s\" is of type %d, which is unknown",
-				  (int)(f->name.len < 80 ? f->name.len : 80), (const char *)f->name.data, type);
+	default: break;
 	}
+	if (type < TYPE_COUNT && plains[type].word)
+		return plain(f, plains[type].layout, plains[type].width, plains[type].dtype, plains[type].word);
+	return error_set(o->err, ENOTSUP, "the column \"%.*s\" is of type %d, which is unknown", (int)(f->name.len < 80 ? f->name.len : 80),
+			 (const char *)f->name.data, type);
 }
