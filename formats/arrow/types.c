@@ -4,10 +4,10 @@
 
 #include "formats/arrow/meta.h"
 
-int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number)
+int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number, const char *after)
 {
-	return error_set(o->err, EBADMSG, "the column \"%.*s\" is of %s %" PRId64, (int)(f->name.len < 80 ? f->name.len : 80),
-			 (const char *)f->name.data, what, number);
+	return error_set(o->err, EBADMSG, "the column \"%.*s\" is of %s %" PRId64 "%s", (int)(f->name.len < 80 ? f->name.len : 80),
+			 (const char *)f->name.data, what, number, after);
 }
 
 /* --- types without children ----------------------------------------------------------------- */
@@ -42,7 +42,7 @@ static int read_int(struct opening *o, const struct flat_table *t, struct field 
 	for (unsigned i = 0; i < 5; i++)
 		if (bits == 8 << i)
 			return fixed(f, kinds[f->is_signed][i].dtype, 1u << i, kinds[f->is_signed][i].type);
-	return arrow_refuse(o, f, "integers whose bits are", bits);
+	return arrow_refuse(o, f, "integers of", bits, " bits");
 }
 
 static int read_float(struct opening *o, const struct flat_table *t, struct field *f)
@@ -52,7 +52,7 @@ static int read_float(struct opening *o, const struct flat_table *t, struct fiel
 	case 0: return fixed(f, DTYPE_FLOAT16, 2, "halffloat");
 	case 1: return fixed(f, DTYPE_FLOAT32, 4, "float");
 	case 2: return fixed(f, DTYPE_FLOAT64, 8, "double");
-	default: return arrow_refuse(o, f, "floating-point numbers of precision", precision);
+	default: return arrow_refuse(o, f, "floating-point numbers of precision", precision, "");
 	}
 }
 
@@ -61,11 +61,11 @@ static int read_decimal(struct opening *o, const struct flat_table *t, struct fi
 	int64_t precision = flat_int(t, 0, 4, 0), scale = flat_int(t, 1, 4, 0), bits = flat_int(t, 2, 4, 128);
 	int64_t most = bits == 32 ? 9 : bits == 64 ? 18 : bits == 128 ? 38 : bits == 256 ? 76 : 0;
 	if (!most)
-		return arrow_refuse(o, f, "decimals whose bits are", bits);
+		return arrow_refuse(o, f, "decimals of", bits, " bits");
 	if (precision < 1 || precision > most)
-		return arrow_refuse(o, f, "decimals whose digits are", precision);
+		return arrow_refuse(o, f, "decimals of", precision, " digits");
 	if (scale < INT8_MIN || scale > INT8_MAX)
-		return arrow_refuse(o, f, "decimals of scale", scale);
+		return arrow_refuse(o, f, "decimals of scale", scale, "");
 	int r = fixed(f, DTYPE_DECIMAL, (uint32_t)bits / 8,
 		      arena_printf(&o->archive->arena, "decimal%d(%d, %d)", (int)bits, (int)precision, (int)scale));
 	f->array.precision = (uint8_t)precision;
@@ -77,7 +77,7 @@ static int read_date(struct opening *o, const struct flat_table *t, struct field
 {
 	int64_t unit = flat_int(t, 0, 2, 1);
 	if (unit < 0 || unit > 1)
-		return arrow_refuse(o, f, "dates of unit", unit);
+		return arrow_refuse(o, f, "dates of unit", unit, "");
 	return unit ? fixed(f, DTYPE_TIMESTAMP_MS, 8, "date64[ms]") : fixed(f, DTYPE_DATE32, 4, "date32[day]");
 }
 
@@ -87,9 +87,9 @@ static int read_time(struct opening *o, const struct flat_table *t, struct field
 	static const char *const types[] = {"time32[s]", "time32[ms]", "time64[us]", "time64[ns]"};
 	int64_t unit = flat_int(t, 0, 2, 1), bits = flat_int(t, 1, 4, 32);
 	if (unit < 0 || unit > 3)
-		return arrow_refuse(o, f, "times of unit", unit);
+		return arrow_refuse(o, f, "times of unit", unit, "");
 	if (bits != (unit < 2 ? 32 : 64))
-		return arrow_refuse(o, f, "times whose bits are", bits);
+		return arrow_refuse(o, f, "times of", bits, " bits");
 	return fixed(f, dtypes[unit], (uint32_t)bits / 8, types[unit]);
 }
 
@@ -99,7 +99,7 @@ static int read_timestamp(struct opening *o, const struct flat_table *t, struct 
 	int64_t unit = flat_int(t, 0, 2, 0);
 	struct slice zone = flat_string(t, 1);
 	if (unit < 0 || unit > 3)
-		return arrow_refuse(o, f, "timestamps of unit", unit);
+		return arrow_refuse(o, f, "timestamps of unit", unit, "");
 	const char *type = types[unit];
 	if (zone.len)
 		type = arena_printf(&o->archive->arena, "timestamp[%s, tz=%.*s]", units[unit], (int)(zone.len < 256 ? zone.len : 256),
@@ -112,7 +112,7 @@ static int read_duration(struct opening *o, const struct flat_table *t, struct f
 	static const char *const types[] = {"duration[s]", "duration[ms]", "duration[us]", "duration[ns]"};
 	int64_t unit = flat_int(t, 0, 2, 1);
 	if (unit < 0 || unit > 3)
-		return arrow_refuse(o, f, "durations of unit", unit);
+		return arrow_refuse(o, f, "durations of unit", unit, "");
 	return fixed(f, DTYPE_DURATION_S + (enum dtype)unit, 8, types[unit]);
 }
 
@@ -121,7 +121,7 @@ static int read_interval(struct opening *o, const struct flat_table *t, struct f
 	static const char *const types[] = {"month_interval", "day_time_interval", "month_day_nano_interval"};
 	int64_t unit = flat_int(t, 0, 2, 0);
 	if (unit < 0 || unit > 2)
-		return arrow_refuse(o, f, "intervals of unit", unit);
+		return arrow_refuse(o, f, "intervals of unit", unit, "");
 	return fixed(f, DTYPE_VOID, 4u << unit, types[unit]);
 }
 
@@ -129,7 +129,7 @@ static int read_fixed_binary(struct opening *o, const struct flat_table *t, stru
 {
 	int64_t width = flat_int(t, 0, 4, 0);
 	if (width < 0)
-		return arrow_refuse(o, f, "fixed-size binaries of width", width);
+		return arrow_refuse(o, f, "fixed-size binaries of width", width, "");
 	return fixed(f, DTYPE_VOID, (uint32_t)width, arena_printf(&o->archive->arena, "fixed_size_binary[%d]", (int)width));
 }
 
@@ -139,7 +139,7 @@ static int read_fixed_list(struct opening *o, const struct flat_table *t, struct
 {
 	int64_t per = flat_int(t, 0, 4, 0);
 	if (per < 0)
-		return arrow_refuse(o, f, "fixed-size lists of length", per);
+		return arrow_refuse(o, f, "fixed-size lists of length", per, "");
 	f->per = (uint64_t)per;
 	return plain(f, LAYOUT_FIXED_LIST, 0, DTYPE_LIST, "");
 }
@@ -150,15 +150,15 @@ static int read_union(struct opening *o, const struct flat_table *t, uint32_t ch
 	int64_t mode = flat_int(t, 0, 2, 0);
 	struct flat_vector types = flat_vector(t, 1, 4);
 	if (mode < 0 || mode > 1)
-		return arrow_refuse(o, f, "unions of mode", mode);
+		return arrow_refuse(o, f, "unions of mode", mode, "");
 	if (children > 128 || (types.at && types.count != children))
-		return arrow_refuse(o, f, "unions whose children are", children);
+		return arrow_refuse(o, f, "unions of", children, types.at ? " children, not as many as types" : " children");
 	for (unsigned i = 0; i < 128; i++)
 		numbers[i] = FIELD_NONE;
 	for (uint32_t i = 0; i < children; i++) {
 		int64_t type = types.at ? flat_element(&types, i, 0, 4) : i;
 		if (type < 0 || type > 127 || numbers[type] != FIELD_NONE)
-			return arrow_refuse(o, f, "unions with a child of type", type);
+			return arrow_refuse(o, f, "unions with a child of type", type, "");
 		numbers[type] = i;
 	}
 	return plain(f, mode ? LAYOUT_DENSE : LAYOUT_SPARSE, 1, DTYPE_UNION, "");
