@@ -48,8 +48,9 @@ struct message {
 int arrow_message(struct flat *flat, struct slice bytes, struct message *ret, struct error *err);
 
 /* How many buffers it has in a batch, but for those of the bytes of views, and for the
- * validity that unions have in V4. */
+ * validity that some have in V4 only. */
 unsigned arrow_buffers(const struct field *f);
+bool arrow_lost_bitmap(const struct field *f); /* has it validity in V4, but not in V5? */
 
 /* The record batch that it has, or is. */
 struct flat_table arrow_message_batch(const struct message *m);

@@ -110,7 +110,7 @@ static void place_field(struct making *m, struct field *f)
 	f->unions = m->unions;
 	m->buffers += arrow_buffers(f);
 	m->views += f->layout == LAYOUT_VIEW;
-	m->unions += is_union(f);
+	m->unions += arrow_lost_bitmap(f);
 }
 
 /* What a type with children is called follows from them. */

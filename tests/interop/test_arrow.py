@@ -302,7 +302,7 @@ def bad_faults(path, kind, what, sound):
     told = [o["path"] for o in map(json.loads, p.stdout.splitlines()) if o["kind"] == "file"]
     column = {w.partition("/")[0] for w in what}
     for name in sorted({*told, *sound}):
-        own = "*" in column or name.partition("/")[0].removesuffix(".validity") in column
+        own = "*" in column or below(name, column)
         if name not in told:
             if not own:
                 yield f"{name} is missing"
