@@ -7,13 +7,12 @@ static const char *word_of(const struct field *f)
 	return f->layout == LAYOUT_INDICES ? f->detail->word : f->array.type;
 }
 
-/* That run ends are never null goes without saying. */
-static void put_field(struct text *t, const struct field *f, bool run_ends)
+static void put_field(struct text *t, const struct field *f)
 {
 	text_put(t, f->name);
 	text_add(t, ": ");
 	text_add(t, word_of(f));
-	text_add(t, f->detail->nullable || run_ends ? "" : " not null");
+	text_add(t, f->detail->nullable ? "" : " not null");
 }
 
 /* All fields below it, with a comma between. */
@@ -22,14 +21,14 @@ static void put_fields(struct text *t, const struct field *fields, uint32_t i)
 	const uint32_t *by_type = fields[i].detail->by_type;
 	for (uint32_t c = i + 1; c < fields[i].next; c = fields[c].next) {
 		text_add(t, c == i + 1 ? "" : ", ");
-		put_field(t, &fields[c], fields[i].layout == LAYOUT_RUN_END && c == i + 1);
+		put_field(t, &fields[c]);
 		for (unsigned type = 0; by_type && type < 128; type++)
 			if (by_type[type] == c)
 				text_print(t, "=%u", type);
 	}
 }
 
-/* Without the names of keys and values, whatever they are. */
+/* Without the names of keys and values, whatever they are, and without those of runs. */
 static void put_map(struct text *t, const struct field *fields, uint32_t i)
 {
 	const struct field *key = &fields[i + 2];
