@@ -361,6 +361,7 @@ const struct format format_arrow = {
 	.probe = arrow_probe,
 	.open = arrow_open,
 	.size = arrow_size,
+	.elements = arrow_elements,
 	.read = arrow_read,
 	.details = arrow_details,
 };

@@ -140,7 +140,7 @@ void arrow_dictionary_range(const struct table *dictionary, const struct table *
 
 int arrow_show(struct archive *a, struct error *err);
 
-/* --- what is shown: node->lazy ---------------------------------------------------------- */
+/* --- what is shown: node->lazy, also of a directory ---------------------------------------------------------- */
 
 enum what {
 	WHAT_VALUES,   /* FIXED, BOOL (a byte each), INDICES (of `shown` bytes, re-based); types of a union */
@@ -160,6 +160,8 @@ struct shown {
  * nested in, known without reading anything; else SIZE_UNKNOWN.  On overflow an error. */
 int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, struct error *err);
 
+/* As struct format's. */
+int arrow_elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	       struct error *err);
