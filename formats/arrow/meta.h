@@ -94,7 +94,7 @@ struct growing *arrow_dictionary(const struct opening *o, int64_t id); /* NULL: 
  * word once it has these. */
 int arrow_type_read(struct opening *o, enum type type, const struct flat_table *t, uint32_t children, struct field *f,
 		    struct field_detail *detail);
-int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number);
+int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number, const char *after);
 
 /* words.c: a type with children or a dictionary as Arrow's own libraries print it; NULL if there is no memory. */
 const char *arrow_word(struct arena *arena, const struct field *fields, uint32_t i);
