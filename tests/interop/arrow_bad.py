@@ -183,7 +183,8 @@ def union_nulls():
     k, at = p.where("u")
     for x in p.parts:
         x.version = 3
-    for x in p.batches:
+    for x in p.batches:     # so has a run-end encoded column
+        x.batch["buffers"].insert(p.where("r")[1], (0, 0))
         x.batch["buffers"].insert(at, (0, 0))
     b.body += bytes(-len(b.body) % 8)
     b.batch["buffers"][at] = (len(b.body), 1)

@@ -21,15 +21,15 @@ import arrow_random  # noqa: E402
 
 DATA = os.environ.get("TEST_DATA") or os.path.dirname(os.path.abspath(__file__)) + "/../data"
 SEEDS = (1, 2)
-TABLES = int(os.environ.get("ARROW_TABLES", "40"))     # of each seed
+TABLES = int(os.environ.get("ARROW_TABLES", "30"))     # of each seed
 
 
 # --- comparing ----------------------------------------------------------------
 
 def extracted(path, dest, whole=True):
-    """All files, and what was said; not whole: some cannot be shown."""
+    """All files, and what was said; not whole: some cannot be shown; None: perhaps."""
     p = arrayfs("--extract", "--force", path, dest, code=None)
-    assert p.returncode == (0 if whole else 1), f"{path}: extract returned {p.returncode}: {p.stderr.decode()[:400]}"
+    assert p.returncode in ((0, 1) if whole is None else (0,) if whole else (1,)), f"{path}: extract returned {p.returncode}: {p.stderr.decode()[:400]}"
     files = {}
     for at, _, names in os.walk(dest):
         for name in names:
@@ -91,7 +91,7 @@ def attribute_faults(o, node, want):
         if o.get("codec") not in (None, want.archive.codec, *(want.archive.codecs_of_dictionaries if "/dictionary" in o["path"] else ())):
             yield f"codec {o.get('codec')}, expected {want.archive.codec}"
         for word in ("ordered", "extension", "extension_metadata"):
-            if str(o.get(word) or "").lower() != str(node.get(word) or "").lower():
+            if not node.get("shared") and str(o.get(word) or "").lower() != str(node.get(word) or "").lower():
                 yield f"{word} {o.get(word)!r}, expected {node.get(word)!r}"
         if o.get("order", "C") != "C":
             yield f"order {o['order']}"
@@ -301,20 +301,17 @@ def bad_faults(path, kind, what, sound):
         return
     told = [o["path"] for o in map(json.loads, p.stdout.splitlines()) if o["kind"] == "file"]
     column = {w.partition("/")[0] for w in what}
+    with folder() as dest:
+        got, said = extracted(path, dest / "o", None)
     for name in sorted({*told, *sound}):
         own = "*" in column or below(name, column)
-        if name not in told:
-            if not own:
-                yield f"{name} is missing"
-            continue
-        q = arrayfs("--cat", path, name, code=None, timeout=20)
-        if q.returncode not in (0, 1):
-            yield f"--cat {name} ended with {q.returncode}"
-        elif q.returncode and not own:
-            yield f"{name}: {q.stderr.decode().strip()}"
-        elif q.returncode == 0 and kind == arrow_bad.FAULT and name in what:
-            yield f"{name} can be read: {q.stdout.hex()[:80]}"
-        elif q.returncode == 0 and not own and q.stdout != sound.get(name):
+        if name not in told and not own:
+            yield f"{name} is missing"
+        elif name not in got and not own:
+            yield f"{name} cannot be read: {said[:400]}"
+        elif name in got and kind == arrow_bad.FAULT and name in what:
+            yield f"{name} can be read: {got[name].hex()[:80]}"
+        elif name in got and not own and got[name] != sound.get(name):
             yield f"{name} reads as something else"
 
 
