@@ -16,6 +16,7 @@ from tap import Skip, arrayfs, check, comment, done, folder, listed, need, need_
 
 np, pa = need("numpy", "pyarrow")
 import arrow_bad  # noqa: E402
+import arrow_big  # noqa: E402
 import arrow_model  # noqa: E402
 import arrow_random  # noqa: E402
 
@@ -90,6 +91,9 @@ def attribute_faults(o, node, want):
             yield f"type {o.get('type')}, expected {sorted(node['types'])}"
         if o.get("codec") not in (None, want.archive.codec, *(want.archive.codecs_of_dictionaries if "/dictionary" in o["path"] else ())):
             yield f"codec {o.get('codec')}, expected {want.archive.codec}"
+        alone = node["data"] and "/" not in o["path"] and not o["path"].endswith(".validity")
+        if alone and o.get("codec") != want.archive.codec:
+            yield f"codec {o.get('codec')}, expected {want.archive.codec}"
         for word in ("ordered", "extension", "extension_metadata"):
             if not node.get("shared") and str(o.get(word) or "").lower() != str(node.get(word) or "").lower():
                 yield f"{word} {o.get(word)!r}, expected {node.get(word)!r}"
@@ -151,6 +155,21 @@ def at_random(where, seed):
             except pa.ArrowInvalid as fault:
                 comment(f"pyarrow does not write {seed} {k} {way}: {str(fault)[:100]}")
             path.unlink(missing_ok=True)
+
+
+def of_the_other_byte_order(where, seed):
+    """Those of the tables at random that pyarrow turns round, streams without compression."""
+    for k in range(2 * TABLES):
+        made = arrow_random.Random(1000 * seed + 500 + k)
+        schema = made.schema()
+        path = where / f"{seed}-{k}.arrows"
+        by_pyarrow(path, schema, made.batches(schema, replace=True), True, None)
+        try:
+            path.write_bytes(arrow_big.big_endian(path.read_bytes()))
+        except (pa.ArrowNotImplementedError, KeyError):
+            continue
+        yield str(path)
+        path.unlink()
 
 
 def sample(n=300, seed=5):
@@ -325,6 +344,20 @@ with check("every fixture is what pyarrow decodes"):
 for seed in SEEDS:
     with check(f"tables at random, seed {seed}"), folder() as where:
         all_same(at_random(where, seed))
+
+with check("streams of the other byte order"), folder() as where:
+    for seed in SEEDS:
+        assert all_same(of_the_other_byte_order(where, seed)) > TABLES // 4
+
+with check("integers of 16 bytes are polars' own"), folder() as where:
+    try:
+        pl = importlib.import_module("polars")
+    except ImportError:
+        raise Skip("polars is not installed") from None
+    wide = [0, 1, -1, None, 1 << 100, -(1 << 127), (1 << 127) - 1]
+    pl.DataFrame({"w": pl.Series(wide, dtype=pl.Int128)}).write_ipc(where / "wide.arrow", compression="lz4")
+    assert arrayfs("--cat", where / "wide.arrow", "w").stdout == b"".join((w or 0).to_bytes(16, "little", signed=True) for w in wide)
+    assert arrayfs("--cat", where / "wide.arrow", "w.validity").stdout == bytes(w is not None for w in wide)
 
 for writer in (by_polars, by_duckdb, by_pandas, by_nanoarrow, by_arro3, by_datafusion, by_datasets):
     with check(f"files {writer.__name__.replace('_', ' ')}"), folder() as where:
