@@ -361,7 +361,7 @@ const struct format format_arrow = {
 	.probe = arrow_probe,
 	.open = arrow_open,
 	.size = arrow_size,
-	.elements = arrow_elements,
+	.extent = arrow_extent,
 	.read = arrow_read,
 	.details = arrow_details,
 };
