@@ -50,17 +50,18 @@ static int check_lead(struct view *v, const struct lead *lead, struct error *err
 	const struct level *l = view_last(v);
 	const struct field *f = l->field;
 	struct part child;
-	uint64_t has;
+	uint64_t has = 0;
+	int r;
 	if (!lead->single || lead->count == 0)
 		return 0;
 	if (f->layout == LAYOUT_STRING) {
-		has = view_buffer_length(v, l->part.codec, l->part.buffers[2], err);
+		r = view_buffer_length(v, l->part.codec, l->part.buffers[2], &has, err);
 	} else {
-		int r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
-		if (r < 0)
-			return r;
-		has = child.length;
+		r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
+		has = r < 0 ? 0 : child.length;
 	}
+	if (r < 0)
+		return r;
 	if (range_within(lead->at, lead->count, has))
 		return 0;
 	return error_set(err, EBADMSG, "%" PRIu64 " values, of which %" PRIu64 " are needed", has, lead->at + lead->count);

@@ -74,14 +74,15 @@ int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t num
 	return r;
 }
 
-uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err)
+int view_buffer_length(struct view *v, uint8_t codec, struct extent where, uint64_t *ret, struct error *err)
 {
 	int64_t len = 0;
+	*ret = where.len;
 	if (codec == CODEC_NONE || where.len == 0)
-		return where.len;
-	if (buffer_head(v->a, where, &len, err) < 0)
 		return 0;
-	return len < 0 ? where.len - 8 : (uint64_t)len;
+	int r = buffer_head(v->a, where, &len, err);
+	*ret = r < 0 ? 0 : len < 0 ? where.len - 8 : (uint64_t)len;
+	return r;
 }
 
 void view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number)

@@ -86,7 +86,7 @@ int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t num
 		struct error *err);
 void buffer_release(struct buffer *b);
 /* Its decoded length, as far as it can be told: without decoding. */
-uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err);
+int view_buffer_length(struct view *v, uint8_t codec, struct extent where, uint64_t *ret, struct error *err);
 void view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number);
 
 /* Mapped buffers are read in between; after it, the checks are -EIO if what was read was not in
