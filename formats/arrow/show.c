@@ -296,12 +296,8 @@ static void add_pairs(struct tree *t, uint32_t id, const struct field_detail *de
 	text_free(&name);
 }
 
-/* Of a fixed-size list that is no extension type itself, those of what is in it. */
-static void add_extension(struct tree *t, uint32_t id, const struct field *f)
+static void add_extension(struct tree *t, uint32_t id, const struct field_detail *detail)
 {
-	while (f->layout == LAYOUT_FIXED_LIST && !f->detail->extension.data)
-		f++;
-	const struct field_detail *detail = f->detail;
 	if (detail->extension.data)
 		tree_attr(t, id, SLICE("array.extension"), detail->extension);
 	if (detail->metadata.data)
@@ -320,7 +316,7 @@ static void show(struct showing *s, struct field *f, struct place at)
 	count_elements(s, id, f);
 	if (at.whole_name)
 		tree_path_end(s->t, &path, id);
-	add_extension(s->t, id, f);
+	add_extension(s->t, id, f->detail);
 	add_pairs(s->t, id, f->detail);
 	for (unsigned depth = 0;; depth++, f++) {
 		if (f->nullable)

@@ -21,7 +21,7 @@ static int decode(const struct block_source *from, uint64_t index, struct block 
 	struct field *f = (struct field *)(uintptr_t)from->owner;
 	const struct table *t = table_of(a->priv, f);
 	if (from->kind == BLOCK_STEPS)
-		return steps_decode(a, t, f, (uint32_t)index, ret, err);
+		return arrow_steps_decode(a, t, f, (uint32_t)index, ret, err);
 	return arrow_totals_decode(a, t, f, from->kind, ret, err);
 }
 
@@ -49,16 +49,16 @@ static int check_lead(struct view *v, const struct lead *lead, struct error *err
 {
 	const struct level *l = view_last(v);
 	const struct field *f = l->field;
-	struct part child;
-	uint64_t has = 0;
-	int r;
+	struct part child = {0};
+	uint64_t has;
 	if (!lead->single || lead->count == 0)
 		return 0;
+	int r;
 	if (f->layout == LAYOUT_STRING) {
-		r = view_buffer_length(v, l->part.codec, l->part.buffers[2], &has, err);
+		r = arrow_view_buffer_length(v, l->part.codec, l->part.buffers[2], &has, err);
 	} else {
 		r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
-		has = r < 0 ? 0 : child.length;
+		has = child.length;
 	}
 	if (r < 0)
 		return r;
@@ -72,12 +72,12 @@ static int count_lead(struct archive *a, const struct table *t, const struct fie
 {
 	struct view v;
 	struct lead lead;
-	int r = view_open(&v, a, t, batch, f, within, err);
+	int r = arrow_view_open(&v, a, t, batch, f, within, err);
 	if (r == 0)
-		r = view_lead(&v, within, &lead, err);
+		r = arrow_view_lead(&v, within, &lead, err);
 	if (r == 0)
 		r = check_lead(&v, &lead, err);
-	view_close(&v);
+	arrow_view_close(&v);
 	*ret = r < 0 ? 0 : lead.count;
 	return r;
 }
@@ -102,7 +102,7 @@ int arrow_totals_decode(struct archive *a, const struct table *t, struct field *
 		struct error own = {""};
 		uint64_t count;
 		for (uint32_t k = i ? i + ahead : 1; ahead && k <= i + ahead && k < t->nbatches; k++)
-			making_prefetch(a, &offsets, k);
+			arrow_making_prefetch(a, &offsets, k);
 		int r = kind == BLOCK_LEADS ? count_lead(a, t, f, i, ret, &count, &own) : count_slots(a, t, f, i, &count, &own);
 		if (error_passes(r))
 			return error_set(err, -r, "%s", own.text);

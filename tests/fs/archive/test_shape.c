@@ -14,8 +14,6 @@ static const struct array offsets = {.dtype = DTYPE_INT64, .unshaped = true, .si
 			  halves = {.dtype = DTYPE_FLOAT16, .unshaped = true, .sized = true, .rank = 2, .shape = inner},
 			  bytes = {.dtype = DTYPE_UINT8, .unshaped = true, .sized = true},
 			  strings = {.dtype = DTYPE_STRING, .unshaped = true, .sized = true},
-			  nulls = {.dtype = DTYPE_NULL, .unshaped = true, .sized = true, .rank = 2, .shape = inner},
-			  unions = {.dtype = DTYPE_UNION, .unshaped = true, .sized = true},
 			  structs = {.dtype = DTYPE_STRUCT, .unshaped = true, .sized = true},
 			  null_space = {.dtype = DTYPE_FLOAT32, .unshaped = true};
 
@@ -61,31 +59,9 @@ static int size(struct archive *a, const struct node *n, uint64_t *ret, struct e
 
 static const struct format lists = {.name = "lists", .probe = probe, .open = open_lists, .size = size};
 
-/* A format that tells how many elements there are, where no file does. */
-static int open_counted(struct archive *a, struct error *err)
+static struct archive open_archive(void)
 {
-	(void)err;
-	uint32_t group = tree_branch(&a->tree, TREE_ROOT, SLICE("union"));
-	tree_describe(&a->tree, group, &unions);
-	add(a, group, "offsets", &offsets, "24"); /* one for each element, and no more */
-	add(a, TREE_ROOT, "nulls", &nulls, "0");
-	add(a, TREE_ROOT, "halves", &halves, "48");
-	return 0;
-}
-
-static int elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err)
-{
-	(void)a;
-	asked += decode;
-	*ret = n->kind == NODE_DIR ? 3 : 12;
-	return decode ? 0 : error_set(err, ENODATA, "not without decoding");
-}
-
-static const struct format counted = {.name = "counted", .probe = probe, .open = open_counted, .size = size, .elements = elements};
-
-static struct archive open_by(const struct format *format)
-{
-	const struct format *const only[] = {format, NULL};
+	static const struct format *const only[] = {&lists, NULL};
 	static struct archive_options options;
 	struct error err = {""};
 	struct archive a;
@@ -93,11 +69,6 @@ static struct archive open_by(const struct format *format)
 	assert_int_equal(archive_open_source(&a, only, source_memory(SLICE("lists")), "x", &options, &err), 0);
 	asked = 0;
 	return a;
-}
-
-static struct archive open_archive(void)
-{
-	return open_by(&lists);
 }
 
 static void a_size_tells_the_first_extent(void **state)
@@ -110,20 +81,6 @@ static void a_size_tells_the_first_extent(void **state)
 	assert_string_equal(test_attr(&a, "struct/s", "array.shape"), "[4]");
 	assert_string_equal(test_attr(&a, "struct", "array.shape"), "[4]"); /* by x, a file, not by s */
 	assert_null(test_attr(&a, "struct", "array.order"));
-	archive_close(&a);
-}
-
-static void a_format_tells_what_no_file_does(void **state)
-{
-	struct archive a = open_by(&counted);
-	struct shaped shaped;
-	(void)state;
-	shape_known(&a, test_node(&a, "union"), &shaped);
-	assert_true(shaped.array.unshaped);
-	assert_int_equal(asked, 0);
-	assert_string_equal(test_attr(&a, "union", "array.shape"), "[3]"); /* not by its offsets */
-	assert_string_equal(test_attr(&a, "nulls", "array.shape"), "[2,2,3]");
-	assert_string_equal(test_attr(&a, "halves", "array.shape"), "[4,2,3]"); /* by its size */
 	archive_close(&a);
 }
 
@@ -176,7 +133,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_size_tells_the_first_extent),
-		cmocka_unit_test(a_format_tells_what_no_file_does),
 		cmocka_unit_test(what_has_no_shape_is_told_none),
 		cmocka_unit_test(nothing_is_decoded_before_somebody_asks_for_the_shape),
 	};
