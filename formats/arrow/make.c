@@ -230,8 +230,8 @@ static int make_bools(struct making *m, struct run run, uint8_t *out, struct err
 
 static void store(uint8_t *out, uint64_t value, unsigned width, bool big)
 {
-	for (unsigned i = 0; i < width; i++)
-		out[i] = (uint8_t)(value >> 8 * (big ? width - 1 - i : i));
+	uint64_t bytes = big ? htobe64(value << (64 - 8 * width)) : htole64(value);
+	memcpy(out, &bytes, width);
 }
 
 static int make_indices(struct making *m, struct run run, uint8_t *out, struct error *err)

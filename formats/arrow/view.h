@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <endian.h>
+
 #include "formats/arrow/arrow.h"
 #include "fs/archive/pieces.h"
 
@@ -96,13 +98,18 @@ void arrow_view_leave(void);
 int arrow_view_check(struct view *v, struct error *err);
 int arrow_buffer_check(struct view *v, struct buffer *b, struct error *err);
 
-/* A number of 1 to 8 bytes. */
+/* A number of 1, 2, 4 or 8 bytes. */
 static inline uint64_t load_unsigned(const uint8_t *p, unsigned width, bool big)
 {
-	uint64_t value = 0;
-	for (unsigned i = 0; i < width; i++)
-		value |= (uint64_t)p[i] << 8 * (big ? width - 1 - i : i);
-	return value;
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+	switch (width) {
+	case 1: return *p;
+	case 2: memcpy(&two, p, 2); return big ? be16toh(two) : le16toh(two);
+	case 4: memcpy(&four, p, 4); return big ? be32toh(four) : le32toh(four);
+	default: memcpy(&eight, p, 8); return big ? be64toh(eight) : le64toh(eight);
+	}
 }
 
 static inline int64_t load_signed(const uint8_t *p, unsigned width, bool big)
