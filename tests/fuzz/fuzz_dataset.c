@@ -12,12 +12,12 @@
 
 #include "tests/look.h"
 
-extern const struct format format_parquet_dataset;
+extern const struct format format_table;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MEMBERS = 4 };
 
-static const struct format *const only[] = {&format_parquet_dataset, NULL};
+static const struct format *const only[] = {&format_table, NULL};
 static const struct archive_options options = {.memory = 64u << 20, .no_verify = true};
 static const char *const paths[MEMBERS] = {"k=1/a.parquet", "k=x/b.parquet", "j=2024-01-15/c.parquet", "d.parquet"};
 static char top[] = "/tmp/fuzz-dataset-XXXXXX";

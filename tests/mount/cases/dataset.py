@@ -91,4 +91,4 @@ def test_commands(s):
     same((r.code, read(s.path("out", "x"))), (0, X * 2))
     os.mkdir(s.path("none"))
     r = s.run("-o", "dataset", s.path("none"), s.mkdir("mnt"))
-    same((r.code, r.err), (1, f"arrayfs: {s.path('none')}: no Parquet file in it\n".encode()))
+    same((r.code, r.err), (1, f"arrayfs: {s.path('none')}: no Parquet or Arrow file in it\n".encode()))
