@@ -26,7 +26,6 @@ static const struct known known[] = {
 	{0, MAGIC("MATLAB 5.0 MAT-file"), "a MATLAB file of version 5 to 7", "`save -v7.3` makes it HDF5"},
 	{0, MAGIC("ORC"), "an ORC file", NULL},
 	{0, MAGIC("Obj\001"), "an Avro file", NULL},
-	{0, MAGIC("ARROW1\0\0"), "an Arrow file (Feather version 2)", NULL},
 	{0, MAGIC("FEA1"), "a Feather file of version 1", NULL},
 	{0, MAGIC("GGUF"), "a GGUF file", NULL},
 	{4, MAGIC("TFL3"), "a TensorFlow Lite file", NULL},

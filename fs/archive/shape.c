@@ -82,13 +82,15 @@ static int find_by_field(struct archive *a, const struct node *dir, bool decode,
 	return no_shape(err);
 }
 
-/* A dictionary's column has as many elements as there are indices. */
-static int find_indices(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
+/* A dictionary's column has as many elements as there are indices, a union's as there are
+ * types. */
+static int find_like(struct archive *a, const struct node *dir, const char *name, bool decode, unsigned depth, struct shaped *ret,
+		     struct error *err)
 {
-	const struct node *indices = file_called(a, dir, "indices");
+	const struct node *file = file_called(a, dir, name);
 	struct shaped found;
 	uint64_t count;
-	int r = indices ? find(a, indices, decode, depth, &found, err) : no_shape(err);
+	int r = file ? find(a, file, decode, depth, &found, err) : no_shape(err);
 	if (r < 0)
 		return r;
 	return shape_elements(found.array.shape, found.array.rank, &count) && fill_in(dir->array, count, ret) ? 0 : no_shape(err);
@@ -101,9 +103,11 @@ static int find_in(struct archive *a, const struct node *dir, bool decode, unsig
 		return no_shape(err);
 	if (dir->array->dtype == DTYPE_STRUCT)
 		return find_by_field(a, dir, decode, depth - 1, ret, err);
+	if (dir->array->dtype == DTYPE_UNION)
+		return find_like(a, dir, "types", decode, depth - 1, ret, err);
 	struct node *offsets = file_called(a, dir, "offsets");
 	if (!offsets)
-		return find_indices(a, dir, decode, depth - 1, ret, err);
+		return find_like(a, dir, "indices", decode, depth - 1, ret, err);
 	int r = size_of(a, offsets, decode, &size, err);
 	if (r < 0)
 		return r;

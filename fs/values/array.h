@@ -84,14 +84,21 @@ enum time_unit {
 	X("S",               DTYPE_FIXED_STRING,    0,   CHARS,     'S',   GENERIC)            \
 	X("V",               DTYPE_VOID,            0,   RAW,       'V',   GENERIC)            \
 	X("U",               DTYPE_UNICODE,         0,   UNICODE,   'U',   GENERIC)            \
+	/* integers of 16 bytes: `width` is 16, and `scale` 0 */                                \
+	X("int128",          DTYPE_INT128,          128, DECIMAL,   'V',   GENERIC)            \
+	X("uint128",         DTYPE_UINT128,         128, DECIMAL,   'V',   GENERIC)            \
 	/* elements that have no bytes of their own */                                         \
+	X("null",            DTYPE_NULL,            0,   NONE,      '\0',  GENERIC)            \
 	X("object",          DTYPE_OBJECT,          0,   OBJECT,    'O',   GENERIC)            \
 	/* directories that stand for one column */                                            \
 	X("string",          DTYPE_STRING,          0,   DIRECTORY, '\0',  GENERIC)            \
 	X("bytes",           DTYPE_BYTES,           0,   DIRECTORY, '\0',  GENERIC)            \
 	X("list",            DTYPE_LIST,            0,   DIRECTORY, '\0',  GENERIC)            \
 	X("map",             DTYPE_MAP,             0,   DIRECTORY, '\0',  GENERIC)            \
-	X("struct",          DTYPE_STRUCT,          0,   DIRECTORY, '\0',  GENERIC)
+	X("struct",          DTYPE_STRUCT,          0,   DIRECTORY, '\0',  GENERIC)            \
+	X("dictionary",      DTYPE_DICTIONARY,      0,   DIRECTORY, '\0',  GENERIC)            \
+	X("union",           DTYPE_UNION,           0,   DIRECTORY, '\0',  GENERIC)            \
+	X("run_end",         DTYPE_RUN_END,         0,   DIRECTORY, '\0',  GENERIC)
 
 enum dtype {
 	DTYPE_NONE, /* element type unknown */

@@ -243,13 +243,13 @@ static size_t put_time(int64_t v, enum time_unit unit, char *ret)
 
 /* --- decimals ------------------------------------------------------------- */
 
-/* Little-endian two's complement of up to 32 bytes. */
+/* Little-endian, of up to 32 bytes; in two's complement unless the type has no sign. */
 static size_t put_big(const struct array *a, const uint8_t *p, char *ret)
 {
 	uint32_t limbs[8] = {0};
 	char digits[96];
 	unsigned n = sizeof digits, count = a->width / 4;
-	bool minus = p[a->width - 1] & 0x80, any = true;
+	bool minus = a->dtype != DTYPE_UINT128 && p[a->width - 1] & 0x80, any = true;
 	uint64_t carry = minus;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t v = (uint32_t)load(p + 4 * i, 4);

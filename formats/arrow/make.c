@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "formats/arrow/view.h"
+
+unsigned shown_width(const struct shown *s)
+{
+	const struct field *f = s->field;
+	if (s->what == WHAT_OFFSETS)
+		return 8;
+	if (s->what != WHAT_VALUES)
+		return 1;
+	switch (f->layout) {
+	case LAYOUT_FIXED: return f->width;
+	case LAYOUT_INDICES: return f->shown;
+	case LAYOUT_NULL: return 0;
+	default: return 1;
+	}
+}
+
+static bool is_union(const struct field *f)
+{
+	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
+}
+
+/* Which of its buffers has the values, the types or the bytes. */
+static unsigned values_buffer(const struct shown *s)
+{
+	return is_union(s->field) ? 0 : s->what == WHAT_BYTES ? 2 : 1;
+}
+
+static bool needs_values(const struct shown *s)
+{
+	if (s->what == WHAT_BYTES)
+		return s->field->layout == LAYOUT_STRING;
+	return s->what == WHAT_VALUES || (s->what == WHAT_OFFSETS && s->field->layout == LAYOUT_DENSE);
+}
+
+/* Do its offsets, views or run ends matter? */
+static bool needs_lead(const struct shown *s)
+{
+	return s->what == WHAT_BYTES || (s->what == WHAT_OFFSETS && s->field->layout != LAYOUT_DENSE);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static int find_code_bases(struct making *m, uint32_t batch, struct error *err)
+{
+	const struct table *t = m->shown->table;
+	for (unsigned i = 0; i < 128; i++) {
+		struct field *child = m->shown->field->codes[i];
+		struct sums sums;
+		if (!child)
+			continue;
+		int r = arrow_slot_sums(m->view.a, t, child, NULL, &sums, err);
+		if (r < 0)
+			return r;
+		m->code_base[i] = sums_at(&sums, batch);
+	}
+	return 0;
+}
+
+/* What the numbers of this batch are added to. */
+static int find_base(struct making *m, uint32_t batch, struct block *within, struct error *err)
+{
+	const struct shown *s = m->shown;
+	struct sums sums;
+	int r = 0;
+	if (s->what == WHAT_VALUES && s->field->layout == LAYOUT_INDICES && s->field->dictionary) /* else no value is known */
+		arrow_dictionary_range(s->field->dictionary, s->table, batch, &m->dictionary, &m->dictionary_end);
+	if (s->what != WHAT_OFFSETS || m->count == 0)
+		return 0;
+	if (s->field->layout == LAYOUT_DENSE)
+		return find_code_bases(m, batch, err);
+	if (s->field->layout == LAYOUT_RUN_END)
+		r = arrow_slot_sums(m->view.a, s->table, s->field, within, &sums, err);
+	else
+		r = arrow_lead_sums(m->view.a, s->table, s->field, within, &sums, err);
+	m->base = r < 0 ? 0 : sums_at(&sums, batch);
+	return r;
+}
+
+int making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
+		struct error *err)
+{
+	m->shown = shown;
+	m->lead = (struct lead){0};
+	m->base = m->dictionary = m->dictionary_end = 0;
+	m->values = m->places = (struct buffer){0};
+	int r = view_open(&m->view, a, shown->table, batch, shown->field, within, err);
+	if (r < 0)
+		return r;
+	const struct level *l = view_last(&m->view);
+	m->count = l->count;
+	if (needs_lead(shown) && (r = view_lead(&m->view, within, &m->lead, err)) < 0)
+		return r;
+	if (shown->what == WHAT_BYTES || (shown->what == WHAT_OFFSETS && shown->field->layout == LAYOUT_RUN_END))
+		m->count = m->lead.count;
+	if (needs_values(shown) && m->count > 0) {
+		unsigned which = values_buffer(shown);
+		r = view_buffer(&m->view, l->part.codec, l->part.buffers[which], l->part.number + which, within, &m->values, err);
+	}
+	if (r == 0 && shown->what == WHAT_OFFSETS && shown->field->layout == LAYOUT_DENSE && m->count > 0)
+		r = view_buffer(&m->view, l->part.codec, l->part.buffers[1], l->part.number + 1, within, &m->places, err);
+	return r < 0 ? r : find_base(m, batch, within, err);
+}
+
+void making_close(struct making *m)
+{
+	buffer_release(&m->values);
+	buffer_release(&m->places);
+	view_close(&m->view);
+}
+
+bool making_in_place(const struct making *m, uint64_t *ret_at)
+{
+	const struct level *l = &m->view.levels[m->view.depth - 1];
+	const struct shown *s = m->shown;
+	*ret_at = s->what == WHAT_BYTES ? m->lead.at : l->at * shown_width(s);
+	if (s->what == WHAT_BYTES)
+		return s->field->layout == LAYOUT_STRING && m->lead.single;
+	if (s->what != WHAT_VALUES || !l->single)
+		return false;
+	return is_union(s->field) || (s->field->layout == LAYOUT_FIXED && !l->masked);
+}
+
+/* --- values of fixed width ----------------------------------------------------------------- */
+
+enum { CHUNK = 256 };
+
+/* Clears the elements, `width` bytes wide, that are not ok. */
+static void clear_elements(uint8_t *out, unsigned width, const uint8_t *ok, unsigned count)
+{
+#define CLEAR(type)                                                        \
+	for (unsigned i = 0; i < count; i++) {                             \
+		type one;                                                  \
+		memcpy(&one, out + i * sizeof one, sizeof one);            \
+		one = (type)(one & (type)(0 - (type)ok[i]));               \
+		memcpy(out + i * sizeof one, &one, sizeof one);            \
+	}                                                                  \
+	return
+	switch (width) {
+	case 1: CLEAR(uint8_t);
+	case 2: CLEAR(uint16_t);
+	case 4: CLEAR(uint32_t);
+	case 8: CLEAR(uint64_t);
+	}
+#undef CLEAR
+	for (unsigned i = 0; i < count; i++)
+		if (!ok[i])
+			memset(out + (size_t)i * width, 0, width);
+}
+
+/* Clears the null slots among bytes that begin `within` slot `slot`. */
+static void clear_nulls(struct making *m, uint64_t slot, uint64_t within, uint64_t len, uint8_t *out)
+{
+	unsigned level = m->view.depth - 1, width = shown_width(m->shown);
+	uint8_t ok[CHUNK];
+	while (len > 0) {
+		if (within > 0 || len < width) { /* part of a slot */
+			uint64_t n = width - within < len ? width - within : len;
+			level_valid(&m->view, level, slot++, 1, ok);
+			if (!ok[0])
+				memset(out, 0, (size_t)n);
+			out += n;
+			len -= n;
+			within = 0;
+			continue;
+		}
+		unsigned n = len / width < CHUNK ? (unsigned)(len / width) : CHUNK;
+		level_valid(&m->view, level, slot, n, ok);
+		if (memchr(ok, 0, n))
+			clear_elements(out, width, ok, n);
+		slot += n;
+		out += (size_t)n * width;
+		len -= (uint64_t)n * width;
+	}
+}
+
+static int make_fixed(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	unsigned width = shown_width(m->shown);
+	uint64_t within = at % width, need;
+	struct run run;
+	int r = runs_seek(runs, at / width, err);
+	for (uint64_t n; r == 0 && len > 0; out += n, len -= n, within = 0) {
+		r = runs_next(runs, (within + len - 1) / width + 1, &run, err);
+		if (r < 0)
+			return r;
+		if (run.count == 0 || __builtin_mul_overflow(run.at + run.count, (uint64_t)width, &need) || need > m->values.bytes.len)
+			return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
+		n = run.count * width - within < len ? run.count * width - within : len;
+		memcpy(out, buffer_at(&m->values, run.at * width + within, n), (size_t)n);
+		if (view_last(&m->view)->masked && m->shown->field->layout == LAYOUT_FIXED)
+			clear_nulls(m, run.at, within, n, out);
+	}
+	return r;
+}
+
+/* --- small elements, which are made a chunk at a time ------------------------------------------ */
+
+/* Makes `count` elements, for slots from run.at on. */
+static int make_bools(struct making *m, struct run run, uint8_t *out, struct error *err)
+{
+	if ((run.at + run.count + 7) / 8 > m->values.bytes.len)
+		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
+	const uint8_t *bits = buffer_at(&m->values, run.at / 8, (run.at + run.count + 7) / 8 - run.at / 8);
+	level_valid(&m->view, m->view.depth - 1, run.at, run.count, out);
+	for (uint64_t i = run.at % 8; i < run.at % 8 + run.count; i++)
+		*out++ &= bits[i / 8] >> i % 8 & 1;
+	return 0;
+}
+
+static void store(uint8_t *out, uint64_t value, unsigned width, bool big)
+{
+	for (unsigned i = 0; i < width; i++)
+		out[i] = (uint8_t)(value >> 8 * (big ? width - 1 - i : i));
+}
+
+static int make_indices(struct making *m, struct run run, uint8_t *out, struct error *err)
+{
+	const struct field *f = m->shown->field;
+	uint64_t count = m->dictionary_end - m->dictionary, end;
+	uint8_t ok[CHUNK];
+	if (__builtin_mul_overflow(run.at + run.count, (uint64_t)f->width, &end) || end > m->values.bytes.len)
+		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
+	const uint8_t *p = buffer_at(&m->values, run.at * f->width, run.count * f->width);
+	level_valid(&m->view, m->view.depth - 1, run.at, run.count, ok);
+	for (uint64_t i = 0; i < run.count; i++, p += f->width) {
+		uint64_t index = f->is_signed ? (uint64_t)load_signed(p, f->width, m->view.big) : load_unsigned(p, f->width, m->view.big);
+		if (ok[i] && index >= count)
+			return error_set(err, EBADMSG, "index %" PRId64 " into a dictionary of %" PRIu64, (int64_t)index, count);
+		store(out + i * f->shown, ok[i] ? m->dictionary + index : 0, f->shown, m->view.big);
+	}
+	return 0;
+}
+
+static int make_dense_offsets(struct making *m, struct run run, uint8_t *out, struct error *err)
+{
+	if (run.at + run.count > m->values.bytes.len || run.at + run.count > m->places.bytes.len / 4)
+		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
+	const uint8_t *codes = buffer_at(&m->values, run.at, run.count), *places = buffer_at(&m->places, run.at * 4, run.count * 4);
+	for (uint64_t i = 0; i < run.count; i++) {
+		uint8_t code = codes[i];
+		int64_t offset = load_signed(places + i * 4, 4, m->view.big);
+		if (code > 127 || !m->shown->field->codes[code] || offset < 0)
+			return error_set(err, EBADMSG, "slot %" PRIu64 " has offset %" PRId64 " of type %u", run.at + i, offset, code);
+		store(out + i * 8, m->code_base[code] + (uint64_t)offset, 8, false);
+	}
+	return 0;
+}
+
+/* Offsets of slots that all are valid: re-based as they are.  *last_before: the one before, as stored. */
+static int make_offsets_in_place(struct making *m, struct run run, uint64_t *last_before, uint8_t *out, struct error *err)
+{
+	struct level *l = view_last(&m->view);
+	unsigned w = l->field->width;
+	const uint8_t *p = buffer_at(&l->offsets, run.at * w, run.count * w);
+	int64_t before = (int64_t)(*last_before > m->lead.at ? *last_before : m->lead.at);
+	int64_t last = (int64_t)(m->lead.at + m->lead.count);
+	for (uint64_t i = 0; i < run.count; i++, p += w) {
+		int64_t one = load_signed(p, w, m->view.big);
+		if (one < before || one > last)
+			return error_set(err, EBADMSG, "offset %" PRId64 " after %" PRId64, one, before);
+		store(out + i * 8, m->base + (uint64_t)one - m->lead.at, 8, false);
+		before = one;
+	}
+	*last_before = (uint64_t)before;
+	return 0;
+}
+
+/* Of slots of which some are null, or nowhere in particular: `*before` counts what they lead to. */
+static int make_offsets(struct making *m, struct run run, uint64_t *before, uint8_t *out, struct error *err)
+{
+	struct run leads[CHUNK];
+	int r = level_leads(&m->view, m->view.depth - 1, run.at, run.count, leads, err);
+	for (uint64_t i = 0; r == 0 && i < run.count; i++) {
+		if (out)
+			store(out + i * 8, m->base + *before, 8, false);
+		*before += leads[i].count;
+	}
+	return r;
+}
+
+/* The element's chunk goes here first, since a read may begin and end within an element. */
+struct putting {
+	uint8_t *out;
+	uint64_t skip, len;
+};
+
+static void put(struct putting *to, const uint8_t *bytes, uint64_t len)
+{
+	uint64_t n = len - to->skip < to->len ? len - to->skip : to->len;
+	memcpy(to->out, bytes + to->skip, (size_t)n);
+	to->out += n;
+	to->len -= n;
+	to->skip = 0;
+}
+
+static int make_chunk(struct making *m, struct run run, uint64_t *before, uint8_t *chunk, struct error *err)
+{
+	const struct shown *s = m->shown;
+	if (s->what == WHAT_VALIDITY) {
+		level_valid(&m->view, m->view.depth - 1, run.at, run.count, chunk);
+		return 0;
+	}
+	if (s->what == WHAT_VALUES)
+		return s->field->layout == LAYOUT_BOOL ? make_bools(m, run, chunk, err) : make_indices(m, run, chunk, err);
+	if (s->field->layout == LAYOUT_DENSE)
+		return make_dense_offsets(m, run, chunk, err);
+	return view_last(&m->view)->steps ? make_offsets(m, run, before, chunk, err) : make_offsets_in_place(m, run, before, chunk, err);
+}
+
+/* Positions the runs at an element; with offsets that have to be counted, at the step before
+ * it. */
+static int seek_element(struct making *m, struct runs *runs, uint64_t element, uint64_t *before, struct error *err)
+{
+	const struct steps *steps = view_last(&m->view)->steps;
+	struct run run;
+	if (m->shown->what != WHAT_OFFSETS || !steps)
+		return runs_seek(runs, element, err);
+	*before = steps->before[element / STEP];
+	int r = runs_seek(runs, element / STEP * STEP, err);
+	for (uint64_t left = element % STEP; r == 0 && left > 0; left -= run.count) {
+		r = runs_next(runs, left < CHUNK ? left : CHUNK, &run, err);
+		if (r == 0 && run.count == 0)
+			r = error_set(err, EBADMSG, "fewer slots than were counted");
+		if (r == 0)
+			r = make_offsets(m, run, before, NULL, err);
+	}
+	return r;
+}
+
+static int make_elements(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	unsigned width = shown_width(m->shown);
+	uint8_t chunk[CHUNK * 8];
+	struct putting to = {out, at % width, len};
+	uint64_t before = 0;
+	struct run run;
+	int r = seek_element(m, runs, at / width, &before, err);
+	while (r == 0 && to.len > 0) {
+		uint64_t most = (to.skip + to.len - 1) / width + 1;
+		r = runs_next(runs, most < CHUNK ? most : CHUNK, &run, err);
+		if (r == 0 && run.count == 0)
+			r = error_set(err, EBADMSG, "fewer slots than were counted");
+		if (r == 0)
+			r = make_chunk(m, run, &before, chunk, err);
+		if (r == 0)
+			put(&to, chunk, run.count * width);
+	}
+	return r;
+}
+
+/* --- run ends: an element is a run ---------------------------------------------------------------- */
+
+/* The runs that hold `slots`, of which the first is shown slot `shown` of the batch. */
+static int put_run_ends(struct making *m, struct run slots, uint64_t shown, uint64_t *skip, struct putting *to, struct error *err)
+{
+	unsigned level = m->view.depth - 1;
+	struct run runs;
+	int r = level_run_ends(&m->view, level, slots, &runs, err);
+	if (r < 0)
+		return r;
+	if (*skip >= runs.count) {
+		*skip -= runs.count;
+		return 0;
+	}
+	for (uint64_t i = *skip; i < runs.count && to->len > 0; i++) {
+		int64_t end = level_run_end(&m->view, level, runs.at + i);
+		uint8_t bytes[8];
+		if (end < 0 || (uint64_t)end <= slots.at)
+			return error_set(err, EBADMSG, "run end %" PRId64 " at slot %" PRIu64, end, slots.at);
+		uint64_t within = (uint64_t)end - slots.at;
+		store(bytes, m->base + shown + (within < slots.count ? within : slots.count), 8, false);
+		put(to, bytes, 8);
+	}
+	*skip = 0;
+	return 0;
+}
+
+static int make_run_ends(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	struct putting to = {out, at % 8, len};
+	uint64_t skip = at / 8, shown = 0;
+	struct run run;
+	int r = runs_seek(runs, 0, err);
+	while (r == 0 && to.len > 0) {
+		r = runs_next(runs, UINT64_MAX, &run, err);
+		if (r == 0 && run.count == 0)
+			r = error_set(err, EBADMSG, "fewer runs than were counted");
+		if (r == 0)
+			r = put_run_ends(m, run, shown, &skip, &to, err);
+		shown += run.count;
+	}
+	return r;
+}
+
+/* --- bytes of strings -------------------------------------------------------------------------------- */
+
+/* Of strings in one buffer that do not lie side by side. */
+static int make_strings(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	const struct level *l = view_last(&m->view);
+	uint32_t step = pieces_search(l->steps->before, 1, (uint32_t)(l->count / STEP + 1), at);
+	uint64_t skip = at - l->steps->before[step];
+	struct run slots, leads[CHUNK];
+	int r = runs_seek(runs, (uint64_t)step * STEP, err);
+	while (r == 0 && len > 0) {
+		r = runs_next(runs, CHUNK, &slots, err);
+		if (r == 0 && slots.count == 0)
+			r = error_set(err, EBADMSG, "fewer strings than were counted");
+		if (r == 0)
+			r = level_leads(&m->view, m->view.depth - 1, slots.at, slots.count, leads, err);
+		for (uint64_t i = 0, n; r == 0 && i < slots.count && len > 0; i++) {
+			if (skip >= leads[i].count) {
+				skip -= leads[i].count;
+				continue;
+			}
+			if (!range_within(leads[i].at, leads[i].count, m->values.bytes.len))
+				return error_set(err, EBADMSG, "a string beyond its buffer of %zu bytes", m->values.bytes.len);
+			n = leads[i].count - skip < len ? leads[i].count - skip : len;
+			memcpy(out, buffer_at(&m->values, leads[i].at + skip, n), (size_t)n);
+			out += n;
+			len -= n;
+			skip = 0;
+		}
+	}
+	return r;
+}
+
+/* --- all ------------------------------------------------------------------------------------------------ */
+
+static int make_mapped(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	const struct shown *s = m->shown;
+	if (s->what == WHAT_BYTES)
+		return make_strings(m, runs, at, len, out, err);
+	if (s->what == WHAT_OFFSETS && s->field->layout == LAYOUT_RUN_END)
+		return make_run_ends(m, runs, at, len, out, err);
+	if (s->what == WHAT_VALUES && (s->field->layout == LAYOUT_FIXED || is_union(s->field)))
+		return make_fixed(m, runs, at, len, out, err);
+	return make_elements(m, runs, at, len, out, err);
+}
+
+int making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+{
+	struct view *v = &m->view;
+	struct runs *runs = runs_begin(v, v->depth - 1, err);
+	if (!runs)
+		return -ENOMEM;
+	if (m->shown->what == WHAT_BYTES && m->shown->field->layout == LAYOUT_VIEW)
+		return arrow_make_views(m, runs, at, len, out, err);
+	view_enter(v);
+	int r = make_mapped(m, runs, at, len, out, err);
+	view_leave();
+	if (r == 0)
+		r = view_check(v, err);
+	if (r == 0)
+		r = buffer_check(v, &m->values, err);
+	return r < 0 ? r : buffer_check(v, &m->places, err);
+}
+
+/* --- ahead ------------------------------------------------------------------------------------------------ */
+
+static void prefetch_buffer(struct archive *a, const struct table *t, uint32_t batch, const struct part *part, unsigned which)
+{
+	if (part->codec != CODEC_NONE && part->buffers[which].len > 8)
+		view_buffer_prefetch(a, t, batch, part->number + which);
+}
+
+void making_prefetch(struct archive *a, const struct shown *s, uint32_t batch)
+{
+	struct error none = {""};
+	struct part part;
+	bool own = true; /* the field's own buffers, not those of one that it is nested in */
+	for (const struct field *f = s->field;; f = &s->table->fields[f->parent], own = false) {
+		if (f->fault || arrow_part(a, s->table, batch, f, &part, &none) < 0)
+			return;
+		if (part.nulls > 0 || is_union(f))
+			prefetch_buffer(a, s->table, batch, &part, 0);
+		if (!own ? f->layout == LAYOUT_LIST || f->layout == LAYOUT_LIST_VIEW : s->what != WHAT_VALIDITY)
+			prefetch_buffer(a, s->table, batch, &part, 1);
+		if (f->layout == LAYOUT_LIST_VIEW || (own && f->layout == LAYOUT_STRING && s->what == WHAT_BYTES))
+			prefetch_buffer(a, s->table, batch, &part, 2);
+		if (f->parent == FIELD_NONE)
+			return;
+	}
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads a shown file: which of its bytes come from which batches. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "formats/arrow/view.h"
+
+/* The state of a read. */
+struct reading {
+	struct archive *a;
+	const struct shown *shown;
+	unsigned width;
+	struct sums sums;  /* elements before each batch */
+	int64_t last;      /* the offset behind the last, where there is one */
+};
+
+/* Is there one more offset than slots? */
+static bool has_tail(const struct shown *s)
+{
+	return s->what == WHAT_OFFSETS && s->field->layout != LAYOUT_DENSE && s->field->layout != LAYOUT_RUN_END;
+}
+
+/* --- batches as pieces, numbered as they are ------------------------------------------- */
+
+static uint64_t last_batch_at(const struct reading *r, uint64_t offset)
+{
+	return pieces_search(r->sums.first, r->sums.stride, r->shown->table->nbatches + 1, offset / r->width / r->sums.factor);
+}
+
+static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
+{
+	struct reading *r = p->owner;
+	(void)len;
+	(void)err;
+	if (offset >= p->size) {
+		*ret = (struct piece){.begin = p->size, .end = p->size + r->width, .number = PIECES_END, .last = PIECES_END};
+		return 0;
+	}
+	ret->number = ret->last = last_batch_at(r, offset);
+	ret->begin = sums_at(&r->sums, ret->number) * r->width;
+	ret->end = sums_at(&r->sums, ret->number + 1) * r->width;
+	p->bytes = ret->end - ret->begin;
+	return 0;
+}
+
+static int make(struct making *m, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+{
+	uint64_t place;
+	uint8_t *out;
+	int r = 0;
+	if (making_in_place(m, &place)) {
+		if (!range_within(place + at, len, m->values.bytes.len))
+			return error_set(err, EBADMSG, "a buffer of %zu bytes, of which %" PRIu64 " are needed", m->values.bytes.len, place + at + len);
+		piece->kind = m->values.block ? PIECE_BLOCK : PIECE_SOURCE;
+		piece->at = m->values.block ? place : m->values.mapped.at + place;
+		piece->source = &m->view.a->source;
+		piece->block = m->values.block;
+		m->values.block = NULL; /* it is the piece's now */
+		return 0;
+	}
+	r = answer_own(ret, (size_t)len, &out);
+	return r < 0 ? r : making_bytes(m, at, len, out, err);
+}
+
+static int get_batch(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct making m;
+	int e = making_open(&m, r->a, r->shown, (uint32_t)piece->number, NULL, err);
+	if (e == 0 && m.count * r->width != piece->end - piece->begin)
+		e = error_set(err, EIO, "its size is no longer what was counted first");
+	if (e == 0)
+		e = make(&m, piece, at, len, ret, err);
+	making_close(&m);
+	return e;
+}
+
+static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+{
+	struct reading *r = p->owner;
+	if (piece->number == PIECES_END) {
+		piece_number(piece, r->last, r->width);
+		return 0;
+	}
+	int e = get_batch(r, piece, at, len, ret, err);
+	if (e < 0 && e != -EINTR) {
+		char name[32];
+		snprintf(name, sizeof name, "batch %" PRIu64, piece->number);
+		error_prefix(err, e, name);
+	}
+	return e;
+}
+
+static uint64_t find(struct pieces *p, uint64_t offset)
+{
+	return offset >= p->size ? PIECES_END : last_batch_at(p->owner, offset);
+}
+
+static uint64_t prefetch(struct pieces *p, uint64_t number)
+{
+	struct reading *r = p->owner;
+	if (number >= r->shown->table->nbatches)
+		return PIECES_END;
+	making_prefetch(r->a, r->shown, (uint32_t)number);
+	return number + 1;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+static int set_up(struct reading *r, struct archive *a, const struct node *n, uint64_t *ret_size, struct error *err)
+{
+	struct sums leads = {0};
+	*r = (struct reading){.a = a, .shown = n->lazy};
+	r->width = shown_width(r->shown);
+	*ret_size = 0;
+	if (r->width == 0)
+		return 0;
+	int e = arrow_sums(a, r->shown, &r->sums, err);
+	if (e == 0 && has_tail(r->shown)) {
+		e = arrow_lead_sums(a, r->shown->table, r->shown->field, NULL, &leads, err);
+		r->last = e < 0 ? 0 : (int64_t)sums_at(&leads, r->shown->table->nbatches);
+	}
+	if (e == 0 && __builtin_mul_overflow(sums_at(&r->sums, r->shown->table->nbatches), (uint64_t)r->width, ret_size))
+		e = error_set(err, EBADMSG, "a column is larger than any file");
+	return e;
+}
+
+int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
+{
+	struct reading r;
+	int e = set_up(&r, a, n, ret, err);
+	if (e == 0 && has_tail(r.shown))
+		*ret += r.width;
+	return e;
+}
+
+int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	static const struct pieces_type type = {place, get, find, prefetch};
+	struct reading r;
+	uint64_t size;
+	int e = set_up(&r, a, n, &size, err);
+	if (e < 0)
+		return e;
+	struct pieces p = {.type = &type, .owner = &r, .size = size};
+	if (((const struct arrow *)a->priv)->compressed)
+		p.blocks = a->options->blocks;
+	p.next = blocks_readahead(a->options->blocks, n, offset, len);
+	return pieces_read(&p, offset, len, ret, err);
+}

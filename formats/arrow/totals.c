@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+
+#include "formats/arrow/view.h"
+
+/* --- blocks ------------------------------------------------------------------------ */
+
+static const struct table *table_of(const struct arrow *w, const struct field *f)
+{
+	for (uint32_t i = 0; i < w->ntables; i++)
+		if (w->tables[i]->fields <= f && f < w->tables[i]->fields + w->tables[i]->nfields)
+			return w->tables[i];
+	return NULL;
+}
+
+static int decode(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
+{
+	struct archive *a = archive_decoded(from);
+	if (from->kind == BLOCK_BUFFER)
+		return arrow_buffer_decode(a, from->owner, index, ret, err);
+	struct field *f = (struct field *)(uintptr_t)from->owner;
+	const struct table *t = table_of(a->priv, f);
+	if (from->kind == BLOCK_STEPS)
+		return steps_decode(a, t, f, (uint32_t)index, ret, err);
+	return arrow_totals_decode(a, t, f, from->kind, ret, err);
+}
+
+int arrow_block(struct archive *a, const void *owner, enum kind kind, uint64_t index, struct block *within, struct block **ret,
+		struct error *err)
+{
+	struct block_source from = {&a->blocks, owner, decode, kind};
+	return blocks_get(a->options->blocks, within, &from, index, ret, err);
+}
+
+void arrow_prefetch(struct archive *a, const void *owner, enum kind kind, uint64_t index)
+{
+	struct block_source from = {&a->blocks, owner, decode, kind};
+	blocks_prefetch(a->options->blocks, &from, index);
+}
+
+/* --- counting one batch ---------------------------------------------------------------- */
+
+/* If nothing tells how much a batch adds, it counts as this much, and reading that fails: so
+ * nothing is left out in silence, and what follows can be read at its place. */
+enum { LOST = 1 };
+
+/* Does the child, or the buffer of bytes, have all that the field leads to? */
+static int check_lead(struct view *v, const struct lead *lead, struct error *err)
+{
+	const struct level *l = view_last(v);
+	const struct field *f = l->field;
+	struct part child;
+	uint64_t has;
+	if (!lead->single || lead->count == 0)
+		return 0;
+	if (f->layout == LAYOUT_STRING) {
+		has = view_buffer_length(v, l->part.codec, l->part.buffers[2], err);
+	} else {
+		int r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
+		if (r < 0)
+			return r;
+		has = child.length;
+	}
+	if (range_within(lead->at, lead->count, has))
+		return 0;
+	return error_set(err, EBADMSG, "%" PRIu64 " values, of which %" PRIu64 " are needed", has, lead->at + lead->count);
+}
+
+static int count_lead(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *within,
+		      uint64_t *ret, struct error *err)
+{
+	struct view v;
+	struct lead lead;
+	int r = view_open(&v, a, t, batch, f, within, err);
+	if (r == 0)
+		r = view_lead(&v, within, &lead, err);
+	if (r == 0)
+		r = check_lead(&v, &lead, err);
+	view_close(&v);
+	*ret = r < 0 ? 0 : lead.count;
+	return r;
+}
+
+static int count_slots(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, uint64_t *ret, struct error *err)
+{
+	struct part part = {0};
+	int r = arrow_part(a, t, batch, f, &part, err);
+	*ret = part.length;
+	return r;
+}
+
+int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err)
+{
+	const struct shown offsets = {t, f, WHAT_OFFSETS};
+	uint64_t *sums = (uint64_t *)(void *)block_room(ret, ((size_t)t->nbatches + 1) * sizeof *sums, err);
+	if (!sums)
+		return -ENOMEM;
+	sums[0] = 0;
+	uint32_t ahead = kind == BLOCK_LEADS ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
+	for (uint32_t i = 0; i < t->nbatches; i++) {
+		struct error own = {""};
+		uint64_t count;
+		for (uint32_t k = i ? i + ahead : 1; ahead && k <= i + ahead && k < t->nbatches; k++)
+			making_prefetch(a, &offsets, k);
+		int r = kind == BLOCK_LEADS ? count_lead(a, t, f, i, ret, &count, &own) : count_slots(a, t, f, i, &count, &own);
+		if (error_passes(r))
+			return error_set(err, -r, "%s", own.text);
+		if (r < 0)
+			count = t->batches[i + 1].first > t->batches[i].first ? LOST : 0;
+		if (__builtin_add_overflow(sums[i], count, &sums[i + 1]) || sums[i + 1] > INT64_MAX / 64)
+			return error_set(err, EBADMSG, "a column is larger than any file");
+	}
+	return 0;
+}
+
+/* --- all batches --------------------------------------------------------------------------- */
+
+/* Whoever is first keeps them, for all. */
+static int keep(struct archive *a, _Atomic(const uint64_t *) *at, const struct block *block, struct error *err)
+{
+	int r = 0;
+	pthread_mutex_lock(&a->lock);
+	if (!atomic_load(at)) {
+		uint64_t *sums = arena_alloc(&a->arena, block->len);
+		if (sums) {
+			memcpy(sums, block->bytes, block->len);
+			atomic_store(at, sums);
+		} else {
+			r = error_set(err, ENOMEM, "no memory for the sizes of a column");
+		}
+	}
+	pthread_mutex_unlock(&a->lock);
+	return r;
+}
+
+static int counted(struct archive *a, struct field *f, enum kind kind, struct block *within, struct sums *ret, struct error *err)
+{
+	_Atomic(const uint64_t *) *at = kind == BLOCK_LEADS ? &f->leads : &f->slots;
+	struct block *block;
+	if (!atomic_load(at)) {
+		int r = arrow_block(a, f, kind, 0, within, &block, err);
+		if (r < 0)
+			return r;
+		r = keep(a, at, block, err);
+		blocks_release(block);
+		if (r < 0)
+			return r;
+	}
+	*ret = (struct sums){atomic_load(at), 1, 1};
+	return 0;
+}
+
+int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, struct block *within, struct sums *ret, struct error *err)
+{
+	(void)t;
+	return counted(a, f, BLOCK_LEADS, within, ret, err);
+}
+
+/* What tells how many slots of a field there are: `kind` of *ret_of for each batch, times
+ * *ret_factor.  BLOCK_KINDS: the rows. */
+static enum kind counter_of(const struct table *t, const struct field *f, struct field **ret_of, uint64_t *ret_factor, bool *ret_fits)
+{
+	*ret_factor = 1;
+	*ret_fits = true;
+	for (; f->parent != FIELD_NONE; f = &t->fields[f->parent]) {
+		struct field *above = &t->fields[f->parent];
+		*ret_of = above;
+		switch (above->layout) {
+		case LAYOUT_STRUCT:
+		case LAYOUT_SPARSE:
+			break;
+		case LAYOUT_FIXED_LIST:
+			if (__builtin_mul_overflow(*ret_factor, above->per, ret_factor))
+				*ret_fits = false;
+			break;
+		case LAYOUT_DENSE:
+			*ret_of = &t->fields[f - t->fields];
+			return BLOCK_SLOTS;
+		default:
+			return BLOCK_LEADS;
+		}
+	}
+	return BLOCK_KINDS;
+}
+
+static int check_product(uint64_t count, uint64_t factor, bool fits, struct error *err)
+{
+	uint64_t product;
+	if ((fits && !__builtin_mul_overflow(count, factor, &product) && product <= INT64_MAX / 64) || count == 0)
+		return 0;
+	return error_set(err, EBADMSG, "a column is larger than any file");
+}
+
+int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, struct error *err)
+{
+	struct field *of;
+	uint64_t factor, rows = t->batches[t->nbatches].first;
+	bool fits;
+	*ret = SIZE_UNKNOWN;
+	if (counter_of(t, f, &of, &factor, &fits) != BLOCK_KINDS)
+		return 0;
+	int r = check_product(rows, factor, fits, err);
+	if (r == 0)
+		*ret = rows ? rows * factor : 0;
+	return r;
+}
+
+int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, struct block *within, struct sums *ret,
+		    struct error *err)
+{
+	struct field *of;
+	uint64_t factor;
+	bool fits;
+	int r = 0;
+	enum kind kind = counter_of(t, f, &of, &factor, &fits);
+	if (kind == BLOCK_KINDS)
+		*ret = (struct sums){&t->batches[0].first, sizeof(struct batch) / sizeof(uint64_t), 1};
+	else
+		r = counted(a, of, kind, within, ret, err);
+	if (r == 0)
+		r = check_product(sums_at(ret, t->nbatches), factor, fits, err);
+	if (r == 0)
+		ret->factor = fits ? factor : 0;
+	return r;
+}
+
+int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struct error *err)
+{
+	bool leads = s->what == WHAT_BYTES || (s->what == WHAT_OFFSETS && s->field->layout == LAYOUT_RUN_END);
+	return leads ? arrow_lead_sums(a, s->table, s->field, NULL, ret, err) : arrow_slot_sums(a, s->table, s->field, NULL, ret, err);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "formats/arrow/arrow.h"
+#include "fs/archive/pieces.h"
+
+/*
+ * One batch as seen from one field: the fields on the way down to it, with the buffers that
+ * tell which of its slots are shown, and which of those are null.
+ *
+ * A slot of a field's buffers is shown unless it belongs to a null list, or to no list at
+ * all: what a file holds there is nobody's.  The slots that are shown, in the order in which
+ * they are, make up runs of slots that lie next to each other.  Mostly there is one.
+ */
+
+/* A buffer of a batch, decoded.  A mapped one is read only between view_enter() and
+ * view_leave(), by buffer_at(). */
+struct buffer {
+	struct slice bytes;
+	struct block *block;  /* held; NULL: mapped, or empty */
+	struct extent mapped; /* where in the source */
+	uint64_t low, high;   /* the bytes that were read since the last check; high 0: none */
+};
+
+/* [from, from + len), which is within the buffer. */
+static inline const uint8_t *buffer_at(struct buffer *b, uint64_t from, uint64_t len)
+{
+	if (b->high == 0 || from < b->low)
+		b->low = from;
+	if (from + len > b->high)
+		b->high = from + len;
+	return b->bytes.data + from;
+}
+
+struct level {
+	const struct field *field;
+	struct part part;
+	struct buffer validity; /* empty: no nulls */
+	struct buffer offsets;  /* LIST, STRING, LIST_VIEW; the views of VIEW; the run ends of RUN_END */
+	struct buffer sizes;    /* LIST_VIEW */
+	unsigned reach; /* so many levels, this one and above, of which a null makes its slots null, */
+	bool masked;    /* if any of them has nulls */
+	bool single;    /* its slots that are shown are one run: */
+	uint64_t at, count; /* from there on; how many they are, in any case */
+	uint64_t ends;  /* of RUN_END: how many run ends there are */
+
+	/* Where what it leads to is not single, or only these tell. */
+	const struct steps *steps;
+	struct block *steps_block;
+};
+
+enum { VIEW_FEW = 6, VIEW_DEPTH = 64 };
+struct view {
+	struct archive *a;
+	const struct table *table;
+	uint32_t batch;
+	bool big;
+	struct level *levels; /* `depth` of them; the last is the field's own */
+	unsigned depth;
+	struct level few[VIEW_FEW];
+	struct arena scratch;
+};
+
+/* `within`: the block that the caller decodes, or NULL.  view_close() in any case. */
+int view_open(struct view *v, struct archive *a, const struct table *t, uint32_t batch, const struct field *f,
+	      struct block *within, struct error *err);
+void view_close(struct view *v);
+
+static inline struct level *view_last(struct view *v)
+{
+	return &v->levels[v->depth - 1];
+}
+
+/* What the shown slots of the last level lead to: the slots of a child, the bytes of strings.  Also
+ * has the buffers that tell. */
+struct lead {
+	bool single;        /* one run: */
+	uint64_t at, count; /* from there on; how many, in any case */
+};
+int view_lead(struct view *v, struct block *within, struct lead *ret, struct error *err);
+
+/* The same, but only the buffers. */
+int view_lead_buffers(struct view *v, struct block *within, struct error *err);
+
+/* Decodes a buffer of the batch, or maps it. */
+int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
+		struct error *err);
+void buffer_release(struct buffer *b);
+/* Its decoded length, as far as it can be told: without decoding. */
+uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err);
+void view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number);
+
+/* Mapped buffers are read in between; after it, the checks are -EIO if what was read was not in
+ * the file: of all levels, and of one buffer. */
+void view_enter(struct view *v);
+void view_leave(void);
+int view_check(struct view *v, struct error *err);
+int buffer_check(struct view *v, struct buffer *b, struct error *err);
+
+/* A number of 1 to 8 bytes. */
+static inline uint64_t load_unsigned(const uint8_t *p, unsigned width, bool big)
+{
+	uint64_t value = 0;
+	for (unsigned i = 0; i < width; i++)
+		value |= (uint64_t)p[i] << 8 * (big ? width - 1 - i : i);
+	return value;
+}
+
+static inline int64_t load_signed(const uint8_t *p, unsigned width, bool big)
+{
+	unsigned shift = 64 - 8 * width;
+	return (int64_t)(load_unsigned(p, width, big) << shift) >> shift;
+}
+
+/* --- runs.c ------------------------------------------------------------------------
+ * All but steps_decode() between view_enter() and view_leave(). */
+
+struct run {
+	uint64_t at, count; /* slots of the level's buffers */
+};
+
+/* What slots of the level lead to, each: of a VIEW only the count.  A null one leads to nothing. */
+int level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, struct run *ret, struct error *err);
+
+/* ok[i]: is slot at + i valid, and all that masks it? */
+void level_valid(struct view *v, unsigned level, uint64_t at, uint64_t count, uint8_t *ok);
+
+/* Where a run of RUN_END ends, as stored. */
+int64_t level_run_end(struct view *v, unsigned level, uint64_t run);
+
+/* The runs of RUN_END that hold the slots, which are at least one. */
+int level_run_ends(struct view *v, unsigned level, struct run slots, struct run *ret, struct error *err);
+
+/* The slots of a level that are shown, in order. */
+struct runs {
+	struct view *view;
+	unsigned level;
+	struct walk {
+		struct run left;    /* not yet told of the level's run */
+		struct run *leads;  /* of the slots of the level above */
+		unsigned nleads, next;
+	} walks[VIEW_DEPTH];
+};
+enum { RUNS_LEADS = 256 };
+
+/* Allocates; before view_enter(). */
+struct runs *runs_begin(struct view *v, unsigned level, struct error *err);
+int runs_seek(struct runs *r, uint64_t from, struct error *err); /* the level's shown slot `from` comes next */
+int runs_next(struct runs *r, uint64_t most, struct run *ret, struct error *err); /* most > 0; count is 0 at the end */
+
+/*
+ * How much came before every STEP-th shown slot of a level: the slots of its child, or the
+ * bytes, so that a reader can begin anywhere.  A block.
+ */
+enum { STEP = 4096 };
+struct steps {
+	uint64_t total;
+	bool single; /* nothing was left out, and all in order: one run from `at` on */
+	uint64_t at;
+	uint64_t before[]; /* count / STEP + 1 of them */
+};
+int steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret,
+		 struct error *err);
+
+/* --- make.c ---------------------------------------------------------------------------
+ * What a batch adds to a shown file. */
+
+struct making {
+	struct view view;
+	const struct shown *shown;
+	struct lead lead;      /* of OFFSETS and BYTES */
+	uint64_t count;        /* elements that it adds, but for the one behind the last offset */
+	uint64_t base;         /* what OFFSETS begin with in this batch */
+	uint64_t dictionary, dictionary_end; /* INDICES: of the values that they count */
+	struct buffer values;  /* VALUES, and BYTES of a STRING; the types of OFFSETS of DENSE */
+	struct buffer places;  /* and its offsets */
+	uint64_t code_base[128]; /* OFFSETS of DENSE: for each type code */
+};
+/* making_close() in any case. */
+int making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
+		struct error *err);
+void making_close(struct making *m);
+
+/* Are the batch's bytes one run of `values`?  Then from *ret_at on. */
+bool making_in_place(const struct making *m, uint64_t *ret_at);
+
+/* Where the bytes of a VIEW are gathered: views.c. */
+int arrow_make_views(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
+
+/* Its bytes [at, at + len). */
+int making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
+
+/* Has what a batch adds decoded by workers. */
+void making_prefetch(struct archive *a, const struct shown *shown, uint32_t batch);
+
+unsigned shown_width(const struct shown *s); /* bytes of an element; 0: it has none */
+
+/* --- totals.c ----------------------------------------------------------------------------- */
+
+/* How much of something is before each batch: at(b) of it. */
+struct sums {
+	const uint64_t *first;
+	size_t stride;   /* in numbers */
+	uint64_t factor;
+};
+static inline uint64_t sums_at(const struct sums *s, uint64_t batch)
+{
+	return s->first[batch * s->stride] * s->factor;
+}
+
+int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, struct block *within, struct sums *ret,
+		    struct error *err);
+int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, struct block *within, struct sums *ret,
+		    struct error *err);
+
+/* Of the elements of a shown file, without the one behind the last offset. */
+int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struct error *err);
+
+/* --- blocks --------------------------------------------------------------------------------- */
+
+enum kind { BLOCK_BUFFER, BLOCK_STEPS, BLOCK_LEADS, BLOCK_SLOTS, BLOCK_KINDS };
+int arrow_buffer_decode(struct archive *a, const struct table *t, uint64_t index, struct block *ret, struct error *err);
+int arrow_block(struct archive *a, const void *owner, enum kind kind, uint64_t index, struct block *within, struct block **ret,
+		struct error *err);
+void arrow_prefetch(struct archive *a, const void *owner, enum kind kind, uint64_t index);
+int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err);
