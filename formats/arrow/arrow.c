@@ -23,7 +23,7 @@ enum { MAGIC = 8, TRAILER = 10, BLOCK = 24 };
 /* --- probing ------------------------------------------------------------------------------------ */
 
 /* Is there a message that begins a stream at the head?  Its flatbuffer may be longer than
- * the head is; then what is beyond is not looked at. */
+ * the head is: what is out of sight counts as in order, with the mark. */
 static bool begins_stream(const struct peek *p)
 {
 	struct cursor c = p->head;
@@ -33,18 +33,19 @@ static bool begins_stream(const struct peek *p)
 	if (c.failed || len < 16 || len > left || len > INT32_MAX)
 		return false;
 	struct flat f = flat_over((struct slice){c.pos, len < cursor_left(&c) ? len : cursor_left(&c)});
+	bool beyond = len > f.bytes.len;
 	message = flat_root(&f);
 	int64_t version = flat_int(&message, 0, 2, 0), body = flat_int(&message, 3, 8, 0);
 	uint8_t type = flat_union(&message, 1, &header);
-	if (f.failed) /* with the mark, a table in place is enough where the rest is out of sight */
-		return marked && len > f.bytes.len && message.at;
+	if (f.failed)
+		return marked && beyond && message.at;
 	if (version < 0 || version > 16 || body < 0)
 		return false;
 	if (type != MESSAGE_SCHEMA)
 		return marked && (type == MESSAGE_TENSOR || type == MESSAGE_SPARSE);
 	int64_t endianness = flat_int(&header, 0, 2, 0);
 	struct flat_vector fields = flat_vector(&header, 1, 4);
-	return body == 0 && (endianness == 0 || endianness == 1) && fields.at && (!f.failed || len > f.bytes.len);
+	return body == 0 && (endianness == 0 || endianness == 1) && (fields.at || (f.failed && beyond));
 }
 
 static bool arrow_probe(const struct peek *p)

@@ -13,7 +13,7 @@ static void put_rows(struct text *t, const struct batch *b)
 static int put_root(const struct arrow *arrow, struct text *t)
 {
 	const struct table *table = arrow->tables[0];
-	text_print(t, ",\"num_rows\":%" PRIu64 ",\"num_dictionaries\":%u,\"kind_of_file\":\"%s\",\"batches\":[", table->rows,
+	text_print(t, ",\"num_rows\":%" PRIu64 ",\"num_dictionaries\":%u,\"framing\":\"%s\",\"batches\":[", table->rows,
 		   arrow->ntables - 1, arrow->file ? "file" : "stream");
 	for (uint32_t i = 0; i < table->nbatches && !t->failed; i++) {
 		text_add(t, i ? "," : "");
@@ -37,15 +37,28 @@ static void buffers_of(const struct shown *shown, unsigned *ret_first, unsigned 
 		*ret_end = 3;
 }
 
-static void put_buffers(struct text *t, const struct shown *shown, const struct part *part)
+static void put_buffer(struct text *t, struct extent where, bool *more)
+{
+	if (where.len)
+		text_print(t, "%s{\"offset\":%" PRIu64 ",\"size\":%" PRIu64 "}", *more ? "," : "", where.at, where.len);
+	*more |= where.len > 0;
+}
+
+static void put_buffers(struct archive *a, const struct shown *shown, uint32_t batch, const struct part *part, struct text *t)
 {
 	unsigned first, end;
+	bool more = false;
 	buffers_of(shown, &first, &end);
 	text_add(t, ",\"buffers\":[");
 	for (unsigned i = first; i < end; i++)
-		if (part->buffers[i].len)
-			text_print(t, "%s{\"offset\":%" PRIu64 ",\"size\":%" PRIu64 "}", i > first ? "," : "", part->buffers[i].at,
-				   part->buffers[i].len);
+		put_buffer(t, part->buffers[i], &more);
+	for (uint32_t i = 0; i < part->extras && shown->what == WHAT_BYTES && !t->failed; i++) {
+		struct extent where;
+		uint8_t codec;
+		if (arrow_buffer(a, shown->table, batch, part->extra + i, &where, &codec, NULL) < 0)
+			break;
+		put_buffer(t, where, &more);
+	}
 	text_add(t, "]");
 }
 
@@ -63,7 +76,7 @@ static void put_batch(struct archive *a, const struct shown *shown, uint32_t bat
 			text_print(t, ",\"null_count\":%" PRIu64, part.nulls);
 		if (part.codec != CODEC_NONE)
 			text_print(t, ",\"codec\":\"%s\"", part.codec == CODEC_ZSTD ? "zstd" : "lz4");
-		put_buffers(t, shown, &part);
+		put_buffers(a, shown, batch, &part, t);
 	}
 	text_add(t, "}");
 }

@@ -281,15 +281,20 @@ static void add_pairs(struct tree *t, uint32_t id, const struct field_detail *de
 	text_free(&name);
 }
 
-static void add_attributes(struct tree *t, uint32_t id, const struct field_detail *detail)
+/* A fixed-size list is shown as what is in it, so what that is counts, too. */
+static void add_attributes(struct tree *t, uint32_t id, const struct field *f)
 {
+	const struct field *of = f;
+	while (!of->detail->extension.data && of->layout == LAYOUT_FIXED_LIST)
+		of++;
+	const struct field_detail *detail = of->detail;
 	if (detail->extension.data)
 		tree_attr(t, id, SLICE("array.extension"), detail->extension);
 	if (detail->metadata.data)
 		tree_attr(t, id, SLICE("array.extension_metadata"), detail->metadata);
 	if (detail->permutation)
 		tree_attr_json(t, id, SLICE("array.permutation"), slice_text(detail->permutation));
-	add_pairs(t, id, detail);
+	add_pairs(t, id, f->detail);
 }
 
 static void show(struct showing *s, struct field *f, struct place at)
@@ -301,7 +306,7 @@ static void show(struct showing *s, struct field *f, struct place at)
 	uint32_t id = render(s, f, &at);
 	if (at.whole_name)
 		tree_path_end(s->t, &path, id);
-	add_attributes(s->t, id, f->detail);
+	add_attributes(s->t, id, f);
 	for (unsigned depth = 0;; depth++, f++) {
 		if (f->nullable)
 			add_validity(s, f, id, depth, &at);

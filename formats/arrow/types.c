@@ -190,7 +190,7 @@ int arrow_type_read(struct opening *o, enum type type, const struct flat_table *
 	case TYPE_LARGE_LIST_VIEW: return plain(f, LAYOUT_LIST_VIEW, 8, DTYPE_LIST, "large_list_view");
 	case TYPE_MAP: return plain(f, LAYOUT_LIST, 4, DTYPE_MAP, flat_bool(t, 0) ? ", keys_sorted" : "");
 	case TYPE_STRUCT: return plain(f, LAYOUT_STRUCT, 0, DTYPE_STRUCT, "struct");
-	case TYPE_RUN_END: return plain(f, LAYOUT_RUN_END, 0, DTYPE_RUN_END, "run_end_encoded");
+	case TYPE_RUN_END: return plain(f, LAYOUT_RUN_END, 0, DTYPE_RUN_END, "");
 	case TYPE_FIXED_LIST: return read_fixed_list(o, t, f);
 	case TYPE_UNION:
 		detail->by_type = arena_array(&o->scratch, 128, sizeof *detail->by_type);

@@ -28,25 +28,25 @@ static void put_fields(struct text *t, const struct field *fields, uint32_t i)
 	}
 }
 
-/* Keys and values are told apart from others by their names only if these are not the usual ones. */
-static void put_part(struct text *t, const struct field *f, struct slice usual)
-{
-	text_add(t, word_of(f));
-	if (slice_equal(f->name, usual))
-		return;
-	text_add(t, " ('");
-	text_put(t, f->name);
-	text_add(t, "')");
-}
-
+/* Without the names of keys and values, whatever they are. */
 static void put_map(struct text *t, const struct field *fields, uint32_t i)
 {
 	const struct field *key = &fields[i + 2];
 	text_add(t, "map<");
-	put_part(t, key, SLICE("key"));
+	text_add(t, word_of(key));
 	text_add(t, ", ");
-	put_part(t, &fields[key->next], SLICE("value"));
+	text_add(t, word_of(&fields[key->next]));
 	text_add(t, fields[i].array.type);
+	text_add(t, ">");
+}
+
+static void put_runs(struct text *t, const struct field *fields, uint32_t i)
+{
+	const struct field *ends = &fields[i + 1];
+	text_add(t, "run_end_encoded<run_ends: ");
+	text_add(t, word_of(ends));
+	text_add(t, ", values: ");
+	text_add(t, word_of(&fields[ends->next]));
 	text_add(t, ">");
 }
 
@@ -60,6 +60,8 @@ const char *arrow_word(struct arena *arena, const struct field *fields, uint32_t
 		text_print(&t, ", indices=%s, ordered=%d>", f->array.type, f->detail->ordered);
 	} else if (f->array.dtype == DTYPE_MAP) {
 		put_map(&t, fields, i);
+	} else if (f->layout == LAYOUT_RUN_END) {
+		put_runs(&t, fields, i);
 	} else {
 		text_add(&t, f->layout == LAYOUT_SPARSE ? "sparse_union" : f->layout == LAYOUT_DENSE ? "dense_union"
 			   : f->layout == LAYOUT_FIXED_LIST ? "fixed_size_list" : f->array.type);

@@ -110,13 +110,23 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 
 /* --- a pair ---------------------------------------------------------------- */
 
-/* Does the file hold lengths or characters? Those are compared exactly, without a tolerance. */
+/* Does the file hold characters, or say where elements are? That is compared exactly, without a
+ * tolerance. */
 static bool is_structure(const struct mirror_ref *ref)
 {
+	static const struct {
+		uint8_t of;
+		const char *name;
+	} kinds[] = {
+		{DTYPE_LIST, "offsets"}, {DTYPE_MAP, "offsets"}, {DTYPE_UNION, "offsets"}, {DTYPE_UNION, "types"},
+		{DTYPE_DICTIONARY, "indices"}, {DTYPE_RUN_END, "run_ends"},
+	};
 	const struct node *n = ref->node, *up = ref->open ? tree_node(&ref->open->archive.tree, n->parent) : NULL;
 	enum dtype of = up && up->array ? up->array->dtype : DTYPE_NONE;
-	return of == DTYPE_STRING || of == DTYPE_BYTES ||
-	       ((of == DTYPE_LIST || of == DTYPE_MAP) && strcmp(n->name, "offsets") == 0);
+	bool found = of == DTYPE_STRING || of == DTYPE_BYTES;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		found |= of == kinds[i].of && strcmp(n->name, kinds[i].name) == 0;
+	return found;
 }
 
 static const struct array *array_of(const struct mirror_ref *ref)

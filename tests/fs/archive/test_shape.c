@@ -14,6 +14,8 @@ static const struct array offsets = {.dtype = DTYPE_INT64, .unshaped = true, .si
 			  halves = {.dtype = DTYPE_FLOAT16, .unshaped = true, .sized = true, .rank = 2, .shape = inner},
 			  bytes = {.dtype = DTYPE_UINT8, .unshaped = true, .sized = true},
 			  strings = {.dtype = DTYPE_STRING, .unshaped = true, .sized = true},
+			  types = {.dtype = DTYPE_INT8, .unshaped = true, .sized = true},
+			  unions = {.dtype = DTYPE_UNION, .unshaped = true, .sized = true},
 			  structs = {.dtype = DTYPE_STRUCT, .unshaped = true, .sized = true},
 			  null_space = {.dtype = DTYPE_FLOAT32, .unshaped = true};
 
@@ -42,6 +44,10 @@ static int open_lists(struct archive *a, struct error *err)
 	add(a, s, "offsets", &offsets, "40");
 	add(a, s, "values", &bytes, "7");
 	add(a, group, "x", &halves, "48");
+	s = tree_branch(&a->tree, TREE_ROOT, SLICE("union"));
+	tree_describe(&a->tree, s, &unions);
+	add(a, s, "types", &types, "3");
+	add(a, s, "offsets", &offsets, "24"); /* one for each element, and no more */
 	uint32_t faulty = tree_lazy(&a->tree, TREE_ROOT, SLICE("faulty"), "4", SIZE_UNKNOWN);
 	tree_describe(&a->tree, faulty, &bytes);
 	tree_attr(&a->tree, faulty, SLICE("arrayfs.error"), SLICE("cannot be read"));
@@ -81,6 +87,7 @@ static void a_size_tells_the_first_extent(void **state)
 	assert_string_equal(test_attr(&a, "struct/s", "array.shape"), "[4]");
 	assert_string_equal(test_attr(&a, "struct", "array.shape"), "[4]"); /* by x, a file, not by s */
 	assert_null(test_attr(&a, "struct", "array.order"));
+	assert_string_equal(test_attr(&a, "union", "array.shape"), "[3]");
 	archive_close(&a);
 }
 

@@ -23,6 +23,9 @@ static void types_go_by_the_names_of_numpy_and_arrow(void **state)
 			    "decimal128(38, 2)");
 	assert_string_equal(name((struct array){.dtype = DTYPE_DECIMAL, .width = 4, .precision = 9, .scale = -3}),
 			    "decimal32(9, -3)");
+	assert_string_equal(name((struct array){.dtype = DTYPE_INT128, .width = 16}), "int128");
+	assert_string_equal(name((struct array){.dtype = DTYPE_NULL}), "null");
+	assert_string_equal(name((struct array){.dtype = DTYPE_RUN_END}), "run_end");
 	assert_string_equal(name((struct array){0}), "");
 	assert_string_equal(name((struct array){.dtype = 255}), "");
 }
@@ -43,6 +46,8 @@ static void widths_are_in_bits(void **state)
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_BOOL}), 8);
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_COMPLEX128}), 128);
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_VOID, .width = UINT32_MAX}), (uint64_t)UINT32_MAX * 8);
+	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_UINT128, .width = 16}), 128);
+	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_NULL}), 0);
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_STRING}), 0);
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_NONE}), 0);
 	assert_int_equal(dtype_bits(&(struct array){.dtype = DTYPE_COUNT}), 0);

@@ -60,6 +60,7 @@ static void a_header_never_promises_more_than_the_file_holds(void **state)
 		  "{'descr': '|i1', 'fortran_order': False, 'shape': (24,), }");
 	assert_false(view_npy_exists(&(struct array){.dtype = DTYPE_STRING}));
 	assert_false(view_npy_exists(&(struct array){.dtype = DTYPE_NONE}));
+	assert_false(view_npy_exists(&(struct array){.dtype = DTYPE_NULL}));
 }
 
 static void double_is(double v, const char *text)
@@ -128,6 +129,8 @@ static void fields_fill_their_width(void **state)
 		 "-1701411834604692317316873037158841057.28");
 	field_is(&(struct array){.dtype = DTYPE_DECIMAL, .width = 32, .precision = 76, .scale = -2}, most,
 		 "-5789604461865809771178549250434395392663499233282028201972879200395656481996800");
+	field_is(&(struct array){.dtype = DTYPE_INT128, .width = 16}, least, "-170141183460469231731687303715884105728");
+	field_is(&(struct array){.dtype = DTYPE_UINT128, .width = 16}, least, " 170141183460469231731687303715884105728");
 	field_is(&(struct array){.dtype = DTYPE_FIXED_STRING, .width = 2}, "\n\\", "\\x0a\\x5c");
 	field_is(&(struct array){.dtype = DTYPE_VOID, .width = 2}, "\1\xfe", "01fe");
 	field_is(&(struct array){.dtype = DTYPE_INT32, .byteorder = BYTEORDER_BIG}, "\xff\xff\xff\xfe", "         -2");
