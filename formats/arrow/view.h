@@ -105,6 +105,12 @@ static inline uint64_t load_unsigned(const uint8_t *p, unsigned width, bool big)
 	return value;
 }
 
+static inline void store_number(uint8_t *out, uint64_t value, unsigned width, bool big)
+{
+	for (unsigned i = 0; i < width; i++)
+		out[i] = (uint8_t)(value >> 8 * (big ? width - 1 - i : i));
+}
+
 static inline int64_t load_signed(const uint8_t *p, unsigned width, bool big)
 {
 	unsigned shift = 64 - 8 * width;

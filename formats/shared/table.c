@@ -7,7 +7,7 @@
 
 enum { AHEAD = 16 }; /* files opened before they are needed */
 
-static const struct table_kind *const kinds[] = {&table_parquet};
+static const struct table_kind *const kinds[] = {&table_parquet, &table_arrow};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
 extern const struct format format_table;

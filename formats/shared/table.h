@@ -24,7 +24,7 @@ struct table_kind {
 	bool (*claims)(const struct members *m); /* or NULL: does something in the folder tell which files count? Then `table` */
 	                                         /* finds them itself: its open() gets NULL */
 };
-extern const struct table_kind table_parquet;
+extern const struct table_kind table_parquet, table_arrow;
 
 /* An empty list, in the archive's arena. */
 struct table_files *table_files(struct archive *a, const struct table_kind *kind, uint32_t room, struct error *err);
@@ -54,6 +54,8 @@ struct table_key {
 };
 int table_find_keys(struct archive *a, struct table_files *files, struct error *err);
 const struct table_key *table_key(const struct table_files *files, struct slice name); /* NULL: none is called so */
+void table_put_value(const struct table_key *key, uint32_t file, struct text *t); /* as JSON */
+void table_put_origin(const struct table_files *files, uint32_t file, struct text *t); /* "file":…,"partition":{…}, */
 int64_t table_key_number(const struct table_key *key, uint32_t file); /* for INT64 and DATE32; 0 for null */
 
 /* --- table_widen.c: numbers of a file as those of a wider column ---------------------------- */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hive partitions: directories called KEY=VALUE, both URL-encoded. */
+#include <inttypes.h>
+
 #include "formats/shared/table.h"
 
 static int hex(uint8_t c)
@@ -143,4 +145,31 @@ int table_find_keys(struct archive *a, struct table_files *files, struct error *
 	for (struct table_key *k = files->keys; k; k = k->next)
 		find_type(k, files->count);
 	return r;
+}
+
+/* --- as JSON ------------------------------------------------------------------- */
+
+void table_put_value(const struct table_key *key, uint32_t file, struct text *t)
+{
+	if (!key->values[file].data)
+		text_add(t, "null");
+	else if (key->dtype == DTYPE_INT64)
+		text_print(t, "%" PRId64, table_key_number(key, file));
+	else
+		text_json(t, key->values[file]);
+}
+
+void table_put_origin(const struct table_files *files, uint32_t file, struct text *t)
+{
+	text_add(t, "\"file\":");
+	text_json(t, slice_text(files->all[file]->path));
+	if (files->keys)
+		text_add(t, ",\"partition\":");
+	for (const struct table_key *k = files->keys; k; k = k->next) {
+		text_add(t, k == files->keys ? "{" : ",");
+		text_json(t, k->name);
+		text_add(t, ":");
+		table_put_value(k, file, t);
+	}
+	text_add(t, files->keys ? "}," : ",");
 }
