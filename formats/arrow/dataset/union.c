@@ -54,6 +54,19 @@ static const struct column *never_null(const struct column *c)
 	return found;
 }
 
+/* Null is all that the file has of it. */
+static int is_only_null(struct uniting *u, struct column *c, uint32_t file)
+{
+	const struct member *in = u->files->all[file], *other = u->files->all[c->file];
+	char name[48];
+	c->nullable = true;
+	if (!never_null(c))
+		return 0;
+	name_of(c, name, sizeof name);
+	return file < c->file ? table_refuse(name, "null", in, c->stated, other, u->err)
+			      : table_refuse(name, c->stated, other, "null", in, u->err);
+}
+
 /* The file lacks it: null for all its rows. */
 static int lack(struct uniting *u, struct column *c, uint32_t file)
 {
@@ -301,16 +314,16 @@ static int take(struct uniting *u, struct column *c, const struct table *t, cons
 	int r = 0;
 	c->seen = u->file + 1;
 	if (is_null && !is_new && !was_null)
-		return lack(u, c, u->file);
-	note(u, c, t, f);
+		return is_only_null(u, c, u->file);
 	is_new |= was_null && !is_null;
 	if (is_new)
 		r = become(u, c, f);
+	note(u, c, t, f);
 	if (r == 0 && !is_alike(c, f))
 		r = refuse(u, c, f);
 	if (r == 0)
 		r = take_type(u, c, t, f, is_new);
-	return r == 0 && was_null && !is_null ? lack(u, c, null_file) : r;
+	return r == 0 && was_null && !is_null ? is_only_null(u, c, null_file) : r;
 }
 
 int arrow_unite(void *arg, struct archive *file, uint32_t number, uint64_t *ret_rows, struct error *err)
