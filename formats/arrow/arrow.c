@@ -183,7 +183,8 @@ static int read_blocks(struct opening *o, const struct flat_table *footer, bool 
 	return 0;
 }
 
-/* The version in the footer is not looked at: Arrow 0.14 wrote V1 there. */
+/* Arrow 0.14 wrote V1 into the footer, whatever its messages are of; so that is looked at for what
+ * is yet to come only. */
 static int read_file(struct opening *o)
 {
 	uint64_t size = o->archive->source.size;
@@ -203,6 +204,9 @@ static int read_file(struct opening *o)
 		return r;
 	struct flat f = flat_over(bytes);
 	struct flat_table footer = flat_root(&f), schema = flat_child(&footer, 1);
+	int64_t version = flat_int(&footer, 0, 2, 0);
+	if (version > V5)
+		return error_set(o->err, ENOTSUP, "metadata of version V%" PRId64 ", where V4 and V5 are read", version + 1);
 	if (!f.failed && !schema.at)
 		return error_set(o->err, EBADMSG, "a footer without a schema");
 	r = arrow_schema_read(o, &schema);

@@ -149,10 +149,16 @@ static bool is_union(const struct field *f)
 	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
 }
 
+/* Unions and runs have a bitmap before version 5 only. */
+bool arrow_lost_bitmap(const struct field *f)
+{
+	return is_union(f) || f->layout == LAYOUT_RUN_END;
+}
+
 /* Has it a bitmap? */
 static bool has_validity(const struct field *f)
 {
-	return f->layout != LAYOUT_NULL && f->layout != LAYOUT_RUN_END && !is_union(f);
+	return f->layout != LAYOUT_NULL && !arrow_lost_bitmap(f);
 }
 
 unsigned arrow_buffers(const struct field *f)
@@ -195,23 +201,23 @@ static int read_node(struct looked *l, const struct field *f, struct part *ret, 
 	if (length < 0 || length >= LENGTH_MAX || nulls < -1 || nulls > length)
 		return error_set(err, EBADMSG, "node %u of %" PRId64 " values and %" PRId64 " nulls", f->node, length, nulls);
 	ret->length = (uint64_t)length;
-	ret->nulls = f->layout == LAYOUT_NULL ? ret->length : has_validity(f) || is_union(f) ? (uint64_t)nulls : 0;
+	ret->nulls = f->layout == LAYOUT_NULL ? ret->length : (uint64_t)nulls;
 	return 0;
 }
 
-/* What has a bitmap has nulls only if that is there; a union has one in V4 alone, which
- * must say nothing. */
+/* What has a bitmap has nulls only if that is there; a union and runs have one in V4 alone,
+ * which must say nothing. */
 static int settle_nulls(struct looked *l, const struct field *f, struct part *ret, struct error *err)
 {
 	struct extent bitmap = ret->buffers[0];
 	int r = 0;
-	if (is_union(f) && l->message.version == V4) {
+	if (arrow_lost_bitmap(f) && l->message.version == V4) {
 		r = find_buffer(l, ret->number, &bitmap, err);
 		if (r == 0 && ret->nulls && bitmap.len)
-			return error_set(err, ENOTSUP, "a union with nulls of its own");
+			return error_set(err, ENOTSUP, "a union or runs with nulls of their own");
 		ret->number++;
 	}
-	if (is_union(f))
+	if (arrow_lost_bitmap(f))
 		ret->nulls = 0;
 	else if (has_validity(f) && bitmap.len == 0 && ret->nulls == UINT64_MAX)
 		ret->nulls = 0;
@@ -243,11 +249,11 @@ static int look_up_part(struct looked *l, void *arg, struct error *err)
 	if (number >= UINT32_MAX)
 		return error_set(err, EBADMSG, "no buffer %" PRIu64 " among %u", number, l->buffers.count);
 	ret->number = (uint32_t)number;
-	if (is_union(f))
+	if (arrow_lost_bitmap(f))
 		r = settle_nulls(l, f, ret, err);
 	for (unsigned i = 0; i < arrow_buffers(f) && r == 0; i++)
 		r = find_buffer(l, (uint64_t)ret->number + i, &ret->buffers[i], err);
-	if (r == 0 && !is_union(f))
+	if (r == 0 && !arrow_lost_bitmap(f))
 		r = settle_nulls(l, f, ret, err);
 	ret->extra = ret->number + arrow_buffers(f);
 	if (r == 0 && ret->extras > l->buffers.count - ret->extra)

@@ -48,8 +48,9 @@ struct message {
 int arrow_message(struct flat *flat, struct slice bytes, struct message *ret, struct error *err);
 
 /* How many buffers it has in a batch, but for those of the bytes of views, and for the
- * validity that unions have in V4. */
+ * validity that some have in V4 only. */
 unsigned arrow_buffers(const struct field *f);
+bool arrow_lost_bitmap(const struct field *f); /* has it validity in V4, but not in V5? */
 
 /* The record batch that it has, or is. */
 struct flat_table arrow_message_batch(const struct message *m);
@@ -93,7 +94,7 @@ struct growing *arrow_dictionary(const struct opening *o, int64_t id); /* NULL: 
  * word once it has these. */
 int arrow_type_read(struct opening *o, enum type type, const struct flat_table *t, uint32_t children, struct field *f,
 		    struct field_detail *detail);
-int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number);
+int arrow_refuse(struct opening *o, const struct field *f, const char *what, int64_t number, const char *after);
 
 /* words.c: a type with children or a dictionary as Arrow's own libraries print it; NULL if there is no memory. */
 const char *arrow_word(struct arena *arena, const struct field *fields, uint32_t i);

@@ -71,8 +71,8 @@ int arrow_extension_read(struct opening *o, const struct field *fields, uint32_t
 	struct tensor tensor;
 	uint64_t product, *shape;
 	if (fields[i].layout != LAYOUT_FIXED_LIST || !slice_equal(detail->extension, SLICE("arrow.fixed_shape_tensor")) ||
-	    fields[i + 1].layout > LAYOUT_BOOL || fields[i + 1].layout == LAYOUT_NULL || !read_tensor(detail->metadata, &o->scratch, &tensor) ||
-	    tensor.rank == 0 || !shape_elements(tensor.shape, tensor.rank, &product) || product != fields[i].per)
+	    !read_tensor(detail->metadata, &o->scratch, &tensor) || tensor.rank == 0 ||
+	    !shape_elements(tensor.shape, tensor.rank, &product) || product != fields[i].per)
 		return 0;
 	shape = arena_array(&o->archive->arena, tensor.rank, sizeof *shape);
 	detail->permutation = tensor.permutation.len ? arena_text(&o->archive->arena, tensor.permutation) : NULL;

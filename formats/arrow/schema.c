@@ -86,7 +86,7 @@ static int read_children(struct opening *o, struct making *m, uint32_t i, const 
 	if (!is_nested(&m->fields[i]))
 		return 0;
 	if (!has_children(&m->fields[i], children.count))
-		return arrow_refuse(o, &m->fields[i], "a nested type whose children are", children.count);
+		return arrow_refuse(o, &m->fields[i], "a nested type with", children.count, " children");
 	int r = 0;
 	for (uint32_t c = 0; c < children.count && r == 0; c++) {
 		struct flat_table child = flat_element_table(&children, c);
@@ -110,7 +110,7 @@ static void place_field(struct making *m, struct field *f)
 	f->unions = m->unions;
 	m->buffers += arrow_buffers(f);
 	m->views += f->layout == LAYOUT_VIEW;
-	m->unions += is_union(f);
+	m->unions += arrow_lost_bitmap(f);
 }
 
 /* What a type with children is called follows from them. */
@@ -263,7 +263,7 @@ static int read_indices(struct opening *o, struct making *m, uint32_t i, const s
 	else
 		f->array = (struct array){.dtype = DTYPE_INT32, .width = 4, .type = "int32"}, f->width = 4;
 	if (r == 0 && f->width > 8)
-		r = arrow_refuse(o, f, "indices whose bits are", f->width * 8);
+		r = arrow_refuse(o, f, "indices of", f->width * 8, " bits");
 	f->layout = LAYOUT_INDICES;
 	f->shown = (uint8_t)f->width;
 	place_field(m, f);

@@ -11,7 +11,8 @@ struct showing {
 	const struct table *table;
 };
 
-/* The most dimensions: rows, fixed-size lists in each other, and a tensor in the last. */
+/* The most dimensions behind the rows: one for each of the fixed-size lists in each other, and as
+ * many more for those of tensors. */
 enum { DIMS = 2 * ARROW_DEPTH };
 
 /* A field on the way down. */
@@ -53,9 +54,8 @@ static struct array *shape(struct shaped_array *ret, struct array array, const s
 static uint64_t slots(const struct place *at)
 {
 	uint64_t n = at->rows, inner;
-	if (n == COLUMN_UNKNOWN || !shape_elements(at->dims, at->rank, &inner) || __builtin_mul_overflow(n, inner, &n) || n > INT64_MAX / 64)
-		return COLUMN_UNKNOWN;
-	return n;
+	bool counted = n != COLUMN_UNKNOWN && shape_elements(at->dims, at->rank, &inner) && !__builtin_mul_overflow(n, inner, &n);
+	return counted && n <= INT64_MAX / 64 ? n : COLUMN_UNKNOWN;
 }
 
 static struct column_file file_of(struct showing *s, struct field *f, enum what what)
@@ -87,7 +87,8 @@ static void add_file(struct showing *s, uint32_t dir, struct slice name, struct 
 
 /* That of what is in a fixed-size list is NAME.values.validity, and so on: the list has no
  * directory that it could stand in. */
-static uint32_t add_validity_of_values(struct showing *s, uint32_t id, unsigned depth, const struct column_file *file, uint64_t size)
+static uint32_t add_validity_of_values(struct showing *s, uint32_t id, unsigned depth, const struct column_file *file,
+				       uint64_t size)
 {
 	struct text name = {0};
 	const struct node *beside = tree_edit(s->t, id);
@@ -121,9 +122,11 @@ static struct place within(const struct field *list, const struct place *at)
 	struct place in = *at;
 	const uint64_t *dims = list->detail->shape ? list->detail->shape : &list->per;
 	uint32_t rank = list->detail->shape ? list->detail->rank : 1;
+	if (in.rank + rank > DIMS - ARROW_DEPTH) /* there is always room for the list's own length */
+		dims = &list->per, rank = 1;
 	if (!in.type)
 		in.type = list->array.type;
-	for (uint32_t i = 0; i < rank && in.rank < DIMS; i++)
+	for (uint32_t i = 0; i < rank; i++)
 		in.dims[in.rank++] = dims[i];
 	return in;
 }

@@ -30,7 +30,7 @@ int arrow_buffer_decode(struct archive *a, const struct table *t, uint64_t index
 	struct extent where;
 	struct slice in;
 	uint8_t codec;
-	int64_t len;
+	int64_t len = 0;
 	int r = arrow_buffer(a, t, batch, number, &where, &codec, err);
 	if (r == 0)
 		r = buffer_head(a, where, &len, err);
@@ -59,7 +59,7 @@ static int map_buffer(struct view *v, struct extent where, struct buffer *ret, s
 int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
 		struct error *err)
 {
-	int64_t len;
+	int64_t len = 0;
 	*ret = (struct buffer){0};
 	if (codec == CODEC_NONE || where.len == 0)
 		return map_buffer(v, where, ret, err);
@@ -76,7 +76,7 @@ int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t num
 
 uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err)
 {
-	int64_t len;
+	int64_t len = 0;
 	if (codec == CODEC_NONE || where.len == 0)
 		return where.len;
 	if (buffer_head(v->a, where, &len, err) < 0)

@@ -28,7 +28,7 @@ static void put_fields(struct text *t, const struct field *fields, uint32_t i)
 	}
 }
 
-/* Without the names of keys and values, whatever they are. */
+/* Without the names of keys and values, whatever they are, and without those of runs. */
 static void put_map(struct text *t, const struct field *fields, uint32_t i)
 {
 	const struct field *key = &fields[i + 2];

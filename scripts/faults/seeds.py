@@ -244,8 +244,25 @@ def headers():
     (out / "python2").write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", 118) + text.ljust(117) + b"\n")
 
 
+# --- Arrow -----------------------------------------------------------------
+
+def flatbuffers():
+    """The metadata of a stream's messages."""
+    out, stream = folder("flatbuffers"), io.BytesIO()
+    union = pa.UnionArray.from_dense(pa.array([0, 1], pa.int8()), pa.array([0, 0], pa.int32()), [pa.array([1]), pa.array(["x"])])
+    table = pa.table({"a": [1, None], "b": pa.array(["x", "y"]).dictionary_encode(), "c": [[1], [2, 3]], "d": union,
+                      "e": pa.array([1, 2], pa.timestamp("us", "UTC"))}, metadata={"k": "v"})
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    data, at = stream.getvalue(), 0
+    for name in ("schema", "dictionary", "batch"):
+        n = struct.unpack_from("<I", data, at + 4)[0]
+        (out / f"pyarrow-{name}").write_bytes(data[at + 8:at + 8 + n])
+        at += 8 + n + len(pa.ipc.read_message(pa.py_buffer(data[at:])).body or b"")
+
+
 if __name__ == "__main__":
-    for make in (thrift, encodings, filters, objects, codecs, texts, headers):
+    for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

@@ -286,8 +286,8 @@ def schema_message(s, version=4, legacy=False):
     return put_message(SCHEMA, put_schema(s), version=version, legacy=legacy)
 
 
-def batch_message(b, body, version=4, legacy=False):
-    return put_message(BATCH, put_batch(b), body, version, legacy=legacy)
+def batch_message(b, body, version=4, legacy=False, custom=None):
+    return put_message(BATCH, put_batch(b), body, version, custom, legacy)
 
 
 def dictionary_message(id, delta, b, body, version=4, legacy=False):

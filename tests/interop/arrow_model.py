@@ -39,10 +39,10 @@ def plain(f):
     return dict(f, type=t, dictionary=None, children=[plain(c) for c in children], metadata=[])
 
 
-def decode(schema, fields, batch, body, version):
+def decode(schema, fields, m):
     """The columns of one batch, of these fields."""
     as_plain = {"big": schema["big"], "fields": [plain(f) for f in fields], "metadata": []}
-    data = flat.schema_message(as_plain, version) + flat.batch_message(batch, body, version) + flat.END
+    data = flat.schema_message(as_plain, m.version) + flat.batch_message(m.batch(), m.body, m.version, custom=m.custom) + flat.END
     got = pa.ipc.open_stream(data).read_next_batch()
     return [storage(c) for c in got.columns]
 
@@ -59,17 +59,18 @@ class Archive:
         self.in_file = flat.is_file(data)
         self.fields = self.schema["fields"]
         self.batches, self.dictionaries, codecs, times = [], {}, set(), itertools.count()
+        self.codecs_of_dictionaries = {m.batch()["codec"] for m in self.messages if m.kind == flat.DICTIONARY}
         valued = {f["dictionary"]["id"]: dict(f, dictionary=None, nullable=True) for f in every_dictionary(self.fields)}
         for m in self.messages:
             time = next(times)
             if m.kind == flat.BATCH:
                 batch = m.batch()
-                codecs.add(batch["codec"])
-                self.batches.append((LAST if self.in_file else time, batch["length"], decode(self.schema, self.fields, batch, m.body, m.version)))
+                codecs.add(batch["codec"] or dict(m.custom).get("ARROW:experimental_compression", "").lower() or None)   # so in 0.17
+                self.batches.append((LAST if self.in_file else time, batch["length"], decode(self.schema, self.fields, m)))
             elif m.kind == flat.DICTIONARY:
                 id, delta = m.dictionary()
                 if id in valued:
-                    values, = decode(self.schema, [valued[id]], m.batch(), m.body, m.version)
+                    values, = decode(self.schema, [valued[id]], m)
                     self.dictionaries.setdefault(id, []).append((time, delta, values))
         self.rows = sum(n for _, n, _ in self.batches)
         self.codec = codecs.pop() if len(codecs) == 1 else None
@@ -169,6 +170,8 @@ def words(f):
     out = {printed}
     if "<" in printed or known is None:
         out.add(printed.split("<")[0])
+    if known is None:
+        out.add(None)
     if t["is"] == "fixed_list" and not f["dictionary"]:
         out |= words(f["children"][0])      # the file holds its elements
     return out
@@ -176,9 +179,8 @@ def words(f):
 
 # --- names --------------------------------------------------------------------
 
-def shown_name(name):
-    parts = [p for p in name.encode("utf-8", "surrogateescape").split(b"/") if p] or [b"_"]
-    return "/".join(escaped(p) for p in parts)
+def components(name):
+    return [escaped(p) for p in name.encode("utf-8", "surrogateescape").split(b"/") if p] or ["_"]
 
 
 def escaped(part):
@@ -189,19 +191,34 @@ def escaped(part):
     return out.replace(".", "%2E") if out in (".", "..") else out
 
 
+def free(name, *taken):
+    """The name, or the first with a number that is not taken."""
+    return next(n for n in itertools.chain([name], ("%s~%d" % (name, k) for k in itertools.count(2))) if not any(n in t for t in taken))
+
+
 def names(fields, taken=()):
     """Their names, of which none occurs twice; those that are called as another's validity come last."""
-    out, used = {}, set(taken)
+    out, leaves, implied = {}, set(taken), {}
     late = lambda f: any(p.endswith(".validity") and p != ".validity" for p in f["name"].split("/"))
     for k, f in sorted(enumerate(fields), key=lambda p: late(p[1])):
-        name = first = shown_name(f["name"])
-        for n in itertools.count(2):
-            if name not in used:
-                break
-            name = "%s~%d" % (first, n)
-        used |= {name, name + ".validity"}
-        out[k] = name
+        *above, last = components(f["name"])
+        at = ""
+        for part in above:
+            at = implied.setdefault(at + part, free(at + part, leaves)) + "/"
+        out[k] = free(shortened(at, last), leaves, implied.values())
+        leaves |= {out[k], out[k] + ".validity"}
     return [out[k] for k in range(len(fields))]
+
+
+def shortened(at, part):
+    """A component of over 240 bytes: its first 223 and a hash."""
+    raw = part.encode("utf-8", "surrogateescape")
+    if len(raw) <= 240:
+        return at + part
+    h = 0xcbf29ce484222325
+    for c in raw:
+        h = (h ^ c) * 0x100000001b3 % (1 << 64)
+    return at + raw[:223].decode("utf-8", "ignore") + "~%016x" % h
 
 
 # --- columns ------------------------------------------------------------------
@@ -245,7 +262,7 @@ class Shown:
         self.archive, self.big = archive, archive.schema["big"]
         self.nodes, self.optional, self.unknown = {}, set(), set()
         self.nodes[""] = Node(data=None, attributes=dict(archive.schema["metadata"]), rows=archive.rows)
-        for k, (f, name) in enumerate(zip(archive.fields, names(archive.fields))):
+        for k, (f, name) in enumerate(zip(archive.fields, names(archive.fields, (".arrayfs",)))):
             self.column(name, name, f, archive.pieces(k), [archive.rows])
 
     # path: where it is shown; own: what its validity is called after
@@ -260,7 +277,7 @@ class Shown:
     def describe(self, path, own, f):
         node = self.nodes[path]
         kv = dict(f["metadata"])
-        if "ARROW:extension:name" in kv:
+        if "ARROW:extension:name" in kv and path == own:
             node["extension"] = kv["ARROW:extension:name"]
             node["extension_metadata"] = kv.get("ARROW:extension:metadata", "")
         kv = {k: v for k, v in kv.items() if k not in ("ARROW:extension:name", "ARROW:extension:metadata")}
@@ -542,7 +559,7 @@ def self_check(data):
     else:
         batches = list(pa.ipc.open_stream(data))
     out = []
-    for k, (f, name) in enumerate(zip(s.archive.fields, names(s.archive.fields))):
+    for k, (f, name) in enumerate(zip(s.archive.fields, names(s.archive.fields, (".arrayfs",)))):
         if any(u == name or u.startswith(name + "/") for u in s.unknown):
             continue
         want = [v for b in batches for v in storage(b.column(k)).to_pylist()]

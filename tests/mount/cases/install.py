@@ -13,6 +13,7 @@ INSTALLED = [
     "share/doc/arrayfs/CHANGELOG.md",
     "share/doc/arrayfs/README.md",
     "share/doc/arrayfs/docs/bad-files.md",
+    "share/doc/arrayfs/docs/formats/arrow.md",
     "share/doc/arrayfs/docs/formats/hdf5.md",
     "share/doc/arrayfs/docs/formats/numpy.md",
     "share/doc/arrayfs/docs/formats/parquet.md",
