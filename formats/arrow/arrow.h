@@ -165,7 +165,7 @@ void arrow_settle_indices(struct field *f, bool big);
 /* Shows a table below a directory. */
 void arrow_show(struct archive *a, const struct table *t, uint32_t dir);
 
-/* --- what is shown: node->lazy ---------------------------------------------------------- */
+/* --- what is shown: node->lazy, also of a directory ---------------------------------------------------------- */
 
 enum what {
 	WHAT_VALUES,   /* FIXED, BOOL (a byte each), INDICES (of `shown` bytes, re-based); types of a union */
@@ -185,6 +185,8 @@ struct shown {
  * nested in, known without reading anything; else SIZE_UNKNOWN.  On overflow an error. */
 int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, struct error *err);
 
+/* As struct format's. */
+int arrow_elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	       struct error *err);

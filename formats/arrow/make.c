@@ -3,7 +3,7 @@
 
 #include "formats/arrow/view.h"
 
-unsigned shown_width(const struct shown *s)
+unsigned arrow_shown_width(const struct shown *s)
 {
 	const struct field *f = s->field;
 	if (s->what == WHAT_OFFSETS)
@@ -55,7 +55,8 @@ static int find_code_bases(struct making *m, uint32_t batch, struct error *err)
 		int r = arrow_slot_sums(m->view.a, t, child, NULL, &sums, err);
 		if (r < 0)
 			return r;
-		m->code_base[i] = sums_at(&sums, batch);
+		m->codes[i].base = sums_at(&sums, batch);
+		m->codes[i].count = sums_at(&sums, batch + 1) - m->codes[i].base;
 	}
 	return 0;
 }
@@ -80,48 +81,63 @@ static int find_base(struct making *m, uint32_t batch, struct block *within, str
 	return r;
 }
 
-int making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
+int arrow_making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
 		struct error *err)
 {
 	m->shown = shown;
 	m->lead = (struct lead){0};
 	m->base = m->dictionary = m->dictionary_end = 0;
 	m->values = m->places = (struct buffer){0};
-	int r = view_open(&m->view, a, shown->table, batch, shown->field, within, err);
+	int r = arrow_view_open(&m->view, a, shown->table, batch, shown->field, within, err);
 	if (r < 0)
 		return r;
 	const struct level *l = view_last(&m->view);
 	m->count = l->count;
-	if (needs_lead(shown) && (r = view_lead(&m->view, within, &m->lead, err)) < 0)
+	if (needs_lead(shown) && (r = arrow_view_lead(&m->view, within, &m->lead, err)) < 0)
 		return r;
 	if (shown->what == WHAT_BYTES || (shown->what == WHAT_OFFSETS && shown->field->layout == LAYOUT_RUN_END))
 		m->count = m->lead.count;
 	if (needs_values(shown) && m->count > 0) {
 		unsigned which = values_buffer(shown);
-		r = view_buffer(&m->view, l->part.codec, l->part.buffers[which], l->part.number + which, within, &m->values, err);
+		r = arrow_view_buffer(&m->view, l->part.codec, l->part.buffers[which], l->part.number + which, within, &m->values, err);
 	}
 	if (r == 0 && shown->what == WHAT_OFFSETS && shown->field->layout == LAYOUT_DENSE && m->count > 0)
-		r = view_buffer(&m->view, l->part.codec, l->part.buffers[1], l->part.number + 1, within, &m->places, err);
+		r = arrow_view_buffer(&m->view, l->part.codec, l->part.buffers[1], l->part.number + 1, within, &m->places, err);
 	return r < 0 ? r : find_base(m, batch, within, err);
 }
 
-void making_close(struct making *m)
+void arrow_making_close(struct making *m)
 {
-	buffer_release(&m->values);
-	buffer_release(&m->places);
-	view_close(&m->view);
+	arrow_buffer_release(&m->values);
+	arrow_buffer_release(&m->places);
+	arrow_view_close(&m->view);
 }
 
-bool making_in_place(const struct making *m, uint64_t *ret_at)
+bool arrow_making_in_place(const struct making *m, uint64_t *ret_at)
 {
 	const struct level *l = &m->view.levels[m->view.depth - 1];
 	const struct shown *s = m->shown;
-	*ret_at = s->what == WHAT_BYTES ? m->lead.at : l->at * shown_width(s);
+	*ret_at = s->what == WHAT_BYTES ? m->lead.at : l->at * arrow_shown_width(s);
 	if (s->what == WHAT_BYTES)
 		return s->field->layout == LAYOUT_STRING && m->lead.single;
 	if (s->what != WHAT_VALUES || !l->single)
 		return false;
 	return is_union(s->field) || (s->field->layout == LAYOUT_FIXED && !l->masked);
+}
+
+int arrow_making_check(struct making *m, uint64_t at, uint64_t len, struct error *err)
+{
+	const struct field *f = m->shown->field;
+	int r = 0;
+	if (!is_union(f) || m->shown->what != WHAT_VALUES)
+		return 0;
+	arrow_view_enter(&m->view);
+	const uint8_t *codes = arrow_buffer_at(&m->values, at, len);
+	for (uint64_t i = 0; r == 0 && i < len; i++)
+		if (codes[i] > 127 || !f->codes[codes[i]])
+			r = error_set(err, EBADMSG, "slot %" PRIu64 " is of type %u, which the union lacks", at + i, codes[i]);
+	arrow_view_leave();
+	return r < 0 ? r : arrow_buffer_check(&m->view, &m->values, err);
 }
 
 /* --- values of fixed width ----------------------------------------------------------------- */
@@ -154,12 +170,12 @@ static void clear_elements(uint8_t *out, unsigned width, const uint8_t *ok, unsi
 /* Clears the null slots among bytes that begin `within` slot `slot`. */
 static void clear_nulls(struct making *m, uint64_t slot, uint64_t within, uint64_t len, uint8_t *out)
 {
-	unsigned level = m->view.depth - 1, width = shown_width(m->shown);
+	unsigned level = m->view.depth - 1, width = arrow_shown_width(m->shown);
 	uint8_t ok[CHUNK];
 	while (len > 0) {
 		if (within > 0 || len < width) { /* part of a slot */
 			uint64_t n = width - within < len ? width - within : len;
-			level_valid(&m->view, level, slot++, 1, ok);
+			arrow_level_valid(&m->view, level, slot++, 1, ok);
 			if (!ok[0])
 				memset(out, 0, (size_t)n);
 			out += n;
@@ -168,7 +184,7 @@ static void clear_nulls(struct making *m, uint64_t slot, uint64_t within, uint64
 			continue;
 		}
 		unsigned n = len / width < CHUNK ? (unsigned)(len / width) : CHUNK;
-		level_valid(&m->view, level, slot, n, ok);
+		arrow_level_valid(&m->view, level, slot, n, ok);
 		if (memchr(ok, 0, n))
 			clear_elements(out, width, ok, n);
 		slot += n;
@@ -177,20 +193,21 @@ static void clear_nulls(struct making *m, uint64_t slot, uint64_t within, uint64
 	}
 }
 
+/* Also the types of a union. */
 static int make_fixed(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
 {
-	unsigned width = shown_width(m->shown);
+	unsigned width = arrow_shown_width(m->shown);
 	uint64_t within = at % width, need;
 	struct run run;
-	int r = runs_seek(runs, at / width, err);
+	int r = arrow_runs_seek(runs, at / width, err);
 	for (uint64_t n; r == 0 && len > 0; out += n, len -= n, within = 0) {
-		r = runs_next(runs, (within + len - 1) / width + 1, &run, err);
+		r = arrow_runs_next(runs, (within + len - 1) / width + 1, &run, err);
 		if (r < 0)
 			return r;
 		if (run.count == 0 || __builtin_mul_overflow(run.at + run.count, (uint64_t)width, &need) || need > m->values.bytes.len)
 			return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
 		n = run.count * width - within < len ? run.count * width - within : len;
-		memcpy(out, buffer_at(&m->values, run.at * width + within, n), (size_t)n);
+		memcpy(out, arrow_buffer_at(&m->values, run.at * width + within, n), (size_t)n);
 		if (view_last(&m->view)->masked && m->shown->field->layout == LAYOUT_FIXED)
 			clear_nulls(m, run.at, within, n, out);
 	}
@@ -204,8 +221,8 @@ static int make_bools(struct making *m, struct run run, uint8_t *out, struct err
 {
 	if ((run.at + run.count + 7) / 8 > m->values.bytes.len)
 		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
-	const uint8_t *bits = buffer_at(&m->values, run.at / 8, (run.at + run.count + 7) / 8 - run.at / 8);
-	level_valid(&m->view, m->view.depth - 1, run.at, run.count, out);
+	const uint8_t *bits = arrow_buffer_at(&m->values, run.at / 8, (run.at + run.count + 7) / 8 - run.at / 8);
+	arrow_level_valid(&m->view, m->view.depth - 1, run.at, run.count, out);
 	for (uint64_t i = run.at % 8; i < run.at % 8 + run.count; i++)
 		*out++ &= bits[i / 8] >> i % 8 & 1;
 	return 0;
@@ -218,8 +235,8 @@ static int make_indices(struct making *m, struct run run, uint8_t *out, struct e
 	uint8_t ok[CHUNK];
 	if (__builtin_mul_overflow(run.at + run.count, (uint64_t)f->width, &end) || end > m->values.bytes.len)
 		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
-	const uint8_t *p = buffer_at(&m->values, run.at * f->width, run.count * f->width);
-	level_valid(&m->view, m->view.depth - 1, run.at, run.count, ok);
+	const uint8_t *p = arrow_buffer_at(&m->values, run.at * f->width, run.count * f->width);
+	arrow_level_valid(&m->view, m->view.depth - 1, run.at, run.count, ok);
 	for (uint64_t i = 0; i < run.count; i++, p += f->width) {
 		uint64_t index = f->is_signed ? (uint64_t)load_signed(p, f->width, m->view.big) : load_unsigned(p, f->width, m->view.big);
 		if (ok[i] && index >= count)
@@ -233,13 +250,13 @@ static int make_dense_offsets(struct making *m, struct run run, uint8_t *out, st
 {
 	if (run.at + run.count > m->values.bytes.len || run.at + run.count > m->places.bytes.len / 4)
 		return error_set(err, EBADMSG, "a buffer of %zu bytes is too short for its slots", m->values.bytes.len);
-	const uint8_t *codes = buffer_at(&m->values, run.at, run.count), *places = buffer_at(&m->places, run.at * 4, run.count * 4);
+	const uint8_t *codes = arrow_buffer_at(&m->values, run.at, run.count), *places = arrow_buffer_at(&m->places, run.at * 4, run.count * 4);
 	for (uint64_t i = 0; i < run.count; i++) {
 		uint8_t code = codes[i];
 		int64_t offset = load_signed(places + i * 4, 4, m->view.big);
-		if (code > 127 || !m->shown->field->codes[code] || offset < 0)
+		if (code > 127 || !m->shown->field->codes[code] || offset < 0 || (uint64_t)offset >= m->codes[code].count)
 			return error_set(err, EBADMSG, "slot %" PRIu64 " has offset %" PRId64 " of type %u", run.at + i, offset, code);
-		store_number(out + i * 8, m->code_base[code] + (uint64_t)offset, 8, false);
+		store_number(out + i * 8, m->codes[code].base + (uint64_t)offset, 8, false);
 	}
 	return 0;
 }
@@ -249,7 +266,7 @@ static int make_offsets_in_place(struct making *m, struct run run, uint64_t *las
 {
 	struct level *l = view_last(&m->view);
 	unsigned w = l->field->width;
-	const uint8_t *p = buffer_at(&l->offsets, run.at * w, run.count * w);
+	const uint8_t *p = arrow_buffer_at(&l->offsets, run.at * w, run.count * w);
 	int64_t before = (int64_t)(*last_before > m->lead.at ? *last_before : m->lead.at);
 	int64_t last = (int64_t)(m->lead.at + m->lead.count);
 	for (uint64_t i = 0; i < run.count; i++, p += w) {
@@ -267,7 +284,7 @@ static int make_offsets_in_place(struct making *m, struct run run, uint64_t *las
 static int make_offsets(struct making *m, struct run run, uint64_t *before, uint8_t *out, struct error *err)
 {
 	struct run leads[CHUNK];
-	int r = level_leads(&m->view, m->view.depth - 1, run.at, run.count, leads, err);
+	int r = arrow_level_leads(&m->view, m->view.depth - 1, run.at, run.count, leads, err);
 	for (uint64_t i = 0; r == 0 && i < run.count; i++) {
 		if (out)
 			store_number(out + i * 8, m->base + *before, 8, false);
@@ -295,7 +312,7 @@ static int make_chunk(struct making *m, struct run run, uint64_t *before, uint8_
 {
 	const struct shown *s = m->shown;
 	if (s->what == WHAT_VALIDITY) {
-		level_valid(&m->view, m->view.depth - 1, run.at, run.count, chunk);
+		arrow_level_valid(&m->view, m->view.depth - 1, run.at, run.count, chunk);
 		return 0;
 	}
 	if (s->what == WHAT_VALUES)
@@ -312,11 +329,11 @@ static int seek_element(struct making *m, struct runs *runs, uint64_t element, u
 	const struct steps *steps = view_last(&m->view)->steps;
 	struct run run;
 	if (m->shown->what != WHAT_OFFSETS || !steps)
-		return runs_seek(runs, element, err);
+		return arrow_runs_seek(runs, element, err);
 	*before = steps->before[element / STEP];
-	int r = runs_seek(runs, element / STEP * STEP, err);
+	int r = arrow_runs_seek(runs, element / STEP * STEP, err);
 	for (uint64_t left = element % STEP; r == 0 && left > 0; left -= run.count) {
-		r = runs_next(runs, left < CHUNK ? left : CHUNK, &run, err);
+		r = arrow_runs_next(runs, left < CHUNK ? left : CHUNK, &run, err);
 		if (r == 0 && run.count == 0)
 			r = error_set(err, EBADMSG, "fewer slots than were counted");
 		if (r == 0)
@@ -327,7 +344,7 @@ static int seek_element(struct making *m, struct runs *runs, uint64_t element, u
 
 static int make_elements(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
 {
-	unsigned width = shown_width(m->shown);
+	unsigned width = arrow_shown_width(m->shown);
 	uint8_t chunk[CHUNK * 8];
 	struct putting to = {out, at % width, len};
 	uint64_t before = 0;
@@ -335,7 +352,7 @@ static int make_elements(struct making *m, struct runs *runs, uint64_t at, uint6
 	int r = seek_element(m, runs, at / width, &before, err);
 	while (r == 0 && to.len > 0) {
 		uint64_t most = (to.skip + to.len - 1) / width + 1;
-		r = runs_next(runs, most < CHUNK ? most : CHUNK, &run, err);
+		r = arrow_runs_next(runs, most < CHUNK ? most : CHUNK, &run, err);
 		if (r == 0 && run.count == 0)
 			r = error_set(err, EBADMSG, "fewer slots than were counted");
 		if (r == 0)
@@ -353,7 +370,8 @@ static int put_run_ends(struct making *m, struct run slots, uint64_t shown, uint
 {
 	unsigned level = m->view.depth - 1;
 	struct run runs;
-	int r = level_run_ends(&m->view, level, slots, &runs, err);
+	int64_t before = (int64_t)slots.at;
+	int r = arrow_level_run_ends(&m->view, level, slots, &runs, err);
 	if (r < 0)
 		return r;
 	if (*skip >= runs.count) {
@@ -361,10 +379,11 @@ static int put_run_ends(struct making *m, struct run slots, uint64_t shown, uint
 		return 0;
 	}
 	for (uint64_t i = *skip; i < runs.count && to->len > 0; i++) {
-		int64_t end = level_run_end(&m->view, level, runs.at + i);
+		int64_t end = arrow_level_run_end(&m->view, level, runs.at + i);
 		uint8_t bytes[8];
-		if (end < 0 || (uint64_t)end <= slots.at)
-			return error_set(err, EBADMSG, "run end %" PRId64 " at slot %" PRIu64, end, slots.at);
+		if (end <= before)
+			return error_set(err, EBADMSG, "a run that ends at %" PRId64 " after %" PRId64, end, before);
+		before = end;
 		uint64_t within = (uint64_t)end - slots.at;
 		store_number(bytes, m->base + shown + (within < slots.count ? within : slots.count), 8, false);
 		put(to, bytes, 8);
@@ -378,9 +397,9 @@ static int make_run_ends(struct making *m, struct runs *runs, uint64_t at, uint6
 	struct putting to = {out, at % 8, len};
 	uint64_t skip = at / 8, shown = 0;
 	struct run run;
-	int r = runs_seek(runs, 0, err);
+	int r = arrow_runs_seek(runs, 0, err);
 	while (r == 0 && to.len > 0) {
-		r = runs_next(runs, UINT64_MAX, &run, err);
+		r = arrow_runs_next(runs, UINT64_MAX, &run, err);
 		if (r == 0 && run.count == 0)
 			r = error_set(err, EBADMSG, "fewer runs than were counted");
 		if (r == 0)
@@ -399,13 +418,13 @@ static int make_strings(struct making *m, struct runs *runs, uint64_t at, uint64
 	uint32_t step = pieces_search(l->steps->before, 1, (uint32_t)(l->count / STEP + 1), at);
 	uint64_t skip = at - l->steps->before[step];
 	struct run slots, leads[CHUNK];
-	int r = runs_seek(runs, (uint64_t)step * STEP, err);
+	int r = arrow_runs_seek(runs, (uint64_t)step * STEP, err);
 	while (r == 0 && len > 0) {
-		r = runs_next(runs, CHUNK, &slots, err);
+		r = arrow_runs_next(runs, CHUNK, &slots, err);
 		if (r == 0 && slots.count == 0)
 			r = error_set(err, EBADMSG, "fewer strings than were counted");
 		if (r == 0)
-			r = level_leads(&m->view, m->view.depth - 1, slots.at, slots.count, leads, err);
+			r = arrow_level_leads(&m->view, m->view.depth - 1, slots.at, slots.count, leads, err);
 		for (uint64_t i = 0, n; r == 0 && i < slots.count && len > 0; i++) {
 			if (skip >= leads[i].count) {
 				skip -= leads[i].count;
@@ -414,7 +433,7 @@ static int make_strings(struct making *m, struct runs *runs, uint64_t at, uint64
 			if (!range_within(leads[i].at, leads[i].count, m->values.bytes.len))
 				return error_set(err, EBADMSG, "a string beyond its buffer of %zu bytes", m->values.bytes.len);
 			n = leads[i].count - skip < len ? leads[i].count - skip : len;
-			memcpy(out, buffer_at(&m->values, leads[i].at + skip, n), (size_t)n);
+			memcpy(out, arrow_buffer_at(&m->values, leads[i].at + skip, n), (size_t)n);
 			out += n;
 			len -= n;
 			skip = 0;
@@ -437,22 +456,22 @@ static int make_mapped(struct making *m, struct runs *runs, uint64_t at, uint64_
 	return make_elements(m, runs, at, len, out, err);
 }
 
-int making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
+int arrow_making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
 {
 	struct view *v = &m->view;
-	struct runs *runs = runs_begin(v, v->depth - 1, err);
+	struct runs *runs = arrow_runs_begin(v, v->depth - 1, err);
 	if (!runs)
 		return -ENOMEM;
 	if (m->shown->what == WHAT_BYTES && m->shown->field->layout == LAYOUT_VIEW)
 		return arrow_make_views(m, runs, at, len, out, err);
-	view_enter(v);
+	arrow_view_enter(v);
 	int r = make_mapped(m, runs, at, len, out, err);
-	view_leave();
+	arrow_view_leave();
 	if (r == 0)
-		r = view_check(v, err);
+		r = arrow_view_check(v, err);
 	if (r == 0)
-		r = buffer_check(v, &m->values, err);
-	return r < 0 ? r : buffer_check(v, &m->places, err);
+		r = arrow_buffer_check(v, &m->values, err);
+	return r < 0 ? r : arrow_buffer_check(v, &m->places, err);
 }
 
 /* --- ahead ------------------------------------------------------------------------------------------------ */
@@ -460,10 +479,10 @@ int making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, stru
 static void prefetch_buffer(struct archive *a, const struct table *t, uint32_t batch, const struct part *part, unsigned which)
 {
 	if (part->codec != CODEC_NONE && part->buffers[which].len > 8)
-		view_buffer_prefetch(a, t, batch, part->number + which);
+		arrow_view_buffer_prefetch(a, t, batch, part->number + which);
 }
 
-void making_prefetch(struct archive *a, const struct shown *s, uint32_t batch)
+void arrow_making_prefetch(struct archive *a, const struct shown *s, uint32_t batch)
 {
 	struct error none = {""};
 	struct part part;

@@ -54,9 +54,11 @@ static int make(struct making *m, struct piece *piece, uint64_t at, uint64_t len
 	uint64_t place;
 	uint8_t *out;
 	int r = 0;
-	if (making_in_place(m, &place)) {
+	if (arrow_making_in_place(m, &place)) {
 		if (!range_within(place + at, len, m->values.bytes.len))
 			return error_set(err, EBADMSG, "a buffer of %zu bytes, of which %" PRIu64 " are needed", m->values.bytes.len, place + at + len);
+		if ((r = arrow_making_check(m, place + at, len, err)) < 0)
+			return r;
 		piece->kind = m->values.block ? PIECE_BLOCK : PIECE_SOURCE;
 		piece->at = m->values.block ? place : m->values.mapped.at + place;
 		piece->source = &m->view.a->source;
@@ -65,18 +67,18 @@ static int make(struct making *m, struct piece *piece, uint64_t at, uint64_t len
 		return 0;
 	}
 	r = answer_own(ret, (size_t)len, &out);
-	return r < 0 ? r : making_bytes(m, at, len, out, err);
+	return r < 0 ? r : arrow_making_bytes(m, at, len, out, err);
 }
 
 static int get_batch(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
 {
 	struct making m;
-	int e = making_open(&m, r->a, r->shown, (uint32_t)piece->number, NULL, err);
+	int e = arrow_making_open(&m, r->a, r->shown, (uint32_t)piece->number, NULL, err);
 	if (e == 0 && m.count * r->width != piece->end - piece->begin)
 		e = error_set(err, EIO, "its size is no longer what was counted first");
 	if (e == 0)
 		e = make(&m, piece, at, len, ret, err);
-	making_close(&m);
+	arrow_making_close(&m);
 	return e;
 }
 
@@ -114,7 +116,7 @@ static uint64_t prefetch(struct pieces *p, uint64_t number)
 	if (r->files)
 		r->files->prefetch(r->a, r->shown->table, (uint32_t)number);
 	else
-		making_prefetch(r->a, r->shown, (uint32_t)number);
+		arrow_making_prefetch(r->a, r->shown, (uint32_t)number);
 	return number + 1;
 }
 
@@ -124,7 +126,7 @@ static int set_up(struct reading *r, struct archive *a, const struct shown *show
 {
 	struct sums leads = {0};
 	*r = (struct reading){.a = a, .shown = shown, .files = ((const struct arrow *)a->priv)->files};
-	r->width = shown_width(r->shown);
+	r->width = arrow_shown_width(r->shown);
 	*ret_size = 0;
 	if (r->width == 0)
 		return 0;

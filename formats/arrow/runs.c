@@ -9,7 +9,7 @@
 static void clear_null(struct buffer *validity, uint64_t at, uint64_t count, uint64_t per, uint8_t *ok)
 {
 	uint64_t first = at / per / 8;
-	const uint8_t *bits = buffer_at(validity, first, (at + count - 1) / per / 8 - first + 1);
+	const uint8_t *bits = arrow_buffer_at(validity, first, (at + count - 1) / per / 8 - first + 1);
 	at -= first * 8 * per;
 	if (per == 1) {
 		for (; count > 0 && at % 8; at++, count--, ok++)
@@ -33,7 +33,7 @@ static void clear_null(struct buffer *validity, uint64_t at, uint64_t count, uin
 	}
 }
 
-void level_valid(struct view *v, unsigned level, uint64_t at, uint64_t count, uint8_t *ok)
+void arrow_level_valid(struct view *v, unsigned level, uint64_t at, uint64_t count, uint8_t *ok)
 {
 	uint64_t per = 1;
 	struct level *l = &v->levels[level];
@@ -54,7 +54,7 @@ static int leads_of_offsets(struct level *l, bool big, uint64_t at, uint64_t cou
 			    struct error *err)
 {
 	unsigned w = l->field->width;
-	const uint8_t *p = buffer_at(&l->offsets, at * w, (count + 1) * w);
+	const uint8_t *p = arrow_buffer_at(&l->offsets, at * w, (count + 1) * w);
 	for (uint64_t i = 0; i < count; i++, p += w) {
 		int64_t from = load_signed(p, w, big), to = load_signed(p + w, w, big);
 		if (ok && !ok[i])
@@ -69,7 +69,7 @@ static int leads_of_offsets(struct level *l, bool big, uint64_t at, uint64_t cou
 static int leads_of_views(struct level *l, bool big, uint64_t at, uint64_t count, const uint8_t *ok, struct run *ret,
 			  struct error *err)
 {
-	const uint8_t *p = buffer_at(&l->offsets, at * 16, count * 16);
+	const uint8_t *p = arrow_buffer_at(&l->offsets, at * 16, count * 16);
 	for (uint64_t i = 0; i < count; i++, p += 16) {
 		int64_t len = load_signed(p, 4, big);
 		if (ok && !ok[i])
@@ -85,7 +85,7 @@ static int leads_of_list_views(struct level *l, bool big, uint64_t at, uint64_t 
 			       struct error *err)
 {
 	unsigned w = l->field->width;
-	const uint8_t *p = buffer_at(&l->offsets, at * w, count * w), *q = buffer_at(&l->sizes, at * w, count * w);
+	const uint8_t *p = arrow_buffer_at(&l->offsets, at * w, count * w), *q = arrow_buffer_at(&l->sizes, at * w, count * w);
 	for (uint64_t i = 0; i < count; i++, p += w, q += w) {
 		int64_t from = load_signed(p, w, big), len = load_signed(q, w, big);
 		if (ok && !ok[i])
@@ -97,7 +97,7 @@ static int leads_of_list_views(struct level *l, bool big, uint64_t at, uint64_t 
 	return 0;
 }
 
-int level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, struct run *ret, struct error *err)
+int arrow_level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, struct run *ret, struct error *err)
 {
 	struct level *l = &v->levels[level];
 	uint8_t some[RUNS_LEADS];
@@ -106,7 +106,7 @@ int level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, str
 		const uint8_t *ok = l->masked ? some : NULL;
 		n = count < RUNS_LEADS ? count : RUNS_LEADS;
 		if (ok)
-			level_valid(v, level, at, n, some);
+			arrow_level_valid(v, level, at, n, some);
 		if (l->field->layout == LAYOUT_VIEW)
 			r = leads_of_views(l, v->big, at, n, ok, ret, err);
 		else if (l->field->layout == LAYOUT_LIST_VIEW)
@@ -117,11 +117,11 @@ int level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, str
 	return r;
 }
 
-int64_t level_run_end(struct view *v, unsigned level, uint64_t run)
+int64_t arrow_level_run_end(struct view *v, unsigned level, uint64_t run)
 {
 	struct level *l = &v->levels[level];
 	unsigned w = (l->field + 1)->width;
-	return load_signed(buffer_at(&l->offsets, run * w, w), w, v->big);
+	return load_signed(arrow_buffer_at(&l->offsets, run * w, w), w, v->big);
 }
 
 /* The first run that ends behind the slot; as many as there are if none does. */
@@ -130,7 +130,7 @@ static uint64_t search_run(struct view *v, unsigned level, uint64_t slot)
 	uint64_t low = 0, high = v->levels[level].ends;
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
-		int64_t end = level_run_end(v, level, middle);
+		int64_t end = arrow_level_run_end(v, level, middle);
 		if (end > 0 && (uint64_t)end > slot)
 			high = middle;
 		else
@@ -139,10 +139,12 @@ static uint64_t search_run(struct view *v, unsigned level, uint64_t slot)
 	return low;
 }
 
-int level_run_ends(struct view *v, unsigned level, struct run slots, struct run *ret, struct error *err)
+int arrow_level_run_ends(struct view *v, unsigned level, struct run slots, struct run *ret, struct error *err)
 {
 	uint64_t first = search_run(v, level, slots.at), last = search_run(v, level, slots.at + slots.count - 1);
 	*ret = (struct run){first, last - first + 1};
+	if (slots.at == 0 && first > 0)
+		return error_set(err, EBADMSG, "a run that ends at %" PRId64, arrow_level_run_end(v, level, 0));
 	if (first <= last && last < v->levels[level].ends)
 		return 0;
 	return error_set(err, EBADMSG, "slot %" PRIu64 " is behind all run ends", slots.at + slots.count - 1);
@@ -155,7 +157,7 @@ static bool has_leads(const struct field *f)
 	return f->layout == LAYOUT_LIST || f->layout == LAYOUT_LIST_VIEW || f->layout == LAYOUT_STRING || f->layout == LAYOUT_VIEW;
 }
 
-struct runs *runs_begin(struct view *v, unsigned level, struct error *err)
+struct runs *arrow_runs_begin(struct view *v, unsigned level, struct error *err)
 {
 	struct runs *r = arena_alloc(&v->scratch, sizeof *r);
 	bool failed = !r;
@@ -182,7 +184,7 @@ static int next_leads(struct runs *r, unsigned level, struct error *err)
 			struct run slots;
 			int e = next_at(r, level - 1, RUNS_LEADS, &slots, err);
 			if (e == 0)
-				e = level_leads(r->view, level - 1, slots.at, slots.count, w->leads, err);
+				e = arrow_level_leads(r->view, level - 1, slots.at, slots.count, w->leads, err);
 			if (e < 0 || slots.count == 0)
 				return e;
 			w->nleads = (unsigned)slots.count;
@@ -216,7 +218,7 @@ static int next_left(struct runs *r, unsigned level, uint64_t most, struct error
 	case LAYOUT_RUN_END:
 		e = next_at(r, level - 1, UINT64_MAX, &slots, err);
 		w->left = slots;
-		return e < 0 || slots.count == 0 ? e : level_run_ends(r->view, level - 1, slots, &w->left, err);
+		return e < 0 || slots.count == 0 ? e : arrow_level_run_ends(r->view, level - 1, slots, &w->left, err);
 	default:
 		return next_leads(r, level, err);
 	}
@@ -281,12 +283,12 @@ static int seek_at(struct runs *r, unsigned level, uint64_t from, struct error *
 	return e < 0 ? e : skip_at(r, level, skip, err);
 }
 
-int runs_seek(struct runs *r, uint64_t from, struct error *err)
+int arrow_runs_seek(struct runs *r, uint64_t from, struct error *err)
 {
 	return seek_at(r, r->level, from, err);
 }
 
-int runs_next(struct runs *r, uint64_t most, struct run *ret, struct error *err)
+int arrow_runs_next(struct runs *r, uint64_t most, struct run *ret, struct error *err)
 {
 	return next_at(r, r->level, most, ret, err);
 }
@@ -325,7 +327,7 @@ static int add_run(struct view *v, struct adding *to, struct run run, struct err
 	struct run leads[RUNS_LEADS];
 	int r = 0;
 	if (f->layout == LAYOUT_RUN_END) {
-		r = level_run_ends(v, v->depth - 1, run, leads, err);
+		r = arrow_level_run_ends(v, v->depth - 1, run, leads, err);
 		if (r == 0)
 			r = add(to, leads, 1, err);
 		to->slots += run.count - 1;
@@ -333,7 +335,7 @@ static int add_run(struct view *v, struct adding *to, struct run run, struct err
 	}
 	for (uint64_t n; r == 0 && run.count > 0; run.at += n, run.count -= n) {
 		n = run.count < RUNS_LEADS ? run.count : RUNS_LEADS;
-		r = level_leads(v, v->depth - 1, run.at, n, leads, err);
+		r = arrow_level_leads(v, v->depth - 1, run.at, n, leads, err);
 		if (r == 0)
 			r = add(to, leads, n, err);
 	}
@@ -344,16 +346,16 @@ static int add_all(struct view *v, struct steps *s, struct error *err)
 {
 	struct adding to = {.steps = s, .sum = view_last(v)->field->layout == LAYOUT_RUN_END};
 	struct run run;
-	struct runs *runs = runs_begin(v, v->depth - 1, err);
+	struct runs *runs = arrow_runs_begin(v, v->depth - 1, err);
 	if (!runs)
 		return -ENOMEM;
-	view_enter(v);
-	int r = runs_seek(runs, 0, err);
-	while (r == 0 && (r = runs_next(runs, UINT64_MAX, &run, err)) == 0 && run.count > 0)
+	arrow_view_enter(v);
+	int r = arrow_runs_seek(runs, 0, err);
+	while (r == 0 && (r = arrow_runs_next(runs, UINT64_MAX, &run, err)) == 0 && run.count > 0)
 		r = add_run(v, &to, run, err);
-	view_leave();
+	arrow_view_leave();
 	if (r == 0)
-		r = view_check(v, err);
+		r = arrow_view_check(v, err);
 	if (r == 0 && to.slots != view_last(v)->count)
 		r = error_set(err, EBADMSG, "%" PRIu64 " slots, not %" PRIu64, to.slots, view_last(v)->count);
 	if (to.slots % STEP == 0 && !to.sum)
@@ -363,12 +365,12 @@ static int add_all(struct view *v, struct steps *s, struct error *err)
 	return r;
 }
 
-int steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret, struct error *err)
+int arrow_steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret, struct error *err)
 {
 	struct view v;
-	int r = view_open(&v, a, t, batch, f, ret, err);
+	int r = arrow_view_open(&v, a, t, batch, f, ret, err);
 	if (r == 0)
-		r = view_lead_buffers(&v, ret, err);
+		r = arrow_view_lead_buffers(&v, ret, err);
 	if (r == 0) {
 		uint64_t steps = f->layout == LAYOUT_RUN_END ? 1 : view_last(&v)->count / STEP + 1;
 		struct steps *s = (struct steps *)(void *)block_room(ret, sizeof *s + (size_t)steps * sizeof s->before[0], err);
@@ -378,6 +380,6 @@ int steps_decode(struct archive *a, const struct table *t, const struct field *f
 			r = add_all(&v, s, err);
 		}
 	}
-	view_close(&v);
+	arrow_view_close(&v);
 	return r;
 }

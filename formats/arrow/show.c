@@ -136,9 +136,10 @@ static struct place within(const struct field *list, const struct place *at)
 static uint32_t render_values(struct showing *s, struct field *f, const struct place *at)
 {
 	struct shaped_array shaped;
-	struct column_file none = {.kind = NODE_BYTES, .bytes = "", .size = 0};
-	bool empty = f->layout == LAYOUT_NULL || (f->layout == LAYOUT_FIXED && f->width == 0);
-	return column_array(s->t, at->at, shape(&shaped, f->array, at), empty ? none : file_of(s, f, WHAT_VALUES));
+	struct column_file file = file_of(s, f, WHAT_VALUES);
+	if (f->layout == LAYOUT_NULL || (f->layout == LAYOUT_FIXED && f->width == 0))
+		file.size = 0;
+	return column_array(s->t, at->at, shape(&shaped, f->array, at), file);
 }
 
 static uint32_t render_strings(struct showing *s, struct field *f, const struct place *at)
@@ -164,6 +165,16 @@ static uint32_t render_indices(struct showing *s, struct field *f, const struct 
 	struct showing of = {s->a, s->t, f->dictionary};
 	show(&of, &f->dictionary->fields[0], (struct place){.at = c.rest, .rows = f->dictionary->rows});
 	return c.dir;
+}
+
+/* Notes what counts the elements of a column that is a directory. */
+static void count_elements(struct showing *s, uint32_t id, struct field *f)
+{
+	struct node *n = tree_edit(s->t, id);
+	while (f->layout == LAYOUT_FIXED_LIST)
+		f++;
+	if (n && n->kind == NODE_DIR)
+		n->lazy = file_of(s, f, WHAT_VALUES).lazy;
 }
 
 /* --- directories of fields ------------------------------------------------------------------------ */
@@ -218,6 +229,7 @@ static uint32_t render_list(struct showing *s, struct field *f, const struct pla
 	struct column c;
 	if (f->array.dtype == DTYPE_MAP) {
 		c = column_map(s->t, at->at, array, slots(at), file_of(s, f, WHAT_OFFSETS), COLUMN_UNKNOWN);
+		count_elements(s, c.rest.parent, f + 1);
 		below.at = c.rest;
 		show(s, f + 2, below);
 		below.at = column_map_value(&c);
@@ -284,20 +296,14 @@ static void add_pairs(struct tree *t, uint32_t id, const struct field_detail *de
 	text_free(&name);
 }
 
-/* A fixed-size list is shown as what is in it, so what that is counts, too. */
-static void add_attributes(struct tree *t, uint32_t id, const struct field *f)
+static void add_extension(struct tree *t, uint32_t id, const struct field_detail *detail)
 {
-	const struct field *of = f;
-	while (!of->detail->extension.data && of->layout == LAYOUT_FIXED_LIST)
-		of++;
-	const struct field_detail *detail = of->detail;
 	if (detail->extension.data)
 		tree_attr(t, id, SLICE("array.extension"), detail->extension);
 	if (detail->metadata.data)
 		tree_attr(t, id, SLICE("array.extension_metadata"), detail->metadata);
 	if (detail->permutation)
 		tree_attr_json(t, id, SLICE("array.permutation"), slice_text(detail->permutation));
-	add_pairs(t, id, f->detail);
 }
 
 static void show(struct showing *s, struct field *f, struct place at)
@@ -307,9 +313,11 @@ static void show(struct showing *s, struct field *f, struct place at)
 		path = tree_path(s->t, at.at.parent, at.at.name, s->a->options->split);
 	at.at = (struct column_at){.parent = path.parent, .name = path.leaf};
 	uint32_t id = render(s, f, &at);
+	count_elements(s, id, f);
 	if (at.whole_name)
 		tree_path_end(s->t, &path, id);
-	add_attributes(s->t, id, f);
+	add_extension(s->t, id, f->detail);
+	add_pairs(s->t, id, f->detail);
 	for (unsigned depth = 0;; depth++, f++) {
 		if (f->nullable)
 			add_validity(s, f, id, depth, &at);

@@ -21,7 +21,7 @@ static int decode(const struct block_source *from, uint64_t index, struct block 
 	struct field *f = (struct field *)(uintptr_t)from->owner;
 	const struct table *t = table_of(a->priv, f);
 	if (from->kind == BLOCK_STEPS)
-		return steps_decode(a, t, f, (uint32_t)index, ret, err);
+		return arrow_steps_decode(a, t, f, (uint32_t)index, ret, err);
 	return arrow_totals_decode(a, t, f, from->kind, ret, err);
 }
 
@@ -52,18 +52,19 @@ static int check_lead(struct view *v, const struct lead *lead, struct error *err
 {
 	const struct level *l = view_last(v);
 	const struct field *f = l->field;
-	struct part child;
+	struct part child = {0};
 	uint64_t has;
 	if (!lead->single || lead->count == 0)
 		return 0;
+	int r;
 	if (f->layout == LAYOUT_STRING) {
-		has = view_buffer_length(v, l->part.codec, l->part.buffers[2], err);
+		r = arrow_view_buffer_length(v, l->part.codec, l->part.buffers[2], &has, err);
 	} else {
-		int r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
-		if (r < 0)
-			return r;
+		r = arrow_part(v->a, v->table, v->batch, f->layout == LAYOUT_RUN_END ? &v->table->fields[(f + 1)->next] : f + 1, &child, err);
 		has = child.length;
 	}
+	if (r < 0)
+		return r;
 	if (range_within(lead->at, lead->count, has))
 		return 0;
 	return error_set(err, EBADMSG, "%" PRIu64 " values, of which %" PRIu64 " are needed", has, lead->at + lead->count);
@@ -74,12 +75,12 @@ static int count_lead(struct archive *a, const struct table *t, const struct fie
 {
 	struct view v;
 	struct lead lead;
-	int r = view_open(&v, a, t, batch, f, within, err);
+	int r = arrow_view_open(&v, a, t, batch, f, within, err);
 	if (r == 0)
-		r = view_lead(&v, within, &lead, err);
+		r = arrow_view_lead(&v, within, &lead, err);
 	if (r == 0)
 		r = check_lead(&v, &lead, err);
-	view_close(&v);
+	arrow_view_close(&v);
 	*ret = r < 0 ? 0 : lead.count;
 	return r;
 }
@@ -107,7 +108,7 @@ static void prefetch(struct archive *a, const struct arrow_files *files, const s
 	if (files)
 		files->prefetch(a, shown->table, batch);
 	else
-		making_prefetch(a, shown, batch);
+		arrow_making_prefetch(a, shown, batch);
 }
 
 int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err)
@@ -250,4 +251,22 @@ int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struc
 {
 	bool leads = s->what == WHAT_BYTES || (s->what == WHAT_OFFSETS && s->field->layout == LAYOUT_RUN_END);
 	return leads ? arrow_lead_sums(a, s->table, s->field, NULL, ret, err) : arrow_slot_sums(a, s->table, s->field, NULL, ret, err);
+}
+
+int arrow_elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err)
+{
+	const struct shown *s = n->lazy;
+	struct field *of;
+	struct sums sums;
+	uint64_t factor;
+	bool fits;
+	if (!s)
+		return error_set(err, ENODATA, "its shape is not known");
+	enum kind kind = counter_of(s->table, s->field, &of, &factor, &fits);
+	if (kind != BLOCK_KINDS && !decode && !atomic_load(kind == BLOCK_LEADS ? &of->leads : &of->slots))
+		return error_set(err, ENODATA, "its shape is not known");
+	int r = arrow_slot_sums(a, s->table, s->field, NULL, &sums, err);
+	if (r == 0)
+		*ret = sums_at(&sums, s->table->nbatches);
+	return r;
 }

@@ -56,7 +56,7 @@ static int map_buffer(struct view *v, struct extent where, struct buffer *ret, s
 	return where.len ? source_map(&v->a->source, where.at, where.len, &ret->bytes, err) : 0;
 }
 
-int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
+int arrow_view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
 		struct error *err)
 {
 	int64_t len = 0;
@@ -74,52 +74,50 @@ int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t num
 	return r;
 }
 
-uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err)
+int arrow_view_buffer_length(struct view *v, uint8_t codec, struct extent where, uint64_t *ret, struct error *err)
 {
-	int64_t len = 0;
-	if (codec == CODEC_NONE || where.len == 0)
-		return where.len;
-	if (buffer_head(v->a, where, &len, err) < 0)
-		return 0;
-	return len < 0 ? where.len - 8 : (uint64_t)len;
+	int64_t len = -1;
+	int r = codec == CODEC_NONE || where.len == 0 ? 0 : buffer_head(v->a, where, &len, err);
+	*ret = codec == CODEC_NONE || where.len == 0 ? where.len : len < 0 ? where.len - 8 : (uint64_t)len;
+	return r;
 }
 
-void view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number)
+void arrow_view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number)
 {
 	arrow_prefetch(a, t, BLOCK_BUFFER, buffer_index(batch, number));
 }
 
-void buffer_release(struct buffer *b)
+void arrow_buffer_release(struct buffer *b)
 {
 	if (b->block)
 		blocks_release(b->block);
 	*b = (struct buffer){0};
 }
 
-void view_enter(struct view *v)
+void arrow_view_enter(struct view *v)
 {
 	source_enter(&v->a->source);
 }
 
-void view_leave(void)
+void arrow_view_leave(void)
 {
 	source_leave_unchecked();
 }
 
-int buffer_check(struct view *v, struct buffer *b, struct error *err)
+int arrow_buffer_check(struct view *v, struct buffer *b, struct error *err)
 {
 	int r = b->block || b->high == 0 ? 0 : source_check(&v->a->source, b->mapped.at + b->low, b->high - b->low, err);
 	b->high = 0;
 	return r;
 }
 
-int view_check(struct view *v, struct error *err)
+int arrow_view_check(struct view *v, struct error *err)
 {
 	int r = 0;
 	for (unsigned i = 0; i < v->depth; i++) {
 		struct buffer *all[] = {&v->levels[i].validity, &v->levels[i].offsets, &v->levels[i].sizes};
 		for (unsigned k = 0; r == 0 && k < sizeof all / sizeof *all; k++)
-			r = buffer_check(v, all[k], err);
+			r = arrow_buffer_check(v, all[k], err);
 	}
 	return r;
 }
@@ -135,7 +133,7 @@ static int fits(const struct buffer *b, uint64_t count, uint64_t bits, const cha
 
 static int load(struct view *v, const struct level *l, unsigned which, struct block *within, struct buffer *ret, struct error *err)
 {
-	return ret->bytes.data ? 0 : view_buffer(v, l->part.codec, l->part.buffers[which], l->part.number + which, within, ret, err);
+	return ret->bytes.data ? 0 : arrow_view_buffer(v, l->part.codec, l->part.buffers[which], l->part.number + which, within, ret, err);
 }
 
 static int load_validity(struct view *v, struct level *l, struct block *within, struct error *err)
@@ -175,7 +173,7 @@ static int load_lead(struct view *v, struct level *l, struct block *within, stru
 		if (r == 0 && ends.nulls > 0)
 			r = error_set(err, EBADMSG, "run ends that are null");
 		if (r == 0 && !l->offsets.bytes.data)
-			r = view_buffer(v, ends.codec, ends.buffers[1], ends.number + 1, within, &l->offsets, err);
+			r = arrow_view_buffer(v, ends.codec, ends.buffers[1], ends.number + 1, within, &l->offsets, err);
 		l->ends = ends.length;
 		return r < 0 ? r : fits(&l->offsets, ends.length, 8 * (f + 1)->width, "run ends", err);
 	default:
@@ -199,15 +197,15 @@ static int lead_by_steps(struct view *v, struct level *l, struct block *within, 
 static int lead_by_offsets(struct view *v, struct level *l, struct lead *ret, struct error *err)
 {
 	unsigned w = l->field->width;
-	view_enter(v);
-	int64_t from = load_signed(buffer_at(&l->offsets, l->at * w, w), w, v->big);
-	view_leave();
-	int r = buffer_check(v, &l->offsets, err);
-	view_enter(v);
-	int64_t to = load_signed(buffer_at(&l->offsets, (l->at + l->count) * w, w), w, v->big);
-	view_leave();
+	arrow_view_enter(v);
+	int64_t from = load_signed(arrow_buffer_at(&l->offsets, l->at * w, w), w, v->big);
+	arrow_view_leave();
+	int r = arrow_buffer_check(v, &l->offsets, err);
+	arrow_view_enter(v);
+	int64_t to = load_signed(arrow_buffer_at(&l->offsets, (l->at + l->count) * w, w), w, v->big);
+	arrow_view_leave();
 	if (r == 0)
-		r = buffer_check(v, &l->offsets, err);
+		r = arrow_buffer_check(v, &l->offsets, err);
 	if (r == 0 && (from < 0 || to < from))
 		r = error_set(err, EBADMSG, "offsets that go from %" PRId64 " to %" PRId64, from, to);
 	*ret = (struct lead){true, (uint64_t)from, (uint64_t)(to - from)};
@@ -218,11 +216,11 @@ static int lead_by_run_ends(struct view *v, unsigned level, struct lead *ret, st
 {
 	struct level *l = &v->levels[level];
 	struct run run;
-	view_enter(v);
-	int r = level_run_ends(v, level, (struct run){l->at, l->count}, &run, err);
-	view_leave();
+	arrow_view_enter(v);
+	int r = arrow_level_run_ends(v, level, (struct run){l->at, l->count}, &run, err);
+	arrow_view_leave();
 	if (r == 0)
-		r = view_check(v, err);
+		r = arrow_view_check(v, err);
 	*ret = (struct lead){true, run.at, run.count};
 	return r;
 }
@@ -256,12 +254,12 @@ static int lead_of(struct view *v, unsigned level, struct block *within, struct 
 	}
 }
 
-int view_lead(struct view *v, struct block *within, struct lead *ret, struct error *err)
+int arrow_view_lead(struct view *v, struct block *within, struct lead *ret, struct error *err)
 {
 	return lead_of(v, v->depth - 1, within, ret, err);
 }
 
-int view_lead_buffers(struct view *v, struct block *within, struct error *err)
+int arrow_view_lead_buffers(struct view *v, struct block *within, struct error *err)
 {
 	return load_lead(v, view_last(v), within, err);
 }
@@ -320,7 +318,7 @@ static int open_below(struct view *v, unsigned level, struct block *within, stru
 	return 0;
 }
 
-int view_open(struct view *v, struct archive *a, const struct table *t, uint32_t batch, const struct field *f,
+int arrow_view_open(struct view *v, struct archive *a, const struct table *t, uint32_t batch, const struct field *f,
 	      struct block *within, struct error *err)
 {
 	*v = (struct view){.a = a, .table = t, .batch = batch, .big = ((const struct arrow *)a->priv)->big, .scratch = arena_apart(&a->arena)};
@@ -337,13 +335,13 @@ int view_open(struct view *v, struct archive *a, const struct table *t, uint32_t
 	return r;
 }
 
-void view_close(struct view *v)
+void arrow_view_close(struct view *v)
 {
 	for (unsigned i = 0; v->levels && i < v->depth; i++) {
 		struct level *l = &v->levels[i];
-		buffer_release(&l->validity);
-		buffer_release(&l->offsets);
-		buffer_release(&l->sizes);
+		arrow_buffer_release(&l->validity);
+		arrow_buffer_release(&l->offsets);
+		arrow_buffer_release(&l->sizes);
 		if (l->steps_block)
 			blocks_release(l->steps_block);
 	}

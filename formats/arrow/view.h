@@ -12,8 +12,8 @@
  * they are, make up runs of slots that lie next to each other.  Mostly there is one.
  */
 
-/* A buffer of a batch, decoded.  A mapped one is read only between view_enter() and
- * view_leave(), by buffer_at(). */
+/* A buffer of a batch, decoded.  A mapped one is read only between arrow_view_enter() and
+ * arrow_view_leave(), by arrow_buffer_at(). */
 struct buffer {
 	struct slice bytes;
 	struct block *block;  /* held; NULL: mapped, or empty */
@@ -22,7 +22,7 @@ struct buffer {
 };
 
 /* [from, from + len), which is within the buffer. */
-static inline const uint8_t *buffer_at(struct buffer *b, uint64_t from, uint64_t len)
+static inline const uint8_t *arrow_buffer_at(struct buffer *b, uint64_t from, uint64_t len)
 {
 	if (b->high == 0 || from < b->low)
 		b->low = from;
@@ -60,10 +60,10 @@ struct view {
 	struct arena scratch;
 };
 
-/* `within`: the block that the caller decodes, or NULL.  view_close() in any case. */
-int view_open(struct view *v, struct archive *a, const struct table *t, uint32_t batch, const struct field *f,
+/* `within`: the block that the caller decodes, or NULL.  arrow_view_close() in any case. */
+int arrow_view_open(struct view *v, struct archive *a, const struct table *t, uint32_t batch, const struct field *f,
 	      struct block *within, struct error *err);
-void view_close(struct view *v);
+void arrow_view_close(struct view *v);
 
 static inline struct level *view_last(struct view *v)
 {
@@ -76,25 +76,25 @@ struct lead {
 	bool single;        /* one run: */
 	uint64_t at, count; /* from there on; how many, in any case */
 };
-int view_lead(struct view *v, struct block *within, struct lead *ret, struct error *err);
+int arrow_view_lead(struct view *v, struct block *within, struct lead *ret, struct error *err);
 
 /* The same, but only the buffers. */
-int view_lead_buffers(struct view *v, struct block *within, struct error *err);
+int arrow_view_lead_buffers(struct view *v, struct block *within, struct error *err);
 
 /* Decodes a buffer of the batch, or maps it. */
-int view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
+int arrow_view_buffer(struct view *v, uint8_t codec, struct extent where, uint32_t number, struct block *within, struct buffer *ret,
 		struct error *err);
-void buffer_release(struct buffer *b);
-/* Its decoded length, as far as it can be told: without decoding. */
-uint64_t view_buffer_length(struct view *v, uint8_t codec, struct extent where, struct error *err);
-void view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number);
+void arrow_buffer_release(struct buffer *b);
+/* Its decoded length, without decoding it. */
+int arrow_view_buffer_length(struct view *v, uint8_t codec, struct extent where, uint64_t *ret, struct error *err);
+void arrow_view_buffer_prefetch(struct archive *a, const struct table *t, uint32_t batch, uint32_t number);
 
 /* Mapped buffers are read in between; after it, the checks are -EIO if what was read was not in
  * the file: of all levels, and of one buffer. */
-void view_enter(struct view *v);
-void view_leave(void);
-int view_check(struct view *v, struct error *err);
-int buffer_check(struct view *v, struct buffer *b, struct error *err);
+void arrow_view_enter(struct view *v);
+void arrow_view_leave(void);
+int arrow_view_check(struct view *v, struct error *err);
+int arrow_buffer_check(struct view *v, struct buffer *b, struct error *err);
 
 /* A number of 1 to 8 bytes. */
 static inline uint64_t load_unsigned(const uint8_t *p, unsigned width, bool big)
@@ -118,23 +118,23 @@ static inline int64_t load_signed(const uint8_t *p, unsigned width, bool big)
 }
 
 /* --- runs.c ------------------------------------------------------------------------
- * All but steps_decode() between view_enter() and view_leave(). */
+ * All but arrow_steps_decode() between arrow_view_enter() and arrow_view_leave(). */
 
 struct run {
 	uint64_t at, count; /* slots of the level's buffers */
 };
 
 /* What slots of the level lead to, each: of a VIEW only the count.  A null one leads to nothing. */
-int level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, struct run *ret, struct error *err);
+int arrow_level_leads(struct view *v, unsigned level, uint64_t at, uint64_t count, struct run *ret, struct error *err);
 
 /* ok[i]: is slot at + i valid, and all that masks it? */
-void level_valid(struct view *v, unsigned level, uint64_t at, uint64_t count, uint8_t *ok);
+void arrow_level_valid(struct view *v, unsigned level, uint64_t at, uint64_t count, uint8_t *ok);
 
 /* Where a run of RUN_END ends, as stored. */
-int64_t level_run_end(struct view *v, unsigned level, uint64_t run);
+int64_t arrow_level_run_end(struct view *v, unsigned level, uint64_t run);
 
 /* The runs of RUN_END that hold the slots, which are at least one. */
-int level_run_ends(struct view *v, unsigned level, struct run slots, struct run *ret, struct error *err);
+int arrow_level_run_ends(struct view *v, unsigned level, struct run slots, struct run *ret, struct error *err);
 
 /* The slots of a level that are shown, in order. */
 struct runs {
@@ -148,10 +148,10 @@ struct runs {
 };
 enum { RUNS_LEADS = 256 };
 
-/* Allocates; before view_enter(). */
-struct runs *runs_begin(struct view *v, unsigned level, struct error *err);
-int runs_seek(struct runs *r, uint64_t from, struct error *err); /* the level's shown slot `from` comes next */
-int runs_next(struct runs *r, uint64_t most, struct run *ret, struct error *err); /* most > 0; count is 0 at the end */
+/* Allocates; before arrow_view_enter(). */
+struct runs *arrow_runs_begin(struct view *v, unsigned level, struct error *err);
+int arrow_runs_seek(struct runs *r, uint64_t from, struct error *err); /* the level's shown slot `from` comes next */
+int arrow_runs_next(struct runs *r, uint64_t most, struct run *ret, struct error *err); /* most > 0; count is 0 at the end */
 
 /*
  * How much came before every STEP-th shown slot of a level: the slots of its child, or the
@@ -164,7 +164,7 @@ struct steps {
 	uint64_t at;
 	uint64_t before[]; /* count / STEP + 1 of them */
 };
-int steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret,
+int arrow_steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret,
 		 struct error *err);
 
 /* --- make.c ---------------------------------------------------------------------------
@@ -179,26 +179,31 @@ struct making {
 	uint64_t dictionary, dictionary_end; /* INDICES: of the values that they count */
 	struct buffer values;  /* VALUES, and BYTES of a STRING; the types of OFFSETS of DENSE */
 	struct buffer places;  /* and its offsets */
-	uint64_t code_base[128]; /* OFFSETS of DENSE: for each type code */
+	struct {
+		uint64_t base, count; /* of the child's slots: those before the batch, and in it */
+	} codes[128];                 /* OFFSETS of DENSE: for each type code */
 };
-/* making_close() in any case. */
-int making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
+/* arrow_making_close() in any case. */
+int arrow_making_open(struct making *m, struct archive *a, const struct shown *shown, uint32_t batch, struct block *within,
 		struct error *err);
-void making_close(struct making *m);
+void arrow_making_close(struct making *m);
 
 /* Are the batch's bytes one run of `values`?  Then from *ret_at on. */
-bool making_in_place(const struct making *m, uint64_t *ret_at);
+bool arrow_making_in_place(const struct making *m, uint64_t *ret_at);
 
 /* Where the bytes of a VIEW are gathered: views.c. */
 int arrow_make_views(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
 
+/* Before [at, at + len) of `values` is given as it lies: may it be? */
+int arrow_making_check(struct making *m, uint64_t at, uint64_t len, struct error *err);
+
 /* Its bytes [at, at + len). */
-int making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
+int arrow_making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
 
 /* Has what a batch adds decoded by workers. */
-void making_prefetch(struct archive *a, const struct shown *shown, uint32_t batch);
+void arrow_making_prefetch(struct archive *a, const struct shown *shown, uint32_t batch);
 
-unsigned shown_width(const struct shown *s); /* bytes of an element; 0: it has none */
+unsigned arrow_shown_width(const struct shown *s); /* bytes of an element; 0: it has none */
 
 /* --- totals.c ----------------------------------------------------------------------------- */
 

@@ -23,9 +23,9 @@ struct gathering {
 
 static int drop(struct gathering *g, struct held *h, struct error *err)
 {
-	int r = h->open ? buffer_check(&g->m->view, &h->buffer, err) : 0;
+	int r = h->open ? arrow_buffer_check(&g->m->view, &h->buffer, err) : 0;
 	if (h->open)
-		buffer_release(&h->buffer);
+		arrow_buffer_release(&h->buffer);
 	h->open = false;
 	return r;
 }
@@ -48,7 +48,7 @@ static int hold(struct gathering *g, uint64_t number, struct buffer **ret, struc
 	if (r == 0)
 		r = arrow_buffer(v->a, v->table, v->batch, part->extra + (uint32_t)number, &where, &codec, err);
 	if (r == 0)
-		r = view_buffer(v, codec, where, part->extra + (uint32_t)number, NULL, &h->buffer, err);
+		r = arrow_view_buffer(v, codec, where, part->extra + (uint32_t)number, NULL, &h->buffer, err);
 	h->number = (uint32_t)number;
 	h->open = r == 0;
 	*ret = &h->buffer;
@@ -60,16 +60,16 @@ static int next_views(struct gathering *g, struct runs *runs, struct error *err)
 {
 	struct view *v = &g->m->view;
 	struct run slots = {0};
-	view_enter(v);
-	int r = runs_next(runs, AT_ONCE, &slots, err);
+	arrow_view_enter(v);
+	int r = arrow_runs_next(runs, AT_ONCE, &slots, err);
 	if (r == 0)
-		r = level_leads(v, v->depth - 1, slots.at, slots.count, g->leads, err);
+		r = arrow_level_leads(v, v->depth - 1, slots.at, slots.count, g->leads, err);
 	if (r == 0 && slots.count > 0)
-		memcpy(g->views, buffer_at(&view_last(v)->offsets, slots.at * 16, slots.count * 16), (size_t)slots.count * 16);
-	view_leave();
+		memcpy(g->views, arrow_buffer_at(&view_last(v)->offsets, slots.at * 16, slots.count * 16), (size_t)slots.count * 16);
+	arrow_view_leave();
 	g->count = slots.count;
 	if (r == 0)
-		r = view_check(v, err);
+		r = arrow_view_check(v, err);
 	if (r == 0 && slots.count == 0)
 		r = error_set(err, EBADMSG, "fewer strings than were counted");
 	return r;
@@ -92,10 +92,10 @@ static int copy_view(struct gathering *g, const uint8_t *view, const struct run 
 		return r;
 	if (!range_within(at, len, b->bytes.len))
 		return error_set(err, EBADMSG, "a view of %" PRIu64 " bytes at %" PRIu64 " in a buffer of %zu", len, at, b->bytes.len);
-	view_enter(v);
-	bool same = memcmp(buffer_at(b, at, 4), view + 4, 4) == 0;
-	memcpy(out, buffer_at(b, at + skip, n), (size_t)n);
-	view_leave();
+	arrow_view_enter(v);
+	bool same = memcmp(arrow_buffer_at(b, at, 4), view + 4, 4) == 0;
+	memcpy(out, arrow_buffer_at(b, at + skip, n), (size_t)n);
+	arrow_view_leave();
 	return same ? 0 : error_set(err, EBADMSG, "slot %" PRIu64 " has a prefix that differs from its bytes", lead->at);
 }
 
@@ -128,9 +128,9 @@ int arrow_make_views(struct making *m, struct runs *runs, uint64_t at, uint64_t 
 	if (!g)
 		return error_set(err, ENOMEM, "no memory for views");
 	g->m = m;
-	view_enter(&m->view);
-	int r = runs_seek(runs, (uint64_t)step * STEP, err);
-	view_leave();
+	arrow_view_enter(&m->view);
+	int r = arrow_runs_seek(runs, (uint64_t)step * STEP, err);
+	arrow_view_leave();
 	if (r == 0)
 		r = gather(g, runs, at - l->steps->before[step], len, out, err);
 	for (unsigned i = 0; i < HELD; i++) {

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/archive/shape.h"
 
-#include <endian.h>
 #include <inttypes.h>
-#include <stdio.h>
-
-#include "fs/base/name.h"
 
 /* Maximum nesting of directories that stand for one array. */
 enum { DEPTH = 64 };
@@ -86,54 +82,16 @@ static int find_by_field(struct archive *a, const struct node *dir, bool decode,
 	return no_shape(err);
 }
 
-/* A dictionary's column has as many elements as there are indices, a union's as there are
- * types. */
-static int find_like(struct archive *a, const struct node *dir, const char *name, bool decode, unsigned depth, struct shaped *ret,
-		     struct error *err)
+/* A dictionary's column has as many elements as there are indices. */
+static int find_indices(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
 {
-	const struct node *file = file_called(a, dir, name);
+	const struct node *indices = file_called(a, dir, "indices");
 	struct shaped found;
 	uint64_t count;
-	int r = file ? find(a, file, decode, depth, &found, err) : no_shape(err);
+	int r = indices ? find(a, indices, decode, depth, &found, err) : no_shape(err);
 	if (r < 0)
 		return r;
 	return shape_elements(found.array.shape, found.array.rank, &count) && fill_in(dir->array, count, ret) ? 0 : no_shape(err);
-}
-
-/* Runs go on to the last of their ends. */
-static int find_runs(struct archive *a, const struct node *dir, bool decode, struct shaped *ret, struct error *err)
-{
-	struct node *ends = file_called(a, dir, "run_ends");
-	struct answer answer;
-	uint64_t size, count = 0;
-	int r = ends ? size_of(a, ends, decode, &size, err) : no_shape(err);
-	if (r < 0)
-		return r;
-	if (size >= 8 && !decode)
-		return no_shape(err);
-	answer_init(&answer);
-	if (size >= 8)
-		r = archive_read(a, ends, size - 8, 8, &answer, err);
-	if (r == 0 && answer.len == 8)
-		r = answer_copy(&answer, &count, err);
-	answer_close(&answer);
-	if (r < 0)
-		return r;
-	return fill_in(dir->array, le64toh(count), ret) ? 0 : no_shape(err);
-}
-
-/* What has no bytes is counted by its validity. */
-static int find_by_validity(struct archive *a, const struct node *n, bool decode, struct shaped *ret, struct error *err)
-{
-	const struct node *up = tree_node(&a->tree, n->parent);
-	char name[NAME_ROOM + 16];
-	uint64_t size;
-	snprintf(name, sizeof name, "%s.validity", n->name);
-	struct node *validity = file_called(a, up, name);
-	int r = validity ? size_of(a, validity, decode, &size, err) : no_shape(err);
-	if (r < 0)
-		return r;
-	return fill_in(n->array, size, ret) ? 0 : no_shape(err);
 }
 
 static int find_in(struct archive *a, const struct node *dir, bool decode, unsigned depth, struct shaped *ret, struct error *err)
@@ -143,13 +101,9 @@ static int find_in(struct archive *a, const struct node *dir, bool decode, unsig
 		return no_shape(err);
 	if (dir->array->dtype == DTYPE_STRUCT)
 		return find_by_field(a, dir, decode, depth - 1, ret, err);
-	if (dir->array->dtype == DTYPE_RUN_END)
-		return find_runs(a, dir, decode, ret, err);
-	if (dir->array->dtype == DTYPE_UNION)
-		return find_like(a, dir, "types", decode, depth - 1, ret, err);
 	struct node *offsets = file_called(a, dir, "offsets");
 	if (!offsets)
-		return find_like(a, dir, "indices", decode, depth - 1, ret, err);
+		return find_indices(a, dir, decode, depth - 1, ret, err);
 	int r = size_of(a, offsets, decode, &size, err);
 	if (r < 0)
 		return r;
@@ -164,10 +118,12 @@ static int find(struct archive *a, const struct node *n, bool decode, unsigned d
 	ret->array = *n->array;
 	if (!n->array->unshaped)
 		return 0;
+	if (a->format && a->format->elements && (n->kind == NODE_DIR || dtype_bits(n->array) == 0)) {
+		int r = a->format->elements(a, n, decode, &size, err);
+		return r < 0 ? r : fill_in(n->array, size, ret) ? 0 : no_shape(err);
+	}
 	if (n->kind == NODE_DIR)
 		return find_in(a, n, decode, depth, ret, err);
-	if (dtype_bits(n->array) == 0)
-		return find_by_validity(a, n, decode, ret, err);
 	int r = size_of(a, (struct node *)(uintptr_t)n, decode, &size, err);
 	if (r < 0)
 		return r;

@@ -33,13 +33,16 @@ else:
 # all strings one after another for strings.
 PEERS = {
     "pyarrow": """
-import sys, pyarrow as pa
+import sys, struct, pyarrow as pa
 f = pa.ipc.open_file(pa.memory_map(sys.argv[1]))
+def text(c, width):
+    ends = c.buffers()[1]
+    return memoryview(c.buffers()[2])[struct.unpack_from(width, ends)[0]:struct.unpack_from(width, ends, len(c) * struct.calcsize(width))[0]]
 with open(sys.argv[2], "r+b") as out:
     for k in range(f.num_record_batches):
         c = f.get_batch(k).column(0)
-        if pa.types.is_string(c.type) or pa.types.is_large_string(c.type): out.write(c.buffers()[2])
-        elif pa.types.is_string_view(c.type): out.write(c.cast("large_string").buffers()[2])
+        if pa.types.is_string(c.type): out.write(text(c, "i"))
+        elif pa.types.is_string_view(c.type): out.write(text(c.cast("large_string"), "q"))
         else: out.write(c.fill_null(0).to_numpy(zero_copy_only=False).data)""",
     "polars": """
 import sys, polars as pl

@@ -281,9 +281,11 @@ class Shown:
             node["extension"] = kv["ARROW:extension:name"]
             node["extension_metadata"] = kv.get("ARROW:extension:metadata", "")
         kv = {k: v for k, v in kv.items() if k not in ("ARROW:extension:name", "ARROW:extension:metadata")}
-        if path == own:     # in a fixed-size list, an element's stands nowhere
+        if path == own:
             node["attributes"] = kv
             node["types"] = words(f)
+        else:               # the element of a fixed-size list, whose file is the list's
+            node["shared"] = True
 
     def validity(self, own, f, pieces, shape):
         told = any(p.array.null_count for p in pieces)

@@ -21,7 +21,6 @@ class Random:
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)
-        self.runs_anywhere = False
 
     def chance(self, p):
         return self.rng.random() < p

@@ -73,6 +73,7 @@ static const struct format table = {
 	.open = dataset_open,
 	.size = arrow_size,
 	.read = arrow_read,
+	.elements = arrow_elements,
 	.details = dataset_details,
 };
 const struct table_kind table_arrow = {"Arrow", &arrow_file, &table, arrow_huggingface};

@@ -139,7 +139,7 @@ struct getting {
 static int fetch(struct getting *g, enum what what, uint8_t **ret, struct error *err)
 {
 	struct shown s = {g->there.table, g->there.field, what};
-	unsigned width = shown_width(&s);
+	unsigned width = arrow_shown_width(&s);
 	struct answer raw;
 	answer_init(&raw);
 	int r = arrow_read_shown(g->opened, &s, g->first * width, g->count * width, (struct readahead_next){.kind = READ_RANDOM}, &raw, err);
@@ -396,7 +396,7 @@ static int get(struct archive *a, const struct shown *shown, uint32_t file, stru
 {
 	const struct united *u = united(shown->table);
 	const struct table_key *key = u->keys[number_of(shown->table, shown->field)];
-	struct getting g = {.a = a, .shown = shown, .file = file, .width = shown_width(shown)};
+	struct getting g = {.a = a, .shown = shown, .file = file, .width = arrow_shown_width(shown)};
 	struct member *member = u->files->all[file];
 	int r = key ? get_key(&g, key, piece, at, len, ret, err) : get_of_file(&g, member, piece, at, len, next, ret, err);
 	return r < 0 && r != -EINTR ? error_prefix(err, r, member->path) : r;

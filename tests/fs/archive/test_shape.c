@@ -14,11 +14,6 @@ static const struct array offsets = {.dtype = DTYPE_INT64, .unshaped = true, .si
 			  halves = {.dtype = DTYPE_FLOAT16, .unshaped = true, .sized = true, .rank = 2, .shape = inner},
 			  bytes = {.dtype = DTYPE_UINT8, .unshaped = true, .sized = true},
 			  strings = {.dtype = DTYPE_STRING, .unshaped = true, .sized = true},
-			  types = {.dtype = DTYPE_INT8, .unshaped = true, .sized = true},
-			  nulls = {.dtype = DTYPE_NULL, .unshaped = true, .sized = true},
-			  flags = {.dtype = DTYPE_BOOL, .unshaped = true, .sized = true},
-			  runs = {.dtype = DTYPE_RUN_END, .unshaped = true, .sized = true},
-			  unions = {.dtype = DTYPE_UNION, .unshaped = true, .sized = true},
 			  structs = {.dtype = DTYPE_STRUCT, .unshaped = true, .sized = true},
 			  null_space = {.dtype = DTYPE_FLOAT32, .unshaped = true};
 
@@ -47,15 +42,6 @@ static int open_lists(struct archive *a, struct error *err)
 	add(a, s, "offsets", &offsets, "40");
 	add(a, s, "values", &bytes, "7");
 	add(a, group, "x", &halves, "48");
-	s = tree_branch(&a->tree, TREE_ROOT, SLICE("union"));
-	tree_describe(&a->tree, s, &unions);
-	add(a, s, "types", &types, "3");
-	add(a, s, "offsets", &offsets, "24"); /* one for each element, and no more */
-	add(a, TREE_ROOT, "nulls", &nulls, "0");
-	add(a, TREE_ROOT, "nulls.validity", &flags, "6");
-	s = tree_branch(&a->tree, TREE_ROOT, SLICE("runs"));
-	tree_describe(&a->tree, s, &runs);
-	add(a, s, "run_ends", &offsets, "16");
 	uint32_t faulty = tree_lazy(&a->tree, TREE_ROOT, SLICE("faulty"), "4", SIZE_UNKNOWN);
 	tree_describe(&a->tree, faulty, &bytes);
 	tree_attr(&a->tree, faulty, SLICE("arrayfs.error"), SLICE("cannot be read"));
@@ -71,15 +57,7 @@ static int size(struct archive *a, const struct node *n, uint64_t *ret, struct e
 	return *text ? 0 : error_set(err, EIO, "it is lost");
 }
 
-/* Run ends: 2, and then 9. */
-static int read_ends(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	static const uint8_t ends[16] = {2, [8] = 9};
-	(void)a, (void)n, (void)err;
-	return answer_bytes(ret, ends + offset, len);
-}
-
-static const struct format lists = {.name = "lists", .probe = probe, .open = open_lists, .size = size, .read = read_ends};
+static const struct format lists = {.name = "lists", .probe = probe, .open = open_lists, .size = size};
 
 static struct archive open_archive(void)
 {
@@ -103,9 +81,6 @@ static void a_size_tells_the_first_extent(void **state)
 	assert_string_equal(test_attr(&a, "struct/s", "array.shape"), "[4]");
 	assert_string_equal(test_attr(&a, "struct", "array.shape"), "[4]"); /* by x, a file, not by s */
 	assert_null(test_attr(&a, "struct", "array.order"));
-	assert_string_equal(test_attr(&a, "union", "array.shape"), "[3]");
-	assert_string_equal(test_attr(&a, "nulls", "array.shape"), "[6]");
-	assert_string_equal(test_attr(&a, "runs", "array.shape"), "[9]");
 	archive_close(&a);
 }
 
