@@ -207,6 +207,6 @@ int arrow_type_read(struct opening *o, enum type type, const struct flat_table *
 	}
 	if (type < TYPE_COUNT && plains[type].word)
 		return plain(f, plains[type].layout, plains[type].width, plains[type].dtype, plains[type].word);
-	return error_set(o->err, ENOTSUP, "the column \"%.*s\" is of type %d, which is unknown", (int)(f->name.len < 80 ? f->name.len : 80),
-			 (const char *)f->name.data, type);
+	return error_set(o->err, ENOTSUP, "the column \"%.*s\" is of type %d, which is unknown",
+			 (int)(f->name.len < 80 ? f->name.len : 80), (const char *)f->name.data, type);
 }

@@ -53,10 +53,11 @@ static struct flat_table table_at(struct flat *f, uint32_t at)
 {
 	struct flat_table t = {.of = f, .at = at};
 	int64_t vtable = (int64_t)at - extended(load(f, at, 4), 4);
-	if (f->failed || f->budget-- == 0 || vtable < 0 || (uint64_t)vtable >= f->bytes.len) {
+	if (f->failed || f->budget == 0 || vtable < 0 || (uint64_t)vtable >= f->bytes.len) {
 		fail(f);
 		return (struct flat_table){.of = f};
 	}
+	f->budget--;
 	t.vtable = (uint32_t)vtable;
 	t.vtable_len = (uint16_t)load(f, t.vtable, 2);
 	t.len = (uint16_t)load(f, t.vtable + 2u, 2);
