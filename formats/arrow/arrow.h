@@ -24,6 +24,7 @@
  *   totals.c   how many slots came before each batch, where rows do not tell
  *   make.c     what one batch adds to a shown file; views.c for string views
  *   read.c     the bytes of a shown file
+ *   dataset/   a directory of files as one table
  */
 
 /* How the slots of a field lie in its buffers.  "validity" is a bitmap, which may be empty

@@ -25,8 +25,11 @@ static struct field *child_at(const struct table *t, const struct field *f, uint
 	return i < f->next ? &t->fields[i] : NULL;
 }
 
-static struct field *named(const struct table *t, uint32_t first, uint32_t end, struct slice name)
+/* `hint`: where it is if the files have the same fields. */
+static struct field *named(const struct table *t, uint32_t first, uint32_t end, uint32_t hint, struct slice name)
 {
+	if (hint >= first && hint < end && t->fields[hint].parent == t->fields[first].parent && slice_equal(t->fields[hint].name, name))
+		return &t->fields[hint];
 	for (uint32_t i = first; i < end; i = t->fields[i].next)
 		if (slice_equal(t->fields[i].name, name))
 			return &t->fields[i];
@@ -45,7 +48,7 @@ static struct field *step(const struct table *t, const struct field *f, const st
 	bool pair = parent->parent != FIELD_NONE && t->fields[parent->parent].array.dtype == DTYPE_MAP;
 	uint32_t place = 0;
 	if (parent->layout == LAYOUT_STRUCT && !pair)
-		return named(above->table, number_of(above->table, above->field) + 1, above->field->next, f->name);
+		return named(above->table, number_of(above->table, above->field) + 1, above->field->next, number_of(t, f), f->name);
 	for (uint32_t i = f->parent + 1; i != number_of(t, f); i = t->fields[i].next)
 		place++;
 	return child_at(above->table, above->field, place);
@@ -81,7 +84,7 @@ static int map(const struct arrow *file, const struct table *t, const struct fie
 		ret->table = above.field->dictionary;
 		ret->field = &ret->table->fields[0];
 	} else {
-		ret->field = named(above.table, 0, above.table->nfields, f->name);
+		ret->field = named(above.table, 0, above.table->nfields, number_of(t, f), f->name);
 	}
 	ret->lacked = !ret->field || (ret->field->layout == LAYOUT_NULL && f->layout != LAYOUT_NULL);
 	return ret->lacked || fits(f, ret->field) ? 0 : error_set(err, EIO, "its type is not what it was");
@@ -132,6 +135,7 @@ struct getting {
 	struct shown there;     /* in the file */
 	uint64_t first, count;  /* the elements */
 	unsigned width;
+	struct readahead_next next;
 	struct answer memory;   /* that is needed meanwhile */
 };
 
@@ -140,9 +144,10 @@ static int fetch(struct getting *g, enum what what, uint8_t **ret, struct error 
 {
 	struct shown s = {g->there.table, g->there.field, what};
 	unsigned width = arrow_shown_width(&s);
+	struct readahead_next next = {.kind = g->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .readers = g->next.readers};
 	struct answer raw;
 	answer_init(&raw);
-	int r = arrow_read_shown(g->opened, &s, g->first * width, g->count * width, (struct readahead_next){.kind = READ_RANDOM}, &raw, err);
+	int r = arrow_read_shown(g->opened, &s, g->first * width, g->count * width, next, &raw, err);
 	if (r == 0 && raw.len != g->count * width)
 		r = error_set(err, EIO, "fewer elements than there should be");
 	if (r == 0)
@@ -284,12 +289,11 @@ static int pass_on(struct member *member, struct answer *piece, uint64_t len, st
 	return r;
 }
 
-static int get_as_it_is(struct getting *g, struct member *member, uint64_t at, uint64_t len, struct readahead_next next, struct answer *ret,
-			struct error *err)
+static int get_as_it_is(struct getting *g, struct member *member, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
 {
 	struct answer piece;
 	answer_init(&piece);
-	int r = arrow_read_shown(g->opened, &g->there, at, len, next, &piece, err);
+	int r = arrow_read_shown(g->opened, &g->there, at, len, g->next, &piece, err);
 	if (r == 0)
 		return pass_on(member, &piece, len, ret, err);
 	answer_close(&piece);
@@ -321,8 +325,8 @@ static int get_lacked(struct getting *g, struct piece *piece, struct error *err)
 	return r;
 }
 
-static int get_of_file(struct getting *g, struct member *member, struct piece *piece, uint64_t at, uint64_t len, struct readahead_next next,
-		       struct answer *ret, struct error *err)
+static int get_of_file(struct getting *g, struct member *member, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret,
+		       struct error *err)
 {
 	struct mapped m;
 	int r = part_hold(member, &g->opened, err);
@@ -333,7 +337,7 @@ static int get_of_file(struct getting *g, struct member *member, struct piece *p
 	if (r == 0 && !m.lacked)
 		r = check_count(g, piece, err);
 	if (r == 0 && !m.lacked && is_as_it_is(g))
-		return get_as_it_is(g, member, at, len, next, ret, err);
+		return get_as_it_is(g, member, at, len, ret, err);
 	if (r == 0)
 		r = m.lacked ? get_lacked(g, piece, err) : get_converted(g, at, len, ret, err);
 	member_release(member);
@@ -396,9 +400,9 @@ static int get(struct archive *a, const struct shown *shown, uint32_t file, stru
 {
 	const struct united *u = united(shown->table);
 	const struct table_key *key = u->keys[number_of(shown->table, shown->field)];
-	struct getting g = {.a = a, .shown = shown, .file = file, .width = arrow_shown_width(shown)};
+	struct getting g = {.a = a, .shown = shown, .file = file, .width = arrow_shown_width(shown), .next = next};
 	struct member *member = u->files->all[file];
-	int r = key ? get_key(&g, key, piece, at, len, ret, err) : get_of_file(&g, member, piece, at, len, next, ret, err);
+	int r = key ? get_key(&g, key, piece, at, len, ret, err) : get_of_file(&g, member, piece, at, len, ret, err);
 	return r < 0 && r != -EINTR ? error_prefix(err, r, member->path) : r;
 }
 
