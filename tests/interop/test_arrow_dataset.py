@@ -477,6 +477,12 @@ with check("what_a_cache_holds_is_a_directory_for_each_split"):
         os.unlink(root / "csv-train-00000-of-00002.arrow")
         assert refused(root) == "dataset_info.json names train, which has no file here", refused(root)
 
+with check("a_state_of_others_is_none"):
+    with folder() as f:
+        pq.write_table(pa.table({"x": [1]}), str(f / "a.parquet"))
+        (f / "state.json").write_text("{}")
+        assert cat(f, "x") == numbers([1])
+
 with check("a_folder_that_lies_is_refused_by_name"):
     with folder() as f:
         root = copied(f, "saved")

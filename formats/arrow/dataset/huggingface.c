@@ -15,7 +15,12 @@
 
 static bool is_state(const char *name)
 {
-	return strcmp(name, "state.json") == 0 || strcmp(name, "dataset_dict.json") == 0;
+	return strcmp(name, "state.json") == 0;
+}
+
+static bool is_dict(const char *name)
+{
+	return strcmp(name, "dataset_dict.json") == 0;
 }
 
 static bool is_info(const char *name)
@@ -23,9 +28,11 @@ static bool is_info(const char *name)
 	return strcmp(name, "dataset_info.json") == 0;
 }
 
+/* Other programs have a state.json, too. */
 bool arrow_huggingface(const struct members *m)
 {
-	return members_any(m, is_state) || (members_any(m, is_info) && members_any(m, arrow_hf_is_arrow));
+	bool state = members_any(m, is_state), info = members_any(m, is_info), arrow = members_any(m, arrow_hf_is_arrow);
+	return members_any(m, is_dict) || state + info + arrow >= 2;
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
