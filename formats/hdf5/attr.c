@@ -91,7 +91,7 @@ static void tell(struct reader *a, struct cursor c)
 	struct error why = {0};
 	bool json = false;
 	int r = value_of(a, c, &attribute, &text, &json, &why);
-	text_add(&full, "attr.");
+	text_add(&full, ATTR_OWN);
 	text_put(&full, attribute.name);
 	if (r == 0 && full.failed)
 		r = error_set(&why, ENOMEM, "no memory");

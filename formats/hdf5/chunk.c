@@ -2,7 +2,7 @@
 /* Decodes chunks, and assembles ranges of a dataset from them. */
 #include <inttypes.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 #include "fs/archive/pieces.h"
 
 /* --- decoding ------------------------------------------------------------------- */

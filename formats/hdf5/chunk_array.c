@@ -2,7 +2,7 @@
 /* Chapters III.H and III.I (VII.C and D of later editions): fixed and extensible
  * arrays, the chunk indexes of datasets with at most one unlimited dimension. One element
  * is looked up at a time, so a huge array is never read whole. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

@@ -4,7 +4,7 @@
  * chunk contributes its whole part of a box at once: going row by row would look up the
  * same chunks again for every row.
  */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 /*
  * The bytes of an element form an additional last dimension, which every chunk holds in

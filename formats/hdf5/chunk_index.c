@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Finds chunks: "Data Layout", the index types. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 struct scaled_key {
 	const struct h5_store *s;

@@ -5,7 +5,7 @@
  * rebuilt from the object header when needed, and cached as a block, once for the many reads of
  * a dataset.
  */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 /* --- copying ------------------------------------------------------------------------------- */
 

@@ -2,7 +2,7 @@
 /* Further details of a dataset: its layout, its filters, its fill value. */
 #include <inttypes.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 /* With more chunks than this, it is not worth looking each up just to add up their sizes. */
 enum { CHUNKS_MAX = 4096, FILL_MAX = 65536 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The message "External Data Files": a dataset's bytes are in files below the archive's directory. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

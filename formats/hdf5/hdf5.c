@@ -21,7 +21,7 @@
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
  * follow its chapters.
  */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

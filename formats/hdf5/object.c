@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 #include "fs/archive/column.h"
 
 struct emit {

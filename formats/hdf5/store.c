@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where a dataset's bytes lie: the messages "Data Layout", "Fill Value" and
  * "External Data Files" (chapter IV.A.2). */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A file of a dataset's elements, or of a part of each, such as a compound's member. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

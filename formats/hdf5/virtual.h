@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 /* The mappings as virtual.c prepares them and virtual_read.c uses them. */
 

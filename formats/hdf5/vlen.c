@@ -2,7 +2,7 @@
 /* Variable length: each element is a descriptor {length u32, heap address, index u32} of a
  * sequence in a global heap.  Shown as offsets and values; the offsets of the sequences are
  * computed once, in blocks of the cache. */
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 
 #include <inttypes.h>
 

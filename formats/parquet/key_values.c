@@ -46,7 +46,7 @@ static int take_pair(struct archive *a, size_t *at, struct text *t, struct slice
 	read_pair(&c, &key, &value);
 	*at = cursor_at(&c);
 	t->len = 0;
-	text_add(t, "attr.");
+	text_add(t, ATTR_OWN);
 	text_put(t, key);
 	size_t name = t->len;
 	if (p->mapped && value.len <= VALUE_MAX)

@@ -116,9 +116,18 @@ static struct slice kept(struct reader *r, struct arena *arena, struct slice nam
 
 /* Of two equal names, the reference reader keeps the last and silently drops the other; we
  * refuse. */
-static void refuse_repeated(struct reader *r, const char *what, struct slice name)
+static int refuse_repeated(struct error *err, const char *what, struct slice name)
 {
-	r->failed = error_set(r->err, EBADMSG, "%s %.*s appears twice in the header", what, safetensors_cut(name), name.data);
+	err->text[0] = '\0'; /* takes precedence over later faults */
+	return error_set(err, EBADMSG, "%s %.*s appears twice in the header", what, safetensors_cut(name), name.data);
+}
+
+int safetensors_check_names(const struct safetensors_header *h, struct arena *scratch, struct error *err)
+{
+	uint32_t repeated;
+	if (!slice_map_repeated(h->names, h->count, scratch, &repeated))
+		return error_set(err, ENOMEM, "no memory for all that the header holds");
+	return repeated == SLICE_MAP_NONE ? 0 : refuse_repeated(err, "tensor", h->names[repeated]);
 }
 
 /* "F32" or, since the reference reads the type as an enum, {"F32": null}. */
@@ -177,10 +186,43 @@ static void read_field(struct reader *r, unsigned field, struct parts *p)
 		read_offsets(&r->j, p);
 }
 
+static bool match(struct cursor *c, struct slice literal)
+{
+	return cursor_match(c, literal.data, literal.len);
+}
+
+/* Reads a description in the form in which the reference library writes it,
+ *     {"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}
+ * several times as fast as token by token.  False, and nothing was read, for any other. */
+static bool read_usual(struct reader *r, struct parts *p)
+{
+	struct cursor c = r->j.c;
+	uint32_t rank = 0;
+
+	if (!match(&c, SLICE("{\"dtype\":\"")) || !match(&c, slice_text(dtypes[r->dtype].type)))
+		return false;
+	p->dtype = slice_text(dtypes[r->dtype].type);
+	if (!match(&c, SLICE("\",\"shape\":[")))
+		return false;
+	do {
+		if (!grown(r, (void **)&r->shape, &r->shape_room, rank, sizeof *r->shape) || !json_digits(&c, &r->shape[rank]))
+			return false;
+		rank++;
+	} while (match(&c, SLICE(",")));
+	if (!match(&c, SLICE("],\"data_offsets\":[")) || !json_digits(&c, &p->begin) || !match(&c, SLICE(",")) ||
+	    !json_digits(&c, &p->end) || !match(&c, SLICE("]}")))
+		return false;
+	p->rank = rank;
+	r->j.c = c;
+	return true;
+}
+
 /* An object or, since the reference reads a struct, an array of its fields. */
 static void read_parts(struct reader *r, struct parts *p)
 {
 	struct slice name;
+	if (read_usual(r, p))
+		return;
 	if (json_peek(&r->j) == JSON_ARRAY) {
 		json_array(&r->j);
 		for (unsigned field = DTYPE; field < ALL; field <<= 1) {
@@ -299,7 +341,7 @@ static void read_metadata(struct reader *r)
 		if (id == SLICE_MAP_NONE)
 			no_memory(r);
 		else if (!fresh)
-			refuse_repeated(r, "metadata", name);
+			r->failed = refuse_repeated(r->err, "metadata", name);
 		if (r->failed || !grown(r, (void **)&h->metadata, &r->metadata_room, id, sizeof *h->metadata))
 			return;
 		h->metadata[id] = kept(r, r->scratch, value);
@@ -351,39 +393,41 @@ static int read_json(struct reader *r)
 		if (!r->is_metadata)
 			add_tensor(r);
 	}
-	uint32_t repeated;
-	if (!slice_map_repeated(r->h->names, r->h->count, r->scratch, &repeated))
-		no_memory(r);
-	if (repeated != SLICE_MAP_NONE) { /* takes precedence over later faults */
-		r->err->text[0] = '\0';
-		refuse_repeated(r, "tensor", r->h->names[repeated]);
-	}
 	return json_pieces_end(&r->pieces, r->failed, "the header");
+}
+
+static int read_header(struct reader *r, const struct source *s)
+{
+	struct safetensors_header *h = r->h;
+	struct cursor c;
+	int n;
+
+	if (s->size < LENGTH_BYTES)
+		return error_set(r->err, EBADMSG, "a file of %" PRIu64 " bytes is too short for a header", s->size);
+	if ((n = source_load(s, r->scratch, 0, LENGTH_BYTES, &c, r->err)) < 0)
+		return n;
+	uint64_t len = cursor_u64le(&c);
+	if (!range_within(LENGTH_BYTES, len, s->size))
+		return error_set(r->err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64, len, s->size);
+	if (len > HEADER_MAX)
+		return error_set(r->err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
+	if ((n = json_pieces_open(&r->pieces, s, LENGTH_BYTES, len, r->scratch, &r->j, r->err)) < 0 || (n = reserve(r, len)) < 0 ||
+	    (n = read_json(r)) < 0 ||
+	    (n = safetensors_check_cover(h, s->size - LENGTH_BYTES - len, r->scratch, r->err)) < 0)
+		return n;
+	for (uint32_t i = 0; i < h->count; i++) {
+		h->tensors[i].begin += LENGTH_BYTES + len;
+		h->tensors[i].end += LENGTH_BYTES + len;
+	}
+	return 0;
 }
 
 int safetensors_header_read(const struct source *s, char split, struct tree *tree, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err)
 {
 	struct reader r = {.tree = tree, .split = split, .keep = tree->arena, .scratch = scratch, .h = ret, .err = err};
-	struct cursor c;
-	int n;
 
 	*ret = (struct safetensors_header){.metadata_names.arena = scratch};
-	if (s->size < LENGTH_BYTES)
-		return error_set(err, EBADMSG, "a file of %" PRIu64 " bytes is too short for a header", s->size);
-	if ((n = source_load(s, scratch, 0, LENGTH_BYTES, &c, err)) < 0)
-		return n;
-	uint64_t len = cursor_u64le(&c);
-	if (!range_within(LENGTH_BYTES, len, s->size))
-		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64, len, s->size);
-	if (len > HEADER_MAX)
-		return error_set(err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
-	if ((n = json_pieces_open(&r.pieces, s, LENGTH_BYTES, len, scratch, &r.j, err)) < 0 || (n = reserve(&r, len)) < 0 ||
-	    (n = read_json(&r)) < 0 || (n = safetensors_check_cover(ret, s->size - LENGTH_BYTES - len, scratch, err)) < 0)
-		return n;
-	for (uint32_t i = 0; i < ret->count; i++) {
-		ret->tensors[i].begin += LENGTH_BYTES + len;
-		ret->tensors[i].end += LENGTH_BYTES + len;
-	}
-	return 0;
+	int n = read_header(&r, s);
+	return n < 0 && !r.pieces.invalid && safetensors_check_names(ret, scratch, err) == -EBADMSG ? -EBADMSG : n;
 }

@@ -23,11 +23,15 @@ struct safetensors_header {
 /* A probe: is it a safetensors file, by its first bytes? */
 bool safetensors_probe(const struct peek *p);
 
-/* Reads the header of `s`. Allocates from `scratch`, except what outlives it, which goes into
- * the tree's arena: this includes names that safetensors_add() will show verbatim, which
- * depends on `split`, too. */
+/* Reads the header of `s`, and checks all but that its tensors' names are distinct: that is
+ * left to safetensors_check_names(), for the tree finds it out on the way. Allocates from
+ * `scratch`, except what outlives it, which goes into the tree's arena: this includes names
+ * that safetensors_add() will show verbatim, which depends on `split`, too. */
 int safetensors_header_read(const struct source *s, char split, struct tree *tree, struct arena *scratch,
 			    struct safetensors_header *ret, struct error *err);
+
+/* -EBADMSG if two tensors have the same name. */
+int safetensors_check_names(const struct safetensors_header *h, struct arena *scratch, struct error *err);
 
 /* The root's details: the header's JSON as stored, but on one line: `,"header":{…}`. */
 int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err);
@@ -38,8 +42,10 @@ void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, s
 /* Is the name a single component? */
 bool safetensors_flat(struct slice name, char split);
 
-/* Adds the tensor of that number to the tree, as bytes of that source; returns the node. */
-uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source);
+/* Adds the tensor of that number to the tree, as bytes of that source; returns the node.  The
+ * hash is what tree_expect_name() returned for its name in the root. */
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t hash,
+			 uint32_t source);
 
 /* To be called after all have been added: sets a->priv to the tensors' numbers by node, for
  * safetensors_ordinal(). nodes[i] shows tensor numbers[i] of its header, or i if numbers is

@@ -176,6 +176,8 @@ static int open_shard(struct archive *a, struct slice path, struct shard *s, str
 	int r = archive_sibling(a, path, REACH_HUB, &s->source, err);
 	if (r == 0)
 		r = safetensors_header_read(archive_source(a, s->source), a->options->split, &a->tree, &s->scratch, &s->header, err);
+	if (r == 0)
+		r = safetensors_check_names(&s->header, &s->scratch, err);
 	/* Whatever is wrong with the shard, it is the index that is reported as corrupt. */
 	return r < 0 ? error_prefix(err, error_passes(r) ? r : -EBADMSG, name) : 0;
 }
@@ -206,7 +208,7 @@ static int add_tensors(struct archive *a, struct reader *r, const struct shard *
 			return error_set(r->err, EBADMSG, "tensor %.*s is not in shard %.*s", cut(name), name.data,
 					 cut(path), path.data);
 		numbers[i] = r->number_of[i] - 1;
-		nodes[i] = safetensors_add(a, &s->header, numbers[i], s->source);
+		nodes[i] = safetensors_add(a, &s->header, numbers[i], tree_expect_name(&a->tree, TREE_ROOT, name), s->source);
 	}
 	return safetensors_number(a, nodes, numbers, count, r->err);
 }

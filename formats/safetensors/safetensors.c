@@ -20,16 +20,21 @@ enum { AHEAD = 16 };
 
 static int add_tensors(struct archive *a, const struct safetensors_header *h, struct arena *scratch, struct error *err)
 {
-	uint32_t *nodes = arena_array(scratch, h->count + 1, sizeof *nodes);
+	uint32_t *nodes = arena_array(scratch, h->count + 1, sizeof *nodes), hashes[AHEAD];
 	if (!nodes)
 		return error_set(err, ENOMEM, "no memory for its tensors");
 	tree_expect(&a->tree, h->count);
+	for (uint32_t i = 0; i < h->count && i < AHEAD; i++)
+		hashes[i] = tree_expect_name(&a->tree, TREE_ROOT, h->names[i]);
 	for (uint32_t i = 0; i < h->count; i++) {
+		nodes[i] = safetensors_add(a, h, i, hashes[i % AHEAD], 0);
 		if (i + AHEAD < h->count)
-			tree_expect_name(&a->tree, TREE_ROOT, h->names[i + AHEAD]);
-		nodes[i] = safetensors_add(a, h, i, 0);
+			hashes[i % AHEAD] = tree_expect_name(&a->tree, TREE_ROOT, h->names[i + AHEAD]);
 	}
-	return safetensors_number(a, nodes, NULL, h->count, err);
+	int r = safetensors_number(a, nodes, NULL, h->count, err);
+	if (r == 0 && a->tree.gave_way) /* as any two equal names would make one do */
+		r = safetensors_check_names(h, scratch, err);
+	return r;
 }
 
 static int safetensors_open(struct archive *a, struct error *err)

@@ -3,15 +3,16 @@
 
 void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
 {
-	uint8_t *full = arena_alloc(scratch, name.len + 5);
+	const size_t own = strlen(ATTR_OWN);
+	uint8_t *full = arena_alloc(scratch, own + name.len);
 	if (!full) {
 		a->tree.failed = -ENOMEM;
 		return;
 	}
-	memcpy(full, "attr.", 5);
+	memcpy(full, ATTR_OWN, own);
 	if (name.len)
-		memcpy(full + 5, name.data, name.len);
-	tree_attr(&a->tree, node, (struct slice){full, name.len + 5}, value);
+		memcpy(full + own, name.data, name.len);
+	tree_attr(&a->tree, node, (struct slice){full, own + name.len}, value);
 }
 
 bool safetensors_flat(struct slice name, char split)
@@ -19,14 +20,15 @@ bool safetensors_flat(struct slice name, char split)
 	return !memchr(name.data, '/', name.len) && !(split && memchr(name.data, split, name.len));
 }
 
-uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t source)
+uint32_t safetensors_add(struct archive *a, const struct safetensors_header *h, uint32_t number, uint32_t hash,
+			 uint32_t source)
 {
 	const struct safetensors_tensor *t = &h->tensors[number];
 	struct slice name = h->names[number];
 	uint64_t size = t->end - t->begin;
 	uint32_t id;
 	if (safetensors_flat(name, a->options->split)) {
-		id = tree_range_named(&a->tree, TREE_ROOT, name, source, t->begin, size);
+		id = tree_range_named(&a->tree, TREE_ROOT, name, hash, source, t->begin, size);
 		tree_describe(&a->tree, id, t->array);
 		return id;
 	}

@@ -50,6 +50,10 @@ struct slice json_string(struct json *j);
 uint64_t json_u64(struct json *j); /* digits only: no sign, fraction or exponent */
 void json_null(struct json *j);
 
+/* Steps over the digits of a whole number as json_u64() would read it; false, and nothing was
+ * moved, if there is none.  What follows them is the caller's to check. */
+bool json_digits(struct cursor *c, uint64_t *ret);
+
 /* Skips a value of any kind, and returns its text. */
 struct slice json_skip(struct json *j);
 

@@ -40,6 +40,15 @@ static const uint8_t *whole_number(const uint8_t *p, const uint8_t *end, uint64_
 	return p;
 }
 
+bool json_digits(struct cursor *c, uint64_t *ret)
+{
+	const uint8_t *p = whole_number(c->pos, c->end, ret);
+	if (!p || p == c->pos || (p - c->pos > 1 && *c->pos == '0'))
+		return false;
+	c->pos = p;
+	return true;
+}
+
 uint64_t json_u64(struct json *j)
 {
 	uint64_t value = 0;

@@ -39,7 +39,8 @@ struct finding {
 	members_choose *choose;
 	void *arg;
 	struct place *pending, *linked; /* the latter when no plain one is left */
-	struct place *seen;
+	struct place **seen; /* chained by hash; NULL until there is one */
+	uint32_t seen_chains, seen_count; /* the former a power of two */
 	struct found_list files, links; /* links: files found by links */
 	struct error *err;
 };
@@ -94,7 +95,7 @@ static int add_link(struct finding *f, const char *path, const char *name, bool 
 	int r = look_behind(&f->members->folder, path, &st, &err);
 	if (r == -EISDIR) /* within the folder: it is met itself */
 		return 0;
-	if (r < 0 && !sure)
+	if (r < 0 && !sure && !error_passes(r))
 		return 0;
 	if (r < 0) {
 		error_prefix(&err, r, path);
@@ -128,13 +129,56 @@ static int add(struct finding *f, int dir, const char *folder, const char *name)
 	return is == MEMBER_SURE ? error_set(f->err, EINVAL, "%s: not a regular file", path) : 0;
 }
 
+/* --- directories already walked --------------------------------------------- */
+
+static struct place **chain_of(struct place **chains, uint32_t count, dev_t dev, ino_t ino)
+{
+	return &chains[((uint64_t)ino ^ (uint64_t)dev << 40) * 0x9e3779b97f4a7c15 >> 32 & (count - 1)];
+}
+
 static bool met(const struct finding *f, const struct stat *st)
 {
-	for (const struct place *p = f->seen; p; p = p->next)
-		if (p->dev == st->st_dev && p->ino == st->st_ino)
-			return true;
-	return false;
+	const struct place *p = f->seen ? *chain_of(f->seen, f->seen_chains, st->st_dev, st->st_ino) : NULL;
+	while (p && (p->dev != st->st_dev || p->ino != st->st_ino))
+		p = p->next;
+	return p;
 }
+
+/* As many chains as directories, and more. */
+static bool grow_seen(struct finding *f)
+{
+	uint32_t count = f->seen ? f->seen_chains * 2 : 64;
+	struct place **grown = f->seen_count < f->seen_chains ? f->seen : calloc(count, sizeof *grown);
+	if (!grown || grown == f->seen)
+		return grown;
+	for (uint32_t i = 0; i < f->seen_chains; i++)
+		for (struct place *p = f->seen[i], *next; p; p = next) {
+			struct place **first = chain_of(grown, count, p->dev, p->ino);
+			next = p->next;
+			p->next = *first;
+			*first = p;
+		}
+	free(f->seen);
+	f->seen = grown;
+	f->seen_chains = count;
+	return true;
+}
+
+/* Takes over the place. */
+static int put_seen(struct finding *f, struct place *p)
+{
+	if (!grow_seen(f)) {
+		free(p);
+		return error_set(f->err, ENOMEM, "no memory for the names of its directories");
+	}
+	struct place **first = chain_of(f->seen, f->seen_chains, p->dev, p->ino);
+	p->next = *first;
+	*first = p;
+	f->seen_count++;
+	return 0;
+}
+
+/* --- the walk ---------------------------------------------------------------- */
 
 /* A directory below the folder ("": itself), to be listed. */
 static DIR *open_dir(const struct folder *in, const char *path, struct stat *ret, struct error *err)
@@ -205,8 +249,8 @@ static int walk_all(struct finding *f)
 		struct place **list = f->pending ? &f->pending : &f->linked, *place = *list;
 		*list = place->next;
 		r = walk_place(f, place);
-		place->next = f->seen;
-		f->seen = place;
+		int put = put_seen(f, place);
+		r = r < 0 ? r : put;
 	}
 	return r;
 }
@@ -281,6 +325,8 @@ int members_find(struct members *m, struct arena *arena, members_choose *choose,
 	free(f.links.all);
 	free_places(f.pending);
 	free_places(f.linked);
-	free_places(f.seen);
+	for (uint32_t i = 0; i < f.seen_chains; i++)
+		free_places(f.seen[i]);
+	free(f.seen);
 	return r;
 }

@@ -39,6 +39,9 @@ struct attr {
 	bool later; /* the value is not here: attrs_shape_later() makes it */
 };
 
+/* What the names of the archive's own attributes begin with. */
+#define ATTR_OWN "attr."
+
 struct node {
 	const char *name; /* as shown */
 	const struct array *array;
@@ -92,6 +95,7 @@ struct tree {
 	const struct attr **attr_tail;    /* where the next attribute of attr_node goes */
 	uint32_t attr_node;
 	const struct array *arrays[TREE_ARRAYS]; /* made recently, to be shared */
+	bool gave_way;                    /* a name was taken, and got a suffix */
 	int failed;                       /* first -errno met while building, as a cursor's */
 };
 
@@ -115,8 +119,6 @@ uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
-uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset,
-			  uint64_t size); /* the name is of a text in the arena that ends in a NUL: it need not be copied */
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
@@ -124,8 +126,12 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
 /* Hint: about `count` nodes will be added; avoids growing the table step by step. */
 bool tree_expect(struct tree *t, uint32_t count);
 
-/* Prefetches into the CPU cache the hash slot of a name that will be added soon. */
-void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
+/* For many ranges in one directory: tree_expect_name() prefetches into the CPU cache the hash
+ * slot of a name that will be added soon, and returns the hash, for tree_range_named().  The
+ * name is of a text in the arena that ends in a NUL: it need not be copied. */
+uint32_t tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
+uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t hash, uint32_t source,
+			  uint64_t offset, uint64_t size);
 
 /* Adds a companion file: a lazy file next to another node, named as that is shown plus
  * `suffix`, which is short enough always to fit. */

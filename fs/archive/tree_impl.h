@@ -3,8 +3,9 @@
 #include "fs/archive/tree.h"
 
 /*
- * What the files of the tree share: tree.c adds nodes and finds them, tree_names.c
- * has the table of names of a filling, tree_arrays.c what nodes are described by.
+ * What the files of the tree share: tree_fill.c begins and publishes fillings, tree.c adds
+ * nodes and finds them, tree_names.c has the table of names of a filling, tree_arrays.c what
+ * nodes are described by.
  */
 static inline struct node *tree_at(const struct tree *t, uint32_t id)
 {
@@ -18,6 +19,9 @@ static inline void tree_fail(struct tree *t, int code)
 	if (!t->failed)
 		t->failed = code;
 }
+
+/* One more node, of this filling; NULL if there is no memory. */
+struct node *tree_node_new(struct tree *t);
 
 /* What to look up: exactly the name; or the directory that got a suffix because a leaf has
  * the name, which later paths through that name must find again. */

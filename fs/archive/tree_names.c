@@ -96,8 +96,9 @@ bool tree_names_grow(struct tree *t, uint32_t more)
 	return size <= (uint64_t)INT32_MAX + 1 && resize(t, (uint32_t)(size - 1));
 }
 
-void tree_expect_name(const struct tree *t, uint32_t parent, struct slice name)
+uint32_t tree_expect_name(const struct tree *t, uint32_t parent, struct slice name)
 {
 	struct tree_key key = tree_key(t, parent, name, TREE_EXACTLY);
 	__builtin_prefetch(&t->names->slots[key.hash & t->names->mask], 1);
+	return key.hash;
 }

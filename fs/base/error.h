@@ -34,7 +34,7 @@ static inline int error_no_memory(struct error *err, const char *what)
  * fault of the file, such as a column that is lost. */
 static inline bool error_passes(int code)
 {
-	return code == -ENOMEM || code == -ETIMEDOUT;
+	return code == -ENOMEM || code == -ETIMEDOUT || code == -EMFILE || code == -ENFILE;
 }
 
 /* Prefixes the sentence with "NAME: ", for a fault in a named part (a shard, a

@@ -291,9 +291,8 @@ static int decode_stretch(const struct block_source *from, uint64_t index, struc
 	return r;
 }
 
-static bool is_checked(const struct stream *s)
+static bool is_checked(const struct stream *s, uint64_t checked)
 {
-	uint64_t checked = s->checked;
 	return s->found != STREAM_SIZE_UNKNOWN && checked > 0 && is_last(s, checked - 1);
 }
 
@@ -303,8 +302,7 @@ static bool is_checked(const struct stream *s)
 int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 {
 	struct block_source from = stretches(s);
-	while (!is_checked(s)) {
-		uint64_t index = s->checked;
+	for (uint64_t index; !is_checked(s, index = s->checked);) { /* others may go on meanwhile, to the end */
 		struct block *block;
 		if (gone && *gone)
 			return error_set(err, EINTR, "nobody waits for it any more");
@@ -336,6 +334,9 @@ int stream_open(struct stream *s, struct error *err)
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes of %s cannot decode to %" PRIu64, s->len, codec_name(s->codec),
 				 s->size);
 	uint64_t about = s->size != STREAM_SIZE_UNKNOWN ? s->size : s->len <= UINT64_MAX / 8 ? 4 * s->len : s->len;
+	/* A stretch that fills the cache would leave no room for the point at its end. */
+	while (!blocks_fit(s->blocks, s->stretch, 2) && blocks_fit(s->blocks, STREAM_STRETCH_LEAST, 2))
+		s->stretch /= 2;
 	while (s->stretch < STREAM_STRETCH_MOST && !blocks_fit(s->blocks, POINT, 4 * (about / s->stretch)) &&
 	       blocks_fit(s->blocks, 2 * s->stretch, 8))
 		s->stretch *= 2;

@@ -25,8 +25,9 @@
  * Thread-safe once open.  It must outlive the client's blocks.
  */
 enum {
-	STREAM_STRETCH = 1 << 20,      /* bytes */
-	STREAM_STRETCH_MOST = 1 << 24, /* up to this, if the cache could not hold all points otherwise */
+	STREAM_STRETCH = 1 << 20,       /* bytes */
+	STREAM_STRETCH_LEAST = 1 << 16, /* down to this, if the cache could not hold two otherwise */
+	STREAM_STRETCH_MOST = 1 << 24,  /* up to this, if the cache could not hold all points otherwise */
 };
 #define STREAM_SIZE_UNKNOWN UINT64_MAX
 

@@ -87,7 +87,7 @@ int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive 
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err);
 
 /* Opens a file that is new or has changed, to identify it. Called with m->lock held, which is
- * dropped meanwhile; `opening` makes others wait for the dentry. -ENFILE: cannot tell now. */
+ * dropped meanwhile; `opening` makes others wait for the dentry. -ENFILE, -EMFILE: cannot tell now. */
 int mirror_identify(struct mirror *m, struct dentry *e, struct error *err);
 
 /* Stats the name in the open folder, as it is to be shown (lookup.c). */

@@ -95,8 +95,8 @@ int mirror_identify(struct mirror *m, struct dentry *e, struct error *err)
 	pthread_mutex_lock(&m->lock);
 	e->opening = false;
 	pthread_cond_broadcast(&m->opened);
-	if (r == -ENFILE) /* nothing is known yet */
-		return error_set(err, ENFILE, "%s", why.text);
+	if (r == -ENFILE || r == -EMFILE) /* nothing is known yet */
+		return error_set(err, -r, "%s", why.text);
 	e->identified = is_lasting(r) ? e->st : (struct stat){0};
 	free(e->fault);
 	e->fault = NULL;

@@ -245,6 +245,20 @@ int answer_gather(struct answer *a, struct error *err)
 	return 0;
 }
 
+int answer_detach(struct answer *a, struct error *err)
+{
+	struct answer copy;
+	uint8_t *to;
+	answer_init(&copy);
+	int r = answer_own(&copy, (size_t)a->len, &to);
+	r = r < 0 ? error_no_memory(err, "a copy") : answer_copy(a, to, err);
+	answer_reset(a);
+	if (r == 0)
+		r = answer_move(a, &copy);
+	answer_close(&copy);
+	return r;
+}
+
 int answer_copy(const struct answer *a, void *buf, struct error *err)
 {
 	uint8_t *to = buf;

@@ -73,5 +73,8 @@ void answer_await(const struct answer *a);
  * nothing, if they do not fit; -EIO if mapped bytes are gone. */
 int answer_gather(struct answer *a, struct error *err);
 
+/* Likewise, but into memory of the answer's own. */
+int answer_detach(struct answer *a, struct error *err);
+
 /* Copies the spans into one buffer of a->len bytes; -EIO if mapped bytes are gone. */
 int answer_copy(const struct answer *a, void *buf, struct error *err);

@@ -83,7 +83,7 @@ static int put_theirs(void *arg, const struct attr *attr)
 {
 	struct describing *d = arg;
 	struct slice name = attr->name;
-	if (begins(&name, "attr.")) {
+	if (begins(&name, ATTR_OWN)) {
 		text_add(d->text, d->any ? "," : ",\"attributes\":{");
 		d->any = true;
 		put_member(d->text, name, attr);

@@ -25,7 +25,8 @@ struct reader {
 	int fd;
 	uint64_t at, end; /* `at`: where the next piece begins */
 	uint64_t done;    /* everything before this has been written */
-	_Atomic bool gives; /* the output is a pipe that takes pages over */
+	bool waits;         /* the output is a pipe, a socket or a terminal, whose reader may take his time */
+	_Atomic bool gives; /* it is a pipe that takes pages over */
 	pthread_mutex_t lock;
 	pthread_cond_t ready; /* signalled once the next piece to write is ready */
 	pthread_cond_t room;  /* signalled once a piece has been written */
@@ -50,24 +51,33 @@ static void populate(const struct answer *a)
 	}
 }
 
+/* Copies the piece out of the mapping: the file may be truncated while the output's reader
+ * takes his time, and the page that contains its new end would read as zeros from there on. */
+static int take_out(struct piece *p, const struct copy_room *room)
+{
+	int r = room ? answer_gather(&p->a, &p->err) : -ENOMEM;
+	p->gathered = r == 0;
+	return r == -ENOMEM ? answer_detach(&p->a, &p->err) : r;
+}
+
 /* `room` may be NULL. */
 static void read_piece(struct reader *q, struct piece *p, struct copy_room *room)
 {
 	uint64_t len = q->end - p->at < COPY_PIECE ? q->end - p->at : COPY_PIECE;
-	bool give = room && atomic_load(&q->gives) && copy_room_renew(room);
+	if (room && !copy_room_renew(room))
+		room = NULL;
+	bool give = room && atomic_load(&q->gives) && copy_room_fill(room);
 	p->err = (struct error){0};
 	p->gathered = false;
 	answer_init(&p->a);
 	if (room)
 		answer_lend(&p->a, room->bytes, COPY_ROOM);
 	p->r = mirror_read(q->m, q->ref, q->fd, p->at, len, &p->a, &p->err);
-	if (p->r == 0 && give) {
-		int r = answer_gather(&p->a, &p->err);
-		p->gathered = r == 0;
-		p->r = r == -ENOMEM ? 0 : r;
-	} else {
+	if (p->r == 0 && q->waits)
+		p->r = take_out(p, room);
+	else
 		populate(&p->a);
-	}
+	p->gathered &= give;
 	p->last = p->r != 0 || p->a.len < COPY_PIECE || p->at + p->a.len == q->end;
 }
 
@@ -215,6 +225,8 @@ static int write_to_fault(struct reader *q, struct copy *c, const struct piece *
 		half = len / 2;
 		answer_init(&p.a);
 		p.r = mirror_read(q->m, q->ref, q->fd, q->done, half, &p.a, &p.err);
+		if (p.r == 0 && q->waits)
+			p.r = answer_detach(&p.a, &p.err);
 		int r = p.r == 0 ? write_piece(q, c, &p, err) : 0;
 		bool ends = p.r == 0 && p.a.len < half;
 		answer_close(&p.a);
@@ -271,13 +283,16 @@ static int check_end(const struct reader *q, struct stat *st, struct error *err)
 	return q->done >= end ? 0 : error_set(err, EIO, "ends early, at byte %" PRIu64 " of %" PRIu64, q->done, end);
 }
 
-/* Whether it is a pipe. If so, lets it take as many pages at a time as it may. */
-static bool is_pipe(int fd)
+static mode_t type_of(int fd)
+{
+	struct stat st;
+	return fstat(fd, &st) < 0 ? 0 : st.st_mode & S_IFMT;
+}
+
+/* Lets a pipe take as many pages at a time as it may. */
+static bool widen(int fd)
 {
 	enum { PIPE_MOST = 1 << 20 };
-	struct stat st;
-	if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
-		return false;
 	if (fcntl(fd, F_GETPIPE_SZ) < PIPE_MOST)
 		fcntl(fd, F_SETPIPE_SZ, PIPE_MOST);
 	return true;
@@ -285,8 +300,10 @@ static bool is_pipe(int fd)
 
 int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, struct error *err)
 {
+	mode_t out = type_of(c->out);
 	struct reader q = {.m = m, .ref = ref, .memory = c->memory, .at = c->begin, .done = c->begin,
-			   .end = c->len ? c->begin + c->len : UINT64_MAX, .gives = is_pipe(c->out),
+			   .end = c->len ? c->begin + c->len : UINT64_MAX,
+			   .waits = out == S_IFIFO || out == S_IFSOCK || isatty(c->out), .gives = out == S_IFIFO && widen(c->out),
 			   .lock = PTHREAD_MUTEX_INITIALIZER, .ready = PTHREAD_COND_INITIALIZER, .room = PTHREAD_COND_INITIALIZER};
 	struct stat st;
 	int r = mirror_open_file(m, ref, &q.fd, err);

@@ -25,8 +25,12 @@ struct copy_memory {
 bool copy_memory_map(struct copy_memory *m);
 void copy_memory_close(struct copy_memory *m);
 
-/* Makes a room ready to be given to a pipe; false if it cannot be. */
+/* Gives the room fresh pages if a pipe has taken its own; if that fails, returns false: then
+ * it must not be used. */
 bool copy_room_renew(struct copy_room *r);
+
+/* Fills the room with huge pages, which are worth giving to a pipe; false if it has small ones. */
+bool copy_room_fill(struct copy_room *r);
 
 /*
  * Copies a file of the tree, or `len` bytes of it from `begin` on, to a descriptor.

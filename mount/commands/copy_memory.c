@@ -54,13 +54,16 @@ void copy_memory_close(struct copy_memory *m)
 
 bool copy_room_renew(struct copy_room *r)
 {
-	unsigned char there;
-	if (r->small)
-		return false;
 	if (r->given && madvise(r->bytes, COPY_ROOM, MADV_DONTNEED) < 0 &&
 	    mmap(r->bytes, COPY_ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return false;
 	r->given = false;
+	return true;
+}
+
+bool copy_room_fill(struct copy_room *r)
+{
+	unsigned char there;
 	for (uint8_t *page = r->bytes; page < r->bytes + COPY_PIECE && !r->small; page += HUGE_PAGE) {
 		*(volatile uint8_t *)page = 0;
 		r->small = mincore(page + SMALL_PAGE, SMALL_PAGE, &there) < 0 || !(there & 1);

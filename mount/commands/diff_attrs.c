@@ -26,7 +26,7 @@ static bool begins(struct slice s, const char *prefix)
 static int take(void *arg, const struct attr *attr)
 {
 	struct list *l = arg;
-	if (!begins(attr->name, "attr.") && (l->boolean || !slice_equal(attr->name, SLICE("array.enum"))))
+	if (!begins(attr->name, ATTR_OWN) && (l->boolean || !slice_equal(attr->name, SLICE("array.enum"))))
 		return 0;
 	struct list_attr *grown = list_grow(l->attrs, l->count, sizeof *grown);
 	if (!grown)

@@ -76,7 +76,7 @@ ssize_t xattr_get(struct mirror *m, const struct mirror_ref *ref, const char *na
 		return -ENODATA;
 	struct wanted w = {.archive = ref->open ? &ref->open->archive : NULL, .node = ref->node, .err = err,
 			   .name = {(const uint8_t *)name + PREFIX, strlen(name) - PREFIX}, .buf = buf, .room = room, .ret = -ENODATA};
-	bool theirs = w.name.len > 5 && memcmp(w.name.data, "attr.", 5) == 0;
+	bool theirs = strncmp(name + PREFIX, ATTR_OWN, strlen(ATTR_OWN)) == 0;
 	int r = walk(m, ref, get_one, &w, err);
 	/* The attribute that was asked for may be the unreadable one. */
 	return r < 0 && theirs ? r : w.ret;

@@ -178,6 +178,32 @@ static void no_tensors_are_an_empty_directory(void **state)
 	test_unload(file);
 }
 
+/* The first is read token by token, the others at once. */
+static void a_tensor_of_any_rank_like_the_one_before(void **state)
+{
+	static const char *const shapes[] = {"[1]", "[]", "[1,1]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
+					     "[1,1,1,1,1,1,1,1]", "[1]"};
+	enum { COUNT = sizeof shapes / sizeof *shapes };
+	char file[1024] = {0}, name[2] = "a";
+	struct error err = {0};
+	struct archive a;
+	int n = 8;
+	(void)state;
+	for (int i = 0; i < COUNT; i++)
+		n += snprintf(file + n, sizeof file - (size_t)n, "%c\"%c\":{\"dtype\":\"U8\",\"shape\":%s,\"data_offsets\":[%d,%d]}",
+			      i ? ',' : '{', 'a' + i, shapes[i], i, i + 1);
+	file[n++] = '}';
+	file[0] = (char)(n - 8), file[1] = (char)((n - 8) >> 8);
+	memcpy(file + n, "uvwxyz", COUNT);
+	if (test_open(&a, &format_safetensors, (struct slice){(uint8_t *)file, (size_t)n + COUNT}, &err) < 0)
+		fail_msg("%s", err.text);
+	for (int i = 0; i < COUNT; i++, name[0]++) {
+		assert_string_equal(test_shape(&a, name), shapes[i]);
+		check_bytes(&a, name, "uvwxyz" + i, 1);
+	}
+	archive_close(&a);
+}
+
 /* --- invalid files, and what is said of them --------------------------- */
 
 #define H(header) header, sizeof(header) - 1
@@ -248,6 +274,12 @@ static const struct {
 	{H("{\"\\u00\":" T "}"), "x", "an escape is not valid at byte 2 of the header"},
 	{H("\357\273\277{\"a\":" T "}"), "x", "an object is expected at byte 0 of the header"},
 	{H("[]"), "", "an object is expected at byte 0 of the header"},
+	{H("{\"a\":" T ",\"a\":" T "}{}"), "x", "tensor a appears twice in the header"},
+	{H("{\"a\":" T ",\"b\":1,\"a\":" T "}"), "x", "an object is expected at byte 57 of the header"},
+	{H("{\"a\":" T ",\"a\":" T ",\"b\":1}"), "x", "tensor a appears twice in the header"},
+	{H("{\"a/b\":" T ",\"a/b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}"), "xx", "tensor a/b appears twice in the header"},
+	{H("{\"/\":" T ",\"/\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}"), "xx", "tensor / appears twice in the header"},
+	{H("{\"a\":" T ",\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}"), "xx", "tensor a appears twice in the header"},
 	{H("{\"a\":" T ",\"b\":" T "}"), "x", "tensor b: begins at 0, not where the one before ends, at 1"},
 	{H("{\"a\":" T ",\"z\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[5,5]}}"), "x", "tensor z: begins at 5, not where the one before ends, at 1"},
 	{H("{\"a\":{\"dtype\":\"F4\",\"shape\":[1],\"data_offsets\":[0,1]}}"), "x", "tensor a: 4 bits are not whole bytes"},
@@ -271,6 +303,51 @@ static void invalid_headers_are_refused_with_a_sentence(void **state)
 	for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++)
 		check_header((struct slice){(const uint8_t *)invalid[i].header, invalid[i].len}, invalid[i].data,
 			     invalid[i].sentence);
+}
+
+/* What is said of a header, "" for nothing, where it is said without the byte; *ret_byte
+ * is that. */
+static struct error verdict(const char *header, size_t len, const char *data, unsigned long *ret_byte)
+{
+	char file[2048] = {(char)len, (char)(len >> 8)};
+	struct error err = {0};
+	struct archive a;
+	assert_true(8 + len + strlen(data) < sizeof file);
+	memcpy(file + 8, header, len);
+	strcpy(file + 8 + len, data);
+	if (test_open(&a, &format_safetensors, (struct slice){(uint8_t *)file, 8 + len + strlen(data)}, &err) == 0)
+		archive_close(&a);
+	char *byte = strstr(err.text, " at byte ");
+	*ret_byte = byte ? strtoul(byte + 9, NULL, 10) : 0;
+	if (byte)
+		*byte = '\0';
+	return err;
+}
+
+/* A description like the last tensor's is read at once if it is written as the reference
+ * library does, and with a space before it token by token. */
+static void the_usual_form_is_held_to_the_same_rules(void **state)
+{
+	static const char first[] = "{\"first\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":";
+	char usual[1024], spaced[1024];
+	unsigned long at, at_spaced;
+	unsigned met = 0;
+	(void)state;
+	for (size_t i = 0; i < sizeof invalid / sizeof *invalid; i++) {
+		size_t skip = strlen("{\"a\":"), rest = invalid[i].len - skip;
+		if (invalid[i].len < skip || memcmp(invalid[i].header, "{\"a\":", skip) != 0)
+			continue;
+		int n = snprintf(usual, sizeof usual, "%s", first), m = snprintf(spaced, sizeof spaced, "%s ", first);
+		memcpy(usual + n, invalid[i].header + skip, rest);
+		memcpy(spaced + m, invalid[i].header + skip, rest);
+		struct error one = verdict(usual, n + rest, invalid[i].data, &at);
+		struct error other = verdict(spaced, m + rest, invalid[i].data, &at_spaced);
+		assert_string_equal(one.text, other.text);
+		assert_string_not_equal(one.text, "");
+		assert_int_equal(at ? at + 1 : 0, at_spaced);
+		met++;
+	}
+	assert_true(met > 40);
 }
 
 static void nesting_has_an_end(void **state)
@@ -377,7 +454,9 @@ int main(void)
 		cmocka_unit_test(metadata_are_attributes_of_the_root),
 		cmocka_unit_test(other_spellings_of_the_same),
 		cmocka_unit_test(no_tensors_are_an_empty_directory),
+		cmocka_unit_test(a_tensor_of_any_rank_like_the_one_before),
 		cmocka_unit_test(invalid_headers_are_refused_with_a_sentence),
+		cmocka_unit_test(the_usual_form_is_held_to_the_same_rules),
 		cmocka_unit_test(nesting_has_an_end),
 		cmocka_unit_test(invalid_lengths_are_refused_with_a_sentence),
 		cmocka_unit_test(a_header_over_the_formats_limit_is_refused),

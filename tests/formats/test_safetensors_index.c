@@ -29,6 +29,8 @@ static void put_shard(const char *path, const char *name, const char *bytes)
 	test_write(top, path, (struct slice){(uint8_t *)file, 8 + n + 2});
 }
 
+#define NONE "{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}"
+
 static int begin(void **state)
 {
 	(void)state;
@@ -41,6 +43,8 @@ static int begin(void **state)
 	put_shard("blobs/hash", "d", "dd");
 	test_link(top, "link.safetensors", "blobs/hash");
 	test_link(top, "way", "parts");
+	test_write(top, "twice.safetensors",
+		   SLICE("\151\0\0\0\0\0\0\0{\"a\":" NONE ",\"a\":" NONE "}"));
 	test_write(top, "broken.safetensors", SLICE("\2\0\0\0\0\0\0\0{}x"));
 	return 0;
 }
@@ -225,6 +229,8 @@ static void repeated_names_are_refused(void **state)
 		"metadata is repeated at byte 26 of the index");
 	refused("{\"metadata\":{\"k\":1,\"k\":1},\"weight_map\":{\"a\":\"one.safetensors\"}}",
 		"metadata k appears twice in the index");
+	refused("{\"weight_map\":{\"a\":\"twice.safetensors\"}}",
+		"shard twice.safetensors: tensor a appears twice in the header");
 }
 
 static void what_is_no_index_is_refused_with_its_name(void **state)

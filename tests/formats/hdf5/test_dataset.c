@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* HDF5: what is kept of a dataset, and what is read again when it is needed. */
 #include <endian.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "formats/hdf5/store.h"
 #include "tests/support.h"
 
 extern const struct format format_hdf5;
@@ -155,6 +157,57 @@ static void a_store_made_again_is_the_same(void **state)
 	}
 }
 
+static int open_filled(struct archive *a, const char *path, struct error *err)
+{
+	int r = test_open_file(a, &format_hdf5, path, err);
+	if (r == 0 && (r = archive_fill(a, TREE_ROOT, err)) < 0)
+		archive_close(a);
+	return r;
+}
+
+static unsigned count_unreadable(struct archive *a)
+{
+	unsigned count = 0;
+	for (uint32_t i = TREE_ROOT + 1; i < a->tree.count; i++) {
+		struct node *n = tree_node(&a->tree, i);
+		struct answer answer;
+		struct error err = {0};
+		answer_init(&answer);
+		count += n->kind != NODE_DIR && archive_read(a, n, 0, 1, &answer, &err) < 0;
+		answer_close(&answer);
+	}
+	return count;
+}
+
+/* Of files that cannot be opened for want of descriptors nothing is remembered. */
+static void a_lack_of_descriptors_passes(void **state)
+{
+	static const char *const names[] = {"external.h5", "virtual.h5"};
+	struct rlimit all;
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		struct archive a;
+		struct error err = {0};
+		char *path = test_path(test_data_folder(), names[i]);
+		assert_int_equal(open_filled(&a, path, &err), 0);
+		unsigned unreadable = count_unreadable(&a);
+		archive_close(&a);
+		int first = dup(0), r = -EMFILE;
+		close(first);
+		for (rlim_t left = 0; r < 0; left++) {
+			struct error why = {0};
+			setrlimit(RLIMIT_NOFILE, &(struct rlimit){(rlim_t)first + left, all.rlim_max});
+			r = open_filled(&a, path, &why);
+			setrlimit(RLIMIT_NOFILE, &all);
+			assert_true(r == 0 || r == -EMFILE);
+		}
+		assert_int_equal(count_unreadable(&a), unreadable);
+		archive_close(&a);
+		free(path);
+	}
+}
+
 /* Every number of that value; returns how many there were. */
 static unsigned replace(struct slice file, uint64_t from, uint64_t to)
 {
@@ -198,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dataset_takes_at_most_250_bytes),
 		cmocka_unit_test(a_store_made_again_is_the_same),
+		cmocka_unit_test(a_lack_of_descriptors_passes),
 		cmocka_unit_test(a_dataset_that_changed_is_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -208,6 +208,22 @@ static void whole_numbers(void **state)
 	}
 }
 
+static void digits_alone(void **state)
+{
+	static const char *const none[] = {"", "a", "-1", "+1", "01", "00", "18446744073709551616", " 1", ",12345678"};
+	uint64_t value;
+	(void)state;
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+		struct cursor c = cursor_over(slice_text(none[i]));
+		assert_false(json_digits(&c, &value));
+		assert_ptr_equal(c.pos, none[i]);
+	}
+	struct cursor c = cursor_over(SLICE("0,18446744073709551615,12345678.5"));
+	assert_true(json_digits(&c, &value) && value == 0 && cursor_match(&c, ",", 1));
+	assert_true(json_digits(&c, &value) && value == UINT64_MAX && cursor_match(&c, ",", 1));
+	assert_true(json_digits(&c, &value) && value == 12345678 && cursor_match(&c, ".5", 2));
+}
+
 /* Expected: the verdicts of serde_json 1.0, which the reference reader uses. */
 static void numbers_that_nobody_wants(void **state)
 {
@@ -340,6 +356,7 @@ int main(void)
 		TEST(faulty_strings),
 		TEST(words_are_looked_at_byte_by_byte),
 		TEST(whole_numbers),
+		TEST(digits_alone),
 		TEST(numbers_that_nobody_wants),
 		TEST(structure_is_strict),
 		TEST(a_skipped_value_is_its_text),

@@ -80,7 +80,10 @@ static uint32_t find(uint32_t dir, const char *name)
 static void of_equal_names_the_later_gets_a_suffix(void **state)
 {
 	(void)state;
-	uint32_t a = leaf("a"), b = leaf("a"), c = leaf("a");
+	uint32_t a = leaf("a");
+	assert_false(tree.gave_way);
+	uint32_t b = leaf("a"), c = leaf("a");
+	assert_true(tree.gave_way);
 	assert_string_equal(name_of(a), "a");
 	assert_string_equal(name_of(b), "a~2");
 	assert_string_equal(name_of(c), "a~3");
@@ -430,12 +433,17 @@ static void names_that_stay_are_borrowed(void **state)
 	struct slice two = {(const uint8_t *)text + 4, 3}, one = {(const uint8_t *)text, 3};
 	(void)state;
 	assert_true(tree_expect(&tree, 1000));
-	tree_expect_name(&tree, TREE_ROOT, two);
-	uint32_t a = tree_range_named(&tree, TREE_ROOT, two, 0, 1, 2), b = tree_range_named(&tree, TREE_ROOT, one, 0, 3, 4);
-	uint32_t c = tree_range_named(&tree, TREE_ROOT, two, 0, 5, 6);
-	uint32_t d = tree_range_named(&tree, TREE_ROOT, slice_text(odd), 0, 7, 8);
+	uint32_t hash = tree_expect_name(&tree, TREE_ROOT, two), other = tree_expect_name(&tree, TREE_ROOT, one);
+	uint32_t last = tree_expect_name(&tree, TREE_ROOT, slice_text(odd));
+	uint32_t a = tree_range_named(&tree, TREE_ROOT, two, hash, 0, 1, 2);
+	uint32_t b = tree_range_named(&tree, TREE_ROOT, one, other, 0, 3, 4);
+	uint32_t c = tree_range_named(&tree, TREE_ROOT, two, hash, 0, 5, 6);
+	uint32_t d = tree_range_named(&tree, TREE_ROOT, slice_text(odd), last, 0, 7, 8);
 	assert_int_equal(tree_publish(&tree, NULL), 0);
 	assert_ptr_equal(tree_node(&tree, a)->name, two.data);
+	assert_int_equal(find(TREE_ROOT, "two"), a);
+	assert_int_equal(find(TREE_ROOT, "one"), b);
+	assert_int_equal(find(TREE_ROOT, "three%0A"), d);
 	assert_string_equal(tree_node(&tree, b)->name, "one");
 	assert_string_equal(tree_node(&tree, c)->name, "two~2");
 	assert_string_equal(tree_node(&tree, d)->name, "three%0A");

@@ -187,6 +187,21 @@ static void a_random_read_decodes_one_stretch(void **state)
 	close_stream(t);
 }
 
+/* Where the cache holds hardly more than a stretch, too, each begins at the end of the one before. */
+static void in_the_smallest_cache_it_is_decoded_once(void **state)
+{
+	struct error err = {""};
+	uint64_t blocks;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, 1 << 20);
+	assert_int_equal(stream_check(&t->s, NULL, &err), 0);
+	decoded(t, &blocks);
+	assert_true(blocks <= 2 * (LONG / t->s.stretch + 1));
+	close_stream(t);
+}
+
 /* One block of the stream, in zlib's words, of several stretches. */
 static void points_lie_within_a_deflate_block_too(void **state)
 {
@@ -423,6 +438,34 @@ static void many_read_one_at_once(void **state)
 	}
 }
 
+static void *check_all(void *arg)
+{
+	struct reader *r = arg;
+	struct error err = {""};
+	assert_int_equal(stream_check(&r->t->s, NULL, &err), 0);
+	return NULL;
+}
+
+/* Nobody looks for more behind the end that another has found meanwhile. */
+static void many_check_one_at_once(void **state)
+{
+	struct reader readers[4];
+	(void)state;
+	setup();
+	size_t n = pack(SHORT, RAW);
+	for (unsigned round = 0; round < 3000; round++) {
+		struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, round % 2 ? SHORT : STREAM_SIZE_UNKNOWN, 4 << 20);
+		t->s.stretch = (SHORT - 1) / 2;
+		for (size_t i = 0; i < 4; i++) {
+			readers[i] = (struct reader){.t = t};
+			assert_int_equal(pthread_create(&readers[i].thread, NULL, check_all, &readers[i]), 0);
+		}
+		for (size_t i = 0; i < 4; i++)
+			pthread_join(readers[i].thread, NULL);
+		close_stream(t);
+	}
+}
+
 /* A hole in the file is told as such, and not as a broken stream. */
 static void what_was_cut_off_the_file_is_an_io_error(void **state)
 {
@@ -457,6 +500,7 @@ int main(void)
 		cmocka_unit_test(ends_at_and_beside_a_stretchs_end),
 		cmocka_unit_test(an_empty_stream_is_empty),
 		cmocka_unit_test(a_random_read_decodes_one_stretch),
+		cmocka_unit_test(in_the_smallest_cache_it_is_decoded_once),
 		cmocka_unit_test(points_lie_within_a_deflate_block_too),
 		cmocka_unit_test(gzip_may_have_several_members),
 		cmocka_unit_test(no_cut_and_no_bent_byte_gives_wrong_bytes),
@@ -467,6 +511,7 @@ int main(void)
 		cmocka_unit_test(a_prefix_is_decoded_alone),
 		cmocka_unit_test(a_reader_who_went_away_is_not_decoded_for),
 		cmocka_unit_test(many_read_one_at_once),
+		cmocka_unit_test(many_check_one_at_once),
 		cmocka_unit_test(what_was_cut_off_the_file_is_an_io_error),
 	};
 	return cmocka_run_group_tests_name("stream", tests, NULL, NULL);

@@ -238,6 +238,24 @@ static void gathered_bytes_lie_in_lent_memory(void **state)
 	assert_int_equal(released, 1);
 }
 
+static void detached_bytes_are_the_answers_own(void **state)
+{
+	char buf[16], text[] = "bcdef";
+	struct answer a;
+	(void)state;
+	released = 0;
+	answer_init(&a);
+	answer_bytes(&a, "a", 1);
+	answer_pinned(&a, text, 5, release, &released);
+	assert_int_equal(answer_detach(&a, NULL), 0);
+	assert_int_equal(released, 1);
+	memset(text, 0, sizeof text);
+	assert_int_equal(a.len, 6);
+	answer_copy(&a, buf, NULL);
+	assert_memory_equal(buf, "abcdef", 6);
+	answer_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +270,7 @@ int main(void)
 		cmocka_unit_test(a_hole_is_an_io_error_to_who_copies),
 		cmocka_unit_test(what_is_owned_lies_in_lent_memory_first),
 		cmocka_unit_test(gathered_bytes_lie_in_lent_memory),
+		cmocka_unit_test(detached_bytes_are_the_answers_own),
 	};
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }

@@ -139,6 +139,20 @@ def test_cat_of_many_pieces(s):
             same(read(s.path("out")) == want, True, args)
 
 
+def test_cut_short_while_a_pipe_is_full(s):
+    """Nothing but what was there, though the page where the file ends now reads as zeros after that."""
+    size = 6 << 20
+    head = json.dumps({"a": {"dtype": "U8", "shape": [size], "data_offsets": [0, size]}}).encode().ljust(4096 - 8)
+    write(s.path("m.safetensors"), struct.pack("<Q", len(head)) + head + b"y" * size)
+    p = subprocess.Popen([s.exe, "--cat", s.path("m.safetensors"), "a"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    got = p.stdout.read(1000)
+    os.truncate(s.path("m.safetensors"), 4096 + 3000001)
+    got += p.stdout.read()
+    p.stderr.read()
+    p.wait(PATIENCE)
+    same(got.strip(b"y"), b"")
+
+
 def test_cut_short_meanwhile(s):
     """An archive, and what is passed through: never less than all, and a 0."""
     d, size = s.mkdir("d"), 100 << 20
