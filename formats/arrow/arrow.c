@@ -371,7 +371,7 @@ const struct format format_arrow = {
 	.probe = arrow_probe,
 	.open = open_shown,
 	.size = arrow_size,
-	.elements = arrow_elements,
+	.extent = arrow_extent,
 	.read = arrow_read,
 	.details = arrow_details,
 };

@@ -187,7 +187,7 @@ struct shown {
 int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, struct error *err);
 
 /* As struct format's. */
-int arrow_elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
+int arrow_extent(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	       struct error *err);

@@ -253,19 +253,17 @@ int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struc
 	return leads ? arrow_lead_sums(a, s->table, s->field, NULL, ret, err) : arrow_slot_sums(a, s->table, s->field, NULL, ret, err);
 }
 
-int arrow_elements(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err)
+int arrow_extent(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err)
 {
 	const struct shown *s = n->lazy;
 	struct field *of;
 	struct sums sums;
 	uint64_t factor;
 	bool fits;
-	if (!s)
+	enum kind kind = s ? counter_of(s->table, s->field, &of, &factor, &fits) : BLOCK_KINDS;
+	if (kind == BLOCK_KINDS || (!decode && !atomic_load(kind == BLOCK_LEADS ? &of->leads : &of->slots)))
 		return error_set(err, ENODATA, "its shape is not known");
-	enum kind kind = counter_of(s->table, s->field, &of, &factor, &fits);
-	if (kind != BLOCK_KINDS && !decode && !atomic_load(kind == BLOCK_LEADS ? &of->leads : &of->slots))
-		return error_set(err, ENODATA, "its shape is not known");
-	int r = arrow_slot_sums(a, s->table, s->field, NULL, &sums, err);
+	int r = counted(a, of, kind, NULL, &sums, err);
 	if (r == 0)
 		*ret = sums_at(&sums, s->table->nbatches);
 	return r;

@@ -71,10 +71,11 @@ struct format {
 	 * decoded only once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
-	/* Optional: how many elements a node has, a directory for example, whose array's first
-	 * extent is not known (`sized`).  Without it, the sizes of its files tell.  If not
-	 * `decode`, fails where that would take reading data.  Called concurrently. */
-	int (*elements)(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
+	/* Optional: the first extent of a node's array where that is not known (`sized`) and the
+	 * node has no bytes that tell it: a directory, for example.  Without it, the sizes of its
+	 * files tell.  If not `decode`, fails where that would take reading data.  Called
+	 * concurrently. */
+	int (*extent)(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 
 	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size.
 	 * Called concurrently. */

@@ -12,20 +12,32 @@ bool shape_exists(const struct node *n)
 	return array && (!array->unshaped || (array->sized && array->rank < SHAPE_MAX && !node_error(n)));
 }
 
+static void fill_first(const struct array *array, uint64_t extent, struct shaped *ret)
+{
+	ret->array = *array;
+	ret->array.unshaped = false;
+	ret->array.rank++;
+	ret->array.shape = ret->dims;
+	ret->dims[0] = extent;
+	for (uint32_t i = 0; i < array->rank; i++)
+		ret->dims[i + 1] = array->shape[i];
+}
+
 /* `count` elements, counted as if in one dimension. */
 static bool fill_in(const struct array *array, uint64_t count, struct shaped *ret)
 {
 	uint64_t inner;
 	if (!shape_elements(array->shape, array->rank, &inner) || (inner == 0 ? count != 0 : count % inner != 0))
 		return false;
-	ret->array = *array;
-	ret->array.unshaped = false;
-	ret->array.rank++;
-	ret->array.shape = ret->dims;
-	ret->dims[0] = inner ? count / inner : 0;
-	for (uint32_t i = 0; i < array->rank; i++)
-		ret->dims[i + 1] = array->shape[i];
+	fill_first(array, inner ? count / inner : 0, ret);
 	return true;
+}
+
+/* Does the size of a file tell how many elements it has? */
+static bool has_bytes(const struct node *n)
+{
+	uint64_t inner;
+	return n->kind != NODE_DIR && dtype_bits(n->array) > 0 && (!shape_elements(n->array->shape, n->array->rank, &inner) || inner > 0);
 }
 
 bool shape_of_size(const struct array *array, uint64_t size, struct shaped *ret)
@@ -118,9 +130,11 @@ static int find(struct archive *a, const struct node *n, bool decode, unsigned d
 	ret->array = *n->array;
 	if (!n->array->unshaped)
 		return 0;
-	if (a->format && a->format->elements && (n->kind == NODE_DIR || dtype_bits(n->array) == 0)) {
-		int r = a->format->elements(a, n, decode, &size, err);
-		return r < 0 ? r : fill_in(n->array, size, ret) ? 0 : no_shape(err);
+	if (a->format && a->format->extent && !has_bytes(n)) {
+		int r = a->format->extent(a, n, decode, &size, err);
+		if (r == 0)
+			fill_first(n->array, size, ret);
+		return r;
 	}
 	if (n->kind == NODE_DIR)
 		return find_in(a, n, decode, depth, ret, err);

@@ -367,7 +367,7 @@ with check("files that others published"):
     all_same(p for p in others("**/*.arrow*") if p.endswith((".arrow", ".arrows")))
 
 with check("what breaks the rules is refused, or is EIO where it does"), folder() as where:
-    arrow_bad.make(where / "bad", all=True)
+    arrow_bad.make(where / "bad")
     sound = {p: n["data"] for p, n in arrow_model.shown(arrow_bad.base()).nodes.items() if n["data"] is not None}
     told = []
     for name, (_, kind, what) in arrow_bad.BAD.items():
