@@ -73,7 +73,7 @@ static const struct format table = {
 	.open = dataset_open,
 	.size = arrow_size,
 	.read = arrow_read,
-	.elements = arrow_elements,
+	.extent = arrow_extent,
 	.details = dataset_details,
 };
 const struct table_kind table_arrow = {"Arrow", &arrow_file, &table, arrow_huggingface};

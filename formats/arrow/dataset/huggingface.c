@@ -81,7 +81,7 @@ static int add_info(struct reading *r, struct slice folder, uint32_t dir)
 	struct slice text;
 	int e = path ? 0 : arrow_hf_no_memory(r);
 	if (info && (e = arrow_hf_load(r, info, &text)) == 0)
-		tree_attr(&r->a->tree, dir, SLICE("attr.dataset_info"), text);
+		tree_attr(&r->a->tree, dir, SLICE(ATTR_OWN "dataset_info"), text);
 	return e;
 }
 
@@ -216,7 +216,7 @@ static int show_cached(struct reading *r, struct member *info)
 		struct table_files *files = table_files(r->a, &table_arrow, r->found.count, r->err);
 		uint32_t dir = tree_branch(&r->a->tree, TREE_ROOT, splits.all[i]);
 		e = files ? take_shards(r, splits.all[i], files) : -ENOMEM;
-		tree_attr(&r->a->tree, dir, SLICE("attr.dataset_info"), text);
+		tree_attr(&r->a->tree, dir, SLICE(ATTR_OWN "dataset_info"), text);
 		if (e == 0)
 			e = arrow_table_open(r->a, files, dir, &r->first, r->err);
 	}
