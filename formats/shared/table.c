@@ -147,7 +147,9 @@ static int hand_over(struct archive *a, const struct table_kind *kind, struct ta
 
 static int table_open(struct archive *a, struct error *err)
 {
-	static const struct format *parts[KINDS + 1];
+	const struct format **parts = arena_array(&a->arena, KINDS + 1, sizeof *parts);
+	if (!parts)
+		return error_no_memory(err, "the names of its files");
 	for (unsigned i = 0; i < KINDS; i++) {
 		parts[i] = kinds[i]->file;
 		if (!a->options->as_files && kinds[i]->claims && kinds[i]->claims(&a->members))
