@@ -21,7 +21,7 @@ static bool npy_probe(const struct peek *p)
 
 static int npy_open(struct archive *a, struct error *err)
 {
-	struct npy_bytes bytes = {.size = a->source.size};
+	struct content bytes = {.size = a->source.size};
 	uint32_t id;
 	return npy_show(a, TREE_ROOT, SLICE("data"), &bytes, &id, err);
 }

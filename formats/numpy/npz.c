@@ -21,91 +21,58 @@ static bool is_npy(struct slice name, struct slice *stem)
 	return true;
 }
 
-static enum codec_id codec_of(const struct zip_member *m)
-{
-	return m->method == ZIP_DEFLATED ? CODEC_DEFLATE : CODEC_NONE;
-}
-
-static bool is_array(const struct peek *p, const struct zip_member *m)
-{
-	uint8_t head[6];
-	struct slice stem;
-	struct error err = {0};
-	size_t n = 0;
-	if (!is_npy(m->name, &stem) || m->fault || m->size < sizeof head)
-		return false;
-	if (m->method == ZIP_STORED)
-		return peek_at(p, m->data, head, sizeof head) && numpy_probe((struct slice){head, sizeof head});
-	struct stream s = {.source = p->source, .offset = m->data, .len = m->packed, .codec = codec_of(m), .size = m->size};
-	return stream_open(&s, &err) == 0 && stream_prefix(&s, head, sizeof head, &n, &err) == 0 &&
-	       numpy_probe((struct slice){head, n});
-}
-
 static bool npz_probe(const struct peek *p)
 {
-	return zip_probe(p) && zip_any(p, is_array);
-}
-
-/* --- members ------------------------------------------------------------------ */
-
-static int open_member(struct archive *a, const struct zip_member *m, struct npy_bytes *ret, struct error *err)
-{
-	*ret = (struct npy_bytes){.offset = m->data, .size = m->size};
-	if (m->method == ZIP_STORED)
-		return 0;
-	struct stream *s = arena_alloc(&a->arena, sizeof *s);
-	if (!s)
-		return error_set(err, ENOMEM, "no memory for its members");
-	s->client = &a->blocks;
-	s->blocks = a->options->blocks;
-	s->source = &a->source;
-	s->offset = m->data;
-	s->len = m->packed;
-	s->codec = codec_of(m);
-	s->size = m->size;
-	s->crc32 = m->crc;
-	s->has_crc32 = true;
-	s->unchecked = a->options->no_verify;
-	*ret = (struct npy_bytes){.stream = s, .size = m->size};
-	return stream_open(s, err);
+	return zip_has(p, SLICE(".npy"), SLICE(NUMPY_MAGIC));
 }
 
 /* Does it begin with NumPy's magic? */
-static int look_for_magic(struct archive *a, const struct npy_bytes *bytes, bool *ret, struct error *err)
+static int look_for_magic(struct archive *a, const struct content *bytes, bool *ret, struct error *err)
 {
 	uint8_t head[6];
-	size_t n = sizeof head;
-	*ret = false;
-	if (bytes->size < n)
-		return 0;
-	int r = bytes->stream ? stream_prefix(bytes->stream, head, n, &n, err) : source_read(&a->source, bytes->offset, head, n, err);
+	size_t n = 0;
+	int r = content_head(a, bytes, head, sizeof head, &n, err);
 	*ret = r == 0 && numpy_probe((struct slice){head, n});
 	return r;
+}
+
+/* One file with the reason, also where an array would be several. */
+static int show_fault(struct archive *a, const struct zip_member *m, bool array, const struct tree_path *at, struct error *why,
+		      uint32_t *ret)
+{
+	const char *sentence = arena_text(&a->arena, slice_text(why->text));
+	if (!sentence)
+		return -ENOMEM;
+	*ret = tree_fault(&a->tree, at->parent, at->leaf, sentence, NULL);
+	/* Bytes of that size, unless they are an array, which only they could tell. */
+	if (*ret && m->fault && m->data && !array && m->size <= INT64_MAX)
+		tree_edit(&a->tree, *ret)->size = m->size;
+	return 0;
 }
 
 static int show_member(struct archive *a, const struct zip_member *m, struct error *err)
 {
 	struct slice name = m->name;
-	struct npy_bytes bytes = {0};
+	struct content bytes = {0};
 	struct error why = {0};
 	uint32_t id = 0;
 	bool array = is_npy(m->name, &name);
 	struct tree_path at = tree_path(&a->tree, TREE_ROOT, name, a->options->split);
-	if (m->name.len > 0 && m->name.data[m->name.len - 1] == '/' && m->size == 0) {
+	if (zip_is_directory(m)) {
 		tree_dir(&a->tree, at.parent, at.leaf);
 		return 0;
 	}
-	int r = m->fault ? error_set(&why, EIO, "%s", m->fault) : open_member(a, m, &bytes, &why);
+	int r = zip_open(a, m, &bytes, &why);
 	if (r == 0 && !array)
 		r = look_for_magic(a, &bytes, &array, &why);
 	if (r == 0 && array)
 		r = npy_show(a, at.parent, at.leaf, &bytes, &id, &why);
 	else if (r == 0)
 		r = npy_show_bytes(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
-	if (r == -ENOMEM || error_passes(r))
-		return error_set(err, -r, "%s", why.text);
+	if (r < 0 && !error_passes(r))
+		r = show_fault(a, m, array, &at, &why, &id);
 	if (r < 0)
-		id = tree_fault(&a->tree, at.parent, at.leaf, arena_text(&a->arena, slice_text(why.text)), NULL);
+		return error_set(err, -r, "%s", r == -ENOMEM ? "no memory for its members" : why.text);
 	tree_path_end(&a->tree, &at, id);
 	return 0;
 }
@@ -126,6 +93,7 @@ static int npz_open(struct archive *a, struct error *err)
 const struct format format_npz = {
 	.name = "npz",
 	.suffixes = (const char *const[]){".npz", NULL},
+	.serial = true,
 	.probe = npz_probe,
 	.open = npz_open,
 	.read = npy_read,

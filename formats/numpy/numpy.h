@@ -1,21 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive/archive.h"
-#include "fs/blocks/stream.h"
+#include "formats/shared/content.h"
 #include "fs/values/numpy.h"
 
 /* What .npy and .npz share: an .npy file, which may be a member of a zip. */
 
-/* The bytes of an .npy file, or of any member of a zip. */
-struct npy_bytes {
-	struct stream *stream; /* if compressed; NULL: in the archive's source */
-	uint64_t offset;       /* where they begin in it */
-	uint64_t size;
-};
-
 /* A lazy node: bytes of a stream as they are, or one field of each record. */
 struct npy_file {
-	struct npy_bytes bytes;  /* of what is shown, or of the records */
+	struct content bytes;    /* of what is shown, or of the records */
 	const struct npy_records *records; /* NULL: as they are */
 	uint64_t offset;         /* of the field in a record */
 	uint64_t width;          /* contiguous bytes there: a slot */
@@ -39,16 +31,12 @@ struct npy_records {
 
 /* Adds the array of the .npy file that `bytes` begins with: a file or, if structured, a
  * directory. -EBADMSG if the array is longer than `bytes`. */
-int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes, uint32_t *ret,
+int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes, uint32_t *ret,
 	     struct error *err);
 
 /* Adds a file of the bytes as they are; `array` describes them, or is NULL. */
-int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
+int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
 		   const struct array *array, uint32_t *ret, struct error *err);
 
 /* read() of both formats. */
 int npy_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
-
-/* Copies bytes; `offset` is relative to their start. */
-int npy_fetch(struct archive *a, const struct npy_bytes *bytes, uint64_t offset, size_t len, uint8_t *out,
-	      const _Atomic bool *gone, struct error *err);

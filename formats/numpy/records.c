@@ -4,23 +4,6 @@
 
 enum { BATCH = 256 << 10 }; /* bytes of records fetched at a time */
 
-int npy_fetch(struct archive *a, const struct npy_bytes *bytes, uint64_t offset, size_t len, uint8_t *out,
-	      const _Atomic bool *gone, struct error *err)
-{
-	if (!bytes->stream)
-		return source_read(&a->source, bytes->offset + offset, out, len, err);
-	struct answer answer;
-	answer_init(&answer);
-	answer.gone = gone;
-	int r = stream_answer(bytes->stream, bytes->offset + offset, len, &answer, err);
-	if (r == 0 && answer.len != len)
-		r = error_set(err, EBADMSG, "the member ends before its array");
-	if (r == 0)
-		r = answer_copy(&answer, out, err);
-	answer_close(&answer);
-	return r;
-}
-
 /* Where the slot lies in its record. */
 static uint64_t slot_at(const struct npy_file *f, uint64_t slot)
 {
@@ -102,7 +85,7 @@ static bool is_gone(const struct reading *r)
 static int read_slot(struct reading *r, uint64_t at, uint64_t within)
 {
 	uint64_t some = r->f->width - within < r->len ? r->f->width - within : r->len;
-	int e = npy_fetch(r->a, &r->f->bytes, at + within, (size_t)some, r->out, r->gone, r->err);
+	int e = content_read(r->a, &r->f->bytes, at + within, (size_t)some, r->out, r->gone, r->err);
 	if (e == 0)
 		advance(r, some);
 	return e;
@@ -120,7 +103,7 @@ static int read_slots(struct reading *r, uint64_t per)
 	uint64_t count = l->count - slot % l->count, most = (BATCH - f->width) / l->stride + 1;
 	count = count < most ? count : most;
 	count = count < r->len / f->width ? count : r->len / f->width;
-	int e = npy_fetch(r->a, &f->bytes, at, (size_t)((count - 1) * l->stride + f->width), r->buf, r->gone, r->err);
+	int e = content_read(r->a, &f->bytes, at, (size_t)((count - 1) * l->stride + f->width), r->buf, r->gone, r->err);
 	if (e < 0)
 		return e;
 	copy_column(r->buf, l->stride, f->width, count, r->out);
@@ -136,7 +119,7 @@ static int read_batch(struct reading *r, uint64_t per, uint64_t extent)
 	uint64_t count = (in + r->len - 1) / per + 1, most = f->to_c_order ? 1 : (BATCH - extent) / size + 1;
 	if (count > most)
 		count = most;
-	int e = npy_fetch(r->a, &f->bytes, record_at(f, first) + f->offset, (size_t)((count - 1) * size + extent), r->buf, r->gone, r->err);
+	int e = content_read(r->a, &f->bytes, record_at(f, first) + f->offset, (size_t)((count - 1) * size + extent), r->buf, r->gone, r->err);
 	if (e < 0)
 		return e;
 	if (f->slots == 1 && in == 0 && r->len >= count * per) {
@@ -173,5 +156,5 @@ int npy_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t 
 	const struct npy_file *f = n->lazy;
 	if (f->records)
 		return read_records(a, f, offset, len, ret, err);
-	return stream_answer(f->bytes.stream, f->bytes.offset + offset, len, ret, err);
+	return content_answer(a, &f->bytes, offset, len, ret, err);
 }

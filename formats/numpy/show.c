@@ -11,12 +11,7 @@ static int no_memory(struct error *err)
 	return error_set(err, ENOMEM, "no memory for its arrays");
 }
 
-static const char *codec_of(const struct npy_bytes *bytes)
-{
-	return bytes->stream ? codec_name(bytes->stream->codec) : NULL;
-}
-
-int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
+int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
 		   const struct array *array, uint32_t *ret, struct error *err)
 {
 	struct tree *t = &a->tree;
@@ -31,7 +26,7 @@ int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const 
 	}
 	if (array) {
 		struct array described = *array;
-		described.codec = codec_of(bytes);
+		described.codec = content_codec(bytes);
 		tree_describe(t, *ret, tree_array(t, &described));
 	}
 	return 0;
@@ -41,7 +36,7 @@ int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const 
 
 struct fields {
 	struct archive *a;
-	const struct npy_bytes *bytes; /* of the elements */
+	const struct content *bytes; /* of the elements */
 	const struct npy_records *records;
 	bool fortran, objects;
 	struct error *err;
@@ -105,11 +100,11 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 	array.shape = at->shape;
 	array.rank = at->rank;
 	array.fortran = f->fortran && at->nlevels == 0;
-	array.codec = codec_of(f->bytes);
+	array.codec = content_codec(f->bytes);
 	if (f->objects) {
 		*ret = tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array);
 		if (*ret)
-			tree_edit(t, *ret)->size = 0;
+			tree_edit(t, *ret)->size = SIZE_UNKNOWN; /* of the pickle; nothing is read */
 		return 0;
 	}
 	uint64_t elements;
@@ -139,7 +134,7 @@ static int show_fields(struct fields *f, const struct numpy_type *type, const st
 			struct array array = field->type.array;
 			array.shape = in.shape;
 			array.rank = in.rank;
-			id = in.dir = column_struct(t, (struct column_at){path.parent, path.leaf, .merges = true}, &array);
+			id = in.dir = column_struct(t, (struct column_at){path.parent, path.leaf}, &array);
 			r = show_fields(f, &field->type, &in);
 		} else {
 			r = show_field(f, field, &in, &path, &id);
@@ -149,7 +144,7 @@ static int show_fields(struct fields *f, const struct numpy_type *type, const st
 	return r;
 }
 
-static int show_records(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes,
+static int show_records(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
 			const struct numpy_type *type, uint32_t *ret, struct error *err)
 {
 	const struct array *array = &type->array;
@@ -171,7 +166,7 @@ static int show_records(struct archive *a, uint32_t parent, struct slice name, c
 /* --- the header ------------------------------------------------------------- */
 
 /* Loads the first `len` bytes, or as many as there are. */
-static int load_head(struct archive *a, const struct npy_bytes *bytes, struct arena *arena, uint64_t len, struct slice *ret,
+static int load_head(struct archive *a, const struct content *bytes, struct arena *arena, uint64_t len, struct slice *ret,
 		     struct error *err)
 {
 	size_t n = bytes->size < len ? (size_t)bytes->size : (size_t)len;
@@ -179,10 +174,10 @@ static int load_head(struct archive *a, const struct npy_bytes *bytes, struct ar
 	if (!buf)
 		return error_set(err, ENOMEM, "no memory for NumPy's header");
 	*ret = (struct slice){buf, n};
-	return bytes->stream ? stream_prefix(bytes->stream, buf, n, &ret->len, err) : source_read(&a->source, bytes->offset, buf, n, err);
+	return content_head(a, bytes, buf, n, &ret->len, err);
 }
 
-static int read_header(struct archive *a, const struct npy_bytes *bytes, struct arena *arena, struct numpy_header *ret,
+static int read_header(struct archive *a, const struct content *bytes, struct arena *arena, struct numpy_header *ret,
 		       struct error *err)
 {
 	enum { USUAL = 128 }; /* NumPy pads headers to multiples of 64 bytes, and few have fields */
@@ -201,13 +196,13 @@ static int read_header(struct archive *a, const struct npy_bytes *bytes, struct 
 	return 0;
 }
 
-int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct npy_bytes *bytes, uint32_t *ret,
+int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes, uint32_t *ret,
 	     struct error *err)
 {
 	struct arena scratch = arena_scratch(&a->arena);
 	struct numpy_header h = {0};
 	int r = read_header(a, bytes, &scratch, &h, err);
-	struct npy_bytes elements = {bytes->stream, bytes->offset + h.data, h.bytes};
+	struct content elements = content_part(bytes, h.data, h.bytes);
 	if (r == 0 && h.type.array.dtype == DTYPE_STRUCT)
 		r = show_records(a, parent, name, &elements, &h.type, ret, err);
 	else if (r == 0 && h.type.objects)

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "formats/shared/slice_map.h"
-
 enum {
 	END = 22,              /* 4.3.16 end of central directory record, without its comment */
 	COMMENT_MAX = 65535,
@@ -16,7 +14,9 @@ enum {
 	MEMBERS_MAX = 10000000,
 	EXTRA_ZIP64 = 1,       /* 4.5.3 */
 	ENCRYPTED = 1,         /* 4.4.4, bit 0 */
-	PROBE_MAX = 1 << 16,   /* bytes of the directory that a probe reads */
+	PATCHED = 1 << 5,      /* bit 5 */
+	PROBE_MAX = 16 << 20,  /* bytes of the directory that a probe reads: those of 200,000 members */
+	PROBE_MEMBERS = 10000, /* and members that it looks into */
 };
 
 /* Where bytes are read from: an open source, or one being probed. */
@@ -30,7 +30,7 @@ static int get(const struct bytes *b, uint64_t offset, void *ret, size_t len, st
 {
 	if (b->source)
 		return source_read(b->source, offset, ret, len, err);
-	return peek_at(b->peek, offset, ret, len) ? 0 : -EIO;
+	return peek_at(b->peek, offset, ret, len) ? 0 : error_set(err, EIO, "its bytes cannot be read");
 }
 
 /* --- the end -------------------------------------------------------------------- */
@@ -39,6 +39,8 @@ struct end {
 	uint64_t at;    /* offset of the directory */
 	uint64_t size, count;
 	uint64_t shift; /* bytes before the archive: all stored offsets are too small by that */
+	uint64_t record; /* offset of the end record */
+	bool seen;      /* there is one whose comment ends with the file, although its directory does not fit */
 };
 
 static bool is_signature(const uint8_t *p, const char *two)
@@ -56,7 +58,8 @@ static bool settle(struct end *e, uint64_t record, uint64_t stated)
 	return true;
 }
 
-/* Reads the record of 4.3.14; the locator before the end record gives its offset. */
+/* Reads the record of 4.3.14; the locator before the end record gives its offset.  There may
+ * be one where the end record has room for all numbers, too. */
 static bool read_end64(const struct bytes *b, uint64_t end, struct end *ret)
 {
 	uint8_t bytes[END64];
@@ -81,33 +84,40 @@ static bool read_end(const struct bytes *b, const uint8_t *record, uint64_t at, 
 {
 	struct cursor c = cursor_over((struct slice){record + 4, END - 4});
 	unsigned disk = cursor_u16le(&c), first = cursor_u16le(&c), here = cursor_u16le(&c);
-	ret->count = cursor_u16le(&c);
-	ret->size = cursor_u32le(&c);
-	uint64_t stated = cursor_u32le(&c);
-	bool large = ret->count == UINT16_MAX || ret->size == UINT32_MAX || stated == UINT32_MAX;
-	if (large && read_end64(b, at, ret))
-		return true;
-	return disk == 0 && first == 0 && here == ret->count && settle(ret, at, stated);
+	struct end small = {.record = at, .seen = true}, large = small;
+	small.count = cursor_u16le(&c);
+	small.size = cursor_u32le(&c);
+	bool wide = read_end64(b, at, &large);
+	bool fits = wide || (disk == 0 && first == 0 && here == small.count && settle(&small, at, cursor_u32le(&c)));
+	if (fits || !ret->seen) /* of those that do not fit, the last is told */
+		*ret = wide || (!fits && large.count) ? large : small;
+	return fits;
 }
 
-/* The last record whose comment ends with the file and whose directory fits before it. */
-static bool find_end(const struct bytes *b, unsigned comment_max, struct end *ret)
+/* The last record whose comment ends with the file and whose directory fits before it;
+ * -EBADMSG if there is none. */
+static int find_end(const struct bytes *b, unsigned comment_max, struct end *ret, struct error *err)
 {
 	enum { STEP = 1024 };
 	uint8_t bytes[STEP + END];
 	uint64_t least = b->size < END + comment_max ? 0 : b->size - END - comment_max;
+	*ret = (struct end){0};
 	for (uint64_t high = b->size < END ? 0 : b->size - END + 1; high > least;) { /* begins before `high` */
 		uint64_t low = high - least > STEP ? high - STEP : least;
-		if (get(b, low, bytes, (size_t)(high - low) + END - 1, NULL) < 0)
-			return false;
+		int r = get(b, low, bytes, (size_t)(high - low) + END - 1, err);
+		if (r < 0)
+			return r;
 		for (uint64_t at = high; at-- > low;) {
 			const uint8_t *p = bytes + (at - low);
 			if (is_signature(p, "\5\6") && b->size - at - END == (p[20] | (unsigned)p[21] << 8) && read_end(b, p, at, ret))
-				return true;
+				return 0;
 		}
 		high = low;
 	}
-	return false;
+	if (!ret->seen)
+		return error_set(err, EBADMSG, "no end record of a zip archive: it may be cut short");
+	return error_set(err, EBADMSG, "the end record at byte %" PRIu64 " tells a directory of %" PRIu64 " bytes with %" PRIu64
+			 " members, which does not fit before it", ret->record, ret->size, ret->count);
 }
 
 /* Every plain file of a mirrored directory is asked, so of those that do not begin as a zip
@@ -115,7 +125,7 @@ static bool find_end(const struct bytes *b, unsigned comment_max, struct end *re
 static bool find_end_by_probe(const struct bytes *b, struct end *ret)
 {
 	struct cursor head = b->peek->head;
-	return find_end(b, cursor_match(&head, "PK", 2) ? COMMENT_MAX : 1000, ret);
+	return find_end(b, cursor_match(&head, "PK", 2) ? COMMENT_MAX : 1000, ret, NULL) == 0;
 }
 
 bool zip_probe(const struct peek *p)
@@ -140,58 +150,93 @@ static void read_zip64(struct cursor extra, uint64_t *size, uint64_t *packed, ui
 	}
 }
 
-static const char *fault_of(unsigned flags, unsigned method)
+/* 4.4.5.  CODEC_COUNT: none of ours reads it. */
+static const struct {
+	uint16_t method;
+	uint8_t codec;
+	const char *fault;
+} methods[] = {
+	{0, CODEC_NONE, NULL},
+	{1, CODEC_COUNT, "compressed by shrinking, which arrayfs does not read"},
+	{6, CODEC_COUNT, "compressed by imploding, which arrayfs does not read"},
+	{8, CODEC_DEFLATE, NULL},
+	{9, CODEC_COUNT, "compressed with Deflate64, which arrayfs does not read"},
+	{12, CODEC_BZIP2, NULL},
+	{14, CODEC_LZMA, NULL},
+	{93, CODEC_ZSTD, NULL},
+	{95, CODEC_XZ, NULL},
+	{96, CODEC_COUNT, "compressed as JPEG, which arrayfs does not read"},
+	{97, CODEC_COUNT, "compressed with WavPack, which arrayfs does not read"},
+	{98, CODEC_COUNT, "compressed with PPMd, which arrayfs does not read"},
+};
+
+static void set_method(struct zip_member *m, unsigned flags, unsigned method)
 {
+	size_t i = 0, n = sizeof methods / sizeof *methods;
+	while (i < n && methods[i].method != method)
+		i++;
+	m->codec = i < n && methods[i].codec < CODEC_COUNT ? methods[i].codec : CODEC_NONE;
 	if (flags & ENCRYPTED)
-		return "encrypted";
-	switch (method) {
-	case ZIP_STORED:
-	case ZIP_DEFLATED: return NULL;
-	case 9: return "compressed with Deflate64, which arrayfs does not read";
-	case 12: return "compressed with bzip2, which arrayfs does not read in a zip";
-	case 14: return "compressed with LZMA, which arrayfs does not read in a zip";
-	case 93: return "compressed with Zstandard, which arrayfs does not read in a zip";
-	case 95: return "compressed with xz, which arrayfs does not read in a zip";
-	default: return "compressed by an unknown method";
-	}
+		m->fault = "encrypted";
+	else if (flags & PATCHED)
+		m->fault = "compressed patched data, which arrayfs does not read";
+	else if (i == n)
+		m->fault = "compressed by an unknown method";
+	else if (methods[i].codec == CODEC_COUNT)
+		m->fault = methods[i].fault;
 }
 
-/* False at the end of the data. The name points into the cursor's bytes. */
-static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret)
+/* Reads an entry but for its comment, of *ret_comment bytes.  False at the end of the data.
+ * The name points into the cursor's bytes. */
+static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, unsigned *ret_comment)
 {
 	struct cursor head = cursor_sub(c, ENTRY);
 	bool good = cursor_match(&head, "PK\1\2", 4);
 	cursor_skip(&head, 4);
-	unsigned flags = cursor_u16le(&head);
-	*ret = (struct zip_member){.method = cursor_u16le(&head)};
+	unsigned flags = cursor_u16le(&head), method = cursor_u16le(&head);
+	*ret = (struct zip_member){0};
 	cursor_skip(&head, 4);
 	ret->crc = cursor_u32le(&head);
 	ret->packed = cursor_u32le(&head);
 	ret->size = cursor_u32le(&head);
-	unsigned name = cursor_u16le(&head), extra = cursor_u16le(&head), comment = cursor_u16le(&head);
+	unsigned name = cursor_u16le(&head), extra = cursor_u16le(&head);
+	*ret_comment = cursor_u16le(&head);
 	cursor_skip(&head, 8);
 	ret->header = cursor_u32le(&head);
 	ret->name = cursor_take(c, name);
 	read_zip64(cursor_sub(c, extra), &ret->size, &ret->packed, &ret->header);
-	cursor_skip(c, comment);
-	ret->fault = fault_of(flags, ret->method);
-	return good && !head.failed && !c->failed && !__builtin_add_overflow(ret->header, shift, &ret->header);
+	set_method(ret, flags, method);
+	if (__builtin_add_overflow(ret->header, shift, &ret->header))
+		ret->header = UINT64_MAX;
+	return good && !head.failed && !c->failed;
 }
 
 /* 4.3.7: the data follow the local header's variable-length fields, which may be longer than
- * the directory's. */
+ * the directory's.  All members lie before the directory.  -EBADMSG: the member's own fault. */
 static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, struct error *err)
 {
 	uint8_t bytes[LOCAL];
+	m->data = 0;
 	if (!range_within(m->header, LOCAL, end))
-		return -EBADMSG;
+		return error_set(err, EBADMSG, "its local header is told at byte %" PRIu64 ", of %" PRIu64 " before the directory",
+				 m->header, end);
 	int r = get(b, m->header, bytes, sizeof bytes, err);
-	if (r < 0 || !is_signature(bytes, "\3\4"))
-		return r < 0 ? r : -EBADMSG;
+	if (r < 0)
+		return r;
+	if (!is_signature(bytes, "\3\4"))
+		return error_set(err, EBADMSG, "its local header is not at byte %" PRIu64, m->header);
 	struct cursor c = cursor_over((struct slice){bytes + 26, 4});
-	unsigned name = cursor_u16le(&c);
-	m->data = m->header + LOCAL + name + cursor_u16le(&c);
-	return range_within(m->data, m->packed, end) ? 0 : -EBADMSG;
+	uint64_t data = m->header + LOCAL + cursor_u16le(&c);
+	data += cursor_u16le(&c);
+	if (!range_within(data, m->packed, end))
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes at byte %" PRIu64 ", of %" PRIu64 " before the directory",
+				 m->packed, data, end);
+	m->data = data;
+	if (m->size > INT64_MAX)
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes, which no file has", m->size);
+	if (m->codec == CODEC_NONE && !m->fault && m->packed != m->size)
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes, stored as %" PRIu64, m->size, m->packed);
+	return 0;
 }
 
 static int cut(struct slice name)
@@ -200,28 +245,41 @@ static int cut(struct slice name)
 	return name.len < SHOWN ? (int)name.len : SHOWN;
 }
 
-static int read_members(const struct bytes *b, const struct end *end, struct cursor *c, struct arena *keep,
-			struct arena *scratch, struct zip *ret, struct error *err)
+/* Finds its data, or tells why they are not there. */
+static int place_member(const struct bytes *b, const struct end *end, struct zip_member *m, struct arena *keep,
+			struct error *err)
 {
-	struct slice_map names = {.arena = scratch};
+	struct error why = {0};
+	int r = find_data(b, m, end->at, &why);
+	if (r < 0 && r != -EBADMSG)
+		return error_set(err, -r, "%s", why.text);
+	if (r < 0 && !m->fault && !(m->fault = arena_text(keep, slice_text(why.text))))
+		return error_no_memory(err, "the names of its members");
+	return 0;
+}
+
+static int read_members(const struct bytes *b, const struct end *end, struct cursor *c, struct arena *keep, struct zip *ret,
+			struct error *err)
+{
 	bool fresh = true;
-	for (uint32_t i = 0; i < ret->count; i++) {
+	unsigned comment;
+	int r = 0;
+	for (uint32_t i = 0; i < ret->count && r == 0; i++) {
 		struct zip_member *m = &ret->members[i];
-		if (!read_entry(c, end->shift, m))
+		if (!read_entry(c, end->shift, m, &comment) || comment > cursor_left(c))
 			return error_set(err, EBADMSG, "entry %" PRIu32 " of %" PRIu32 " in its directory is invalid", i + 1, ret->count);
-		if (slice_map_add(&names, m->name, &fresh) == SLICE_MAP_NONE)
-			return error_set(err, ENOMEM, "no memory for the names of its members");
+		cursor_skip(c, comment);
+		m->name.data = (const uint8_t *)arena_text(keep, m->name);
+		if (!m->name.data || slice_map_add(&ret->names, m->name, &fresh) == SLICE_MAP_NONE)
+			return error_no_memory(err, "the names of its members");
 		if (!fresh)
 			return error_set(err, EBADMSG, "two members are called %.*s", cut(m->name), m->name.data);
-		if (!(m->name.data = (const uint8_t *)arena_text(keep, m->name)))
-			return error_set(err, ENOMEM, "no memory for the names of its members");
-		int r = find_data(b, m, end->at, err);
-		if (r == -EBADMSG)
-			return error_set(err, EBADMSG, "member %.*s is not at byte %" PRIu64, cut(m->name), m->name.data, m->header);
-		if (r < 0)
-			return r;
+		r = place_member(b, end, m, keep, err);
 	}
-	return 0;
+	if (r == 0 && cursor_match(c, "PK\1\2", 4))
+		return error_set(err, EBADMSG, "its directory has more members than the %" PRIu32 " that its end record tells",
+				 ret->count);
+	return r;
 }
 
 static int by_place(const void *a, const void *b)
@@ -234,12 +292,19 @@ static int by_place(const void *a, const void *b)
 static int check_overlap(const struct zip *z, struct arena *scratch, struct error *err)
 {
 	struct zip_member **sorted = arena_array(scratch, z->count + 1u, sizeof *sorted);
+	bool ascending = true; /* as nearly all are written */
+	uint32_t n = 0;
 	if (!sorted)
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", z->count);
-	for (uint32_t i = 0; i < z->count; i++)
-		sorted[i] = &z->members[i];
-	qsort(sorted, z->count, sizeof *sorted, by_place);
-	for (uint32_t i = 1; i < z->count; i++) {
+	for (uint32_t i = 0; i < z->count; i++) {
+		if (z->members[i].data == 0)
+			continue;
+		ascending &= n == 0 || sorted[n - 1]->header < z->members[i].header;
+		sorted[n++] = &z->members[i];
+	}
+	if (!ascending)
+		qsort(sorted, n, sizeof *sorted, by_place);
+	for (uint32_t i = 1; i < n; i++) {
 		const struct zip_member *a = sorted[i - 1], *b = sorted[i];
 		if (a->data + a->packed > b->header)
 			return error_set(err, EBADMSG, "members %.*s and %.*s overlap", cut(a->name), a->name.data, cut(b->name), b->name.data);
@@ -252,43 +317,118 @@ int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, 
 	struct bytes b = {.source = s, .size = s->size};
 	struct cursor c;
 	struct end end;
-	*ret = (struct zip){0};
-	if (!find_end(&b, COMMENT_MAX, &end))
-		return error_set(err, EBADMSG, "no valid end of a zip archive: it may be cut short");
+	*ret = (struct zip){.names.arena = scratch};
+	int r = find_end(&b, COMMENT_MAX, &end, err);
+	if (r < 0)
+		return r;
 	if (end.count > MEMBERS_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " members, over the limit of %d", end.count, MEMBERS_MAX);
-	int r = source_load(s, scratch, end.at, end.size, &c, err);
+	r = source_load(s, scratch, end.at, end.size, &c, err);
 	if (r < 0)
 		return r;
 	ret->count = (uint32_t)end.count;
 	if (!(ret->members = arena_array(keep, ret->count + 1u, sizeof *ret->members)))
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", ret->count);
-	r = read_members(&b, &end, &c, keep, scratch, ret, err);
+	r = read_members(&b, &end, &c, keep, ret, err);
 	return r < 0 ? r : check_overlap(ret, scratch, err);
 }
 
-bool zip_any(const struct peek *p, bool (*is)(const struct peek *p, const struct zip_member *m))
+/* --- members ------------------------------------------------------------------------ */
+
+const struct zip_member *zip_find(const struct zip *z, struct slice name)
 {
-	uint8_t bytes[1024];
+	uint32_t i = slice_map_find(&z->names, name);
+	return i == SLICE_MAP_NONE ? NULL : &z->members[i];
+}
+
+bool zip_is_directory(const struct zip_member *m)
+{
+	return m->size == 0 && m->name.len > 0 && m->name.data[m->name.len - 1] == '/';
+}
+
+int zip_open(struct archive *a, const struct zip_member *m, struct content *ret, struct error *err)
+{
+	*ret = (struct content){.offset = m->data, .size = m->size};
+	if (m->fault)
+		return error_set(err, EIO, "%s", m->fault);
+	if (m->codec == CODEC_NONE)
+		return 0;
+	struct stream *s = arena_alloc(&a->arena, sizeof *s);
+	if (!s)
+		return error_no_memory(err, "its members");
+	s->client = &a->blocks;
+	s->blocks = a->options->blocks;
+	s->source = &a->source;
+	s->offset = m->data;
+	s->len = m->packed;
+	s->codec = m->codec;
+	s->size = m->size;
+	s->crc32 = m->crc;
+	s->has_crc32 = !a->options->no_verify;
+	*ret = (struct content){.stream = s, .size = m->size};
+	return stream_open(s, err);
+}
+
+/* --- probing -------------------------------------------------------------------------- */
+
+static bool ends_with(struct slice name, struct slice suffix)
+{
+	return name.len >= suffix.len && memcmp(name.data + name.len - suffix.len, suffix.data, suffix.len) == 0;
+}
+
+static bool begins_with(const struct bytes *b, struct zip_member *m, uint64_t end, struct slice magic)
+{
+	uint8_t head[16];
+	size_t n = magic.len;
+	if (n > sizeof head || m->fault || m->size < n || find_data(b, m, end, NULL) < 0)
+		return false;
+	if (m->codec == CODEC_NONE)
+		return peek_at(b->peek, m->data, head, n) && memcmp(head, magic.data, n) == 0;
+	struct stream s = {.source = b->peek->source, .offset = m->data, .len = m->packed, .codec = m->codec, .size = m->size};
+	return stream_open(&s, NULL) == 0 && stream_prefix(&s, head, n, &n, NULL) == 0 && n == magic.len &&
+	       memcmp(head, magic.data, n) == 0;
+}
+
+/* The length of an entry that begins with these bytes; 0 if none does. */
+static uint64_t entry_length(struct slice bytes)
+{
+	struct cursor c = cursor_over(bytes);
+	bool good = cursor_match(&c, "PK\1\2", 4);
+	cursor_skip(&c, 24);
+	uint64_t length = ENTRY + (uint64_t)cursor_u16le(&c);
+	length += cursor_u16le(&c);
+	length += cursor_u16le(&c);
+	return good && !c.failed ? length : 0;
+}
+
+bool zip_has(const struct peek *p, struct slice suffix, struct slice magic)
+{
+	uint8_t bytes[4096];
 	struct bytes b = {.peek = p, .size = p->size};
 	struct zip_member m;
 	struct end end;
+	unsigned comment, members = 0;
 	if (!find_end_by_probe(&b, &end))
 		return false;
-	uint64_t most = end.size < PROBE_MAX ? end.size : PROBE_MAX;
-	for (uint64_t at = 0; at < most;) {
+	uint64_t most = end.size < PROBE_MAX ? end.size : PROBE_MAX, next;
+	for (uint64_t at = 0; at < most; at = next) {
 		size_t n = most - at < sizeof bytes ? (size_t)(most - at) : sizeof bytes;
 		if (get(&b, end.at + at, bytes, n, NULL) < 0)
 			return false;
-		struct cursor c = cursor_over((struct slice){bytes, n}), next = c;
-		while (read_entry(&next, end.shift, &m)) {
-			if (find_data(&b, &m, end.at, NULL) == 0 && is(p, &m))
+		struct cursor c = cursor_over((struct slice){bytes, n});
+		for (next = at; read_entry(&c, end.shift, &m, &comment); cursor_skip(&c, comment)) {
+			next = at + cursor_at(&c) + comment;
+			if (!ends_with(m.name, suffix))
+				continue;
+			if (begins_with(&b, &m, end.at, magic))
 				return true;
-			c = next;
+			if (++members == PROBE_MEMBERS)
+				return false;
 		}
-		if (cursor_at(&c) == 0) /* none, or longer than any we look for */
+		if (next == at) /* an entry with a name longer than any we look for, or none */
+			next += entry_length((struct slice){bytes, n});
+		if (next == at)
 			return false;
-		at += cursor_at(&c);
 	}
 	return false;
 }

@@ -1,38 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive/archive.h"
+#include "formats/shared/content.h"
+#include "formats/shared/slice_map.h"
 
 /*
  * The members of a zip archive, from the central directory at its end; .npz, Keras and
  * PyTorch files are zip archives.
  *
+ *	zip_read(&a->source, &scratch, &scratch, &zip, err)       the directory
+ *	const struct zip_member *m = zip_find(&zip, SLICE("config.json"));
+ *	zip_open(a, m, &content, err)                             its bytes
+ *	content_load(a, &content, &scratch, 1 << 20, &c, err)     all of them, or a range: content_read()
+ *
+ * A member that is stored lies in the source: tree_range(… content.offset, content.size).
+ *
  * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 6.3.10; section numbers
  * refer to it.
  */
 struct zip_member {
-	struct slice name;     /* as in the directory */
+	struct slice name;     /* as in the directory, whatever its flags say of the encoding */
 	uint64_t header;       /* offset of its local header in the source */
-	uint64_t data;         /* offset of its stored bytes, `packed` of them */
+	uint64_t data;         /* offset of its stored bytes, `packed` of them; 0: the fault says why they are not found */
 	uint64_t packed, size; /* size: decompressed, according to the directory */
 	uint32_t crc;          /* CRC-32 of the decompressed bytes */
-	uint16_t method;       /* 4.4.5 */
+	uint8_t codec;         /* enum codec_id */
 	const char *fault;     /* why it cannot be read; or NULL */
 };
-enum { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
 
 struct zip {
 	struct zip_member *members; /* in the directory's order */
 	uint32_t count;
+	struct slice_map names;     /* numbered as members are */
 };
 
 /* Is it a zip archive? Decided by the last bytes of the file. */
 bool zip_probe(const struct peek *p);
 
-/* Reads the directory and every local header. Allocates members and names from `keep`,
- * temporary data from `scratch`. Refused: an inconsistent end record, two members of the
- * same name, overlapping members, more than 10 million members. */
+/* For probes: is there a member whose name ends in `suffix` and whose bytes begin with
+ * `magic`, of at most 16 bytes?  Reads at most PROBE_MAX bytes of the directory. */
+bool zip_has(const struct peek *p, struct slice suffix, struct slice magic);
+
+/* Reads the directory and every local header.  Allocates members and names from `keep`,
+ * what is needed only by zip_find() and meanwhile from `scratch`.  Refused: an end record
+ * that does not fit, two members of the same name, overlapping members, more than 10
+ * million members.  A member whose place or size is invalid has a fault. */
 int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err);
 
-/* For probes: calls `is` for the members in the first bytes of the directory, whose data
- * peek_at() can read, until it returns true; returns whether it did. */
-bool zip_any(const struct peek *p, bool (*is)(const struct peek *p, const struct zip_member *m));
+/* The member of that name, or NULL. */
+const struct zip_member *zip_find(const struct zip *z, struct slice name);
+
+/* Is it a directory: a name that ends in '/', and no bytes? */
+bool zip_is_directory(const struct zip_member *m);
+
+/* The member's bytes; a stream is allocated from the archive's arena.  -EIO and the member's
+ * fault, if it has one. */
+int zip_open(struct archive *a, const struct zip_member *m, struct content *ret, struct error *err);

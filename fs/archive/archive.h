@@ -58,6 +58,10 @@ struct format {
 	 * reports what is missing. */
 	bool (*probe_members)(const struct members *m);
 
+	/* A lazy file is decoded by one thread at a time, mostly: whoever wants several of them
+	 * does well to read them at once. */
+	bool serial;
+
 	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
 	 * failure it just returns: its memory is in a->arena or freed by close(). */
 	int (*open)(struct archive *a, struct error *err);

@@ -33,7 +33,7 @@ static void chain(struct tree *t, uint32_t parent, uint32_t id)
 /* What is still to be filled has names of its own then. */
 static bool may_merge(const struct node *n)
 {
-	return n->kind == NODE_DIR && !n->hidden && !n->open;
+	return n->kind == NODE_DIR && !n->hidden && !n->open && !n->own;
 }
 
 /* A name on its way into the tree. */
@@ -94,8 +94,9 @@ static struct node *add_shown(struct tree *t, const struct naming *naming, uint8
 		return NULL;
 	n->kind = kind;
 	n->suffixed = found != 0;
+	n->own = kind == NODE_DIR && !naming->merge;
 	tree_names_put(t->names, &key, id);
-	if (n->suffixed && kind == NODE_DIR)
+	if (n->suffixed && may_merge(n))
 		tree_names_put_suffixed(t, t->names, id);
 	chain(t, naming->parent, id);
 	if (key.name.data != naming->raw.data && !slice_equal(key.name, naming->raw))

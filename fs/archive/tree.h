@@ -15,7 +15,9 @@
  * change again, so that any thread may read them without a lock.
  *
  * Names are made safe here (fs/base/name.h) and made unique: of two equal names the
- * later gets "~2", "~3" …; directories that names imply merge.
+ * later gets "~2", "~3" …; directories that names imply merge with each other, and with no
+ * other node, so that what an array has made of several files is never mixed with what
+ * lies below a name.
  */
 enum { TREE_ROOT = 1 };
 
@@ -72,6 +74,7 @@ struct node {
 	bool suffixed : 1;  /* its name got a suffix */
 	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
+	bool own : 1;          /* DIR: made by tree_branch(): no name that implies it leads here */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
@@ -115,7 +118,7 @@ int tree_publish(struct tree *t, struct error *err);
  * component, raw: it has no '/' that separates.
  */
 uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name); /* or finds the one that is implied */
-uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, never another's */
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, with which none merges */
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);

@@ -17,7 +17,7 @@ static bool matches(const struct node *n, const struct tree_key *key)
 		return false;
 	if (key->wanted == TREE_EXACTLY)
 		return n->name[len] == '\0';
-	return n->kind == NODE_DIR && n->suffixed && n->name[len] == '~' && !strchr(n->name + len + 1, '~');
+	return n->kind == NODE_DIR && !n->own && n->suffixed && n->name[len] == '~' && !strchr(n->name + len + 1, '~');
 }
 
 static struct names_slot *slot_of(const struct tree *t, const struct names *names, const struct tree_key *key)

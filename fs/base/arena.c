@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fs/base/pages.h"
+/* Blocks double in size from FIRST to LARGEST: a tiny archive costs little, a large
+ * one few calls.  An allocation larger than a quarter of a block gets a block of its
+ * own, linked after the one being filled. */
+enum { FIRST = 4096, LARGEST = 1 << 20 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -13,14 +16,9 @@ struct arena_block {
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
-/* Blocks double in size from FIRST to LARGEST, with which a block is one huge page: a tiny
- * archive costs little, a large one few calls and page faults.  An allocation larger than a
- * quarter of a block gets a block of its own, linked after the one being filled. */
-enum { FIRST = 4096, LARGEST = PAGES_HUGE - sizeof(struct arena_block) };
-
 static struct arena_block *block_new(size_t size)
 {
-	struct arena_block *b = pages_new(sizeof *b + size);
+	struct arena_block *b = calloc(1, sizeof *b + size);
 	if (b)
 		b->size = size;
 	return b;
@@ -69,7 +67,7 @@ static void *take(struct arena *a, size_t n, size_t align)
 	struct arena_block *b = a->blocks;
 	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
 	if (!b || at > b->size || n > b->size - at) {
-		size_t size = !b || b->size < FIRST ? FIRST : b->size < LARGEST / 2 ? b->size * 2 : LARGEST;
+		size_t size = !b || b->size < FIRST ? FIRST : b->size < LARGEST ? b->size * 2 : LARGEST;
 		if (n > size / 4) {
 			void *own = own_block(a, n);
 			count(a, own ? n : 0);
@@ -162,7 +160,7 @@ void arena_free(struct arena *a)
 {
 	for (struct arena_block *b = a->blocks, *next; b; b = next) {
 		next = b->next;
-		pages_free(b, sizeof *b + b->size);
+		free(b);
 	}
 	a->blocks = NULL;
 	arena_refund(a, a->used);

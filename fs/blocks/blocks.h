@@ -50,6 +50,7 @@ struct block_source {
 struct block {
 	uint8_t *bytes; /* 64-byte aligned; 64 more bytes after the block may be read and written */
 	size_t len;
+	void (*drop)(struct block *block); /* decode() may set it: called before the bytes are freed */
 	struct block_private *private;
 };
 
@@ -128,6 +129,11 @@ size_t blocks_metadata_take(struct blocks *b, size_t own, size_t least, size_t m
 uint8_t *block_room(struct block *block, size_t len, struct error *err);
 uint8_t *block_scratch(struct block *block, size_t len, struct error *err);
 struct codec_memory block_memory(struct block *block); /* scratch for a codec whose input is a mapping */
+
+/* For decode(): memory that another library takes counts as the block's own, as long as the
+ * block is there, or as scratch.  Like block_room(), it waits and may fail. */
+int block_count(struct block *block, size_t len, struct error *err);
+int block_count_scratch(struct block *block, size_t len, struct error *err);
 void block_trim(struct block *block, size_t len); /* the block is shorter than its room */
 
 struct blocks_stats {

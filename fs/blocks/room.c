@@ -114,6 +114,22 @@ uint8_t *block_scratch(struct block *block, size_t len, struct error *err)
 	return s->bytes;
 }
 
+int block_count(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	int r = charge(p, len, err);
+	p->charged += r == 0 && p->cache ? len : 0;
+	return r;
+}
+
+int block_count_scratch(struct block *block, size_t len, struct error *err)
+{
+	struct block_private *p = block->private;
+	int r = charge(p, len, err);
+	p->scratched += r == 0 && p->cache ? len : 0;
+	return r;
+}
+
 static uint8_t *take_scratch(void *block, size_t len, struct error *err)
 {
 	return block_scratch(block, len, err);

@@ -11,16 +11,20 @@
  * The decoded bytes are cut into stretches of equal length, each a block of the cache.
  * At the start of each stretch but the first, the decoder's state is saved as a point,
  * from which decoding can resume.  Points are blocks, too, so the cache's budget bounds
- * them; an evicted point is rebuilt from the nearest one before it.
+ * them: all are kept if they take no more than a quarter of it, otherwise every second,
+ * fourth and so on; the others are evicted like stretches.  Of codecs whose state
+ * cannot be saved, the decoder itself is kept where it is: reading on is as fast, reading
+ * what lies before it begins anew, unless the cache has that.
  *
  *   source    |---- offset ----|=========== len ===========|
  *   decoded                    |  0  |  1  |  2  |  3  | 4 |   stretches
  *   points                           1     2     3     4
  *
- * The checksums that show whether the bytes are right come at the end of the stream.  So
- * the first read decodes all of it, once, and fails if the stream is truncated, corrupt,
- * followed by other data, or not of the expected length.  Later reads decode only the
- * stretches they touch, each from the nearest cached point.
+ * Stretches are first decoded in their order, each by the first reader who needs it or one
+ * behind it, while the others wait.  So no byte is decoded twice before the end, and the
+ * CRC-32 of what is decoded is known there.  The stretch in which the stream turns out to
+ * be truncated, corrupt, followed by other data, not of the stated size or not of the
+ * stated CRC-32 fails, and those before it do not.
  *
  * Thread-safe once open.  It must outlive the client's blocks.
  */
@@ -41,13 +45,13 @@ struct stream {
 	uint64_t size;           /* decoded size, if the container states it; or STREAM_SIZE_UNKNOWN */
 	uint32_t crc32;          /* of the decoded bytes, if has_crc32 */
 	bool has_crc32;          /* the container states a CRC-32 */
-	bool unchecked;          /* do not decode all of it before the first read; needs `size` */
 
 	/* Private. */
 	const struct codec_steps *steps;
 	uint64_t stretch;
+	uint64_t every; /* which points are kept: those before each so many stretches */
 	_Atomic uint64_t found;   /* decoded size, once the end was reached; STREAM_SIZE_UNKNOWN before */
-	_Atomic uint64_t checked; /* stretches that stream_check() has decoded, from the first on */
+	_Atomic uint64_t reached; /* so many stretches have been decoded, from the first on */
 };
 
 /* Reads nothing.  -ENOTSUP if the codec cannot decode in steps; -EBADMSG if the stream is

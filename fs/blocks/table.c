@@ -87,6 +87,8 @@ struct block_private *blocks_remember(struct blocks *b, const struct block_sourc
 
 void blocks_dispose(struct block_private *p)
 {
+	if (p->block.drop)
+		p->block.drop(&p->block);
 	blocks_memory_put(p->cache, p->block.bytes, p->size);
 	free(p);
 }

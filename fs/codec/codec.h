@@ -28,7 +28,8 @@
 	X(CODEC_BZIP2,       codec_bzip2)     /* concatenated streams */                  \
 	X(CODEC_XZ,          codec_xz)        /* concatenated streams */                  \
 	X(CODEC_LZF,         codec_lzf)       /* LibLZF, without framing */               \
-	X(CODEC_BLOSC,       codec_blosc)     /* Blosc 1 */
+	X(CODEC_BLOSC,       codec_blosc)     /* Blosc 1 */                               \
+	X(CODEC_LZMA,        codec_lzma)      /* with the header that zip gives it; in steps only */
 
 enum codec_id {
 #define CODEC_ENUM(id, defined) id,

@@ -10,26 +10,32 @@
  */
 struct decoder;
 
+enum { DECODER_BACK = 8 };
+
 enum decoder_step {
 	DECODER_GOES_ON = 0,
 	DECODER_ENDED = 1, /* at the stream's end, past its checksums; any input left follows the stream */
 };
 
 struct codec_steps {
-	struct decoder *(*open)(void); /* at the beginning of a stream; NULL: no memory */
+	/* At the beginning of a stream, whose first bytes are `head`: as much as a container that
+	 * states the decoded size (otherwise UINT64_MAX) knows before.  NULL: no memory. */
+	struct decoder *(*open)(struct slice head, uint64_t size);
 	void (*close)(struct decoder *d);
 
+	/* The memory that it takes, at most, if that is more than 256 KiB; NULL: it is less. */
+	size_t (*memory)(struct slice head, uint64_t size);
+
 	/* Decodes from `in` to *out, advancing both, until either is used up or the stream
-	 * ends.  With *room 0, it still consumes the end of the stream if that comes next.
-	 * An enum decoder_step; -EBADMSG if the stream is corrupt, or -ENOMEM. */
+	 * ends; *room is not 0.  At the end, it gives back up to DECODER_BACK bytes that it took before: `in` then
+	 * begins so much earlier, and these bytes must still lie there.  An enum decoder_step; -EBADMSG if the stream is corrupt, or -ENOMEM. */
 	int (*step)(struct decoder *d, struct slice *in, uint8_t **out, size_t *room);
 
-	/* The library's message after -EBADMSG, or NULL. */
+	/* The library's message after -EBADMSG, or NULL.  May be NULL itself. */
 	const char *(*why)(const struct decoder *d);
 
-	/* Saves the whole state to 64-byte aligned memory, which must not move afterwards (it
-	 * holds pointers into itself); 0 or -ENOMEM.  saved_size() is the size it takes until
-	 * the next step. */
+	/* Saves the whole state to 64-byte aligned memory; 0 or -ENOMEM.  saved_size() is the size
+	 * it takes until the next step.  NULL, as resume: it cannot be saved. */
 	size_t (*saved_size)(struct decoder *d);
 	int (*save)(struct decoder *d, void *to, size_t size);
 	struct decoder *(*resume)(const void *saved); /* NULL: no memory */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Deflate, zlib and gzip: whole streams by libdeflate, which is faster; incremental decoding
- * is zlib's, in inflate.c. */
+/* Deflate, zlib and gzip: whole streams by libdeflate; incremental decoding is ISA-L's, in
+ * inflate.c. */
 #include <libdeflate.h>
 
 #include "fs/codec/codec.h"

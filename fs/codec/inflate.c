@@ -1,157 +1,216 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Incremental deflate, by zlib.  A saved state is a complete inflateCopy(), with the window
- * and the running checksum.  So decoding can resume at any byte, not just at a deflate
- * block's start, and even a stream that is one large block can be resumed anywhere.
+ * Incremental deflate, by ISA-L, which is as fast as libdeflate and can stop anywhere.  A
+ * saved state is its state with the tables of the present block and 32 KiB of what was
+ * decoded before.  So decoding can resume at any byte, not just at a deflate block's start,
+ * and even a stream that is one large block can be resumed anywhere.
+ *
+ * It takes and refuses what zlib does, with one exception: a set of Huffman codes that is
+ * incomplete is taken, as long as none of the codes that are missing is met.  What was
+ * decoded is then what the checksum says, and without a checksum one does not know more.
  */
+#include <isa-l/igzip_lib.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "fs/codec/decoder.h"
+#include "fs/codec/wrapper.h"
 
 struct decoder {
-	z_stream z;
-	bool ended, several;
+	enum stage { HEAD, BODY, TAIL, ENDED } stage;
+	bool several;
+	const char *why;
+	struct wrapper wrapper;
+	unsigned nheld;  /* input that ISA-L took and that lies behind the deflate stream */
+	uint8_t held[8];
+	struct inflate_state isal; /* the last of its members is what was decoded before */
 };
 
-/* The allocator for zlib's copies: hands out `bytes`; if that is NULL, uses malloc() and
- * just adds up `used`. */
-struct pool {
-	uint8_t *bytes;
-	size_t used, size;
-};
+/* What is saved before the decoded bytes. */
+enum { WINDOW = ISAL_DEF_HIST_SIZE, STATE = offsetof(struct decoder, isal.tmp_out_buffer) };
 
-struct saved {
-	struct decoder decoder;
-	_Alignas(64) uint8_t pool[];
-};
-
-static void *take(void *pool, unsigned count, unsigned each)
+static void begin(struct decoder *d, enum wrapper_kind kind)
 {
-	struct pool *p = pool;
-	size_t len = ((size_t)count * each + 63) & ~(size_t)63;
-	if (p)
-		p->used += len;
-	if (!p || !p->bytes)
-		return malloc(len);
-	return p->used <= p->size ? p->bytes + (p->used - len) : NULL;
+	wrapper_begin(&d->wrapper, kind);
+	isal_inflate_init(&d->isal);
+	d->stage = kind == WRAPPER_NONE ? BODY : HEAD;
 }
 
-static void give(void *pool, void *bytes)
+static struct decoder *open_with(enum wrapper_kind kind, bool several)
 {
-	struct pool *p = pool;
-	if (!p || !p->bytes)
-		free(bytes);
-}
-
-static struct decoder *open_with(int window_bits, bool several)
-{
-	struct decoder *d = calloc(1, sizeof *d);
+	struct decoder *d = malloc(sizeof *d);
 	if (!d)
 		return NULL;
-	d->z.zalloc = take;
-	d->z.zfree = give;
+	memset(d, 0, STATE);
 	d->several = several;
-	if (inflateInit2(&d->z, window_bits) == Z_OK)
-		return d;
-	free(d);
-	return NULL;
+	begin(d, kind);
+	return d;
 }
 
-static struct decoder *open_deflate(void)
+static struct decoder *open_deflate(struct slice head, uint64_t size)
 {
-	return open_with(-15, false);
+	(void)head, (void)size;
+	return open_with(WRAPPER_NONE, false);
 }
 
-static struct decoder *open_zlib(void)
+static struct decoder *open_zlib(struct slice head, uint64_t size)
 {
-	return open_with(15, false);
+	(void)head, (void)size;
+	return open_with(WRAPPER_ZLIB, false);
 }
 
-static struct decoder *open_gzip(void)
+static struct decoder *open_gzip(struct slice head, uint64_t size)
 {
-	return open_with(15 + 16, true);
+	(void)head, (void)size;
+	return open_with(WRAPPER_GZIP, true);
 }
 
 static void shut(struct decoder *d)
 {
-	if (d)
-		inflateEnd(&d->z);
 	free(d);
 }
 
-static unsigned clamp(size_t n)
+static uint32_t clamp(size_t n)
 {
-	return n < UINT32_MAX ? (unsigned)n : UINT32_MAX;
+	enum { MOST = 1 << 30 };
+	return n < MOST ? (uint32_t)n : MOST;
+}
+
+static const char *reason(int r)
+{
+	switch (r) {
+	case ISAL_INVALID_BLOCK: return "invalid block";
+	case ISAL_INVALID_SYMBOL: return "invalid code";
+	case ISAL_INVALID_LOOKBACK: return "invalid distance too far back";
+	default: return NULL;
+	}
+}
+
+/* ISA-L buffers 8 bytes of its input: those behind the stream's last bit are none of it. */
+static void hold(struct decoder *d)
+{
+	uint64_t bits = d->isal.read_in >> d->isal.read_in_length % 8;
+	d->nheld = (unsigned)d->isal.read_in_length / 8;
+	for (unsigned i = 0; i < d->nheld; i++, bits >>= 8)
+		d->held[i] = (uint8_t)bits;
+}
+
+/* 1 at the end of the deflate stream. */
+static int inflate_some(struct decoder *d, struct slice *in, uint8_t **out, size_t *room)
+{
+	static uint8_t none[1];
+	uint32_t had = clamp(in->len), could = clamp(*room);
+	struct inflate_state *s = &d->isal;
+	s->next_in = had ? (uint8_t *)(uintptr_t)in->data : none;
+	s->avail_in = had;
+	s->next_out = could ? *out : none;
+	s->avail_out = could;
+	int r = isal_inflate(s);
+	uint32_t taken = had - s->avail_in, made = could - s->avail_out;
+	in->data += taken;
+	in->len -= taken;
+	wrapper_body(&d->wrapper, (struct slice){*out, made});
+	*out += made;
+	*room -= made;
+	if (r != ISAL_DECOMP_OK) {
+		d->why = reason(r);
+		return -EBADMSG;
+	}
+	if (s->block_state != ISAL_BLOCK_FINISH)
+		return 0;
+	hold(d);
+	return 1;
+}
+
+static bool next_byte(struct decoder *d, struct slice *in, uint8_t *ret)
+{
+	if (d->nheld > 0) {
+		*ret = d->held[0];
+		memmove(d->held, d->held + 1, --d->nheld);
+		return true;
+	}
+	if (in->len == 0)
+		return false;
+	*ret = *in->data++;
+	in->len--;
+	return true;
+}
+
+/* 1 at the end of the header, or of the trailer. */
+static int wrap(struct decoder *d, struct slice *in)
+{
+	uint8_t byte;
+	int r = 0;
+	if (d->wrapper.kind == WRAPPER_NONE)
+		return 1;
+	while (r == 0 && next_byte(d, in, &byte))
+		r = d->stage == HEAD ? wrapper_head(&d->wrapper, byte) : wrapper_tail(&d->wrapper, byte);
+	if (r < 0)
+		d->why = d->wrapper.why;
+	return r;
 }
 
 static int step(struct decoder *d, struct slice *in, uint8_t **out, size_t *room)
 {
-	if (d->ended && in->len == 0)
-		return DECODER_ENDED;
-	if (d->ended && (!d->several || inflateReset(&d->z) != Z_OK))
-		return -EBADMSG;
-	unsigned had = clamp(in->len), could = clamp(*room);
-	d->z.next_in = (uint8_t *)(uintptr_t)in->data;
-	d->z.avail_in = had;
-	d->z.next_out = *out;
-	d->z.avail_out = could;
-	int r = inflate(&d->z, Z_NO_FLUSH);
-	in->data += had - d->z.avail_in;
-	in->len -= had - d->z.avail_in;
-	*out += could - d->z.avail_out;
-	*room -= could - d->z.avail_out;
-	d->ended = r == Z_STREAM_END;
-	if (r == Z_MEM_ERROR)
-		return -ENOMEM;
-	return d->ended ? DECODER_ENDED : r == Z_OK || r == Z_BUF_ERROR ? DECODER_GOES_ON : -EBADMSG;
+	for (;;) {
+		if (d->stage == ENDED && in->len == 0)
+			return DECODER_ENDED;
+		if (d->stage == ENDED && !d->several)
+			return -EBADMSG;
+		if (d->stage == ENDED)
+			begin(d, d->wrapper.kind);
+		int r = d->stage == BODY ? inflate_some(d, in, out, room) : wrap(d, in);
+		if (r <= 0)
+			return r;
+		d->stage++;
+		if (d->stage == ENDED) { /* gzip's trailer is no shorter than what may be held */
+			in->data -= d->nheld;
+			in->len += d->nheld;
+			d->nheld = 0;
+			return DECODER_ENDED;
+		}
+	}
 }
 
 static const char *why(const struct decoder *d)
 {
-	return d->z.msg;
+	return d->why;
 }
 
-/* inflateCopy() allocates with the allocator of the state that it copies. */
-static int copy(z_stream *to, struct decoder *d, struct pool *pool)
+/* --- points ----------------------------------------------------------------------- */
+
+/* Of the bytes that were decoded: the window, and behind it what was not asked for yet. */
+static size_t window(const struct decoder *d)
 {
-	d->z.opaque = pool;
-	int r = inflateCopy(to, &d->z);
-	d->z.opaque = NULL;
-	return r == Z_OK ? 0 : -ENOMEM;
+	size_t valid = (size_t)d->isal.tmp_out_valid, past = (size_t)d->isal.tmp_out_processed;
+	return d->stage != BODY ? 0 : past > WINDOW ? valid - (past - WINDOW) : valid;
 }
 
 static size_t saved_size(struct decoder *d)
 {
-	struct pool pool = {0};
-	z_stream z;
-	if (copy(&z, d, &pool) == 0)
-		inflateEnd(&z);
-	return sizeof(struct saved) + pool.used;
+	return STATE + window(d);
 }
 
 static int save(struct decoder *d, void *to, size_t size)
 {
-	struct saved *s = to;
-	struct pool pool = {.bytes = s->pool, .size = size - sizeof *s};
-	s->decoder = *d;
-	int r = copy(&s->decoder.z, d, &pool);
-	s->decoder.z.opaque = NULL;
-	return r;
+	struct decoder *saved = to;
+	size_t kept = size - STATE;
+	int32_t skipped = d->isal.tmp_out_valid - (int32_t)kept;
+	memcpy(saved, d, STATE);
+	saved->isal.tmp_out_valid -= skipped;
+	saved->isal.tmp_out_processed = d->stage == BODY ? d->isal.tmp_out_processed - skipped : 0;
+	saved->isal.next_in = saved->isal.next_out = NULL;
+	memcpy((uint8_t *)to + STATE, d->isal.tmp_out_buffer + skipped, kept);
+	return 0;
 }
 
 static struct decoder *resume(const void *saved)
 {
-	const struct saved *s = saved;
 	struct decoder *d = malloc(sizeof *d);
 	if (!d)
 		return NULL;
-	*d = s->decoder;
-	/* inflateCopy() does not modify its source, though the prototype lacks const. */
-	if (inflateCopy(&d->z, (z_stream *)(uintptr_t)&s->decoder.z) == Z_OK)
-		return d;
-	free(d);
-	return NULL;
+	memcpy(d, saved, STATE);
+	memcpy(d->isal.tmp_out_buffer, (const uint8_t *)saved + STATE, (size_t)d->isal.tmp_out_valid);
+	return d;
 }
 
 #define STEPS(opening, many)                                                                              \

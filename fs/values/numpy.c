@@ -15,7 +15,8 @@ void numpy_write_type(const struct array *a, struct text *ret)
 	char letter = dtype_letter(a->dtype);
 	uint64_t bytes = dtype_bits(a) / 8;
 	enum dtype_kind kind = dtype_kind(a->dtype);
-	bool ordered = kind == KIND_UNICODE || (bytes > 1 && kind != KIND_CHARS && kind != KIND_RAW && kind != KIND_DECIMAL);
+	bool number = kind == KIND_RAW ? a->byteorder != BYTEORDER_NONE : kind != KIND_CHARS && kind != KIND_DECIMAL;
+	bool ordered = kind == KIND_UNICODE || (bytes > 1 && number);
 	bool own_unit = a->dtype == DTYPE_DATETIME64 || a->dtype == DTYPE_TIMEDELTA64;
 	enum time_unit unit = own_unit ? a->unit : dtype_unit(a->dtype);
 	text_print(ret, "%c%c", !ordered ? '|' : a->byteorder == BYTEORDER_BIG ? '>' : '<', letter);
@@ -61,7 +62,8 @@ void numpy_write_header(struct slice descr, bool fortran, struct slice shape, st
 
 bool numpy_probe(struct slice head)
 {
-	return head.len >= 6 && memcmp(head.data, "\x93NUMPY", 6) == 0;
+	struct slice magic = SLICE(NUMPY_MAGIC);
+	return head.len >= magic.len && memcmp(head.data, magic.data, magic.len) == 0;
 }
 
 int numpy_header_size(struct slice head, uint64_t *ret, struct error *err)

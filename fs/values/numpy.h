@@ -35,6 +35,7 @@ struct numpy_header {
 	uint64_t bytes;         /* of all elements, checked for overflow; 0 for objects: unknown */
 };
 
+#define NUMPY_MAGIC "\x93NUMPY"
 enum { NUMPY_PREFIX = 12, NUMPY_HEADER_MAX = 1 << 20 };
 
 /* Does it begin with NumPy's magic? */

@@ -72,6 +72,9 @@ static bool sized(char letter, uint64_t n, struct array *ret)
 	case 'V':
 		ret->dtype = DTYPE_VOID;
 		return true;
+	case 'W': /* complex32 and bcomplex32 of ml_dtypes, which NumPy does not load again */
+		ret->dtype = DTYPE_VOID;
+		return n == 4;
 	case 'U':
 		ret->dtype = DTYPE_UNICODE;
 		ret->width *= 4;
@@ -89,10 +92,10 @@ static bool word(struct slice text, struct numpy_type *ret)
 {
 	struct cursor c = cursor_over(text);
 	struct array *a = &ret->array;
-	bool big = cursor_match(&c, ">", 1), known;
+	bool big = cursor_match(&c, ">", 1), little = !big && cursor_match(&c, "<", 1), known;
 	uint64_t n = 0;
-	if (!big)
-		(void)(cursor_match(&c, "<", 1) || cursor_match(&c, "|", 1) || cursor_match(&c, "=", 1));
+	if (!big && !little)
+		(void)(cursor_match(&c, "|", 1) || cursor_match(&c, "=", 1));
 	char letter = (char)cursor_u8(&c);
 	bool counted = digits(&c, &n);
 	if (letter == 'O') {
@@ -101,11 +104,13 @@ static bool word(struct slice text, struct numpy_type *ret)
 		ret->size = 8; /* of a pointer, which is not in the file */
 		return c.pos == c.end && (!counted || n == 4 || n == 8);
 	}
-	if (!counted || !letter || !strchr("biufcmMSUV", letter))
+	if (!counted || !letter || !strchr("biufcmMSUVW", letter))
 		return false;
 	known = letter == 'M' || letter == 'm' ? time_of(&c, n, letter, a) : sized(letter, n, a);
 	ret->size = dtype_bits(a) / 8;
-	bool ordered = letter == 'U' || (letter != 'S' && letter != 'V' && ret->size > 1);
+	/* V with an order is a number of a type that NumPy does not know: those of ml_dtypes. */
+	bool number = letter == 'V' ? big || little : letter != 'S';
+	bool ordered = letter == 'U' || (number && ret->size > 1);
 	a->byteorder = !ordered ? BYTEORDER_NONE : big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
 	return known && c.pos == c.end && !c.failed;
 }
@@ -184,11 +189,12 @@ static int field(struct numpy_reader *r, struct numpy_field *f)
 	return 0;
 }
 
-/* Alignment padding: V without a name. */
+/* Alignment padding: V without a name, which is what NumPy takes sub-arrays for, too. */
 static bool is_padding(const struct numpy_field *f)
 {
 	const struct array *a = &f->type.array;
-	return f->name.len == 0 && f->title.len == 0 && ((a->dtype == DTYPE_VOID && a->byteorder == BYTEORDER_NONE) || a->rank > 0);
+	bool raw = a->dtype == DTYPE_VOID && strchr(a->type, 'V');
+	return f->name.len == 0 && f->title.len == 0 && (raw || a->rank > 0);
 }
 
 static int record(struct numpy_reader *r, struct numpy_type *ret)

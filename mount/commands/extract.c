@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #include "mount/commands/commands.h"
+#include "mount/commands/scout.h"
 #include "mount/commands/walk.h"
 #include "mount/log.h"
 #include "mount/source.h"
 
 struct run {
 	struct extract x;
+	struct scout *scout;
 	uint64_t total;
 	bool failed, full;
 };
@@ -66,6 +68,8 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	(void)len;
 	path = below_view(x, path);
 	x->in_dest = false;
+	if (kind == WALK_FILE)
+		scout_follow(run->scout);
 	if (kind == WALK_FAULT)
 		complain(run, path, fault->text, 0);
 	else if (kind == WALK_FILE)
@@ -133,30 +137,52 @@ static bool goes_up(const char *path)
 	return false;
 }
 
-static void walk_given(struct run *run, const char *path, walk_visit *each)
+static void walk_given(struct run *run, const char *path, walk_visit *each, void *arg)
 {
 	if (run->x.options->npy)
-		walk_in_view(run->x.m, NPY_VIEW, path, ".npy", each, run);
+		walk_in_view(run->x.m, NPY_VIEW, path, ".npy", each, arg);
 	else
-		walk(run->x.m, path, each, run);
+		walk(run->x.m, path, each, arg);
+}
+
+static int visit_ahead(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		       const char *same, const struct error *fault)
+{
+	(void)path, (void)len, (void)same, (void)fault;
+	return kind == WALK_FILE ? scout_visit(arg, ref) : 0;
+}
+
+static char **paths_of(const struct run *run)
+{
+	static char root_path[] = "", *whole[] = {root_path, NULL};
+	return *run->x.options->paths ? run->x.options->paths : whole;
+}
+
+static void walk_ahead(void *arg, struct scout *s)
+{
+	struct run *run = arg;
+	for (char **path = paths_of(run); *path; path++)
+		if (!goes_up(*path))
+			walk_given(run, *path, visit_ahead, s);
 }
 
 static void extract_all(struct run *run)
 {
-	static char root_path[] = "", *whole[] = {root_path, NULL};
-	char **paths = *run->x.options->paths ? run->x.options->paths : whole;
+	char **paths = paths_of(run);
 	if (progress_wanted()) /* only the progress bar needs the total */
 		for (char **path = paths; *path && !extract_stopped; path++)
-			walk_given(run, *path, visit_size);
+			walk_given(run, *path, visit_size, run);
 	run->x.progress = progress_begin(run->total);
+	run->scout = scout_begin(run->x.m, run->x.memory.blocks, walk_ahead, run);
 	for (char **path = paths; *path && !extract_stopped && !run->full; path++) {
 		run->x.in_dest = false;
 		if (goes_up(*path))
 			complain(run, *path, "a path with '..' has no place below DEST", 0);
 		else
-			walk_given(run, *path, visit);
+			walk_given(run, *path, visit, run);
 	}
 	progress_clear(&run->x.progress);
+	scout_end(run->scout);
 }
 
 int extract_run(const struct options *o)

@@ -189,6 +189,12 @@ def objects():
 
 # --- codecs ----------------------------------------------------------------
 
+def lzma_in_zip(data):
+    """The properties and the data, as in an .lzma file, which has the size between them."""
+    alone = lzma.compress(data, lzma.FORMAT_ALONE)
+    return alone[:5] + alone[13:]
+
+
 def codecs():
     out, n = folder("codecs"), 3000
     data = bytes(i * i >> 5 & 0xff if i % 700 < 500 else 7 for i in range(n))
@@ -197,7 +203,7 @@ def codecs():
         (out / name).write_bytes(struct.pack("<BH", number, n) + pa.compress(data, name, asbytes=True))
     raw = zlib.compressobj(6, zlib.DEFLATED, -15)
     made = {"zlib": (3, zlib.compress(data)), "deflate": (9, raw.compress(data) + raw.flush()), "bzip2": (11, bz2.compress(data)),
-            "xz": (12, lzma.compress(data))}
+            "xz": (12, lzma.compress(data)), "lzma": (15, b"\5\4\5\0" + lzma_in_zip(data))}
     for name, (number, coded) in made.items():
         (out / name).write_bytes(struct.pack("<BH", number, n) + coded)
     filters = {"lzf": (13, dict(compression="lzf")), "blosc-lz4": (14, dict(hdf5plugin.Blosc(cname="lz4"))),

@@ -95,6 +95,48 @@ static void an_array_that_is_not_all_there_is_refused(void **state)
 	test_unload(file);
 }
 
+static void headers_that_break_the_rules_are_refused(void **state)
+{
+#define IN_HEADER(what, at) "NumPy's header: " what " at byte " #at " of its text"
+	static const struct {
+		const char *name;
+		int code;
+		const char *sentence;
+	} bad[] = {
+		{"call", -EBADMSG, IN_HEADER("a string is missing", 10)},
+		{"sum", -EBADMSG, IN_HEADER("',' is missing", 52)},
+		{"deep", -EBADMSG, IN_HEADER("records nested more than 32 deep", 234)},
+		{"deep-brackets", -EBADMSG, IN_HEADER("'(' is missing", 11)},
+		{"giant-extent", -EBADMSG, IN_HEADER("an extent of more than 63 bits", 70)},
+		{"giant-shape", -EBADMSG, "NumPy's header: a shape of 2^63 bytes or more"},
+		{"giant-item", -EBADMSG, "|S99999999999999999999 is not a NumPy type"},
+		{"repeated-key", -EBADMSG, IN_HEADER("a repeated key", 25)},
+		{"other-key", -EBADMSG, IN_HEADER("a key other than descr, fortran_order and shape", 60)},
+		{"missing-key", -EBADMSG, IN_HEADER("one of descr, fortran_order and shape is missing", 43)},
+		{"nul", -EBADMSG, IN_HEADER("text after the dictionary", 58)},
+		{"nul-within", -EBADMSG, IN_HEADER("a string that does not end on its line", 11)},
+		{"text-behind", -EBADMSG, IN_HEADER("text after the dictionary", 57)},
+		{"not-utf8", -EBADMSG, IN_HEADER("invalid UTF-8", 0)},
+		{"top-shape", -EBADMSG, IN_HEADER("a type with a shape of its own", 10)},
+		{"long-shape", -EBADMSG, IN_HEADER("a shape of more than 64 dimensions", 179)},
+		{"too-short", -EBADMSG, "an array of 12000 bytes, of which the file has 64"},
+		{"negative", -EBADMSG, IN_HEADER("an extent that is not a non-negative integer", 51)},
+		{"same-field", -EBADMSG, IN_HEADER("two fields of the same name before the end", 38)},
+		{"endless-string", -EBADMSG, IN_HEADER("a string that does not end", 11)},
+		{"long-header", -ENOTSUP, "NumPy's header of 1048577 bytes; at most 1048576 are read"},
+		{"cut-header", -EBADMSG, "NumPy's header is cut short at byte 10"},
+		{"future", -ENOTSUP, "version 4.0 of NumPy's format; only 1.0, 2.0 and 3.0 are known"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "bad/%s.npy", bad[i].name);
+		struct slice file = test_data(name);
+		check_refused(&format_npy, file, bad[i].code, bad[i].sentence);
+		test_unload(file);
+	}
+}
+
 /* Without a shape there is nothing to copy. */
 static void one_record_is_a_structured_scalar(void **state)
 {
@@ -117,6 +159,7 @@ int main(void)
 		cmocka_unit_test(a_structured_array_is_a_directory_of_its_fields),
 		cmocka_unit_test(python_objects_are_listed_and_not_read),
 		cmocka_unit_test(an_array_that_is_not_all_there_is_refused),
+		cmocka_unit_test(headers_that_break_the_rules_are_refused),
 		cmocka_unit_test(one_record_is_a_structured_scalar),
 	};
 	return cmocka_run_group_tests_name("npy", tests, NULL, NULL);

@@ -56,6 +56,25 @@ static void deflated_members_have_the_same_bytes(void **state)
 	test_unload(d);
 }
 
+static void other_methods_have_the_same_bytes(void **state)
+{
+	static const char *const methods[] = {"bzip2", "lzma", "zstd", "xz"};
+	struct archive deflated, a;
+	struct slice d = open_fixture(&deflated, "deflated.npz"), m = open_fixture(&a, "methods.npz");
+	struct slice right = test_bytes(&deflated, "long");
+	(void)state;
+	assert_int_equal(right.len, 3000 * 8);
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		check_bytes(&a, methods[i], right.data, right.len);
+		assert_string_equal(test_attr(&a, methods[i], "array.codec"), methods[i]);
+	}
+	test_unload(right);
+	archive_close(&deflated);
+	archive_close(&a);
+	test_unload(d);
+	test_unload(m);
+}
+
 static void what_is_no_array_is_a_file_of_its_bytes(void **state)
 {
 	struct archive a;
@@ -79,6 +98,101 @@ static void broken_members_are_listed_with_their_error(void **state)
 	assert_string_equal(test_attr(&a, "short", "arrayfs.error"), "an array of 800 bytes, of which the file has 799");
 	archive_close(&a);
 	test_unload(file);
+}
+
+/* One file each, also of what would be a directory. */
+static void what_is_wrong_with_a_member_is_its_own_matter(void **state)
+{
+	static const struct {
+		const char *path, *sentence;
+		uint64_t size;
+	} faults[] = {
+		{"secret", "encrypted", 0},
+		{"secret.txt", "encrypted", 12}, /* bytes, of which the directory tells how many */
+		{"cut", "an array of 24 bytes, of which the file has 23", 0},
+		{"fake", "the NumPy magic is missing", 0},
+		{"none", "the NumPy magic is missing", 0},
+		{"stored", "1000 bytes, stored as 152", 0},
+		{"far", "its local header is told at byte 18446744073709551615, of 3130 before the directory", 0},
+		{"long", "18446744073709551615 bytes at byte 934, of 3130 before the directory", 0},
+		{"bomb", "18446744073709551615 bytes, which no file has", 0},
+		{"bomb.txt", "18446744073709551615 bytes, which no file has", 0},
+		{"data", "deflate is cut short after 60 bytes", 0},
+		{"bad", "deflate is broken at byte 8 of 9: invalid block", 0},
+		{"unknown", "compressed by an unknown method", 0},
+		{"patched", "compressed patched data, which arrayfs does not read", 0},
+		{"objects/a", "its records have Python objects, which are pickled", 0},
+		{"objects/o", "its records have Python objects, which are pickled", 0},
+	};
+	struct archive a;
+	struct slice file = open_fixture(&a, "broken.npz");
+	(void)state;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		struct node *n = test_node(&a, faults[i].path);
+		struct error err = {0};
+		struct answer answer;
+		uint64_t size = 0;
+		assert_string_equal(test_attr(&a, faults[i].path, "arrayfs.error"), faults[i].sentence);
+		assert_int_equal(n->kind, NODE_FAULT);
+		int r = archive_size(&a, n, &size, &err);
+		assert_true(r == 0 || size == 0);
+		assert_int_equal(size, faults[i].size);
+		answer_init(&answer);
+		assert_int_equal(archive_read(&a, n, 0, 1, &answer, &err), -EIO);
+		answer_close(&answer);
+	}
+	assert_string_equal(test_list(&a, ""),
+			    "secret secret.txt cut fake none stored far long bomb bomb.txt data bad unknown patched objects good");
+	assert_string_equal(test_shape(&a, "good"), "[3]");
+	assert_string_equal(test_shape(&a, "objects/o"), "[2]");
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void names_are_made_safe_and_kept_apart(void **state)
+{
+	struct archive a;
+	struct slice file = open_fixture(&a, "kinds.npz");
+	(void)state;
+	assert_string_equal(test_list(&a, ""), "a a~2 c c~2 e %2E%2E abs f _ %FF \xc3\xa9 h");
+	assert_string_equal(test_list(&a, "a"), "x y"); /* the member came first: what lies below its name gives way */
+	assert_string_equal(test_list(&a, "a~2"), "b x");
+	assert_string_equal(test_attr(&a, "a~2/b", "arrayfs.name"), "a/b");
+	assert_string_equal(test_list(&a, "c"), "d x");
+	assert_string_equal(test_list(&a, "c~2"), "x y");
+	assert_string_equal(test_attr(&a, "c~2", "arrayfs.name"), "c");
+	assert_string_equal(test_list(&a, "e"), "");
+	assert_string_equal(test_attr(&a, "%2E%2E/up", "arrayfs.name"), "../up");
+	assert_string_equal(test_attr(&a, "f/g", "arrayfs.name"), "f//g");
+	assert_string_equal(test_attr(&a, "h", "arrayfs.name"), "h/");
+	archive_close(&a);
+	test_unload(file);
+}
+
+static void archives_that_break_the_rules_are_refused(void **state)
+{
+	static const struct {
+		const char *name, *sentence;
+	} bad[] = {
+		{"same-name", "two members are called a.npy"},
+		{"overlap", "members a.npy and b.npy overlap"},
+		{"overlap-whole", "members a.npy and b.npy overlap"},
+		{"overlap-unsorted", "members a.npy and c.npy overlap"},
+		{"more-members", "its directory has more members than the 1 that its end record tells"},
+		{"fewer-members", "the end record at byte 476 tells a directory of 102 bytes with 3 members, which does not fit before it"},
+		{"large-directory", "the end record at byte 238 tells a directory of 5000 bytes with 1 members, which does not fit before it"},
+		{"larger-directory", "the end record at byte 314 tells a directory of 18446744073709551615 bytes with "
+				     "18446744073709551615 members, which does not fit before it"},
+		{"cut", "no end record of a zip archive: it may be cut short"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		char name[64];
+		snprintf(name, sizeof name, "bad/%s.npz", bad[i].name);
+		struct slice file = test_data(name);
+		check_refused(&format_npz, file, -EBADMSG, bad[i].sentence);
+		test_unload(file);
+	}
 }
 
 static void a_changed_byte_of_a_deflated_member_is_found(void **state)
@@ -131,8 +245,12 @@ int main(void)
 		cmocka_unit_test(keeps_the_promises),
 		cmocka_unit_test(stored_members_are_ranges_of_the_file),
 		cmocka_unit_test(deflated_members_have_the_same_bytes),
+		cmocka_unit_test(other_methods_have_the_same_bytes),
 		cmocka_unit_test(what_is_no_array_is_a_file_of_its_bytes),
 		cmocka_unit_test(broken_members_are_listed_with_their_error),
+		cmocka_unit_test(what_is_wrong_with_a_member_is_its_own_matter),
+		cmocka_unit_test(names_are_made_safe_and_kept_apart),
+		cmocka_unit_test(archives_that_break_the_rules_are_refused),
 		cmocka_unit_test(a_changed_byte_of_a_deflated_member_is_found),
 		cmocka_unit_test(an_empty_one_goes_by_its_name),
 	};

@@ -3,6 +3,8 @@
 
 #include "tests/support.h"
 
+enum { STORED = 0, DEFLATED = 8 };
+
 /* A zip archive in the making.  What real writers write is compared in the tests of the
  * formats that are zips. */
 struct made {
@@ -124,16 +126,16 @@ static void members_lie_where_their_local_headers_say(void **state)
 		struct read r;
 		if (way & 2)
 			put(m.bytes, &m.len, "#!/bin/program\n", m.shift = 15);
-		put_member(&m, "a/b.npy", "another", "first", ZIP_STORED, 0);
-		put_member(&m, "", "", "", ZIP_STORED, 8);
-		put_member(&m, "../c", "../c", "third one", ZIP_DEFLATED, 8);
+		put_member(&m, "a/b.npy", "another", "first", STORED, 0);
+		put_member(&m, "", "", "", STORED, 8);
+		put_member(&m, "../c", "../c", "third one", DEFLATED, 8);
 		put_end(&m, way & 2 ? "a comment with PK\5\6 and more than twenty-two bytes" : "");
 		assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
 		assert_int_equal(r.zip.count, 3);
 		check_member(&m, &r.zip.members[0], "a/b.npy", "first");
 		check_member(&m, &r.zip.members[1], "", "");
 		check_member(&m, &r.zip.members[2], "../c", "third one");
-		assert_int_equal(r.zip.members[2].method, ZIP_DEFLATED);
+		assert_int_equal(r.zip.members[2].codec, CODEC_DEFLATE);
 		assert_null(r.zip.members[2].fault);
 		end_zip(&r);
 	}
@@ -155,7 +157,7 @@ static void the_comment_may_be_as_long_as_can_be(void **state)
 	struct made m = {0};
 	struct read r;
 	(void)state;
-	put_member(&m, "a", "a", "bytes", ZIP_STORED, 0);
+	put_member(&m, "a", "a", "bytes", STORED, 0);
 	put_end(&m, "");
 	uint8_t *bytes = calloc(1, m.len + 65535);
 	assert_non_null(bytes);
@@ -174,7 +176,9 @@ static void what_cannot_be_read_says_why(void **state)
 	static const struct {
 		unsigned method, flags;
 		const char *fault;
-	} ways[] = {{0, 1, "encrypted"}, {9, 0, "compressed with Deflate64, which arrayfs does not read"}, {1, 0, "compressed by an unknown method"}};
+	} ways[] = {{0, 1, "encrypted"}, {0, 1 << 5, "compressed patched data, which arrayfs does not read"},
+		    {9, 0, "compressed with Deflate64, which arrayfs does not read"}, {98, 0, "compressed with PPMd, which arrayfs does not read"},
+		    {77, 0, "compressed by an unknown method"}, {12, 0, NULL}, {14, 0, NULL}, {93, 0, NULL}, {95, 0, NULL}};
 	(void)state;
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		struct made m = {0};
@@ -182,7 +186,10 @@ static void what_cannot_be_read_says_why(void **state)
 		put_member(&m, "a", "a", "bytes", ways[i].method, ways[i].flags);
 		put_end(&m, "");
 		assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
-		assert_string_equal(r.zip.members[0].fault, ways[i].fault);
+		if (ways[i].fault)
+			assert_string_equal(r.zip.members[0].fault, ways[i].fault);
+		else
+			assert_null(r.zip.members[0].fault);
 		end_zip(&r);
 	}
 }
@@ -192,6 +199,8 @@ static void set(struct made *m, size_t at, uint64_t value, unsigned n)
 {
 	put_le(m->bytes, &at, value, n);
 }
+
+#define DOES_NOT_FIT(what) "the end record at byte 172 tells a directory of " what " members, which does not fit before it"
 
 static void refusals(void **state)
 {
@@ -203,26 +212,150 @@ static void refusals(void **state)
 		const char *sentence;
 	} cases[] = {
 		{"a", "a", 0, 0, 0, "two members are called a"},
-		{"a", "b", 12, 3, 2, "no valid end of a zip archive: it may be cut short"},
-		{"a", "b", 10, 1000, 4, "no valid end of a zip archive: it may be cut short"},
-		{"a", "b", 6, 5000, 4, "no valid end of a zip archive: it may be cut short"},
+		{"a", "b", 12, 3, 2, DOES_NOT_FIT("94 bytes with 3")},
+		{"a", "b", 10, 1000, 4, DOES_NOT_FIT("1000 bytes with 2")},
+		{"a", "b", 6, 5000, 4, DOES_NOT_FIT("94 bytes with 2")},
 		{"a", "b", 22 + 47, 0, 4, "entry 2 of 2 in its directory is invalid"},
-		{"a", "b", 22 + 5, 7, 4, "member b is not at byte 7"},
+		{"a", "b", 14, 1 | 1 << 16, 4, "its directory has more members than the 1 that its end record tells"},
 		{"a", "b", 22 + 5, 0, 4, "members a and b overlap"},
 		{"a", "b", 22 + 47 + 27, 20, 4, "members a and b overlap"},
-		{"a", "b", 22 + 27, 6000, 4, "member b is not at byte 39"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct made m = {0};
 		struct read r;
-		put_member(&m, cases[i].first, cases[i].first, "bytes", ZIP_STORED, 0);
-		put_member(&m, cases[i].second, cases[i].second, "bytes", ZIP_STORED, 0);
+		put_member(&m, cases[i].first, cases[i].first, "bytes", STORED, 0);
+		put_member(&m, cases[i].second, cases[i].second, "bytes", STORED, 0);
 		put_end(&m, "");
 		set(&m, m.len - cases[i].at, cases[i].value, cases[i].bytes);
 		assert_int_equal(read_zip(&r, m.bytes, m.len), -EBADMSG);
 		assert_string_equal(r.err.text, cases[i].sentence);
 		end_zip(&r);
+	}
+}
+
+/* The others are not lost with it. */
+static void a_member_that_is_not_where_it_should_be_has_a_fault(void **state)
+{
+	static const struct {
+		size_t at;
+		uint64_t value;
+		const char *sentence;
+	} cases[] = {
+		{22 + 5, 7, "its local header is not at byte 7"},
+		{22 + 5, 60, "its local header is told at byte 60, of 78 before the directory"},
+		{22 + 27, 6000, "6000 bytes at byte 73, of 78 before the directory"},
+		{22 + 23, 6000, "6000 bytes, stored as 5"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct made m = {0};
+		struct read r;
+		put_member(&m, "a", "a", "bytes", STORED, 0);
+		put_member(&m, "b", "b", "bytes", STORED, 0);
+		put_end(&m, "");
+		set(&m, m.len - cases[i].at, cases[i].value, 4);
+		assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+		check_member(&m, &r.zip.members[0], "a", "bytes");
+		assert_null(r.zip.members[0].fault);
+		assert_string_equal(r.zip.members[1].fault, cases[i].sentence);
+		end_zip(&r);
+	}
+}
+
+/* A zip64 end record where the plain one has room for all numbers, too. */
+static void the_larger_end_record_counts_if_there_are_two(void **state)
+{
+	struct made m = {.zip64 = true};
+	struct read r;
+	(void)state;
+	put_member(&m, "a", "a", "bytes", STORED, 0);
+	put_end(&m, "");
+	set(&m, m.len - 14, 1 | 1 << 16, 4);
+	set(&m, m.len - 10, m.entries_len, 4);
+	set(&m, m.len - 6, 39, 4);
+	assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+	check_member(&m, &r.zip.members[0], "a", "bytes");
+	end_zip(&r);
+}
+
+static void a_member_is_found_by_its_name(void **state)
+{
+	struct made m = {0};
+	struct read r;
+	(void)state;
+	put_member(&m, "a/data.pkl", "a/data.pkl", "bytes", STORED, 0);
+	put_member(&m, "a/data/0", "a/data/0", "more", STORED, 0);
+	put_member(&m, "a/", "a/", "", STORED, 0);
+	put_end(&m, "");
+	r = (struct read){.source = source_memory((struct slice){m.bytes, m.len}), .keep.limit = 1 << 20};
+	assert_int_equal(zip_read(&r.source, &r.keep, &r.keep, &r.zip, &r.err), 0);
+	assert_ptr_equal(zip_find(&r.zip, SLICE("a/data/0")), &r.zip.members[1]);
+	assert_null(zip_find(&r.zip, SLICE("a/data/1")));
+	assert_true(zip_is_directory(zip_find(&r.zip, SLICE("a/"))));
+	assert_false(zip_is_directory(zip_find(&r.zip, SLICE("a/data/0"))));
+	end_zip(&r);
+}
+
+/* A format whose only file is what a zip's member holds, found and opened by its name. */
+static struct content opened;
+
+static int open_by_name(struct archive *a, struct error *err)
+{
+	struct zip zip;
+	struct arena scratch = arena_scratch(&a->arena);
+	int r = zip_read(&a->source, &scratch, &scratch, &zip, err);
+	r = r < 0 ? r : zip_open(a, zip_find(&zip, SLICE("b")), &opened, err);
+	arena_free(&scratch);
+	return r;
+}
+
+static void a_member_is_read_whole_or_in_part(void **state)
+{
+	static const struct format format = {.name = "one", .probe = zip_probe, .open = open_by_name};
+	static const char hello[] = "\1\5\0\xfa\xffhello"; /* a stored block of deflate */
+	(void)state;
+	for (int deflated = 0; deflated < 2; deflated++) {
+		struct made m = {0};
+		struct archive a;
+		struct error err = {0};
+		struct arena scratch = {.limit = 1 << 20};
+		struct cursor c;
+		uint8_t part[5] = {0};
+		size_t n;
+		put_member(&m, "a", "a", "bytes", STORED, 0);
+		put_member(&m, "b", "b", "hello", STORED, 0);
+		if (deflated) { /* the same, as 10 bytes of deflate */
+			m.len -= 5;
+			put(m.bytes, &m.len, hello, 10);
+			size_t entry = m.entries_len - 47, crc = entry + 16;
+			put_le(m.entries, &crc, codec_crc32(0, SLICE("hello")), 4);
+			put_le(m.entries, &crc, 10, 4);
+			m.entries[entry + 10] = DEFLATED;
+		}
+		put_end(&m, "");
+		assert_int_equal(test_open(&a, &format, (struct slice){m.bytes, m.len}, &err), 0);
+		assert_int_equal(content_load(&a, &opened, &scratch, 5, &c, &err), 0);
+		assert_true(cursor_match(&c, "hello", 5) && cursor_left(&c) == 0);
+		assert_int_equal(content_head(&a, &opened, part, 4, &n, &err), 0);
+		assert_true(n == 4 && memcmp(part, "hell", 4) == 0);
+		assert_int_equal(content_read(&a, &opened, 3, 2, part, NULL, &err), 0);
+		assert_memory_equal(part, "lo", 2);
+		struct content inner = content_part(&opened, 1, 3);
+		assert_int_equal(content_head(&a, &inner, part, 5, &n, &err), 0);
+		assert_true(n == 3 && memcmp(part, "ell", 3) == 0);
+		struct answer answer;
+		answer_init(&answer);
+		assert_int_equal(content_answer(&a, &inner, 1, 2, &answer, &err), 0);
+		assert_int_equal(answer.len, 2);
+		assert_int_equal(answer_copy(&answer, part, &err), 0);
+		assert_memory_equal(part, "ll", 2);
+		answer_close(&answer);
+		assert_true(deflated ? strcmp(content_codec(&opened), "deflate") == 0 : content_codec(&opened) == NULL);
+		assert_int_equal(content_load(&a, &opened, &scratch, 4, &c, &err), -ENOTSUP);
+		assert_string_equal(err.text, "5 bytes, over the limit of 4");
+		arena_free(&scratch);
+		archive_close(&a);
 	}
 }
 
@@ -233,8 +366,8 @@ static void every_cut_and_every_byte(void **state)
 	for (int zip64 = 0; zip64 < 2; zip64++) {
 		struct made m = {.zip64 = zip64};
 		struct read r;
-		put_member(&m, "a", "a", "bytes", ZIP_STORED, 0);
-		put_member(&m, "b", "b", "more", ZIP_DEFLATED, 0);
+		put_member(&m, "a", "a", "bytes", STORED, 0);
+		put_member(&m, "b", "b", "more", DEFLATED, 0);
 		put_end(&m, "comment");
 		for (size_t len = 0; len < m.len; len++) {
 			uint8_t *cut = malloc(len ? len : 1);
@@ -251,38 +384,63 @@ static void every_cut_and_every_byte(void **state)
 			int e = read_zip(&r, m.bytes, m.len);
 			assert_true(e == 0 || r.err.text[0]);
 			for (uint32_t k = 0; e == 0 && k < r.zip.count; k++)
-				assert_true(range_within(r.zip.members[k].data, r.zip.members[k].packed, m.len));
+				assert_true(r.zip.members[k].fault || range_within(r.zip.members[k].data, r.zip.members[k].packed, m.len));
 			end_zip(&r);
 			m.bytes[i / 255] = was;
 		}
 	}
 }
 
-static bool begins_with_more(const struct peek *p, const struct zip_member *m)
-{
-	uint8_t bytes[4];
-	return peek_at(p, m->data, bytes, 4) && memcmp(bytes, "more", 4) == 0;
-}
-
 static void a_probe_finds_what_is_in_any_member(void **state)
 {
-	struct made m = {0}, others = {0};
+	(void)state;
+	for (int way = 0; way < 4; way++) {
+		struct made m = {0};
+		struct error err = {0};
+		struct peek p;
+		for (int i = 0; i < 20; i++) {
+			char name[8];
+			snprintf(name, sizeof name, "n%02d.x", i);
+			put_member(&m, name, name, i == 17 ? "more" : "less", STORED, (unsigned)(way == 2 && i == 17));
+		}
+		if (way == 1) /* at the right place by its name alone */
+			memcpy(m.entries + 17 * 51 + 46 + 4, "y", 1);
+		put_end(&m, "");
+		struct source s = source_memory((struct slice){m.bytes, m.len});
+		assert_int_equal(peek(&p, &s, &err), 0);
+		assert_true(zip_probe(&p));
+		assert_int_equal(zip_has(&p, SLICE(".x"), way == 3 ? SLICE("mor?") : SLICE("more")), way == 0);
+		assert_true(zip_has(&p, SLICE(".x"), SLICE("less")));
+	}
+}
+
+/* Names, comments and other members are no hindrance. */
+static void a_probe_goes_beyond_long_names(void **state)
+{
+	struct made m = {0};
 	struct error err = {0};
 	struct peek p;
 	(void)state;
-	for (int i = 0; i < 40; i++) {
-		char name[8];
-		snprintf(name, sizeof name, "n%d", i);
-		put_member(&m, name, name, i == 37 ? "more" : "less", ZIP_STORED, 0);
-		put_member(&others, name, name, "less", ZIP_STORED, 0);
+	put_member(&m, "long", "long", "less", STORED, 0);
+	put_member(&m, "b.x", "b.x", "more", STORED, 0);
+	uint8_t *bytes = calloc(1, 1 << 16), *at = bytes; /* 5,000 more bytes in the name of the first, or in its comment */
+	assert_non_null(bytes);
+	for (int field = 28; field <= 32; field += 4, at = bytes) {
+		memcpy(at, m.bytes, m.len), at += m.len;
+		memcpy(at, m.entries, 50);
+		at[field] = (uint8_t)(5000 + m.entries[field]), at[field + 1] = (5000 + 4) >> 8;
+		at += 50 + 5000;
+		memcpy(at, m.entries + 50, m.entries_len - 50), at += m.entries_len - 50;
+		struct made end = {.len = m.len, .entries_len = m.entries_len, .count = 2};
+		put_end(&end, "");
+		memcpy(at, end.bytes + end.len - 22, 22), at += 22;
+		size_t size = 10;
+		put_le(at - 20, &size, m.entries_len + 5000, 4);
+		struct source s = source_memory((struct slice){bytes, (size_t)(at - bytes)});
+		assert_int_equal(peek(&p, &s, &err), 0);
+		assert_true(zip_has(&p, SLICE(".x"), SLICE("more")));
 	}
-	put_end(&m, "");
-	put_end(&others, "");
-	struct source s = source_memory((struct slice){m.bytes, m.len}), o = source_memory((struct slice){others.bytes, others.len});
-	assert_int_equal(peek(&p, &s, &err), 0);
-	assert_true(zip_probe(&p) && zip_any(&p, begins_with_more));
-	assert_int_equal(peek(&p, &o, &err), 0);
-	assert_true(zip_probe(&p) && !zip_any(&p, begins_with_more));
+	free(bytes);
 }
 
 int main(void)
@@ -293,8 +451,13 @@ int main(void)
 		cmocka_unit_test(the_comment_may_be_as_long_as_can_be),
 		cmocka_unit_test(what_cannot_be_read_says_why),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(a_member_that_is_not_where_it_should_be_has_a_fault),
+		cmocka_unit_test(the_larger_end_record_counts_if_there_are_two),
+		cmocka_unit_test(a_member_is_found_by_its_name),
+		cmocka_unit_test(a_member_is_read_whole_or_in_part),
 		cmocka_unit_test(every_cut_and_every_byte),
 		cmocka_unit_test(a_probe_finds_what_is_in_any_member),
+		cmocka_unit_test(a_probe_goes_beyond_long_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,6 +263,33 @@ static void the_shown_name_of_a_suffixed_directory_merges(void **state)
 	assert_string_equal(path_of(member("a/d", 0)), "a~2/d");
 }
 
+static uint32_t branch(const char *name)
+{
+	return tree_branch(&tree, TREE_ROOT, slice_text(name));
+}
+
+/* A directory that stands for an array is one of two kinds, as a file is: the later gives way. */
+static void nothing_merges_with_a_directory_of_its_own(void **state)
+{
+	(void)state;
+	uint32_t first = branch("s"), below = member("s/x", 0), more = member("s/y/z", 0);
+	assert_string_equal(path_of(first), "s");
+	assert_string_equal(path_of(below), "s~2/x");
+	assert_string_equal(path_of(more), "s~2/y/z"); /* one suffix for all its children */
+	assert_string_equal(attr(below, "arrayfs.name"), "s/x");
+
+	below = member("t/x", 0), first = branch("t"), more = member("t/y", 0);
+	assert_string_equal(path_of(below), "t/x");
+	assert_string_equal(path_of(first), "t~2");
+	assert_string_equal(path_of(more), "t/y");
+
+	member("u", 0), first = branch("u"), below = member("u/x", 0), more = member("u/y", 0);
+	assert_string_equal(path_of(first), "u~2");
+	assert_string_equal(path_of(below), "u~3/x");
+	assert_string_equal(path_of(more), "u~3/y");
+	assert_string_equal(path_of(member("u~2/x", 0)), "u~2~2/x");
+}
+
 static void suffixes_are_per_directory(void **state)
 {
 	(void)state;
@@ -535,6 +562,7 @@ int main(void)
 		TEST(two_leaves_and_a_directory_of_one_name),
 		TEST(a_suffix_of_the_archives_own_is_not_ours),
 		TEST(the_shown_name_of_a_suffixed_directory_merges),
+		TEST(nothing_merges_with_a_directory_of_its_own),
 		TEST(suffixes_are_per_directory),
 		TEST(nothing_is_seen_before_it_is_published),
 		TEST(an_open_directory_is_filled_later),

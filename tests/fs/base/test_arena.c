@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/base/arena.h"
-#include "fs/base/pages.h"
 #include "tests/support.h"
 
 static void memory_is_zeroed_and_aligned(void **state)
@@ -33,18 +32,6 @@ static void blocks_do_not_overlap(void **state)
 	for (size_t i = 0; i < COUNT; i++)
 		for (size_t k = 0; k < 1 + i * i % 5000; k++)
 			assert_int_equal(p[i][k], (uint8_t)i);
-	arena_free(&a);
-}
-
-static void large_blocks_begin_with_a_huge_page(void **state)
-{
-	struct arena a = {.limit = 64 << 20};
-	(void)state;
-	assert_in_range((uintptr_t)arena_alloc(&a, PAGES_HUGE) % PAGES_HUGE, 0, 4096);
-	size_t begins = 0;
-	for (int i = 0; i < 10000; i++)
-		begins += (uintptr_t)arena_alloc(&a, 1024) % PAGES_HUGE < 64;
-	assert_in_range(begins, 2, 5); /* of 10 MB, less the small ones */
 	arena_free(&a);
 }
 
@@ -207,7 +194,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
 		cmocka_unit_test(blocks_do_not_overlap),
-		cmocka_unit_test(large_blocks_begin_with_a_huge_page),
 		cmocka_unit_test(the_limit_is_a_limit),
 		cmocka_unit_test(a_product_that_overflows_is_no_memory),
 		cmocka_unit_test(texts_are_copies_with_an_end),

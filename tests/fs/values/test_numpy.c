@@ -88,6 +88,8 @@ static const struct {
 	{">U3", "U3", BYTEORDER_BIG, 12},
 	{"|V4", "V4", BYTEORDER_NONE, 4},
 	{"|V0", "V0", BYTEORDER_NONE, 0},
+	{"<V2", "V2", BYTEORDER_LITTLE, 2}, /* ml_dtypes.bfloat16; V without an order is no number */
+	{">V2", "V2", BYTEORDER_BIG, 2},
 	{"<M8[ns]", "timestamp[ns]", BYTEORDER_LITTLE, 8},
 	{">M8[s]", "timestamp[s]", BYTEORDER_BIG, 8},
 	{"<m8[us]", "duration[us]", BYTEORDER_LITTLE, 8},
@@ -124,9 +126,9 @@ static void types_that_are_written_otherwise_are_read(void **state)
 		const char *descr, *name;
 		enum byteorder byteorder;
 	} others[] = {
-		{"<V2", "V2", BYTEORDER_NONE},      /* ml_dtypes.bfloat16 */
 		{"<V1", "V1", BYTEORDER_NONE},      /* float8_e4m3fn, int4 ... */
 		{"<f1", "float8_e5m2", BYTEORDER_NONE},
+		{"<W4", "V4", BYTEORDER_LITTLE},    /* complex32, bcomplex32 */
 		{"<f16", "V16", BYTEORDER_LITTLE},  /* longdouble */
 		{">c32", "V32", BYTEORDER_BIG},
 		{"|O8", "object", BYTEORDER_NONE},
@@ -147,7 +149,7 @@ static void types_that_numpy_has_not_are_refused(void **state)
 	static const char *const wrong[] = {"",       "<",       "f",        "<f",      "<f3",         "<i04",   "<x4",
 					    "<i4 ",   "<M8[",    "<M8[]",    "<M8[0s]", "<M8[2]",      "<M4[s]", "<M8[xs]",
 					    "<M8[s]]", "|S-1",   "<i4,<i4",  "float32", "|S2147483648", "<U536870912", "<<f4",
-					    "<b2",    "|S99999999999999999999", "<M8[2147483648s]", "<q8", "|T16"};
+					    "<b2",    "|S99999999999999999999", "<M8[2147483648s]", "<q8", "<W8", "|T16"};
 	(void)state;
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct numpy_type t;

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include "formats/shared/content.h"
+
+#include <inttypes.h>
+
+int content_read(struct archive *a, const struct content *c, uint64_t offset, size_t len, uint8_t *out, const _Atomic bool *gone,
+		 struct error *err)
+{
+	if (!c->stream)
+		return source_read(&a->source, c->offset + offset, out, len, err);
+	struct answer answer;
+	answer_init(&answer);
+	answer.gone = gone;
+	int r = stream_answer(c->stream, c->offset + offset, len, &answer, err);
+	if (r == 0 && answer.len != len)
+		r = error_set(err, EBADMSG, "%s ends after %zu of %zu bytes", content_codec(c), answer.len, len);
+	if (r == 0)
+		r = answer_copy(&answer, out, err);
+	answer_close(&answer);
+	return r;
+}
+
+int content_head(struct archive *a, const struct content *c, uint8_t *out, size_t len, size_t *ret, struct error *err)
+{
+	*ret = c->size < len ? (size_t)c->size : len;
+	if (c->stream && c->offset == 0)
+		return stream_prefix(c->stream, out, *ret, ret, err);
+	return content_read(a, c, 0, *ret, out, NULL, err);
+}
+
+int content_load(struct archive *a, const struct content *c, struct arena *arena, size_t most, struct cursor *ret,
+		 struct error *err)
+{
+	*ret = cursor_over((struct slice){NULL, 0});
+	if (c->size > most)
+		return error_set(err, ENOTSUP, "%" PRIu64 " bytes, over the limit of %zu", c->size, most);
+	uint8_t *bytes = arena_alloc(arena, (size_t)c->size + 1);
+	if (!bytes)
+		return error_no_memory(err, "metadata");
+	*ret = cursor_over((struct slice){bytes, (size_t)c->size});
+	return content_read(a, c, 0, (size_t)c->size, bytes, NULL, err);
+}
+
+int content_answer(struct archive *a, const struct content *c, uint64_t offset, uint64_t len, struct answer *ret,
+		   struct error *err)
+{
+	if (c->stream)
+		return stream_answer(c->stream, c->offset + offset, len, ret, err);
+	return answer_source(ret, &a->source, c->offset + offset, len, err);
+}
+
+const char *content_codec(const struct content *c)
+{
+	return c->stream ? codec_name(c->stream->codec) : NULL;
+}

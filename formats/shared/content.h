@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "fs/archive/archive.h"
+#include "fs/blocks/stream.h"
+
+/*
+ * Bytes that a format reads as if they were a file of their own: part of the archive's
+ * source, as it is or compressed.  A member of a zip is one: zip_open().
+ */
+struct content {
+	struct stream *stream; /* if compressed; NULL: in the archive's source */
+	uint64_t offset;       /* of the first byte: in the source, or in the decoded stream */
+	uint64_t size;
+};
+
+/* The part [offset, offset + size), which must be within it. */
+static inline struct content content_part(const struct content *c, uint64_t offset, uint64_t size)
+{
+	return (struct content){c->stream, c->offset + offset, size};
+}
+
+/* Copies [offset, offset + len), which must be within it.  -EINTR once *gone is set; gone
+ * may be NULL.  Any thread. */
+int content_read(struct archive *a, const struct content *c, uint64_t offset, size_t len, uint8_t *out, const _Atomic bool *gone,
+		 struct error *err);
+
+/* Copies the first `len` bytes, or as many as there are: *ret.  Of a compressed content no
+ * more than these is decoded, and no checksum is checked. */
+int content_head(struct archive *a, const struct content *c, uint8_t *out, size_t len, size_t *ret, struct error *err);
+
+/* A cursor over a copy of all of it, from `arena`; -ENOTSUP if it has more than `most` bytes. */
+int content_load(struct archive *a, const struct content *c, struct arena *arena, size_t most, struct cursor *ret,
+		 struct error *err);
+
+/* For read(): answers [offset, offset + len), without a copy where none is needed. */
+int content_answer(struct archive *a, const struct content *c, uint64_t offset, uint64_t len, struct answer *ret,
+		   struct error *err);
+
+/* The codec's name, as for user.array.codec; NULL if it is not compressed. */
+const char *content_codec(const struct content *c);
