@@ -100,12 +100,12 @@ const struct table_key *table_key(const struct table_files *files, struct slice 
 
 static struct table_key *key_named(struct archive *a, struct table_files *files, struct slice name)
 {
-	struct table_key **at = &files->keys;
-	while (*at && !slice_equal((*at)->name, name))
-		at = &(*at)->next;
-	if (*at)
-		return *at;
-	struct table_key *k = arena_alloc(&a->arena, sizeof *k);
+	struct table_key **at = &files->keys, *k;
+	while ((k = *at) && !slice_equal(k->name, name))
+		at = &k->next;
+	if (k)
+		return k;
+	k = arena_alloc(&a->arena, sizeof *k);
 	struct slice *values = arena_array(&a->arena, files->count, sizeof *values);
 	if (!k || !values)
 		return NULL;

@@ -79,8 +79,10 @@ static int add_info(struct reading *r, struct slice folder, uint32_t dir)
 	char *path = join(r, folder, SLICE("dataset_info.json"));
 	struct member *info = path ? arrow_hf_found(r, path) : NULL;
 	struct slice text;
-	int e = path ? 0 : arrow_hf_no_memory(r);
-	if (info && (e = arrow_hf_load(r, info, &text)) == 0)
+	if (!path)
+		return arrow_hf_no_memory(r);
+	int e = info ? arrow_hf_load(r, info, &text) : 0;
+	if (info && e == 0)
 		tree_attr(&r->a->tree, dir, SLICE(ATTR_OWN "dataset_info"), text);
 	return e;
 }
