@@ -58,11 +58,15 @@ static int try(struct trial *t, struct slice bytes, const char *what, size_t n, 
 
 /* --- samples ----------------------------------------------------------- */
 
+/* Of many fixtures, each gets less: together they cost what FIXTURES do. */
+enum { FIXTURES = 24 };
+static uint64_t kind_work = KIND_WORK;
+
 /* How many of `all` trials the budget has room for. */
 static size_t affordable(const struct trial *t, size_t all, unsigned share)
 {
 	const char *more = getenv("TEST_WORK");
-	uint64_t work = (uint64_t)KIND_WORK * share * (more ? strtoull(more, NULL, 10) : 1), n = work / t->work + 16;
+	uint64_t work = kind_work * share * (more ? strtoull(more, NULL, 10) : 1), n = work / t->work + 16;
 	return n < all ? (size_t)n : all;
 }
 
@@ -371,6 +375,8 @@ void check_fixtures(const struct format *f)
 	const char *folder = test_data_folder();
 	struct dirent **names;
 	int n = scandir(folder, &names, visible_file, alphasort), checked = 0;
+	if (n > FIXTURES)
+		kind_work = (uint64_t)KIND_WORK * FIXTURES / (unsigned)n;
 	for (int i = 0; i < n; i++) {
 		struct stat st;
 		char *path = test_path(folder, names[i]->d_name);
