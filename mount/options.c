@@ -393,7 +393,7 @@ void options_help(void)
 	      "  -s               serve with one thread\n"
 	      "  -o OPT[,OPT]     mount options:\n"
 	      "       split=C         C separates directories in names, in addition to '/'\n"
-	      "       dataset         show a directory of Parquet files as one table\n"
+	      "       dataset         show a directory of Parquet or Arrow files as one table\n"
 	      "       dataset=files   the same, also for files of a Delta, Iceberg or Hudi table\n"
 	      "       follow          show links that lead out of SOURCE as their targets\n"
 	      "       cache=SIZE      memory for decoded data (256M)\n"

@@ -48,7 +48,7 @@ static bool begins_stream(const struct peek *p)
 	return body == 0 && (endianness == 0 || endianness == 1) && (fields.at || (f.failed && beyond));
 }
 
-static bool arrow_probe(const struct peek *p)
+bool arrow_probe(const struct peek *p)
 {
 	struct cursor head = p->head;
 	return cursor_match(&head, "ARROW1\0\0", MAGIC) || begins_stream(p);
@@ -288,7 +288,7 @@ static int settle_table(struct opening *o, struct growing *g)
 }
 
 /* Indices are widened until they hold the last one. */
-static void settle_indices(struct field *f, bool big)
+void arrow_settle_indices(struct field *f, bool big)
 {
 	static const uint8_t dtypes[2][4] = {{DTYPE_UINT8, DTYPE_UINT16, DTYPE_UINT32, DTYPE_UINT64},
 					     {DTYPE_INT8, DTYPE_INT16, DTYPE_INT32, DTYPE_INT64}};
@@ -316,7 +316,7 @@ static int settle(struct opening *o)
 	for (uint32_t i = 0; i < o->ntables && r == 0; i++)
 		for (uint32_t k = 0; k < arrow->tables[i]->nfields; k++)
 			if (arrow->tables[i]->fields[k].layout == LAYOUT_INDICES)
-				settle_indices(&arrow->tables[i]->fields[k], arrow->big);
+				arrow_settle_indices(&arrow->tables[i]->fields[k], arrow->big);
 	return r;
 }
 
@@ -337,7 +337,7 @@ static int read_all(struct opening *o)
 	return left < 0 ? left : r;
 }
 
-static int arrow_open(struct archive *a, struct error *err)
+int arrow_open(struct archive *a, struct error *err)
 {
 	struct arrow *arrow = arena_alloc(&a->arena, sizeof *arrow);
 	struct error own = {0};
@@ -352,14 +352,24 @@ static int arrow_open(struct archive *a, struct error *err)
 	if (r < 0)
 		error_set(err, -r, "%s", own.text);
 	arena_free(&o.scratch);
-	return r < 0 ? r : arrow_show(a, err);
+	return r;
 }
+
+static int open_shown(struct archive *a, struct error *err)
+{
+	int r = arrow_open(a, err);
+	if (r == 0)
+		arrow_show(a, ((const struct arrow *)a->priv)->tables[0], TREE_ROOT);
+	return r;
+}
+
+const char *const arrow_suffixes[] = {".arrow", ".feather", ".ipc", ".arrows", NULL};
 
 const struct format format_arrow = {
 	.name = "arrow",
-	.suffixes = (const char *const[]){".arrow", ".feather", ".ipc", ".arrows", NULL},
+	.suffixes = arrow_suffixes,
 	.probe = arrow_probe,
-	.open = arrow_open,
+	.open = open_shown,
 	.size = arrow_size,
 	.extent = arrow_extent,
 	.read = arrow_read,

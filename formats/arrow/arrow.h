@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/archive/archive.h"
+#include "fs/archive/pieces.h"
 
 /*
  * Arrow IPC: files (Feather V2) and streams.  Format: arrow.apache.org, "Arrow Columnar
@@ -23,6 +24,7 @@
  *   totals.c   how many slots came before each batch, where rows do not tell
  *   make.c     what one batch adds to a shown file; views.c for string views
  *   read.c     the bytes of a shown file
+ *   dataset/   a directory of files as one table
  */
 
 /* How the slots of a field lie in its buffers.  "validity" is a bitmap, which may be empty
@@ -101,7 +103,21 @@ struct arrow {
 	bool big;              /* endianness */
 	bool file;
 	bool compressed;       /* some batch is */
-	const struct field_detail *detail; /* of the schema */
+	const struct field_detail *detail; /* of the schema; NULL: nothing is said of it */
+	const struct arrow_files *files;   /* of a table over files; else NULL */
+};
+
+/*
+ * A table over files is shown as one file is: its batches are the files, and those of its dictionaries
+ * what the dictionaries of the files have.  How much of something a file has, and its bytes:
+ */
+struct shown;
+struct arrow_files {
+	int (*count)(struct archive *a, const struct table *t, struct field *f, bool leads, uint32_t file, struct block *within,
+		     uint64_t *ret, struct error *err); /* of what field->leads or field->slots is about */
+	int (*get)(struct archive *a, const struct shown *shown, uint32_t file, struct piece *piece, uint64_t at, uint64_t len,
+		   struct readahead_next next, struct answer *ret, struct error *err); /* as pieces_type's */
+	void (*prefetch)(struct archive *a, const struct table *t, uint32_t file);
 };
 
 /* --- message.c ---------------------------------------------------------------------- */
@@ -136,9 +152,19 @@ int arrow_buffer(struct archive *a, const struct table *t, uint32_t batch, uint3
 void arrow_dictionary_range(const struct table *dictionary, const struct table *t, uint32_t batch, uint64_t *ret_start,
 			    uint64_t *ret_end);
 
-/* --- schema.c, show.c ----------------------------------------------------------------- */
+/* --- arrow.c, schema.c, show.c ----------------------------------------------------------------- */
 
-int arrow_show(struct archive *a, struct error *err);
+bool arrow_probe(const struct peek *p);
+extern const char *const arrow_suffixes[];
+
+/* Reads the metadata, to archive->priv. */
+int arrow_open(struct archive *a, struct error *err);
+
+/* Sets how an index is shown: widened until it holds the last value of its dictionary. */
+void arrow_settle_indices(struct field *f, bool big);
+
+/* Shows a table below a directory. */
+void arrow_show(struct archive *a, const struct table *t, uint32_t dir);
 
 /* --- what is shown: node->lazy, also of a directory ---------------------------------------------------------- */
 
@@ -165,3 +191,5 @@ int arrow_extent(struct archive *a, const struct node *n, bool decode, uint64_t 
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret,
 	       struct error *err);
+int arrow_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
+		     struct answer *ret, struct error *err);

@@ -228,12 +228,6 @@ static int make_bools(struct making *m, struct run run, uint8_t *out, struct err
 	return 0;
 }
 
-static void store(uint8_t *out, uint64_t value, unsigned width, bool big)
-{
-	uint64_t bytes = big ? htobe64(value << (64 - 8 * width)) : htole64(value);
-	memcpy(out, &bytes, width);
-}
-
 static int make_indices(struct making *m, struct run run, uint8_t *out, struct error *err)
 {
 	const struct field *f = m->shown->field;
@@ -247,7 +241,7 @@ static int make_indices(struct making *m, struct run run, uint8_t *out, struct e
 		uint64_t index = f->is_signed ? (uint64_t)load_signed(p, f->width, m->view.big) : load_unsigned(p, f->width, m->view.big);
 		if (ok[i] && index >= count)
 			return error_set(err, EBADMSG, "index %" PRId64 " into a dictionary of %" PRIu64, (int64_t)index, count);
-		store(out + i * f->shown, ok[i] ? m->dictionary + index : 0, f->shown, m->view.big);
+		store_number(out + i * f->shown, ok[i] ? m->dictionary + index : 0, f->shown, m->view.big);
 	}
 	return 0;
 }
@@ -262,7 +256,7 @@ static int make_dense_offsets(struct making *m, struct run run, uint8_t *out, st
 		int64_t offset = load_signed(places + i * 4, 4, m->view.big);
 		if (code > 127 || !m->shown->field->codes[code] || offset < 0 || (uint64_t)offset >= m->codes[code].count)
 			return error_set(err, EBADMSG, "slot %" PRIu64 " has offset %" PRId64 " of type %u", run.at + i, offset, code);
-		store(out + i * 8, m->codes[code].base + (uint64_t)offset, 8, false);
+		store_number(out + i * 8, m->codes[code].base + (uint64_t)offset, 8, false);
 	}
 	return 0;
 }
@@ -279,7 +273,7 @@ static int make_offsets_in_place(struct making *m, struct run run, uint64_t *las
 		int64_t one = load_signed(p, w, m->view.big);
 		if (one < before || one > last)
 			return error_set(err, EBADMSG, "offset %" PRId64 " after %" PRId64, one, before);
-		store(out + i * 8, m->base + (uint64_t)one - m->lead.at, 8, false);
+		store_number(out + i * 8, m->base + (uint64_t)one - m->lead.at, 8, false);
 		before = one;
 	}
 	*last_before = (uint64_t)before;
@@ -293,7 +287,7 @@ static int make_offsets(struct making *m, struct run run, uint64_t *before, uint
 	int r = arrow_level_leads(&m->view, m->view.depth - 1, run.at, run.count, leads, err);
 	for (uint64_t i = 0; r == 0 && i < run.count; i++) {
 		if (out)
-			store(out + i * 8, m->base + *before, 8, false);
+			store_number(out + i * 8, m->base + *before, 8, false);
 		*before += leads[i].count;
 	}
 	return r;
@@ -391,7 +385,7 @@ static int put_run_ends(struct making *m, struct run slots, uint64_t shown, uint
 			return error_set(err, EBADMSG, "a run that ends at %" PRId64 " after %" PRId64, end, before);
 		before = end;
 		uint64_t within = (uint64_t)end - slots.at;
-		store(bytes, m->base + shown + (within < slots.count ? within : slots.count), 8, false);
+		store_number(bytes, m->base + shown + (within < slots.count ? within : slots.count), 8, false);
 		put(to, bytes, 8);
 	}
 	*skip = 0;

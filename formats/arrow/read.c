@@ -5,10 +5,14 @@
 
 #include "formats/arrow/view.h"
 
+/* Files that are opened ahead, and what one takes at most while it is read. */
+enum { AHEAD = 4, BYTES = 1 << 20 };
+
 /* The state of a read. */
 struct reading {
 	struct archive *a;
 	const struct shown *shown;
+	const struct arrow_files *files; /* NULL: batches are of the archive itself */
 	unsigned width;
 	struct sums sums;  /* elements before each batch */
 	int64_t last;      /* the offset behind the last, where there is one */
@@ -40,6 +44,8 @@ static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *
 	ret->begin = sums_at(&r->sums, ret->number) * r->width;
 	ret->end = sums_at(&r->sums, ret->number + 1) * r->width;
 	p->bytes = ret->end - ret->begin;
+	if (r->files && p->bytes > BYTES)
+		p->bytes = BYTES;
 	return 0;
 }
 
@@ -83,6 +89,11 @@ static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len,
 		piece_number(piece, r->last, r->width);
 		return 0;
 	}
+	if (r->files) {
+		struct readahead_next next = p->next;
+		next.offset -= piece->begin;
+		return r->files->get(r->a, r->shown, (uint32_t)piece->number, piece, at, len, next, ret, err);
+	}
 	int e = get_batch(r, piece, at, len, ret, err);
 	if (e < 0 && e != -EINTR) {
 		char name[32];
@@ -102,16 +113,19 @@ static uint64_t prefetch(struct pieces *p, uint64_t number)
 	struct reading *r = p->owner;
 	if (number >= r->shown->table->nbatches)
 		return PIECES_END;
-	arrow_making_prefetch(r->a, r->shown, (uint32_t)number);
+	if (r->files)
+		r->files->prefetch(r->a, r->shown->table, (uint32_t)number);
+	else
+		arrow_making_prefetch(r->a, r->shown, (uint32_t)number);
 	return number + 1;
 }
 
 /* --- files -------------------------------------------------------------------------------- */
 
-static int set_up(struct reading *r, struct archive *a, const struct node *n, uint64_t *ret_size, struct error *err)
+static int set_up(struct reading *r, struct archive *a, const struct shown *shown, uint64_t *ret_size, struct error *err)
 {
 	struct sums leads = {0};
-	*r = (struct reading){.a = a, .shown = n->lazy};
+	*r = (struct reading){.a = a, .shown = shown, .files = ((const struct arrow *)a->priv)->files};
 	r->width = arrow_shown_width(r->shown);
 	*ret_size = 0;
 	if (r->width == 0)
@@ -129,23 +143,28 @@ static int set_up(struct reading *r, struct archive *a, const struct node *n, ui
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
 {
 	struct reading r;
-	int e = set_up(&r, a, n, ret, err);
+	int e = set_up(&r, a, n->lazy, ret, err);
 	if (e == 0 && has_tail(r.shown))
 		*ret += r.width;
 	return e;
 }
 
-int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+int arrow_read_shown(struct archive *a, const struct shown *shown, uint64_t offset, uint64_t len, struct readahead_next next,
+		     struct answer *ret, struct error *err)
 {
 	static const struct pieces_type type = {place, get, find, prefetch};
 	struct reading r;
 	uint64_t size;
-	int e = set_up(&r, a, n, &size, err);
+	int e = set_up(&r, a, shown, &size, err);
 	if (e < 0)
 		return e;
-	struct pieces p = {.type = &type, .owner = &r, .size = size};
+	struct pieces p = {.type = &type, .owner = &r, .size = size, .next = next, .most = r.files ? AHEAD : 0};
 	if (((const struct arrow *)a->priv)->compressed)
 		p.blocks = a->options->blocks;
-	p.next = blocks_readahead(a->options->blocks, n, offset, len);
 	return pieces_read(&p, offset, len, ret, err);
+}
+
+int arrow_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	return arrow_read_shown(a, n->lazy, offset, len, blocks_readahead(a->options->blocks, n, offset, len), ret, err);
 }

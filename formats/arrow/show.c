@@ -327,16 +327,15 @@ static void show(struct showing *s, struct field *f, struct place at)
 	}
 }
 
-int arrow_show(struct archive *a, struct error *err)
+void arrow_show(struct archive *a, const struct table *t, uint32_t dir)
 {
 	const struct arrow *arrow = a->priv;
-	struct showing s = {a, &a->tree, arrow->tables[0]};
+	struct showing s = {a, &a->tree, t};
 	struct place top = {.rows = s.table->rows};
 	struct array array = column_of((struct array){.dtype = DTYPE_NONE}, &top.rows);
-	(void)err;
-	show_fields(&s, 0, s.table->nfields, TREE_ROOT, &top);
+	show_fields(&s, 0, s.table->nfields, dir, &top);
 	if (s.table->nfields == 0) /* there is no file whose shape would show the number of rows */
-		tree_describe(s.t, TREE_ROOT, tree_array(s.t, &array));
-	add_pairs(s.t, TREE_ROOT, arrow->detail);
-	return 0;
+		tree_describe(s.t, dir, tree_array(s.t, &array));
+	if (arrow->detail)
+		add_pairs(s.t, dir, arrow->detail);
 }

@@ -44,6 +44,9 @@ void arrow_prefetch(struct archive *a, const void *owner, enum kind kind, uint64
  * nothing is left out in silence, and what follows can be read at its place. */
 enum { LOST = 1 };
 
+/* Files that are opened ahead. */
+enum { AHEAD = 4 };
+
 /* Does the child, or the buffer of bytes, have all that the field leads to? */
 static int check_lead(struct view *v, const struct lead *lead, struct error *err)
 {
@@ -90,6 +93,24 @@ static int count_slots(struct archive *a, const struct table *t, const struct fi
 	return r;
 }
 
+static int count_one(struct archive *a, const struct arrow_files *files, const struct table *t, struct field *f, enum kind kind,
+		     uint32_t batch, struct block *within, uint64_t *ret, struct error *err)
+{
+	if (files)
+		return files->count(a, t, f, kind == BLOCK_LEADS, batch, within, ret, err);
+	if (kind == BLOCK_LEADS)
+		return count_lead(a, t, f, batch, within, ret, err);
+	return count_slots(a, t, f, batch, ret, err);
+}
+
+static void prefetch(struct archive *a, const struct arrow_files *files, const struct shown *shown, uint32_t batch)
+{
+	if (files)
+		files->prefetch(a, shown->table, batch);
+	else
+		arrow_making_prefetch(a, shown, batch);
+}
+
 int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err)
 {
 	const struct shown offsets = {t, f, WHAT_OFFSETS};
@@ -97,13 +118,14 @@ int arrow_totals_decode(struct archive *a, const struct table *t, struct field *
 	if (!sums)
 		return -ENOMEM;
 	sums[0] = 0;
-	uint32_t ahead = kind == BLOCK_LEADS ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
+	const struct arrow_files *files = ((const struct arrow *)a->priv)->files;
+	uint32_t ahead = files ? AHEAD : kind == BLOCK_LEADS ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
 	for (uint32_t i = 0; i < t->nbatches; i++) {
 		struct error own = {""};
 		uint64_t count;
 		for (uint32_t k = i ? i + ahead : 1; ahead && k <= i + ahead && k < t->nbatches; k++)
-			arrow_making_prefetch(a, &offsets, k);
-		int r = kind == BLOCK_LEADS ? count_lead(a, t, f, i, ret, &count, &own) : count_slots(a, t, f, i, &count, &own);
+			prefetch(a, files, &offsets, k);
+		int r = count_one(a, files, t, f, kind, i, ret, &count, &own);
 		if (error_passes(r))
 			return error_set(err, -r, "%s", own.text);
 		if (r < 0)

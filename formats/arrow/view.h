@@ -112,6 +112,12 @@ static inline uint64_t load_unsigned(const uint8_t *p, unsigned width, bool big)
 	}
 }
 
+static inline void store_number(uint8_t *out, uint64_t value, unsigned width, bool big)
+{
+	uint64_t bytes = big ? htobe64(value << (64 - 8 * width)) : htole64(value);
+	memcpy(out, &bytes, width);
+}
+
 static inline int64_t load_signed(const uint8_t *p, unsigned width, bool big)
 {
 	unsigned shift = 64 - 8 * width;

@@ -27,7 +27,7 @@ static struct pair *new_pair(struct diff *d, const struct item *a, const struct 
 void diff_fault(const struct diff *d, struct pair *p, int side, const char *why)
 {
 	const char *source = side ? d->options->destination : d->options->source;
-	char *path = item_path(p->a);
+	char *path = item_path(pair_item(p));
 	p->faulty = true;
 	if (path && !p->fault && asprintf(&p->fault, "%s: %s: %s", source, *path ? path : ".", why) < 0)
 		p->fault = NULL;
@@ -88,6 +88,18 @@ static bool pair_items(struct diff *d, struct pair *p)
 	return false;
 }
 
+/* What only one source has.  Without a file that says which elements are valid, all are: so it
+ * is compared, if the array is in both. */
+static void pair_alone(struct diff *d, struct pair *p, const struct items *l, const struct item *item, int side)
+{
+	char *name = strndup(item->name, strlen(item->name) - (item->validity ? strlen(".validity") : 0));
+	const struct item *array = item->validity && name ? items_find(l, item->up, name) : NULL;
+	free(name);
+	p->look = p->values = array && array->other;
+	if (!p->look)
+		tell_only(d, &p->lines, item, side);
+}
+
 /* Pairs all items of A, in their order. */
 static bool pair_all(struct diff *d, struct items *a, struct items *b)
 {
@@ -104,7 +116,7 @@ static bool pair_all(struct diff *d, struct items *a, struct items *b)
 		if (!p)
 			return false;
 		if (!other)
-			tell_only(d, &p->lines, item, 0);
+			pair_alone(d, p, a, item, 0);
 		else
 			item->closed = !pair_items(d, p);
 		d->progress.total += p->values ? item->size : 0;
@@ -128,7 +140,7 @@ static bool pair_rest(struct diff *d, struct items *b)
 			struct pair *p = new_pair(d, NULL, item);
 			if (!p)
 				return false;
-			tell_only(d, &p->lines, item, 1);
+			pair_alone(d, p, b, item, 1);
 		}
 	}
 	return true;

@@ -42,6 +42,7 @@ struct item {
 	uint8_t kind;
 	bool fortran;
 	bool closed;   /* differences below it are not reported */
+	bool validity; /* FILE: says which elements of the array beside it are valid */
 	uint64_t size; /* in bytes, if known without decoding and a progress bar is shown */
 };
 
@@ -68,7 +69,7 @@ char *item_path(const struct item *item);
 /* --- pairs and their results (diff.c) ---------------------------------------- */
 
 struct pair {
-	const struct item *a, *b; /* NULL on the side that lacks it */
+	const struct item *a, *b; /* NULL on the side that lacks it; to be compared all the same, that is a file of ones */
 	struct text lines;        /* the differences, ready to print */
 	bool faulty;
 	char *fault;              /* its message, if there was memory for one */
@@ -87,6 +88,11 @@ struct diff {
 	struct progress progress;
 	struct workers *workers;
 };
+
+static inline const struct item *pair_item(const struct pair *p)
+{
+	return p->a ? p->a : p->b;
+}
 
 /* Records a fault of one side, to be reported with the pair; only the first is kept. */
 void diff_fault(const struct diff *d, struct pair *p, int side, const char *why);

@@ -12,6 +12,7 @@ struct list {
 		bool json;
 	} *attrs;
 	size_t count;
+	bool boolean; /* what its values are called is no difference: they are true and false */
 };
 
 static bool begins(struct slice s, const char *prefix)
@@ -25,7 +26,7 @@ static bool begins(struct slice s, const char *prefix)
 static int take(void *arg, const struct attr *attr)
 {
 	struct list *l = arg;
-	if (!begins(attr->name, ATTR_OWN) && !slice_equal(attr->name, SLICE("array.enum")))
+	if (!begins(attr->name, ATTR_OWN) && (l->boolean || !slice_equal(attr->name, SLICE("array.enum"))))
 		return 0;
 	struct list_attr *grown = list_grow(l->attrs, l->count, sizeof *grown);
 	if (!grown)
@@ -55,6 +56,7 @@ static int gather(const struct mirror_ref *ref, struct list *l, struct error *er
 {
 	if (!ref->open)
 		return 0;
+	l->boolean = ref->node->array && ref->node->array->dtype == DTYPE_BOOL;
 	int r = attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, take, l, err);
 	if (l->count)
 		qsort(l->attrs, l->count, sizeof *l->attrs, by_name);

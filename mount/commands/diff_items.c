@@ -66,6 +66,7 @@ static bool take_array(struct item *item, const struct mirror_ref *ref)
 	const struct array *array = &shaped.array;
 	shape_known(&ref->open->archive, ref->node, &shaped);
 	item->fortran = array->fortran;
+	item->validity = ref->node->companion && array->dtype == DTYPE_BOOL;
 	item->dtype = strdup(array->dtype != DTYPE_NONE ? dtype_name(array, name) : "none");
 	item->shape = shape_text(array);
 	return item->dtype && item->shape;

@@ -54,6 +54,11 @@ struct bytes {
 	uint8_t *own;          /* a contiguous copy, allocated */
 };
 
+static const struct item *item_of(const struct pair *p, int side)
+{
+	return side ? p->b : p->a;
+}
+
 static int put_together(struct bytes *b, struct error *err)
 {
 	b->at = b->own = malloc((size_t)b->answer.len);
@@ -65,6 +70,11 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 {
 	const struct mirror_ref *ref = &w->refs[side];
 	struct archive *a = ref->open ? &ref->open->archive : NULL;
+	if (!item_of(w->pair, side)) {
+		b->own = malloc((size_t)len);
+		b->at = b->own;
+		return b->own ? (memset(b->own, 1, (size_t)len), 0) : error_set(err, ENOMEM, "no memory");
+	}
 	int r = mirror_read(d->sources[side].mirror, ref, w->fds[side], offset, len, &b->answer, err);
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
@@ -147,10 +157,12 @@ static uint64_t piece_of(const struct work *w)
 /* Compares the sizes; returns 1 if they differ, and reports it. */
 static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, struct error *err)
 {
-	struct stat st[2];
+	struct stat st[2] = {0};
 	char sizes[2][24];
 	for (int i = 0; i < 2; i++) {
 		*ret_side = i;
+		if (!item_of(w->pair, i))
+			continue;
 		struct mirror *m = d->sources[i].mirror;
 		int r = mirror_open_file(m, &w->refs[i], &w->fds[i], err);
 		if (r == 0)
@@ -159,8 +171,8 @@ static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, st
 			return error_set(err, -r, "%s", strerror(-r));
 		snprintf(sizes[i], sizeof sizes[i], "%" PRIu64, (uint64_t)st[i].st_size);
 	}
-	w->size = (uint64_t)st[0].st_size;
-	if (st[0].st_size == st[1].st_size)
+	w->size = (uint64_t)st[w->pair->a ? 0 : 1].st_size;
+	if (!w->pair->a || !w->pair->b || st[0].st_size == st[1].st_size)
 		return 0;
 	tell_unequal(d, &w->pair->lines, w->pair->a, "size", sizes[0], sizes[1], true);
 	return 1;
@@ -186,12 +198,12 @@ static bool open_pair(const struct diff *d, struct work *w)
 	bool enumerated = false;
 	int r = 0, side;
 	for (side = 0; side < 2; side++)
-		if ((r = find_item(d, side ? p->b : p->a, side, &w->refs[side], &err)) < 0) {
+		if (item_of(p, side) && (r = find_item(d, item_of(p, side), side, &w->refs[side], &err)) < 0) {
 			error_set(&err, -r, "%s", strerror(-r));
 			diff_fault(d, p, side, err.text);
 			return false;
 		}
-	if (diff_attrs(d, w->refs, p, &enumerated, &err) < 0) {
+	if (p->a && p->b && diff_attrs(d, w->refs, p, &enumerated, &err) < 0) {
 		diff_fault(d, p, 0, err.text);
 		err.text[0] = '\0';
 	}
@@ -201,9 +213,10 @@ static bool open_pair(const struct diff *d, struct work *w)
 		diff_fault(d, p, side, err.text);
 	if (r != 0 || w->size == 0)
 		return false;
-	bool exact = enumerated || is_structure(&w->refs[0]) || is_structure(&w->refs[1]);
-	w->array = array_of(&w->refs[0]);
-	compare_init(&w->compare, w->array, array_of(&w->refs[1]), exact ? NULL : d->tolerance);
+	const struct mirror_ref *refs[] = {&w->refs[p->a ? 0 : 1], &w->refs[p->b ? 1 : 0]};
+	bool exact = enumerated || is_structure(refs[0]) || is_structure(refs[1]);
+	w->array = array_of(refs[0]);
+	compare_init(&w->compare, w->array, array_of(refs[1]), exact ? NULL : d->tolerance);
 	if (w->size % w->compare.bytes)
 		compare_init(&w->compare, NULL, NULL, NULL);
 	w->piece = piece_of(w);
@@ -226,7 +239,7 @@ static void close_pair(struct diff *d, struct work *w)
 	if (w->failed)
 		diff_fault(d, p, w->failed - 1, w->err.text);
 	else if (w->result.differ)
-		tell_values(d, &p->lines, p->a, w->array, &w->compare, w->size / w->compare.bytes, &w->result);
+		tell_values(d, &p->lines, pair_item(p), w->array, &w->compare, w->size / w->compare.bytes, &w->result);
 	for (int i = 0; i < 2; i++) {
 		mirror_close_file(d->sources[i].mirror, w->fds[i]);
 		if (w->refs[i].dentry)

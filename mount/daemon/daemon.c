@@ -297,6 +297,8 @@ int daemon_run(const struct options *o)
 	}
 	if (!o->follow && !o->dataset)
 		hint_links(o->source);
+	if (!o->dataset)
+		hint_dataset(o->source);
 	fuse_set_log_func(on_fuse_log);
 	d.list = option_list(o);
 	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {

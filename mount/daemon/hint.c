@@ -54,3 +54,18 @@ void hint_links(const char *source)
 	else if (fd >= 0)
 		close(fd);
 }
+
+void hint_dataset(const char *source)
+{
+	static const char *const names[] = {"dataset_dict.json", "dataset_info.json"};
+	struct stat st;
+	int fd = open(source, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+	for (size_t i = 0; fd >= 0 && i < sizeof names / sizeof *names; i++)
+		if (fstatat(fd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0) {
+			log_say("%s: Hugging Face's datasets wrote it, by its %s, and its files are shown one by one "
+				"(-o dataset shows them as a table, or one for each split)", source, names[i]);
+			break;
+		}
+	if (fd >= 0)
+		close(fd);
+}

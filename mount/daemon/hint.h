@@ -5,3 +5,7 @@
  * a model hub: without -o follow they are shown as links, whose targets may be out of
  * reach. Checks the folder's first names only, and does not descend. */
 void hint_links(const char *source);
+
+/* Logs a hint if the folder SOURCE is one that Hugging Face's datasets wrote, which without -o
+ * dataset is shown file by file. */
+void hint_dataset(const char *source);

@@ -9,7 +9,7 @@
 #include "tests/look.h"
 #include "tests/support.h"
 
-extern const struct format format_parquet, format_parquet_dataset;
+extern const struct format format_parquet, format_table;
 
 static void keeps_the_promises(void **state)
 {
@@ -302,7 +302,7 @@ static void many_readers_of_a_small_cache_read_the_same(void **state)
 
 static int open_dataset(struct archive *a, const char *folder, const struct archive_options *options, int *ret_fd, struct error *err)
 {
-	static const struct format *const only[] = {&format_parquet_dataset, NULL};
+	static const struct format *const only[] = {&format_table, NULL};
 	*ret_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_true(*ret_fd >= 0);
 	int r = archive_open_folder(a, only, *ret_fd, true, options, err);

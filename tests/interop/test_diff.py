@@ -188,8 +188,53 @@ def test_tables():
             told = diff("-o", f"cache={cache}", "--atol=0.5", d / "a.parquet", d / "b.parquet")
             assert (told["x"]["differ"], told["x"]["at"]) == (1, [123_456]) and abs(told["x"]["largest"] - 4) < 1e-9, told["x"]
             assert (told["s/values"]["differ"], told["s/values"]["largest"]) == (1, 32), told["s/values"]
-            assert told["n.validity"] == {"path": "n.validity", "what": "only", "in": "B"}, told
+            assert (told["n.validity"]["differ"], told["n.validity"]["first"]) == (1, [11]), told
             assert (told["n"]["differ"], told["n"]["first"]) == (1, [11])
+
+
+def test_a_table_is_the_same_as_arrow_and_as_parquet():
+    n = 100
+    some = lambda make: [None if i % 5 == 0 else make(i) for i in range(n)]
+    t = pa.table({
+        **{str(k): pa.array(some(int), k) for k in (pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64())},
+        **{str(k): pa.array(some(lambda i: i / 2), k) for k in (pa.float16(), pa.float32(), pa.float64())},
+        "bool": pa.array(some(lambda i: i % 2 == 0)), "s": pa.array(some(str)), "large": pa.array(some(str), pa.large_string()), "view": pa.array(some(str), pa.string_view()),
+        "bytes": pa.array(some(lambda i: b"\0%d" % i)), "fixed": pa.array(some(lambda i: b"abcd"), pa.binary(4)), "date": pa.array(some(int), pa.int32()).cast(pa.date32()),
+        "ms": pa.array(some(int), pa.timestamp("ms")), "us": pa.array(some(int), pa.timestamp("us", "UTC")), "ns": pa.array(some(int), pa.timestamp("ns")),
+        "t32": pa.array(some(int), pa.time32("ms")), "t64": pa.array(some(int), pa.time64("us")), "dec": pa.array(some(int), pa.decimal128(30, 2)),
+        "l": pa.array(some(lambda i: [i, None])), "st": pa.array(some(lambda i: {"x": i, "y": str(i)})), "m": pa.array(some(lambda i: [(str(i), i)]), pa.map_(pa.string(), pa.int32())),
+        "all": list(range(n)), "deep": [[{"a": i}] for i in range(n)]})
+    required = t.cast(pa.schema([t.schema.field(k).with_nullable(t[str(t.schema.names[k])].null_count > 0) for k in range(t.num_columns)]))
+    kinds = {"x": pa.field("x", pa.int64()), "y": pa.field("y", pa.int64(), False), "y.validity": pa.field("y.validity", pa.bool_(), False)}
+    needed = lambda *others: pa.schema([kinds[k] for k in kinds if k == "y" or k in others])
+    with folder() as d:
+        for name, table in (("t", t), ("r", required)):
+            pq.write_table(table, d / f"{name}.parquet", store_schema=False)
+            for codec in (None, "zstd"):
+                with pa.ipc.new_file(str(d / f"{name}{codec}.arrow"), table.schema, options=pa.ipc.IpcWriteOptions(compression=codec)) as w:
+                    w.write_table(table, 30)
+        assert diff(d / "tNone.arrow", d / "tzstd.arrow", code=0) == diff(d / "tNone.arrow", d / "rzstd.arrow", code=0) == {}
+        for x, y in (("t", "None"), ("t", "zstd"), ("r", "None")):
+            assert diff(d / f"{x}.parquet", d / f"{x}{y}.arrow", code=0) == diff(d / f"{x}{y}.arrow", d / f"{x}.parquet", code=0) == {}
+        # y.validity is a column of its own
+        pq.write_table(pa.table({"x": [1, None], "y": [1, 2], "y.validity": [True, True]}, needed("x", "y.validity")), d / "one.parquet", store_schema=False)
+        for path, table in (("two.arrow", pa.table({"x": [1, 0], "y": [1, 2]}, needed("x"))), ("three.arrow", pa.table({"y": [1, 2]}, needed()))):
+            with pa.ipc.new_file(str(d / path), table.schema) as w:
+                w.write_table(table)
+        told = diff(d / "one.parquet", d / "two.arrow")
+        assert sorted(told) == ["x.validity", "y.validity"] and told["x.validity"]["first"] == [1] and told["y.validity"]["what"] == "only", told
+        told = diff(d / "one.parquet", d / "three.arrow")
+        assert {p: o["what"] for p, o in told.items()} == {"x": "only", "x.validity": "only", "y.validity": "only"}, told
+        r = arrayfs("--diff", d / "two.arrow", d / "one.parquet", code=1)
+        assert r.stdout.decode().splitlines() == ["x.validity: 1 of 2 elements differ, first at [1]", "only in B: y.validity"], r.stdout
+
+
+def test_what_the_values_of_a_bool_are_called_is_no_difference():
+    with folder() as d:
+        with h5py.File(d / "a.h5", "w") as f:
+            f["b"] = np.array([True, False])
+        np.savez(d / "b.npz", b=np.array([True, False]))
+        assert diff(d / "a.h5", d / "b.npz", code=0) == {}
 
 
 def test_enums_strings_and_compounds_are_exact():

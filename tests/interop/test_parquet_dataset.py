@@ -229,7 +229,7 @@ with check("differences_that_lose_something_are_refused_with_both_files"):
 
 with check("which_files_belong_to_the_table"):
     with folder() as f:
-        assert refused(f) == "no Parquet file in it"
+        assert refused(f) == "no Parquet or Arrow file in it"
         for name in ("b/x", "a.parquet", "a/1.parquet", "Z.PQ"):
             write(f, name, pa.table({"x": [name]}))
         for name in ("_meta.parquet", ".hidden.parquet", "_tmp/a.parquet", ".git/b.parquet"):

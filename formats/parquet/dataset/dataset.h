@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "formats/parquet/schema.h"
-#include "fs/archive/parts.h"
+#include "formats/shared/table.h"
 
 /*
  * A directory of files as one table.
@@ -12,10 +12,10 @@
  * (fs/archive/parts.h) and has read.c read each one's part: as it is if the types agree,
  * else widened. Fields that a file lacks are null.
  *
- * Files: dataset.c finds and opens the files; union.c merges their schemas by the rules
- * of types.c; finish.c makes of the union what show.c expects; keys.c parses partition
- * keys in paths; map.c finds a field of the union in a file; totals.c counts; read.c
- * answers reads; widen.c converts values; details.c describes row groups.
+ * Files: formats/shared/table.h finds the files and the partition keys; dataset.c opens them;
+ * union.c merges their schemas by the rules of types.c; finish.c makes of the union what
+ * show.c expects; map.c finds a field of the union in a file; totals.c counts; read.c
+ * answers reads; details.c describes row groups.
  */
 enum form { FORM_NONE, FORM_LEAF, FORM_STRUCT, FORM_LIST, FORM_MAP };
 
@@ -39,31 +39,15 @@ struct field {
 	uint64_t *totals;        /* LEAF: per file, of each quantity but the rows; NULL: unknown */
 	struct field **table;    /* STRUCT: hash table of the children by name, once there are many */
 	uint32_t mask, children;
-	const struct key *key;   /* for a column made of a partition key */
-};
-
-/* A partition key: one value per file. */
-struct key {
-	struct slice name;
-	struct key *next;
-	struct slice *values;    /* data is NULL for null */
-	uint8_t dtype;           /* INT64, DATE32, STRING */
-	bool nulls;
-	uint32_t seen;           /* the last file that had it, + 1 */
+	const struct table_key *key; /* for a column made of a partition key */
 };
 
 struct dataset {
 	struct parquet p;
-	struct member **files;
+	const struct table_files *files;
 	struct field root;
-	struct key *keys, **last_key;
 	struct field **columns;  /* by leaf number */
 };
-
-/* --- keys.c --------------------------------------------------------------- */
-
-int pq_dataset_keys(struct archive *a, struct dataset *d, struct error *err);
-int64_t pq_dataset_key_number(const struct key *key, uint32_t file); /* for INT64 and DATE32; 0 for null */
 
 /* --- union.c -------------------------------------------------------------- */
 
@@ -89,6 +73,9 @@ static inline bool pq_dataset_is_null(const struct element *e) { return e->physi
  * none. b_width is the width of b as shown. */
 bool pq_dataset_widen(struct element *a, uint32_t *a_width, const struct element *b, uint32_t b_width);
 
+/* Are the file's values those of the column, or can be made so?  Else the file has changed. */
+bool pq_dataset_fits(const struct field *f, const struct element *e, uint32_t e_width);
+
 /* --- map.c ---------------------------------------------------------------- */
 
 /* What a field is in one file. */
@@ -105,19 +92,6 @@ int pq_dataset_map_in(struct archive *file, const struct field *f, struct mapped
 
 /* column->totals: what precedes each file, like pq_leaf_totals() for row groups. Any thread. */
 int pq_dataset_totals(struct archive *a, struct leaf *column, struct error *err);
-
-/* --- widen.c -------------------------------------------------------------- */
-
-enum pq_dataset_widening { SIGNED, UNSIGNED, HALF, SINGLE, HALF_TO_SINGLE };
-
-/* How to convert the file's values to the column's type; returns false if that is
- * impossible: then the file has changed. */
-bool pq_dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum pq_dataset_widening *ret);
-
-/* Converts elements at `from` to `len` bytes of the column, which begin `within` bytes
- * into the first element and may end inside the last. */
-void pq_dataset_convert(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within,
-			uint64_t len, uint8_t *to);
 
 /* --- read.c --------------------------------------------------------------- */
 

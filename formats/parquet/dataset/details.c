@@ -15,39 +15,13 @@ struct telling {
 	bool any; /* an object was written */
 };
 
-static void put_value(struct text *t, const struct key *key, uint32_t file)
-{
-	if (!key->values[file].data)
-		text_add(t, "null");
-	else if (key->dtype == DTYPE_INT64)
-		text_print(t, "%" PRId64, pq_dataset_key_number(key, file));
-	else
-		text_json(t, key->values[file]);
-}
-
 /* As the bounds of any column are written. */
-static void put_shown(struct text *t, const struct key *key, uint32_t file)
+static void put_shown(struct text *t, const struct table_key *key, uint32_t file)
 {
 	if (key->dtype == DTYPE_DATE32)
-		text_print(t, "%" PRId64, pq_dataset_key_number(key, file));
+		text_print(t, "%" PRId64, table_key_number(key, file));
 	else
-		put_value(t, key, file);
-}
-
-/* "file":…,"partition":{…}, which precedes what is written of its row groups. */
-static void put_origin(const struct telling *w, uint32_t file, struct text *t)
-{
-	text_add(t, "\"file\":");
-	text_json(t, slice_text(w->d->files[file]->path));
-	if (w->d->keys)
-		text_add(t, ",\"partition\":");
-	for (const struct key *k = w->d->keys; k; k = k->next) {
-		text_add(t, k == w->d->keys ? "{" : ",");
-		text_json(t, k->name);
-		text_add(t, ":");
-		put_value(t, k, file);
-	}
-	text_add(t, w->d->keys ? "}," : ",");
+		table_put_value(key, file, t);
 }
 
 static uint64_t byte_of(const struct telling *w, uint32_t file)
@@ -59,7 +33,7 @@ static uint64_t byte_of(const struct telling *w, uint32_t file)
  * read. */
 static void put_whole(const struct telling *w, uint32_t file, const char *error)
 {
-	const struct key *key = w->field->key;
+	const struct table_key *key = w->field->key;
 	struct text *t = w->text;
 	uint64_t begin = w->d->p.first_row[file], end = w->d->p.first_row[file + 1];
 
@@ -100,7 +74,7 @@ static int put_groups(const struct telling *w, uint32_t number, struct archive *
 
 static int put_file(const struct telling *w, uint32_t number, struct error *err)
 {
-	struct member *part = w->d->files[number];
+	struct member *part = w->d->files->all[number];
 	const struct field *target = pq_dataset_target(w->d, w->shown, w->field);
 	struct text origin = {0};
 	struct error own = {""};
@@ -111,7 +85,7 @@ static int put_file(const struct telling *w, uint32_t number, struct error *err)
 
 	if (error_passes(r))
 		return error_set(err, -r, "%s", own.text);
-	put_origin(w, number, &origin);
+	table_put_origin(w->d->files, number, &origin);
 	if (held)
 		r = pq_dataset_map_in(file, target, &m, &own);
 	if (r == 0 && m.e) {

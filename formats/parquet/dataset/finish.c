@@ -56,7 +56,7 @@ static void render(struct rendering *s, struct field *f, struct slice name, bool
 }
 
 /* A partition key as a column: required unless some file has no value for it. */
-static int add_key(struct archive *a, struct dataset *d, const struct key *key, struct error *err)
+static int add_key(struct archive *a, struct dataset *d, const struct table_key *key, struct error *err)
 {
 	struct field *f = pq_dataset_add_field(a, &d->root, key->name, err);
 	uint32_t n = d->p.ngroups;
@@ -119,7 +119,7 @@ int pq_dataset_finish(struct archive *a, struct dataset *d, struct error *err)
 {
 	struct rendering s = {.d = d};
 	int r = 0;
-	for (const struct key *k = d->keys; k && r == 0; k = k->next)
+	for (const struct table_key *k = d->files->keys; k && r == 0; k = k->next)
 		r = add_key(a, d, k, err);
 	if (r < 0)
 		return r;

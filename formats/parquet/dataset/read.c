@@ -84,7 +84,7 @@ static int key_offsets(struct reading *r, uint32_t file, uint64_t each, uint64_t
 /* The value of a partition key in the rows of one file. */
 static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_t len)
 {
-	const struct key *key = r->field->key;
+	const struct table_key *key = r->field->key;
 	struct slice value = key->values[r->file];
 	switch ((enum what)r->shown->what) {
 	case WHAT_STRING_OFFSETS:
@@ -97,7 +97,7 @@ static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_
 		piece_number(piece, value.data != NULL, 1);
 		break;
 	default:
-		piece_number(piece, pq_dataset_key_number(key, r->file), r->width);
+		piece_number(piece, table_key_number(key, r->file), r->width);
 	}
 	return 0;
 }
@@ -110,10 +110,9 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	uint32_t from_width = s->leaf->width, width = r->width;
 	uint64_t first = at / width, end = (at + len + width - 1) / width;
 	struct answer raw;
-	enum pq_dataset_widening how;
 	uint8_t *to, *from;
 
-	if (width > 32 || !pq_dataset_widening(r->field, e, from_width, &how))
+	if (width > 32 || !pq_dataset_fits(r->field, e, from_width))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
 	struct readahead_next next = {.kind = r->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM};
@@ -130,7 +129,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (x == 0)
 		x = answer_own(r->answer, (size_t)len, &to);
 	if (x == 0)
-		pq_dataset_convert(how, from, from_width, width, at % width, len, to);
+		table_convert(table_widening(pq_schema_dtype(e), width), from, from_width, width, at % width, len, to);
 	answer_close(&flat);
 	return x;
 }
@@ -233,7 +232,7 @@ static int read_there(struct reading *r, struct piece *of, struct member *part, 
 
 static int read_file(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct error *err)
 {
-	struct member *part = r->d->files[r->file];
+	struct member *part = r->d->files->all[r->file];
 	struct archive *file;
 	int e = part_hold(part, &file, err);
 	if (e < 0)
@@ -284,7 +283,7 @@ static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len,
 	r->next.offset -= piece->begin;
 	int e = r->field->key ? read_key(r, piece, at, len) : read_file(r, piece, at, len, err);
 	if (e < 0)
-		error_prefix(err, e, r->d->files[r->file]->path);
+		error_prefix(err, e, r->d->files->all[r->file]->path);
 	return e;
 }
 
@@ -297,7 +296,7 @@ static uint64_t prefetch(struct pieces *p, uint64_t number)
 	if (p->next.kind == READ_SEQUENTIAL && begin - r->from > AHEAD_BYTES)
 		return PIECES_END;
 	if (number != r->file)
-		part_prefetch(r->a, r->d->files[number]);
+		part_prefetch(r->a, r->d->files->all[number]);
 	return number + 1;
 }
 

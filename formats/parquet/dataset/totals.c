@@ -40,10 +40,10 @@ static int count_file(struct archive *a, const struct leaf *column, uint32_t num
 	struct archive *file;
 
 	memset(ret, 0, most * sizeof *ret);
-	int r = part_hold(d->files[number], &file, &own);
+	int r = part_hold(d->files->all[number], &file, &own);
 	if (r == 0) {
 		r = count_in(file, d->columns[column->number], column, within, ret, &own);
-		member_release(d->files[number]);
+		member_release(d->files->all[number]);
 	}
 	if (error_passes(r))
 		return error_set(err, -r, "%s", own.text);
@@ -70,7 +70,7 @@ static int totals_block(const struct block_source *from, uint64_t index, struct 
 	memset(totals, 0, each * most * sizeof *totals);
 	for (uint32_t i = 0; i < d->p.ngroups && r == 0; i++) {
 		for (uint32_t k = 1; k <= AHEAD && i + k < d->p.ngroups; k++)
-			part_prefetch(a, d->files[i + k]);
+			part_prefetch(a, d->files->all[i + k]);
 		r = count_file(a, column, i, ret, has, err);
 		for (unsigned q = 1; q < most && r == 0; q++)
 			if (__builtin_add_overflow(totals[q * each + i], has[q], &totals[q * each + i + 1]) ||

@@ -82,3 +82,11 @@ bool pq_dataset_widen(struct element *a, uint32_t *a_width, const struct element
 	}
 	return false;
 }
+
+bool pq_dataset_fits(const struct field *f, const struct element *e, uint32_t e_width)
+{
+	struct element as = f->type;
+	uint32_t width = f->width;
+	return pq_dataset_widen(&as, &width, e, e_width) && width == f->width && pq_schema_dtype(&as) == pq_schema_dtype(&f->type) &&
+	       as.precision == f->type.precision;
+}

@@ -25,18 +25,6 @@ static const char *word(struct uniting *u, const struct element *e, enum form fo
 	return w ? w : form == FORM_LEAF ? "?" : words[form];
 }
 
-/* The end of a long path tells more than its beginning. */
-static const char *tail(const char *path)
-{
-	size_t n = strlen(path), most = 80;
-	if (n <= most)
-		return path;
-	path += n - most;
-	while (((unsigned char)*path & 0xc0) == 0x80)
-		path++;
-	return path;
-}
-
 static void name_of(const struct field *f, char *buf, size_t room)
 {
 	size_t at = 0;
@@ -51,8 +39,8 @@ static int refuse(struct uniting *u, const struct field *f, const struct element
 {
 	char name[48];
 	name_of(f, name, sizeof name);
-	return error_set(u->err, ENOTSUP, "%s is %s in %s and %s in %s", name, word(u, &f->stated, f->form),
-			 tail(u->d->files[f->file]->path), word(u, e, form), tail(u->d->files[u->file]->path));
+	return table_refuse(name, word(u, &f->stated, f->form), u->d->files->all[f->file], word(u, e, form), u->d->files->all[u->file],
+			    u->err);
 }
 
 /* --- what a leaf is like in a file ---------------------------------------------------- */
@@ -168,7 +156,7 @@ static int take_child(struct uniting *u, struct field *f, struct slice name, con
 	if (c->seen == u->file + 1) {
 		char text[100];
 		name_of(c, text, sizeof text);
-		return error_set(u->err, ENOTSUP, "%s: two columns called %s", tail(u->d->files[u->file]->path), text);
+		return error_set(u->err, ENOTSUP, "%s: two columns called %s", table_path(u->d->files->all[u->file]), text);
 	}
 	int r = take(u, c, e);
 	c->seen = u->file + 1;
@@ -189,14 +177,6 @@ static void lack_unseen(struct uniting *u, struct field *f)
 		}
 }
 
-static bool is_key(const struct dataset *d, struct slice name)
-{
-	const struct key *k = d->keys;
-	while (k && !slice_equal(k->name, name))
-		k = k->next;
-	return k;
-}
-
 static int take_fields(struct uniting *u, struct field *f, const struct element *e, bool is_new)
 {
 	static const struct slice pair[] = {{(const uint8_t *)"key", 3}, {(const uint8_t *)"value", 5}};
@@ -204,7 +184,7 @@ static int take_fields(struct uniting *u, struct field *f, const struct element 
 	struct field *hint = f->first;
 	int r = 0;
 	for (uint32_t i = 0; i < e->children && r == 0; i++) {
-		if (f->parent || !is_key(u->d, c->name)) /* the directory's value wins */
+		if (f->parent || !table_key(u->d->files, c->name)) /* the directory's value wins */
 			r = take_child(u, f, f->form == FORM_MAP ? pair[i] : c->name, c, is_new, &hint);
 		if (c->next >= u->p->nelements)
 			break;
@@ -220,7 +200,7 @@ static int take_leaf(struct uniting *u, struct field *f, const struct element *e
 {
 	const struct leaf *l = &u->p->leaves[e->leaf];
 	if (l->max_rep != f->depth)
-		return error_set(u->err, ENOTSUP, "%s: a column of %u lists, of which %u are shown", tail(u->d->files[u->file]->path),
+		return error_set(u->err, ENOTSUP, "%s: a column of %u lists, of which %u are shown", table_path(u->d->files->all[u->file]),
 				 l->max_rep, f->depth);
 	if (is_new) {
 		size_t n = (size_t)quantities(f) * (u->d->p.ngroups + 1);

@@ -9,7 +9,7 @@
 #include "tests/look.h"
 #include "tests/support.h"
 
-extern const struct format format_parquet_dataset;
+extern const struct format format_table;
 
 struct opened {
 	struct archive_options options;
@@ -21,7 +21,7 @@ struct opened {
 
 static void open_three(struct opened *o)
 {
-	static const struct format *const only[] = {&format_parquet_dataset, NULL};
+	static const struct format *const only[] = {&format_table, NULL};
 	struct error err = {""};
 	o->options = test_options();
 	assert_int_equal(blocks_open(&o->options.blocks, 16 << 20, 2), 0);

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* Converts a file's values to the widened type of a column. */
-#include "formats/parquet/dataset/dataset.h"
+#include "formats/shared/table.h"
 
-static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
+static void widen_one(enum table_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width)
 {
 	uint16_t h;
 	float s;
 	double v = 0;
 	switch (how) {
-	case SIGNED:
-	case UNSIGNED:
+	case WIDEN_SIGNED:
+	case WIDEN_UNSIGNED:
 		memcpy(to, from, from_width);
-		memset(to + from_width, how == SIGNED && from[from_width - 1] & 0x80 ? 0xff : 0, width - from_width);
+		memset(to + from_width, how == WIDEN_SIGNED && from[from_width - 1] & 0x80 ? 0xff : 0, width - from_width);
 		return;
-	case HALF:
+	case WIDEN_HALF:
 		memcpy(&h, from, 2);
 		v = float16_value(h);
 		break;
-	case SINGLE:
+	case WIDEN_SINGLE:
 		memcpy(&s, from, 4);
 		v = (double)s;
 		break;
-	case HALF_TO_SINGLE:
+	case WIDEN_HALF_TO_SINGLE:
 		memcpy(&h, from, 2);
 		s = (float)float16_value(h);
 		memcpy(to, &s, 4);
@@ -41,35 +41,27 @@ static void widen_one(enum pq_dataset_widening how, const uint8_t *from, uint32_
 		return;                                                                       \
 	}
 
-static void widen(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
+static void widen(enum table_widening how, const uint8_t *from, uint32_t from_width, uint8_t *to, uint32_t width, size_t n)
 {
-	BULK(SIGNED, int32_t, int64_t)
-	BULK(UNSIGNED, uint32_t, uint64_t)
-	BULK(SIGNED, int16_t, int32_t)
-	BULK(SIGNED, int16_t, int64_t)
-	BULK(SINGLE, float, double)
+	BULK(WIDEN_SIGNED, int32_t, int64_t)
+	BULK(WIDEN_UNSIGNED, uint32_t, uint64_t)
+	BULK(WIDEN_SIGNED, int16_t, int32_t)
+	BULK(WIDEN_SIGNED, int16_t, int64_t)
+	BULK(WIDEN_SINGLE, float, double)
 	for (size_t i = 0; i < n; i++)
 		widen_one(how, from + i * from_width, from_width, to + i * width, width);
 }
 
-bool pq_dataset_widening(const struct field *f, const struct element *e, uint32_t e_width, enum pq_dataset_widening *ret)
+enum table_widening table_widening(enum dtype from, uint32_t width)
 {
-	struct element as = f->type;
-	uint32_t width = f->width;
-	uint8_t dtype = pq_schema_dtype(e), to = pq_schema_dtype(&f->type);
-	if (!pq_dataset_widen(&as, &width, e, e_width) || width != f->width || pq_schema_dtype(&as) != to ||
-	    as.precision != f->type.precision)
-		return false;
-	if (dtype == DTYPE_FLOAT16)
-		*ret = width == 8 ? HALF : HALF_TO_SINGLE;
-	else if (dtype == DTYPE_FLOAT32)
-		*ret = SINGLE;
-	else
-		*ret = dtype >= DTYPE_UINT8 && dtype <= DTYPE_UINT64 ? UNSIGNED : SIGNED;
-	return true;
+	if (from == DTYPE_FLOAT16)
+		return width == 8 ? WIDEN_HALF : WIDEN_HALF_TO_SINGLE;
+	if (from == DTYPE_FLOAT32)
+		return WIDEN_SINGLE;
+	return dtype_kind(from) == KIND_UNSIGNED ? WIDEN_UNSIGNED : WIDEN_SIGNED;
 }
 
-void pq_dataset_convert(enum pq_dataset_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
+void table_convert(enum table_widening how, const uint8_t *from, uint32_t from_width, uint32_t width, uint64_t within, uint64_t len,
 		    uint8_t *to)
 {
 	uint8_t one[32];
@@ -85,5 +77,5 @@ void pq_dataset_convert(enum pq_dataset_widening how, const uint8_t *from, uint3
 	widen(how, from, from_width, to, width, whole);
 	len -= (uint64_t)whole * width;
 	if (len > 0)
-		pq_dataset_convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
+		table_convert(how, from + whole * from_width, from_width, width, 0, len, to + whole * width);
 }

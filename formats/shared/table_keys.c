@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Hive partitions: directories called KEY=VALUE, both URL-encoded. */
-#include "formats/parquet/dataset/dataset.h"
+#include <inttypes.h>
+
+#include "formats/shared/table.h"
 
 static int hex(uint8_t c)
 {
@@ -59,7 +61,7 @@ static bool parse_date(struct slice s, int64_t *ret)
 	return true;
 }
 
-int64_t pq_dataset_key_number(const struct key *key, uint32_t file)
+int64_t table_key_number(const struct table_key *key, uint32_t file)
 {
 	struct slice s = key->values[file];
 	int64_t v = 0;
@@ -69,7 +71,7 @@ int64_t pq_dataset_key_number(const struct key *key, uint32_t file)
 }
 
 /* The type that fits every value; a string if none does, or if there are no values. */
-static void find_type(struct key *key, uint32_t files)
+static void find_type(struct table_key *key, uint32_t files)
 {
 	bool integers = false, dates = false;
 	int64_t v;
@@ -88,25 +90,31 @@ static void find_type(struct key *key, uint32_t files)
 
 /* --- paths ------------------------------------------------------------------- */
 
-static struct key *key_named(struct archive *a, struct dataset *d, struct slice name)
+const struct table_key *table_key(const struct table_files *files, struct slice name)
 {
-	struct key *k = d->keys;
+	const struct table_key *k = files->keys;
 	while (k && !slice_equal(k->name, name))
 		k = k->next;
-	if (k)
-		return k;
-	k = arena_alloc(&a->arena, sizeof *k);
-	struct slice *values = arena_array(&a->arena, d->p.ngroups, sizeof *values);
-	if (!k || !values)
-		return NULL;
-	*k = (struct key){.name = name, .values = values};
-	*d->last_key = k;
-	d->last_key = &k->next;
 	return k;
 }
 
+static struct table_key *key_named(struct archive *a, struct table_files *files, struct slice name)
+{
+	struct table_key **at = &files->keys, *k;
+	while ((k = *at) && !slice_equal(k->name, name))
+		at = &k->next;
+	if (k)
+		return k;
+	k = arena_alloc(&a->arena, sizeof *k);
+	struct slice *values = arena_array(&a->arena, files->count, sizeof *values);
+	if (!k || !values)
+		return NULL;
+	*k = (struct table_key){.name = name, .values = values};
+	return *at = k;
+}
+
 /* Parses one directory of a file's path. */
-static int take_directory(struct archive *a, struct dataset *d, struct slice s, uint32_t file, struct error *err)
+static int take_directory(struct archive *a, struct table_files *files, struct slice s, uint32_t file, struct error *err)
 {
 	const uint8_t *sign = memchr(s.data, '=', s.len);
 	struct slice name, value;
@@ -114,9 +122,9 @@ static int take_directory(struct archive *a, struct dataset *d, struct slice s, 
 		return 0;
 	size_t at = (size_t)(sign - s.data);
 	struct slice text = {sign + 1, s.len - at - 1};
-	struct key *k = NULL;
+	struct table_key *k = NULL;
 	if (decode(&a->arena, (struct slice){s.data, at}, &name) && decode(&a->arena, text, &value))
-		k = key_named(a, d, name);
+		k = key_named(a, files, name);
 	if (!k)
 		return error_set(err, ENOMEM, "no memory for the partition keys");
 	if (k->seen == file + 1) /* twice in one path: the first counts */
@@ -126,16 +134,42 @@ static int take_directory(struct archive *a, struct dataset *d, struct slice s, 
 	return 0;
 }
 
-int pq_dataset_keys(struct archive *a, struct dataset *d, struct error *err)
+int table_find_keys(struct archive *a, struct table_files *files, struct error *err)
 {
 	int r = 0;
-	d->last_key = &d->keys;
-	for (uint32_t i = 0; i < d->p.ngroups; i++) {
-		const char *from = d->files[i]->path;
+	for (uint32_t i = 0; i < files->count; i++) {
+		const char *from = files->all[i]->path;
 		for (const char *slash; r == 0 && (slash = strchr(from, '/')); from = slash + 1)
-			r = take_directory(a, d, (struct slice){(const uint8_t *)from, (size_t)(slash - from)}, i, err);
+			r = take_directory(a, files, (struct slice){(const uint8_t *)from, (size_t)(slash - from)}, i, err);
 	}
-	for (struct key *k = d->keys; k; k = k->next)
-		find_type(k, d->p.ngroups);
+	for (struct table_key *k = files->keys; k; k = k->next)
+		find_type(k, files->count);
 	return r;
+}
+
+/* --- as JSON ------------------------------------------------------------------- */
+
+void table_put_value(const struct table_key *key, uint32_t file, struct text *t)
+{
+	if (!key->values[file].data)
+		text_add(t, "null");
+	else if (key->dtype == DTYPE_INT64)
+		text_print(t, "%" PRId64, table_key_number(key, file));
+	else
+		text_json(t, key->values[file]);
+}
+
+void table_put_origin(const struct table_files *files, uint32_t file, struct text *t)
+{
+	text_add(t, "\"file\":");
+	text_json(t, slice_text(files->all[file]->path));
+	if (files->keys)
+		text_add(t, ",\"partition\":");
+	for (const struct table_key *k = files->keys; k; k = k->next) {
+		text_add(t, k == files->keys ? "{" : ",");
+		text_json(t, k->name);
+		text_add(t, ":");
+		table_put_value(k, file, t);
+	}
+	text_add(t, files->keys ? "}," : ",");
 }
