@@ -74,7 +74,7 @@ static int count_lead(struct archive *a, const struct table *t, const struct fie
 		      uint64_t *ret, struct error *err)
 {
 	struct view v;
-	struct lead lead;
+	struct lead lead = {0};
 	int r = arrow_view_open(&v, a, t, batch, f, within, err);
 	if (r == 0)
 		r = arrow_view_lead(&v, within, &lead, err);
