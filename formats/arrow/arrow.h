@@ -22,7 +22,7 @@
  *   view.c     the buffers of one batch that a field needs, decoded
  *   runs.c     which slots of a batch are shown, through all that it is nested in
  *   totals.c   how many slots came before each batch, where rows do not tell
- *   make.c     what one batch adds to a shown file; views.c for string views
+ *   making.c   what one batch adds to a shown file; make.c its bytes, views.c those of string views
  *   read.c     the bytes of a shown file
  *   dataset/   a directory of files as one table
  */
@@ -75,6 +75,11 @@ struct field {
 	_Atomic(const uint64_t *) slots; /* of a child of DENSE: its own */
 };
 #define FIELD_NONE UINT32_MAX
+
+static inline bool field_is_union(const struct field *f)
+{
+	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
+}
 
 struct batch {
 	uint64_t first;  /* rows before it */

@@ -144,15 +144,10 @@ static int find_buffer(struct looked *l, uint64_t number, struct extent *ret, st
 
 /* --- a field of it ------------------------------------------------------------------------ */
 
-static bool is_union(const struct field *f)
-{
-	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
-}
-
 /* Unions and runs have a bitmap before version 5 only. */
 bool arrow_lost_bitmap(const struct field *f)
 {
-	return is_union(f) || f->layout == LAYOUT_RUN_END;
+	return field_is_union(f) || f->layout == LAYOUT_RUN_END;
 }
 
 /* Has it a bitmap? */

@@ -45,11 +45,6 @@ static bool has_children(const struct field *f, uint32_t n)
 	}
 }
 
-static bool is_union(const struct field *f)
-{
-	return f->layout == LAYOUT_SPARSE || f->layout == LAYOUT_DENSE;
-}
-
 static bool is_nested(const struct field *f)
 {
 	return f->layout >= LAYOUT_LIST;
@@ -94,7 +89,7 @@ static int read_children(struct opening *o, struct making *m, uint32_t i, const 
 	}
 	if (r == 0)
 		r = check_children(o, m, i);
-	if (r == 0 && is_union(&m->fields[i]))
+	if (r == 0 && field_is_union(&m->fields[i]))
 		number_children(m, i);
 	return r;
 }
@@ -142,7 +137,7 @@ static int read_values(struct opening *o, struct making *m, uint32_t i, const st
 	if (r < 0)
 		return r == -ENOMEM ? no_memory(o) : r;
 	f->nullable |= f->layout == LAYOUT_NULL;
-	if (f->layout == LAYOUT_RUN_END || is_union(f))
+	if (f->layout == LAYOUT_RUN_END || field_is_union(f))
 		f->nullable = false;
 	place_field(m, f);
 	r = read_children(o, m, i, of, depth);
@@ -187,9 +182,9 @@ static bool fill_table(struct opening *o, const struct making *m, struct growing
 		memcpy(fields, m->fields, m->n * sizeof *fields);
 	*t = (struct table){.fields = fields, .nfields = m->n};
 	for (uint32_t i = 0; i < m->n; i++) {
-		if (is_union(&fields[i]) && !find_codes(arena, t, &fields[i]))
+		if (field_is_union(&fields[i]) && !find_codes(arena, t, &fields[i]))
 			return false;
-		if (!fields[i].nullable && fields[i].layout != LAYOUT_RUN_END && !is_union(&fields[i]))
+		if (!fields[i].nullable && fields[i].layout != LAYOUT_RUN_END && !field_is_union(&fields[i]))
 			g->watched.fields[g->watched.n++] = i;
 	}
 	return true;

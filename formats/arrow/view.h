@@ -174,7 +174,7 @@ struct steps {
 int arrow_steps_decode(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *ret,
 		 struct error *err);
 
-/* --- make.c ---------------------------------------------------------------------------
+/* --- making.c, make.c ---------------------------------------------------------------------------
  * What a batch adds to a shown file. */
 
 struct making {
