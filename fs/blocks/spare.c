@@ -5,10 +5,30 @@
 #include <sys/mman.h>
 
 enum {
+	ALIGN = 64,            /* of all memory handed out */
 	LARGE = 64 << 10,      /* from this size on, memory is mapped, so that freeing it returns it to the system */
 	SPARE = 4 << 20,       /* freed memory kept for reuse, to save page faults: at least this, */
 	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this; what exceeds SPARE is part of the budget */
 };
+
+/* Not from posix_memalign(): before glibc 2.38 that never takes a freed piece of the very size
+ * that it would make, so the heap grows for hours while blocks come and go. */
+static void *small_get(size_t len)
+{
+	uint8_t *at = malloc(len + ALIGN);
+	if (!at)
+		return NULL;
+	size_t skipped = ALIGN - (uintptr_t)at % ALIGN; /* at least 1, as it is noted in the byte before */
+	at += skipped;
+	at[-1] = (uint8_t)skipped;
+	return at;
+}
+
+static void small_put(uint8_t *at)
+{
+	if (at)
+		free(at - at[-1]);
+}
 
 /* Best fit, wasting at most an eighth: otherwise blocks, which stay, would use up the
  * spare scratch memory, which is needed again at once. */
@@ -60,7 +80,7 @@ void *blocks_memory_get(struct blocks *b, size_t len, size_t *ret_size)
 	void *bytes = NULL;
 	*ret_size = len;
 	if (len < LARGE)
-		return posix_memalign(&bytes, 64, len) == 0 ? bytes : NULL;
+		return small_get(len);
 	*ret_size = (len + 4095) & ~(size_t)4095;
 	if (b && (bytes = spare_take(b, ret_size)))
 		return bytes;
@@ -70,8 +90,8 @@ void *blocks_memory_get(struct blocks *b, size_t len, size_t *ret_size)
 
 void blocks_memory_put(struct blocks *b, void *bytes, size_t size)
 {
-	if (!bytes || size < LARGE)
-		free(bytes);
+	if (size < LARGE)
+		small_put(bytes);
 	else if (!b || !spare_give(b, bytes, size))
 		munmap(bytes, size);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/blocks/blocks.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -93,6 +94,34 @@ static void a_block_is_made_once_and_kept(void **state)
 	for (int i = 0; i < 10; i++)
 		blocks_release(get(b, &p, 3));
 	assert_int_equal(p.calls, 1);
+	blocks_close(b);
+}
+
+/* Small things soon lie between them, as they would in the heap of a mount, which must not
+ * grow for as long as blocks come and go. */
+static void memory_of_small_blocks_is_used_again(void **state)
+{
+	enum { COUNT = 1000, SMALL = 4 };
+	struct blocks *b = cache(64 << 20, 1);
+	struct plan stays = {.len = 10000}, goes = {.len = 10000, .client = &other_client};
+	static void *small[COUNT * SMALL];
+	(void)state;
+	for (uint64_t i = 0; i < COUNT; i++) {
+		blocks_release(get(b, &stays, i));
+		blocks_release(get(b, &goes, i));
+		for (size_t k = 0; k < SMALL; k++)
+			assert_non_null(small[i * SMALL + k] = malloc(24));
+	}
+	size_t heap = mallinfo2().arena;
+	blocks_drop(b, &other_client);
+	for (uint64_t i = 0; i < COUNT; i++) {
+		struct block *block = get(b, &goes, i);
+		assert_int_equal((uintptr_t)block->bytes % 64, 0);
+		blocks_release(block);
+	}
+	assert_in_range(mallinfo2().arena, 0, heap + (1 << 20));
+	for (size_t i = 0; i < COUNT * SMALL; i++)
+		free(small[i]);
 	blocks_close(b);
 }
 
@@ -499,6 +528,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_block_is_made_once_and_kept),
 		cmocka_unit_test(what_was_costly_goes_last),
+		cmocka_unit_test(memory_of_small_blocks_is_used_again),
 		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
 		cmocka_unit_test(what_is_spent_leaves_room_for_the_next),
 		cmocka_unit_test(who_is_a_little_behind_finds_what_others_passed),
