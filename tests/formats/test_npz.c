@@ -61,9 +61,9 @@ static void other_methods_have_the_same_bytes(void **state)
 	static const char *const methods[] = {"bzip2", "lzma", "zstd", "xz"};
 	struct archive deflated, a;
 	struct slice d = open_fixture(&deflated, "deflated.npz"), m = open_fixture(&a, "methods.npz");
-	struct slice right = test_bytes(&deflated, "long");
+	struct slice right = test_bytes(&deflated, "float32");
 	(void)state;
-	assert_int_equal(right.len, 3000 * 8);
+	assert_int_equal(right.len, 6 * 4);
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
 		check_bytes(&a, methods[i], right.data, right.len);
 		assert_string_equal(test_attr(&a, methods[i], "array.codec"), methods[i]);

@@ -131,7 +131,7 @@ static void what_is_not_in_the_bytes_is_not_remembered(void **state)
 		refusals = 1;
 		refused_with = cases[i].code;
 		int r = mirror_lookup(m, &root, SLICE("x.one"), &first, &err);
-		assert_int_equal(r, cases[i].code == ENFILE ? -ENFILE : 0);
+		assert_int_equal(r, cases[i].code == ENFILE || cases[i].code == EMFILE ? -cases[i].code : 0);
 		if (r == 0)
 			assert_null(first.open); /* a file, with an error */
 		else
