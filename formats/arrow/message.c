@@ -57,7 +57,7 @@ int arrow_message_codec(const struct message *m, const struct flat_table *batch,
 {
 	struct flat_table compression = flat_child(batch, 3);
 	if (!compression.at) {
-		*ret = experimental_codec(m);
+		*ret = (uint8_t)experimental_codec(m);
 		return *ret == CODEC_COUNT ? error_set(err, ENOTSUP, "its buffers are compressed with an unknown codec") : 0;
 	}
 	int64_t codec = flat_int(&compression, 0, 1, 0), method = flat_int(&compression, 1, 1, 0);
