@@ -88,7 +88,7 @@ static int make_bools(struct making *m, struct run run, uint8_t *out, struct err
 	const uint8_t *bits = arrow_buffer_at(&m->values, run.at / 8, (run.at + run.count + 7) / 8 - run.at / 8);
 	arrow_level_valid(&m->view, m->view.depth - 1, run.at, run.count, out);
 	for (uint64_t i = run.at % 8; i < run.at % 8 + run.count; i++)
-		*out++ &= bits[i / 8] >> i % 8 & 1;
+		*out++ &= (uint8_t)(bits[i / 8] >> i % 8 & 1);
 	return 0;
 }
 
