@@ -13,7 +13,7 @@ static void clear_null(struct buffer *validity, uint64_t at, uint64_t count, uin
 	at -= first * 8 * per;
 	if (per == 1) {
 		for (; count > 0 && at % 8; at++, count--, ok++)
-			*ok &= bits[at / 8] >> at % 8 & 1;
+			*ok &= (uint8_t)(bits[at / 8] >> at % 8 & 1);
 		for (; count >= 8; at += 8, count -= 8, ok += 8) { /* a byte of bits to eight bytes of 0 or 1 */
 			uint64_t eight = bits[at / 8], both;
 			eight = (eight & 0x7f) * 0x0002040810204081u & 0x0101010101010101u;
@@ -23,7 +23,7 @@ static void clear_null(struct buffer *validity, uint64_t at, uint64_t count, uin
 			memcpy(ok, &both, 8);
 		}
 		for (; count > 0; at++, count--, ok++)
-			*ok &= bits[at / 8] >> at % 8 & 1;
+			*ok &= (uint8_t)(bits[at / 8] >> at % 8 & 1);
 		return;
 	}
 	for (uint64_t n; count > 0; at += n, count -= n, ok += n) {
