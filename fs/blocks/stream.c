@@ -110,10 +110,10 @@ static int decode_stretch(const struct block_source *from, uint64_t index, struc
 	if (r == 0) {
 		block_trim(ret, made);
 		taken.run->index++;
+		if (ended) /* before stream_check() can see that all was reached */
+			s->found = index * s->stretch + made;
 		reached(s, index + 1);
 	}
-	if (r == 0 && ended)
-		s->found = index * s->stretch + made;
 	place_give(&taken, ret, r == 0 && !ended);
 	return r;
 }
@@ -123,9 +123,11 @@ static int decode_stretch(const struct block_source *from, uint64_t index, struc
 int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 {
 	struct block_source from = stretches(s);
-	while (s->found == STREAM_SIZE_UNKNOWN) {
-		uint64_t index = s->reached;
+	for (;;) {
+		uint64_t index = s->reached; /* others may go on meanwhile, to the end: only then is `found` looked at */
 		struct block *block;
+		if (s->found != STREAM_SIZE_UNKNOWN)
+			return 0;
 		if (gone && *gone)
 			return error_set(err, EINTR, "nobody waits for it any more");
 		int r = blocks_get(s->blocks, NULL, &from, index, &block, err);
@@ -135,7 +137,6 @@ int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err)
 			blocks_drop_behind(block);
 		blocks_release(block);
 	}
-	return 0;
 }
 
 /* --- public --------------------------------------------------------------------------- */
