@@ -48,6 +48,15 @@ int test_open(struct archive *a, const struct format *f, struct slice file, stru
 	return archive_open_source(a, only, source_memory(file), test_name(f), kept_options(), err);
 }
 
+struct slice test_open_fixture(struct archive *a, const struct format *f, const char *name)
+{
+	struct error err = {0};
+	struct slice file = test_data(name);
+	if (test_open(a, f, file, &err) < 0)
+		fail_msg("%s: %s", name, err.text);
+	return file;
+}
+
 struct folder test_root(void)
 {
 	static int root = -1;

@@ -49,6 +49,8 @@ const char *test_name(const struct format *f);
 
 /* Opens bytes or a file with one format alone; -errno and the sentence. */
 int test_open(struct archive *a, const struct format *f, struct slice file, struct error *err);
+/* A fixture of the test, which must open; the caller unloads the file after closing the archive. */
+struct slice test_open_fixture(struct archive *a, const struct format *f, const char *name);
 int test_open_file(struct archive *a, const struct format *f, const char *path, struct error *err);
 
 /* It is refused, for this reason. */

@@ -118,8 +118,9 @@ int arrow_totals_decode(struct archive *a, const struct table *t, struct field *
 	if (!sums)
 		return -ENOMEM;
 	sums[0] = 0;
-	const struct arrow_files *files = ((const struct arrow *)a->priv)->files;
-	uint32_t ahead = files ? AHEAD : kind == BLOCK_LEADS ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
+	const struct arrow *arrow = a->priv;
+	const struct arrow_files *files = arrow->files;
+	uint32_t ahead = files ? AHEAD : kind == BLOCK_LEADS && arrow->compressed ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
 	for (uint32_t i = 0; i < t->nbatches; i++) {
 		struct error own = {""};
 		uint64_t count;

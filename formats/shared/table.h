@@ -56,6 +56,8 @@ int table_find_keys(struct archive *a, struct table_files *files, struct error *
 const struct table_key *table_key(const struct table_files *files, struct slice name); /* NULL: none is called so */
 void table_put_value(const struct table_key *key, uint32_t file, struct text *t); /* as JSON */
 void table_put_origin(const struct table_files *files, uint32_t file, struct text *t); /* "file":…,"partition":{…}, */
+/* Answers bytes [at, at + len) of the offsets of strings of `each` bytes, from `first` on: int64, little-endian. */
+int table_key_offsets(uint64_t first, uint64_t each, uint64_t at, uint64_t len, struct answer *ret);
 int64_t table_key_number(const struct table_key *key, uint32_t file); /* for INT64 and DATE32; 0 for null */
 
 /* --- table_widen.c: numbers of a file as those of a wider column ---------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Hive partitions: directories called KEY=VALUE, both URL-encoded. */
+#include <endian.h>
 #include <inttypes.h>
 
 #include "formats/shared/table.h"
@@ -172,4 +173,16 @@ void table_put_origin(const struct table_files *files, uint32_t file, struct tex
 		table_put_value(k, file, t);
 	}
 	text_add(t, files->keys ? "}," : ",");
+}
+
+int table_key_offsets(uint64_t first, uint64_t each, uint64_t at, uint64_t len, struct answer *ret)
+{
+	uint8_t *to;
+	int r = answer_own(ret, (size_t)len, &to);
+	for (uint64_t i = 0, n; r == 0 && i < len; i += n) {
+		uint64_t within = (at + i) % 8, offset = htole64(first + (at + i) / 8 * each);
+		n = 8 - within < len - i ? 8 - within : len - i;
+		memcpy(to + i, (uint8_t *)&offset + within, (size_t)n);
+	}
+	return r;
 }

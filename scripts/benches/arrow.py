@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Columns of Arrow IPC files and streams."""
 import os
-import subprocess
 
-from measure import ARRAYFS, OUT, PYTHON, Mount, cat_to_file, compare, forget, make, read_through, resident, run, say, tell, timed
+from measure import ARRAYFS, OUT, PYTHON, Mount, best_peer, cat_to_file, compare, forget, make, read_through, resident, run, say, tell, timed
 
 ROWS = 20_000_000
 COLUMNS = ["int64", "double", "nulls_double", "string"]
@@ -55,19 +54,6 @@ with open(sys.argv[2], "r+b") as out:
 }
 
 
-def best_peer(path):
-    """The fastest of the peers on this file, which the column is then held against."""
-    times = {}
-    for name, code in PEERS.items():
-        try:
-            run(PYTHON, "-c", code, path, OUT)
-            times[name] = min(timed(lambda: run(PYTHON, "-c", code, path, OUT)) for _ in range(2))
-        except subprocess.CalledProcessError:
-            continue
-    name = min(times, key=times.get)
-    return name, lambda: timed(lambda: run(PYTHON, "-c", PEERS[name], path, OUT))
-
-
 def case_arrow(runs):
     """An uncompressed column of 20 million rows to a file, against dd of as many bytes"""
     for writer in BATCHES:
@@ -85,7 +71,7 @@ def case_arrow_codecs(runs):
         for codec in ("lz4", "zstd"):
             for name in COLUMNS:
                 path = column(name, codec, writer)
-                peer, theirs = best_peer(path)
+                peer, theirs = best_peer(PEERS, path)
                 shown = "c/values" if name == "string" else "c"
                 tell(f"arrow {name}, {codec}, {writer}", f"arrayfs --cat {path.name} {shown}", peer,
                      compare(runs, lambda: timed(lambda: cat_to_file(path, shown)), theirs), "1.8" if name == "string" else "2.2")

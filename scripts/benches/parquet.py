@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Columns of Parquet files and datasets."""
 import os
-import subprocess
 
-from measure import (ARRAYFS, OUT, PYTHON, Mount, cat_to_file, compare, make, read_through, resident, run, say, tell, timed)
+from measure import (ARRAYFS, OUT, PYTHON, Mount, best_peer, cat_to_file, compare, make, read_through, resident, run, say, tell, timed)
 
 ROWS = 20_000_000
 # column: how it is written, and the type that a peer writes as the same bytes
@@ -64,24 +63,11 @@ with open(sys.argv[2], "r+b") as f:
 }
 
 
-def best_peer(path):
-    """The fastest of the peers on this file, which the column is then held against."""
-    times = {}
-    for name, code in PEERS.items():
-        try:
-            run(PYTHON, "-c", code, path, OUT)
-            times[name] = min(timed(lambda: run(PYTHON, "-c", code, path, OUT)) for _ in range(2))
-        except subprocess.CalledProcessError:
-            continue
-    name = min(times, key=times.get)
-    return name, lambda: timed(lambda: run(PYTHON, "-c", PEERS[name], path, OUT))
-
-
 def case_parquet(runs):
     """One column of 20 million rows to a file, against the best of pyarrow, DuckDB and polars"""
     for name in COLUMNS:
         path = column(name)
-        peer, theirs = best_peer(path)
+        peer, theirs = best_peer(PEERS, path)
         shown = "c/values" if "string" in name else "c"
         tell(f"parquet {name}, {peer}", f"arrayfs --cat {path.name} {shown}", peer,
              compare(runs, lambda: timed(lambda: cat_to_file(path, shown)), theirs), "1.5")

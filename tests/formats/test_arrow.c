@@ -13,15 +13,6 @@ static void keeps_the_promises(void **state)
 	check_fixtures(&format_arrow);
 }
 
-static struct slice open_fixture(struct archive *a, const char *name)
-{
-	struct error err = {0};
-	struct slice file = test_data(name);
-	if (test_open(a, &format_arrow, file, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	return file;
-}
-
 static void close_fixture(struct archive *a, struct slice file)
 {
 	archive_close(a);
@@ -82,7 +73,7 @@ static void nested_columns_are_directories_by_their_kind(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, names[i]);
+		struct slice file = test_open_fixture(&a, &format_arrow, names[i]);
 		are_told(&a, told, sizeof told / sizeof *told);
 		assert_string_equal(test_list(&a, "map"), "offsets values");
 		assert_string_equal(test_list(&a, "map/values"), "key value value.validity");
@@ -102,7 +93,7 @@ static void types_have_our_names_and_pyarrows(void **state)
 		{"days", "V8", "[10]", "day_time_interval"},
 	};
 	struct archive a;
-	struct slice file = open_fixture(&a, "message-intervals.arrows");
+	struct slice file = test_open_fixture(&a, &format_arrow, "message-intervals.arrows");
 	(void)state;
 	are_told(&a, told, 2);
 	assert_string_equal(test_attr(&a, "days", "array.byteorder"), "little");
@@ -113,7 +104,7 @@ static void types_have_our_names_and_pyarrows(void **state)
 static void names_are_made_unique_and_validity_is_of_its_column(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "pyarrow-names.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "pyarrow-names.arrow");
 	(void)state;
 	assert_string_equal(test_attr(&a, "a~2", "arrayfs.name"), "a");
 	assert_string_equal(test_attr(&a, "a.validity~2", "arrayfs.name"), "a.validity");
@@ -128,7 +119,7 @@ static void names_are_made_unique_and_validity_is_of_its_column(void **state)
 static void nulls_are_told_of_where_they_may_be(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "pyarrow-nullable.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "pyarrow-nullable.arrow");
 	(void)state;
 	assert_int_not_equal(test_find(&a, "nulls_all_the_same.validity"), 0); /* although the schema denies it */
 	assert_int_not_equal(test_find(&a, "none.validity"), 0);
@@ -151,7 +142,7 @@ static void extension_types_are_their_storage_and_tell_their_name(void **state)
 		{"wrong_shape", "int8", "[5,3]", "fixed_size_list<item: int8>[3]"},
 	};
 	struct archive a;
-	struct slice file = open_fixture(&a, "pyarrow-extensions.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "pyarrow-extensions.arrow");
 	(void)state;
 	are_told(&a, told, sizeof told / sizeof *told);
 	assert_string_equal(test_attr(&a, "uuid", "array.extension"), "arrow.uuid");
@@ -168,7 +159,7 @@ static void extension_types_are_their_storage_and_tell_their_name(void **state)
 static void metadata_are_attributes_of_their_column_and_of_the_root(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "pyarrow-metadata.arrows");
+	struct slice file = test_open_fixture(&a, &format_arrow, "pyarrow-metadata.arrows");
 	(void)state;
 	assert_string_equal(test_attr(&a, "", "attr.json"), "{\"a\": [1]}");
 	assert_string_equal(test_attr(&a, "", "attr.empty"), "");
@@ -191,7 +182,7 @@ static void dictionaries_that_replace_are_appended_and_indices_widened(void **st
 		{"same/dictionary", "float64", "[3]", "double"},
 	};
 	struct archive a;
-	struct slice file = open_fixture(&a, "pyarrow-dictionary-replaced.arrows");
+	struct slice file = test_open_fixture(&a, &format_arrow, "pyarrow-dictionary-replaced.arrows");
 	(void)state;
 	are_told(&a, told, sizeof told / sizeof *told);
 	assert_string_equal(test_shape(&a, "same/dictionary"), "[3]"); /* which came but once */
@@ -208,7 +199,7 @@ static void dictionaries_grow_by_deltas(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, names[i]);
+		struct slice file = test_open_fixture(&a, &format_arrow, names[i]);
 		assert_string_equal(test_shape(&a, "s/dictionary"), "[100]");
 		assert_string_equal(test_dtype(&a, "s/indices"), "int8");
 		close_fixture(&a, file);
@@ -218,7 +209,7 @@ static void dictionaries_grow_by_deltas(void **state)
 static void columns_may_share_a_dictionary(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "message-dictionary-shared.arrows");
+	struct slice file = test_open_fixture(&a, &format_arrow, "message-dictionary-shared.arrows");
 	(void)state;
 	assert_string_equal(test_shape(&a, "a/dictionary"), "[3]");
 	assert_string_equal(test_shape(&a, "b/dictionary"), "[3]");
@@ -229,7 +220,7 @@ static void columns_may_share_a_dictionary(void **state)
 static void a_file_that_has_a_dictionary_twice_breaks_its_columns_alone(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "bad/dictionary-twice.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "bad/dictionary-twice.arrow");
 	(void)state;
 	assert_string_equal(test_attr(&a, "d/indices", "arrayfs.error"), "the file has its dictionary twice");
 	assert_string_equal(test_attr(&a, "d/dictionary/values", "arrayfs.error"), "the file has its dictionary twice");
@@ -251,7 +242,7 @@ static void codecs_are_told_if_all_batches_agree(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, codecs[i].file);
+		struct slice file = test_open_fixture(&a, &format_arrow, codecs[i].file);
 		const char *codec = test_attr(&a, codecs[i].column, "array.codec");
 		if (codecs[i].codec)
 			assert_string_equal(codec, codecs[i].codec);
@@ -272,7 +263,7 @@ static void big_endian_numbers_are_told_as_that(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, orders[i].file);
+		struct slice file = test_open_fixture(&a, &format_arrow, orders[i].file);
 		assert_string_equal(test_attr(&a, orders[i].path, "array.byteorder"), orders[i].order);
 		close_fixture(&a, file);
 	}
@@ -284,7 +275,7 @@ static void rows_are_known_where_there_is_no_column(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, names[i]);
+		struct slice file = test_open_fixture(&a, &format_arrow, names[i]);
 		assert_string_equal(test_list(&a, ""), "");
 		assert_string_equal(test_shape(&a, ""), "[3]");
 		close_fixture(&a, file);
@@ -303,7 +294,7 @@ static void details_tell_where_the_batches_are(void **state)
 {
 	struct archive a;
 	struct text t = {0};
-	struct slice file = open_fixture(&a, "message-footer-v1.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "message-footer-v1.arrow");
 	(void)state;
 	assert_string_equal(details(&a, "", &t), ",\"num_rows\":10,\"num_dictionaries\":1,\"framing\":\"file\",\"batches\":["
 			    "{\"rows\":[0,4],\"offset\":3416,\"size\":544},{\"rows\":[4,10],\"offset\":5296,\"size\":792}]");

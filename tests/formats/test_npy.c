@@ -13,19 +13,10 @@ static void keeps_the_promises(void **state)
 	check_fixtures(&format_npy);
 }
 
-static struct slice open_fixture(struct archive *a, const char *name)
-{
-	struct error err = {0};
-	struct slice file = test_data(name);
-	if (test_open(a, &format_npy, file, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	return file;
-}
-
 static void the_array_is_a_range_of_the_file(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "trailing.npy");
+	struct slice file = test_open_fixture(&a, &format_npy, "trailing.npy");
 	(void)state;
 	assert_string_equal(test_list(&a, ""), "data");
 	assert_int_equal(test_node(&a, "data")->kind, NODE_RANGE);
@@ -40,7 +31,7 @@ static void the_array_is_a_range_of_the_file(void **state)
 static void fortran_order_is_told_and_bytes_are_as_stored(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "fortran.npy");
+	struct slice file = test_open_fixture(&a, &format_npy, "fortran.npy");
 	(void)state;
 	assert_string_equal(test_attr(&a, "data", "array.order"), "F");
 	assert_string_equal(test_shape(&a, "data"), "[2,3,4]");
@@ -52,7 +43,7 @@ static void fortran_order_is_told_and_bytes_are_as_stored(void **state)
 static void a_structured_array_is_a_directory_of_its_fields(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "records.npy");
+	struct slice file = test_open_fixture(&a, &format_npy, "records.npy");
 	uint8_t rgb[7 * 3];
 	(void)state;
 	assert_string_equal(test_list(&a, "data"), "id pos rgb f3 name pair when");
@@ -71,7 +62,7 @@ static void python_objects_are_listed_and_not_read(void **state)
 	struct archive a;
 	struct answer answer;
 	struct error err = {0};
-	struct slice file = open_fixture(&a, "objects.npy");
+	struct slice file = test_open_fixture(&a, &format_npy, "objects.npy");
 	(void)state;
 	assert_string_equal(test_dtype(&a, "data"), "object");
 	assert_string_equal(test_shape(&a, "data"), "[2]");

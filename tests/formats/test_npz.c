@@ -13,19 +13,10 @@ static void keeps_the_promises(void **state)
 	check_fixtures(&format_npz);
 }
 
-static struct slice open_fixture(struct archive *a, const char *name)
-{
-	struct error err = {0};
-	struct slice file = test_data(name);
-	if (test_open(a, &format_npz, file, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	return file;
-}
-
 static void stored_members_are_ranges_of_the_file(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "stored.npz");
+	struct slice file = test_open_fixture(&a, &format_npz, "stored.npz");
 	(void)state;
 	assert_int_equal(test_node(&a, "float32")->kind, NODE_RANGE);
 	assert_int_equal(test_node(&a, "records/id")->kind, NODE_LAZY);
@@ -39,7 +30,7 @@ static void deflated_members_have_the_same_bytes(void **state)
 {
 	static const char *const paths[] = {"float32", "text", "records/pos/y", "records/pair/a", "records_fortran/rgb", "empty"};
 	struct archive stored, deflated;
-	struct slice s = open_fixture(&stored, "stored.npz"), d = open_fixture(&deflated, "deflated.npz");
+	struct slice s = test_open_fixture(&stored, &format_npz, "stored.npz"), d = test_open_fixture(&deflated, &format_npz, "deflated.npz");
 	(void)state;
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		struct slice bytes = test_bytes(&stored, paths[i]);
@@ -60,7 +51,7 @@ static void other_methods_have_the_same_bytes(void **state)
 {
 	static const char *const methods[] = {"bzip2", "lzma", "zstd", "xz"};
 	struct archive deflated, a;
-	struct slice d = open_fixture(&deflated, "deflated.npz"), m = open_fixture(&a, "methods.npz");
+	struct slice d = test_open_fixture(&deflated, &format_npz, "deflated.npz"), m = test_open_fixture(&a, &format_npz, "methods.npz");
 	struct slice right = test_bytes(&deflated, "float32");
 	(void)state;
 	assert_int_equal(right.len, 6 * 4);
@@ -78,7 +69,7 @@ static void other_methods_have_the_same_bytes(void **state)
 static void what_is_no_array_is_a_file_of_its_bytes(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "foreign.npz");
+	struct slice file = test_open_fixture(&a, &format_npz, "foreign.npz");
 	(void)state;
 	assert_string_equal(test_list(&a, ""), "x notes.txt stored.txt bare fake short objects dir");
 	assert_null(test_dtype(&a, "notes.txt"));
@@ -92,7 +83,7 @@ static void what_is_no_array_is_a_file_of_its_bytes(void **state)
 static void broken_members_are_listed_with_their_error(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "foreign.npz");
+	struct slice file = test_open_fixture(&a, &format_npz, "foreign.npz");
 	(void)state;
 	assert_string_equal(test_attr(&a, "fake", "arrayfs.error"), "the NumPy magic is missing");
 	assert_string_equal(test_attr(&a, "short", "arrayfs.error"), "an array of 800 bytes, of which the file has 799");
@@ -125,7 +116,7 @@ static void what_is_wrong_with_a_member_is_its_own_matter(void **state)
 		{"objects/o", "its records have Python objects, which are pickled", 0},
 	};
 	struct archive a;
-	struct slice file = open_fixture(&a, "broken.npz");
+	struct slice file = test_open_fixture(&a, &format_npz, "broken.npz");
 	(void)state;
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		struct node *n = test_node(&a, faults[i].path);
@@ -152,7 +143,7 @@ static void what_is_wrong_with_a_member_is_its_own_matter(void **state)
 static void names_are_made_safe_and_kept_apart(void **state)
 {
 	struct archive a;
-	struct slice file = open_fixture(&a, "kinds.npz");
+	struct slice file = test_open_fixture(&a, &format_npz, "kinds.npz");
 	(void)state;
 	assert_string_equal(test_list(&a, ""), "a a~2 c c~2 e %2E%2E abs f _ %FF \xc3\xa9 h");
 	assert_string_equal(test_list(&a, "a"), "x y"); /* the member came first: what lies below its name gives way */

@@ -19,6 +19,7 @@ import parquet  # noqa: E402
 import pyarrow as pa  # noqa: E402
 import pyarrow.dataset  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
+import widening  # noqa: E402
 
 OPTION = ("-o", "dataset")
 
@@ -145,26 +146,12 @@ with check("a_key_wins_over_a_column_and_stands_last"):
         assert run("--list", str(f)).stdout == b"x\nk\nk.validity\n"
         assert cat(f, "k") == parquet.np.array([5, 5, 0], "<i8").tobytes() and cat(f, "k.validity") == b"\1\1\0"
 
-NP = {pa.int8(): 100, pa.int16(): 1000, pa.int32(): 1 << 20, pa.int64(): -1 << 40, pa.uint8(): 200, pa.uint16(): 60000,
-      pa.uint32(): 1 << 31, pa.uint64(): 1 << 63, pa.float16(): 1.5, pa.float32(): 1e30, pa.float64(): 1e300}
-
 with check("types_are_widened_where_nothing_is_lost"):
-    wider = {("int8", "int16"): "int16", ("int32", "int64"): "int64", ("uint8", "uint32"): "uint32", ("uint8", "int16"): "int16",
-             ("uint32", "int64"): "int64", ("uint32", "int8"): "int64", ("int8", "uint8"): "int16", ("halffloat", "float"): "float",
-             ("halffloat", "double"): "double", ("float", "double"): "double", ("uint16", "uint64"): "uint64"}
-    kinds = {str(k): k for k in NP}
-    for (a, b), to in wider.items():
-        for first, second in ((a, b), (b, a)):
-            with folder() as f:
-                ta, tb = (parquet.np.array([NP[kinds[k]], 0, 3] * 30, kinds[k].to_pandas_dtype()) for k in (first, second))
-                x = pa.table({"x": pa.array(ta), "l": pa.array([[v, None] for v in ta.tolist()], pa.list_(kinds[first]))})
-                y = pa.table({"x": pa.array(tb), "l": pa.array([[v] for v in tb.tolist()], pa.list_(kinds[second]))})
-                write(f, "a.parquet", x)
-                write(f, "b.parquet", y)
-                target = pa.schema([("x", kinds[to]), ("l", pa.list_(kinds[to]))])
-                same(f, pa.concat_tables([x.cast(target), y.cast(target)]))
-                whole = cat(f, "x")
-                assert len(whole) == 180 * parquet.np.dtype(kinds[to].to_pandas_dtype()).itemsize
+    for x, y, together in widening.pairs():
+        with folder() as f:
+            write(f, "a.parquet", x)
+            write(f, "b.parquet", y)
+            same(f, together)
 
 with check("decimals_and_nulls_are_widened"):
     with folder() as f:

@@ -346,23 +346,6 @@ static int get_of_file(struct getting *g, struct member *member, struct piece *p
 
 /* --- partition keys ---------------------------------------------------------------------------- */
 
-/* The offsets of strings that are all the same. */
-static int get_key_offsets(struct getting *g, uint64_t each, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
-{
-	struct sums sums;
-	uint8_t *to, number[8];
-	int r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, NULL, &sums, err);
-	if (r == 0)
-		r = answer_own(ret, (size_t)len, &to);
-	for (uint64_t i = 0; r == 0 && i < len;) {
-		uint64_t within = (at + i) % 8, n = 8 - within < len - i ? 8 - within : len - i;
-		store_number(number, sums_at(&sums, g->file) + (at + i) / 8 * each, 8, false);
-		memcpy(to + i, number + within, (size_t)n);
-		i += n;
-	}
-	return r;
-}
-
 /* In the byte order of all. */
 static void key_number(struct getting *g, const struct table_key *key, struct piece *piece)
 {
@@ -377,9 +360,12 @@ static int get_key(struct getting *g, const struct table_key *key, struct piece 
 		   struct error *err)
 {
 	struct slice value = key->values[g->file];
+	struct sums sums;
+	int r;
 	switch (g->shown->what) {
 	case WHAT_OFFSETS:
-		return get_key_offsets(g, value.len, at, len, ret, err);
+		r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, NULL, &sums, err);
+		return r < 0 ? r : table_key_offsets(sums_at(&sums, g->file), value.len, at, len, ret);
 	case WHAT_BYTES:
 		piece->kind = PIECE_PATTERN;
 		piece->pattern = value;

@@ -66,21 +66,6 @@ static int have_totals(const struct reading *r, struct error *err)
 
 /* --- without reading a file -------------------------------------------------------------- */
 
-/* The offsets of a partition key's strings, which are all the same. */
-static int key_offsets(struct reading *r, uint32_t file, uint64_t each, uint64_t at, uint64_t len)
-{
-	uint64_t offset = totals_of(r, r->counted)[file] + at / 8 * each;
-	uint8_t *to;
-	int e = answer_own(r->answer, (size_t)len, &to);
-	for (uint64_t i = 0; e == 0 && i < len;) {
-		size_t within = (size_t)((at + i) % 8), n = 8 - within < len - i ? 8 - within : (size_t)(len - i);
-		memcpy(to + i, (uint8_t *)&offset + within, n);
-		offset += each;
-		i += n;
-	}
-	return e;
-}
-
 /* The value of a partition key in the rows of one file. */
 static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_t len)
 {
@@ -88,7 +73,7 @@ static int read_key(struct reading *r, struct piece *piece, uint64_t at, uint64_
 	struct slice value = key->values[r->file];
 	switch ((enum what)r->shown->what) {
 	case WHAT_STRING_OFFSETS:
-		return key_offsets(r, r->file, value.len, at, len);
+		return table_key_offsets(totals_of(r, r->counted)[r->file], value.len, at, len, r->answer);
 	case WHAT_STRINGS:
 		piece->kind = PIECE_PATTERN;
 		piece->pattern = value;

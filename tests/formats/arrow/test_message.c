@@ -7,15 +7,6 @@
 
 extern const struct format format_arrow;
 
-static struct slice open_fixture(struct archive *a, const char *name)
-{
-	struct error err = {0};
-	struct slice file = test_data(name);
-	if (test_open(a, &format_arrow, file, &err) < 0)
-		fail_msg("%s: %s", name, err.text);
-	return file;
-}
-
 static void close_fixture(struct archive *a, struct slice file)
 {
 	archive_close(a);
@@ -44,7 +35,7 @@ static void a_part_is_where_the_batch_has_it(void **state)
 	struct part part;
 	struct extent extra;
 	uint8_t codec;
-	struct slice file = open_fixture(&a, "message-footer-v1.arrow");
+	struct slice file = test_open_fixture(&a, &format_arrow, "message-footer-v1.arrow");
 	int32_t values[6];
 	(void)state;
 	assert_int_equal(arrow_part(&a, records(&a), 1, column(&a, "i"), &part, &err), 0);
@@ -84,7 +75,7 @@ static void what_is_not_in_order_is_told(void **state)
 		struct archive a;
 		struct error err = {0};
 		struct part part;
-		struct slice file = open_fixture(&a, bad[i].file);
+		struct slice file = test_open_fixture(&a, &format_arrow, bad[i].file);
 		assert_int_equal(arrow_part(&a, records(&a), 1, column(&a, bad[i].column), &part, &err), bad[i].code);
 		assert_string_equal(err.text, bad[i].sentence);
 		close_fixture(&a, file);
@@ -96,7 +87,7 @@ static void nulls_that_are_not_counted_are_none_without_a_bitmap(void **state)
 	struct archive a;
 	struct error err = {0};
 	struct part part;
-	struct slice file = open_fixture(&a, "bad/node-negative-nulls.arrows");
+	struct slice file = test_open_fixture(&a, &format_arrow, "bad/node-negative-nulls.arrows");
 	(void)state;
 	assert_int_equal(arrow_part(&a, records(&a), 1, column(&a, "z"), &part, &err), 0);
 	assert_int_equal(part.nulls, 0);
@@ -117,7 +108,7 @@ static void batches_have_the_dictionary_of_their_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
 		struct archive a;
-		struct slice file = open_fixture(&a, ranges[i].file);
+		struct slice file = test_open_fixture(&a, &format_arrow, ranges[i].file);
 		for (uint32_t batch = 0; batch < 3; batch++) {
 			uint64_t start, end;
 			arrow_dictionary_range(column(&a, "s")->dictionary, records(&a), batch, &start, &end);
