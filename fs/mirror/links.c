@@ -29,7 +29,7 @@ void links_init(struct links *l)
 
 static void free_folder(struct index_folder *f)
 {
-	links_empty(f);
+	links_free(&f->names);
 	free(f->path);
 	free(f);
 }
@@ -53,7 +53,7 @@ static void spare_folders(struct links *l)
 	size_t bytes = 0;
 	unsigned count = 0;
 	for (struct index_folder **p = &l->folders, *f; (f = *p);) {
-		bytes += f->bytes;
+		bytes += f->names.bytes;
 		if (count++ > 0 && !f->users && (count > FOLDERS_MAX || bytes > BYTES_MAX)) {
 			*p = f->next;
 			free_folder(f);
@@ -100,18 +100,22 @@ static bool folder_refresh(struct mirror *m, struct index_folder *f)
 		return true;
 	f->busy = true;
 	pthread_mutex_unlock(&l->lock);
-	if (!f->checked || links_changed(m, f)) {
-		links_empty(f);
-		links_read(m, f);
-	}
+	struct folder_names fresh = {0};
+	bool changed = !f->checked || links_changed(m, f->path, &f->names);
+	if (changed)
+		links_read(m, f->path, &fresh);
 	pthread_mutex_lock(&l->lock);
+	if (changed) {
+		links_free(&f->names);
+		f->names = fresh;
+	}
 	f->checked = now ? now : 1;
 	f->busy = false;
 	pthread_cond_broadcast(&l->ready);
 	return true;
 }
 
-static uint32_t names_in(const struct index_folder *f, const struct number_owner *file, uint32_t number)
+static uint32_t names_in(const struct folder_names *f, const struct number_owner *file, uint32_t number)
 {
 	const struct named_file want = {.file = *file};
 	const struct named_file *n = f->nfiles ? bsearch(&want, f->files, f->nfiles, sizeof want, links_by_file) : NULL;
@@ -128,13 +132,13 @@ static size_t folder_len(const char *path)
 
 /* Calls each() for the folder of a path below SOURCE and for those above it; with NULL for a
  * folder that could not be read. */
-static void each_folder(struct mirror *m, const char *path, void (*each)(void *arg, const struct index_folder *f), void *arg)
+static void each_folder(struct mirror *m, const char *path, void (*each)(void *arg, const struct folder_names *f), void *arg)
 {
 	size_t len = folder_len(path);
 	pthread_mutex_lock(&m->links.lock);
 	for (;;) {
 		struct index_folder *f = folder_first(&m->links, path, len);
-		each(arg, f && folder_refresh(m, f) && !f->failed ? f : NULL);
+		each(arg, f && folder_refresh(m, f) && !f->names.failed ? &f->names : NULL);
 		if (f)
 			f->users--;
 		if (len == 0)
@@ -158,14 +162,14 @@ struct asking {
 	bool any; /* a folder has an index, or could not be read */
 };
 
-static void add_names(void *arg, const struct index_folder *f)
+static void add_names(void *arg, const struct folder_names *f)
 {
 	struct asking *q = arg;
 	q->any |= !f || f->nfiles;
 	q->names += f ? names_in(f, &q->file, q->number) : 0;
 }
 
-static void add_sum(void *arg, const struct index_folder *f)
+static void add_sum(void *arg, const struct folder_names *f)
 {
 	uint64_t *sum = arg;
 	*sum = links_mixed(*sum, f ? f->sum : 0);

@@ -11,7 +11,7 @@
  * their names do not say so; if there are more, they are something else. */
 enum { UNSURE_MAX = 2000, INDEXES_MAX = 1 << 16 };
 
-void links_empty(struct index_folder *f)
+void links_free(struct folder_names *f)
 {
 	for (uint32_t i = 0; i < f->nfiles; i++)
 		free(f->files[i].names);
@@ -19,7 +19,6 @@ void links_empty(struct index_folder *f)
 		free(f->indexes[i].name);
 	free(f->files);
 	free(f->indexes);
-	*f = (struct index_folder){.next = f->next, .path = f->path, .users = f->users, .busy = f->busy};
 }
 
 static bool ends_in(const char *name, const char *const *ends)
@@ -52,23 +51,23 @@ static uint64_t stamp_of(uint64_t stamp, const struct stat *st)
 }
 
 /* Checksum of the current stats of the folder and of the files in it that may be indexes. */
-static uint64_t stamp_now(const struct mirror *m, const struct index_folder *f)
+static uint64_t stamp_now(const struct mirror *m, const char *folder, const struct folder_names *f)
 {
 	char path[PATH_MAX];
 	struct stat st = {0};
 	uint64_t stamp = 1;
-	fstatat(m->root->base, f->path[0] ? f->path : ".", &st, 0);
+	fstatat(m->root->base, folder[0] ? folder : ".", &st, 0);
 	stamp = stamp_of(stamp, &st);
 	for (uint32_t i = 0; i < f->nindexes; i++) {
 		st = (struct stat){0};
-		if (snprintf(path, sizeof path, "%s%s%s", f->path, f->path[0] ? "/" : "", f->indexes[i].name) < PATH_MAX)
+		if (snprintf(path, sizeof path, "%s%s%s", folder, folder[0] ? "/" : "", f->indexes[i].name) < PATH_MAX)
 			fstatat(m->root->base, path, &st, 0);
 		stamp = stamp_of(stamp, &st);
 	}
 	return stamp;
 }
 
-static struct named_file *file_of(struct index_folder *f, const struct number_owner *file)
+static struct named_file *file_of(struct folder_names *f, const struct number_owner *file)
 {
 	for (uint32_t i = 0; i < f->nfiles; i++)
 		if (memcmp(&f->files[i].file, file, sizeof *file) == 0)
@@ -82,7 +81,7 @@ static struct named_file *file_of(struct index_folder *f, const struct number_ow
 	return &f->files[f->nfiles++];
 }
 
-static bool count_name(struct index_folder *f, uint32_t file, uint32_t number)
+static bool count_name(struct folder_names *f, uint32_t file, uint32_t number)
 {
 	struct named_file *n = &f->files[file];
 	if (number >= n->count) {
@@ -100,7 +99,7 @@ static bool count_name(struct index_folder *f, uint32_t file, uint32_t number)
 }
 
 /* Counts the arrays that the index names. */
-static bool count_index(struct index_folder *f, struct archive *a)
+static bool count_index(struct folder_names *f, struct archive *a)
 {
 	uint32_t count = atomic_load(&a->tree.count), sources = archive_sources(a);
 	uint32_t *files = calloc(sources, sizeof *files); /* by source number */
@@ -135,7 +134,7 @@ static int find_folder(struct mirror *m, const char *path, struct mirror_ref *re
 	return r;
 }
 
-static int add_candidate(struct index_folder *f, const char *name, bool sure)
+static int add_candidate(struct folder_names *f, const char *name, bool sure)
 {
 	struct candidate *more = list_grow(f->indexes, f->nindexes, sizeof *more);
 	if (!more)
@@ -149,7 +148,7 @@ static int add_candidate(struct index_folder *f, const char *name, bool sure)
 	return 0;
 }
 
-static void drop_unsure(struct index_folder *f)
+static void drop_unsure(struct folder_names *f)
 {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < f->nindexes; i++) {
@@ -161,7 +160,7 @@ static void drop_unsure(struct index_folder *f)
 	f->nindexes = kept;
 }
 
-static int list_folder(struct mirror *m, const struct mirror_ref *dir, struct index_folder *f)
+static int list_folder(struct mirror *m, const struct mirror_ref *dir, struct folder_names *f)
 {
 	struct error err = {0};
 	struct mirror_name name;
@@ -189,7 +188,7 @@ int links_by_file(const void *a, const void *b)
 	return memcmp(&((const struct named_file *)a)->file, &((const struct named_file *)b)->file, sizeof(struct number_owner));
 }
 
-static uint64_t sum_of(const struct index_folder *f)
+static uint64_t sum_of(const struct folder_names *f)
 {
 	uint64_t sum = f->nfiles;
 	for (uint32_t i = 0; i < f->nfiles; i++) {
@@ -201,11 +200,11 @@ static uint64_t sum_of(const struct index_folder *f)
 	return sum;
 }
 
-void links_read(struct mirror *m, struct index_folder *f)
+void links_read(struct mirror *m, const char *path, struct folder_names *f)
 {
 	struct error err = {0};
 	struct mirror_ref dir, ref;
-	int r = find_folder(m, f->path, &dir);
+	int r = find_folder(m, path, &dir);
 	if (r < 0 || dir.open || !S_ISDIR(dir.dentry->type)) {
 		if (r == 0)
 			mirror_put(m, &dir);
@@ -213,7 +212,7 @@ void links_read(struct mirror *m, struct index_folder *f)
 		return;
 	}
 	f->failed = list_folder(m, &dir, f) < 0;
-	f->stamp = stamp_now(m, f); /* before they are opened, so that a change meanwhile is noticed */
+	f->stamp = stamp_now(m, path, f); /* before they are opened, so that a change meanwhile is noticed */
 	for (uint32_t i = 0; i < f->nindexes; i++) {
 		r = plain_lookup(m, &dir, slice_text(f->indexes[i].name), &ref, &err);
 		if (r < 0) {
@@ -230,7 +229,7 @@ void links_read(struct mirror *m, struct index_folder *f)
 	f->sum = sum_of(f);
 }
 
-bool links_changed(const struct mirror *m, const struct index_folder *f)
+bool links_changed(const struct mirror *m, const char *path, const struct folder_names *f)
 {
-	return f->failed || stamp_now(m, f) != f->stamp;
+	return f->failed || stamp_now(m, path, f) != f->stamp;
 }

@@ -199,7 +199,7 @@ static void a_tensor_of_any_rank_like_the_one_before(void **state)
 		fail_msg("%s", err.text);
 	for (int i = 0; i < COUNT; i++, name[0]++) {
 		assert_string_equal(test_shape(&a, name), shapes[i]);
-		check_bytes(&a, name, "uvwxyz" + i, 1);
+		check_bytes(&a, name, &"uvwxyz"[i], 1);
 	}
 	archive_close(&a);
 }
