@@ -62,7 +62,7 @@ static int show_member(struct archive *a, const struct zip_member *m, struct err
 		tree_dir(&a->tree, at.parent, at.leaf);
 		return 0;
 	}
-	int r = zip_open(a, m, &bytes, &why);
+	int r = zip_open(a, 0, m, &bytes, &why);
 	if (r == 0 && !array)
 		r = look_for_magic(a, &bytes, &array, &why);
 	if (r == 0 && array)

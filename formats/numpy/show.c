@@ -22,7 +22,7 @@ int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const 
 		f->bytes = *bytes;
 		*ret = tree_lazy(t, parent, name, f, bytes->size);
 	} else {
-		*ret = tree_range(t, parent, name, 0, bytes->offset, bytes->size);
+		*ret = tree_range(t, parent, name, bytes->source, bytes->offset, bytes->size);
 	}
 	if (array) {
 		struct array described = *array;

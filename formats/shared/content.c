@@ -7,7 +7,7 @@ int content_read(struct archive *a, const struct content *c, uint64_t offset, si
 		 struct error *err)
 {
 	if (!c->stream)
-		return source_read(&a->source, c->offset + offset, out, len, err);
+		return source_read(archive_source(a, c->source), c->offset + offset, out, len, err);
 	struct answer answer;
 	answer_init(&answer);
 	answer.gone = gone;
@@ -46,7 +46,7 @@ int content_answer(struct archive *a, const struct content *c, uint64_t offset, 
 {
 	if (c->stream)
 		return stream_answer(c->stream, c->offset + offset, len, ret, err);
-	return answer_source(ret, &a->source, c->offset + offset, len, err);
+	return answer_source(ret, archive_source(a, c->source), c->offset + offset, len, err);
 }
 
 const char *content_codec(const struct content *c)

@@ -4,11 +4,12 @@
 #include "fs/blocks/stream.h"
 
 /*
- * Bytes that a format reads as if they were a file of their own: part of the archive's
- * source, as it is or compressed.  A member of a zip is one: zip_open().
+ * Bytes that a format reads as if they were a file of their own: part of one of the
+ * archive's sources, as it is or compressed.  A member of a zip is one: zip_open().
  */
 struct content {
-	struct stream *stream; /* if compressed; NULL: in the archive's source */
+	struct stream *stream; /* if compressed; NULL: as it is */
+	uint32_t source;       /* archive_source() */
 	uint64_t offset;       /* of the first byte: in the source, or in the decoded stream */
 	uint64_t size;
 };
@@ -16,7 +17,7 @@ struct content {
 /* The part [offset, offset + size), which must be within it. */
 static inline struct content content_part(const struct content *c, uint64_t offset, uint64_t size)
 {
-	return (struct content){c->stream, c->offset + offset, size};
+	return (struct content){c->stream, c->source, c->offset + offset, size};
 }
 
 /* Copies [offset, offset + len), which must be within it.  -EINTR once *gone is set; gone

@@ -346,9 +346,9 @@ bool zip_is_directory(const struct zip_member *m)
 	return m->size == 0 && m->name.len > 0 && m->name.data[m->name.len - 1] == '/';
 }
 
-int zip_open(struct archive *a, const struct zip_member *m, struct content *ret, struct error *err)
+int zip_open(struct archive *a, uint32_t source, const struct zip_member *m, struct content *ret, struct error *err)
 {
-	*ret = (struct content){.offset = m->data, .size = m->size};
+	*ret = (struct content){.source = source, .offset = m->data, .size = m->size};
 	if (m->fault)
 		return error_set(err, EIO, "%s", m->fault);
 	if (m->codec == CODEC_NONE)
@@ -358,14 +358,14 @@ int zip_open(struct archive *a, const struct zip_member *m, struct content *ret,
 		return error_no_memory(err, "its members");
 	s->client = &a->blocks;
 	s->blocks = a->options->blocks;
-	s->source = &a->source;
+	s->source = archive_source(a, source);
 	s->offset = m->data;
 	s->len = m->packed;
 	s->codec = m->codec;
 	s->size = m->size;
 	s->crc32 = m->crc;
 	s->has_crc32 = !a->options->no_verify;
-	*ret = (struct content){.stream = s, .size = m->size};
+	*ret = (struct content){.stream = s, .source = source, .size = m->size};
 	return stream_open(s, err);
 }
 

@@ -9,7 +9,7 @@
  *
  *	zip_read(&a->source, &scratch, &scratch, &zip, err)       the directory
  *	const struct zip_member *m = zip_find(&zip, SLICE("config.json"));
- *	zip_open(a, m, &content, err)                             its bytes
+ *	zip_open(a, 0, m, &content, err)                          its bytes
  *	content_load(a, &content, &scratch, 1 << 20, &c, err)     all of them, or a range: content_read()
  *
  * A member that is stored lies in the source: tree_range(… content.offset, content.size).
@@ -52,6 +52,6 @@ const struct zip_member *zip_find(const struct zip *z, struct slice name);
 /* Is it a directory: a name that ends in '/', and no bytes? */
 bool zip_is_directory(const struct zip_member *m);
 
-/* The member's bytes; a stream is allocated from the archive's arena.  -EIO and the member's
- * fault, if it has one. */
-int zip_open(struct archive *a, const struct zip_member *m, struct content *ret, struct error *err);
+/* The member's bytes, of a zip in archive_source(a, source); a stream is allocated from the
+ * archive's arena.  -EIO and the member's fault, if it has one. */
+int zip_open(struct archive *a, uint32_t source, const struct zip_member *m, struct content *ret, struct error *err);

@@ -305,7 +305,7 @@ static int open_by_name(struct archive *a, struct error *err)
 	struct zip zip;
 	struct arena scratch = arena_scratch(&a->arena);
 	int r = zip_read(&a->source, &scratch, &scratch, &zip, err);
-	r = r < 0 ? r : zip_open(a, zip_find(&zip, SLICE("b")), &opened, err);
+	r = r < 0 ? r : zip_open(a, 0, zip_find(&zip, SLICE("b")), &opened, err);
 	arena_free(&scratch);
 	return r;
 }

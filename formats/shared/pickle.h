@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "formats/shared/content.h"
+
+/*
+ * A pickle, read without running anything: the machine of Python's pickle module, protocols
+ * 0 to 5 and Python 2's, in which a global is a name and a call is a record of what would
+ * have been called.  Nothing is imported, looked up or called.
+ *
+ *	struct pickle p = {.archive = a, .in = &content, .keep = &a->arena, .scratch = &scratch};
+ *	pickle_read(&p, 0, err)            one pickle, from byte 0 to its STOP: p.end
+ *	pickle_node(&p, p.root)            what it made
+ *
+ * Every value is a node, known by a number, which is never 0.  Nodes are small, and hold no
+ * payload: text and bytes are where they lie in the content, and are read when asked for.
+ * Values may be shared, and may contain themselves.
+ *
+ * After pickle_read() any thread may call what is declared below it.
+ *
+ * https://github.com/python/cpython/blob/main/Lib/pickletools.py
+ */
+enum pickle_kind {
+	PICKLE_NONE,
+	PICKLE_BOOL,       /* number: 0 or 1 */
+	PICKLE_INT,        /* number */
+	PICKLE_LONG,       /* an integer of more than 64 bits: pickle_decimal() */
+	PICKLE_FLOAT,      /* real */
+	PICKLE_TEXT,       /* str: pickle_text() */
+	PICKLE_STR,        /* Python 2's str, bytes or text: pickle_text() */
+	PICKLE_BYTES,      /* pickle_bytes() */
+	PICKLE_BYTEARRAY,  /* likewise */
+	PICKLE_TUPLE,      /* pickle_items() */
+	PICKLE_LIST,
+	PICKLE_SET,
+	PICKLE_FROZENSET,
+	PICKLE_DICT,       /* pickle_items(): keys and values in turn, as they were set; a key may come again */
+	PICKLE_GLOBAL,     /* pair: module and name, which are TEXT or STR */
+	PICKLE_CALL,       /* call */
+	PICKLE_PERSISTENT, /* pair[0]: the persistent id, a TEXT or any value */
+	PICKLE_BUFFER,     /* out of band: not in the file */
+};
+
+struct pickle_node {
+	uint8_t kind;    /* enum pickle_kind */
+	uint8_t marks;   /* free for the caller */
+	uint16_t known;  /* GLOBAL: what p->known() said; else free for the caller */
+	uint32_t count;  /* of items; a DICT has two for each of its entries */
+	union {
+		int64_t number;
+		double real;
+		uint32_t pair[2];
+		struct pickle_call *call;
+		struct pickle_block *last; /* of items: private */
+		const void *payload;       /* private */
+	};
+};
+
+/* What would have been called: by REDUCE with `made` false; by NEWOBJ, NEWOBJ_EX, INST and
+ * OBJ, which make an object of a class, with `made` true.  And what was then done to the
+ * result.  0: nothing. */
+struct pickle_call {
+	uint32_t callable;
+	uint32_t args;    /* a TUPLE */
+	uint32_t kwargs;  /* a DICT */
+	uint32_t state;   /* of the last BUILD */
+	uint32_t items;   /* a LIST: what was appended, or added as to a set */
+	uint32_t entries; /* a DICT: what was set by keys */
+	bool made;
+};
+
+enum {
+	PICKLE_VALUES_MAX = 16000000,
+	PICKLE_HEAD = 64, /* bytes that pickle_probe() wants, if there are as many */
+};
+
+struct pickle {
+	/* Set by the caller; the rest to zero. */
+	struct archive *archive;
+	const struct content *in; /* must live as long as the pickle is used */
+	struct arena *keep;       /* nodes */
+	struct arena *scratch;    /* the stack and the memo */
+
+	/* Optional: a number for the names that the caller knows; 0 for the others. */
+	uint16_t (*known)(struct slice module, struct slice name);
+
+	/* Optional: called after each BUILD with the object and *at, the offset in `in` of the next opcode,
+	 * which it may move on: joblib's arrays stand there.  -errno and a sentence refuse the pickle. */
+	int (*built)(struct pickle *p, uint32_t object, uint64_t *at, struct error *err);
+	void *arg; /* the caller's */
+	bool persistent; /* persistent ids are expected: otherwise one is an error */
+
+	/* Results. */
+	uint32_t root;
+	uint64_t end; /* offset in `in` behind STOP */
+
+	/* Private. */
+	uint32_t count;
+	struct pickle_node *chunks[24]; /* chunk k holds 64 << k nodes */
+	struct pickle_resident {
+		const uint8_t *bytes; /* of the content, from `offset` on, kept for pickle_text(); or NULL */
+		uint64_t offset, len;
+	} resident;
+};
+
+/* Do the bytes begin as a pickle does?  Protocols 2 to 5 begin with PROTO; of 0 and 1 those
+ * that begin with a global, a dictionary or a list.  Most that pass are none. */
+bool pickle_probe(struct slice head);
+
+/* Reads the pickle that begins at the byte.  -EBADMSG and a sentence that begins with
+ * "pickle: " for one that breaks its rules: "pickle: opcode 0xff at byte 812"; -ENOTSUP for
+ * an extension code; -ENOMEM for too many values. */
+int pickle_read(struct pickle *p, uint64_t offset, struct error *err);
+
+/* Nodes are numbered from 1 to p->count, children mostly before their containers. */
+static inline struct pickle_node *pickle_node(const struct pickle *p, uint32_t number)
+{
+	unsigned k = 25u - (unsigned)__builtin_clz(number + 64); /* chunk k begins with number (64 << k) - 64 */
+	return &p->chunks[k][number + 64 - (64u << k)];
+}
+
+/* The items of a container, in order:
+ *
+ *	struct pickle_walk w = pickle_items(pickle_node(&p, number));
+ *	while (pickle_next(&w, &item)) …
+ */
+struct pickle_walk {
+	const struct pickle_block *block, *last;
+	uint32_t at;
+};
+struct pickle_walk pickle_items(const struct pickle_node *n);
+bool pickle_next(struct pickle_walk *w, uint32_t *ret);
+
+/* The i-th item of a TUPLE (at once) or LIST (by walking), which must have it. */
+uint32_t pickle_item(const struct pickle_node *n, uint32_t i);
+
+/* How many bytes a TEXT, STR, BYTES or BYTEARRAY has: a TEXT in UTF-8. */
+uint64_t pickle_size(const struct pickle_node *n);
+
+/* The bytes of a TEXT, STR, BYTES or BYTEARRAY of at most `most` bytes; of another, -ENOTSUP.
+ * They lie in the pickle, or in the arena.  TEXT is UTF-8, in which surrogates may be lone. */
+int pickle_text(const struct pickle *p, const struct pickle_node *n, struct arena *arena, uint64_t most, struct slice *ret,
+		struct error *err);
+
+/* The bytes of a BYTES, BYTEARRAY, STR or TEXT as part of p->in; false if they do not lie there as
+ * they are, as in protocol 0. */
+bool pickle_bytes(const struct pickle *p, const struct pickle_node *n, struct content *ret);
+
+/* Appends the digits of an INT or LONG.  -ENOTSUP for one of more than 64 KiB of them. */
+int pickle_decimal(const struct pickle *p, const struct pickle_node *n, struct text *ret, struct error *err);
