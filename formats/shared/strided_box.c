@@ -21,8 +21,11 @@ uint64_t strided_box_span(const struct strided_box *b)
 
 const struct strided_dim *strided_box_across(const struct strided_box *b)
 {
-	const struct strided_dim *last = b->dims + b->rank - 1, *found = NULL;
-	if (b->rank < 2 || b->run >= STRIDED_LINE || last->in < STRIDED_LINE)
+	const struct strided_dim *found = NULL;
+	if (b->rank < 2 || b->run >= STRIDED_LINE)
+		return NULL;
+	const struct strided_dim *last = b->dims + b->rank - 1;
+	if (last->in < STRIDED_LINE)
 		return NULL;
 	for (const struct strided_dim *d = b->dims; d < last; d++)
 		if (d->extent > 1 && d->in > 0 && d->in < (found ? found->in : STRIDED_LINE))
@@ -134,12 +137,12 @@ static bool next(const struct strided_box *b, const struct strided_dim *across, 
 
 void strided_box_copy(const struct strided_box *b, const uint8_t *in, uint8_t *out)
 {
-	const struct strided_dim *across = strided_box_across(b), *last = b->dims + b->rank - 1;
 	uint64_t at[STRIDED_RANK] = {0};
 	if (b->rank == 0) {
 		memcpy(out, in, (size_t)b->run);
 		return;
 	}
+	const struct strided_dim *across = strided_box_across(b), *last = b->dims + b->rank - 1;
 	do {
 		if (across)
 			copy_plane(across, last, b->run, in, out);

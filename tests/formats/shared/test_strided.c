@@ -283,6 +283,26 @@ static void any_range_of_small_ones(void **state)
 	}
 }
 
+/* More than there could be if there were elements. */
+static void none_of_many_dimensions(void)
+{
+	uint64_t shape[RANK], strides[RANK], ret;
+	struct strided s = {.shape = shape, .strides = strides, .rank = RANK, .width = 1};
+	struct node n = {.lazy = &s};
+	struct archive a = {.options = &options};
+	struct answer answer;
+	struct error err = {""};
+	for (size_t i = 0; i < RANK; i++) {
+		shape[i] = i < RANK - 1 ? 3 : 0;
+		strides[i] = RANK - i;
+	}
+	assert_true(strided_reach(0, shape, strides, RANK, &ret));
+	assert_int_equal(ret, 0);
+	answer_init(&answer);
+	assert_int_equal(strided_read(&a, &n, 0, 0, &answer, &err), 0);
+	answer_close(&answer);
+}
+
 static void extents_of_none_and_one(void **state)
 {
 	struct view v = {.rank = 70, .width = 8, .sign_width = 8, .sign = 1, .size = 100000};
@@ -294,6 +314,7 @@ static void extents_of_none_and_one(void **state)
 	check_view(&v, false);
 	v.shape[3] = 0;
 	check_view(&v, false);
+	none_of_many_dimensions();
 	v = (struct view){.width = 4, .sign_width = 4, .size = 4};
 	check_view(&v, true);
 }
