@@ -68,11 +68,13 @@ static int open_view(struct archive *a, struct error *err)
 	struct cursor c;
 	uint64_t *dims;
 	int r = source_load(&a->source, &a->arena, 0, a->source.size < 4 + 4 * NUMBERS ? a->source.size : 4 + 4 * NUMBERS, &c, err);
-	cursor_take(&c, 4);
+	if (r < 0)
+		return r;
+	cursor_skip(&c, 4);
 	uint32_t *numbers[] = {&v.size, &v.rank, &v.width, &v.offset, &v.sign, &v.sign_first, &v.sign_width, &v.big_endian, &v.kept};
 	for (size_t i = 0; i < NUMBERS; i++)
 		*numbers[i] = cursor_u32le(&c);
-	if (r == 0 && (v.rank > RANK || v.width == 0 || v.width > 64 || v.sign > 4 || v.sign_first >= (v.sign ? v.sign : 1) || v.sign_width == 0 || v.sign_width > 16))
+	if (c.failed || v.rank > RANK || v.width == 0 || v.width > 64 || v.sign > 4 || v.sign_first >= (v.sign ? v.sign : 1) || v.sign_width == 0 || v.sign_width > 16)
 		r = error_set(err, EBADMSG, "no view");
 	if (r == 0)
 		r = source_load(&a->source, &a->arena, 4 + 4 * NUMBERS, 8 * v.rank, &c, err);
