@@ -202,7 +202,7 @@ static bool probe_text(struct cursor *c)
 		ahead = *c;
 		switch (cursor_u8(c)) {
 		case '(':
-			return makes(cursor_u8(c));
+			return (cursor_left(c) && *c->pos == 't') || makes(cursor_u8(c)); /* (t is the empty tuple */
 		case ')':
 			return true;
 		default:
