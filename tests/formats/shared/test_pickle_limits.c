@@ -339,6 +339,15 @@ static void from_any_byte_on(void **state)
 	assert_string_equal(r.text, "'ab'");
 	end(&r);
 	r = (struct read){0};
+	assert_int_equal(read_at(&r, BYTES(bytes), 0), 0);
+	struct pickle next = {.archive = &r.archive, .in = &r.in, .keep = &r.archive.arena, .scratch = &r.scratch, .resident = r.p.resident};
+	assert_int_equal(pickle_read(&next, r.p.end, &r.err), 0); /* what is kept of the content is kept once */
+	assert_ptr_equal(next.resident.bytes, r.p.resident.bytes);
+	r.p = next;
+	show(&r, r.p.root, 1);
+	assert_string_equal(r.text, "'ab'");
+	end(&r);
+	r = (struct read){0};
 	assert_int_equal(read_at(&r, BYTES(bytes), 13), -EBADMSG);
 	assert_string_equal(r.err.text, "pickle: opcode 0xff at byte 1");
 	end(&r);
