@@ -108,6 +108,13 @@ static void load_resident(struct pickle_machine *m, uint64_t offset)
 {
 	struct pickle *p = m->p;
 	uint64_t len = p->in->size - offset;
+	if (p->resident.bytes && offset >= p->resident.offset) { /* within built() */
+		m->bytes = p->resident.bytes;
+		m->from = p->resident.offset;
+		m->pos = m->bytes + (offset - m->from);
+		m->end = m->bytes + p->resident.len;
+		return;
+	}
 	if (len > RESIDENT)
 		return;
 	uint8_t *bytes = arena_alloc(p->keep, (size_t)len + 1);
@@ -127,10 +134,10 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
 	if (offset > p->in->size || p->in->size >> 62)
 		return error_set(err, EBADMSG, "pickle: it begins at byte %" PRIu64 " of %" PRIu64, offset, p->in->size);
 	load_resident(&m, offset);
-	if (m.code == 0 && (p->chunks[0] = arena_array(p->keep, 64, sizeof **p->chunks)) == NULL)
+	if (m.code == 0 && !p->chunks[0] && (p->chunks[0] = arena_array(p->keep, 64, sizeof **p->chunks)) == NULL)
 		pickle_fail_memory(&m);
-	m.fresh = p->chunks[0] ? p->chunks[0] + 1 : NULL;
-	m.fresh_left = 63;
+	if (p->chunks[0])
+		pickle_continue(&m);
 	while (m.code == 0) {
 		if (pickle_left(&m) == 0) {
 			m.op_at = pickle_at(&m);
