@@ -17,7 +17,7 @@ struct content {
 /* The part [offset, offset + size), which must be within it. */
 static inline struct content content_part(const struct content *c, uint64_t offset, uint64_t size)
 {
-	return (struct content){c->stream, c->source, c->offset + offset, size};
+	return (struct content){c->stream, c->memory, c->source, c->offset + offset, size};
 }
 
 /* Copies [offset, offset + len), which must be within it.  -EINTR once *gone is set; gone

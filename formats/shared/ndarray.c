@@ -30,6 +30,8 @@ int ndarray_show_bytes(struct archive *a, uint32_t parent, struct slice name, co
 			return no_memory(err);
 		*f = (struct ndarray_bytes){{read_bytes}, *bytes};
 		*ret = tree_lazy(t, parent, name, f, bytes->size);
+	} else if (bytes->memory) {
+		*ret = tree_bytes(t, parent, name, bytes->memory + bytes->offset, (size_t)bytes->size);
 	} else {
 		*ret = tree_range(t, parent, name, bytes->source, bytes->offset, bytes->size);
 	}
