@@ -13,7 +13,7 @@ int content_read(struct archive *a, const struct content *c, uint64_t offset, si
 	answer.gone = gone;
 	int r = stream_answer(c->stream, c->offset + offset, len, &answer, err);
 	if (r == 0 && answer.len != len)
-		r = error_set(err, EBADMSG, "%s ends after %zu of %zu bytes", content_codec(c), answer.len, len);
+		r = error_set(err, EBADMSG, "%s ends after %zu of %zu bytes", codec_name(c->stream->codec), answer.len, len);
 	if (r == 0)
 		r = answer_copy(&answer, out, err);
 	answer_close(&answer);
@@ -51,5 +51,5 @@ int content_answer(struct archive *a, const struct content *c, uint64_t offset, 
 
 const char *content_codec(const struct content *c)
 {
-	return c->stream ? codec_name(c->stream->codec) : NULL;
+	return c->stream && codec_compresses(c->stream->codec) ? codec_name(c->stream->codec) : NULL;
 }

@@ -5,10 +5,10 @@
 
 /*
  * Bytes that a format reads as if they were a file of their own: part of one of the
- * archive's sources, as it is or compressed.  A member of a zip is one: zip_open().
+ * archive's sources, as it is or to be decoded.  A member of a zip is one: zip_open().
  */
 struct content {
-	struct stream *stream; /* if compressed; NULL: as it is */
+	struct stream *stream; /* if it is to be decoded; NULL: as it is */
 	uint32_t source;       /* archive_source() */
 	uint64_t offset;       /* of the first byte: in the source, or in the decoded stream */
 	uint64_t size;

@@ -51,7 +51,7 @@ struct pickle_node {
 		uint32_t pair[2];
 		struct pickle_call *call;
 		struct pickle_block *last; /* of items: private */
-		const void *payload;       /* private */
+		uint64_t payload;          /* where the bytes are: private */
 	};
 };
 
@@ -137,7 +137,8 @@ uint32_t pickle_item(const struct pickle_node *n, uint32_t i);
 uint64_t pickle_size(const struct pickle_node *n);
 
 /* The bytes of a TEXT, STR, BYTES or BYTEARRAY of at most `most` bytes; of another, -ENOTSUP.
- * They lie in the pickle, or in the arena.  TEXT is UTF-8, in which surrogates may be lone. */
+ * They lie in the pickle, or in the arena.  TEXT is UTF-8, in which surrogates may be lone; what
+ * Python would refuse to decode is not looked for. */
 int pickle_text(const struct pickle *p, const struct pickle_node *n, struct arena *arena, uint64_t most, struct slice *ret,
 		struct error *err);
 

@@ -31,7 +31,7 @@ struct strided {
 bool strided_in_order(const uint64_t *shape, const uint64_t *strides, uint32_t rank);
 
 /* How many elements the storage must have: one more than the highest index, offset (in
- * elements) included; 0 if there are no elements.  False if that overflows. */
+ * elements) included; 0 if there are no elements.  False if that, or their number, overflows. */
 bool strided_reach(uint64_t offset, const uint64_t *shape, const uint64_t *strides, uint32_t rank, uint64_t *ret);
 
 /* read() of such a node, which has shape's elements of width bytes: all checked by strided_reach()

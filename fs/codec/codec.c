@@ -12,6 +12,11 @@ const char *codec_name(enum codec_id codec)
 	return codec < CODEC_COUNT ? table[codec]->name : "unknown";
 }
 
+bool codec_compresses(enum codec_id codec)
+{
+	return codec < CODEC_COUNT && !table[codec]->packs_nothing;
+}
+
 bool codec_known(enum codec_id codec)
 {
 	return codec < CODEC_COUNT && table[codec]->whole;
@@ -73,5 +78,5 @@ static int copy(struct slice in, uint8_t *out, size_t room, size_t *ret)
 	return 0;
 }
 
-const struct codec codec_none = {.name = "none", .whole = copy};
+const struct codec codec_none = {.name = "none", .whole = copy, .packs_nothing = true};
 const struct codec codec_lzo = {.name = "lzo"};

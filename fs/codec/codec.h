@@ -29,7 +29,8 @@
 	X(CODEC_XZ,          codec_xz)        /* concatenated streams */                  \
 	X(CODEC_LZF,         codec_lzf)       /* LibLZF, without framing */               \
 	X(CODEC_BLOSC,       codec_blosc)     /* Blosc 1 */                               \
-	X(CODEC_LZMA,        codec_lzma)      /* with the header that zip gives it; in steps only */
+	X(CODEC_LZMA,        codec_lzma)      /* with the header that zip gives it; in steps only */ \
+	X(CODEC_LATIN1,      codec_latin1)    /* bytes kept as UTF-8 text: no compression */
 
 enum codec_id {
 #define CODEC_ENUM(id, defined) id,
@@ -51,6 +52,9 @@ struct codec {
 	/* Does the library read input bytes twice and rely on them being unchanged since
 	 * it checked them (double fetch)? */
 	bool double_fetch;
+
+	/* What it decodes is not compressed, only written another way: no user.array.codec. */
+	bool packs_nothing;
 };
 
 #define CODEC_DECLARE(id, defined) extern const struct codec defined;
@@ -58,6 +62,9 @@ CODECS(CODEC_DECLARE)
 #undef CODEC_DECLARE
 
 const char *codec_name(enum codec_id codec);
+
+/* Is what it decodes compressed? */
+bool codec_compresses(enum codec_id codec);
 
 /* Is it built in? */
 bool codec_known(enum codec_id codec);

@@ -203,7 +203,8 @@ def codecs():
         (out / name).write_bytes(struct.pack("<BH", number, n) + pa.compress(data, name, asbytes=True))
     raw = zlib.compressobj(6, zlib.DEFLATED, -15)
     made = {"zlib": (3, zlib.compress(data)), "deflate": (9, raw.compress(data) + raw.flush()), "bzip2": (11, bz2.compress(data)),
-            "xz": (12, lzma.compress(data)), "lzma": (15, b"\5\4\5\0" + lzma_in_zip(data))}
+            "xz": (12, lzma.compress(data)), "lzma": (15, b"\5\4\5\0" + lzma_in_zip(data)),
+            "latin1": (16, data.decode("latin1").encode())}
     for name, (number, coded) in made.items():
         (out / name).write_bytes(struct.pack("<BH", number, n) + coded)
     filters = {"lzf": (13, dict(compression="lzf")), "blosc-lz4": (14, dict(hdf5plugin.Blosc(cname="lz4"))),

@@ -617,6 +617,36 @@ struct reader {
 	uint64_t seed;
 };
 
+/* Where a code point of two bytes lies across the end of a stretch, too. */
+static void bytes_kept_as_text_are_read_at_any_offset(void **state)
+{
+	enum { SIZE = 2 * STREAM_STRETCH + 99 };
+	static uint8_t text[2 * SIZE];
+	static const size_t budgets[] = {64 << 20, 1000, 0};
+	size_t n = 0;
+	(void)state;
+	setup();
+	for (size_t i = 0; i < SIZE; i++) {
+		if (plain[i] >= 0x80)
+			text[n++] = plain[i] < 0xc0 ? 0xc2 : 0xc3;
+		text[n++] = plain[i] < 0xc0 ? plain[i] : (uint8_t)(plain[i] - 0x40);
+	}
+	for (size_t b = 0; b < sizeof budgets / sizeof *budgets; b++) {
+		struct tried *t = open_stream(CODEC_LATIN1, (struct slice){text, n}, SIZE, budgets[b]);
+		for (uint64_t i = 3; i-- > 0;)
+			check_read(t, i * STREAM_STRETCH - (i > 0), 100, SIZE);
+		check_read(t, 0, SIZE + 1, SIZE);
+		close_stream(t);
+	}
+	struct tried *t = open_stream(CODEC_LATIN1, (struct slice){text, n}, STREAM_SIZE_UNKNOWN, 64 << 20);
+	check_read(t, SIZE - 10, 20, SIZE);
+	close_stream(t);
+	text[n - 1] = 0xc3;
+	t = open_stream(CODEC_LATIN1, (struct slice){text, n}, SIZE, 64 << 20);
+	assert_non_null(strstr(refused_at(t, SIZE - 1, -EBADMSG), "Latin-1 is "));
+	close_stream(t);
+}
+
 static void *read_much(void *arg)
 {
 	struct reader *r = arg;
@@ -726,6 +756,7 @@ int main(void)
 		cmocka_unit_test(what_follows_the_stream_is_refused),
 		cmocka_unit_test(a_prefix_is_decoded_alone),
 		cmocka_unit_test(a_reader_who_went_away_is_not_decoded_for),
+		cmocka_unit_test(bytes_kept_as_text_are_read_at_any_offset),
 		cmocka_unit_test(many_read_one_at_once),
 		cmocka_unit_test(many_check_one_at_once),
 		cmocka_unit_test(what_was_cut_off_the_file_is_an_io_error),
