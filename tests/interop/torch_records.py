@@ -279,7 +279,7 @@ def dtype_of(made):
         import ml_dtypes
         return np.dtype(getattr(ml_dtypes, code.name))
     code = code.decode() if isinstance(code, bytes) else code
-    dtype = np.dtype(code)
+    dtype = np.dtype(code, False, True)     # a copy, whose state can be set
     if made.state is not None:
         dtype.__setstate__(plain(made.state))
     return dtype
