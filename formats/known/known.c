@@ -29,7 +29,6 @@ static const struct known known[] = {
 	{0, MAGIC("FEA1"), "a Feather file of version 1", NULL},
 	{0, MAGIC("GGUF"), "a GGUF file", NULL},
 	{4, MAGIC("TFL3"), "a TensorFlow Lite file", NULL},
-	{0, MAGIC("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."), "a PyTorch file of before 1.6", NULL},
 	{257, MAGIC("ustar"), "a tar file", "extract it first (`tar -xf`)"},
 	{0, MAGIC("\x1f\x8b\x08"), "a gzip file", "decompress it first (`gzip -d`)"},
 	{0, MAGIC("\x28\xb5\x2f\xfd"), "a Zstandard file", "decompress it first (`zstd -d`)"},

@@ -124,11 +124,12 @@ static inline struct pickle_node *pickle_node(const struct pickle *p, uint32_t n
  *	while (pickle_next(&w, &item)) …
  */
 struct pickle_walk {
-	const struct pickle_block *block, *last;
+	struct pickle_block *block, *last;
 	uint32_t at;
 };
 struct pickle_walk pickle_items(const struct pickle_node *n);
 bool pickle_next(struct pickle_walk *w, uint32_t *ret);
+uint32_t *pickle_next_place(struct pickle_walk *w); /* where it stands, to be changed before others look; NULL at the end */
 
 /* The i-th item of a TUPLE (at once) or LIST (by walking), which must have it. */
 uint32_t pickle_item(const struct pickle_node *n, uint32_t i);

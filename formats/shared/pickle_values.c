@@ -227,16 +227,21 @@ struct pickle_walk pickle_items(const struct pickle_node *n)
 	return w;
 }
 
-bool pickle_next(struct pickle_walk *w, uint32_t *ret)
+uint32_t *pickle_next_place(struct pickle_walk *w)
 {
 	if (w->block && w->at == w->block->count) {
 		w->block = w->block == w->last ? NULL : w->block->next;
 		w->at = 0;
 	}
-	if (!w->block)
-		return false;
-	*ret = w->block->items[w->at++];
-	return true;
+	return w->block ? &w->block->items[w->at++] : NULL;
+}
+
+bool pickle_next(struct pickle_walk *w, uint32_t *ret)
+{
+	const uint32_t *place = pickle_next_place(w);
+	if (place)
+		*ret = *place;
+	return place != NULL;
 }
 
 uint32_t pickle_item(const struct pickle_node *n, uint32_t i)

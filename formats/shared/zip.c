@@ -173,6 +173,7 @@ static const struct {
 static void set_method(struct zip_member *m, unsigned flags, unsigned method)
 {
 	size_t i = 0, n = sizeof methods / sizeof *methods;
+	m->method = (uint16_t)method;
 	while (i < n && methods[i].method != method)
 		i++;
 	m->codec = i < n && methods[i].codec < CODEC_COUNT ? methods[i].codec : CODEC_NONE;

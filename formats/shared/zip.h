@@ -23,6 +23,7 @@ struct zip_member {
 	uint64_t data;         /* offset of its stored bytes, `packed` of them; 0: the fault says why they are not found */
 	uint64_t packed, size; /* size: decompressed, according to the directory */
 	uint32_t crc;          /* CRC-32 of the decompressed bytes */
+	uint16_t method;       /* 4.4.5, as in the directory */
 	uint8_t codec;         /* enum codec_id */
 	const char *fault;     /* why it cannot be read; or NULL */
 };

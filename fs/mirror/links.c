@@ -201,15 +201,15 @@ uint32_t mirror_names(struct mirror *m, struct open_archive *h, uint32_t index)
 {
 	struct archive *a = &h->archive;
 	const struct node *n = tree_node(&a->tree, index);
+	uint32_t own = n->links ? n->links : 1; /* the names in its own archive */
 	if (mirror_is_archive(m) || !a->format->ordinal || n->kind != NODE_RANGE)
-		return n->links ? n->links : 1;
+		return own;
 	const struct source *s = archive_source(a, n->source);
 	if (!path_of(m, s) || now_ms() < atomic_load_explicit(&h->unnamed_until, memory_order_relaxed))
-		return 1;
+		return own;
 	if (!atomic_load_explicit(&h->names_sum, memory_order_relaxed))
 		mirror_names_changed(m, h); /* changes are noticed from now on */
-	/* .names = 1: the name in its own archive. */
-	struct asking q = {.file = mirror_owner(s), .number = a->format->ordinal(a, index, n), .names = 1};
+	struct asking q = {.file = mirror_owner(s), .number = a->format->ordinal(a, index, n), .names = own};
 	each_folder(m, s->path, add_names, &q);
 	if (!q.any)
 		atomic_store_explicit(&h->unnamed_until, now_ms() + FRESH_MS, memory_order_relaxed);
@@ -218,8 +218,8 @@ uint32_t mirror_names(struct mirror *m, struct open_archive *h, uint32_t index)
 
 bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret)
 {
-	if (mirror_is_archive(m) || !ref->open || ino_view(ref->ino) || !ref->open->archive.format->ordinal ||
-	    ref->node->kind != NODE_RANGE || mirror_names(m, ref->open, ino_index(ref->ino)) < 2)
+	if (!ref->open || ino_view(ref->ino) || !ref->open->archive.format->ordinal || ref->node->kind == NODE_DIR ||
+	    mirror_names(m, ref->open, ino_index(ref->ino)) < 2)
 		return false;
 	*ret = mirror_number(m, ref, ref->ino);
 	return true;

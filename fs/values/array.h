@@ -98,7 +98,10 @@ enum time_unit {
 	X("struct",          DTYPE_STRUCT,          0,   DIRECTORY, '\0',  GENERIC)            \
 	X("dictionary",      DTYPE_DICTIONARY,      0,   DIRECTORY, '\0',  GENERIC)            \
 	X("union",           DTYPE_UNION,           0,   DIRECTORY, '\0',  GENERIC)            \
-	X("run_end",         DTYPE_RUN_END,         0,   DIRECTORY, '\0',  GENERIC)
+	X("run_end",         DTYPE_RUN_END,         0,   DIRECTORY, '\0',  GENERIC)            \
+	X("sparse",          DTYPE_SPARSE,          0,   DIRECTORY, '\0',  GENERIC)            \
+	X("quantized",       DTYPE_QUANTIZED,       0,   DIRECTORY, '\0',  GENERIC)            \
+	X("nested",          DTYPE_NESTED,          0,   DIRECTORY, '\0',  GENERIC)
 
 enum dtype {
 	DTYPE_NONE, /* element type unknown */

@@ -221,8 +221,9 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	struct list *l = arg;
 	struct error err = {0};
 	struct stat st;
-	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR; /* an array that was listed before */
-	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || (kind == WALK_SAME && !again);
+	/* An array that was listed before, of another archive; the names in its own are all listed. */
+	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR && ref->node->links < 2;
+	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || (kind == WALK_SAME && ref->node->kind == NODE_DIR);
 
 	if (kind == WALK_FAULT) {
 		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);

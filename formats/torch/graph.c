@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One pass over the values, before anything is shown: which containers hold an array, so that they
+ * are directories; how many paths lead to each, so that a file's names can be counted and a pickle that
+ * shares containers to make 2^40 paths is refused; and which tensors are the same file.
+ *
+ * Containers are numbered as they are left, so that each comes after those it holds; an edge that leads
+ * to one not yet left is a container that holds itself, and does not count.
+ */
+#include "formats/torch/graph.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "fs/base/list.h"
+
+enum { DEPTH_MAX = 1000, NODES_MAX = 10000000 };
+
+struct graph {
+	struct torch_file *f;
+	struct arena scratch;
+	struct error *err;
+	uint32_t *left;   /* by node: when it was left, from 1; 0: not yet; of a tensor, its number in `tensors`, from 1 */
+	uint32_t *order;  /* the nodes, as they were left */
+	uint16_t *height; /* by `left`: containers below one another */
+	uint32_t count;
+	struct torch_named *tensors; /* as they are met */
+	uint32_t ntensors;
+	uint64_t nodes;
+	struct frame {
+		uint32_t node;
+		uint16_t height;
+		struct torch_children children;
+	} *stack;
+	unsigned depth;
+};
+
+static int no_memory(struct graph *g)
+{
+	return error_no_memory(g->err, "so many values");
+}
+
+/* --- keys that come twice ---------------------------------------------------------------------------- */
+
+/* Numbers, text and all other keys do not equal one another. */
+static unsigned key_class(const struct pickle_node *n)
+{
+	switch (n->kind) {
+	case PICKLE_TEXT:
+	case PICKLE_STR:
+		return 0;
+	case PICKLE_BOOL:
+	case PICKLE_INT:
+	case PICKLE_LONG:
+	case PICKLE_FLOAT:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+/* Can Python have it as a key, and we compare it? */
+static bool is_key(const struct pickle_node *n)
+{
+	return (n->kind <= PICKLE_TUPLE && n->kind != PICKLE_BYTEARRAY) || n->kind == PICKLE_CALL;
+}
+
+/* In Python's eyes 1, True and 1.0 are one key. */
+static int key_text(const struct torch_file *f, uint32_t key, struct arena *arena, struct slice *ret, struct error *err)
+{
+	const struct pickle_node *n = torch_node(f, key);
+	bool whole = n->kind == PICKLE_FLOAT && n->real > -1e18 && n->real < 1e18 && n->real == (double)(int64_t)n->real;
+	if (n->kind != PICKLE_BOOL && !whole)
+		return torch_child_name(f, &(struct torch_child){.key = key}, arena, ret, err);
+	const char *digits = arena_printf(arena, "%" PRId64, whole ? (int64_t)n->real : n->number);
+	*ret = digits ? slice_text(digits) : (struct slice){0};
+	return digits ? 0 : error_no_memory(err, "keys");
+}
+
+struct keys {
+	struct arena scratch;
+	struct slice_map seen[3];
+	uint32_t **values[3]; /* where the value of each stands */
+};
+
+/* A key that comes twice has the last value, at the first place: the later pair's key becomes 0. */
+static int merge_key(struct graph *g, struct keys *k, uint32_t *key, uint32_t *value)
+{
+	unsigned class = key_class(torch_node(g->f, *key));
+	struct slice text;
+	bool fresh = true;
+	int r = key_text(g->f, *key, &k->scratch, &text, g->err);
+	uint32_t id = r < 0 ? SLICE_MAP_NONE : slice_map_add(&k->seen[class], text, &fresh);
+	if (id == SLICE_MAP_NONE)
+		return r < 0 ? r : no_memory(g);
+	if (!fresh) {
+		*k->values[class][id] = *value;
+		*key = 0;
+		return 0;
+	}
+	uint32_t **more = list_grow_in(&k->scratch, k->values[class], id, sizeof *more);
+	if (!more)
+		return no_memory(g);
+	k->values[class] = more;
+	more[id] = value;
+	return 0;
+}
+
+static int merge_keys(struct graph *g, struct pickle_walk w)
+{
+	struct keys k = {.scratch = arena_scratch(&g->scratch)};
+	uint32_t *key, *value;
+	int r = 0;
+	for (int i = 0; i < 3; i++)
+		k.seen[i].arena = &k.scratch;
+	while (r == 0 && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)))
+		if (*key && is_key(torch_node(g->f, *key)))
+			r = merge_key(g, &k, key, value);
+	arena_free(&k.scratch);
+	return r;
+}
+
+/* --- the first pass: which hold arrays --------------------------------------------------------------- */
+
+static int enter(struct graph *g, uint32_t node)
+{
+	struct pickle_node *n = pickle_node(&g->f->pickle, node);
+	int r = 0;
+	if (g->depth == DEPTH_MAX)
+		return error_set(g->err, EBADMSG, "pickle: containers more than 1,000 deep");
+	n->marks |= TORCH_ENTERED;
+	struct frame *top = &g->stack[g->depth++];
+	*top = (struct frame){node, 0, torch_children(g->f, node)};
+	for (unsigned i = 0; r == 0 && i < top->children.count; i++)
+		if (top->children.parts[i].kind == PART_PAIRS)
+			r = merge_keys(g, top->children.parts[i].walk);
+	return r;
+}
+
+static void leave(struct graph *g)
+{
+	struct frame *top = &g->stack[--g->depth], *above = g->depth ? top - 1 : NULL;
+	const struct pickle_node *n = torch_node(g->f, top->node);
+	g->left[top->node] = ++g->count;
+	g->order[g->count] = top->node;
+	g->height[g->count] = top->height;
+	if (above && n->marks & TORCH_HOLDS)
+		pickle_node(&g->f->pickle, above->node)->marks |= TORCH_HOLDS;
+	if (above && above->height <= top->height)
+		above->height = (uint16_t)(top->height + 1);
+}
+
+/* Notes the tensor.  Storages of unknown classes refuse the file; other faults are the tensor's. */
+static int note(struct graph *g, uint32_t node)
+{
+	struct arena scratch = arena_scratch(&g->scratch);
+	struct torch_tensor t = {0};
+	struct error why = {0};
+	uint32_t items;
+	int r = torch_nd(g->f, node, &items) == TORCH_ND_NONE ? torch_tensor(g->f, node, &scratch, &t, &why) : -EBADMSG;
+	arena_free(&scratch);
+	if (r == -ENOTSUP || error_passes(r))
+		return error_set(g->err, -r, "%s", why.text);
+	if (r < 0)
+		return 0;
+	struct torch_named *more = list_grow_in(&g->scratch, g->tensors, g->ntensors, sizeof *more);
+	if (!more)
+		return no_memory(g);
+	g->tensors = more;
+	more[g->ntensors] = (struct torch_named){t.hash, g->ntensors, 0};
+	g->left[node] = ++g->ntensors;
+	return 0;
+}
+
+static int meet(struct graph *g, const struct torch_child *child)
+{
+	struct frame *top = &g->stack[g->depth - 1];
+	struct pickle_node *holder = pickle_node(&g->f->pickle, top->node);
+	uint32_t node = child->node;
+	enum torch_meaning meaning = child->integers ? TORCH_ARRAY : torch_meaning(g->f, &node);
+	if (meaning == TORCH_PLAIN)
+		return 0;
+	if (meaning == TORCH_ARRAY) {
+		holder->marks |= TORCH_HOLDS;
+		return g->left[node] ? 0 : note(g, node);
+	}
+	struct pickle_node *n = pickle_node(&g->f->pickle, node);
+	if (!(n->marks & TORCH_ENTERED))
+		return enter(g, node);
+	if (!g->left[node]) {
+		g->f->cyclic = true;
+		return 0;
+	}
+	uint16_t height = g->height[g->left[node]];
+	n->marks |= TORCH_SHARED;
+	holder->marks |= n->marks & TORCH_HOLDS;
+	if (top->height <= height)
+		top->height = (uint16_t)(height + 1);
+	return 0;
+}
+
+static int walk(struct graph *g, uint32_t root)
+{
+	struct torch_child child;
+	int r = enter(g, root);
+	while (r == 0 && g->depth) {
+		struct frame *top = &g->stack[g->depth - 1];
+		if (torch_next(&top->children, &child))
+			r = meet(g, &child);
+		else
+			leave(g);
+		if (r == 0 && g->count && g->height[g->count] >= DEPTH_MAX)
+			r = error_set(g->err, EBADMSG, "pickle: containers more than 1,000 deep");
+	}
+	return r;
+}
+
+/* --- the second: how many names ---------------------------------------------------------------------- */
+
+static uint32_t plus(uint32_t a, uint32_t b)
+{
+	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
+}
+
+/* Gives the container's paths to what it holds. */
+static int pass_on(struct graph *g, uint32_t *paths, uint32_t number)
+{
+	struct torch_children children = torch_children(g->f, g->order[number]);
+	struct torch_child child;
+	while (torch_next(&children, &child)) {
+		uint32_t node = child.node, *links;
+		enum torch_meaning meaning = child.integers ? TORCH_ARRAY : torch_meaning(g->f, &node);
+		if (meaning == TORCH_PLAIN || (meaning != TORCH_ARRAY && !(torch_node(g->f, node)->marks & TORCH_HOLDS)))
+			continue;
+		g->nodes += paths[number];
+		if (g->nodes > NODES_MAX)
+			return error_set(g->err, ENOMEM, "more than %d files and directories: its containers are shared", NODES_MAX);
+		if (meaning == TORCH_ARRAY && g->left[node])
+			links = &g->tensors[g->left[node] - 1].links;
+		else if (meaning != TORCH_ARRAY && g->left[node] < number)
+			links = &paths[g->left[node]];
+		else
+			continue;
+		*links = plus(*links, paths[number]);
+	}
+	return 0;
+}
+
+static int count_paths(struct graph *g)
+{
+	uint32_t *paths = arena_array(&g->scratch, g->count + 1u, sizeof *paths);
+	int r = paths ? 0 : no_memory(g);
+	if (paths)
+		paths[g->count] = 1;
+	for (uint32_t number = g->count; r == 0 && number > 0; number--)
+		if (torch_node(g->f, g->order[number])->marks & TORCH_HOLDS && paths[number])
+			r = pass_on(g, paths, number);
+	return r;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	const struct torch_named *x = a, *y = b;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+int torch_keep_named(struct torch_file *f, struct torch_named *met, uint32_t count, struct error *err)
+{
+	uint32_t distinct = 0;
+	if (count)
+		qsort(met, count, sizeof *met, by_hash);
+	for (uint32_t i = 0; i < count; i++)
+		distinct += i == 0 || met[i].hash != met[i - 1].hash;
+	if (!(f->named = arena_array(f->keep, distinct + 1u, sizeof *f->named)))
+		return error_no_memory(err, "so many tensors");
+	for (uint32_t i = 0; i < count; i++) {
+		if (f->nnamed && f->named[f->nnamed - 1].hash == met[i].hash)
+			f->named[f->nnamed - 1].links = plus(f->named[f->nnamed - 1].links, met[i].links);
+		else
+			f->named[f->nnamed++] = met[i];
+		f->tied |= f->named[f->nnamed - 1].links > 1;
+	}
+	return 0;
+}
+
+const struct torch_named *torch_find_named(const struct torch_file *f, uint64_t hash)
+{
+	uint32_t low = 0, high = f->nnamed;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (f->named[middle].hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < f->nnamed && f->named[low].hash == hash ? &f->named[low] : NULL;
+}
+
+int torch_graph(struct torch_file *f, uint32_t root, struct error *err)
+{
+	struct graph g = {.f = f, .scratch = arena_scratch(&f->a->arena), .err = err};
+	size_t values = f->pickle.count + 1u;
+	g.left = arena_array(&g.scratch, values, sizeof *g.left);
+	g.order = arena_array(&g.scratch, values, sizeof *g.order);
+	g.height = arena_array(&g.scratch, values, sizeof *g.height);
+	g.stack = arena_array(&g.scratch, DEPTH_MAX, sizeof *g.stack);
+	int r = g.left && g.order && g.height && g.stack ? walk(&g, root) : no_memory(&g);
+	if (r == 0)
+		r = count_paths(&g);
+	if (r == 0)
+		r = torch_keep_named(f, g.tensors, g.ntensors, err);
+	arena_free(&g.scratch);
+	return r;
+}
