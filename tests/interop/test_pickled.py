@@ -20,7 +20,7 @@ from tap import arrayfs, done, folder, listed, need, run_all  # noqa: E402
 np, joblib, sklearn, pd, torch, ml_dtypes = need("numpy", "joblib", "sklearn", "pandas", "torch", "ml_dtypes")
 import pickled_random  # noqa: E402
 import torch_model  # noqa: E402
-from numpy_model import dtype_of  # noqa: E402
+from ndarrays import dtype_of  # noqa: E402
 from torch_check import all_same, same  # noqa: E402
 
 warnings.simplefilter("ignore")

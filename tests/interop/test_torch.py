@@ -151,7 +151,7 @@ def test_a_jagged_nested_tensor_shows_its_parts():
         t = torch.nested.nested_tensor([torch.ones(2), torch.arange(3.)], layout=torch.jagged)
         path = save(where / "jagged.pt", {"j": t, "w": torch.ones(2)})
         told = {o["path"]: o for o in listed(path)}
-        values = [p for p, o in told.items() if p.startswith("j/") and o["dtype"] == "float32" and o["shape"] == [5]]
+        values = [p for p, o in told.items() if p.startswith("j/") and o.get("dtype") == "float32" and o["shape"] == [5]]
         assert values and arrayfs("--cat", path, values[0]).stdout == torch_model.bytes_of(t.values()), told
 
 
@@ -239,7 +239,7 @@ def test_a_module_pickled_whole_has_the_names_of_its_state_dict():
     torch.manual_seed(1)
     net = Net()
     with folder() as where:
-        for i, (thing, prefix) in enumerate(((net, ""), ({"net": net, "step": 5}, "net."), ([net], "0."))):
+        for i, (thing, prefix) in enumerate(((net, ""), ({"net": net, "step": 5}, "net/"), ([net], "0/"))):
             path = save(where / f"{i}.pt", thing)
             out = as_torch_says(path)
             told = {o["path"]: o for o in listed(path)}
@@ -248,8 +248,8 @@ def test_a_module_pickled_whole_has_the_names_of_its_state_dict():
                 assert told[prefix + name]["shape"] == list(t.shape), name
             files = {o["path"] for o in listed(path) if o["kind"] == "file"}
             assert files == {prefix + n for n in (*net.state_dict(), "hidden", "cache/0")}, files
-            root, = [o for o in listed(path, inner=True) if o["path"] == ""]
-            assert root["attributes"][prefix + "hp"] == {"lr": .5, "name": "net"}, root
+            at, = [o for o in listed(path, inner=True) if o["path"] == prefix[:-1]]
+            assert at["attributes"]["hp"] == {"lr": .5, "name": "net"}, at
         for model in (torch.nn.TransformerEncoderLayer(8, 2, 16), torch.nn.LSTM(3, 4, 2), torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.ReLU())):
             path = save(where / "m.pt", model)
             as_torch_says(path)
@@ -518,7 +518,7 @@ def test_many_values_and_nested_bombs_end_soon():
     op = torch_bad.OP
     with folder() as where:
         for name, body, code in (
-                ("values", b"](" + b"K\1" * 10_000_000 + b"e", None), ("nested", b"]" * 3_000_000, 1), ("tuples", b")" + b"\x85" * 3_000_000, None),
+                ("values", b"](" + b"K\1" * 10_000_000 + b"e", None), ("nested", b"]" * 3_000_000 + b"a" * 2_999_999, 1), ("tuples", b")" + b"\x85" * 3_000_000, None),
                 ("memo", b"N" + b"".join(op.LONG_BINPUT + (0xffffffff - i).to_bytes(4, "little") for i in range(100000)), None),
                 ("more", b"](" + b"K\1" * 17_000_000 + b"e", 1)):
             path = where / f"{name}.pt"
@@ -545,6 +545,7 @@ def test_a_mount_of_a_folder_of_checkpoints():
             assert os.getxattr(at / "a.pt" / "t", "user.array.type") == b"torch.int64" and os.getxattr(at / "a.pt", "user.arrayfs.format") == b"torch"
             m = np.memmap(at / "a.pt" / ".." / "a.pt" / "t", "<i8", "r")
             assert m.tobytes() == torch_model.bytes_of(SOME["t"])
+            del m
 
 
 run_all(f for n, f in list(globals().items()) if n.startswith("test_"))

@@ -149,7 +149,6 @@ def refused():
     yield "cut-legacy-keys.pt", legacy()[:-30], r"."
     yield "legacy-count.pt", legacy(storages=((b"0", 2 ** 62, SIX),)), r"."
     yield "legacy-negative.pt", legacy(storages=((b"0", -1, SIX),)), r"."
-    yield "legacy-lacks.pt", legacy(storages=()), r"."
     yield "cut.pt", saved({"w": torch.ones(3)})[:-40], r"."
     yield "package.pt", zipped(leave_out=["data.pkl", "version"], **{".data__version": b"6\n", ".data__extern_modules": b"", "model__model.pkl": GOOD}), r"torch\.package"
     yield "before-archives.pt2", flat_zip(**{"serialized_exported_program.json": b"{}", "serialized_state_dict.pt": saved({"w": torch.ones(3)}), "version": b"5.1"}), r"."

@@ -24,14 +24,23 @@ def equal(a, b):
     return a == b and isinstance(a, bool) == isinstance(b, bool)
 
 
-def bytes_below(dest):
-    files = {}
-    for at, _, names in os.walk(dest):
-        for name in names:
-            full = os.path.join(at, name)
-            with open(full, "rb") as f:
-                files[os.path.relpath(full, dest)] = f.read()
-    return files
+def bytes_at(path):
+    """None if it is not there."""
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def looked_up(told, path):
+    """Where it is told: what has another path is told there."""
+    parts = path.split("/")
+    for k in range(1, len(parts)):
+        at = "/".join(parts[:k])
+        if at in told and "same_as" in told[at]:
+            return looked_up(told, "/".join([told[at]["same_as"], *parts[k:]]))
+    return path
 
 
 def attribute_faults(path, o, wanted, exactly):
@@ -46,6 +55,7 @@ def attribute_faults(path, o, wanted, exactly):
 
 
 def leaf_faults(path, o, leaf, got):
+    """got: what was extracted, None if nothing was."""
     if o["kind"] != "file":
         yield f"{path}: is a {o['kind']}"
     for word, wanted in (("dtype", leaf.dtype), ("shape", leaf.shape), ("byteorder", leaf.byteorder), ("order", leaf.order)):
@@ -55,12 +65,12 @@ def leaf_faults(path, o, leaf, got):
     if leaf.types and o.get("type") not in leaf.types:
         yield f"{path}: type {o.get('type')}, expected {sorted(leaf.types)}"
     if leaf.data is None:
-        if path in got or not o.get("error"):
-            yield f"{path}: no error told, {'bytes' if path in got else 'no bytes'} shown"
-    elif path not in got:
+        if got is not None or not o.get("error"):
+            yield f"{path}: no error told, {'no bytes' if got is None else 'bytes'} shown"
+    elif got is None:
         yield f"{path}: was not extracted ({o.get('error')})"
-    elif got[path] != leaf.data:
-        g, v = got[path], leaf.data
+    elif got != leaf.data:
+        g, v = got, leaf.data
         i = next((i for i in range(min(len(g), len(v))) if g[i] != v[i]), min(len(g), len(v)))
         yield f"{path}: {len(g)} bytes, expected {len(v)}, from byte {i} on: {g[i:i + 12].hex()}, expected {v[i:i + 12].hex()}"
     elif o.get("size") != len(leaf.data):
@@ -74,27 +84,28 @@ def faults_of(path, out):
         p = arrayfs("--extract", path, dest / "o", code=None)
         if p.returncode != (1 if unread else 0):
             return [f"extract returned {p.returncode}: {p.stderr.decode(errors='replace')[:300]}"]
-        got = bytes_below(dest / "o")
+        got = {name: bytes_at(dest / "o" / name) for name in out.files}
     told = {o["path"]: o for o in listed(path, inner=True)}
     faults = []
     if told[""].get("format") != out.format:
         faults.append(f"format {told[''].get('format')}, expected {out.format}")
-    first = {}
+    first, reached = {}, set()
     for name, leaf in out.files.items():
-        if name not in told:
+        at = looked_up(told, name)
+        reached.add(at)
+        if at not in told:
             faults.append(f"{name}: is missing")
             continue
-        o = told[name]
+        o = told[at]
         if "same_as" in o:
             if leaf.key is None or first.get(leaf.key) != o["same_as"]:
                 faults.append(f"{name}: the same as {o['same_as']}, expected {first.get(leaf.key)}")
             o = {**told[o["same_as"]], **{k: v for k, v in o.items() if v is not None}}
-        elif leaf.key is not None and leaf.key in first:
+        elif leaf.key is not None and first.setdefault(leaf.key, at) != at:
             faults.append(f"{name}: not told as the same as {first[leaf.key]}")
-        first.setdefault(leaf.key, name)
-        faults += leaf_faults(name, o, leaf, got)
+        faults += leaf_faults(name, o, leaf, got[name])
     for name, parts in out.parts.items():
-        o = told.get(name)
+        o = told.get(looked_up(told, name))
         if not o or o["kind"] != "directory":
             faults.append(f"{name}: is {o}")
             continue
@@ -103,11 +114,11 @@ def faults_of(path, out):
                 faults.append(f"{name}: {word} {o.get(word)}, expected {wanted}")
         faults += attribute_faults(name, o, parts.attributes, False)
     for name, wanted in out.attributes.items():
-        if name in told:
-            faults += attribute_faults(name, told[name], wanted, name not in out.modules)
+        if looked_up(told, name) in told:
+            faults += attribute_faults(name, told[looked_up(told, name)], wanted, name not in out.modules)
         elif wanted:
             faults.append(f"{name}: is missing")
-    faults += [f"{p}: is not expected" for p, o in told.items() if o["kind"] != "directory" and p not in out.files]
+    faults += [f"{p}: is not expected" for p, o in told.items() if o["kind"] != "directory" and p not in reached]
     return faults
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 import torch_records as records
 from arrow_model import escaped, free, shortened
-from numpy_model import leaves
+from ndarrays import leaves
 from torch_records import Made, Mapping, Name, OutOfBand, Persistent, Sequence, Str2, Text
 
 # torch's word: ours, and bytes of an element
@@ -556,7 +556,8 @@ class Model(File):
         names = [k for k, _ in v.state.entries]
         return all(n in names for n in ("_parameters", "_buffers", "_modules")) or self.script and isinstance(v.callee, Name) and v.callee.module.startswith("__torch__")
 
-    def named(self, at, name, v, path):
+    def named(self, at, name, v, path, joined=False):
+        """joined: of a module, whose own modules' names are joined to its."""
         v = self.simple(v)
         if id(v) in path:
             return
@@ -581,12 +582,15 @@ class Model(File):
             self.out.modules.add(here)
             for inner, dtype, order, shape, by, data in leaves(here, array.array, array.fortran):
                 self.out.files[inner] = Leaf(dtype, shape, None, order, data, order=by)
-        elif self.flat(v):
+        elif joined and self.flat(v):
             self.module(at, name + ".", v, path)
         else:
             here = self.out.place(at, name)
             self.out.attributes[here] = {}
-            self.container(here, v, path)
+            if self.flat(v):
+                self.module(here, "", v, path)
+            else:
+                self.container(here, v, path)
 
     def container(self, at, v, path):
         path = (*path, id(v))
@@ -628,10 +632,10 @@ class Model(File):
         for group in own:
             for k, x in entries(state[group]) if isinstance(state.get(group), Mapping) else []:
                 if x is not None:
-                    self.named(at, prefix + key_name(k), x, path)
+                    self.named(at, prefix + key_name(k), x, path, True)
         for k, x in state.items():
-            if k not in own:
-                self.named(at, prefix + key_name(k), x, path)
+            if k not in own and x is not None:
+                self.named(at, prefix + key_name(k), x, path, True)
 
 
 def shown(path):
