@@ -311,6 +311,19 @@ def test_a_pickle_of_protocol_0_or_1_is_found_by_what_it_says():
                 assert o["kind"] == "file" and not o.get("error"), o
 
 
+def brought_along(library, pattern):
+    return sorted(glob.glob(os.path.join(os.path.dirname(library.__file__), pattern), recursive=True))
+
+
+def test_what_older_versions_wrote_as_joblib_and_numpy_bring_it_along():
+    """joblib 0.9 to 0.11 with Python 2.7 to 3.6 and NumPy 1.6 to 1.11."""
+    paths = [p for p in brought_along(joblib, "test/data/joblib_0.1*") if not p.endswith((".bz2", ".lzma", ".xz"))]
+    paths += brought_along(joblib, "test/data/joblib_0.9.2_pickle_*.pkl") + brought_along(np, "**/*.pkl")
+    assert all_same(paths) >= 20
+    for path in brought_along(joblib, "test/data/*.bz2") + brought_along(joblib, "test/data/*.xz") + brought_along(joblib, "test/data/joblib_0.9.2_compressed*.gz"):
+        assert arrayfs("--list", path, code=1).stderr.startswith(b"arrayfs: ")
+
+
 def test_every_opcode_was_met():
     """That what is tested here is all of pickle."""
     met = set()

@@ -51,6 +51,10 @@ def test_every_fixture_is_what_torch_loads():
     assert all_same(p for p in sorted(glob.glob(DATA + "/torch/*")) if os.path.isfile(p) and not p.endswith("README")) >= 10
 
 
+def test_what_torch_brings_along():
+    assert all_same(sorted(glob.glob(os.path.dirname(torch.__file__) + "/**/*.pt[l]", recursive=True) + glob.glob(os.path.dirname(torch.__file__) + "/**/*.pt", recursive=True))) >= 8
+
+
 def at_random(seed):
     with folder() as where:
         for k in range(FILES):

@@ -98,7 +98,7 @@ def faults_of(path, out):
             continue
         o = told[at]
         if "same_as" in o:
-            if leaf.key is None or first.get(leaf.key) != o["same_as"]:
+            if leaf.key is not None and first.get(leaf.key) != o["same_as"]:
                 faults.append(f"{name}: the same as {o['same_as']}, expected {first.get(leaf.key)}")
             o = {**told[o["same_as"]], **{k: v for k, v in o.items() if v is not None}}
         elif leaf.key is not None and first.setdefault(leaf.key, at) != at:

@@ -473,7 +473,7 @@ class Model(File):
         return Leaf(dtype, shape, None, order, data, order=by)
 
     def numpy_raw(self, v):
-        told = {k: x for k, x in v.state.entries}
+        told = records.attributes(v)
         dtype = records.dtype_of(told["dtype"])
         if dtype.hasobject:
             return None

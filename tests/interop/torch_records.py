@@ -252,7 +252,7 @@ def joblib_arrays(machine, made):
     """Behind a wrapper's BUILD: padding, and the array as it lies."""
     if not (isinstance(made, Made) and made.called("joblib.numpy_pickle.NumpyArrayWrapper")):
         return
-    told = {k: v for k, v in made.state.entries}
+    told = attributes(made)
     f = machine.file
     if holds_objects(told["dtype"]):
         made.raw = read(f, joblib_arrays)
@@ -260,6 +260,11 @@ def joblib_arrays(machine, made):
     if told.get("numpy_array_alignment_bytes") is not None:
         f.read(struct.unpack("B", f.read(1))[0])
     made.raw = f.read(count(told["shape"].items) * dtype_of(told["dtype"]).itemsize)
+
+
+def attributes(made):
+    """Of the state, as text, also where Python 2 wrote it."""
+    return {k.decode() if isinstance(k, Str2) else k: v.decode() if isinstance(v, Str2) else v for k, v in made.state.entries}
 
 
 def count(shape):
