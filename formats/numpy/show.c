@@ -102,7 +102,7 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 	array.fortran = f->fortran && at->nlevels == 0;
 	array.codec = content_codec(f->bytes);
 	if (f->objects) {
-		*ret = tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array);
+		*ret = tree_sound(t, tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array));
 		if (*ret)
 			tree_edit(t, *ret)->size = SIZE_UNKNOWN; /* of the pickle; nothing is read */
 		return 0;
@@ -206,7 +206,7 @@ int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct
 	if (r == 0 && h.type.array.dtype == DTYPE_STRUCT)
 		r = show_records(a, parent, name, &elements, &h.type, ret, err);
 	else if (r == 0 && h.type.objects)
-		*ret = tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array);
+		*ret = tree_sound(&a->tree, tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array));
 	else if (r == 0)
 		r = npy_show_bytes(a, parent, name, &elements, &h.type.array, ret, err);
 	arena_free(&scratch);

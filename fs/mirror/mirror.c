@@ -208,6 +208,11 @@ void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 
 /* --- the mirror as a whole --------------------------------------------- */
 
+struct folder mirror_folder(const struct mirror *m)
+{
+	return (struct folder){.dir = m->root->base, .path = "", .confined = !m->options.follow};
+}
+
 bool mirror_is_archive(const struct mirror *m)
 {
 	return m->root->archive;

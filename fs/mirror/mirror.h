@@ -66,6 +66,9 @@ void mirror_close(struct mirror *m);
 /* Whether SOURCE is one archive, so that nothing in the tree ever changes. */
 bool mirror_is_archive(const struct mirror *m);
 
+/* SOURCE, a directory that is mirrored: for opening its files as they lie there. */
+struct folder mirror_folder(const struct mirror *m);
+
 /* Whether, in addition, no file in it needs to be opened before it is read. */
 bool mirror_is_stateless(const struct mirror *m);
 
