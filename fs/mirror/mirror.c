@@ -106,6 +106,7 @@ int mirror_identify(struct mirror *m, struct dentry *e, struct error *err)
 		open_archives_release(&m->archives, h);
 	} else if (r != -ENOENT && why.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
 		e->fault = strdup(why.text);
+		e->fault_code = r;
 	}
 	return 0;
 }

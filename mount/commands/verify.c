@@ -77,20 +77,22 @@ static void add_fault(struct verify *v, const char *path, const struct error *fa
 		verify_add_told(v, inside ? "archive" : "directory", path, inside ? VERDICT_FAULT : VERDICT_TROUBLE, fault->text);
 }
 
-/* A file that is no archive, which may be because it is broken. */
+/* A file that is no archive, which may be because it is broken; or a link: what it leads to is
+ * checked where it lies, if that is in SOURCE. */
 static void add_plain(struct verify *v, const char *path, const struct mirror_ref *ref)
 {
 	struct error err = {0};
 	struct stat st;
 	int r = mirror_stat(v->opened.mirror, ref, -1, &st, &err);
+	if (r == 0 && S_ISLNK(st.st_mode) && verify_leads_out(v, path))
+		verify_add_told(v, "link", path, VERDICT_TROUBLE, "leads out of SOURCE, so what it leads to is not checked (-o follow does)");
 	if (r < 0 || !S_ISREG(st.st_mode))
 		return;
-	if (!mirror_fault(v->opened.mirror, ref, &err))
-		verify_add_told(v, "file", path, VERDICT_UNCHECKED, NULL);
-	else if (!v->second && verify_is_young(&st))
-		verify_add_told(v, "archive", path, VERDICT_AGAIN, err.text);
-	else
-		verify_add_told(v, "archive", path, VERDICT_FAULT, err.text);
+	r = mirror_fault(v->opened.mirror, ref, &err);
+	enum verdict verdict = r == 0 ? VERDICT_UNCHECKED : verify_is_trouble(r) ? VERDICT_TROUBLE : VERDICT_FAULT;
+	if (verdict == VERDICT_FAULT && !v->second && verify_is_young(&st))
+		verdict = VERDICT_AGAIN;
+	verify_add_told(v, r < 0 ? "archive" : "file", path, verdict, r < 0 ? err.text : NULL);
 }
 
 /* For the progress bar. */
@@ -121,7 +123,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		return WALK_SKIP;
 	}
 	if (mirrored && *path && (root || !folder))
-		verify_blob(v, path);
+		verify_blob(v, path, ref);
 	if (folder && !ref->open)
 		verify_lists(v, path, NULL, NULL);
 	if (v->counting)
@@ -135,6 +137,16 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	if (root && !v->counting && ref->open->archive.format->checks)
 		add_checks(v, path, ref);
 	return ferror(stdout);
+}
+
+/* A file that was not what it is called, but may be so by now. */
+static int visit_blob(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
+		      const char *same, const struct error *err)
+{
+	(void)len, (void)same, (void)err;
+	if (kind != WALK_FAULT)
+		verify_blob(arg, path, ref);
+	return WALK_SKIP;
 }
 
 /* --- all --------------------------------------------------------------------------- */
@@ -154,7 +166,7 @@ static void settle(struct verify *v)
 		if (d.list && folder)
 			verify_lists(v, folder, d.list, strcmp(d.list, d.path) == 0 ? NULL : d.path);
 		else
-			walk_path(v->opened.mirror, d.path, visit, v);
+			walk_path(v->opened.mirror, d.path, d.file ? visit_blob : visit, v);
 		free(folder);
 	}
 	verify_drain(v);
@@ -208,6 +220,7 @@ int verify_run(const struct options *o)
 	if (r != 0)
 		return r;
 	v.options = o;
+	v.real = realpath(o->source, NULL);
 	v.terminal = terminal_of(STDOUT_FILENO);
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	if ((r = source_command_try(&v.opened, o, &err)) < 0) {
@@ -219,6 +232,7 @@ int verify_run(const struct options *o)
 		verify_end(&v);
 		source_command_close(&v.opened);
 	}
+	free(v.real);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_say("standard output: %s", strerror(errno));
 		return TROUBLE;

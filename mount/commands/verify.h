@@ -42,6 +42,7 @@ struct task {
 /* What is to be looked at again: a file that a list names, the list itself, or anything else. */
 struct doubt {
 	char *path, *list; /* list: or NULL */
+	bool file;         /* its bytes, not what is in it as an archive */
 };
 
 enum { TASKS = 256, VERIFIERS_MAX = 64 };
@@ -51,6 +52,7 @@ struct verify {
 	struct opened opened;
 	struct folder folder; /* SOURCE, if it is a directory; else dir is -1 */
 	struct terminal terminal;
+	char *real;           /* SOURCE's absolute path, or NULL */
 	bool faulty, trouble;
 	bool counting;        /* nothing is checked: only the total for the progress bar is added up */
 	bool second;          /* what is still in doubt now will not be settled */
@@ -98,7 +100,13 @@ void verify_file(struct verify *v, struct task *t);
 /* Adds a task for each file that a list in the folder names; if `list` is not NULL, for `only`
  * by that list. */
 void verify_lists(struct verify *v, const char *folder, const char *list, const char *only);
-void verify_blob(struct verify *v, const char *path); /* if it is called by its digest */
+
+/* Adds a task for the file, if it is a blob of a model hub's cache, or a link that is followed to
+ * one. */
+void verify_blob(struct verify *v, const char *path, const struct mirror_ref *ref);
+
+/* Does the link lead to a file that is not below SOURCE, and so is not followed? */
+bool verify_leads_out(const struct verify *v, const char *path);
 
 uint64_t verify_file_id(const struct stat *st);
 bool verify_is_hashed(struct verify *v, const struct stat *st);

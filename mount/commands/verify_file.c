@@ -102,7 +102,7 @@ static void mismatch(struct task *t, const uint8_t found[SHA256_BYTES])
 	if (t->part)
 		error_set(&t->why, EBADMSG, "its SHA-256 is %s, not %s as in %s", is, wanted, slash ? slash + 1 : t->part);
 	else
-		error_set(&t->why, EBADMSG, "its SHA-256 is %s, not what it is called", is);
+		error_set(&t->why, EBADMSG, "its SHA-256 is %s, not what its blob is called", is);
 }
 
 static void hash(struct verify *v, struct task *t, int fd)
@@ -164,21 +164,27 @@ static void count_file(struct verify *v, const char *path)
 		close(fd);
 }
 
-/* Is the last but one component "blobs"? */
-static bool is_in_blobs(const struct verify *v, const char *path, const char *name)
+/* Does the path end with blobs/HEX? */
+static bool is_blob(const char *path, uint8_t ret[SHA256_BYTES])
 {
-	const char *folder = name == path ? v->options->source : path, *end = name == path ? folder + strlen(folder) : name - 1;
-	while (name == path && end > folder && end[-1] == '/')
-		end--;
-	size_t n = (size_t)(end - folder);
-	return n >= 5 && memcmp(end - 5, "blobs", 5) == 0 && (n == 5 || end[-6] == '/');
+	static const char folder[] = "blobs";
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t)(slash - path) : 0, k = sizeof folder - 1;
+	return n >= k && memcmp(slash - k, folder, k) == 0 && (n == k || slash[-(int)k - 1] == '/') && digest_hex(slice_text(slash + 1), ret);
 }
 
-void verify_blob(struct verify *v, const char *path)
+void verify_blob(struct verify *v, const char *path, const struct mirror_ref *ref)
 {
 	struct task t = {.kind = TASK_FILE, .what = "file"};
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	if (!digest_hex(slice_text(name), t.sha256) || !is_in_blobs(v, path, name))
+	char target[PATH_MAX], *whole = NULL;
+	ssize_t n = readlinkat(v->folder.dir, path, target, sizeof target - 1);
+	target[n > 0 ? n : 0] = '\0';
+	bool link = n > 0 && mirror_readlink(v->opened.mirror, ref, (char[PATH_MAX]){0}, NULL) == 0; /* it is not followed */
+	if (n <= 0 && asprintf(&whole, "%s/%s", v->real ? v->real : "", path) < 0)
+		whole = NULL;
+	bool is = !link && is_blob(whole ? whole : target, t.sha256);
+	free(whole);
+	if (!is)
 		return;
 	if (v->counting) {
 		count_file(v, path);
@@ -186,6 +192,14 @@ void verify_blob(struct verify *v, const char *path)
 	}
 	t.path = strdup(path);
 	verify_add(v, &t);
+}
+
+bool verify_leads_out(const struct verify *v, const char *path)
+{
+	int fd = folder_open(&v->folder, path, REACH_ANY, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd == -EXDEV;
 }
 
 /* --- lists ------------------------------------------------------------------------------ */

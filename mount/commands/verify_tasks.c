@@ -52,7 +52,7 @@ static bool remember(struct verify *v, const struct task *t)
 		return false;
 	v->doubts = grown;
 	const char *list = t->kind == TASK_FILE ? t->part : strcmp(t->what, "list") == 0 ? t->path : NULL;
-	struct doubt d = {strdup(t->path), list ? strdup(list) : NULL};
+	struct doubt d = {strdup(t->path), list ? strdup(list) : NULL, t->kind == TASK_FILE};
 	if (!d.path || (list && !d.list)) {
 		free(d.path);
 		free(d.list);
