@@ -90,7 +90,9 @@ static void add_plain(struct verify *v, const char *path, const struct mirror_re
 		return;
 	r = mirror_fault(v->opened.mirror, ref, &err);
 	enum verdict verdict = r == 0 ? VERDICT_UNCHECKED : verify_is_trouble(r) ? VERDICT_TROUBLE : VERDICT_FAULT;
-	if (verdict == VERDICT_FAULT && !v->second && verify_is_young(&st))
+	if (verdict == VERDICT_FAULT && verify_is_restless(v, &st))
+		verdict = VERDICT_TROUBLE;
+	else if (verdict == VERDICT_FAULT && !v->second && verify_is_young(&st))
 		verdict = VERDICT_AGAIN;
 	verify_add_told(v, r < 0 ? "archive" : "file", path, verdict, r < 0 ? err.text : NULL);
 }
@@ -158,6 +160,7 @@ static void settle(struct verify *v)
 	if (n == 0)
 		return;
 	fflush(stdout);
+	clock_gettime(CLOCK_REALTIME, &v->settling);
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	v->second = true;
 	for (size_t i = 0; i < n; i++) {

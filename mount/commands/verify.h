@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <time.h>
+
 #include "fs/archive/check.h"
 #include "fs/mirror/mirror.h"
 #include "mount/commands/idmap.h"
@@ -56,6 +58,7 @@ struct verify {
 	bool faulty, trouble;
 	bool counting;        /* nothing is checked: only the total for the progress bar is added up */
 	bool second;          /* what is still in doubt now will not be settled */
+	struct timespec settling; /* when everything had been looked at once */
 	uint64_t total;
 	struct doubt *doubts;
 	size_t ndoubts;
@@ -113,3 +116,6 @@ bool verify_is_hashed(struct verify *v, const struct stat *st);
 
 /* Was it changed within the last seconds?  Then it may be in the making. */
 bool verify_is_young(const struct stat *st);
+
+/* Was it changed again after everything had been looked at once? */
+bool verify_is_restless(const struct verify *v, const struct stat *st);

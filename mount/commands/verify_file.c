@@ -26,6 +26,12 @@ bool verify_is_young(const struct stat *st)
 	return changed + SECONDS > now.tv_sec && changed <= now.tv_sec + SECONDS;
 }
 
+bool verify_is_restless(const struct verify *v, const struct stat *st)
+{
+	struct timespec now = st->st_ctim;
+	return v->second && (now.tv_sec > v->settling.tv_sec || (now.tv_sec == v->settling.tv_sec && now.tv_nsec > v->settling.tv_nsec));
+}
+
 /* --- files that are hashed ------------------------------------------------------- */
 
 uint64_t verify_file_id(const struct stat *st)
@@ -74,16 +80,16 @@ static void in_doubt(const struct verify *v, struct task *t)
 	error_set(&t->why, EIO, "changed while it was read");
 }
 
-/* It does not fit: `st` is the file's, or NULL. */
+/* It does not fit: `st` is the file's; NULL: it is missing, as in a folder that is being removed. */
 static void fault(const struct verify *v, struct task *t, const struct stat *st)
 {
 	enum verdict list = list_now(v, t);
 	t->verdict = VERDICT_FAULT;
 	if (list == VERDICT_GONE)
 		t->verdict = VERDICT_GONE;
-	else if (list == VERDICT_AGAIN)
+	else if (list == VERDICT_AGAIN || (st && verify_is_restless(v, st)) || (t->part && verify_is_restless(v, &t->list)))
 		in_doubt(v, t);
-	else if (!v->second && ((st && verify_is_young(st)) || (t->part && verify_is_young(&t->list))))
+	else if (!v->second && (!st || verify_is_young(st) || (t->part && verify_is_young(&t->list))))
 		t->verdict = VERDICT_AGAIN;
 }
 
