@@ -41,6 +41,9 @@ static int hold(struct gathering *g, uint64_t number, struct buffer **ret, struc
 		if (g->held[i].open && g->held[i].number == number)
 			return 0;
 	}
+	for (unsigned i = 0; i < HELD; i++) /* writers fill one after another */
+		if (g->held[i].open && g->held[i].number < number && g->held[i].buffer.block)
+			blocks_drop_behind(g->held[i].buffer.block);
 	if (number >= part->extras)
 		return error_set(err, EBADMSG, "a view into buffer %" PRIu64 " of %u", number, part->extras);
 	struct held *h = &g->held[g->oldest++ % HELD];
