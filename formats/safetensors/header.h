@@ -33,12 +33,6 @@ int safetensors_header_read(const struct source *s, char split, struct tree *tre
 /* -EBADMSG if two tensors have the same name. */
 int safetensors_check_names(const struct safetensors_header *h, struct arena *scratch, struct error *err);
 
-/* The root's details: the header's JSON as stored, but on one line: `,"header":{…}`. */
-int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err);
-
-/* Sets the node's attribute "user.attr.NAME". */
-void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value);
-
 /* Is the name a single component? */
 bool safetensors_flat(struct slice name, char split);
 

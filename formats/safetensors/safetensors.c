@@ -14,6 +14,7 @@
  * safetensors 0.8 refuses (safetensors/src/tensor.rs) and, beyond that, repeated names.
  */
 #include "formats/safetensors/header.h"
+#include "formats/shared/json_header.h"
 
 /* How many tensors ahead names are announced to the tree; few are below a subdirectory. */
 enum { AHEAD = 16 };
@@ -44,7 +45,7 @@ static int safetensors_open(struct archive *a, struct error *err)
 	int r = safetensors_header_read(&a->source, a->options->split, &a->tree, &scratch, &h, err);
 
 	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
-		safetensors_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
+		json_header_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
 	if (r == 0)
 		r = add_tensors(a, &h, &scratch, err);
 	arena_free(&scratch);
@@ -60,7 +61,7 @@ static int safetensors_details(struct archive *a, uint32_t index, const struct n
 		return r;
 	struct cursor c = cursor_over((struct slice){bytes, sizeof bytes});
 	/* safetensors_open() has checked the length; if it changed since, this gives EIO. */
-	return safetensors_put_header(&a->source, sizeof bytes, cursor_u64le(&c), ret, err);
+	return json_header_put(&a->source, sizeof bytes, cursor_u64le(&c), ret, err);
 }
 
 const struct format format_safetensors = {

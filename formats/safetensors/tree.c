@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/safetensors/header.h"
 
-void safetensors_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
-{
-	const size_t own = strlen(ATTR_OWN);
-	uint8_t *full = arena_alloc(scratch, own + name.len);
-	if (!full) {
-		a->tree.failed = -ENOMEM;
-		return;
-	}
-	memcpy(full, ATTR_OWN, own);
-	if (name.len)
-		memcpy(full + own, name.data, name.len);
-	tree_attr(&a->tree, node, (struct slice){full, own + name.len}, value);
-}
-
 bool safetensors_flat(struct slice name, char split)
 {
 	return !memchr(name.data, '/', name.len) && !(split && memchr(name.data, split, name.len));
@@ -54,24 +40,4 @@ uint32_t safetensors_ordinal(const struct archive *a, uint32_t index, const stru
 {
 	(void)n;
 	return ((const uint32_t *)a->priv)[index];
-}
-
-int safetensors_put_header(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
-{
-	char piece[1 << 14];
-	int failed = source_check(s, offset, len, err); /* before beginning what could not be finished */
-	if (failed < 0)
-		return failed;
-	text_add(ret, ",\"header\":");
-	for (uint64_t n; len > 0 && !ret->failed; offset += n, len -= n) {
-		n = len < sizeof piece ? len : sizeof piece;
-		int r = source_read(s, offset, piece, (size_t)n, err);
-		if (r < 0)
-			return r;
-		for (uint64_t i = 0; i < n; i++) /* white space: JSON strings contain no control bytes */
-			if ((unsigned char)piece[i] < ' ')
-				piece[i] = ' ';
-		text_put(ret, (struct slice){(uint8_t *)piece, (size_t)n});
-	}
-	return 0;
 }

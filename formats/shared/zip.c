@@ -19,17 +19,17 @@ enum {
 	PROBE_MEMBERS = 10000, /* and members that it looks into */
 };
 
-/* Where bytes are read from: an open source, or one being probed. */
+/* Where bytes are read from: part of an open source, or a file being probed. */
 struct bytes {
 	const struct source *source;
 	const struct peek *peek;
-	uint64_t size;
+	uint64_t start, size;
 };
 
 static int get(const struct bytes *b, uint64_t offset, void *ret, size_t len, struct error *err)
 {
 	if (b->source)
-		return source_read(b->source, offset, ret, len, err);
+		return source_read(b->source, b->start + offset, ret, len, err);
 	return peek_at(b->peek, offset, ret, len) ? 0 : error_set(err, EIO, "its bytes cannot be read");
 }
 
@@ -313,25 +313,50 @@ static int check_overlap(const struct zip *z, struct arena *scratch, struct erro
 	return 0;
 }
 
-int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
+/* In a part of the source all has been found and told by its place in the part. */
+static void shift_members(struct zip *z, uint64_t start)
 {
-	struct bytes b = {.source = s, .size = s->size};
+	for (uint32_t i = 0; i < z->count && start > 0; i++) {
+		struct zip_member *m = &z->members[i];
+		if (m->data == 0)
+			continue; /* it is nowhere */
+		m->header += start;
+		m->data += start;
+	}
+}
+
+static int read_zip(const struct bytes *b, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
+{
 	struct cursor c;
 	struct end end;
 	*ret = (struct zip){.names.arena = scratch};
-	int r = find_end(&b, COMMENT_MAX, &end, err);
+	int r = find_end(b, COMMENT_MAX, &end, err);
 	if (r < 0)
 		return r;
 	if (end.count > MEMBERS_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " members, over the limit of %d", end.count, MEMBERS_MAX);
-	r = source_load(s, scratch, end.at, end.size, &c, err);
+	r = source_load(b->source, scratch, b->start + end.at, end.size, &c, err);
 	if (r < 0)
 		return r;
 	ret->count = (uint32_t)end.count;
 	if (!(ret->members = arena_array(keep, ret->count + 1u, sizeof *ret->members)))
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", ret->count);
-	r = read_members(&b, &end, &c, keep, ret, err);
-	return r < 0 ? r : check_overlap(ret, scratch, err);
+	r = read_members(b, &end, &c, keep, ret, err);
+	if (r == 0)
+		r = check_overlap(ret, scratch, err);
+	shift_members(ret, b->start);
+	return r;
+}
+
+int zip_read_part(const struct source *s, uint64_t offset, uint64_t size, struct arena *keep, struct arena *scratch, struct zip *ret,
+		  struct error *err)
+{
+	return read_zip(&(struct bytes){.source = s, .start = offset, .size = size}, keep, scratch, ret, err);
+}
+
+int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
+{
+	return zip_read_part(s, 0, s->size, keep, scratch, ret, err);
 }
 
 /* --- members ------------------------------------------------------------------------ */

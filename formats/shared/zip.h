@@ -47,6 +47,11 @@ bool zip_has(const struct peek *p, struct slice suffix, struct slice magic);
  * million members.  A member whose place or size is invalid has a fault. */
 int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err);
 
+/* The same for an archive that is the part [offset, offset + size) of the source, which must be
+ * within it.  The members' offsets are in the source; sentences count from the part. */
+int zip_read_part(const struct source *s, uint64_t offset, uint64_t size, struct arena *keep, struct arena *scratch, struct zip *ret,
+		  struct error *err);
+
 /* The member of that name, or NULL. */
 const struct zip_member *zip_find(const struct zip *z, struct slice name);
 

@@ -44,10 +44,10 @@ bool archive_is_text(struct slice head)
 	return false;
 }
 
-static bool wishes(const struct format *f, const char *name)
+static bool ends_in(const char *name, const char *const *suffixes)
 {
 	size_t len = strlen(name);
-	for (const char *const *s = f->suffixes; s && *s; s++) {
+	for (const char *const *s = suffixes; s && *s; s++) {
 		size_t n = strlen(*s);
 		if (len > n && strcasecmp(name + len - n, *s) == 0)
 			return true;
@@ -58,9 +58,16 @@ static bool wishes(const struct format *f, const char *name)
 bool archive_wished(const struct format *const *formats, const char *name)
 {
 	for (; *formats; formats++)
-		if (wishes(*formats, name))
+		if (ends_in(name, (*formats)->suffixes))
 			return true;
 	return false;
+}
+
+const struct format *archive_sliced(const struct format *const *formats, const char *name)
+{
+	while (*formats && !ends_in(name, (*formats)->slices))
+		formats++;
+	return *formats;
 }
 
 /* Who knows the content; else whom the name wishes for, unless it is empty or
@@ -68,11 +75,13 @@ bool archive_wished(const struct format *const *formats, const char *name)
 static const struct format *detect(const struct format *const *formats, const struct peek *p, const char *name)
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
+	if (archive_sliced(formats, name))
+		return NULL;
 	for (const struct format *const *f = formats; *f; f++)
 		if ((*f)->probe && (*f)->probe(p))
 			return *f;
 	for (const struct format *const *f = formats; *f && head.len > 0; f++)
-		if (wishes(*f, name) && ((*f)->text || !archive_is_text(head)))
+		if (ends_in(name, (*f)->suffixes) && ((*f)->text || !archive_is_text(head)))
 			return *f;
 	return NULL;
 }

@@ -45,6 +45,7 @@ struct references {
 struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
+	const char *const *slices;   /* suffixes of files that are only slices of its archives: never archives themselves */
 	bool text;                   /* its files are text: even so, an unreadable one is a fault */
 	bool joined;                 /* all that it shows is made from all the files it brings in */
 
@@ -235,6 +236,9 @@ bool archive_restat(struct archive *a);
 /* Owner, mode (what may be read, no type), times and device of a node. */
 void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 
+/* May all who may read the archive read that source, too?  Any thread. */
+bool archive_opens_to_all(struct archive *a, uint32_t source);
+
 /* A hash of all that archive_restat() examines: changes when that does. */
 uint64_t archive_access_sum(struct archive *a);
 
@@ -251,6 +255,9 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 
 /* Does the name end in a suffix of some format? */
 bool archive_wished(const struct format *const *formats, const char *name);
+
+/* Is it, by its name, only a slice of archives?  The format of these, or NULL. */
+const struct format *archive_sliced(const struct format *const *formats, const char *name);
 
 /* Do the first HEAD_SIZE bytes look like text?  Then it is no archive, whatever its name. */
 bool archive_is_text(struct slice head);

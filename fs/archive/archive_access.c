@@ -197,6 +197,15 @@ void archive_stat(struct archive *a, const struct node *n, struct stat *ret)
 	ret->st_mode = who.mode & 0444;
 }
 
+bool archive_opens_to_all(struct archive *a, uint32_t source)
+{
+	pthread_mutex_lock(&a->access_lock);
+	struct access readers = of_node(a, tree_node(&a->tree, TREE_ROOT));
+	bool all = access_same(access_within(readers, of_source(a, source), ACCESS_READ), readers);
+	pthread_mutex_unlock(&a->access_lock);
+	return all;
+}
+
 static uint64_t add(uint64_t sum, struct access a)
 {
 	const uint64_t words[] = {a.uid, a.gid, a.mode};

@@ -295,8 +295,10 @@ static int open_archive(struct mirror *m, const char *source, const struct stat 
 	m->root->base = m->folder.dir;
 	int r = mirror_open_archive(m, m->root, &h, err);
 	if (r < 0)
-		return error_set(err, -r, "%s", st->st_size ? "not an archive of a format that arrayfs reads"
-							    : "an empty file, not an archive");
+		return error_set(err, -r, "%s", st->st_size == 0 ? "an empty file, not an archive"
+				 : archive_sliced(m->formats, slash ? slash + 1 : source)
+					 ? "part of a checkpoint: mount the .metadata beside it, or its folder with -o dataset"
+					 : "not an archive of a format that arrayfs reads");
 	m->root->archive = true;
 	adopt_archive(m, m->root, h); /* holds it, so it is never evicted */
 	return 0;

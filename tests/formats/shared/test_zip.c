@@ -297,6 +297,38 @@ static void a_member_is_found_by_its_name(void **state)
 	end_zip(&r);
 }
 
+/* As those that a .distcp holds, one behind the other: each counts from its own beginning. */
+static void an_archive_may_be_part_of_a_file(void **state)
+{
+	(void)state;
+	for (int way = 0; way < 4; way++) {
+		static uint8_t file[10000];
+		struct made m = {.zip64 = way & 1};
+		struct read r = {.keep.limit = 1 << 20, .scratch.limit = 1 << 20};
+		struct zip zip;
+		size_t before = way & 2 ? 333 : 0;
+		put_member(&m, "a", "a", "first", STORED, 0);
+		put_member(&m, "b", "b", "second", STORED, 8);
+		put_end(&m, way & 2 ? "a comment" : "");
+		memset(file, 'x', sizeof file);
+		memcpy(file + before, m.bytes, m.len);
+		memcpy(file + before + m.len, m.bytes, m.len);
+		r.source = source_memory((struct slice){file, before + 2 * m.len + 10});
+		for (size_t k = 0; k < 2; k++) {
+			size_t at = before + k * m.len;
+			assert_int_equal(zip_read_part(&r.source, at, m.len, &r.keep, &r.scratch, &zip, &r.err), 0);
+			assert_int_equal(zip.count, 2);
+			assert_memory_equal(file + zip_find(&zip, SLICE("b"))->data, "second", 6);
+			assert_in_range(zip_find(&zip, SLICE("b"))->data, at, at + m.len - 1);
+			assert_memory_equal(file + zip_find(&zip, SLICE("a"))->header, "PK\3\4", 4);
+		}
+		assert_int_equal(zip_read_part(&r.source, before, m.len - 1, &r.keep, &r.scratch, &zip, &r.err), -EBADMSG);
+		assert_int_equal(zip_read_part(&r.source, before + 1, m.len, &r.keep, &r.scratch, &zip, &r.err), -EBADMSG);
+		arena_free(&r.scratch);
+		end_zip(&r);
+	}
+}
+
 /* A format whose only file is what a zip's member holds, found and opened by its name. */
 static struct content opened;
 
@@ -454,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_member_that_is_not_where_it_should_be_has_a_fault),
 		cmocka_unit_test(the_larger_end_record_counts_if_there_are_two),
 		cmocka_unit_test(a_member_is_found_by_its_name),
+		cmocka_unit_test(an_archive_may_be_part_of_a_file),
 		cmocka_unit_test(a_member_is_read_whole_or_in_part),
 		cmocka_unit_test(every_cut_and_every_byte),
 		cmocka_unit_test(a_probe_finds_what_is_in_any_member),

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support.h"
+
+extern const struct format format_dcp, format_dcp_folder;
+
+static void keeps_the_promises(void **state)
+{
+	(void)state;
+	check_fixtures(&format_dcp);
+}
+
+/* --- checkpoints by torch ------------------------------------------------------------------------ */
+
+static char *top;
+
+static int begin(void **state)
+{
+	(void)state;
+	top = test_folder();
+	for (unsigned i = 0; i < 2; i++) {
+		static const char *const names[] = {"one", "ranks"};
+		char *from = test_path(test_data_folder(), names[i]), *to = test_path(top, names[i]);
+		test_mkdir(top, names[i]);
+		test_copy(from, to);
+		char hidden[32];
+		snprintf(hidden, sizeof hidden, "%s/.metadata", names[i]);
+		struct slice metadata = test_data(hidden);
+		test_write(top, hidden, metadata);
+		test_unload(metadata);
+		free(from);
+		free(to);
+	}
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	test_folder_remove(top);
+	return 0;
+}
+
+static void open_at(struct archive *a, const char *name)
+{
+	struct error err = {0};
+	char *path = test_path(top, name);
+	if (test_open_file(a, &format_dcp, path, &err) < 0)
+		fail_msg("%s", err.text);
+	free(path);
+}
+
+static void tensors_have_their_names_types_and_shapes(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_at(&a, "one/.metadata");
+	assert_non_null(strstr(test_list(&a, ""), "types.bfloat16 "));
+	assert_string_equal(test_list(&a, "below"), "a");
+	assert_string_equal(test_dtype(&a, "types.bfloat16"), "bfloat16");
+	assert_string_equal(test_attr(&a, "types.bfloat16", "array.type"), "torch.bfloat16");
+	assert_string_equal(test_attr(&a, "types.int16", "array.byteorder"), "little");
+	assert_null(test_attr(&a, "types.int8", "array.byteorder"));
+	assert_string_equal(test_shape(&a, "transposed"), "[4,3]");
+	assert_string_equal(test_shape(&a, "scalar"), "[]");
+	assert_string_equal(test_shape(&a, "empty"), "[0,3]");
+	assert_string_equal(test_attr(&a, "", "arrayfs.format"), "torch.distributed");
+	archive_close(&a);
+}
+
+static void elements_are_those_of_the_tensor(void **state)
+{
+	static const int64_t transposed[] = {0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}, part[] = {10, 12, 14, 16, 18};
+	static const int16_t numbers[] = {0, 1, 2, 3, 4};
+	static const float scalar = 3.5;
+	struct archive a;
+	(void)state;
+	open_at(&a, "one/.metadata");
+	check_bytes(&a, "types.int16", numbers, sizeof numbers);
+	check_bytes(&a, "scalar", &scalar, sizeof scalar);
+	check_bytes(&a, "transposed", transposed, sizeof transposed);
+	check_bytes(&a, "part", part, sizeof part);
+	check_bytes(&a, "empty", "", 0);
+	check_bytes(&a, "mixed.1", (int64_t[]){0, 1}, 16);
+	archive_close(&a);
+}
+
+static void check_counted(struct archive *a, const char *name, unsigned count, unsigned width)
+{
+	struct slice s = test_bytes(a, name);
+	assert_int_equal(s.len, count * width);
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t number = 0;
+		memcpy(&number, s.data + i * width, width);
+		assert_int_equal(number, i);
+	}
+	test_unload(s);
+}
+
+static float number_at(struct slice floats, unsigned i)
+{
+	float number;
+	memcpy(&number, floats.data + i * sizeof number, sizeof number);
+	return number;
+}
+
+static void a_tensor_is_joined_from_the_files_of_all_processes(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_at(&a, "ranks/.metadata");
+	check_counted(&a, "columns", 42, 8);
+	check_counted(&a, "grid", 5 * 7 * 3, 2);
+	check_counted(&a, "middle", 3 * 8 * 2, 4);
+	check_counted(&a, "bytes", 15, 1);
+	struct slice rows = test_bytes(&a, "rows");
+	for (unsigned i = 0; i < 40; i++)
+		assert_true(number_at(rows, i) == (float)i);
+	test_unload(rows);
+	archive_close(&a);
+}
+
+static void other_values_are_attributes(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_at(&a, "one/.metadata");
+	assert_string_equal(test_attr(&a, "", "attr.step"), "7");
+	assert_string_equal(test_attr(&a, "", "attr.rate"), "0.5");
+	assert_string_equal(test_attr(&a, "", "attr.name"), "a run");
+	assert_string_equal(test_attr(&a, "", "attr.nothing"), "null");
+	assert_string_equal(test_attr(&a, "", "attr.group.0.betas"), "[0.9,0.999]");
+	assert_string_equal(test_attr(&a, "", "attr.mixed.0"), "1");
+	assert_string_equal(test_attr(&a, "", "attr.mixed.0"), "1"); /* and again */
+	archive_close(&a);
+}
+
+/* --- files that are not there, or others ----------------------------------------------------------- */
+
+static int read_error(struct archive *a, const char *path, struct error *err)
+{
+	struct answer answer;
+	answer_init(&answer);
+	*err = (struct error){0};
+	int r = archive_read(a, test_node(a, path), 0, 1 << 20, &answer, err);
+	answer_close(&answer);
+	return r;
+}
+
+static void put(const char *name, struct slice bytes)
+{
+	char *path = test_path(top, name);
+	remove(path);
+	free(path);
+	test_write(top, name, bytes);
+}
+
+static void a_missing_file_is_the_fault_of_its_tensors(void **state)
+{
+	struct archive a;
+	struct error err;
+	(void)state;
+	char *path = test_path(top, "ranks/__1_0.distcp");
+	assert_int_equal(remove(path), 0);
+	free(path);
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(read_error(&a, "same", &err), -EIO); /* it is in this one alone */
+	assert_string_equal(err.text, "its file __1_0.distcp: No such file or directory");
+	assert_string_equal(test_attr(&a, "rows", "arrayfs.error"), "its file __1_0.distcp: No such file or directory");
+	assert_int_equal(read_error(&a, "rows", &err), -EIO);
+	assert_int_equal(read_error(&a, "few", &err), -EIO);
+	assert_string_equal(test_shape(&a, "rows"), "[10,4]");
+	struct answer answer; /* the first three rows are another's */
+	answer_init(&answer);
+	assert_int_equal(archive_read(&a, test_node(&a, "rows"), 0, 3 * 16, &answer, &err), 0);
+	assert_int_equal(answer.len, 3 * 16);
+	answer_close(&answer);
+	archive_close(&a);
+}
+
+static void a_short_file_is_the_fault_of_those_behind_its_end(void **state)
+{
+	struct archive a;
+	struct error err;
+	(void)state;
+	struct slice all = test_data("one/__0_0.distcp");
+	put("one/__0_0.distcp", (struct slice){all.data, 40000});
+	open_at(&a, "one/.metadata");
+	assert_string_equal(test_attr(&a, "", "attr.step"), "7");
+	assert_int_equal(read_error(&a, "large", &err), -EIO);
+	assert_non_null(strstr(err.text, "of __0_0.distcp: "));
+	test_unload(all);
+	archive_close(&a);
+}
+
+static void another_file_in_its_place_is_no_slice(void **state)
+{
+	struct archive a;
+	struct error err;
+	static uint8_t zeros[65000];
+	(void)state;
+	put("one/__0_0.distcp", (struct slice){zeros, sizeof zeros});
+	open_at(&a, "one/.metadata");
+	assert_int_equal(read_error(&a, "large", &err), -EIO);
+	assert_non_null(strstr(err.text, "no end record of a zip archive"));
+	archive_close(&a);
+}
+
+/* Writes the metadata with one text in place of another of the same length. */
+static void put_changed(const char *from, const char *to)
+{
+	struct slice all = test_data("ranks/.metadata");
+	uint8_t *bytes = malloc(all.len);
+	memcpy(bytes, all.data, all.len);
+	uint8_t *at = memmem(bytes, all.len, from, strlen(from));
+	assert_non_null(at);
+	memcpy(at, to, strlen(to));
+	put("ranks/.metadata", (struct slice){bytes, all.len});
+	free(bytes);
+	test_unload(all);
+}
+
+static void slices_lie_below_the_folder(void **state)
+{
+	static const char *const paths[] = {"../one/x.pt", "/etc/passwd", "one/../../xy"};
+	struct archive a;
+	struct error err;
+	char sentence[100];
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		put_changed("__0_0.distcp", paths[i]);
+		snprintf(sentence, sizeof sentence, "its file %.12s: not a path below the checkpoint's folder", paths[i]);
+		open_at(&a, "ranks/.metadata");
+		assert_int_equal(read_error(&a, "rows", &err), -EIO);
+		assert_memory_equal(err.text, sentence, strlen("its file /etc/passwd"));
+		assert_non_null(strstr(err.text, ": not a path below the checkpoint's folder"));
+		archive_close(&a);
+	}
+	put_changed("__0_0.distcp", "way/_.distcp");
+	test_link(top, "ranks/way", "../one");
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(read_error(&a, "rows", &err), -EIO);
+	assert_string_equal(err.text, "its file way/_.distcp: its folder is a symbolic link");
+	archive_close(&a);
+}
+
+static void a_file_may_be_a_link_to_one(void **state)
+{
+	struct archive a;
+	(void)state;
+	char *path = test_path(top, "one/__0_0.distcp"), *to = test_path(top, "blob");
+	assert_int_equal(rename(path, to), 0);
+	free(path);
+	free(to);
+	test_link(top, "one/__0_0.distcp", "../blob");
+	open_at(&a, "one/.metadata");
+	check_bytes(&a, "mixed.1", (int64_t[]){0, 1}, 16);
+	archive_close(&a);
+}
+
+/* --- what the metadata may say ----------------------------------------------------------------------- */
+
+static void refused(struct slice bytes, const char *sentence)
+{
+	put("one/.metadata", bytes);
+	char *path = test_path(top, "one/.metadata");
+	check_refused_file(&format_dcp, path, -EBADMSG, sentence);
+	free(path);
+}
+
+#define CLASS(name) "ctorch.distributed.checkpoint.metadata\n" name "\n"
+
+static void what_is_no_metadata_is_refused(void **state)
+{
+	(void)state;
+	refused(SLICE("\x80\2" CLASS("Metadata") "."), "no object of class Metadata");
+	refused(SLICE("\x80\2" CLASS("Metadata") ")\x81}b."), "it has no state_dict_metadata");
+	refused(SLICE("\x80\2" CLASS("Metadata") ")\x81}X\23\0\0\0state_dict_metadata}K\1K\2ssb."),
+		"a name of its state_dict_metadata is no text");
+	refused(SLICE("\x80\2" CLASS("Metadata") ")\x81}(X\23\0\0\0state_dict_metadata}X\14\0\0\0storage_dataK\1ub."),
+		"its storage_data is no dictionary");
+}
+
+static bool probed(struct slice head)
+{
+	struct peek p = {.size = 1 << 20};
+	memcpy(p.bytes, head.data, head.len);
+	p.head = cursor_over((struct slice){p.bytes, head.len});
+	return format_dcp.probe(&p);
+}
+
+static void other_pickles_are_nobodys(void **state)
+{
+	(void)state;
+	assert_true(probed(SLICE("\x80\2" CLASS("Metadata") ")\x81.")));
+	assert_false(probed(SLICE("\x80\2" CLASS("MetadataIndex") ")\x81.")));
+	assert_false(probed(SLICE("\x80\2" CLASS("BytesStorageMetadata") ")\x81.")));
+	assert_false(probed(SLICE("\x80\2}.")));
+	assert_false(probed(SLICE(CLASS("Metadata"))));
+}
+
+/* --- a folder ------------------------------------------------------------------------------------------ */
+
+static void the_folder_shows_the_same(void **state)
+{
+	static const struct format *const only[] = {&format_dcp_folder, NULL};
+	struct archive_options options = test_options();
+	struct archive a, b;
+	struct error err = {0};
+	(void)state;
+	char *path = test_path(top, "ranks");
+	int dir = open(path, O_PATH | O_DIRECTORY);
+	assert_true(dir >= 0);
+	assert_int_equal(archive_open_folder(&a, only, dir, true, &options, &err), 0);
+	open_at(&b, "ranks/.metadata");
+	char *names = strdup(test_list(&a, ""));
+	assert_string_equal(test_list(&b, ""), names);
+	assert_string_equal(test_attr(&a, "", "attr.step"), "12");
+	check_counted(&a, "columns", 42, 8);
+	free(names);
+	archive_close(&b);
+	archive_close(&a);
+	close(dir);
+	free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_the_promises),
+		TEST(tensors_have_their_names_types_and_shapes),
+		TEST(elements_are_those_of_the_tensor),
+		TEST(a_tensor_is_joined_from_the_files_of_all_processes),
+		TEST(other_values_are_attributes),
+		TEST(a_missing_file_is_the_fault_of_its_tensors),
+		TEST(a_short_file_is_the_fault_of_those_behind_its_end),
+		TEST(another_file_in_its_place_is_no_slice),
+		TEST(slices_lie_below_the_folder),
+		TEST(a_file_may_be_a_link_to_one),
+		TEST(what_is_no_metadata_is_refused),
+		cmocka_unit_test(other_pickles_are_nobodys),
+		TEST(the_folder_shows_the_same),
+	};
+	return cmocka_run_group_tests_name("dcp", tests, NULL, NULL);
+}
