@@ -604,11 +604,16 @@ static void siblings_are_found_beside_the_archive(void **state)
 		assert_int_equal(archive_sibling(&a, path, REACH_EXACT, &number, &err), 0);
 		assert_int_equal(number, 4 + i);
 	}
-	assert_int_equal(archive_sibling(&a, SLICE("7"), REACH_EXACT, &number, &err), 0);
-	assert_int_equal(number, 4 + 7);
+	const struct slice same[] = {SLICE("7"), SLICE("./7"), SLICE(".//./7")}; /* one file, one path: by that it is told from others */
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+		assert_int_equal(archive_sibling(&a, same[i], REACH_EXACT, &number, &err), 0);
+		assert_int_equal(number, 4 + 7);
+	}
+	assert_string_equal(archive_source(&a, number)->path, "sub/7");
 	assert_int_equal(archive_sources(&a), 44);
 
-	const struct slice no[] = {SLICE(""), SLICE("/etc/passwd"), SLICE("oth\0er"), SLICE("../outside"), SLICE("none")};
+	const struct slice no[] = {SLICE(""), SLICE("/etc/passwd"), SLICE("oth\0er"), SLICE("../outside"), SLICE("none"), SLICE("7/."), SLICE("./"),
+				   SLICE("."), SLICE("7/")};
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
 		err.text[0] = '\0';
 		assert_true(archive_sibling(&a, no[i], REACH_BENEATH, &number, &err) < 0);
