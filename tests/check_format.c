@@ -65,9 +65,9 @@ static uint64_t kind_work = KIND_WORK;
 /* How many of `all` trials the budget has room for. */
 static size_t affordable(const struct trial *t, size_t all, unsigned share)
 {
-	const char *more = getenv("TEST_WORK");
-	uint64_t work = kind_work * share * (more ? strtoull(more, NULL, 10) : 1), n = work / t->work + 16;
-	return n < all ? (size_t)n : all;
+	const char *factor = getenv("TEST_WORK");
+	double work = (double)kind_work * share * (factor ? strtod(factor, NULL) : 1), n = work / (double)t->work + 16;
+	return n < (double)all ? (size_t)n : all;
 }
 
 /* The k-th of n trials picked of all: one at random out of each n-th part. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Prints what the machine made of a pickle, for tests/interop/test_pickle.py: a line of JSON,
- * [root, end, [node, …]] with a node for each number from 1 on, or an error's sentence.
+ * Prints what the machine made of pickles, for tests/interop/test_pickle.py: for each a line of
+ * JSON, [root, end, [node, …]] with the nodes from number 1 on, or the sentence that refused it.
  *
- *	pickle_nodes FILE [OFFSET]        of several pickles in a row: [[root, …], …]
+ *	pickle_nodes FILE…
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -64,31 +64,41 @@ static void print_node(const struct pickle *p, const struct pickle_node *n, stru
 	printf("]");
 }
 
-int main(int argc, char **argv)
+static void print_pickle(const struct pickle *p, struct arena *a)
 {
-	struct archive a = {.arena.limit = SIZE_MAX / 2};
+	printf("[%u,%" PRIu64 ",[", p->root, p->end);
+	for (uint32_t i = 1; i <= p->count; i++) {
+		printf("%s", i > 1 ? "," : "");
+		print_node(p, pickle_node(p, i), a);
+	}
+	printf("]]\n");
+}
+
+static void print_file(const char *path)
+{
+	struct archive a = {.arena.limit = (size_t)1 << 30};
 	struct error err = {0};
 	struct folder here = {AT_FDCWD, "", false};
-	source_guard();
-	if (argc < 2 || source_open(&a.source, &here, argv[1], REACH_ANY, &err)) {
+	if (source_open(&a.source, &here, path, REACH_ANY, &err)) {
 		fprintf(stderr, "%s\n", err.text);
-		return 2;
+		exit(2);
 	}
 	struct content in = {.size = a.source.size};
 	struct arena scratch = arena_scratch(&a.arena);
 	struct pickle p = {.archive = &a, .in = &in, .keep = &a.arena, .scratch = &scratch, .persistent = true};
-	if (pickle_read(&p, argc > 2 ? strtoull(argv[2], NULL, 10) : 0, &err)) {
+	if (pickle_read(&p, 0, &err))
 		puts(err.text);
-		return 1;
-	}
-	printf("[%u,%" PRIu64 ",[", p.root, p.end);
-	for (uint32_t i = 1; i <= p.count; i++) {
-		printf("%s", i > 1 ? "," : "");
-		print_node(&p, pickle_node(&p, i), &scratch);
-	}
-	printf("]]\n");
+	else
+		print_pickle(&p, &scratch);
 	arena_free(&scratch);
 	arena_free(&a.arena);
 	source_close(&a.source);
+}
+
+int main(int argc, char **argv)
+{
+	source_guard();
+	for (int i = 1; i < argc; i++)
+		print_file(argv[i]);
 	return 0;
 }

@@ -29,7 +29,8 @@
  *     fails, it shows the same, or is refused.
  *
  * Small files get every cut, byte value and limit; of larger ones a sample is
- * taken, the same each time.  TEST_WORK=N in the environment takes N times more.
+ * taken, the same each time.  TEST_WORK=N in the environment takes N times as many:
+ * 0.1 a tenth.
  */
 void check_format(const struct format *f, struct slice file);
 

@@ -104,21 +104,25 @@ static void step(struct pickle_machine *m)
 	}
 }
 
+/* Unless it is large, all that is left of the content is kept: by the pickle before, if there was one. */
 static void load_resident(struct pickle_machine *m, uint64_t offset)
 {
 	struct pickle *p = m->p;
-	uint64_t len = p->in->size - offset;
-	if (len > RESIDENT)
-		return;
-	uint8_t *bytes = arena_alloc(p->keep, (size_t)len + 1);
-	if (!bytes) {
-		pickle_fail_memory(m);
-		return;
+	struct pickle_resident *r = &p->resident;
+	if (!r->bytes || offset < r->offset) {
+		uint64_t len = p->in->size - offset;
+		uint8_t *bytes = len <= RESIDENT ? arena_alloc(p->keep, (size_t)len + 1) : NULL;
+		*r = (struct pickle_resident){bytes, offset, len};
+		if (!bytes && len <= RESIDENT)
+			pickle_fail_memory(m);
+		if (!bytes)
+			return;
+		m->code = content_read(p->archive, p->in, offset, (size_t)len, bytes, NULL, m->err);
 	}
-	m->code = content_read(p->archive, p->in, offset, (size_t)len, bytes, NULL, m->err);
-	p->resident = (struct pickle_resident){bytes, offset, len};
-	m->bytes = m->pos = bytes;
-	m->end = bytes + len;
+	m->from = r->offset;
+	m->bytes = r->bytes;
+	m->pos = r->bytes + (offset - r->offset);
+	m->end = r->bytes + r->len;
 }
 
 int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
@@ -131,6 +135,7 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
 		pickle_fail_memory(&m);
 	m.fresh = p->chunks[0] ? p->chunks[0] + 1 : NULL;
 	m.fresh_left = 63;
+	pickle_grow(&m, &m.stack, &m.stack_room);
 	while (m.code == 0) {
 		if (pickle_left(&m) == 0) {
 			m.op_at = pickle_at(&m);
@@ -202,7 +207,7 @@ static bool probe_text(struct cursor *c)
 		ahead = *c;
 		switch (cursor_u8(c)) {
 		case '(':
-			return makes(cursor_u8(c));
+			return (cursor_left(c) && *c->pos == 't') || makes(cursor_u8(c)); /* (t is the empty tuple */
 		case ')':
 			return true;
 		default:

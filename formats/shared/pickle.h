@@ -44,7 +44,7 @@ struct pickle_node {
 	uint8_t kind;    /* enum pickle_kind */
 	uint8_t marks;   /* free for the caller */
 	uint16_t known;  /* GLOBAL: what p->known() said; else free for the caller */
-	uint32_t count;  /* of items; a DICT has two for each of its entries */
+	uint32_t count;  /* of items, of which a DICT has two for each of its entries */
 	union {
 		int64_t number;
 		double real;
@@ -96,8 +96,11 @@ struct pickle {
 	/* Private. */
 	uint32_t count;
 	struct pickle_node *chunks[24]; /* chunk k holds 64 << k nodes */
+
+	/* Of the content, from `offset` to its end, if that is not much, for pickle_text(); or NULL.  Taken over
+	 * from another pickle of the same content and arena, it need not be read and kept again. */
 	struct pickle_resident {
-		const uint8_t *bytes; /* of the content, from `offset` on, kept for pickle_text(); or NULL */
+		const uint8_t *bytes;
 		uint64_t offset, len;
 	} resident;
 };

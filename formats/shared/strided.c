@@ -32,17 +32,18 @@ bool strided_reach(uint64_t offset, const uint64_t *shape, const uint64_t *strid
 }
 
 /* The whole view as a box: dimensions of one element are dropped, and those that lie one behind
- * the other are one.  As there are fewer than 2^64 elements, fewer than 64 dimensions have more
- * than one. */
+ * the other are one.  As there are elements, and fewer than 2^64, fewer than 64 dimensions have
+ * more than one. */
 static struct strided_box box_of(const struct strided *s)
 {
 	struct strided_box b = {.run = s->width};
 	for (uint32_t i = 0; i < s->rank; i++) {
-		struct strided_dim d = {.extent = s->shape[i], .in = s->strides[i] * s->width}, *before = b.dims + b.rank - 1;
+		struct strided_dim d = {.extent = s->shape[i], .in = s->strides[i] * s->width};
+		const struct strided_dim *before = b.rank > 0 ? &b.dims[b.rank - 1] : NULL;
 		uint64_t all;
 		if (d.extent == 1)
 			continue;
-		if (b.rank > 0 && !__builtin_mul_overflow(d.extent, d.in, &all) && before->in == all) {
+		if (before && !__builtin_mul_overflow(d.extent, d.in, &all) && before->in == all) {
 			d.extent *= before->extent;
 			b.rank--;
 		}
@@ -207,7 +208,7 @@ enum { BLOCK = 4 << 20, BLOCK_MOST = 16 << 20 };
  */
 static uint64_t block_bytes(const struct strided *s, const struct strided_box *whole)
 {
-	const struct strided_dim *across = s->from.stream || strided_box_bytes(whole) == 0 ? NULL : strided_box_across(whole);
+	const struct strided_dim *across = s->from.stream ? NULL : strided_box_across(whole);
 	if (!across || across->out > BLOCK_MOST / 2)
 		return 0;
 	uint64_t share = STRIDED_LINE / across->in, count = BLOCK / across->out, most = BLOCK_MOST / across->out;
@@ -283,17 +284,15 @@ static bool is_alone(const struct pieces *p, uint64_t offset, uint64_t len)
 	return p->next.kind == READ_RANDOM && len < p->bytes / 8 && !is_cached(p, offset);
 }
 
-int strided_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+/* Some elements, len > 0: so there are some. */
+static int read_some(struct archive *a, const struct strided *s, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	static const struct pieces_type type = {place, get, find, prefetch};
-	const struct strided *s = n->lazy;
 	struct strided_box whole = box_of(s);
 	struct reading reading = {a, s};
 	struct pieces p = {.type = &type, .owner = &reading, .blocks = a->options->blocks, .size = strided_box_bytes(&whole),
 			   .bytes = block_bytes(s, &whole)};
 	uint8_t *out;
-	if (len == 0)
-		return 0;
 	if (p.bytes > 0 && blocks_fit(p.blocks, (size_t)p.bytes, 4)) {
 		p.next = blocks_readahead(p.blocks, s, offset, len);
 		if (!is_alone(&p, offset, len))
@@ -303,4 +302,9 @@ int strided_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	if (r < 0)
 		return error_set(err, -r, r == -ENOMEM ? "no memory for its elements" : "nobody waits for it any more");
 	return gather(a, s, offset, len, out, ret->gone, err);
+}
+
+int strided_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	return len > 0 ? read_some(a, n->lazy, offset, len, ret, err) : 0;
 }

@@ -21,8 +21,11 @@ uint64_t strided_box_span(const struct strided_box *b)
 
 const struct strided_dim *strided_box_across(const struct strided_box *b)
 {
-	const struct strided_dim *last = b->dims + b->rank - 1, *found = NULL;
-	if (b->rank < 2 || b->run >= STRIDED_LINE || last->in < STRIDED_LINE)
+	const struct strided_dim *found = NULL;
+	if (b->rank < 2 || b->run >= STRIDED_LINE)
+		return NULL;
+	const struct strided_dim *last = b->dims + b->rank - 1;
+	if (last->in < STRIDED_LINE)
 		return NULL;
 	for (const struct strided_dim *d = b->dims; d < last; d++)
 		if (d->extent > 1 && d->in > 0 && d->in < (found ? found->in : STRIDED_LINE))
@@ -74,15 +77,25 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* Asks for the lines of a row of the tile after this one: the processor does not guess them. */
+static void await_row(const uint8_t *in, uint64_t len)
+{
+	for (uint64_t i = 0; i < len; i += STRIDED_LINE)
+		__builtin_prefetch(in + i);
+}
+
 /* Output rows are written by whole lines, from a tile: they may lie at distances that are a
- * power of 2, which the processor's caches keep few of. */
-static void copy_tile(const struct strided_dim *across, const struct strided_dim *last, uint64_t run, const uint8_t *in, uint8_t *out)
+ * power of 2, which the processor's caches keep few of.  `after`: the tile after this one. */
+static void copy_tile(const struct strided_dim *across, const struct strided_dim *last, uint64_t run, const uint8_t *in,
+		      const uint8_t *after, uint8_t *out)
 {
 	_Alignas(64) uint8_t tile[TILE];
-	uint64_t extent = tile_extent(run), pitch = extent * run + APART;
+	uint64_t pitch = tile_extent(run) * run + APART;
 	bool compact = across->out < pitch; /* the output is like a tile itself */
-	for (uint64_t i = 0; i < last->extent; i++)
+	for (uint64_t i = 0; i < last->extent; i++) {
+		await_row(after + i * last->in, across->extent * across->in);
 		copy_runs(in + i * last->in, across->in, (compact ? out : tile) + i * run, compact ? across->out : pitch, across->extent, run);
+	}
 	for (uint64_t i = 0; !compact && i < across->extent; i++)
 		memcpy(out + i * across->out, tile + i * pitch, (size_t)(last->extent * run));
 }
@@ -95,7 +108,9 @@ static void copy_plane(const struct strided_dim *across, const struct strided_di
 			struct strided_dim a = *across, l = *last;
 			a.extent = least(extent, a.extent - j);
 			l.extent = least(extent, l.extent - i);
-			copy_tile(&a, &l, run, in + i * l.in + j * a.in, out + i * run + j * a.out);
+			const uint8_t *from = in + i * l.in + j * a.in;
+			const uint8_t *after = j + extent < across->extent ? from + extent * a.in : i + extent < last->extent ? in + (i + extent) * l.in : from;
+			copy_tile(&a, &l, run, from, after, out + i * run + j * a.out);
 		}
 }
 
@@ -122,12 +137,12 @@ static bool next(const struct strided_box *b, const struct strided_dim *across, 
 
 void strided_box_copy(const struct strided_box *b, const uint8_t *in, uint8_t *out)
 {
-	const struct strided_dim *across = strided_box_across(b), *last = b->dims + b->rank - 1;
 	uint64_t at[STRIDED_RANK] = {0};
 	if (b->rank == 0) {
 		memcpy(out, in, (size_t)b->run);
 		return;
 	}
+	const struct strided_dim *across = strided_box_across(b), *last = b->dims + b->rank - 1;
 	do {
 		if (across)
 			copy_plane(across, last, b->run, in, out);

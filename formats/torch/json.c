@@ -252,7 +252,7 @@ int torch_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_e
 	const struct torch_dir *d = n->kind == NODE_DIR ? torch_dir(a, index) : NULL;
 	struct torch_visited at = {.node = d ? d->node : f->pickle.root};
 	struct telling t = {each, arg};
-	if (!d && index != TREE_ROOT)
+	if (!at.node || (!d && index != TREE_ROOT))
 		return 0;
 	struct arena scratch = arena_apart(&a->arena);
 	struct torch_visit v = {.f = f, .scratch = &scratch, .each = tell_one, .arg = &t, .err = err};

@@ -334,6 +334,8 @@ int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, co
 	const struct array *array = t->array.shape ? tree_array(tree, &t->array) : NULL;
 	if (failed && (error_passes(failed) || failed == -ENOTSUP))
 		return error_set(err, -failed, "%s", why->text);
+	if (!array && t->array.shape) /* there was no memory for it */
+		return error_no_memory(err, "its shape");
 	if (failed || tree_array_size(array) == SIZE_UNKNOWN) {
 		const char *sentence = failed ? arena_text(&f->a->arena, slice_text(why->text)) : "a shape of more elements than 64 bits count";
 		*ret = tree_fault(tree, parent, name, sentence ? sentence : "no memory", array);

@@ -5,11 +5,14 @@ reference writers write: a part of a file each, as the target takes it.
     scripts/faults/seeds.py      needs tests/interop/requirements.txt
 """
 import bz2
+import collections
 import decimal
 import io
 import json
 import lzma
 import pathlib
+import pickle
+import pickletools
 import shutil
 import struct
 import zlib
@@ -268,8 +271,25 @@ def flatbuffers():
         at += 8 + n + len(pa.ipc.read_message(pa.py_buffer(data[at:])).body or b"")
 
 
+# --- pickles -----------------------------------------------------------------
+
+def pickles():
+    """Of each protocol, and as Python 2 wrote."""
+    out, shared = folder("pickle"), [1, 300, -70000, 2**40, 2**70, -2**70, 1.5]
+    value = {"a": shared, "b": (None, True, ()), "\u20ac": [b"bytes", bytearray(b"more"), {1, 2}, frozenset("x")], "again": shared,
+             "object": collections.OrderedDict(a=1), "array": np.arange(6, dtype="<i2").reshape(2, 3), "type": np.dtype("f4,i1")}
+    value["self"] = value
+    for protocol in range(6):
+        (out / f"protocol{protocol}").write_bytes(pickle.dumps(value, protocol))
+        (out / f"optimized{protocol}").write_bytes(pickletools.optimize(pickle.dumps(value, protocol)))
+    (out / "buffers").write_bytes(pickle.dumps([value["array"]], 5, buffer_callback=lambda buffer: False))
+    (out / "instance").write_bytes(b"(i__main__\nC\np1\n(dp2\nS'a\\x01'\np3\nI01\nsV\\u20ac\nL12L\nsb.")
+    (out / "binary2").write_bytes(b"(c__main__\nC\nq\1oq\2}q\3(U\1aK\1T\1\0\0\0bF1.5\nub.")
+    (out / "persistent").write_bytes(b"\x80\2(Pname\nX\1\0\0\0a\x85Q2010l.")
+
+
 if __name__ == "__main__":
-    for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers):
+    for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers, pickles):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "pickle") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

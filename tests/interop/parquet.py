@@ -14,6 +14,8 @@ try:
 except ImportError:
     sys.exit(77)
 
+from tap import sampled
+
 
 def buffer_of(a, width):
     b = a.buffers()[1]
@@ -220,7 +222,7 @@ ENCODINGS = {
 def make(folder):
     """Yields (path, table)."""
     grid = list(itertools.product(['none', 'snappy', 'gzip', 'brotli', 'zstd', 'lz4'], ['1.0', '2.0'], [0, .15], [True, False]))
-    for k, (codec, version, p, dictionary) in enumerate(grid):
+    for k, (codec, version, p, dictionary) in sampled(enumerate(grid)):
         rng = random.Random(k)
         n = rng.choice([1, 30, 1000, 3000])
         c, nested = columns(n, p, rng)
@@ -232,7 +234,7 @@ def make(folder):
                        write_page_index=rng.random() < .5, write_page_checksum=rng.random() < .5, write_batch_size=rng.choice([64, 1024]),
                        write_statistics=rng.random() < .7, store_decimal_as_integer=rng.random() < .5, store_schema=rng.random() < .5)
         yield path
-    for k, ((name, cols), version, p) in enumerate(itertools.product(ENCODINGS.items(), ['1.0', '2.0'], [0, .2, 1])):
+    for k, ((name, cols), version, p) in sampled(enumerate(itertools.product(ENCODINGS.items(), ['1.0', '2.0'], [0, .2, 1]))):
         rng = random.Random(1000 + k)
         n = 2000
         c, nested = columns(n, p, rng)

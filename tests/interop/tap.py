@@ -11,6 +11,7 @@ with nothing but its standard library.
 import contextlib
 import importlib
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -21,6 +22,7 @@ import traceback
 
 ARRAYFS = os.environ.get("ARRAYFS") or str(pathlib.Path(__file__).resolve().parents[2] / "build/mount/arrayfs")
 ONLY = os.environ.get("TEST_ONLY")      # a part of the names of the checks to run
+WORK = float(os.environ.get("TEST_WORK") or 1)  # how many of the cases that are many (tests/support.h)
 
 LIBRARIES = ("no reference libraries: python3 -m venv build/venv && build/venv/bin/pip install -r tests/interop/requirements.txt, "
              "then TEST_PYTHON=$PWD/build/venv/bin/python3 scripts/test")
@@ -54,6 +56,12 @@ def result(name, fault=None, skip=None):
         comment(fault)
 
 
+def sampled(cases):
+    """Of many cases alike as many as TEST_WORK asks for, the same each time: a build in which
+    each takes long looks at some of those that another looks at."""
+    cases = list(cases)
+    n = min(len(cases), math.ceil(len(cases) * WORK))
+    return [cases[(2 * i + 1) * len(cases) // (2 * n)] for i in range(n)]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ shapes, attributes and every byte, read whole and in pieces."""
 import contextlib
 import glob
 import importlib
+import itertools
 import json
 import os
 import random
@@ -12,7 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import arrayfs, check, comment, done, folder, listed, need, need_mounts, others  # noqa: E402
+from tap import WORK, arrayfs, check, comment, done, folder, listed, need, need_mounts, others, sampled  # noqa: E402
 
 np, pa, pl, duckdb, pd = need("numpy", "pyarrow", "polars", "duckdb", "pandas")
 import arrow_bad  # noqa: E402
@@ -22,7 +23,7 @@ import arrow_random  # noqa: E402
 
 DATA = os.environ.get("TEST_DATA") or os.path.dirname(os.path.abspath(__file__)) + "/../data"
 SEEDS = (1, 2)
-TABLES = int(os.environ.get("ARROW_TABLES", "30"))     # of each seed
+TABLES = max(1, round(30 * WORK))     # of each seed
 
 
 # --- comparing ----------------------------------------------------------------
@@ -376,13 +377,12 @@ with check("what breaks the rules is refused, or is EIO where it does"), folder(
 
 with check("any piece of a column is that piece"), folder() as where:
     batches = large()
-    for stream in (False, True):
-        for way, how in options():
-            path = where / f"large-{stream}-{'-'.join(str(v) for v in way.values())}"
-            try:
-                by_pyarrow(path, batches[0].schema, batches, stream, how)
-            except pa.ArrowInvalid:     # a file takes no other dictionary
-                by_pyarrow(path, batches[0].schema.remove(6), [pa.RecordBatch.from_arrays(b.columns[:6] + b.columns[7:], schema=b.schema.remove(6)) for b in batches], stream, how)
-            pieces_same(path, random.Random(7))
-            path.unlink()
+    for stream, (way, how) in sampled(itertools.product((False, True), options())):
+        path = where / f"large-{stream}-{'-'.join(str(v) for v in way.values())}"
+        try:
+            by_pyarrow(path, batches[0].schema, batches, stream, how)
+        except pa.ArrowInvalid:     # a file takes no other dictionary
+            by_pyarrow(path, batches[0].schema.remove(6), [pa.RecordBatch.from_arrays(b.columns[:6] + b.columns[7:], schema=b.schema.remove(6)) for b in batches], stream, how)
+        pieces_same(path, random.Random(7))
+        path.unlink()
 done()

@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, check, done, folder, need, others  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, WORK, Skip, arrayfs, check, done, folder, need, others, sampled  # noqa: E402
 
 need("pyarrow", "numpy")
 import parquet  # noqa: E402
@@ -33,7 +33,7 @@ def compare_all(paths):
 
 with check("files_by_pyarrow_are_shown_as_it_reads_them"):
     with folder() as f:
-        assert compare_all(parquet.make(str(f))) > 80
+        assert compare_all(parquet.make(str(f))) > 80 * min(WORK, 1)
 
 with check("files_by_other_writers_are_shown_as_pyarrow_reads_them"):
     with folder() as f:
@@ -76,7 +76,8 @@ with check("an_offset_index_changes_no_byte_whatever_it_says"):
         data, where = offset_indexes(path)
         assert len(where) > 400
         path, refused = str(f / "bad.parquet"), 0
-        for at in where[::7]:
+        some = sampled(where[::7])
+        for at in some:
             bad = bytearray(data)
             bad[at] ^= 1 << at % 8
             open(path, "wb").write(bad)
@@ -84,7 +85,7 @@ with check("an_offset_index_changes_no_byte_whatever_it_says"):
                 got = cat(path, column)
                 refused += got is None
                 assert got is None or got == expected[column], f"byte {at}: {column} reads as something else"
-        assert refused < len(where[::7])
+        assert refused < len(some)
 with check("key_value_metadata_of_any_size_is_in_the_json_view"):
     for size in (100_000, 3 << 20):  # a footer that is copied, and one that is not
         with folder() as f:

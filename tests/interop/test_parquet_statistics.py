@@ -10,7 +10,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import LIBRARIES, Skip, arrayfs, check, done, folder, need, others  # noqa: E402
+from tap import LIBRARIES, WORK, Skip, arrayfs, check, done, folder, need, others  # noqa: E402
 
 pa, pq, np = need("pyarrow", "pyarrow.parquet", "numpy")
 import parquet  # noqa: E402
@@ -97,7 +97,7 @@ def compare(path):
 
 with check("bounds_and_counts_are_as_pyarrow_reads_them"):
     with folder() as f:
-        assert sum(compare(p) for p in parquet.make(str(f))) > 500
+        assert sum(compare(p) for p in parquet.make(str(f))) > 500 * min(WORK, 1)
 
 with check("other_writers_bounds_are_as_pyarrow_reads_them"):
     with folder() as f:

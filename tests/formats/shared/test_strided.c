@@ -68,11 +68,13 @@ static int open_view(struct archive *a, struct error *err)
 	struct cursor c;
 	uint64_t *dims;
 	int r = source_load(&a->source, &a->arena, 0, a->source.size < 4 + 4 * NUMBERS ? a->source.size : 4 + 4 * NUMBERS, &c, err);
-	cursor_take(&c, 4);
+	if (r < 0)
+		return r;
+	cursor_skip(&c, 4);
 	uint32_t *numbers[] = {&v.size, &v.rank, &v.width, &v.offset, &v.sign, &v.sign_first, &v.sign_width, &v.big_endian, &v.kept};
 	for (size_t i = 0; i < NUMBERS; i++)
 		*numbers[i] = cursor_u32le(&c);
-	if (r == 0 && (v.rank > RANK || v.width == 0 || v.width > 64 || v.sign > 4 || v.sign_first >= (v.sign ? v.sign : 1) || v.sign_width == 0 || v.sign_width > 16))
+	if (c.failed || v.rank > RANK || v.width == 0 || v.width > 64 || v.sign > 4 || v.sign_first >= (v.sign ? v.sign : 1) || v.sign_width == 0 || v.sign_width > 16)
 		r = error_set(err, EBADMSG, "no view");
 	if (r == 0)
 		r = source_load(&a->source, &a->arena, 4 + 4 * NUMBERS, 8 * v.rank, &c, err);
@@ -283,6 +285,26 @@ static void any_range_of_small_ones(void **state)
 	}
 }
 
+/* More than there could be if there were elements. */
+static void none_of_many_dimensions(void)
+{
+	uint64_t shape[RANK], strides[RANK], ret;
+	struct strided s = {.shape = shape, .strides = strides, .rank = RANK, .width = 1};
+	struct node n = {.lazy = &s};
+	struct archive a = {.options = &options};
+	struct answer answer;
+	struct error err = {""};
+	for (size_t i = 0; i < RANK; i++) {
+		shape[i] = i < RANK - 1 ? 3 : 0;
+		strides[i] = RANK - i;
+	}
+	assert_true(strided_reach(0, shape, strides, RANK, &ret));
+	assert_int_equal(ret, 0);
+	answer_init(&answer);
+	assert_int_equal(strided_read(&a, &n, 0, 0, &answer, &err), 0);
+	answer_close(&answer);
+}
+
 static void extents_of_none_and_one(void **state)
 {
 	struct view v = {.rank = 70, .width = 8, .sign_width = 8, .sign = 1, .size = 100000};
@@ -294,6 +316,7 @@ static void extents_of_none_and_one(void **state)
 	check_view(&v, false);
 	v.shape[3] = 0;
 	check_view(&v, false);
+	none_of_many_dimensions();
 	v = (struct view){.width = 4, .sign_width = 4, .size = 4};
 	check_view(&v, true);
 }
