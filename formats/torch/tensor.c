@@ -310,6 +310,8 @@ static uint32_t add(const struct torch_file *f, uint32_t parent, struct slice na
 	struct tree *tree = &f->a->tree;
 	uint64_t size = tree_array_size(array);
 	bool in_order = strided_in_order(t->shape, t->strides, t->rank) && !t->conj && !t->neg;
+	if (in_order && t->bytes.memory)
+		return tree_bytes(tree, parent, name, t->bytes.memory + t->bytes.offset + t->offset, (size_t)size);
 	if (in_order && !t->bytes.stream)
 		return tree_range(tree, parent, name, t->bytes.source, t->bytes.offset + t->offset, size);
 	struct torch_whole *whole = in_order ? arena_alloc(&f->a->arena, sizeof *whole) : NULL;
