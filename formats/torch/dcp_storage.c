@@ -20,7 +20,7 @@ int dcp_no_memory(struct dcp_reader *r)
 static enum dcp_word word_of(const struct dcp_reader *r, uint32_t node)
 {
 	static const struct {
-		enum dcp_word word;
+		uint16_t word;
 		const char *name;
 	} words[] = {
 #define DCP_WORD(id, name) {id, name},
