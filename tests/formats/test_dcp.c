@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/archive/check.h"
 #include "tests/support.h"
 
 extern const struct format format_dcp, format_dcp_folder;
@@ -324,6 +325,47 @@ static void what_can_be_had_is_read(void **state)
 	archive_close(&a);
 }
 
+static int go_on(void *arg, uint64_t bytes)
+{
+	(void)arg, (void)bytes;
+	return 0;
+}
+
+static uint32_t faults_of(struct archive *a, uint32_t *ret_count)
+{
+	struct arena keep = {.limit = 1 << 20};
+	struct check *checks;
+	struct error err = {0};
+	uint32_t faults = 0;
+	assert_int_equal(format_dcp.checks(a, &keep, &checks, ret_count, &err), 0);
+	for (uint32_t i = 0; i < *ret_count; i++)
+		faults += check_run(a, &checks[i], go_on, NULL, &err) < 0;
+	arena_free(&keep);
+	return faults;
+}
+
+static void the_checksums_of_slices_can_be_checked(void **state)
+{
+	struct archive a;
+	uint32_t count, after;
+	(void)state;
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(faults_of(&a, &count), 0);
+	assert_true(count > 2 * 30); /* of 30 slices the pickle, the elements, and more */
+	archive_close(&a);
+	struct slice all = test_data("ranks/__0_0.distcp");
+	uint8_t *bytes = malloc(all.len);
+	memcpy(bytes, all.data, all.len);
+	((uint8_t *)memmem(bytes, all.len, "\0\0\x80\x3f\0\0\0\x40", 8))[3] ^= 1; /* 1.0, 2.0 of `rows` */
+	put("ranks/__0_0.distcp", (struct slice){bytes, all.len});
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(faults_of(&a, &after), 1);
+	assert_int_equal(after, count);
+	archive_close(&a);
+	test_unload(all);
+	free(bytes);
+}
+
 /* --- what the metadata may say ----------------------------------------------------------------------- */
 
 static void refused(struct slice bytes, const char *sentence)
@@ -408,6 +450,7 @@ int main(void)
 		TEST(chunks_may_lie_in_any_way),
 		TEST(a_chunk_that_cannot_be_had_is_told),
 		TEST(what_can_be_had_is_read),
+		TEST(the_checksums_of_slices_can_be_checked),
 		TEST(what_is_no_metadata_is_refused),
 		cmocka_unit_test(other_pickles_are_nobodys),
 		TEST(the_folder_shows_the_same),

@@ -62,6 +62,13 @@ def test_in_a_mirrored_directory_slices_stay_files(s):
     s.run(s.path(d, "__0_0.distcp"), s.mkdir("m")).refused("part of a checkpoint", ".metadata", "dataset")
 
 
+def test_the_folder_without_the_option_is_told(s):
+    m = s.mount(checkpoint(s, "ranks"))
+    holds(any("-o dataset" in line for line in m.log()), f"a line tells the option: {m.log()}")
+    m = s.mount(s.path("d"), "-o", "dataset")
+    same([line for line in m.log() if "-o dataset" in line], [])
+
+
 def test_a_file_cut_short(s):
     d = checkpoint(s, "ranks")
     m = s.mount(d)
