@@ -4,8 +4,8 @@
 find, du and diff read what the reference libraries read from the archive itself."""
 import contextlib
 import difflib
-import importlib.util
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, LIBRARIES, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all, Skip  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all  # noqa: E402
 
 np, ml_dtypes, safetensors, st, h5py, pa, pq, duckdb, pl = need(
     "numpy", "ml_dtypes", "safetensors", "safetensors.numpy", "h5py", "pyarrow", "pyarrow.parquet", "duckdb", "polars")
