@@ -31,5 +31,5 @@ const struct format format_npy = {
 	.suffixes = (const char *const[]){".npy", NULL},
 	.probe = npy_probe,
 	.open = npy_open,
-	.read = npy_read,
+	.read = lazy_read,
 };

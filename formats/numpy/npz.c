@@ -68,7 +68,7 @@ static int show_member(struct archive *a, const struct zip_member *m, struct err
 	if (r == 0 && array)
 		r = npy_show(a, at.parent, at.leaf, &bytes, &id, &why);
 	else if (r == 0)
-		r = npy_show_bytes(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
+		r = ndarray_show_bytes(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
 	if (r < 0 && !error_passes(r))
 		r = show_fault(a, m, array, &at, &why, &id);
 	if (r < 0)
@@ -96,5 +96,5 @@ const struct format format_npz = {
 	.serial = true,
 	.probe = npz_probe,
 	.open = npz_open,
-	.read = npy_read,
+	.read = lazy_read,
 };

@@ -6,6 +6,10 @@
 int content_read(struct archive *a, const struct content *c, uint64_t offset, size_t len, uint8_t *out, const _Atomic bool *gone,
 		 struct error *err)
 {
+	if (c->memory) {
+		memcpy(out, c->memory + c->offset + offset, len);
+		return 0;
+	}
 	if (!c->stream)
 		return source_read(archive_source(a, c->source), c->offset + offset, out, len, err);
 	struct answer answer;
@@ -46,6 +50,8 @@ int content_answer(struct archive *a, const struct content *c, uint64_t offset, 
 {
 	if (c->stream)
 		return stream_answer(c->stream, c->offset + offset, len, ret, err);
+	if (c->memory)
+		return answer_bytes(ret, c->memory + c->offset + offset, (size_t)len);
 	return answer_source(ret, archive_source(a, c->source), c->offset + offset, len, err);
 }
 

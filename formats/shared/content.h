@@ -6,18 +6,20 @@
 /*
  * Bytes that a format reads as if they were a file of their own: part of one of the
  * archive's sources, as it is or to be decoded.  A member of a zip is one: zip_open().
+ * A few were decoded as nothing else is, and are in the archive's memory.
  */
 struct content {
 	struct stream *stream; /* if it is to be decoded; NULL: as it is */
 	uint32_t source;       /* archive_source() */
-	uint64_t offset;       /* of the first byte: in the source, or in the decoded stream */
+	uint64_t offset;       /* of the first byte: in the source, in the decoded stream, or in memory */
 	uint64_t size;
+	const uint8_t *memory; /* if they are there; or NULL */
 };
 
 /* The part [offset, offset + size), which must be within it. */
 static inline struct content content_part(const struct content *c, uint64_t offset, uint64_t size)
 {
-	return (struct content){c->stream, c->source, c->offset + offset, size};
+	return (struct content){c->stream, c->source, c->offset + offset, size, c->memory};
 }
 
 /* Copies [offset, offset + len), which must be within it.  -EINTR once *gone is set; gone

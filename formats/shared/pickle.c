@@ -131,10 +131,10 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
 	if (offset > p->in->size || p->in->size >> 62)
 		return error_set(err, EBADMSG, "pickle: it begins at byte %" PRIu64 " of %" PRIu64, offset, p->in->size);
 	load_resident(&m, offset);
-	if (m.code == 0 && (p->chunks[0] = arena_array(p->keep, 64, sizeof **p->chunks)) == NULL)
+	if (m.code == 0 && !p->chunks[0] && (p->chunks[0] = arena_array(p->keep, 64, sizeof **p->chunks)) == NULL)
 		pickle_fail_memory(&m);
-	m.fresh = p->chunks[0] ? p->chunks[0] + 1 : NULL;
-	m.fresh_left = 63;
+	if (p->chunks[0])
+		pickle_continue(&m);
 	pickle_grow(&m, &m.stack, &m.stack_room);
 	while (m.code == 0) {
 		if (pickle_left(&m) == 0) {

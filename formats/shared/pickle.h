@@ -84,7 +84,9 @@ struct pickle {
 	uint16_t (*known)(struct slice module, struct slice name);
 
 	/* Optional: called after each BUILD with the object and *at, the offset in `in` of the next opcode,
-	 * which it may move on: joblib's arrays stand there.  -errno and a sentence refuse the pickle. */
+	 * which it may move on: joblib's arrays stand there.  It may read another pickle from there, with
+	 * pickle_read(), whose values join these; then p->scratch and p->built may be others meanwhile.
+	 * -errno and a sentence refuse the pickle. */
 	int (*built)(struct pickle *p, uint32_t object, uint64_t *at, struct error *err);
 	void *arg; /* the caller's */
 	bool persistent; /* persistent ids are expected: otherwise one is an error */

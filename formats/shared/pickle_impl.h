@@ -121,6 +121,9 @@ static inline uint32_t pickle_pop(struct pickle_machine *m)
 
 /* --- values -------------------------------------------------------------------------- */
 
+/* New ones go behind those there are: another pickle may have made some. */
+void pickle_continue(struct pickle_machine *m);
+
 /* Each returns the node's number, or 0: it failed. */
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind);
 uint32_t pickle_make_int(struct pickle_machine *m, int64_t value);

@@ -313,6 +313,7 @@ RUN(op_build)
 	uint64_t at = pickle_at(m), to = at;
 	if (m->p->built)
 		m->code = m->p->built(m->p, object, &to, m->err);
+	pickle_continue(m);
 	if (to < at || to > m->p->in->size)
 		pickle_fail(m, EBADMSG, "an object that is followed by less than belongs to it");
 	if (m->code == 0 && to != at)

@@ -53,6 +53,14 @@ static bool more_nodes(struct pickle_machine *m)
 	return m->fresh;
 }
 
+void pickle_continue(struct pickle_machine *m)
+{
+	const struct pickle *p = m->p;
+	unsigned k = 25u - (unsigned)__builtin_clz(p->count + 64);
+	m->fresh = pickle_node(p, p->count) + 1;
+	m->fresh_left = (128u << k) - 65 - p->count;
+}
+
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind)
 {
 	if (m->code)

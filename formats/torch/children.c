@@ -234,7 +234,7 @@ void torch_put_float(double value, struct text *ret)
 }
 
 /* As Python's repr(): single quotes, unless there are some in it and no double ones. */
-static void put_quoted(struct slice s, struct text *ret)
+void torch_put_quoted(struct slice s, struct text *ret)
 {
 	char quote = memchr(s.data, '\'', s.len) && !memchr(s.data, '"', s.len) ? '"' : '\'';
 	text_print(ret, "%c", quote);
@@ -258,7 +258,7 @@ static int put_text(const struct torch_file *f, const struct pickle_node *n, boo
 	struct slice s;
 	int r = pickle_text(&f->pickle, n, &scratch, KEY_MAX, &s, err);
 	if (r == 0 && quoted)
-		put_quoted(s, ret);
+		torch_put_quoted(s, ret);
 	else if (r == 0)
 		text_put(ret, s);
 	arena_free(&scratch);
@@ -302,7 +302,7 @@ static int put_encoded(const struct torch_file *f, const struct pickle_node *n, 
 		text_put(&bytes, (struct slice){&byte, 1});
 	}
 	if (r == 0 && quoted)
-		put_quoted(text_slice(&bytes), ret);
+		torch_put_quoted(text_slice(&bytes), ret);
 	else if (r == 0)
 		text_put(ret, text ? text_slice(&bytes) : SLICE("?"));
 	text_free(&bytes);

@@ -169,7 +169,7 @@ static void put_plain(const struct torch_file *f, uint32_t node, struct text *re
 	if (c.known == TORCH_COMPLEX && put_complex(f, &c, ret))
 		return;
 	if (torch_nd(f, node, &items) == TORCH_ND_VALUE) {
-		if (torch_put_nd(f, node, ret, NULL) < 0)
+		if (torch_put_nd(f, node, true, ret, NULL) < 0)
 			text_add(ret, "null");
 		return;
 	}
@@ -204,6 +204,8 @@ int torch_put_value(const struct torch_file *f, uint32_t node, struct text *ret,
 	*ret_json = false;
 	if (meaning == TORCH_PLAIN && is_text(n))
 		put_text(f, n, text_put, ret);
+	else if (meaning == TORCH_PLAIN && torch_nd_is_string(f, node))
+		return torch_put_nd(f, node, false, ret, err);
 	else if (meaning != TORCH_PLAIN || !put_word(f, n, node, ret))
 		*ret_json = true, put_json(f, node, 0, ret);
 	return ret->failed ? error_set(err, -ret->failed, "no memory for a value") : 0;
@@ -252,7 +254,7 @@ int torch_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_e
 	const struct torch_dir *d = n->kind == NODE_DIR ? torch_dir(a, index) : NULL;
 	struct torch_visited at = {.node = d ? d->node : f->pickle.root};
 	struct telling t = {each, arg};
-	if (!d && index != TREE_ROOT)
+	if (!at.node || (!d && index != TREE_ROOT))
 		return 0;
 	struct arena scratch = arena_apart(&a->arena);
 	struct torch_visit v = {.f = f, .scratch = &scratch, .each = tell_one, .arg = &t, .err = err};

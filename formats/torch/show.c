@@ -255,8 +255,9 @@ int torch_show(struct torch_file *f, bool arrays, struct error *err)
 {
 	struct torch_dir *root = arena_alloc(&f->a->arena, sizeof *root);
 	uint32_t node = f->pickle.root, id;
-	struct torch_visited at = {.node = node, .meaning = torch_meaning(f, &at.node)};
+	struct torch_visited at = {.node = node};
 	int r = root ? 0 : no_memory(err);
+	at.meaning = torch_meaning(f, &at.node);
 	bool single = at.meaning == TORCH_ARRAY || at.meaning == TORCH_PARTS;
 	f->a->priv = f;
 	if (r == 0 && at.meaning != TORCH_PLAIN && at.meaning != TORCH_ARRAY)

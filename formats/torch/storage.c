@@ -11,14 +11,38 @@
 
 #include <inttypes.h>
 
-enum { KEY_MAX = 4096, SHOWN = 100 };
+enum { KEY_MAX = 4096, SHOWN = 100, HERE_MAX = 64 << 20 };
+
+static int text_here(const struct torch_file *f, const struct pickle_node *text, uint64_t most, struct arena *arena, struct slice *ret,
+		     struct error *err)
+{
+	struct arena scratch = arena_apart(&f->a->arena);
+	struct slice latin1;
+	int r = pickle_text(&f->pickle, text, &scratch, most, &latin1, err);
+	uint8_t *bytes = r == 0 ? arena_alloc(arena, latin1.len + 1) : NULL;
+	*ret = (struct slice){bytes, 0};
+	if (r == 0)
+		r = bytes ? codec_run_some(CODEC_LATIN1, latin1, bytes, latin1.len, &ret->len, NULL, err) : error_no_memory(err, "its bytes");
+	arena_free(&scratch);
+	return r;
+}
+
+/* What lies nowhere as the codec wants it: escaped text of protocol 0, and all text if the pickle is
+ * compressed. */
+static int decode_latin1(const struct torch_file *f, const struct pickle_node *text, struct content *ret, struct error *err)
+{
+	struct slice bytes;
+	int r = text_here(f, text, HERE_MAX, &f->a->arena, &bytes, err);
+	*ret = (struct content){.memory = bytes.data, .size = bytes.len};
+	return r;
+}
 
 /* In protocols 0 to 2 bytes are text of characters up to U+00FF, in UTF-8. */
 static int open_latin1(const struct torch_file *f, const struct pickle_node *text, uint64_t size, struct content *ret, struct error *err)
 {
 	struct content at;
 	if (!pickle_bytes(&f->pickle, text, &at) || at.stream)
-		return error_set(err, EBADMSG, "bytes kept as text in a compressed pickle, which arrayfs does not read");
+		return decode_latin1(f, text, ret, err);
 	struct stream *s = arena_alloc(&f->a->arena, sizeof *s); /* the cache knows it by its address */
 	if (!s)
 		return error_no_memory(err, "its bytes");
@@ -52,39 +76,60 @@ int torch_text_bytes(const struct torch_file *f, uint32_t node, uint64_t size, s
 {
 	const struct pickle_node *n = torch_node(f, node);
 	struct content text;
+	struct slice kept;
 	int r = 0;
+	if (n->kind < PICKLE_TEXT || n->kind > PICKLE_BYTEARRAY)
+		return error_set(err, EBADMSG, "its bytes are not in the pickle");
+	bool there = pickle_bytes(&f->pickle, n, &text);
+	if (n->kind == PICKLE_TEXT && !there)
+		return decode_latin1(f, n, ret, err);
+	if (!there) { /* of protocol 0 */
+		r = pickle_text(&f->pickle, n, &f->a->arena, UINT64_MAX, &kept, err);
+		*ret = (struct content){.memory = kept.data, .size = kept.len};
+		return r;
+	}
+	*ret = text;
 	if (n->kind != PICKLE_TEXT)
-		return pickle_bytes(&f->pickle, n, ret) ? 0 : error_set(err, EBADMSG, "its bytes are not in the pickle");
-	if (!pickle_bytes(&f->pickle, n, &text))
-		return error_set(err, EBADMSG, "bytes kept as escaped text, which arrayfs does not read");
+		return 0;
 	if (size == STREAM_SIZE_UNKNOWN)
 		r = count_characters(f, &text, &size, err);
-	if (r < 0)
-		return r;
-	if (size == text.size) { /* all are ASCII */
-		*ret = text;
-		return 0;
+	return r < 0 || size == text.size ? r : open_latin1(f, n, size, ret, err); /* all are ASCII */
+}
+
+/* bytearray(bytes), bytearray(text, 'latin-1'), bytes(), encode(text, 'latin1'): what they are given; 0: nothing. */
+static uint32_t given_bytes(const struct torch_file *f, uint32_t node)
+{
+	struct torch_called c = torch_called(f, torch_node(f, node));
+	for (unsigned i = 0; i < 4 && node && (c.known == TORCH_BYTES || c.known == TORCH_ENCODE); i++) {
+		node = torch_arg(f, &c, 0);
+		c = torch_called(f, torch_node(f, node));
 	}
-	return open_latin1(f, n, size, ret, err);
+	return node;
 }
 
 int torch_bytes(const struct torch_file *f, uint32_t node, uint64_t size, struct content *ret, struct error *err)
 {
-	const struct pickle_node *n = torch_node(f, node);
-	struct torch_called c = torch_called(f, n);
+	uint32_t given = given_bytes(f, node);
 	*ret = (struct content){0};
-	for (unsigned i = 0; i < 4 && c.known == TORCH_BYTES; i++) { /* bytearray(bytes), bytearray(text, 'latin-1'), bytes() */
-		node = torch_arg(f, &c, 0);
-		if (!node)
-			return 0;
-		n = torch_node(f, node);
-		c = torch_called(f, n);
-	}
-	if (c.known == TORCH_ENCODE)
-		return torch_text_bytes(f, torch_arg(f, &c, 0), size, ret, err);
-	if (n->kind == PICKLE_BUFFER)
+	if (!given)
+		return 0;
+	if (torch_node(f, given)->kind == PICKLE_BUFFER)
 		return error_set(err, EBADMSG, "a buffer that was kept out of the pickle");
-	return torch_text_bytes(f, node, size, ret, err);
+	return torch_text_bytes(f, given, size, ret, err);
+}
+
+int torch_bytes_here(const struct torch_file *f, uint32_t node, uint64_t most, struct arena *arena, struct slice *ret, struct error *err)
+{
+	uint32_t given = given_bytes(f, node);
+	const struct pickle_node *n = torch_node(f, given);
+	*ret = (struct slice){NULL, 0};
+	if (!given)
+		return 0;
+	if (n->kind == PICKLE_TEXT)
+		return text_here(f, n, most, arena, ret, err);
+	if (n->kind < PICKLE_TEXT || n->kind > PICKLE_BYTEARRAY)
+		return error_set(err, EBADMSG, "its bytes are not in the pickle");
+	return pickle_text(&f->pickle, n, arena, most, ret, err);
 }
 
 /* --- storages ------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ int torch_storage(const struct torch_file *f, uint32_t node, struct arena *arena
 /* The same for the older stream within the bytes of a pickle: legacy.c. */
 int torch_legacy_storage(const struct torch_file *f, uint32_t bytes, struct arena *arena, struct torch_storage *ret, struct error *err);
 
+/* The same bytes, of at most `most`, in memory from the arena: for few, from any thread. */
+int torch_bytes_here(const struct torch_file *f, uint32_t node, uint64_t most, struct arena *arena, struct slice *ret, struct error *err);
+
 /* What bytes(), bytearray(), encode() and BYTES hold.  `size`: what is known of their
  * number, or STREAM_SIZE_UNKNOWN, for which text is counted. */
 int torch_bytes(const struct torch_file *f, uint32_t node, uint64_t size, struct content *ret, struct error *err);

@@ -310,6 +310,8 @@ static uint32_t add(const struct torch_file *f, uint32_t parent, struct slice na
 	struct tree *tree = &f->a->tree;
 	uint64_t size = tree_array_size(array);
 	bool in_order = strided_in_order(t->shape, t->strides, t->rank) && !t->conj && !t->neg;
+	if (in_order && t->bytes.memory)
+		return tree_bytes(tree, parent, name, t->bytes.memory + t->bytes.offset + t->offset, (size_t)size);
 	if (in_order && !t->bytes.stream)
 		return tree_range(tree, parent, name, t->bytes.source, t->bytes.offset + t->offset, size);
 	struct torch_whole *whole = in_order ? arena_alloc(&f->a->arena, sizeof *whole) : NULL;
@@ -334,6 +336,8 @@ int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, co
 	const struct array *array = t->array.shape ? tree_array(tree, &t->array) : NULL;
 	if (failed && (error_passes(failed) || failed == -ENOTSUP))
 		return error_set(err, -failed, "%s", why->text);
+	if (!array && t->array.shape) /* there was no memory for it */
+		return error_no_memory(err, "its shape");
 	if (failed || tree_array_size(array) == SIZE_UNKNOWN) {
 		const char *sentence = failed ? arena_text(&f->a->arena, slice_text(why->text)) : "a shape of more elements than 64 bits count";
 		*ret = tree_fault(tree, parent, name, sentence ? sentence : "no memory", array);

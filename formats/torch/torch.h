@@ -138,7 +138,9 @@
 	X(TORCH_ND_SCALAR,      "numpy._core.multiarray", "scalar")                        \
 	X(TORCH_ND_DTYPE,       "numpy", "dtype")                                          \
 	X(TORCH_ND_ARRAY,       "numpy", "ndarray")                                        \
+	X(TORCH_ND_STRINGS,     "numpy._core._internal", "_convert_to_stringdtype_kwargs") \
 	X(TORCH_JOBLIB_WRAPPER, "joblib.numpy_pickle", "NumpyArrayWrapper")                \
+	X(TORCH_JOBLIB_WRAPPER, "sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper") \
 	X(TORCH_DCP_METADATA,   "torch.distributed.checkpoint.metadata", "Metadata")
 
 enum torch_known {
@@ -151,7 +153,7 @@ enum torch_known {
 	TORCH_CONSTANT, TORCH_FROM_TYPE_V2, TORCH_FROM_TYPE, TORCH_WRAPPER, TORCH_LEGACY_BYTES, TORCH_UNTYPED, TORCH_LAYOUT,
 	TORCH_DEVICE, TORCH_SEQUENCE, TORCH_ORDERED_DICT, TORCH_DEFAULT_DICT, TORCH_ENCODE, TORCH_BYTES, TORCH_COMPLEX,
 	TORCH_RECONSTRUCTOR, TORCH_ND_RECONSTRUCT, TORCH_ND_FROM_BUFFER, TORCH_ND_SCALAR, TORCH_ND_DTYPE, TORCH_ND_ARRAY,
-	TORCH_JOBLIB_WRAPPER, TORCH_DCP_METADATA,
+	TORCH_ND_STRINGS, TORCH_JOBLIB_WRAPPER, TORCH_DCP_METADATA,
 };
 
 struct torch_dtype {
@@ -276,6 +278,7 @@ int torch_child_name(const struct torch_file *f, const struct torch_child *c, st
 
 /* Appends a number as Python prints it; a global as module.name. */
 void torch_put_float(double value, struct text *ret);
+void torch_put_quoted(struct slice s, struct text *ret); /* as Python's repr() of a str */
 void torch_put_global(const struct torch_file *f, const struct pickle_node *n, struct text *ret);
 
 /* --- tensor.c ------------------------------------------------------------------------------ */
@@ -324,8 +327,9 @@ enum torch_nd torch_nd(const struct torch_file *f, uint32_t node, uint32_t *item
 /* Adds a TORCH_ND_FILE. */
 int torch_add_nd(const struct torch_file *f, uint32_t parent, struct slice name, uint32_t node, uint32_t *ret, struct error *err);
 
-/* Appends a TORCH_ND_VALUE as JSON. */
-int torch_put_nd(const struct torch_file *f, uint32_t node, struct text *ret, struct error *err);
+/* Appends a TORCH_ND_VALUE as JSON; a string that is not to be quoted, as it stands. */
+int torch_put_nd(const struct torch_file *f, uint32_t node, bool quoted, struct text *ret, struct error *err);
+bool torch_nd_is_string(const struct torch_file *f, uint32_t node);
 
 /* --- json.c --------------------------------------------------------------------------------- */
 

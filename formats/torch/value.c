@@ -36,18 +36,24 @@ uint32_t torch_arg(const struct torch_file *f, const struct torch_called *c, uin
 }
 
 /* Short text, without allocating; false if it is none. */
-static bool short_text(const struct torch_file *f, uint32_t node, struct slice *ret)
+static bool short_text(const struct torch_file *f, uint32_t node, uint8_t buf[WORD_MAX], struct slice *ret)
 {
 	const struct pickle_node *n = torch_node(f, node);
 	struct arena none = {0};
-	return node && (n->kind == PICKLE_TEXT || n->kind == PICKLE_STR) && pickle_size(n) <= WORD_MAX &&
-	       pickle_text(&f->pickle, n, &none, WORD_MAX, ret, NULL) == 0;
+	struct content bytes;
+	if (!node || (n->kind != PICKLE_TEXT && n->kind != PICKLE_STR) || pickle_size(n) > WORD_MAX)
+		return false;
+	if (pickle_text(&f->pickle, n, &none, WORD_MAX, ret, NULL) == 0) /* it is at hand */
+		return true;
+	*ret = (struct slice){buf, (size_t)pickle_size(n)};
+	return pickle_bytes(&f->pickle, n, &bytes) && content_read(f->a, &bytes, 0, ret->len, buf, NULL, NULL) == 0;
 }
 
 bool torch_is_text(const struct torch_file *f, uint32_t node, const char *text)
 {
+	uint8_t buf[WORD_MAX];
 	struct slice s;
-	return short_text(f, node, &s) && slice_equal(s, slice_text(text));
+	return node && pickle_size(torch_node(f, node)) == strlen(text) && short_text(f, node, buf, &s) && slice_equal(s, slice_text(text));
 }
 
 uint32_t torch_entry(const struct torch_file *f, uint32_t dict, const char *key)
@@ -157,6 +163,7 @@ static enum torch_meaning call_meaning(const struct torch_file *f, uint32_t *nod
 	case TORCH_ND_FROM_BUFFER:
 	case TORCH_ND_SCALAR:
 	case TORCH_JOBLIB_WRAPPER:
+	case TORCH_RECONSTRUCTOR: /* of such a wrapper, in protocols 0 and 1 */
 		return numpy_meaning(f, node);
 	default:
 		return object_meaning(f, *node);

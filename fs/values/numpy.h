@@ -36,7 +36,7 @@ struct numpy_header {
 };
 
 #define NUMPY_MAGIC "\x93NUMPY"
-enum { NUMPY_PREFIX = 12, NUMPY_HEADER_MAX = 1 << 20 };
+enum { NUMPY_PREFIX = 12, NUMPY_HEADER_MAX = 1 << 20, NUMPY_RANK_MAX = 64 };
 
 /* Does it begin with NumPy's magic? */
 bool numpy_probe(struct slice head);

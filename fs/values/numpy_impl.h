@@ -3,8 +3,6 @@
 #include "fs/values/numpy.h"
 
 /* Shared by numpy*.c: reading the text of a header. */
-enum { NUMPY_RANK_MAX = 64 };
-
 struct numpy_reader {
 	struct cursor c; /* UTF-8 */
 	struct arena *arena;

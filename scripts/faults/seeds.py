@@ -275,7 +275,7 @@ def flatbuffers():
 
 def pickles():
     """Of each protocol, and as Python 2 wrote."""
-    out, shared = folder("pickle"), [1, 300, -70000, 2**40, 2**70, -2**70, 1.5]
+    out, shared = folder("pickle_machine"), [1, 300, -70000, 2**40, 2**70, -2**70, 1.5]
     value = {"a": shared, "b": (None, True, ()), "\u20ac": [b"bytes", bytearray(b"more"), {1, 2}, frozenset("x")], "again": shared,
              "object": collections.OrderedDict(a=1), "array": np.arange(6, dtype="<i2").reshape(2, 3), "type": np.dtype("f4,i1")}
     value["self"] = value
@@ -291,5 +291,5 @@ def pickles():
 if __name__ == "__main__":
     for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers, pickles):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "pickle") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "pickle_machine") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

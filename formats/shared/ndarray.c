@@ -1,26 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* The files and directories of one array. */
-#include "formats/numpy/numpy.h"
-
-#include <inttypes.h>
+#include "formats/shared/ndarray_impl.h"
 
 #include "fs/archive/column.h"
+
+/* A lazy node of compressed bytes as they are. */
+struct ndarray_bytes {
+	struct lazy lazy;
+	struct content bytes;
+};
 
 static int no_memory(struct error *err)
 {
 	return error_set(err, ENOMEM, "no memory for its arrays");
 }
 
-int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
-		   const struct array *array, uint32_t *ret, struct error *err)
+static int read_bytes(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct ndarray_bytes *f = n->lazy;
+	return content_answer(a, &f->bytes, offset, len, ret, err);
+}
+
+int ndarray_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
+		       const struct array *array, uint32_t *ret, struct error *err)
 {
 	struct tree *t = &a->tree;
 	if (bytes->stream) {
-		struct npy_file *f = arena_alloc(&a->arena, sizeof *f);
+		struct ndarray_bytes *f = arena_alloc(&a->arena, sizeof *f);
 		if (!f)
 			return no_memory(err);
-		f->bytes = *bytes;
+		*f = (struct ndarray_bytes){{read_bytes}, *bytes};
 		*ret = tree_lazy(t, parent, name, f, bytes->size);
+	} else if (bytes->memory) {
+		*ret = tree_bytes(t, parent, name, bytes->memory + bytes->offset, (size_t)bytes->size);
 	} else {
 		*ret = tree_range(t, parent, name, bytes->source, bytes->offset, bytes->size);
 	}
@@ -37,7 +48,7 @@ int npy_show_bytes(struct archive *a, uint32_t parent, struct slice name, const 
 struct fields {
 	struct archive *a;
 	const struct content *bytes; /* of the elements */
-	const struct npy_records *records;
+	const struct ndarray_records *records;
 	bool fortran, objects;
 	struct error *err;
 };
@@ -47,7 +58,7 @@ struct fields {
 struct place {
 	uint32_t dir;
 	uint64_t offset;
-	const struct npy_level *levels; /* the innermost */
+	const struct ndarray_level *levels; /* the innermost */
 	uint32_t nlevels;
 	const uint64_t *shape; /* of the records and those sub-arrays */
 	uint32_t rank;
@@ -64,11 +75,11 @@ static int enter(struct fields *f, const struct numpy_field *field, struct place
 	memcpy(shape, at->shape, at->rank * sizeof *shape);
 	at->offset += field->offset;
 	for (uint32_t i = 0; i < own->rank; i++) {
-		struct npy_level *level = arena_alloc(&f->a->arena, sizeof *level);
+		struct ndarray_level *level = arena_alloc(&f->a->arena, sizeof *level);
 		if (!level)
 			return no_memory(f->err);
 		stride = own->shape[i] ? stride / own->shape[i] : 0;
-		*level = (struct npy_level){at->levels, own->shape[i], stride};
+		*level = (struct ndarray_level){at->levels, own->shape[i], stride};
 		at->levels = level;
 		shape[at->rank + i] = own->shape[i];
 	}
@@ -79,13 +90,13 @@ static int enter(struct fields *f, const struct numpy_field *field, struct place
 }
 
 /* Which bytes the field consists of; levels whose slots are adjacent become wider slots. */
-static bool place_file(const struct fields *f, const struct place *at, uint64_t width, struct npy_file *ret)
+static bool place_file(const struct fields *f, const struct place *at, uint64_t width, struct ndarray_field *ret)
 {
-	*ret = (struct npy_file){.bytes = *f->bytes, .records = f->records, .offset = at->offset, .width = width, .slots = 1,
+	*ret = (struct ndarray_field){.lazy = {ndarray_read_field}, .bytes = *f->bytes, .records = f->records, .offset = at->offset, .width = width, .slots = 1,
 				 .levels = at->levels, .nlevels = at->nlevels, .to_c_order = f->fortran && at->nlevels > 0};
 	for (; ret->nlevels > 0 && ret->levels->stride == ret->width; ret->nlevels--, ret->levels = ret->levels->outer)
 		ret->width *= ret->levels->count;
-	for (const struct npy_level *l = ret->levels; l; l = l->outer)
+	for (const struct ndarray_level *l = ret->levels; l; l = l->outer)
 		ret->slots *= l->count; /* at most the record's bytes, unless there are none */
 	return !__builtin_mul_overflow(ret->slots, ret->width, &ret->count) &&
 	       !__builtin_mul_overflow(ret->count, f->records->count, &ret->count);
@@ -108,7 +119,7 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 		return 0;
 	}
 	uint64_t elements;
-	struct npy_file *file = arena_alloc(&f->a->arena, sizeof *file);
+	struct ndarray_field *file = arena_alloc(&f->a->arena, sizeof *file);
 	if (!file)
 		return no_memory(f->err);
 	if (!shape_elements(field->type.array.shape, field->type.array.rank, &elements) ||
@@ -119,7 +130,7 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 	return 0;
 }
 
-/* Recursion is as deep as the header's own nesting, which numpy_read_header() limits. */
+/* Recursion is as deep as records are nested, which whoever reads types limits. */
 static int show_fields(struct fields *f, const struct numpy_type *type, const struct place *at)
 {
 	struct tree *t = &f->a->tree;
@@ -148,7 +159,7 @@ static int show_records(struct archive *a, uint32_t parent, struct slice name, c
 			const struct numpy_type *type, uint32_t *ret, struct error *err)
 {
 	const struct array *array = &type->array;
-	struct npy_records *records = arena_alloc(&a->arena, sizeof *records);
+	struct ndarray_records *records = arena_alloc(&a->arena, sizeof *records);
 	uint64_t count, *shape = arena_array(&a->arena, array->rank + 1u, sizeof *shape);
 	if (!records || !shape)
 		return no_memory(err);
@@ -156,59 +167,17 @@ static int show_records(struct archive *a, uint32_t parent, struct slice name, c
 		memcpy(shape, array->shape, array->rank * sizeof *shape);
 	if (!shape_elements(array->shape, array->rank, &count))
 		return error_set(err, EBADMSG, "a shape of more records than 64 bits count");
-	*records = (struct npy_records){type->size, count, shape, array->rank};
+	*records = (struct ndarray_records){type->size, count, shape, array->rank};
 	*ret = column_struct(&a->tree, (struct column_at){.parent = parent, .name = name}, array);
 	struct fields f = {a, bytes, records, array->fortran, type->objects, err};
 	struct place at = {.dir = *ret, .shape = shape, .rank = array->rank};
 	return show_fields(&f, type, &at);
 }
 
-/* --- the header ------------------------------------------------------------- */
-
-/* Loads the first `len` bytes, or as many as there are. */
-static int load_head(struct archive *a, const struct content *bytes, struct arena *arena, uint64_t len, struct slice *ret,
-		     struct error *err)
+int ndarray_show(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type,
+		 const struct content *elements, uint32_t *ret, struct error *err)
 {
-	size_t n = bytes->size < len ? (size_t)bytes->size : (size_t)len;
-	uint8_t *buf = arena_alloc(arena, n + 1);
-	if (!buf)
-		return error_set(err, ENOMEM, "no memory for NumPy's header");
-	*ret = (struct slice){buf, n};
-	return content_head(a, bytes, buf, n, &ret->len, err);
-}
-
-static int read_header(struct archive *a, const struct content *bytes, struct arena *arena, struct numpy_header *ret,
-		       struct error *err)
-{
-	enum { USUAL = 128 }; /* NumPy pads headers to multiples of 64 bytes, and few have fields */
-	struct slice head;
-	uint64_t size;
-	int r = load_head(a, bytes, arena, USUAL, &head, err);
-	if (r < 0 || (r = numpy_header_size(head, &size, err)) < 0)
-		return r;
-	if (size > head.len && (r = load_head(a, bytes, arena, size, &head, err)) < 0)
-		return r;
-	if ((r = numpy_read_header(head, arena, ret, err)) < 0)
-		return r;
-	if (ret->bytes > bytes->size - ret->data)
-		return error_set(err, EBADMSG, "an array of %" PRIu64 " bytes, of which the file has %" PRIu64, ret->bytes,
-				 bytes->size - ret->data);
-	return 0;
-}
-
-int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes, uint32_t *ret,
-	     struct error *err)
-{
-	struct arena scratch = arena_scratch(&a->arena);
-	struct numpy_header h = {0};
-	int r = read_header(a, bytes, &scratch, &h, err);
-	struct content elements = content_part(bytes, h.data, h.bytes);
-	if (r == 0 && h.type.array.dtype == DTYPE_STRUCT)
-		r = show_records(a, parent, name, &elements, &h.type, ret, err);
-	else if (r == 0 && h.type.objects)
-		*ret = tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array);
-	else if (r == 0)
-		r = npy_show_bytes(a, parent, name, &elements, &h.type.array, ret, err);
-	arena_free(&scratch);
-	return r;
+	if (type->array.dtype == DTYPE_STRUCT)
+		return show_records(a, parent, name, elements, type, ret, err);
+	return ndarray_show_bytes(a, parent, name, elements, &type->array, ret, err);
 }

@@ -305,6 +305,50 @@ static void lengths_are_held_against_the_content(void **state)
 	FAILS("Ncm", -EBADMSG, "pickle: it ends within an opcode, at byte 1");
 }
 
+/* A pickle and two bytes stand behind each object; their values are its entries. */
+static int read_inner(struct pickle *p, uint32_t object, uint64_t *at, struct error *err)
+{
+	struct arena *outer = p->scratch, scratch = arena_scratch(outer);
+	p->built = NULL;
+	p->scratch = &scratch;
+	int r = pickle_read(p, *at, err);
+	p->built = read_inner;
+	p->scratch = outer;
+	arena_free(&scratch);
+	pickle_node(p, object)->call->entries = p->root;
+	*at = p->end + 2;
+	return r;
+}
+
+static void what_is_built_may_be_followed_by_a_pickle(void **state)
+{
+	struct read r = {.p.built = read_inner};
+	struct text bytes = {0};
+	(void)state;
+	text_put(&bytes, BYTES("(cm\nC\n)\x81Nb]q\0(h\0K\1e.!!"));
+	for (int i = 0; i < 300; i++) { /* more nodes than a chunk has */
+		text_put(&bytes, BYTES("G\0\0\0\0\0\0\0\0cm\nC\n)\x81Nb"));
+		for (int j = 0; j < i % 7; j++)
+			text_put(&bytes, BYTES("G\0\0\0\0\0\0\0\0"));
+		text_put(&bytes, BYTES("G?\xf0\0\0\0\0\0\0.??"));
+	}
+	text_put(&bytes, BYTES("l."));
+	assert_int_equal(read_at(&r, text_slice(&bytes), 0), 0);
+	assert_int_equal(r.p.end, bytes.len);
+	assert_int_equal(pickle_node(&r.p, r.p.root)->count, 601);
+	uint32_t one = pickle_item(pickle_node(&r.p, r.p.root), 0);
+	show(&r, one, 4);
+	assert_string_equal(r.text, "new<'m'.'C'() state=None entries=[[[..., ...], 1], 1]>");
+	for (uint32_t i = 0; i < 300; i++) {
+		const struct pickle_node *zero = pickle_node(&r.p, pickle_item(pickle_node(&r.p, r.p.root), 1 + 2 * i));
+		const struct pickle_node *object = pickle_node(&r.p, pickle_item(pickle_node(&r.p, r.p.root), 2 + 2 * i));
+		assert_int_equal(zero->kind, PICKLE_FLOAT);
+		assert_true(zero->real == 0 && pickle_node(&r.p, object->call->entries)->real == 1);
+	}
+	end(&r);
+	text_free(&bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +364,7 @@ int main(void)
 		cmocka_unit_test(sentences),
 		cmocka_unit_test(kinds_that_are_wrong),
 		cmocka_unit_test(lengths_are_held_against_the_content),
+		cmocka_unit_test(what_is_built_may_be_followed_by_a_pickle),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads: of compressed bytes, and of one field of each record. */
-#include "formats/numpy/numpy.h"
+/* Reads one field of each record. */
+#include "formats/shared/ndarray_impl.h"
 
 enum { BATCH = 256 << 10 }; /* bytes of records fetched at a time */
 
 /* Where the slot lies in its record. */
-static uint64_t slot_at(const struct npy_file *f, uint64_t slot)
+static uint64_t slot_at(const struct ndarray_field *f, uint64_t slot)
 {
 	uint64_t at = f->offset;
-	for (const struct npy_level *l = f->levels; l; slot /= l->count, l = l->outer)
+	for (const struct ndarray_level *l = f->levels; l; slot /= l->count, l = l->outer)
 		at += slot % l->count * l->stride;
 	return at;
 }
 
 /* The offset of the index-th record as shown. */
-static uint64_t record_at(const struct npy_file *f, uint64_t index)
+static uint64_t record_at(const struct ndarray_field *f, uint64_t index)
 {
-	const struct npy_records *r = f->records;
-	uint64_t at = 0, step[64], n = 1;
+	const struct ndarray_records *r = f->records;
+	uint64_t at = 0, step[NUMPY_RANK_MAX], n = 1;
 	if (!f->to_c_order)
 		return index * r->size;
 	for (uint32_t i = 0; i < r->rank; n *= r->shape[i++])
@@ -28,7 +28,7 @@ static uint64_t record_at(const struct npy_file *f, uint64_t index)
 }
 
 /* Copies [offset, offset + len) of what one record shows; `record` begins at the field. */
-static void copy_slots(const struct npy_file *f, const uint8_t *record, uint64_t offset, uint64_t len, uint8_t *out)
+static void copy_slots(const struct ndarray_field *f, const uint8_t *record, uint64_t offset, uint64_t len, uint8_t *out)
 {
 	while (len > 0) {
 		uint64_t in = offset % f->width, some = f->width - in < len ? f->width - in : len;
@@ -62,7 +62,7 @@ static void copy_column(const uint8_t *from, uint64_t stride, uint64_t width, ui
 /* The state of a read: [offset, offset + len) is still to come. */
 struct reading {
 	struct archive *a;
-	const struct npy_file *f;
+	const struct ndarray_field *f;
 	uint64_t offset, len;
 	uint8_t *out, *buf; /* buf: BATCH bytes */
 	const _Atomic bool *gone;
@@ -95,8 +95,8 @@ static int read_slot(struct reading *r, uint64_t at, uint64_t within)
  * which lie at one stride. */
 static int read_slots(struct reading *r, uint64_t per)
 {
-	const struct npy_file *f = r->f;
-	const struct npy_level *l = f->levels;
+	const struct ndarray_field *f = r->f;
+	const struct ndarray_level *l = f->levels;
 	uint64_t in = r->offset % per, slot = in / f->width, at = record_at(f, r->offset / per) + slot_at(f, slot);
 	if (!l || in % f->width || r->len < f->width || f->width > BATCH)
 		return read_slot(r, at, in % f->width);
@@ -114,7 +114,7 @@ static int read_slots(struct reading *r, uint64_t per)
 /* Reads the next records, whose fields span `extent` bytes each. */
 static int read_batch(struct reading *r, uint64_t per, uint64_t extent)
 {
-	const struct npy_file *f = r->f;
+	const struct ndarray_field *f = r->f;
 	uint64_t size = f->records->size, first = r->offset / per, in = r->offset % per;
 	uint64_t count = (in + r->len - 1) / per + 1, most = f->to_c_order ? 1 : (BATCH - extent) / size + 1;
 	if (count > most)
@@ -135,9 +135,9 @@ static int read_batch(struct reading *r, uint64_t per, uint64_t extent)
 	return 0;
 }
 
-static int read_records(struct archive *a, const struct npy_file *f, uint64_t offset, uint64_t len, struct answer *ret,
-			struct error *err)
+int ndarray_read_field(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
+	const struct ndarray_field *f = n->lazy;
 	uint64_t per = f->slots * f->width, extent = slot_at(f, f->slots - 1) - f->offset + f->width;
 	struct arena scratch = arena_apart(&a->arena);
 	struct reading r = {.a = a, .f = f, .offset = offset, .len = len, .gone = ret->gone, .err = err};
@@ -149,12 +149,4 @@ static int read_records(struct archive *a, const struct npy_file *f, uint64_t of
 		e = is_gone(&r) ? -EINTR : extent > BATCH ? read_slots(&r, per) : read_batch(&r, per, extent);
 	arena_free(&scratch);
 	return e;
-}
-
-int npy_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	const struct npy_file *f = n->lazy;
-	if (f->records)
-		return read_records(a, f, offset, len, ret, err);
-	return content_answer(a, &f->bytes, offset, len, ret, err);
 }
