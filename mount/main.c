@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	int r = helper_is(argv[0]) ? helper_parse(&helper, argc, argv) : 0;
 	if (r)
 		return r;
-	r = helper.argc ? options_parse(&o, helper.argc, helper.argv) : options_parse(&o, argc, argv);
+	r = helper.argc ? options_parse(&o, helper.argc, helper.argv, false) : options_parse(&o, argc, argv, true);
 	/* A closed pipe ends a command quietly, even if our parent ignores SIGPIPE; a
 	 * mount has its own handlers. */
 	signal(SIGPIPE, SIG_DFL);
@@ -78,6 +78,9 @@ int main(int argc, char **argv)
 			break;
 		case COMMAND_DIFF:
 			r = diff_run(&o);
+			break;
+		case COMMAND_VERIFY:
+			r = verify_run(&o);
 			break;
 		}
 	}

@@ -297,6 +297,25 @@ static int set_option(struct options *o, int c, char **argv)
 	}
 }
 
+/* Commands that are words: a SOURCE called so is written ./WORD. */
+static const struct {
+	const char *word;
+	enum command command;
+} words_of_commands[] = {
+	{"verify", COMMAND_VERIFY},
+};
+
+/* Is the first operand a command?  Then it is taken. */
+static bool take_word(struct options *o, const char *first)
+{
+	for (size_t i = 0; first && o->command == COMMAND_MOUNT && i < sizeof words_of_commands / sizeof *words_of_commands; i++)
+		if (strcmp(first, words_of_commands[i].word) == 0) {
+			o->command = words_of_commands[i].command;
+			return true;
+		}
+	return false;
+}
+
 static int take_operands(struct options *o, int n, char **operands)
 {
 	static const struct {
@@ -309,6 +328,7 @@ static int take_operands(struct options *o, int n, char **operands)
 		[COMMAND_CAT] = {2, -1, "--cat needs a SOURCE and a PATH"},
 		[COMMAND_EXTRACT] = {2, -1, "--extract needs a SOURCE and a DEST"},
 		[COMMAND_DIFF] = {2, 2, "--diff needs two SOURCEs"},
+		[COMMAND_VERIFY] = {1, 1, "verify needs a SOURCE"},
 	};
 	if (n < needs[o->command].least)
 		return usage("%s", needs[o->command].what);
@@ -316,8 +336,10 @@ static int take_operands(struct options *o, int n, char **operands)
 		return usage("unexpected operand '%s'", operands[needs[o->command].most]);
 	if ((o->list_long || o->list_tree || o->human) && o->command != COMMAND_LIST)
 		return usage("--long, --tree and -H are for --list only");
-	if (o->list_json && o->command != COMMAND_LIST && o->command != COMMAND_DIFF)
-		return usage("--json is for --list and --diff only");
+	if (o->list_json && o->command != COMMAND_LIST && o->command != COMMAND_DIFF && o->command != COMMAND_VERIFY)
+		return usage("--json is for --list, --diff and verify only");
+	if (o->no_verify && o->command == COMMAND_VERIFY)
+		return usage("verify=no leaves verify nothing to do");
 	if (o->list_long + o->list_json + o->list_tree > 1)
 		return usage("--long, --tree and --json cannot be combined");
 	if (o->rows.given && o->command != COMMAND_CAT)
@@ -329,14 +351,14 @@ static int take_operands(struct options *o, int n, char **operands)
 	if (o->close && o->command != COMMAND_DIFF)
 		return usage("--atol and --rtol are for --diff only");
 	o->source = operands[0];
-	bool two = o->command != COMMAND_UNMOUNT && o->command != COMMAND_LIST && o->command != COMMAND_CAT;
+	bool two = needs[o->command].least == 2 && o->command != COMMAND_CAT;
 	if (two)
 		o->destination = operands[1];
 	o->paths = operands + (two ? 2 : 1);
 	return 0;
 }
 
-int options_parse(struct options *o, int argc, char **argv)
+int options_parse(struct options *o, int argc, char **argv, bool words)
 {
 	int c, r = 0;
 	*o = (struct options){.cache = (size_t)CACHE_DEFAULT_MB << 20};
@@ -346,6 +368,8 @@ int options_parse(struct options *o, int argc, char **argv)
 	opterr = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdsHo:hVu", long_options, NULL)) != -1)
 		r = set_option(o, c, argv);
+	if (r == 0 && words && take_word(o, argv[optind]))
+		optind++;
 	if (r == 0 && o->command != COMMAND_HELP && o->command != COMMAND_VERSION)
 		r = take_operands(o, argc - optind, argv + optind);
 	return r;
@@ -363,6 +387,7 @@ void options_help(void)
 	      "       arrayfs --cat [--rows A:B] SOURCE PATH...\n"
 	      "       arrayfs --extract [--force | --resume] [--npy] SOURCE DEST [PATH...]\n"
 	      "       arrayfs --diff [--atol X] [--rtol Y] [--json] SOURCE SOURCE\n"
+	      "       arrayfs verify [--json] SOURCE\n"
 	      "       arrayfs -u MOUNTPOINT\n"
 	      "\n"
 	      "Mounts an archive of arrays, read-only, as a directory in which every tensor\n"
@@ -385,6 +410,9 @@ void options_help(void)
 	      "      --diff       compare names, types, shapes, values and attributes\n"
 	      "        --atol X, --rtol Y   numbers are the same if |a - b| <= X + Y * |b|\n"
 	      "        --json     as one object\n"
+	      "  verify           check every checksum there is, decode every array once, and hold\n"
+	      "                   files against manifest.json and SHA256SUMS\n"
+	      "        --json     one object per line, for what is whole, too\n"
 	      "  -u               unmount, and wait for the daemon to end\n"
 	      "\n"
 	      "options:\n"
@@ -408,6 +436,6 @@ void options_help(void)
 	      "  -V, --version    print the version\n"
 	      "\n"
 	      "exit codes: 0 success, 1 refused or failed, 2 usage error; with --diff 0 same,\n"
-	      "1 different, 2 trouble.  See arrayfs(1).\n",
+	      "1 different, 2 trouble; with verify 0 whole, 1 faults, 2 trouble.  See arrayfs(1).\n",
 	      stdout);
 }

@@ -7,7 +7,7 @@
 /*
  * The command line.  See arrayfs(1).
  */
-enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_HELP, COMMAND_VERSION };
+enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_VERIFY, COMMAND_HELP, COMMAND_VERSION };
 
 /* A range of the first dimension, as in a Python slice: negative numbers count from the
  * end, and the range is clipped to the array. */
@@ -38,7 +38,8 @@ struct options {
 	char *fuse;       /* options for libfuse, like "allow_other,fsname=x"; "" for none */
 };
 
-/* Returns 0, or 2 (the exit code) after reporting a usage error. */
-int options_parse(struct options *ret, int argc, char **argv);
+/* Returns 0, or 2 (the exit code) after reporting a usage error.  `words`: the first operand may
+ * be the name of a command. */
+int options_parse(struct options *ret, int argc, char **argv, bool words);
 void options_free(struct options *o);
 void options_help(void);

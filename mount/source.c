@@ -66,9 +66,8 @@ static void narrow(const struct opened *opened, const struct opened *other, cons
 }
 
 /* Expects the sandbox to be entered and the cache to exist. */
-static int open_one(struct opened *ret, const char *source, const struct options *o)
+static int open_one(struct opened *ret, const char *source, const struct options *o, struct error *err)
 {
-	struct error err = {0};
 	struct mirror_options options = {
 		.follow = o->follow,
 		.dataset = o->dataset,
@@ -82,16 +81,15 @@ static int open_one(struct opened *ret, const char *source, const struct options
 	options.archive.blocks = ret->blocks;
 	options.archive.descriptors = &descriptors;
 	options.files_max = ret->limits.files;
-	int r = mirror_open(&ret->mirror, formats, source, &options, &err);
-	if (r < 0)
-		log_say("%s: %s%s", source, err.text[0] ? err.text : strerror(-r),
-			r == -ENOMEM ? " (-o cache=SIZE allows more)" : "");
-	return r;
+	int r = mirror_open(&ret->mirror, formats, source, &options, err);
+	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
 }
 
-/* Opens `other` as well, unless it is NULL, with the same cache. */
-static int open_all(struct opened *ret, struct opened *other, const struct options *o)
+/* Opens `other` as well, unless it is NULL, with the same cache.  *ret_fault is the source that
+ * the error is about. */
+static int open_all(struct opened *ret, struct opened *other, const struct options *o, const char **ret_fault, struct error *err)
 {
+	*ret_fault = o->source;
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	if (is_confined(o))
@@ -99,31 +97,45 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	int r = source_guard();
 	if (r == 0)
 		r = blocks_open(&ret->blocks, o->cache, o->threads);
-	if (r < 0) {
-		log_say("%s: no memory for the cache", o->source);
-		return 1;
-	}
-	r = open_one(ret, o->source, o);
+	if (r < 0)
+		return error_no_memory(err, "the cache");
+	r = open_one(ret, o->source, o, err);
 	if (r == 0 && other) {
 		*other = (struct opened){.blocks = ret->blocks, .limits = ret->limits};
-		if ((r = open_one(other, o->destination, o)) < 0)
+		*ret_fault = o->destination;
+		if ((r = open_one(other, o->destination, o, err)) < 0)
 			mirror_close(ret->mirror);
 	}
 	if (r == 0 && is_confined(o))
 		narrow(ret, other, o);
 	if (r < 0)
 		blocks_close(ret->blocks);
+	return r;
+}
+
+static int open_or_say(struct opened *ret, struct opened *other, const struct options *o)
+{
+	struct error err = {0};
+	const char *fault;
+	int r = open_all(ret, other, o, &fault, &err);
+	if (r < 0)
+		log_say("%s: %s%s", fault, err.text, r == -ENOMEM ? " (-o cache=SIZE allows more)" : "");
 	return r < 0;
 }
 
 int source_command_open(struct opened *ret, const struct options *o)
 {
-	return open_all(ret, NULL, o);
+	return open_or_say(ret, NULL, o);
 }
 
 int source_command_open_two(struct opened ret[2], const struct options *o)
 {
-	return open_all(&ret[0], &ret[1], o);
+	return open_or_say(&ret[0], &ret[1], o);
+}
+
+int source_command_try(struct opened *ret, const struct options *o, struct error *err)
+{
+	return open_all(ret, NULL, o, &(const char *){NULL}, err);
 }
 
 void source_command_close_two(struct opened opened[2])

@@ -14,6 +14,8 @@ struct opened {
 
 /* Returns 0, or the exit code after reporting the fault. */
 int source_command_open(struct opened *ret, const struct options *o);
+/* The same, but what is wrong with SOURCE is not reported: -errno and a sentence. */
+int source_command_try(struct opened *ret, const struct options *o, struct error *err);
 void source_command_close(struct opened *opened);
 
 /* Opens SOURCE and a second source, o->destination, for a comparison: they share one

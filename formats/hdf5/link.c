@@ -166,7 +166,7 @@ static void add_external(struct archive *a, uint32_t parent, const struct h5_gro
 	if (c.failed || file.len == 0)
 		tree_fault(&a->tree, parent, l->name, "an external link without a file", NULL);
 	else if (file.data[0] == '/')
-		tree_fault(&a->tree, parent, l->name, "an external link to an absolute path, which is not followed", NULL);
+		tree_sound(&a->tree, tree_fault(&a->tree, parent, l->name, "an external link to an absolute path, which is not followed", NULL));
 	else
 		add_link(a, parent, g, l, file, path);
 }
@@ -187,7 +187,7 @@ static int show_link(struct archive *a, uint32_t dir, const struct h5_group *g, 
 		add_external(a, dir, g, l);
 		return 0;
 	default:
-		tree_fault(&a->tree, dir, l->name, "a user-defined link", NULL);
+		tree_sound(&a->tree, tree_fault(&a->tree, dir, l->name, "a user-defined link", NULL));
 		return 0;
 	}
 }

@@ -401,7 +401,10 @@ int h5_object(struct archive *a, uint32_t parent, struct slice name, const struc
 	arena_free(&s);
 	if (error_passes(r))
 		return error_set(err, -r, "%s", why.text);
-	if (r < 0)
-		tree_fault(&a->tree, parent, name, why.text, NULL);
+	if (r < 0) {
+		uint32_t id = tree_fault(&a->tree, parent, name, why.text, NULL);
+		if (r == -ENOTSUP)
+			tree_sound(&a->tree, id);
+	}
 	return 0;
 }

@@ -43,7 +43,7 @@ int npy_show(struct archive *a, uint32_t parent, struct slice name, const struct
 	int r = read_header(a, bytes, &scratch, &h, err);
 	struct content elements = content_part(bytes, h.data, h.bytes);
 	if (r == 0 && h.type.objects && h.type.array.dtype != DTYPE_STRUCT)
-		*ret = tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array);
+		*ret = tree_sound(&a->tree, tree_fault(&a->tree, parent, name, "an array of Python objects, which are pickled", &h.type.array));
 	else if (r == 0)
 		r = ndarray_show(a, parent, name, &h.type, &elements, ret, err);
 	arena_free(&scratch);

@@ -37,13 +37,15 @@ static int look_for_magic(struct archive *a, const struct content *bytes, bool *
 }
 
 /* One file with the reason, also where an array would be several. */
-static int show_fault(struct archive *a, const struct zip_member *m, bool array, const struct tree_path *at, struct error *why,
-		      uint32_t *ret)
+static int show_fault(struct archive *a, const struct zip_member *m, bool array, const struct tree_path *at, int code,
+		      struct error *why, uint32_t *ret)
 {
 	const char *sentence = arena_text(&a->arena, slice_text(why->text));
 	if (!sentence)
 		return -ENOMEM;
 	*ret = tree_fault(&a->tree, at->parent, at->leaf, sentence, NULL);
+	if (code == -ENOTSUP)
+		tree_sound(&a->tree, *ret);
 	/* Bytes of that size, unless they are an array, which only they could tell. */
 	if (*ret && m->fault && m->data && !array && m->size <= INT64_MAX)
 		tree_edit(&a->tree, *ret)->size = m->size;
@@ -70,7 +72,7 @@ static int show_member(struct archive *a, const struct zip_member *m, struct err
 	else if (r == 0)
 		r = ndarray_show_bytes(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
 	if (r < 0 && !error_passes(r))
-		r = show_fault(a, m, array, &at, &why, &id);
+		r = show_fault(a, m, array, &at, r, &why, &id);
 	if (r < 0)
 		return error_set(err, -r, "%s", r == -ENOMEM ? "no memory for its members" : why.text);
 	tree_path_end(&a->tree, &at, id);
@@ -97,4 +99,5 @@ const struct format format_npz = {
 	.probe = npz_probe,
 	.open = npz_open,
 	.read = lazy_read,
+	.checks = zip_checks,
 };

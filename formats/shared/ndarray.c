@@ -113,7 +113,7 @@ static int show_field(struct fields *f, const struct numpy_field *field, const s
 	array.fortran = f->fortran && at->nlevels == 0;
 	array.codec = content_codec(f->bytes);
 	if (f->objects) {
-		*ret = tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array);
+		*ret = tree_sound(t, tree_fault(t, path->parent, path->leaf, "its records have Python objects, which are pickled", &array));
 		if (*ret)
 			tree_edit(t, *ret)->size = SIZE_UNKNOWN; /* of the pickle; nothing is read */
 		return 0;

@@ -55,6 +55,9 @@ int zip_read_part(const struct source *s, uint64_t offset, uint64_t size, struct
 /* The member of that name, or NULL. */
 const struct zip_member *zip_find(const struct zip *z, struct slice name);
 
+/* A format's checks(), if its archives are zips: every member that has no fault. */
+int zip_checks(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err);
+
 /* Is it a directory: a name that ends in '/', and no bytes? */
 bool zip_is_directory(const struct zip_member *m);
 

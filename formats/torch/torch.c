@@ -20,6 +20,7 @@
 
 #include "formats/torch/legacy.h"
 #include "formats/torch/record.h"
+#include "fs/archive/check.h"
 
 /* --- records ---------------------------------------------------------------------------------------- */
 
@@ -197,6 +198,7 @@ static int open_zip(struct torch_file *f, struct error *err)
 {
 	struct torch_zip *z = arena_alloc(f->keep, sizeof *z);
 	char kind[8];
+	f->zipped = true;
 	int r = z ? torch_zip_read(f, z, err) : error_no_memory(err, "its records");
 	if (r == 0)
 		r = torch_record_text(f, z, "archive_format", kind, sizeof kind, err);
@@ -234,6 +236,20 @@ static int torch_open(struct archive *a, struct error *err)
 	return open_zip(f, err);
 }
 
+/* Storages that torch.serialization.skip_data() left out are holes, whose records have no checksum. */
+static int torch_checks(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err)
+{
+	const struct torch_file *f = a->priv;
+	uint32_t kept = 0;
+	*ret_count = 0;
+	int r = f->zipped ? zip_checks(a, keep, ret, ret_count, err) : 0;
+	for (uint32_t i = 0; i < *ret_count; i++)
+		if ((*ret)[i].crc32)
+			(*ret)[kept++] = (*ret)[i];
+	*ret_count = kept;
+	return r;
+}
+
 const struct format format_torch = {
 	.name = "torch",
 	.suffixes = (const char *const[]){".pt", ".pth", ".ckpt", ".ptl", ".pt2", NULL},
@@ -242,6 +258,7 @@ const struct format format_torch = {
 	.open = torch_open,
 	.list = torch_list,
 	.read = lazy_read,
+	.checks = torch_checks,
 	.attrs = torch_attrs,
 	.details = torch_details,
 	.same = torch_same,

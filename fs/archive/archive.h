@@ -12,6 +12,7 @@
 #include "fs/source/source.h"
 
 struct archive;
+struct check;
 
 /* What a format is identified by: the head of a file, and a few more bytes by peek_at(),
  * sparingly: each may cost a disk seek. */
@@ -123,6 +124,11 @@ struct format {
 
 	/* Optional, of an index: what the names of such files end in; ends with NULL. */
 	const char *const *indexes;
+
+	/* Optional: the bytes of which the archive has checksums of its own (fs/archive/check.h),
+	 * allocated from `keep`.  Lazy files must be made of these bytes alone, and be readable if
+	 * all of them are as their checksums say: then to check them is to check these. */
+	int (*checks)(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err);
 
 	/* Frees what is not in the arena. */
 	void (*close)(struct archive *a);

@@ -239,6 +239,14 @@ uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const ch
 	return id;
 }
 
+uint32_t tree_sound(struct tree *t, uint32_t id)
+{
+	struct node *n = tree_edit(t, id);
+	if (n)
+		n->sound = true;
+	return id;
+}
+
 /* The end of the component that begins at p. */
 static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char split)
 {

@@ -74,6 +74,7 @@ struct node {
 	bool suffixed : 1;  /* its name got a suffix */
 	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
+	bool sound : 1;        /* FAULT: the archive is not broken there */
 	bool own : 1;          /* DIR: made by tree_branch(): no name that implies it leads here */
 };
 
@@ -143,6 +144,9 @@ uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const v
 /* What is listed and cannot be read, for the reason that the sentence gives.  It has the
  * size that the array tells, if there is one and it does. */
 uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const char *sentence, const struct array *array);
+
+/* Says of such a node that it is as it should be, though nothing here reads it.  Returns id. */
+uint32_t tree_sound(struct tree *t, uint32_t id);
 
 /* Makes the directories that a name like "a/b/c" implies below `parent`, and
  * tells the last component and its directory.  '/' separates, and so does

@@ -2,6 +2,7 @@
 #include "fs/blocks/stream.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "fs/blocks/stream_impl.h"
 
@@ -165,6 +166,37 @@ int stream_open(struct stream *s, struct error *err)
 	for (s->every = 1; s->blocks && about / s->stretch / s->every > 0 && !blocks_fit(s->blocks, POINT, 4 * (about / s->stretch / s->every));)
 		s->every *= 2;
 	return 0;
+}
+
+static int pass(const struct stream *s, struct run *run, uint8_t *out, size_t room, int (*each)(void *arg, uint64_t bytes),
+		void *arg, struct error *err)
+{
+	uint64_t done = 0;
+	bool ended = false;
+	int r = 0;
+	while (r == 0 && !ended && done < size_known(s)) {
+		uint64_t left = size_known(s) - done;
+		size_t made = 0;
+		r = run_on(run, out, left < room ? (size_t)left : room, &made, &ended, err);
+		done += made;
+		if (r == 0)
+			r = each(arg, made);
+	}
+	run->index = done / s->stretch;
+	return r == 0 ? check_end(run, (size_t)(done % s->stretch), &ended, err) : r;
+}
+
+int stream_pass(const struct stream *s, int (*each)(void *arg, uint64_t bytes), void *arg, struct error *err)
+{
+	enum { ROOM = 256 << 10 };
+	struct run *run = NULL;
+	uint8_t *out = malloc(ROOM);
+	int r = out ? run_open(s, NULL, &run, err) : error_no_memory(err, "decoding");
+	if (r == 0)
+		r = pass(s, run, out, ROOM, each, arg, err);
+	run_close(run);
+	free(out);
+	return r;
 }
 
 int stream_size(struct stream *s, uint64_t *ret, struct error *err)

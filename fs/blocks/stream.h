@@ -62,6 +62,11 @@ int stream_open(struct stream *s, struct error *err);
  * gone may be NULL. */
 int stream_check(struct stream *s, const _Atomic bool *gone, struct error *err);
 
+/* The same from beginning to end, beside the cache and without keeping anything.  `each` is
+ * called with the number of bytes just decoded; what it returns, unless 0, ends the pass and is
+ * returned. */
+int stream_pass(const struct stream *s, int (*each)(void *arg, uint64_t bytes), void *arg, struct error *err);
+
 /* The decoded size; if it is not stated, decodes all of the stream to find it. */
 int stream_size(struct stream *s, uint64_t *ret, struct error *err);
 

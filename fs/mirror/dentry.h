@@ -32,6 +32,7 @@ struct dentry {
 	bool confined;        /* as in the table */
 	int base;             /* its own descriptor (root, mountpoint), or -1 */
 	char *fault;
+	int fault_code; /* -errno, with fault */
 	uint64_t refs;        /* the kernel's, ours, and one per child */
 	struct open_archive *open;    /* NULL while closed */
 	bool opening;

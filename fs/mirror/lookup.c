@@ -327,14 +327,15 @@ int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct erro
 	return r;
 }
 
-bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret)
+int mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret)
 {
+	int r = 0;
 	*ret = (struct error){0};
 	if (ref->open)
-		return false;
+		return 0;
 	pthread_mutex_lock(&m->lock); /* it may be identified again meanwhile */
 	if (ref->dentry->fault)
-		error_set(ret, EBADMSG, "%s", ref->dentry->fault);
+		r = error_set(ret, -ref->dentry->fault_code, "%s", ref->dentry->fault);
 	pthread_mutex_unlock(&m->lock);
-	return ret->text[0] != '\0';
+	return r;
 }

@@ -106,6 +106,7 @@ int mirror_identify(struct mirror *m, struct dentry *e, struct error *err)
 		open_archives_release(&m->archives, h);
 	} else if (r != -ENOENT && why.text[0] && (r == -EBADMSG || archive_wished(m->formats, e->name))) {
 		e->fault = strdup(why.text);
+		e->fault_code = r;
 	}
 	return 0;
 }
@@ -207,6 +208,11 @@ void mirror_forget(struct mirror *m, uint64_t ino, uint64_t times)
 }
 
 /* --- the mirror as a whole --------------------------------------------- */
+
+struct folder mirror_folder(const struct mirror *m)
+{
+	return (struct folder){.dir = m->root->base, .path = "", .confined = !m->options.follow};
+}
 
 bool mirror_is_archive(const struct mirror *m)
 {

@@ -66,6 +66,9 @@ void mirror_close(struct mirror *m);
 /* Whether SOURCE is one archive, so that nothing in the tree ever changes. */
 bool mirror_is_archive(const struct mirror *m);
 
+/* SOURCE, a directory that is mirrored: for opening its files as they lie there. */
+struct folder mirror_folder(const struct mirror *m);
+
 /* Whether, in addition, no file in it needs to be opened before it is read. */
 bool mirror_is_stateless(const struct mirror *m);
 
@@ -133,9 +136,9 @@ bool mirror_shared(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret
 /* -EINVAL, without a message, if it is not a link. */
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 
-/* Why something named like an archive is shown as a plain file; false if there is nothing to
- * report. */
-bool mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret);
+/* Why something named like an archive is shown as a plain file: -errno and a sentence; 0 if there
+ * is nothing to report. */
+int mirror_fault(struct mirror *m, const struct mirror_ref *ref, struct error *ret);
 
 /* Writes what `view`, one with a write(), says about the file or directory. `same`, unless
  * NULL, is another path to the same directory; `st` is the result of mirror_stat(). */

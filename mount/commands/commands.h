@@ -7,3 +7,4 @@ int list_run(const struct options *o);
 int cat_run(const struct options *o);
 int extract_run(const struct options *o);
 int diff_run(const struct options *o);
+int verify_run(const struct options *o);

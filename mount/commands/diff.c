@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/commands/diff.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -148,14 +147,6 @@ static bool pair_rest(struct diff *d, struct items *b)
 
 /* --- telling --------------------------------------------------------------- */
 
-static void on_signal(int sig)
-{
-	static const char clear[] = "\r\033[K";
-	ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
-	(void)ignored;
-	raise(sig);
-}
-
 static int put_out(void *arg, const char *bytes, size_t len)
 {
 	return fwrite_unlocked(bytes, 1, len, arg) == len ? 0 : -EIO;
@@ -240,11 +231,7 @@ int diff_run(const struct options *o)
 	struct items a = {0}, b = {0};
 	if (source_command_open_two(d.sources, o))
 		return TROUBLE;
-	if (progress_wanted()) { /* Ctrl-C erases the progress bar */
-		struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
-		sigaction(SIGINT, &act, NULL);
-		sigaction(SIGTERM, &act, NULL);
-	}
+	progress_heed_signals();
 	int r = compare(&d, &a, &b);
 	items_free(&a);
 	items_free(&b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/commands/progress.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -59,4 +60,21 @@ void progress_clear(struct progress *p)
 	if (p->shown)
 		fputs("\r\033[K", stderr);
 	p->shown = false;
+}
+
+static void on_signal(int sig)
+{
+	static const char clear[] = "\r\033[K";
+	ssize_t ignored = write(STDERR_FILENO, clear, sizeof clear - 1);
+	(void)ignored;
+	raise(sig);
+}
+
+void progress_heed_signals(void)
+{
+	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+	if (!progress_wanted())
+		return;
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
 }

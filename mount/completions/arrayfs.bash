@@ -46,6 +46,8 @@ _arrayfs() {
 	else
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		# the first operand may be a command
+		[[ -z $command && ${#operands[@]} -eq 0 && -n $cur && verify == "$cur"* ]] && COMPREPLY+=(verify)
 	fi
 }
 complete -F _arrayfs arrayfs

@@ -3,6 +3,7 @@
  * compared with numpy's own by tests/interop/test_numpy.py. */
 #include <errno.h>
 
+#include "fs/archive/check.h"
 #include "tests/support.h"
 
 extern const struct format format_npz, format_npy;
@@ -209,6 +210,56 @@ static void a_changed_byte_of_a_deflated_member_is_found(void **state)
 	test_unload(file);
 }
 
+static int go_on(void *arg, uint64_t bytes)
+{
+	*(uint64_t *)arg += bytes;
+	return 0;
+}
+
+/* How many of the archive's checksums are of other bytes; *ret_bytes: that were checked. */
+static unsigned failed_checks(struct archive *a, uint64_t *ret_bytes, struct check *ret_last)
+{
+	struct arena arena = arena_apart(&a->arena);
+	struct check *checks;
+	uint32_t count;
+	unsigned failed = 0;
+	*ret_bytes = 0;
+	assert_int_equal(a->format->checks(a, &arena, &checks, &count, NULL), 0);
+	for (uint32_t i = 0; i < count; i++) {
+		struct error err = {0};
+		failed += check_run(a, &checks[i], go_on, ret_bytes, &err) < 0;
+		*ret_last = checks[i];
+	}
+	ret_last->name = (struct slice){0};
+	arena_free(&arena);
+	return failed;
+}
+
+static void every_member_has_a_checksum_that_can_be_checked(void **state)
+{
+	static const char *const names[] = {"stored.npz", "deflated.npz", "methods.npz"};
+	(void)state;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		struct archive a;
+		struct check last;
+		uint64_t bytes;
+		struct error err = {0};
+		struct slice file = test_open_fixture(&a, &format_npz, names[i]);
+		assert_int_equal(failed_checks(&a, &bytes, &last), 0);
+		assert_true(bytes > 100);
+		archive_close(&a);
+
+		uint8_t *bent = malloc(file.len);
+		memcpy(bent, file.data, file.len);
+		bent[last.offset + last.len - 1] ^= 1;
+		assert_int_equal(test_open(&a, &format_npz, (struct slice){bent, file.len}, &err), 0);
+		assert_int_equal(failed_checks(&a, &bytes, &last), 1);
+		archive_close(&a);
+		free(bent);
+		test_unload(file);
+	}
+}
+
 static int open_named(struct archive *a, struct slice bytes, const char *name, struct error *err)
 {
 	static const struct format *const formats[] = {&format_npy, &format_npz, NULL};
@@ -243,6 +294,7 @@ int main(void)
 		cmocka_unit_test(names_are_made_safe_and_kept_apart),
 		cmocka_unit_test(archives_that_break_the_rules_are_refused),
 		cmocka_unit_test(a_changed_byte_of_a_deflated_member_is_found),
+		cmocka_unit_test(every_member_has_a_checksum_that_can_be_checked),
 		cmocka_unit_test(an_empty_one_goes_by_its_name),
 	};
 	return cmocka_run_group_tests_name("npz", tests, NULL, NULL);

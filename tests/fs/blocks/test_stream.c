@@ -446,6 +446,48 @@ static void no_cut_and_no_bent_byte_gives_wrong_bytes(void **state)
 	}
 }
 
+static int add_up(void *arg, uint64_t bytes)
+{
+	*(uint64_t *)arg += bytes;
+	return *(uint64_t *)arg > LONG ? 7 : 0;
+}
+
+/* Its size told and not; a bent byte, a CRC-32 of other bytes, more and fewer bytes than are told. */
+static void a_pass_checks_all_of_it(void **state)
+{
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++) {
+		size_t n = pack(LONG, ways[w].window_bits);
+		uint32_t crc = (uint32_t)crc32(0, plain, LONG);
+		const struct {
+			uint64_t size;
+			uint32_t crc;
+			size_t bent, cut;
+			int r;
+		} tries[] = {
+			{LONG, crc, 0, 0, 0}, {STREAM_SIZE_UNKNOWN, crc, 0, 0, 0}, {LONG, crc ^ 1, 0, 0, -EBADMSG}, {LONG - 1, crc, 0, 0, -EBADMSG},
+			{LONG + 1, crc, 0, 0, -EBADMSG}, {LONG, crc, n / 2, 0, -EBADMSG}, {LONG, crc, 0, n / 2, -EBADMSG},
+		};
+		for (size_t i = 0; i < sizeof tries / sizeof *tries; i++) {
+			struct error err = {""};
+			uint64_t done = 0;
+			packed[tries[i].bent] ^= (uint8_t)(tries[i].bent != 0);
+			struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n - tries[i].cut}, tries[i].size, 0);
+			t->s.crc32 = tries[i].crc;
+			t->s.has_crc32 = true;
+			assert_int_equal(stream_pass(&t->s, add_up, &done, &err), tries[i].r);
+			assert_true(tries[i].r ? err.text[0] != '\0' : done == LONG);
+			packed[tries[i].bent] ^= (uint8_t)(tries[i].bent != 0);
+			close_stream(t);
+		}
+		struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, LONG, 0);
+		uint64_t done = LONG;
+		assert_int_equal(stream_pass(&t->s, add_up, &done, NULL), 7);
+		close_stream(t);
+	}
+}
+
 /* What comes before is there, whichever is read first; also if the cache holds next to nothing. */
 static void what_is_wrong_at_the_end_fails_the_last_stretch(void **state)
 {
@@ -749,6 +791,7 @@ int main(void)
 		cmocka_unit_test(what_a_decoder_takes_is_bounded),
 		cmocka_unit_test(gzip_may_have_several_members),
 		cmocka_unit_test(no_cut_and_no_bent_byte_gives_wrong_bytes),
+		cmocka_unit_test(a_pass_checks_all_of_it),
 		cmocka_unit_test(what_is_wrong_at_the_end_fails_the_last_stretch),
 		cmocka_unit_test(a_crc_is_that_of_all_bytes),
 		cmocka_unit_test(what_is_said_of_its_size_holds),

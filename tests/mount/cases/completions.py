@@ -45,6 +45,15 @@ def test_files(s):
     same(offered(s, "--cat", "none.safetensors", ""), [""])
 
 
+def test_commands_that_are_words(s):
+    """Only where the program takes them for commands."""
+    write(s.path("verified"), b"")
+    same(offered(s, "ver"), ["verified", "verify"])
+    same(offered(s, "verify", "ver"), ["verified"])
+    same(offered(s, "--list", "ver"), ["verified"])
+    same(offered(s, "-o", "threads=1", "ver"), ["verified", "verify"])
+
+
 def tried(s, *command):
     """What a shell prints, with the program on its way and none of the user's settings."""
     os.makedirs(s.path("bin"), exist_ok=True)

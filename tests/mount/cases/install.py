@@ -101,7 +101,7 @@ def test_deb(s):
     same(len({(line[3], line[4]) for line in lines}), 1, "times other than the commit's")
     fields = dict(line.split(": ", 1) for line in s.tool("dpkg-deb", "-f", deb).decode().splitlines() if line[0] != " ")
     same((fields["Package"], fields["Version"], fields["Architecture"]), ("arrayfs", version() + "-1", machine))
-    for library in ("libc6", "libfuse3-[34]", "libseccomp2", "fuse3"):  # Debian 12 has libfuse3-3, 13 has libfuse3-4
+    for library in ("libc6", "libfuse3-[34]", "libseccomp2", "libssl3(t64)?", "fuse3"):  # Debian 12 has libfuse3-3, 13 has libfuse3-4
         holds(any(re.fullmatch(library, d.split()[0]) for d in fields["Depends"].split(", ")), f"{library} in {fields['Depends']}")
     s.tool("dpkg-deb", "-R", deb, s.path("root"))
     program = s.path("root", "usr/bin/arrayfs")
