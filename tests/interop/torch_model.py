@@ -536,7 +536,7 @@ class Model(File):
             elif self.array_of(root) is not None:
                 self.named("", "data", root, ())
             elif not self.has_array(root):
-                if value_of(root) is not ANY:
+                if value_of(root) is not ANY or not isinstance(root, Made):
                     self.out.attributes[""]["data"] = value_of(root)
             elif self.flat(root):
                 self.module("", "", root, ())
