@@ -567,10 +567,9 @@ static void a_first_try_with_less_memory(void **state)
 /* By the name alone: what is in them may be an archive in itself. */
 static void slices_of_archives_are_none(void **state)
 {
-	static const struct format whole = {.name = "whole", .slices = (const char *const[]){".slice", NULL}, .probe = poor_probe,
-					    .open = poor_open};
+	static const char *const slices[] = {".slice", NULL};
+	static const struct format whole = {.name = "whole", .slices = slices, .probe = poor_probe, .open = poor_open};
 	static const struct format *const both[] = {&bad, &whole, NULL};
-	struct archive_options options = test_options();
 	struct error err = {0};
 	struct archive a;
 	(void)state;
