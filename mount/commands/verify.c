@@ -50,11 +50,11 @@ static void add_checks(struct verify *v, const char *path, const struct mirror_r
 	struct arena arena = arena_apart(&a->arena);
 	struct check *checks = NULL;
 	struct error err = {0};
-	uint32_t count = 0;
-	int r = a->format->checks(a, &arena, &checks, &count, &err);
+	uint32_t n = 0;
+	int r = a->format->checks(a, &arena, &checks, &n, &err);
 	if (r < 0)
 		verify_add_told(v, "archive", path, verify_is_trouble(r) ? VERDICT_TROUBLE : VERDICT_FAULT, err.text);
-	for (uint32_t i = 0; r == 0 && checks && i < count; i++) {
+	for (uint32_t i = 0; checks && r == 0 && i < n; i++) {
 		struct slice name = checks[i].name;
 		struct task t = {.kind = TASK_CHECK, .what = "member", .check = checks[i], .path = strdup(path),
 				 .part = strndup((const char *)name.data, name.len)};
