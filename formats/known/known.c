@@ -33,7 +33,7 @@ static const struct known known[] = {
 	{0, MAGIC("\x1f\x8b\x08"), "a gzip file", "decompress it first (`gzip -d`)"},
 	{0, MAGIC("\x28\xb5\x2f\xfd"), "a Zstandard file", "decompress it first (`zstd -d`)"},
 	{0, MAGIC("\xfd" "7zXZ\0"), "an xz file", "decompress it first (`xz -d`)"},
-	{0, MAGIC("BZh91AY&SY"), "a bzip2 file", "decompress it first (`bzip2 -d`)"},
+	{4, MAGIC("1AY&SY"), "a bzip2 file", "decompress it first (`bzip2 -d`)"},
 	{0, MAGIC("7z\xbc\xaf\x27\x1c"), "a 7-Zip file", "extract it first"},
 	{0, MAGIC("SQLite format 3\0"), "an SQLite database", NULL},
 	{8, MAGIC("DUCK"), "a DuckDB database", NULL},

@@ -89,15 +89,18 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 	return hash ^ hash >> 29;
 }
 
-/* Of what makes two tensors one file.  An extent of 1 has any stride. */
+/* Of what makes two tensors one file.  An extent of 1 has any stride, and what has no elements has none. */
 static uint64_t hash_of(const struct content *bytes, uint64_t offset, const struct array *array, const uint64_t *shape,
 			const uint64_t *strides, bool conj, bool neg)
 {
 	uint64_t hash = mix(mix(bytes->source, bytes->offset + offset), bytes->stream ? bytes->stream->offset : 0);
 	hash = mix(mix(hash, array->dtype), (uint64_t)array->width << 2 | (uint64_t)conj << 1 | neg);
 	hash = mix(hash, array->rank);
+	bool empty = false;
 	for (uint32_t i = 0; i < array->rank; i++)
-		hash = mix(mix(hash, shape[i]), shape[i] > 1 ? strides[i] : 0);
+		empty |= shape[i] == 0;
+	for (uint32_t i = 0; i < array->rank; i++)
+		hash = mix(mix(hash, shape[i]), shape[i] > 1 && !empty ? strides[i] : 0);
 	return hash ? hash : 1;
 }
 

@@ -26,7 +26,7 @@ static uint64_t first_number(struct mirror *m, _Atomic uint64_t *known, struct n
 	return first;
 }
 
-/* An array shown by an index has the same number as in its own archive. */
+/* An array shown by an index has the same number as in its own archive, one of several names under each. */
 static uint64_t shared_number(struct mirror *m, struct open_archive *h, uint32_t index, const struct node *n)
 {
 	struct archive *a = &h->archive;
@@ -44,7 +44,7 @@ uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t i
 	const struct stat *st = &a->source.st;
 	if (view == VIEW_NONE && index == TREE_ROOT)
 		return numbers_file(&m->numbers, st->st_dev, st->st_ino);
-	if (a->format->ordinal && n->kind == NODE_RANGE && view == VIEW_NONE)
+	if (a->format->ordinal && (n->kind == NODE_RANGE || (n->kind == NODE_LAZY && n->links > 1)) && view == VIEW_NONE)
 		return shared_number(m, h, index, n);
 	struct number_owner owner = mirror_owner(&a->source);
 	if (a->format->identity) {

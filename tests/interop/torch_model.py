@@ -376,7 +376,7 @@ class Model(File):
         if any(n < 0 for n in shape):
             told = ANY
         return Leaf(ours, told, {f"torch.{dtype}"}, self.byteorder_of(dtype), data,
-                    storage and (storage.key, offset, tuple(shape), tuple(strides), dtype, tuple(sorted((bits or {}).items()))))
+                    storage and (storage.key, offset, tuple(shape), tuple(s if n > 1 and all(shape) else 0 for n, s in zip(shape, strides)), dtype, tuple(sorted((bits or {}).items()))))
 
     def array_of(self, v):
         """The Leaf, Parts or Fields of a record; None if it is no array."""
