@@ -564,6 +564,24 @@ static void a_first_try_with_less_memory(void **state)
 	test_folder_remove(top);
 }
 
+/* By the name alone: what is in them may be an archive in itself. */
+static void slices_of_archives_are_none(void **state)
+{
+	static const char *const slices[] = {".slice", NULL};
+	static const struct format whole = {.name = "whole", .slices = slices, .probe = poor_probe, .open = poor_open};
+	static const struct format *const both[] = {&bad, &whole, NULL};
+	struct archive_options own = test_options();
+	struct error err = {0};
+	struct archive a;
+	(void)state;
+	assert_int_equal(archive_open_source(&a, both, source_memory(SLICE("BADp")), "x.slice", &own, &err), -ENOTSUP);
+	assert_string_equal(err.text, "");
+	assert_ptr_equal(archive_sliced(both, "x.SLICE"), &whole);
+	assert_null(archive_sliced(both, "x.slices"));
+	assert_int_equal(archive_open_source(&a, both, source_memory(SLICE("BADp")), "x", &own, &err), 0);
+	archive_close(&a);
+}
+
 static void siblings_are_found_beside_the_archive(void **state)
 {
 	char *top = test_folder();
@@ -775,6 +793,7 @@ int main(void)
 		cmocka_unit_test(only_directories_are_filled),
 		cmocka_unit_test(many_threads_fill_once),
 		cmocka_unit_test(a_first_try_with_less_memory),
+		cmocka_unit_test(slices_of_archives_are_none),
 		cmocka_unit_test(siblings_are_found_beside_the_archive),
 		cmocka_unit_test(modes_of_siblings_are_seen_to_change),
 		cmocka_unit_test(an_archive_in_memory_has_no_siblings),
