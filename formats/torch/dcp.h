@@ -39,8 +39,8 @@ struct dcp_slice {
 	uint64_t offset, length;
 	const char *fault; /* why it cannot be read; or NULL */
 
-	/* Once it was opened: where the elements begin in the file; 0: not yet.  And if they do not lie in C
-	 * order there: */
+	/* Once it was opened: where the elements begin in the file; 0: not yet.  And if they do not lie
+	 * there as they are, in C order: */
 	_Atomic uint64_t data;
 	const struct strided *view;
 };

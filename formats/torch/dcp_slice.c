@@ -99,7 +99,7 @@ static int check_tensor(const struct dcp_tensor *t, const struct dcp_chunk *chun
 	if (!found->array.type || strcmp(found->array.type, t->dtype->name) != 0)
 		return error_set(err, EBADMSG, "its tensor is of %.60s and not, as the metadata say, of %s",
 				 found->array.type ? found->array.type : "no type", t->dtype->name);
-	if (found->conj || found->neg || found->bytes.stream)
+	if (found->bytes.stream)
 		return error_set(err, ENOTSUP, "its tensor is kept in a way that arrayfs does not join");
 	if (found->array.byteorder == BYTEORDER_BIG)
 		return error_set(err, ENOTSUP, "its tensor is big-endian, which arrayfs does not join");
@@ -111,27 +111,41 @@ static int find_tensor(const struct dcp_tensor *t, const struct dcp_chunk *chunk
 {
 	const struct torch_file *f = &o->file;
 	uint32_t node = f->pickle.root;
-	if (torch_meaning(f, &node) != TORCH_ARRAY)
+	enum torch_meaning meaning = torch_meaning(f, &node);
+	if (meaning != TORCH_ARRAY && meaning != TORCH_PARTS)
 		return error_set(err, EBADMSG, "no tensor in it");
 	/* Of records alone: other storages are decoded, and would be known to the cache longer than they live here. */
 	struct torch_called c = torch_called(f, torch_node(f, node));
 	uint32_t storage = torch_arg(f, &c, 0);
-	if ((c.known != TORCH_TENSOR && c.known != TORCH_TENSOR_V2 && c.known != TORCH_TENSOR_V3) || !storage ||
-	    torch_node(f, storage)->kind != PICKLE_PERSISTENT)
+	bool one = c.known == TORCH_TENSOR || c.known == TORCH_TENSOR_V2 || c.known == TORCH_TENSOR_V3 || c.known == TORCH_QTENSOR;
+	if (!one || !storage || torch_node(f, storage)->kind != PICKLE_PERSISTENT)
 		return error_set(err, ENOTSUP, "its tensor is kept in a way that arrayfs does not join");
 	int r = torch_tensor(f, node, &o->scratch, ret, err);
 	return r < 0 ? r : check_tensor(t, chunk, ret, err);
 }
 
+/* Are the chunk's bytes other than those of its elements in C order? */
+static bool needs_view(const struct torch_tensor *t)
+{
+	return t->conj || t->neg || !strided_in_order(t->shape, t->strides, t->rank);
+}
+
 static struct strided *make_view(const struct dcp *d, const struct dcp_chunk *chunk, const struct torch_tensor *t)
 {
 	struct strided *view = arena_alloc(&d->a->arena, sizeof *view);
-	uint64_t *strides = arena_array(&d->a->arena, t->rank, sizeof *strides);
+	uint64_t *strides = arena_array(&d->a->arena, t->rank + 1u, sizeof *strides);
+	bool complex = t->array.dtype == DTYPE_COMPLEX64 || t->array.dtype == DTYPE_COMPLEX128 || strcmp(t->array.type, "torch.complex32") == 0;
 	if (!view || !strides)
 		return NULL;
-	memcpy(strides, t->strides, t->rank * sizeof *strides);
+	if (t->rank)
+		memcpy(strides, t->strides, t->rank * sizeof *strides);
 	*view = (struct strided){.lazy = {strided_read}, .from = t->bytes, .offset = t->offset, .shape = chunk->sizes, .strides = strides,
 				 .rank = t->rank, .width = t->width};
+	if (t->conj || t->neg) { /* both together: of the real parts only */
+		view->sign_width = (uint8_t)(complex ? t->width / 2 : t->width);
+		view->sign = t->conj ? 2 : 1;
+		view->sign_first = t->conj && !t->neg;
+	}
 	return view;
 }
 
@@ -142,7 +156,7 @@ static int keep(const struct dcp *d, const struct dcp_chunk *chunk, const struct
 	int r = 0;
 	pthread_mutex_lock(&d->a->lock);
 	if (!atomic_load(&slice->data)) {
-		if (!strided_in_order(t->shape, t->strides, t->rank) && !(slice->view = make_view(d, chunk, t)))
+		if (needs_view(t) && !(slice->view = make_view(d, chunk, t)))
 			r = error_no_memory(err, "the strides of a tensor");
 		else
 			atomic_store(&slice->data, t->bytes.offset + t->offset);

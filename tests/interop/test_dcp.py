@@ -136,6 +136,20 @@ with check("large_tensors_are_joined"), folder() as path:
     writer.end()
     compare(path / "c", path / "out")
 
+with check("conjugated_and_quantized_tensors"), folder() as path:
+    writer = Writer(path, random.Random(4))
+    numbers = torch.tensor([1 + 2j, 3 - 4j])
+    for name, tensor in (("conjugate", numbers.conj()), ("negative", numbers.conj().imag), ("whole", numbers)):
+        writer.entries[name] = TensorStorageMetadata(
+            TensorProperties(dtype=tensor.dtype), tensor.size(), [ChunkStorageMetadata(torch.Size([0]), tensor.size())])
+        writer.put(MetadataIndex(name, torch.Size([0])), tensor)
+    quantized = torch.quantize_per_tensor(torch.arange(4.0), 0.5, 1, torch.qint8)
+    writer.tensor("quantized", quantized, [((0,), (4,))])
+    writer.end()
+    for name, want in (("conjugate", numbers.conj().resolve_conj()), ("negative", numbers.conj().imag.resolve_neg()),
+                       ("quantized", quantized.int_repr())):
+        assert arrayfs("--cat", path / ".metadata", name).stdout == elements(want), name
+
 with check("other_values_are_told_as_json"), folder() as path:
     writer = Writer(path, random.Random(2))
     for number, value in enumerate(VALUES):
