@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fs/archive/attrs.h"
+#include "fs/archive/check.h"
 #include "fs/archive/shape.h"
 #include "fs/base/name.h"
 #include "fs/views/views.h"
@@ -319,9 +320,38 @@ static bool look_node(struct look *l, struct archive *a, uint32_t id, struct nod
 	return broken(l, "%s: a node of kind %d", n->name, n->kind);
 }
 
+/* No more is decoded of a member than is read of a node. */
+static int use_up(void *arg, uint64_t bytes)
+{
+	uint64_t *left = arg;
+	*left -= bytes < *left ? bytes : *left;
+	return *left ? 0 : 1;
+}
+
+static bool look_checks(struct look *l, struct archive *a)
+{
+	struct arena arena = arena_apart(&a->arena);
+	struct check *checks;
+	struct error err = {0};
+	uint32_t count = 0;
+	int r = a->format->checks(a, &arena, &checks, &count, &err);
+	bool fine = r == 0 || sentence(l, "the checksums", "it", r, &err);
+	for (uint32_t i = 0; fine && r == 0 && i < count && i < l->nodes; i++) {
+		struct error why = {0};
+		uint64_t left = l->bytes;
+		int code = check_run(a, &checks[i], use_up, &left, &why);
+		fine = code >= 0 || sentence(l, "checking", "a member", code, &why);
+		l->work += NODE_WORK + l->bytes - left;
+	}
+	arena_free(&arena);
+	return fine;
+}
+
 bool look(struct look *l, struct archive *a)
 {
 	struct node *n;
+	if (a->format->checks && !look_checks(l, a))
+		return false;
 	/* Filling a directory adds nodes behind, which are met in their turn. */
 	for (uint32_t id = TREE_ROOT; id < l->nodes && (n = tree_node(&a->tree, id)); id++)
 		if (!look_node(l, a, id, n))

@@ -321,11 +321,36 @@ static int add(struct adding *to, const struct run *leads, uint64_t n, struct er
 	return 0;
 }
 
+/* Of views that all are valid, a step at a time. */
+static int add_views(struct view *v, struct adding *to, struct run run, struct error *err)
+{
+	struct level *l = view_last(v);
+	struct steps *s = to->steps;
+	for (uint64_t n; run.count > 0; run.at += n, run.count -= n, to->slots += n) {
+		uint64_t sum = 0;
+		n = STEP - to->slots % STEP < run.count ? STEP - to->slots % STEP : run.count;
+		if (to->slots % STEP == 0)
+			s->before[to->slots / STEP] = s->total;
+		const uint8_t *p = arrow_buffer_at(&l->offsets, run.at * 16, n * 16);
+		for (uint64_t i = 0; i < n; i++) {
+			uint64_t len = load_unsigned(p + i * 16, 4, v->big);
+			if (len > INT32_MAX)
+				return error_set(err, EBADMSG, "slot %" PRIu64 " has %" PRId32 " bytes", run.at + i, (int32_t)len);
+			sum += len;
+		}
+		if (__builtin_add_overflow(s->total, sum, &s->total) || s->total > INT64_MAX / 64)
+			return error_set(err, EBADMSG, "a column is larger than any file");
+	}
+	return 0;
+}
+
 static int add_run(struct view *v, struct adding *to, struct run run, struct error *err)
 {
 	const struct field *f = view_last(v)->field;
 	struct run leads[RUNS_LEADS];
 	int r = 0;
+	if (f->layout == LAYOUT_VIEW && !view_last(v)->masked)
+		return add_views(v, to, run, err);
 	if (f->layout == LAYOUT_RUN_END) {
 		r = arrow_level_run_ends(v, v->depth - 1, run, leads, err);
 		if (r == 0)

@@ -70,6 +70,16 @@ static int check_lead(struct view *v, const struct lead *lead, struct error *err
 	return error_set(err, EBADMSG, "%" PRIu64 " values, of which %" PRIu64 " are needed", has, lead->at + lead->count);
 }
 
+/* What is counted is read next, from the first batch on: the first stay in the cache, as many as it
+ * has room for beside what is read with them.  Were the last to stay, none would be there in time. */
+static void keep_the_first(struct view *v)
+{
+	struct block *b = view_last(v)->offsets.block;
+	uint64_t batches = (uint64_t)v->batch + 1;
+	if (b && !blocks_fit(v->a->options->blocks, b->len, batches + batches / 4 + 1))
+		blocks_drop_behind(b);
+}
+
 static int count_lead(struct archive *a, const struct table *t, const struct field *f, uint32_t batch, struct block *within,
 		      uint64_t *ret, struct error *err)
 {
@@ -80,6 +90,8 @@ static int count_lead(struct archive *a, const struct table *t, const struct fie
 		r = arrow_view_lead(&v, within, &lead, err);
 	if (r == 0)
 		r = check_lead(&v, &lead, err);
+	if (r == 0)
+		keep_the_first(&v);
 	arrow_view_close(&v);
 	*ret = r < 0 ? 0 : lead.count;
 	return r;

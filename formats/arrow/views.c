@@ -21,6 +21,11 @@ struct gathering {
 	unsigned oldest;
 };
 
+/* Bytes of a buffer that are those of strings next to each other. */
+struct stretch {
+	uint64_t number, at, len;
+};
+
 static int drop(struct gathering *g, struct held *h, struct error *err)
 {
 	int r = h->open ? arrow_buffer_check(&g->m->view, &h->buffer, err) : 0;
@@ -41,6 +46,9 @@ static int hold(struct gathering *g, uint64_t number, struct buffer **ret, struc
 		if (g->held[i].open && g->held[i].number == number)
 			return 0;
 	}
+	for (unsigned i = 0; i < HELD; i++) /* writers fill one after another */
+		if (g->held[i].open && g->held[i].number < number && g->held[i].buffer.block)
+			blocks_drop_behind(g->held[i].buffer.block);
 	if (number >= part->extras)
 		return error_set(err, EBADMSG, "a view into buffer %" PRIu64 " of %u", number, part->extras);
 	struct held *h = &g->held[g->oldest++ % HELD];
@@ -99,23 +107,83 @@ static int copy_view(struct gathering *g, const uint8_t *view, const struct run 
 	return same ? 0 : error_set(err, EBADMSG, "slot %" PRIu64 " has a prefix that differs from its bytes", lead->at);
 }
 
+/* How many strings from the i-th on, whole and together at most `len` bytes, lie side by side in one
+ * buffer, as most writers have them. */
+static uint64_t find_stretch(const struct gathering *g, uint64_t i, uint64_t len, struct stretch *ret)
+{
+	bool big = g->m->view.big;
+	uint64_t k = i, end = ret->at;
+	for (; k < g->count; k++) {
+		const uint8_t *view = g->views[k];
+		uint64_t count = g->leads[k].count;
+		if (count == 0) /* null, or of no bytes */
+			continue;
+		if (count <= INLINE || load_unsigned(view, 4, big) != count || load_unsigned(view + 8, 4, big) != ret->number ||
+		    load_unsigned(view + 12, 4, big) != end || count > len - (end - ret->at))
+			break;
+		end += count;
+	}
+	ret->len = end - ret->at;
+	return k - i;
+}
+
+/* Copies strings of a buffer from the i-th on, none if the first is not all in there; *ret_count is
+ * how many. */
+static int copy_stretch(struct gathering *g, uint64_t i, uint64_t len, uint64_t *ret_count, uint64_t *ret_len, uint8_t *out, struct error *err)
+{
+	bool big = g->m->view.big;
+	struct stretch s = {.number = load_unsigned(g->views[i] + 8, 4, big), .at = load_unsigned(g->views[i] + 12, 4, big)};
+	struct buffer *b;
+	int r = hold(g, s.number, &b, err);
+	if (r < 0)
+		return r;
+	uint64_t has = s.at < b->bytes.len ? b->bytes.len - s.at : 0;
+	*ret_count = find_stretch(g, i, has < len ? has : len, &s);
+	*ret_len = s.len;
+	if (s.len == 0)
+		return 0;
+	arrow_view_enter(&g->m->view);
+	memcpy(out, arrow_buffer_at(b, s.at, s.len), (size_t)s.len);
+	arrow_view_leave();
+	for (uint64_t k = i; k < i + *ret_count; out += g->leads[k++].count)
+		if (g->leads[k].count > 0 && memcmp(out, g->views[k] + 4, 4) != 0)
+			return error_set(err, EBADMSG, "slot %" PRIu64 " has a prefix that differs from its bytes", g->leads[k].at);
+	return 0;
+}
+
+/* The bytes of the views at hand, from `*skip` on. */
+static int copy_views(struct gathering *g, uint64_t *skip, uint64_t *len, uint8_t **out, struct error *err)
+{
+	int r = 0;
+	for (uint64_t i = 0, count, n; r == 0 && i < g->count && *len > 0; i += count) {
+		const struct run *lead = &g->leads[i];
+		count = 1;
+		if (*skip >= lead->count) {
+			*skip -= lead->count;
+			continue;
+		}
+		n = 0;
+		if (*skip == 0 && lead->count > INLINE && lead->count <= *len)
+			r = copy_stretch(g, i, *len, &count, &n, *out, err);
+		if (r == 0 && n == 0) {
+			count = 1;
+			n = lead->count - *skip < *len ? lead->count - *skip : *len;
+			r = copy_view(g, g->views[i], lead, *skip, n, *out, err);
+		}
+		*out += n;
+		*len -= n;
+		*skip = 0;
+	}
+	return r;
+}
+
 static int gather(struct gathering *g, struct runs *runs, uint64_t skip, uint64_t len, uint8_t *out, struct error *err)
 {
 	int r = 0;
 	while (r == 0 && len > 0) {
 		r = next_views(g, runs, err);
-		for (uint64_t i = 0; r == 0 && i < g->count && len > 0; i++) {
-			const struct run *lead = &g->leads[i];
-			if (skip >= lead->count) {
-				skip -= lead->count;
-				continue;
-			}
-			uint64_t n = lead->count - skip < len ? lead->count - skip : len;
-			r = copy_view(g, g->views[i], lead, skip, n, out, err);
-			out += n;
-			len -= n;
-			skip = 0;
-		}
+		if (r == 0)
+			r = copy_views(g, &skip, &len, &out, err);
 	}
 	return r;
 }

@@ -224,8 +224,6 @@ bool pickle_probe(struct slice head)
 	if (head.len < 2 || head.data[0] != 0x80)
 		return probe_text(&c);
 	cursor_skip(&c, 1);
-	uint8_t protocol = cursor_u8(&c), opcode = cursor_u8(&c);
-	if (protocol < 2 || protocol > 5 || !makes(opcode))
-		return false;
-	return opcode != 0x95 || protocol >= 4;
+	uint8_t protocol = cursor_u8(&c);
+	return protocol >= 2 && protocol <= 5;
 }

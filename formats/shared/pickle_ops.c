@@ -156,9 +156,11 @@ RUN(op_long)
 		n--;
 	if (n > 8) {
 		pickle_push(m, pickle_make_range(m, PICKLE_LONG, at, n));
+	} else if (n == 0) {
+		pickle_push(m, pickle_make_int(m, 0));
 	} else {
 		unsigned unused = 64 - 8 * (unsigned)n;
-		pickle_push(m, pickle_make_int(m, n ? (int64_t)(little(m->pos, (unsigned)n) << unused) >> unused : 0));
+		pickle_push(m, pickle_make_int(m, (int64_t)(little(m->pos, (unsigned)n) << unused) >> unused));
 	}
 	pickle_seek(m, at + len);
 }

@@ -94,14 +94,13 @@ static bool read_end(const struct bytes *b, const uint8_t *record, uint64_t at, 
 	return fits;
 }
 
-/* The last record whose comment ends with the file and whose directory fits before it;
- * -EBADMSG if there is none. */
-static int find_end(const struct bytes *b, unsigned comment_max, struct end *ret, struct error *err)
+/* Looks backwards for a record whose directory fits before it, and whose comment ends with the file or,
+ * if not `exact`, before that.  1: there is one. */
+static int search_end(const struct bytes *b, unsigned comment_max, bool exact, struct end *ret, struct error *err)
 {
 	enum { STEP = 1024 };
 	uint8_t bytes[STEP + END];
 	uint64_t least = b->size < END + comment_max ? 0 : b->size - END - comment_max;
-	*ret = (struct end){0};
 	for (uint64_t high = b->size < END ? 0 : b->size - END + 1; high > least;) { /* begins before `high` */
 		uint64_t low = high - least > STEP ? high - STEP : least;
 		int r = get(b, low, bytes, (size_t)(high - low) + END - 1, err);
@@ -109,15 +108,33 @@ static int find_end(const struct bytes *b, unsigned comment_max, struct end *ret
 			return r;
 		for (uint64_t at = high; at-- > low;) {
 			const uint8_t *p = bytes + (at - low);
-			if (is_signature(p, "\5\6") && b->size - at - END == (p[20] | (unsigned)p[21] << 8) && read_end(b, p, at, ret))
-				return 0;
+			if (!is_signature(p, "\5\6"))
+				continue;
+			uint64_t comment = p[20] | (unsigned)p[21] << 8, left = b->size - at - END;
+			if ((exact ? comment == left : comment <= left) && read_end(b, p, at, ret))
+				return 1;
 		}
 		high = low;
 	}
-	if (!ret->seen)
+	return 0;
+}
+
+/* The last record whose comment ends with the file; if there is none, the last with other bytes behind it,
+ * which Python's zipfile and PyTorch ignore, too.  -EBADMSG if there is none. */
+static int find_end(const struct bytes *b, unsigned comment_max, struct end *ret, struct error *err)
+{
+	*ret = (struct end){0};
+	int r = search_end(b, comment_max, true, ret, err);
+	bool seen = ret->seen;
+	struct end told = *ret;
+	if (r == 0)
+		r = search_end(b, comment_max, false, ret, err);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!seen)
 		return error_set(err, EBADMSG, "no end record of a zip archive: it may be cut short");
 	return error_set(err, EBADMSG, "the end record at byte %" PRIu64 " tells a directory of %" PRIu64 " bytes with %" PRIu64
-			 " members, which does not fit before it", ret->record, ret->size, ret->count);
+			 " members, which does not fit before it", told.record, told.size, told.count);
 }
 
 /* Every plain file of a mirrored directory is asked, so of those that do not begin as a zip

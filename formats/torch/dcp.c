@@ -107,6 +107,7 @@ const struct format format_dcp = {
 	.sources = dcp_sources,
 	.attrs = dcp_attrs,
 	.details = dcp_details,
+	.checks = dcp_checks,
 };
 
 /* --- the folder ------------------------------------------------------------------------------------- */
@@ -145,4 +146,5 @@ const struct format format_dcp_folder = {
 	.read = lazy_read,
 	.attrs = dcp_attrs,
 	.details = dcp_details,
+	.checks = dcp_checks,
 };

@@ -21,7 +21,8 @@
  *
  *	dcp_metadata.c  the pickle, read          dcp_slice.c  slices, opened when they are read
  *	dcp_cells.c     which chunk has a place   dcp_read.c   a tensor's bytes, joined from its chunks
- *	dcp_values.c    the other values          dcp.c        what is shown
+ *	dcp_values.c    the other values          dcp_checks.c checksums
+ *	dcp.c           what is shown
  *
  * https://github.com/pytorch/pytorch/blob/v2.13.0/torch/distributed/checkpoint/metadata.py, filesystem.py
  */
@@ -121,13 +122,18 @@ struct dcp_opened {
 	struct slice root; /* what the names of its records begin with */
 };
 
-/* Any thread.  To be freed, whatever happens. */
-int dcp_slice_load(const struct dcp *d, const struct dcp_slice *slice, struct dcp_opened *ret, struct error *err);
+/* Any thread.  To be freed, whatever happens.  `most`: the most bytes that its pickle may have. */
+int dcp_slice_load(const struct dcp *d, const struct dcp_slice *slice, uint64_t most, struct dcp_opened *ret, struct error *err);
 
 /* --- dcp_read.c ------------------------------------------------------------------------------- */
 
 /* struct format's read(), for a->priv == struct dcp. */
 int dcp_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* --- dcp_checks.c ----------------------------------------------------------------------------- */
+
+/* struct format's checks(), likewise. */
+int dcp_checks(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err);
 
 /* --- dcp_values.c ----------------------------------------------------------------------------- */
 

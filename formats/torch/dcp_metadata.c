@@ -53,7 +53,7 @@ static uint16_t class_of(const struct dcp_reader *r, uint32_t node)
 static const struct torch_dtype *dtype_of(const struct dcp_reader *r, uint32_t properties)
 {
 	const struct pickle_node *n = properties ? torch_node(&r->f, properties) : NULL;
-	uint32_t state = n && n->kind == PICKLE_CALL ? n->call->state : 0, dtype = dcp_field(r, properties, "dtype");
+	uint32_t state = n && n->kind == PICKLE_CALL ? n->call->state : 0, dtype = dcp_field(r, properties, DCP_DTYPE);
 	n = state ? torch_node(&r->f, state) : NULL;
 	if (n && n->kind == PICKLE_TUPLE && n->count > 0)
 		dtype = pickle_item(n, 0);
@@ -65,10 +65,10 @@ static int describe(struct dcp_reader *r, struct dcp_tensor *t, uint32_t node, s
 {
 	struct archive *a = r->d->a;
 	uint64_t *stored, *shape = NULL;
-	t->dtype = dtype_of(r, dcp_field(r, node, "properties"));
+	t->dtype = dtype_of(r, dcp_field(r, node, DCP_PROPERTIES));
 	if (!t->dtype)
 		return error_set(why, ENOTSUP, "a tensor of an unknown type");
-	int e = torch_extents(&r->f, dcp_field(r, node, "size"), "size", &a->arena, &stored, &t->rank, why);
+	int e = torch_extents(&r->f, dcp_field(r, node, DCP_SIZE), "size", &a->arena, &stored, &t->rank, why);
 	if (e < 0)
 		return e;
 	struct array array = {.dtype = t->dtype->dtype, .type = t->dtype->name, .width = t->dtype->width, .rank = t->rank, .shape = stored};
@@ -97,9 +97,9 @@ static int read_chunk(struct dcp_reader *r, struct dcp_tensor *t, uint32_t node,
 	uint64_t *offsets, *sizes;
 	uint32_t ranks[2];
 	struct dcp_chunk *chunk = &t->chunks[t->nchunks];
-	int e = torch_extents(&r->f, dcp_field(r, node, "offsets"), "offset", keep, &offsets, &ranks[0], why);
+	int e = torch_extents(&r->f, dcp_field(r, node, DCP_OFFSETS), "offset", keep, &offsets, &ranks[0], why);
 	if (e == 0)
-		e = torch_extents(&r->f, dcp_field(r, node, "sizes"), "size", keep, &sizes, &ranks[1], why);
+		e = torch_extents(&r->f, dcp_field(r, node, DCP_SIZES), "size", keep, &sizes, &ranks[1], why);
 	if (e < 0)
 		return e;
 	if (ranks[0] != t->rank || ranks[1] != t->rank)
@@ -149,7 +149,7 @@ static int find_sources(struct dcp_reader *r, struct dcp_tensor *t, const struct
 
 static int read_chunks(struct dcp_reader *r, struct dcp_tensor *t, uint32_t node, struct error *why)
 {
-	uint32_t chunks = dcp_field(r, node, "chunks"), item;
+	uint32_t chunks = dcp_field(r, node, DCP_CHUNKS), item;
 	const struct pickle_node *n = chunks ? torch_node(&r->f, chunks) : NULL;
 	if (!n || (n->kind != PICKLE_LIST && n->kind != PICKLE_TUPLE))
 		return error_set(why, EBADMSG, "it has no list of chunks");
@@ -225,7 +225,7 @@ static int read_entry(struct dcp_reader *r, uint32_t name, uint32_t node)
 static int read_entries(struct dcp_reader *r)
 {
 	struct dcp *d = r->d;
-	uint32_t dict = dcp_field(r, r->f.pickle.root, "state_dict_metadata"), key, value, name = 0;
+	uint32_t dict = dcp_field(r, r->f.pickle.root, DCP_STATE_DICT_METADATA), key, value, name = 0;
 	const struct pickle_node *n = dict ? torch_node(&r->f, dict) : NULL;
 	if (!n || n->kind != PICKLE_DICT)
 		return error_set(r->err, EBADMSG, "it has no state_dict_metadata");

@@ -5,7 +5,7 @@
 #include "formats/torch/dcp.h"
 
 /* DIRECT: runs of so many bytes are not copied; TOGETHER: so many are copied at a time. */
-enum { DIRECT = 16 << 10, TOGETHER = 1 << 20, SOURCES = 16 };
+enum { DIRECT = 16 << 10, TOGETHER = 1 << 20, SOURCES = 64 };
 
 struct reading {
 	const struct dcp *d;
@@ -44,9 +44,9 @@ static int check_reached(const struct reading *q, const struct reached *r)
 }
 
 /* Bytes of the source were copied: are they what they seem? */
-static int reach(struct reading *q, const struct source *s, uint64_t begin, uint64_t len)
+static int reach(struct reading *q, uint32_t file, const struct source *s, uint64_t begin, uint64_t len)
 {
-	struct reached *slot = &q->reached[(uintptr_t)s / sizeof *s % SOURCES];
+	struct reached *slot = &q->reached[file % SOURCES];
 	int r = slot->source == s ? 0 : check_reached(q, slot);
 	if (slot->source != s)
 		*slot = (struct reached){s, 0};
@@ -67,7 +67,7 @@ static int copy_run(struct reading *q, const struct dcp_run *run, uint8_t *out)
 	source_enter(s);
 	memcpy(out, bytes.data, bytes.len);
 	source_leave_unchecked();
-	return reach(q, s, at, run->len);
+	return reach(q, run->chunk->slice->file, s, at, run->len);
 }
 
 /* Elements of a chunk that do not lie in C order. */

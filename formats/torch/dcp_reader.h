@@ -19,8 +19,24 @@ struct dcp_reader {
 
 int dcp_no_memory(struct dcp_reader *r);
 
+/* What attributes are called. */
+#define DCP_WORDS(X)                                                                                  \
+	X(DCP_STATE_DICT_METADATA, "state_dict_metadata") X(DCP_STORAGE_DATA, "storage_data")         \
+	X(DCP_FQN, "fqn") X(DCP_OFFSET, "offset") X(DCP_RELATIVE_PATH, "relative_path")               \
+	X(DCP_LENGTH, "length") X(DCP_TRANSFORM_DESCRIPTORS, "transform_descriptors")                 \
+	X(DCP_PROPERTIES, "properties") X(DCP_SIZE, "size") X(DCP_CHUNKS, "chunks")                   \
+	X(DCP_OFFSETS, "offsets") X(DCP_SIZES, "sizes") X(DCP_DTYPE, "dtype")
+
+enum dcp_word {
+	DCP_UNREAD, /* as `known` of a text has it at first */
+#define DCP_WORD(id, name) id,
+	DCP_WORDS(DCP_WORD)
+#undef DCP_WORD
+	DCP_OTHER,
+};
+
 /* An attribute of an object that has a dictionary of them; or 0. */
-uint32_t dcp_field(const struct dcp_reader *r, uint32_t node, const char *name);
+uint32_t dcp_field(const struct dcp_reader *r, uint32_t node, enum dcp_word word);
 
 /* A text, kept in the arena; *ret_is: it is one. */
 int dcp_text(struct dcp_reader *r, uint32_t node, struct arena *arena, struct slice *ret, bool *ret_is);

@@ -6,6 +6,9 @@
 #include "formats/torch/dcp.h"
 #include "formats/torch/storage.h"
 
+/* Of one tensor: its pickle has a few hundred bytes. */
+enum { TENSOR_MAX = 64 << 10 };
+
 /* A record of the slice, as it stands in the file. */
 static int find_record(const struct dcp_opened *o, const char *name, struct content *ret, struct error *err)
 {
@@ -54,7 +57,7 @@ static int open_zip(const struct dcp *d, const struct dcp_slice *slice, struct d
 	return 0;
 }
 
-static int read_slice(const struct dcp *d, const struct dcp_slice *slice, struct dcp_opened *o, struct error *err)
+static int read_slice(const struct dcp *d, const struct dcp_slice *slice, uint64_t most, struct dcp_opened *o, struct error *err)
 {
 	struct torch_file *f = &o->file;
 	*f = (struct torch_file){.a = d->a, .source = d->files[slice->file].source, .keep = &o->scratch, .storage = find_storage, .storages = o};
@@ -63,20 +66,22 @@ static int read_slice(const struct dcp *d, const struct dcp_slice *slice, struct
 		r = find_record(o, "data.pkl", &f->data, err);
 	if (r < 0)
 		return r;
+	if (f->data.size > most)
+		return error_set(err, ENOTSUP, "a pickle of %" PRIu64 " bytes, over the limit of %" PRIu64, f->data.size, most);
 	f->big_endian = is_big_endian(o);
 	f->pickle = (struct pickle){.archive = d->a, .in = &f->data, .keep = &o->scratch, .scratch = &o->scratch, .known = torch_known,
 				    .persistent = true};
 	return pickle_read(&f->pickle, 0, err);
 }
 
-int dcp_slice_load(const struct dcp *d, const struct dcp_slice *slice, struct dcp_opened *ret, struct error *err)
+int dcp_slice_load(const struct dcp *d, const struct dcp_slice *slice, uint64_t most, struct dcp_opened *ret, struct error *err)
 {
 	struct error why = {0};
 	const struct dcp_file *file = &d->files[slice->file];
 	*ret = (struct dcp_opened){.scratch = arena_apart(&d->a->arena)};
 	if (slice->fault || file->fault)
 		return error_set(err, EIO, "%s", slice->fault ? slice->fault : file->fault);
-	int r = read_slice(d, slice, ret, &why);
+	int r = read_slice(d, slice, most, ret, &why);
 	if (r == 0 || error_passes(r))
 		return r == 0 ? 0 : error_set(err, -r, "%s", why.text);
 	return error_set(err, EIO, "the slice at byte %" PRIu64 " of %.*s: %s", slice->offset,
@@ -156,7 +161,7 @@ int dcp_slice_open(const struct dcp *d, const struct dcp_tensor *t, const struct
 		return error_set(err, EIO, "no slice has this chunk");
 	if (atomic_load(&slice->data))
 		return 0;
-	int r = dcp_slice_load(d, slice, &o, err);
+	int r = dcp_slice_load(d, slice, TENSOR_MAX, &o, err);
 	if (r == 0 && (r = find_tensor(t, chunk, &o, &found, &why)) < 0)
 		error_set(err, -r, "the slice at byte %" PRIu64 " of %.80s: %s", slice->offset, (const char *)d->files[slice->file].path.data,
 			  why.text);

@@ -16,11 +16,40 @@ int dcp_no_memory(struct dcp_reader *r)
 
 /* --- objects ------------------------------------------------------------------------------------- */
 
-uint32_t dcp_field(const struct dcp_reader *r, uint32_t node, const char *name)
+/* Which word a key is.  Of a large pickle text is not in memory: it is looked at once. */
+static enum dcp_word word_of(const struct dcp_reader *r, uint32_t node)
+{
+	static const struct {
+		uint16_t word;
+		const char *name;
+	} words[] = {
+#define DCP_WORD(id, name) {id, name},
+		DCP_WORDS(DCP_WORD)
+#undef DCP_WORD
+	};
+	struct pickle_node *n = pickle_node(&r->f.pickle, node);
+	if (n->kind != PICKLE_TEXT && n->kind != PICKLE_STR)
+		return DCP_OTHER;
+	for (size_t i = 0; n->known == DCP_UNREAD && i < sizeof words / sizeof *words; i++)
+		if (torch_is_text(&r->f, node, words[i].name))
+			n->known = words[i].word;
+	if (n->known == DCP_UNREAD)
+		n->known = DCP_OTHER;
+	return n->known;
+}
+
+uint32_t dcp_field(const struct dcp_reader *r, uint32_t node, enum dcp_word word)
 {
 	const struct pickle_node *n = node ? torch_node(&r->f, node) : NULL;
-	uint32_t state = n && n->kind == PICKLE_CALL ? n->call->state : 0;
-	return state && torch_node(&r->f, state)->kind == PICKLE_DICT ? torch_entry(&r->f, state, name) : 0;
+	uint32_t state = n && n->kind == PICKLE_CALL ? n->call->state : 0, key, value, found = 0;
+	n = state ? torch_node(&r->f, state) : NULL;
+	if (!n || n->kind != PICKLE_DICT)
+		return 0;
+	struct pickle_walk w = pickle_items(n);
+	while (pickle_next(&w, &key) && pickle_next(&w, &value))
+		if (word_of(r, key) == word)
+			found = value;
+	return found;
 }
 
 static bool is_none(const struct dcp_reader *r, uint32_t node)
@@ -104,11 +133,11 @@ static const char *transformed(struct dcp_reader *r, uint32_t descriptors)
 static int read_place(struct dcp_reader *r, uint32_t info, struct dcp_slice *ret, bool *ret_is)
 {
 	struct slice path;
-	int e = dcp_text(r, dcp_field(r, info, "relative_path"), &r->scratch, &path, ret_is);
+	int e = dcp_text(r, dcp_field(r, info, DCP_RELATIVE_PATH), &r->scratch, &path, ret_is);
 	if (e < 0 || !*ret_is)
 		return e;
-	*ret_is = torch_count(&r->f, dcp_field(r, info, "offset"), &ret->offset) && torch_count(&r->f, dcp_field(r, info, "length"), &ret->length);
-	ret->fault = transformed(r, dcp_field(r, info, "transform_descriptors"));
+	*ret_is = torch_count(&r->f, dcp_field(r, info, DCP_OFFSET), &ret->offset) && torch_count(&r->f, dcp_field(r, info, DCP_LENGTH), &ret->length);
+	ret->fault = transformed(r, dcp_field(r, info, DCP_TRANSFORM_DESCRIPTORS));
 	return *ret_is ? file_of(r, path, &ret->file) : 0;
 }
 
@@ -117,8 +146,8 @@ static int read_key(struct dcp_reader *r, uint32_t index, struct slice *ret, boo
 	struct error why = {0};
 	struct slice name;
 	uint64_t *offsets = NULL;
-	uint32_t rank = UINT32_MAX, offset = dcp_field(r, index, "offset");
-	int e = dcp_text(r, dcp_field(r, index, "fqn"), &r->scratch, &name, ret_is);
+	uint32_t rank = UINT32_MAX, offset = dcp_field(r, index, DCP_OFFSET);
+	int e = dcp_text(r, dcp_field(r, index, DCP_FQN), &r->scratch, &name, ret_is);
 	if (e < 0 || !*ret_is)
 		return e;
 	if (!is_none(r, offset) && (e = torch_extents(&r->f, offset, "offset", &r->scratch, &offsets, &rank, &why)) < 0) {
@@ -169,7 +198,7 @@ static int open_files(struct dcp_reader *r)
 
 int dcp_read_slices(struct dcp_reader *r)
 {
-	uint32_t data = dcp_field(r, r->f.pickle.root, "storage_data"), index, info;
+	uint32_t data = dcp_field(r, r->f.pickle.root, DCP_STORAGE_DATA), index, info;
 	if (is_none(r, data))
 		return 0;
 	const struct pickle_node *n = torch_node(&r->f, data);

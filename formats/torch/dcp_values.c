@@ -2,8 +2,8 @@
 /* A checkpoint's values that are no tensors: attributes of the root, read when asked for. */
 #include "formats/torch/dcp.h"
 
-/* The largest value that is shown as an attribute; how much of all is remembered. */
-enum { VALUE_MAX = 64 << 10, KEPT_MAX = 1 << 20 };
+/* The largest value that is shown as an attribute, and the largest pickle of one; how much of all is remembered. */
+enum { VALUE_MAX = 64 << 10, PICKLE_MAX = 16 << 20, KEPT_MAX = 1 << 20 };
 
 /* Reads the value: text as it stands, or JSON. */
 static int read_value(const struct dcp *d, const struct dcp_value *v, struct text *ret, bool *ret_json, struct error *err)
@@ -15,7 +15,7 @@ static int read_value(const struct dcp *d, const struct dcp_value *v, struct tex
 	if (!file->fault && !archive_opens_to_all(d->a, file->source))
 		return error_set(err, EACCES, "%.*s may be read by fewer than its .metadata", file->path.len < 80 ? (int)file->path.len : 80,
 				 (const char *)file->path.data);
-	int r = dcp_slice_load(d, v->slice, &o, err);
+	int r = dcp_slice_load(d, v->slice, PICKLE_MAX, &o, err);
 	if (r == 0)
 		r = torch_put_value(&o.file, o.file.pickle.root, ret, ret_json, err);
 	arena_free(&o.scratch);

@@ -108,21 +108,43 @@ static void count_strides(const uint64_t *shape, uint32_t rank, uint64_t *ret)
 		ret[i] = step;
 }
 
-/* As hash_of() of the tensor that became this range, whose strides follow from its shape. */
+struct torch_whole {
+	struct lazy lazy;
+	struct content bytes;
+};
+
+static int read_whole(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct torch_whole *w = n->lazy;
+	return content_answer(a, &w->bytes, offset, len, ret, err);
+}
+
+/* As hash_of() of the tensor that became this node.  The strides of what is in order follow from its
+ * shape. */
 uint64_t torch_node_hash(const struct archive *a, const struct node *n)
 {
 	static const struct array none = {.dtype = DTYPE_UINT8, .rank = 1};
 	uint64_t strides[RANK_MAX], size = n->kind == NODE_DIR ? 0 : atomic_load(&n->size), shape[RANK_MAX] = {size};
 	const struct array *array = n->array ? n->array : &none;
+	const struct lazy *lazy = n->kind == NODE_LAZY ? n->lazy : NULL;
+	struct content bytes = {.source = n->source, .offset = n->offset};
 	(void)a;
-	if (n->kind != NODE_RANGE || array->rank > RANK_MAX)
+	if (lazy && lazy->read == strided_read && n->array) {
+		const struct strided *s = n->lazy;
+		return hash_of(&s->from, s->offset, array, s->shape, s->strides, s->sign == 2, s->sign && !s->sign_first);
+	}
+	if (lazy && lazy->read == read_whole)
+		bytes = ((const struct torch_whole *)n->lazy)->bytes;
+	else if (n->kind != NODE_RANGE)
+		return 0;
+	if (array->rank > RANK_MAX)
 		return 0;
 	if (n->array && array->rank)
 		memcpy(shape, array->shape, array->rank * sizeof *shape);
 	if (array->rank && dtype_bits(array) == 4)
 		shape[array->rank - 1] /= 2;
 	count_strides(shape, array->rank, strides);
-	return hash_of(&(struct content){.source = n->source, .offset = n->offset}, 0, array, shape, strides, false, false);
+	return hash_of(&bytes, 0, array, shape, strides, false, false);
 }
 
 /* {'conj': True, 'neg': True} */
@@ -271,17 +293,6 @@ int torch_tensor(const struct torch_file *f, uint32_t node, struct arena *arena,
 }
 
 /* --- what is shown -------------------------------------------------------------------------------- */
-
-struct torch_whole {
-	struct lazy lazy;
-	struct content bytes;
-};
-
-static int read_whole(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	const struct torch_whole *w = n->lazy;
-	return content_answer(a, &w->bytes, offset, len, ret, err);
-}
 
 static const struct strided *make_strided(struct archive *a, const struct torch_tensor *t)
 {

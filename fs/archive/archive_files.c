@@ -60,13 +60,26 @@ static int open_neighbour(struct archive *a, const char *path, enum reach reach,
 	return *ret ? 0 : error_set(err, ENOMEM, "no memory for one more file");
 }
 
+/* One file has one path: without components that lead nowhere, "." and empty ones, before the last. */
+static void plain_path(struct slice path, char *ret)
+{
+	const uint8_t *at = path.data, *end = path.data + path.len;
+	while (at < end) {
+		const uint8_t *slash = memchr(at, '/', (size_t)(end - at)), *next = slash ? slash + 1 : end;
+		bool nowhere = slash && (slash == at || (slash == at + 1 && *at == '.'));
+		if (!nowhere || next == end)
+			ret = mempcpy(ret, at, (size_t)(next - at));
+		at = next;
+	}
+	*ret = '\0';
+}
+
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err)
 {
 	char text[PATH_MAX];
 	if (path.len == 0 || path.len >= sizeof text || memchr(path.data, '\0', path.len) || path.data[0] == '/')
 		return error_set(err, EBADMSG, "not a relative path");
-	memcpy(text, path.data, path.len);
-	text[path.len] = '\0';
+	plain_path(path, text);
 	if (a->members.folder.dir < 0)
 		return error_set(err, ENOENT, "%s", strerror(ENOENT));
 	struct member *one = members_neighbour(&a->members, text, reach);

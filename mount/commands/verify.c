@@ -54,7 +54,7 @@ static void add_checks(struct verify *v, const char *path, const struct mirror_r
 	int r = a->format->checks(a, &arena, &checks, &count, &err);
 	if (r < 0)
 		verify_add_told(v, "archive", path, verify_is_trouble(r) ? VERDICT_TROUBLE : VERDICT_FAULT, err.text);
-	for (uint32_t i = 0; r == 0 && i < count; i++) {
+	for (uint32_t i = 0; r == 0 && checks && i < count; i++) {
 		struct slice name = checks[i].name;
 		struct task t = {.kind = TASK_CHECK, .what = "member", .check = checks[i], .path = strdup(path),
 				 .part = strndup((const char *)name.data, name.len)};

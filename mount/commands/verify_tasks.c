@@ -113,6 +113,8 @@ static void tell_oldest(struct verify *v)
 	}
 	while (!t->done && v->count > 0)
 		pthread_cond_wait(&v->done, &v->lock);
+	if (v->taken == v->told) /* it was done from the start: no thread must come to it any more */
+		v->taken++;
 	v->told++;
 	if (t->verdict == VERDICT_AGAIN && !remember(v, t)) {
 		t->verdict = VERDICT_TROUBLE;

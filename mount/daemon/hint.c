@@ -57,7 +57,7 @@ void hint_links(const char *source)
 
 void hint_dataset(const char *source)
 {
-	static const char *const names[] = {"dataset_dict.json", "dataset_info.json"};
+	static const char *const names[] = {"dataset_dict.json", "dataset_info.json"}, *const slices[] = {".metadata", "__0_0.distcp"};
 	struct stat st;
 	int fd = open(source, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
 	for (size_t i = 0; fd >= 0 && i < sizeof names / sizeof *names; i++)
@@ -66,6 +66,8 @@ void hint_dataset(const char *source)
 				"(-o dataset shows them as a table, or one for each split)", source, names[i]);
 			break;
 		}
+	if (fd >= 0 && fstatat(fd, slices[0], &st, AT_SYMLINK_NOFOLLOW) == 0 && fstatat(fd, slices[1], &st, AT_SYMLINK_NOFOLLOW) == 0)
+		log_say("%s: a checkpoint of torch.distributed, whose tensors are in its .metadata (-o dataset shows them here)", source);
 	if (fd >= 0)
 		close(fd);
 }

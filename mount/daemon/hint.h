@@ -6,6 +6,6 @@
  * reach. Checks the folder's first names only, and does not descend. */
 void hint_links(const char *source);
 
-/* Logs a hint if the folder SOURCE is one that Hugging Face's datasets wrote, which without -o
- * dataset is shown file by file. */
+/* Logs a hint if the folder SOURCE is one that Hugging Face's datasets wrote, or a checkpoint of
+ * torch.distributed: without -o dataset it is shown file by file. */
 void hint_dataset(const char *source);

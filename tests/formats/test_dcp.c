@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "fs/archive/check.h"
 #include "tests/support.h"
 
 extern const struct format format_dcp, format_dcp_folder;
@@ -22,8 +23,8 @@ static int begin(void **state)
 {
 	(void)state;
 	top = test_folder();
-	for (unsigned i = 0; i < 2; i++) {
-		static const char *const names[] = {"one", "ranks"};
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const names[] = {"one", "ranks", "odd"};
 		char *from = test_path(test_data_folder(), names[i]), *to = test_path(top, names[i]);
 		test_mkdir(top, names[i]);
 		test_copy(from, to);
@@ -262,6 +263,109 @@ static void a_file_may_be_a_link_to_one(void **state)
 	archive_close(&a);
 }
 
+/* --- tensors cut in odd ways ------------------------------------------------------------------------- */
+
+static void chunks_may_lie_in_any_way(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_at(&a, "odd/.metadata");
+	check_counted(&a, "pinwheel", 9, 2);
+	check_counted(&a, "turned", 9, 2); /* and in any order of dimensions */
+	check_counted(&a, "old", 9, 2);
+	archive_close(&a);
+}
+
+static void a_chunk_that_cannot_be_had_is_told(void **state)
+{
+	static const struct {
+		const char *name, *sentence;
+	} tensors[] = {
+		{"gap", "no chunk covers byte 8"},
+		{"twice", "two of its chunks overlap"},
+		{"none", "it has no chunks"},
+		{"beyond", "a chunk of it leads beyond its shape"},
+		{"lost", "no slice has this chunk"},
+		{"packed", "transformed (zstd), which arrayfs does not read"},
+		{"rank", "a chunk of it has another number of dimensions"},
+		{"unknown", "a tensor of an unknown type"},
+	};
+	struct archive a;
+	struct error err;
+	(void)state;
+	open_at(&a, "odd/.metadata");
+	for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+		assert_int_equal(read_error(&a, tensors[i].name, &err), -EIO);
+		assert_string_equal(err.text, tensors[i].sentence);
+	}
+	assert_int_equal(read_error(&a, "shape", &err), -EIO);
+	assert_non_null(strstr(err.text, "of __0_0.distcp: its tensor has another shape than the metadata say"));
+	assert_int_equal(read_error(&a, "type", &err), -EIO);
+	assert_non_null(strstr(err.text, "its tensor is of torch.float32 and not, as the metadata say, of torch.int16"));
+	assert_string_equal(test_attr(&a, "gap", "arrayfs.error"), "its chunks do not cover it");
+	assert_string_equal(test_attr(&a, "lost", "arrayfs.error"), "no slice has a chunk of it");
+	assert_string_equal(test_shape(&a, "twice"), "[3,3]");
+	assert_null(test_attr(&a, "pinwheel", "arrayfs.error"));
+	archive_close(&a);
+}
+
+static void what_can_be_had_is_read(void **state)
+{
+	struct archive a;
+	struct error err = {0};
+	struct answer answer;
+	(void)state;
+	open_at(&a, "odd/.metadata");
+	for (unsigned i = 0; i < 9; i++) { /* all but the middle */
+		answer_init(&answer);
+		assert_int_equal(archive_read(&a, test_node(&a, "gap"), i * 2, 2, &answer, &err), i == 4 ? -EIO : 0);
+		assert_int_equal(answer.len, i == 4 ? 0 : 2);
+		answer_close(&answer);
+	}
+	archive_close(&a);
+}
+
+static int go_on(void *arg, uint64_t bytes)
+{
+	(void)arg, (void)bytes;
+	return 0;
+}
+
+static uint32_t faults_of(struct archive *a, uint32_t *ret_count)
+{
+	struct arena keep = {.limit = 1 << 20};
+	struct check *checks;
+	struct error err = {0};
+	uint32_t faults = 0;
+	assert_int_equal(format_dcp.checks(a, &keep, &checks, ret_count, &err), 0);
+	for (uint32_t i = 0; i < *ret_count; i++)
+		faults += check_run(a, &checks[i], go_on, NULL, &err) < 0;
+	arena_free(&keep);
+	return faults;
+}
+
+static void the_checksums_of_slices_can_be_checked(void **state)
+{
+	struct archive a;
+	uint32_t count, after;
+	(void)state;
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(faults_of(&a, &count), 0);
+	assert_true(count > 2 * 30); /* of 30 slices the pickle, the elements, and more */
+	archive_close(&a);
+	struct slice all = test_data("ranks/__0_0.distcp");
+	uint8_t *bytes = malloc(all.len);
+	memcpy(bytes, all.data, all.len);
+	((uint8_t *)memmem(bytes, all.len, "\0\0\x80\x3f\0\0\0\x40", 8))[3] ^= 1; /* 1.0, 2.0 of `rows` */
+	put("ranks/__0_0.distcp", (struct slice){bytes, all.len});
+	open_at(&a, "ranks/.metadata");
+	assert_int_equal(faults_of(&a, &after), 1);
+	assert_int_equal(after, count);
+	archive_close(&a);
+	test_unload(all);
+	free(bytes);
+}
+
 /* --- what the metadata may say ----------------------------------------------------------------------- */
 
 static void refused(struct slice bytes, const char *sentence)
@@ -343,6 +447,10 @@ int main(void)
 		TEST(another_file_in_its_place_is_no_slice),
 		TEST(slices_lie_below_the_folder),
 		TEST(a_file_may_be_a_link_to_one),
+		TEST(chunks_may_lie_in_any_way),
+		TEST(a_chunk_that_cannot_be_had_is_told),
+		TEST(what_can_be_had_is_read),
+		TEST(the_checksums_of_slices_can_be_checked),
 		TEST(what_is_no_metadata_is_refused),
 		cmocka_unit_test(other_pickles_are_nobodys),
 		TEST(the_folder_shows_the_same),

@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import random
+import struct
 import subprocess
 import sys
 
@@ -294,6 +295,30 @@ def large(rows=100_000, batches=9):
     return out
 
 
+def views(n=3000, seed=11):
+    """String views whose bytes mostly lie behind those of the one before, but also anywhere in
+    either of two buffers, in the view itself, or nowhere."""
+    rng = random.Random(seed)
+    bytes_ = [bytes(rng.choices(b"abcdefgh", k=40_000)) for _ in range(2)]
+    made, valid, number, at = bytearray(), bytearray((n + 7) // 8), 0, 0
+    for i in range(n):
+        kind = rng.random()
+        if kind < .05:
+            number = 1 - number
+        elif kind < .1:
+            at = rng.randrange(39_000)
+        size = rng.choice([0, 5, 12]) if kind > .8 else rng.randrange(13, 60)
+        at = 0 if at + size > 40_000 else at
+        one = bytes_[number][at:at + size]
+        made += struct.pack("<i12s", size, one) if size <= 12 else struct.pack("<i4sii", size, one[:4], number, at)
+        at += size if size > 12 else 0
+        valid[i // 8] |= (rng.random() < .9) << i % 8
+    for bits, nulls in ((None, 0), (pa.py_buffer(bytes(valid)), -1)):
+        column = pa.Array.from_buffers(pa.string_view(), n, [bits, pa.py_buffer(bytes(made)), *map(pa.py_buffer, bytes_)], nulls)
+        column.validate(full=True)
+        yield pa.record_batch({"v": column})
+
+
 # --- what breaks the rules --------------------------------------------------------
 
 def bad_faults(path, kind, what, sound):
@@ -374,6 +399,12 @@ with check("what breaks the rules is refused, or is EIO where it does"), folder(
     for name, (_, kind, what) in arrow_bad.BAD.items():
         told += [f"{name}: {fault}" for fault in bad_faults(where / "bad" / name, kind, what, sound)][:3]
     assert not told, "\n".join(told)
+
+with check("strings next to each other and apart"), folder() as where:
+    for k, batch in enumerate(views()):
+        for way, how in options():
+            path = where / f"views-{k}-{'-'.join(str(v) for v in way.values())}"
+            pieces_same(by_pyarrow(path, batch.schema, [batch, batch.slice(7), batch], k, how), random.Random(k))
 
 with check("any piece of a column is that piece"), folder() as where:
     batches = large()

@@ -5,6 +5,7 @@ find, du and diff read what the reference libraries read from the archive itself
 import contextlib
 import difflib
 import hashlib
+import importlib.util
 import json
 import os
 import pathlib
@@ -17,7 +18,7 @@ import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, Skip, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all  # noqa: E402
 
 np, ml_dtypes, safetensors, st, h5py, pa, pq, duckdb, pl = need(
     "numpy", "ml_dtypes", "safetensors", "safetensors.numpy", "h5py", "pyarrow", "pyarrow.parquet", "duckdb", "polars")
@@ -316,6 +317,8 @@ def recipes_of_the_docs_are_a_run():
     for program in ("gnuplot", "git", "rsync", "getfattr"):
         need_tool(program)
     need_mounts()
+    if not importlib.util.find_spec("torch"):
+        raise Skip(LIBRARIES)
     top = pathlib.Path(__file__).resolve().parents[2]
     if not keeps_attributes(pathlib.Path(tempfile.gettempdir())):
         raise Skip("no attributes in the file system of temporary files: TMPDIR=FOLDER of one that has them")

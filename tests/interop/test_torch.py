@@ -376,6 +376,18 @@ def test_big_endian():
         same(path, out)
 
 
+def test_a_view_of_a_storage_in_the_old_form():
+    """As torch 0.1.12 wrote them: the storage's name, an offset and a length in it."""
+    op = torch_bad
+    view = op.tuple_of(op.text("view"), op.number(2), op.number(4))
+    storage = op.tuple_of(op.text("storage"), op.name("torch", "FloatStorage"), op.text("0"), op.text("cpu"), op.number(6), view) + op.OP.BINPERSID
+    with folder() as where:
+        path = where / "view.pt"
+        path.write_bytes(op.legacy(op.whole(op.dictionary(w=op.tensor(storage, shape=(2, 2), strides=(2, 1))))))
+        out = as_torch_says(path)
+        assert out.files["w"].data == op.SIX[8:]
+
+
 def test_any_root_in_the_zip():
     with folder() as where:
         for root in ("archive", "a name", "größe", "x.y"):
@@ -541,9 +553,14 @@ def test_a_mount_of_a_folder_of_checkpoints():
         (where / "dir").mkdir()
         save(where / "dir" / "a.pt", SOME)
         save(where / "dir" / "b.bin", {"w": SOME["t"]})
+        save(where / "dir" / "v.ckpt", {"w": torch.ones(1), "epoch": 3, "name": "größe", "lr": .1, "dtype": torch.float16, "ok": True, "c": 1 - 2j, "big": -2 ** 70, "nan": float("nan"),
+                                        "betas": (.9, .999), "none": None})
         (where / "dir" / "c.pkl").write_bytes(torch_bad.whole(torch_bad.dictionary(a=b"K\1")))
         with mounted(where / "dir") as at:
             assert (at / "a.pt" / "t").read_bytes() == torch_model.bytes_of(SOME["t"])
+            got = {n: os.getxattr(at / "v.ckpt", f"user.attr.{n}") for n in ("epoch", "name", "lr", "dtype", "ok", "c", "big", "nan", "betas", "none")}
+            assert got == {"epoch": b"3", "name": "größe".encode(), "lr": b"0.1", "dtype": b"torch.float16", "ok": b"true", "c": b"[1.0,-2.0]", "big": b"-1180591620717411303424",
+                           "nan": b'"NaN"', "betas": b"[0.9,0.999]", "none": b"null"}, got
             assert (at / "b.bin" / "w").read_bytes() == torch_model.bytes_of(SOME["t"])
             assert (at / "c.pkl").read_bytes() == (where / "dir" / "c.pkl").read_bytes()
             assert os.getxattr(at / "a.pt" / "t", "user.array.type") == b"torch.int64" and os.getxattr(at / "a.pt", "user.arrayfs.format") == b"torch"

@@ -207,6 +207,7 @@ class File:
             return
         if data[:2] in (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"):
             data = gzip.decompress(data) if data[:1] == b"\x1f" else zlib.decompress(data)
+            self.format = "joblib"      # who else would
         legacy = self.legacy(data, "")
         if legacy:
             self.format = "torch"
@@ -215,7 +216,7 @@ class File:
         self.roots = [(None, records.read(io.BytesIO(data), self.wrappers))]
 
     def wrappers(self, machine, made):
-        if isinstance(made, Made) and made.called("joblib.numpy_pickle.NumpyArrayWrapper"):
+        if isinstance(made, Made) and made.called("joblib.numpy_pickle.NumpyArrayWrapper", "joblib.numpy_pickle.NDArrayWrapper"):
             self.format = "joblib"
         records.joblib_arrays(machine, made)
 
@@ -470,6 +471,8 @@ class Model(File):
         if array.dtype.names is not None:
             return Fields(array, fortran)
         (_, dtype, order, shape, by, data), = leaves("", array, fortran)
+        if array.dtype.type.__module__ == "ml_dtypes":     # a pickle names it, as .npy does not
+            dtype, order = ANY if array.dtype.name.startswith(("int", "uint", "float4", "float6")) else array.dtype.name, "little" if array.dtype.itemsize > 1 else None
         return Leaf(dtype, shape, None, order, data, order=by)
 
     def numpy_raw(self, v):
@@ -485,9 +488,7 @@ class Model(File):
             if v.raw is not None and not isinstance(v.raw, bytes):
                 return self.objects(v.raw)
             if v.callee.name == "_reconstruct" and isinstance(v.state, Sequence) and len(v.state.items) == 5 and isinstance(v.state.items[4], Sequence):
-                _, shape, _, fortran, data = v.state.items
-                order = np.arange(len(data.items)).reshape(ints(shape), order="F" if fortran else "C").ravel("C")
-                return self.inner.setdefault(id(v), (Sequence("list", [data.items[i] for i in order]), v))[0]
+                return v.state.items[4]     # in C order, also of an array in Fortran's
         return None
 
     # --- the tree ---
@@ -535,7 +536,7 @@ class Model(File):
             elif self.array_of(root) is not None:
                 self.named("", "data", root, ())
             elif not self.has_array(root):
-                if value_of(root) is not ANY:
+                if value_of(root) is not ANY or not isinstance(root, Made):
                     self.out.attributes[""]["data"] = value_of(root)
             elif self.flat(root):
                 self.module("", "", root, ())
@@ -563,7 +564,7 @@ class Model(File):
             return
         if not self.has_array(v):
             value = value_of(v)
-            if value is not ANY or not isinstance(v, Made):
+            if value is not ANY or not isinstance(v, Made) or v.called("numpy.dtype"):
                 self.out.attributes.setdefault(at, {})[name] = value
             return
         array = self.array_of(v)

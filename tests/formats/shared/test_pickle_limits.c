@@ -407,10 +407,10 @@ static void decimals(void **state)
 
 static void the_probe(void **state)
 {
-	static const char *const pickles[] = {"\x80\2N.", "\x80\2}q\1.", "\x80\3cnumpy\nx\n.", "\x80\4\x95\x10", "\x80\5\x8c\1a.", "(dp0\n.", "(lp1\nI1\na.",
+	static const char *const pickles[] = {"\x80\2N.", "\x80\2.", "\x80\2", "\x80\2}q\1.", "\x80\3cnumpy\nx\n.", "\x80\4\x95\x10", "\x80\5\x8c\1a.", "(dp0\n.", "(lp1\nI1\na.",
 					       "}q\1.", "]q\1(", "cnumpy.core.multiarray\n_reconstruct\np0\n(", "ccopy_reg\n_reconstructor\np1\n(cm\nC",
 					       "cm\nC\nq\1", "cm\nC\n)R", "cm\nC\n(tR"};
-	static const char *const others[] = {"", "\x80", "\x80\2", "\x80\6N", "\x80\1N", "\x80\2.", "\x80\2a", "\x80\3\x95", "(d", "(dp", "(dp2", "(lp0",
+	static const char *const others[] = {"", "\x80", "\x80\6N", "\x80\1N", "(d", "(dp", "(dp2", "(lp0",
 					      "(lpabc\n", "(define x)\n", "]q", "]qx", "}q\2", "}\n", "cat\ndog\nparrot\n", "cat\ndog\n", "cat\ndog\nq", "c\nf\np0\n",
 					      "cat dog\nm\np0\n", "c.a\nf\np0\n", "ca.\nf\np0\n", "class A:\n    pass\n", "c1m\nf\np0\n", "#include", "{\"a\"}"};
 	(void)state;

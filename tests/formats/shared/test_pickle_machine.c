@@ -207,7 +207,7 @@ static void stack_and_memo(void **state)
 static void rules_of_the_stack(void **state)
 {
 	static const char *const few[] = {"0", "2", "\x98", "a", "]a", "s", "}K\1s", "R", ")R", "\x81", ")\x81", "\x92", ")}\x92", "b", "Nb", "\x85",
-					  "N\x86", "NN\x87", "q\1", "p0\n", "\x94", ".", "(.", "N(.", "N(\x85", "(K\1q\1" "0q\1", "K\1(a", "\x93",
+					  "N\x86", "NN\x87", "q\1", "p0\n", "\x94", ".", "(.", "N(.", "N(\x85", ("(K\1q\1" "0q\1"), "K\1(a", "\x93",
 					  "\x8c\1a\x93", "(o", "(e", "(u", "(\x90", "NK\1(\x86", "Q"};
 	static const char *const markless[] = {"t", "l", "d", "e", "u", "\x90", "\x91", "1", "o", "N1", "im\nC\n", "(lt"};
 	(void)state;

@@ -171,6 +171,21 @@ static void the_comment_may_be_as_long_as_can_be(void **state)
 	free(bytes);
 }
 
+/* As Python's zipfile and PyTorch's reader do. */
+static void bytes_behind_the_end_are_ignored(void **state)
+{
+	struct made m = {0};
+	struct read r;
+	(void)state;
+	put_member(&m, "a", "a", "bytes", STORED, 0);
+	put_end(&m, "comment");
+	put(m.bytes, &m.len, "behind PK\5\6 and on", 18);
+	assert_int_equal(read_zip(&r, m.bytes, m.len), 0);
+	assert_int_equal(r.zip.count, 1);
+	check_member(&m, &r.zip.members[0], "a", "bytes");
+	end_zip(&r);
+}
+
 static void what_cannot_be_read_says_why(void **state)
 {
 	static const struct {
@@ -481,6 +496,7 @@ int main(void)
 		cmocka_unit_test(members_lie_where_their_local_headers_say),
 		cmocka_unit_test(an_archive_of_nothing),
 		cmocka_unit_test(the_comment_may_be_as_long_as_can_be),
+		cmocka_unit_test(bytes_behind_the_end_are_ignored),
 		cmocka_unit_test(what_cannot_be_read_says_why),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(a_member_that_is_not_where_it_should_be_has_a_fault),

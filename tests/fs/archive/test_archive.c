@@ -564,6 +564,23 @@ static void a_first_try_with_less_memory(void **state)
 	test_folder_remove(top);
 }
 
+/* By the name alone: what is in them may be an archive in itself. */
+static void slices_of_archives_are_none(void **state)
+{
+	static const char *const slices[] = {".slice", NULL};
+	static const struct format whole = {.name = "whole", .slices = slices, .probe = poor_probe, .open = poor_open};
+	static const struct format *const both[] = {&bad, &whole, NULL};
+	struct error err = {0};
+	struct archive a;
+	(void)state;
+	assert_int_equal(archive_open_source(&a, both, source_memory(SLICE("BADp")), "x.slice", &options, &err), -ENOTSUP);
+	assert_string_equal(err.text, "");
+	assert_ptr_equal(archive_sliced(both, "x.SLICE"), &whole);
+	assert_null(archive_sliced(both, "x.slices"));
+	assert_int_equal(archive_open_source(&a, both, source_memory(SLICE("BADp")), "x", &options, &err), 0);
+	archive_close(&a);
+}
+
 static void siblings_are_found_beside_the_archive(void **state)
 {
 	char *top = test_folder();
@@ -604,11 +621,16 @@ static void siblings_are_found_beside_the_archive(void **state)
 		assert_int_equal(archive_sibling(&a, path, REACH_EXACT, &number, &err), 0);
 		assert_int_equal(number, 4 + i);
 	}
-	assert_int_equal(archive_sibling(&a, SLICE("7"), REACH_EXACT, &number, &err), 0);
-	assert_int_equal(number, 4 + 7);
+	const struct slice same[] = {SLICE("7"), SLICE("./7"), SLICE(".//./7")}; /* one file, one path: by that it is told from others */
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+		assert_int_equal(archive_sibling(&a, same[i], REACH_EXACT, &number, &err), 0);
+		assert_int_equal(number, 4 + 7);
+	}
+	assert_string_equal(archive_source(&a, number)->path, "sub/7");
 	assert_int_equal(archive_sources(&a), 44);
 
-	const struct slice no[] = {SLICE(""), SLICE("/etc/passwd"), SLICE("oth\0er"), SLICE("../outside"), SLICE("none")};
+	const struct slice no[] = {SLICE(""), SLICE("/etc/passwd"), SLICE("oth\0er"), SLICE("../outside"), SLICE("none"), SLICE("7/."), SLICE("./"),
+				   SLICE("."), SLICE("7/")};
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++) {
 		err.text[0] = '\0';
 		assert_true(archive_sibling(&a, no[i], REACH_BENEATH, &number, &err) < 0);
@@ -770,6 +792,7 @@ int main(void)
 		cmocka_unit_test(only_directories_are_filled),
 		cmocka_unit_test(many_threads_fill_once),
 		cmocka_unit_test(a_first_try_with_less_memory),
+		cmocka_unit_test(slices_of_archives_are_none),
 		cmocka_unit_test(siblings_are_found_beside_the_archive),
 		cmocka_unit_test(modes_of_siblings_are_seen_to_change),
 		cmocka_unit_test(an_archive_in_memory_has_no_siblings),

@@ -70,6 +70,10 @@ def test_a_page_that_the_disk_cannot_read(s):
                     same(b, data[k][at:at + len(b)], f"t{k} at {at}")
                     holds(place + len(b) <= first or place >= first + 3 * PAGE, f"t{k} at {at} cannot be known")
         m.stop()
+        for source in (disk.path, disk.file):
+            r = s.run("verify", source)
+            same((r.code, r.err), (1, b""))
+            same([line.split(": ")[0].rpartition("/")[2] for line in r.out.decode().splitlines()], ["t1"], r.out)
 
 
 def test_an_archive_that_is_cut_and_then_replaced_beneath_its_reader(s):
