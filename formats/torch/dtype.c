@@ -8,9 +8,10 @@
 
 enum {
 	DEPTH_MAX = 32,       /* records within records: safe for the stack */
-	FIELDS_MAX = 100000,  /* of all records of a type together: they may be shared, and shared again */
+	FIELDS_MAX = 200000,  /* of all records of a type together: they may be shared, and shared again */
+	ALL_MAX = 10000000,   /* of all types that are read of a file, one array after the other */
 	WORD_MAX = 256,       /* bytes of a code, a unit */
-	NAME_MAX_BYTES = 1 << 16,
+	NAME_MAX_BYTES = 4096,
 	DESCR_MAX = 1 << 16,
 };
 
@@ -182,16 +183,26 @@ static int read_code(struct reader *r, struct slice code, const struct state *s,
 
 static int read_type(struct reader *r, uint32_t node, struct numpy_type *ret);
 
+static int count_fields(struct reader *r, uint32_t more)
+{
+	const uint64_t *before = r->f->fields;
+	r->fields = more < UINT32_MAX - r->fields ? r->fields + more : UINT32_MAX;
+	if (r->fields > FIELDS_MAX)
+		return bad(r, "more than 200,000 fields");
+	return before && *before + r->fields > ALL_MAX ? bad(r, "more fields than are read of one file") : 0;
+}
+
 /* (dtype, offset[, title]) */
 static int read_field(struct reader *r, uint32_t node, uint64_t size, struct numpy_field *f)
 {
 	const struct pickle_node *n = torch_node(r->f, node);
 	int64_t offset;
-	if (++r->fields > FIELDS_MAX)
-		return bad(r, "more than 100,000 fields");
+	int e = count_fields(r, 1);
+	if (e < 0)
+		return e;
 	if (!is_tuple(r->f, node, 2) || !integer(r->f, pickle_item(n, 1), &offset) || offset < 0)
 		return bad(r, "a field that is not described as one");
-	int e = read_type(r, pickle_item(n, 0), &f->type);
+	e = read_type(r, pickle_item(n, 0), &f->type);
 	f->offset = (uint64_t)offset;
 	if (e == 0 && n->count > 2 && torch_node(r->f, pickle_item(n, 2))->kind == PICKLE_TEXT)
 		e = word(r, pickle_item(n, 2), NAME_MAX_BYTES, &f->title);
@@ -206,16 +217,17 @@ static int map_fields(struct reader *r, uint32_t dict, struct slice_map *map, ui
 	const struct pickle_node *n = torch_node(r->f, dict);
 	if (n->kind != PICKLE_DICT)
 		return bad(r, "fields that are no dictionary");
-	uint32_t *values = arena_array(r->arena, n->count / 2 + 1, sizeof *values), key, value;
+	uint32_t *values, key, value;
 	struct pickle_walk w = pickle_items(n);
-	if (!values)
+	int e = count_fields(r, n->count / 2);
+	if (e < 0)
+		return e;
+	if (!(values = arena_array(r->arena, n->count / 2 + 1, sizeof *values)))
 		return no_memory(r);
-	if (n->count / 2 > 2 * FIELDS_MAX)
-		return bad(r, "more than 100,000 fields");
 	while (pickle_next(&w, &key) && pickle_next(&w, &value)) {
 		struct slice name;
 		bool new;
-		int e = word(r, key, NAME_MAX_BYTES, &name);
+		e = word(r, key, NAME_MAX_BYTES, &name);
 		uint32_t at = e < 0 ? 0 : slice_map_add(map, name, &new);
 		if (e < 0 || at == SLICE_MAP_NONE)
 			return e < 0 ? e : no_memory(r);
@@ -363,7 +375,10 @@ static int read_type(struct reader *r, uint32_t node, struct numpy_type *ret)
 int torch_numpy_type(const struct torch_file *f, uint32_t node, struct arena *arena, struct numpy_type *ret, struct error *err)
 {
 	struct reader r = {.f = f, .arena = arena, .err = err};
-	return read_type(&r, node, ret);
+	int e = read_type(&r, node, ret);
+	if (r.fields && f->fields) /* only where the archive is filled: values have no fields */
+		*f->fields += r.fields;
+	return e;
 }
 
 bool torch_is_plain_type(const struct torch_file *f, uint32_t dtype)

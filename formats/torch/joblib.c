@@ -3,7 +3,7 @@
  * joblib's files: pickles, within which the bytes of each array stand behind the wrapper that
  * describes it, between two opcodes:
  *
- *	… NEWOBJ NumPyArrayWrapper, BUILD {subclass, shape, order, dtype, allow_mmap, numpy_array_alignment_bytes}
+ *	… NEWOBJ NumpyArrayWrapper, BUILD {subclass, shape, order, dtype, allow_mmap, numpy_array_alignment_bytes}
  *	n: u8, then n bytes of padding     if numpy_array_alignment_bytes is there, and not None
  *	the array, in C or F order         of Python objects: a pickle of the whole array
  *	…
@@ -15,6 +15,8 @@
 #include "formats/torch/ndarray.h"
 
 #include <inttypes.h>
+
+enum { STATE_MAX = 64 };
 
 struct torch_wraps {
 	struct torch_file *f;
@@ -104,7 +106,9 @@ static bool is_wrapper(const struct torch_file *f, uint32_t object)
 {
 	struct torch_called c = torch_called(f, torch_node(f, object));
 	const struct pickle_node *class = torch_node(f, torch_arg(f, &c, 0));
-	return c.known == TORCH_JOBLIB_WRAPPER || (c.known == TORCH_RECONSTRUCTOR && class->kind == PICKLE_GLOBAL && class->known == TORCH_JOBLIB_WRAPPER);
+	if (c.known == TORCH_RECONSTRUCTOR) /* in protocols 0 and 1 */
+		return class->kind == PICKLE_GLOBAL && class->known == TORCH_JOBLIB_WRAPPER;
+	return c.known == TORCH_JOBLIB_WRAPPER;
 }
 
 static int built(struct pickle *p, uint32_t object, uint64_t *at, struct error *err)
@@ -117,6 +121,8 @@ static int built(struct pickle *p, uint32_t object, uint64_t *at, struct error *
 	if (w->count && w->all[w->count - 1].node >= object)
 		return error_set(err, EBADMSG, "joblib: two arrays of one wrapper");
 	uint32_t state = torch_node(f, object)->call->state;
+	if (torch_node(f, state)->count > STATE_MAX) /* which is looked through for each */
+		return error_set(err, EBADMSG, "joblib: an array that is described in more words than joblib has");
 	struct torch_wrapped *one = add(w, object);
 	if (!one)
 		return error_no_memory(err, "joblib's arrays");
@@ -135,7 +141,8 @@ static int built(struct pickle *p, uint32_t object, uint64_t *at, struct error *
 int torch_read_wraps(struct torch_file *f, struct error *err)
 {
 	struct torch_wraps *w = arena_alloc(f->keep, sizeof *w);
-	if (!w)
+	f->fields = arena_alloc(f->keep, sizeof *f->fields);
+	if (!w || !f->fields)
 		return error_no_memory(err, "joblib's arrays");
 	w->f = f;
 	f->pickle.arg = w;

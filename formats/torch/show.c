@@ -257,6 +257,8 @@ int torch_show(struct torch_file *f, bool arrays, struct error *err)
 	uint32_t node = f->pickle.root, id;
 	struct torch_visited at = {.node = node};
 	int r = root ? 0 : no_memory(err);
+	if (!f->fields && !(f->fields = arena_alloc(f->keep, sizeof *f->fields)))
+		return no_memory(err);
 	at.meaning = torch_meaning(f, &at.node);
 	bool single = at.meaning == TORCH_ARRAY || at.meaning == TORCH_PARTS;
 	f->a->priv = f;

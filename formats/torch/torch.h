@@ -189,6 +189,8 @@ struct torch_file {
 
 	const struct torch_dir *root; /* what the root shows; NULL: one value, `data` */
 
+	uint64_t *fields; /* of NumPy's records, read so far: dtype.c */
+
 	/* By graph.c: the tensors, sorted by hash. */
 	struct torch_named {
 		uint64_t hash;

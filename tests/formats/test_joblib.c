@@ -106,6 +106,23 @@ static void other_compressions_are_named(void **state)
 		      "compressed with lz4, which arrayfs does not read: joblib.dump(..., compress='zlib')");
 }
 
+/* What is looked through for each array must be short, since arrays may share it. */
+static void wrappers_that_are_wrong_refuse_the_file(void **state)
+{
+	struct text t = {0};
+	(void)state;
+	text_add(&t, "cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81(d");
+	for (int i = 0; i < 40; i++)
+		text_print(&t, "Va%d\nI0\ns", i);
+	text_add(&t, "b.");
+	check_refused(&format_joblib, text_slice(&t), -ENOTSUP, "joblib: an array that is described in more words than joblib has");
+	text_free(&t);
+	check_refused(&format_joblib, SLICE("cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81(db."), -ENOTSUP, "its NumPy type has no dtype");
+	check_refused(&format_joblib,
+		      SLICE("cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81(dVdtype\ncnumpy\ndtype\n(Vi4\nI00\nI01\ntRsVshape\n(I9\ntsb."), -ENOTSUP,
+		      "joblib: an array at byte 93 that does not fit in the file");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +131,7 @@ int main(void)
 		cmocka_unit_test(arrays_lie_in_the_file_unless_it_is_compressed),
 		cmocka_unit_test(estimators_are_objects),
 		cmocka_unit_test(an_array_far_behind_makes_it_joblibs),
+		cmocka_unit_test(wrappers_that_are_wrong_refuse_the_file),
 		cmocka_unit_test(other_compressions_are_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

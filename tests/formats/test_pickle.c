@@ -175,6 +175,27 @@ static void arrays_that_are_wrong_have_a_sentence(void **state)
 	check_fault(ARRAY("I3\n", DTYPE("O8", "|", "-1"), BYTES("abc")), "an array of Python objects without a list of them");
 }
 
+/* Each type is a record of the one before, twice. */
+static void shared_records_are_counted(void **state)
+{
+	struct text t = {0};
+	(void)state;
+	text_add(&t, "(dp0\ncnumpy._core.multiarray\n_reconstruct\np9\n0" DTYPE("i4", "<", "-1") "p100\n0");
+	for (unsigned i = 0, size = 8; i < 25; i++, size *= 2)
+		text_print(&t, "cnumpy\ndtype\n(VV%u\nI00\nI01\ntR(I3\nV|\nN(Va\nVb\nt(dVa\n(g%u\nI0\ntsVb\n(g%u\nI%u\ntsI%u\nI1\nI16\ntbp%u\n0",
+			   size, 100 + i, 100 + i, size / 2, size, 101 + i);
+	for (int i = 0; i < 2000; i++)
+		text_print(&t, "Va%d\ng9\n(cnumpy\nndarray\n(I0\ntNtR(I1\n(I0\ntg125\nI00\n" BYTES("") "tbs", i);
+	text_add(&t, ".");
+	struct archive a;
+	struct error err = {0};
+	assert_int_equal(test_open(&a, &format_pickle, text_slice(&t), &err), 0);
+	assert_string_equal(test_attr(&a, "a0", "arrayfs.error"), "its NumPy type has more than 200,000 fields");
+	assert_string_equal(test_attr(&a, "a1999", "arrayfs.error"), "its NumPy type has more fields than are read of one file");
+	archive_close(&a);
+	text_free(&t);
+}
+
 static void check_said(const char *file, const char *sentence)
 {
 	check_refused(&format_pickle, slice_text(file), -ENOTSUP, sentence);
@@ -199,6 +220,7 @@ int main(void)
 		cmocka_unit_test(what_is_out_of_band_cannot_be_read),
 		cmocka_unit_test(strings_of_python_2_are_text_or_bytes),
 		cmocka_unit_test(arrays_that_are_wrong_have_a_sentence),
+		cmocka_unit_test(shared_records_are_counted),
 		cmocka_unit_test(what_has_no_array_is_no_archive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
