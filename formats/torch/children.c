@@ -236,7 +236,7 @@ void torch_put_float(double value, struct text *ret)
 /* As Python's repr(): single quotes, unless there are some in it and no double ones. */
 void torch_put_quoted(struct slice s, struct text *ret)
 {
-	char quote = memchr(s.data, '\'', s.len) && !memchr(s.data, '"', s.len) ? '"' : '\'';
+	char quote = s.len && memchr(s.data, '\'', s.len) && !memchr(s.data, '"', s.len) ? '"' : '\'';
 	text_print(ret, "%c", quote);
 	for (size_t i = 0; i < s.len; i++) {
 		uint8_t byte = s.data[i];

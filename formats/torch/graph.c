@@ -14,7 +14,7 @@
 
 #include "fs/base/list.h"
 
-enum { DEPTH_MAX = 1000, NODES_MAX = 10000000 };
+enum { DEPTH_MAX = 1000, NODES_MAX = 10000000, EDGES_MAX = 32000000 };
 
 struct graph {
 	struct torch_file *f;
@@ -27,6 +27,7 @@ struct graph {
 	struct torch_named *tensors; /* as they are met */
 	uint32_t ntensors;
 	uint64_t nodes;
+	uint64_t edges; /* looked at: a dictionary may be the state of many objects, and is then looked at for each */
 	struct frame {
 		uint32_t node;
 		uint16_t height;
@@ -113,7 +114,7 @@ static int merge_keys(struct graph *g, struct pickle_walk w)
 	int r = 0;
 	for (int i = 0; i < 3; i++)
 		k.seen[i].arena = &k.scratch;
-	while (r == 0 && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)))
+	for (; r == 0 && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)); g->edges++)
 		if (*key && is_key(torch_node(g->f, *key)))
 			r = merge_key(g, &k, key, value);
 	arena_free(&k.scratch);
@@ -205,6 +206,8 @@ static int walk(struct graph *g, uint32_t root)
 	int r = enter(g, root);
 	while (r == 0 && g->depth) {
 		struct frame *top = &g->stack[g->depth - 1];
+		if (++g->edges > EDGES_MAX)
+			return error_set(g->err, ENOTSUP, "pickle: values that are shared among too many objects");
 		if (torch_next(&top->children, &child))
 			r = meet(g, &child);
 		else

@@ -9,7 +9,7 @@ enum {
 	WORD_MAX = 256,
 };
 
-/* marks of a CALL that was looked at */
+/* marks of an object's state that was looked at */
 enum { LOOKED = 1 << 6, MODULE = 1 << 7 };
 
 struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n)
@@ -82,15 +82,16 @@ static bool looks_like_module(const struct torch_file *f, const struct pickle_no
 	return state && is_container(f, torch_entry(f, state, "_parameters")) && is_container(f, torch_entry(f, state, "_modules"));
 }
 
-/* That is looked up once, while the file is opened. */
+/* That is looked up once for each state, while the file is opened: many objects may have the same. */
 static enum torch_meaning object_meaning(const struct torch_file *f, uint32_t node)
 {
-	struct pickle_node *n = pickle_node(&f->pickle, node);
-	if (!(n->marks & LOOKED)) {
-		bool module = f->scripted ? n->call->state != 0 : looks_like_module(f, n);
-		n->marks |= (uint8_t)(LOOKED | (module ? MODULE : 0));
-	}
-	return n->marks & MODULE ? TORCH_MODULE : TORCH_OBJECT;
+	const struct pickle_node *n = torch_node(f, node);
+	struct pickle_node *state = pickle_node(&f->pickle, n->call->state);
+	if (!n->call->state || f->scripted)
+		return n->call->state ? TORCH_MODULE : TORCH_OBJECT;
+	if (!(state->marks & LOOKED))
+		state->marks |= (uint8_t)(LOOKED | (looks_like_module(f, n) ? MODULE : 0));
+	return state->marks & MODULE ? TORCH_MODULE : TORCH_OBJECT;
 }
 
 static enum torch_meaning str_meaning(const struct torch_file *f, const struct pickle_node *n)

@@ -196,6 +196,22 @@ static void shared_records_are_counted(void **state)
 	text_free(&t);
 }
 
+/* One dictionary is the state of them all. */
+static void a_state_that_many_objects_share_is_counted(void **state)
+{
+	struct text t = {0};
+	(void)state;
+	text_add(&t, "(lp0\ncm\nC\np1\n0(d");
+	for (int i = 0; i < 10000; i++)
+		text_print(&t, "I%d\nI0\ns", i);
+	text_add(&t, "p2\n0");
+	for (int i = 0; i < 5000; i++)
+		text_add(&t, "g1\n)\x81g2\nba");
+	text_add(&t, ".");
+	check_refused(&format_pickle, text_slice(&t), -ENOTSUP, "pickle: values that are shared among too many objects");
+	text_free(&t);
+}
+
 static void check_said(const char *file, const char *sentence)
 {
 	check_refused(&format_pickle, slice_text(file), -ENOTSUP, sentence);
@@ -221,6 +237,7 @@ int main(void)
 		cmocka_unit_test(strings_of_python_2_are_text_or_bytes),
 		cmocka_unit_test(arrays_that_are_wrong_have_a_sentence),
 		cmocka_unit_test(shared_records_are_counted),
+		cmocka_unit_test(a_state_that_many_objects_share_is_counted),
 		cmocka_unit_test(what_has_no_array_is_no_archive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
