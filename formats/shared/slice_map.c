@@ -37,6 +37,11 @@ static bool resize(struct slice_map *m, uint32_t room)
 	return true;
 }
 
+bool slice_map_expect(struct slice_map *m, uint32_t count)
+{
+	return count <= m->room || resize(m, count);
+}
+
 uint32_t slice_map_add(struct slice_map *m, struct slice key, bool *ret_new)
 {
 	uint32_t hash = (uint32_t)slice_hash(key, m->arena);

@@ -18,6 +18,9 @@ struct slice_map {
 
 enum { SLICE_MAP_NONE = UINT32_MAX };
 
+/* Hint: about `count` keys will be added.  False if there is no memory for them. */
+bool slice_map_expect(struct slice_map *m, uint32_t count);
+
 /* Returns the key's number, and in *ret_new whether the key is new; SLICE_MAP_NONE if
  * there is no memory. */
 uint32_t slice_map_add(struct slice_map *m, struct slice key, bool *ret_new);

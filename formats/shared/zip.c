@@ -17,6 +17,8 @@ enum {
 	PATCHED = 1 << 5,      /* bit 5 */
 	PROBE_MAX = 16 << 20,  /* bytes of the directory that a probe reads: those of 200,000 members */
 	PROBE_MEMBERS = 10000, /* and members that it looks into */
+	WINDOW = 64 << 10,     /* bytes of local headers read at once, if members are */
+	SMALL = 8 << 10,       /* no larger than this on average */
 };
 
 /* Where bytes are read from: part of an open source, or a file being probed. */
@@ -24,6 +26,11 @@ struct bytes {
 	const struct source *source;
 	const struct peek *peek;
 	uint64_t start, size;
+	struct window { /* where members are small: local headers are read many at once; NULL: one by one */
+		uint8_t *bytes;
+		uint64_t at;
+		size_t len;
+	} *window;
 };
 
 static int get(const struct bytes *b, uint64_t offset, void *ret, size_t len, struct error *err)
@@ -229,6 +236,21 @@ static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret,
 	return good && !head.failed && !c->failed;
 }
 
+static int get_header(const struct bytes *b, uint64_t offset, uint64_t end, uint8_t ret[LOCAL], struct error *err)
+{
+	struct window *w = b->window;
+	bool within = w && offset >= w->at && range_within(offset - w->at, LOCAL, w->len);
+	if (w && !within) {
+		*w = (struct window){w->bytes, offset, end - offset < WINDOW ? (size_t)(end - offset) : WINDOW};
+		within = get(b, offset, w->bytes, w->len, NULL) == 0;
+		w->len = within ? w->len : 0;
+	}
+	if (!within)
+		return get(b, offset, ret, LOCAL, err);
+	memcpy(ret, w->bytes + (offset - w->at), LOCAL);
+	return 0;
+}
+
 /* 4.3.7: the data follow the local header's variable-length fields, which may be longer than
  * the directory's.  All members lie before the directory.  -EBADMSG: the member's own fault. */
 static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, struct error *err)
@@ -238,7 +260,7 @@ static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, 
 	if (!range_within(m->header, LOCAL, end))
 		return error_set(err, EBADMSG, "its local header is told at byte %" PRIu64 ", of %" PRIu64 " before the directory",
 				 m->header, end);
-	int r = get(b, m->header, bytes, sizeof bytes, err);
+	int r = get_header(b, m->header, end, bytes, err);
 	if (r < 0)
 		return r;
 	if (!is_signature(bytes, "\3\4"))
@@ -358,7 +380,13 @@ static int read_zip(const struct bytes *b, struct arena *keep, struct arena *scr
 	ret->count = (uint32_t)end.count;
 	if (!(ret->members = arena_array(keep, ret->count + 1u, sizeof *ret->members)))
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", ret->count);
-	r = read_members(b, &end, &c, keep, ret, err);
+	struct window window = {.bytes = ret->count ? arena_alloc(scratch, WINDOW) : NULL};
+	struct bytes windowed = *b;
+	if (window.bytes && b->size / ret->count <= SMALL)
+		windowed.window = &window;
+	if (!slice_map_expect(&ret->names, ret->count))
+		return error_no_memory(err, "the names of its members");
+	r = read_members(&windowed, &end, &c, keep, ret, err);
 	if (r == 0)
 		r = check_overlap(ret, scratch, err);
 	shift_members(ret, b->start);

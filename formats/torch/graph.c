@@ -107,14 +107,52 @@ static int merge_key(struct graph *g, struct keys *k, uint32_t *key, uint32_t *v
 	return 0;
 }
 
+static bool are_repeated(const struct slice *texts, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (slice_equal(texts[i], texts[k]))
+				return true;
+	return false;
+}
+
+/* Most dictionaries have text for keys, and none twice: told at a fraction of the price. */
+static int may_repeat(struct graph *g, struct pickle_walk w, bool *ret)
+{
+	enum { FEW = 16 };
+	struct arena scratch = arena_scratch(&g->scratch);
+	struct pickle_walk all = w;
+	struct slice few[FEW], *texts = few;
+	uint32_t key, value, pairs = 0, n = 0, repeated = SLICE_MAP_NONE;
+	int r = 0;
+	for (; pickle_next(&all, &key) && pickle_next(&all, &value); g->edges++)
+		pairs++;
+	if (pairs > FEW && !(texts = arena_array(&scratch, pairs, sizeof *texts)))
+		r = no_memory(g);
+	for (*ret = false; r == 0 && !*ret && n < pairs; n++) {
+		pickle_next(&w, &key);
+		pickle_next(&w, &value);
+		*ret = !key || torch_node(g->f, key)->kind != PICKLE_TEXT;
+		if (!*ret)
+			r = torch_child_name(g->f, &(struct torch_child){.key = key}, &scratch, &texts[n], g->err);
+	}
+	if (r == 0 && !*ret && pairs > FEW && !slice_map_repeated(texts, pairs, &scratch, &repeated))
+		r = no_memory(g);
+	if (r == 0 && !*ret)
+		*ret = pairs > FEW ? repeated != SLICE_MAP_NONE : are_repeated(texts, pairs);
+	arena_free(&scratch);
+	return r;
+}
+
 static int merge_keys(struct graph *g, struct pickle_walk w)
 {
 	struct keys k = {.scratch = arena_scratch(&g->scratch)};
 	uint32_t *key, *value;
-	int r = 0;
+	bool again;
+	int r = may_repeat(g, w, &again);
 	for (int i = 0; i < 3; i++)
 		k.seen[i].arena = &k.scratch;
-	for (; r == 0 && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)); g->edges++)
+	for (; r == 0 && again && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)); g->edges++)
 		if (*key && is_key(torch_node(g->f, *key)))
 			r = merge_key(g, &k, key, value);
 	arena_free(&k.scratch);
