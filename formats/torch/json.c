@@ -38,6 +38,19 @@ static void put_device(const struct torch_file *f, const struct torch_called *c,
 		text_print(ret, ":%lld", (long long)torch_node(f, number)->number);
 }
 
+/* dtype('i4', False, True) with the state (3, '<', …) is <i4. */
+static bool put_numpy_type(const struct torch_file *f, const struct torch_called *c, struct text *ret)
+{
+	uint32_t code = torch_arg(f, c, 0);
+	const struct pickle_node *state = torch_node(f, c->state);
+	if (!code || !is_text(torch_node(f, code)))
+		return false;
+	if (c->state && state->kind == PICKLE_TUPLE && state->count > 1 && is_text(torch_node(f, pickle_item(state, 1))))
+		put_text(f, torch_node(f, pickle_item(state, 1)), text_put, ret);
+	put_text(f, torch_node(f, code), text_put, ret);
+	return true;
+}
+
 /* What is told by its name: a type, a device, a layout, a class. */
 static bool put_word(const struct torch_file *f, const struct pickle_node *n, uint32_t node, struct text *ret)
 {
@@ -51,10 +64,8 @@ static bool put_word(const struct torch_file *f, const struct pickle_node *n, ui
 		put_device(f, &c, ret);
 	else if (c.known == TORCH_LAYOUT)
 		torch_layout(f, node, layout), text_add(ret, layout);
-	else if (c.known == TORCH_ND_DTYPE && torch_arg(f, &c, 0) && is_text(torch_node(f, torch_arg(f, &c, 0))))
-		put_text(f, torch_node(f, torch_arg(f, &c, 0)), text_put, ret);
 	else
-		return false;
+		return c.known == TORCH_ND_DTYPE && put_numpy_type(f, &c, ret);
 	return true;
 }
 
@@ -270,16 +281,20 @@ int torch_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_e
 
 /* --- the JSON view --------------------------------------------------------------------------------------- */
 
-static int detail_one(struct torch_visit *v, const struct torch_visited *at)
+/* v->dir counts those that were told. */
+static int detail(struct torch_visit *v, struct slice name, uint32_t node)
 {
 	struct text *ret = v->arg;
-	if (torch_shown(v->f, at) || is_value(v->f, at))
-		return 0;
-	text_add(ret, v->dir++ ? "," : "");
-	text_json(ret, at->name);
+	text_add(ret, v->dir++ ? "," : ",\"objects\":{");
+	text_json(ret, name);
 	text_add(ret, ":");
-	put_json(v->f, at->node, 0, ret);
+	put_json(v->f, node, 0, ret);
 	return ret->failed;
+}
+
+static int detail_one(struct torch_visit *v, const struct torch_visited *at)
+{
+	return torch_shown(v->f, at) || is_value(v->f, at) ? 0 : detail(v, at->name, at->node);
 }
 
 int torch_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
@@ -290,9 +305,13 @@ int torch_details(struct archive *a, uint32_t index, const struct node *n, struc
 		return 0;
 	struct arena scratch = arena_apart(&a->arena);
 	struct torch_visit v = {.f = f, .scratch = &scratch, .each = detail_one, .arg = ret, .err = err};
-	text_add(ret, ",\"objects\":{");
+	struct torch_called c = torch_called(f, torch_node(f, d->node));
+	uint32_t metadata = c.known == TORCH_ORDERED_DICT ? torch_entry(f, c.state, "_metadata") : 0;
 	int r = torch_visit(&v, d->node);
-	text_add(ret, "}");
+	if (r == 0 && metadata) /* a state dict's own */
+		r = detail(&v, SLICE("_metadata"), metadata);
+	if (v.dir)
+		text_add(ret, "}");
 	arena_free(&scratch);
 	return r;
 }

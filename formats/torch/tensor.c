@@ -184,6 +184,22 @@ int torch_finish(struct torch_tensor *t, struct error *err)
 	return r;
 }
 
+/* quint4x2 and quint2x4 have two and four elements in a byte: shown are the bytes. */
+static int pack(struct torch_tensor *t, const struct torch_dtype *dtype, uint64_t *shape, uint64_t *strides, struct error *err)
+{
+	uint64_t per = strcmp(dtype->name, "torch.quint4x2") == 0 ? 2 : strcmp(dtype->name, "torch.quint2x4") == 0 ? 4 : 1;
+	uint32_t last = t->rank - 1;
+	if (per == 1)
+		return 0;
+	if (t->rank == 0 || shape[last] % per != 0 || t->offset % per != 0 || !strided_in_order(shape, strides, t->rank))
+		return error_set(err, EBADMSG, "rows of %s that do not fill whole bytes", dtype->name);
+	shape[last] /= per;
+	t->offset /= per;
+	for (uint32_t i = 0; i < last; i++)
+		strides[i] /= per;
+	return 0;
+}
+
 static int read_tensor(const struct torch_file *f, const struct torch_called *c, struct arena *arena, struct torch_tensor *t,
 		       struct error *err)
 {
@@ -213,6 +229,8 @@ static int read_tensor(const struct torch_file *f, const struct torch_called *c,
 	if (!torch_count(f, torch_arg(f, c, 1), &t->offset))
 		return error_set(err, EBADMSG, "an offset that is no number, or negative");
 	t->bytes = storage.bytes;
+	if ((e = pack(t, dtype, shape, strides, err)) < 0 || (e = torch_describe(t, dtype, f->big_endian, arena, err)) < 0)
+		return e;
 	if (c->known != TORCH_QTENSOR && c->known != TORCH_TENSOR)
 		read_bits(f, torch_arg(f, c, v3 ? 7 : 6), t);
 	return torch_finish(t, err);

@@ -150,6 +150,26 @@ def test_sparse_quantized_nested_meta():
                 assert out.files[f"{name}/col_indices"].data == torch_model.bytes_of(t.col_indices()), name
 
 
+def test_elements_of_half_a_byte_are_shown_as_the_bytes_that_hold_them():
+    with folder() as where:
+        t = torch.quantize_per_channel(torch.randn(4, 6), torch.rand(4) + .1, torch.arange(4.), 0, torch.quint4x2)
+        path = save(where / "half.pt", {"q": t})
+        values = next(o for o in listed(path) if o["path"] == "q/values")
+        assert (values["dtype"], values["shape"]) == ("V1", [4, 3]), values
+        with zipfile.ZipFile(path) as z:
+            record = next(z.read(n) for n in z.namelist() if "/data/" in n and z.getinfo(n).file_size == 12)
+        assert arrayfs("--cat", path, "q/values").stdout == record
+
+
+def test_the_json_view_has_what_a_state_dict_says_of_its_versions():
+    with folder() as where:
+        state = torch.nn.Sequential(torch.nn.BatchNorm1d(2)).state_dict()
+        path = save(where / "state.pt", {"m": state, "d": np.dtype(">i4")})
+        told = {o["path"]: o for o in listed(path, inner=True)}
+        assert told["m"]["objects"] == {"_metadata": {k: dict(v) for k, v in state._metadata.items()}}, told["m"]
+        assert told[""]["attributes"] == {"d": ">i4"} and "objects" not in told[""], told[""]
+
+
 def test_a_jagged_nested_tensor_shows_its_parts():
     with folder() as where:
         t = torch.nested.nested_tensor([torch.ones(2), torch.arange(3.)], layout=torch.jagged)
