@@ -1,163 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/zip.h"
+#include "formats/shared/zip_impl.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-enum {
-	END = 22,              /* 4.3.16 end of central directory record, without its comment */
-	COMMENT_MAX = 65535,
-	END64 = 56,            /* 4.3.14 zip64 end of central directory record */
-	LOCATOR = 20,          /* 4.3.15 */
-	ENTRY = 46,            /* 4.3.12 central directory header, without variable-length fields */
-	LOCAL = 30,            /* 4.3.7 local file header, likewise */
-	MEMBERS_MAX = 10000000,
-	EXTRA_ZIP64 = 1,       /* 4.5.3 */
-	ENCRYPTED = 1,         /* 4.4.4, bit 0 */
-	PATCHED = 1 << 5,      /* bit 5 */
-	PROBE_MAX = 16 << 20,  /* bytes of the directory that a probe reads: those of 200,000 members */
-	PROBE_MEMBERS = 10000, /* and members that it looks into */
-	WINDOW = 64 << 10,     /* bytes of local headers read at once, if members are */
-	SMALL = 8 << 10,       /* no larger than this on average */
-};
-
-/* Where bytes are read from: part of an open source, or a file being probed. */
-struct bytes {
-	const struct source *source;
-	const struct peek *peek;
-	uint64_t start, size;
-	struct window { /* where members are small: local headers are read many at once; NULL: one by one */
-		uint8_t *bytes;
-		uint64_t at;
-		size_t len;
-	} *window;
-};
-
-static int get(const struct bytes *b, uint64_t offset, void *ret, size_t len, struct error *err)
-{
-	if (b->source)
-		return source_read(b->source, b->start + offset, ret, len, err);
-	return peek_at(b->peek, offset, ret, len) ? 0 : error_set(err, EIO, "its bytes cannot be read");
-}
-
-/* --- the end -------------------------------------------------------------------- */
-
-struct end {
-	uint64_t at;    /* offset of the directory */
-	uint64_t size, count;
-	uint64_t shift; /* bytes before the archive: all stored offsets are too small by that */
-	uint64_t record; /* offset of the end record */
-	bool seen;      /* there is one whose comment ends with the file, although its directory does not fit */
-};
-
-static bool is_signature(const uint8_t *p, const char *two)
-{
-	return p[0] == 'P' && p[1] == 'K' && p[2] == (uint8_t)two[0] && p[3] == (uint8_t)two[1];
-}
-
-/* The directory ends where the end record begins, whatever its stated offset. */
-static bool settle(struct end *e, uint64_t record, uint64_t stated)
-{
-	if (e->size > record || stated > record - e->size || e->count > e->size / ENTRY)
-		return false;
-	e->at = record - e->size;
-	e->shift = e->at - stated;
-	return true;
-}
-
-/* Reads the record of 4.3.14; the locator before the end record gives its offset.  There may
- * be one where the end record has room for all numbers, too. */
-static bool read_end64(const struct bytes *b, uint64_t end, struct end *ret)
-{
-	uint8_t bytes[END64];
-	if (end < LOCATOR || get(b, end - LOCATOR, bytes, LOCATOR, NULL) < 0 || !is_signature(bytes, "\6\7"))
-		return false;
-	struct cursor c = cursor_over((struct slice){bytes + 8, 8});
-	uint64_t stated = cursor_u64le(&c), before = end - LOCATOR;
-	/* Directly before the locator, unless it is longer than usual. */
-	const uint64_t places[] = {before - END64, stated};
-	for (int i = before < END64; i < 2; i++) {
-		if (!range_within(places[i], END64, before) || get(b, places[i], bytes, END64, NULL) < 0 || !is_signature(bytes, "\6\6"))
-			continue;
-		c = cursor_over((struct slice){bytes + 32, END64 - 32});
-		ret->count = cursor_u64le(&c);
-		ret->size = cursor_u64le(&c);
-		return settle(ret, places[i], cursor_u64le(&c));
-	}
-	return false;
-}
-
-static bool read_end(const struct bytes *b, const uint8_t *record, uint64_t at, struct end *ret)
-{
-	struct cursor c = cursor_over((struct slice){record + 4, END - 4});
-	unsigned disk = cursor_u16le(&c), first = cursor_u16le(&c), here = cursor_u16le(&c);
-	struct end small = {.record = at, .seen = true}, large = small;
-	small.count = cursor_u16le(&c);
-	small.size = cursor_u32le(&c);
-	bool wide = read_end64(b, at, &large);
-	bool fits = wide || (disk == 0 && first == 0 && here == small.count && settle(&small, at, cursor_u32le(&c)));
-	if (fits || !ret->seen) /* of those that do not fit, the last is told */
-		*ret = wide || (!fits && large.count) ? large : small;
-	return fits;
-}
-
-/* Looks backwards for a record whose directory fits before it, and whose comment ends with the file or,
- * if not `exact`, before that.  1: there is one. */
-static int search_end(const struct bytes *b, unsigned comment_max, bool exact, struct end *ret, struct error *err)
-{
-	enum { STEP = 1024 };
-	uint8_t bytes[STEP + END];
-	uint64_t least = b->size < END + comment_max ? 0 : b->size - END - comment_max;
-	for (uint64_t high = b->size < END ? 0 : b->size - END + 1; high > least;) { /* begins before `high` */
-		uint64_t low = high - least > STEP ? high - STEP : least;
-		int r = get(b, low, bytes, (size_t)(high - low) + END - 1, err);
-		if (r < 0)
-			return r;
-		for (uint64_t at = high; at-- > low;) {
-			const uint8_t *p = bytes + (at - low);
-			if (!is_signature(p, "\5\6"))
-				continue;
-			uint64_t comment = p[20] | (unsigned)p[21] << 8, left = b->size - at - END;
-			if ((exact ? comment == left : comment <= left) && read_end(b, p, at, ret))
-				return 1;
-		}
-		high = low;
-	}
-	return 0;
-}
-
-/* The last record whose comment ends with the file; if there is none, the last with other bytes behind it,
- * which Python's zipfile and PyTorch ignore, too.  -EBADMSG if there is none. */
-static int find_end(const struct bytes *b, unsigned comment_max, struct end *ret, struct error *err)
-{
-	*ret = (struct end){0};
-	int r = search_end(b, comment_max, true, ret, err);
-	bool seen = ret->seen;
-	struct end told = *ret;
-	if (r == 0)
-		r = search_end(b, comment_max, false, ret, err);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	if (!seen)
-		return error_set(err, EBADMSG, "no end record of a zip archive: it may be cut short");
-	return error_set(err, EBADMSG, "the end record at byte %" PRIu64 " tells a directory of %" PRIu64 " bytes with %" PRIu64
-			 " members, which does not fit before it", told.record, told.size, told.count);
-}
-
-/* Every plain file of a mirrored directory is asked, so of those that do not begin as a zip
- * only the last kilobyte is read: an archive behind other bytes has hardly a long comment, too. */
-static bool find_end_by_probe(const struct bytes *b, struct end *ret)
-{
-	struct cursor head = b->peek->head;
-	return find_end(b, cursor_match(&head, "PK", 2) ? COMMENT_MAX : 1000, ret, NULL) == 0;
-}
-
-bool zip_probe(const struct peek *p)
-{
-	struct bytes b = {.peek = p, .size = p->size};
-	struct end end;
-	return find_end_by_probe(&b, &end);
-}
 
 /* --- the directory ----------------------------------------------------------------- */
 
@@ -236,24 +81,24 @@ static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret,
 	return good && !head.failed && !c->failed;
 }
 
-static int get_header(const struct bytes *b, uint64_t offset, uint64_t end, uint8_t ret[LOCAL], struct error *err)
+static int get_header(const struct zip_bytes *b, uint64_t offset, uint64_t end, uint8_t ret[LOCAL], struct error *err)
 {
-	struct window *w = b->window;
+	struct zip_window *w = b->window;
 	bool within = w && offset >= w->at && range_within(offset - w->at, LOCAL, w->len);
 	if (w && !within) {
-		*w = (struct window){w->bytes, offset, end - offset < WINDOW ? (size_t)(end - offset) : WINDOW};
-		within = get(b, offset, w->bytes, w->len, NULL) == 0;
+		*w = (struct zip_window){w->bytes, offset, end - offset < WINDOW ? (size_t)(end - offset) : WINDOW};
+		within = zip_get(b, offset, w->bytes, w->len, NULL) == 0;
 		w->len = within ? w->len : 0;
 	}
 	if (!within)
-		return get(b, offset, ret, LOCAL, err);
+		return zip_get(b, offset, ret, LOCAL, err);
 	memcpy(ret, w->bytes + (offset - w->at), LOCAL);
 	return 0;
 }
 
 /* 4.3.7: the data follow the local header's variable-length fields, which may be longer than
  * the directory's.  All members lie before the directory.  -EBADMSG: the member's own fault. */
-static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, struct error *err)
+static int find_data(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct error *err)
 {
 	uint8_t bytes[LOCAL];
 	m->data = 0;
@@ -263,7 +108,7 @@ static int find_data(const struct bytes *b, struct zip_member *m, uint64_t end, 
 	int r = get_header(b, m->header, end, bytes, err);
 	if (r < 0)
 		return r;
-	if (!is_signature(bytes, "\3\4"))
+	if (!zip_is_signature(bytes, "\3\4"))
 		return error_set(err, EBADMSG, "its local header is not at byte %" PRIu64, m->header);
 	struct cursor c = cursor_over((struct slice){bytes + 26, 4});
 	uint64_t data = m->header + LOCAL + cursor_u16le(&c);
@@ -286,7 +131,7 @@ static int cut(struct slice name)
 }
 
 /* Finds its data, or tells why they are not there. */
-static int place_member(const struct bytes *b, const struct end *end, struct zip_member *m, struct arena *keep,
+static int place_member(const struct zip_bytes *b, const struct zip_end *end, struct zip_member *m, struct arena *keep,
 			struct error *err)
 {
 	struct error why = {0};
@@ -298,7 +143,7 @@ static int place_member(const struct bytes *b, const struct end *end, struct zip
 	return 0;
 }
 
-static int read_members(const struct bytes *b, const struct end *end, struct cursor *c, struct arena *keep, struct zip *ret,
+static int read_members(const struct zip_bytes *b, const struct zip_end *end, struct cursor *c, struct arena *keep, struct zip *ret,
 			struct error *err)
 {
 	bool fresh = true;
@@ -364,12 +209,12 @@ static void shift_members(struct zip *z, uint64_t start)
 	}
 }
 
-static int read_zip(const struct bytes *b, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
+static int read_zip(const struct zip_bytes *b, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
 {
 	struct cursor c;
-	struct end end;
+	struct zip_end end;
 	*ret = (struct zip){.names.arena = scratch};
-	int r = find_end(b, COMMENT_MAX, &end, err);
+	int r = zip_find_end(b, COMMENT_MAX, &end, err);
 	if (r < 0)
 		return r;
 	if (end.count > MEMBERS_MAX)
@@ -380,8 +225,8 @@ static int read_zip(const struct bytes *b, struct arena *keep, struct arena *scr
 	ret->count = (uint32_t)end.count;
 	if (!(ret->members = arena_array(keep, ret->count + 1u, sizeof *ret->members)))
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", ret->count);
-	struct window window = {.bytes = ret->count ? arena_alloc(scratch, WINDOW) : NULL};
-	struct bytes windowed = *b;
+	struct zip_window window = {.bytes = ret->count ? arena_alloc(scratch, WINDOW) : NULL};
+	struct zip_bytes windowed = *b;
 	if (window.bytes && b->size / ret->count <= SMALL)
 		windowed.window = &window;
 	if (!slice_map_expect(&ret->names, ret->count))
@@ -396,7 +241,7 @@ static int read_zip(const struct bytes *b, struct arena *keep, struct arena *scr
 int zip_read_part(const struct source *s, uint64_t offset, uint64_t size, struct arena *keep, struct arena *scratch, struct zip *ret,
 		  struct error *err)
 {
-	return read_zip(&(struct bytes){.source = s, .start = offset, .size = size}, keep, scratch, ret, err);
+	return read_zip(&(struct zip_bytes){.source = s, .start = offset, .size = size}, keep, scratch, ret, err);
 }
 
 int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
@@ -447,7 +292,7 @@ static bool ends_with(struct slice name, struct slice suffix)
 	return name.len >= suffix.len && memcmp(name.data + name.len - suffix.len, suffix.data, suffix.len) == 0;
 }
 
-static bool begins_with(const struct bytes *b, struct zip_member *m, uint64_t end, struct slice magic)
+static bool begins_with(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct slice magic)
 {
 	uint8_t head[16];
 	size_t n = magic.len;
@@ -475,16 +320,16 @@ static uint64_t entry_length(struct slice bytes)
 bool zip_has(const struct peek *p, struct slice suffix, struct slice magic)
 {
 	uint8_t bytes[4096];
-	struct bytes b = {.peek = p, .size = p->size};
+	struct zip_bytes b = {.peek = p, .size = p->size};
 	struct zip_member m;
-	struct end end;
+	struct zip_end end;
 	unsigned comment, members = 0;
-	if (!find_end_by_probe(&b, &end))
+	if (!zip_find_end_by_probe(&b, &end))
 		return false;
 	uint64_t most = end.size < PROBE_MAX ? end.size : PROBE_MAX, next;
 	for (uint64_t at = 0; at < most; at = next) {
 		size_t n = most - at < sizeof bytes ? (size_t)(most - at) : sizeof bytes;
-		if (get(&b, end.at + at, bytes, n, NULL) < 0)
+		if (zip_get(&b, end.at + at, bytes, n, NULL) < 0)
 			return false;
 		struct cursor c = cursor_over((struct slice){bytes, n});
 		for (next = at; read_entry(&c, end.shift, &m, &comment); cursor_skip(&c, comment)) {
