@@ -114,6 +114,7 @@ static void read_shape(const struct torch_file *f, const struct torch_called *c,
 	uint32_t data = torch_arg(f, c, 1), size = torch_arg(f, c, 2);
 	struct error why = {0};
 	uint64_t *shape;
+	uint32_t rank;
 	if (c->known == TORCH_SPARSE || c->known == TORCH_SPARSE_CSR) {
 		const struct pickle_node *n = torch_node(f, data);
 		char layout[64];
@@ -122,9 +123,10 @@ static void read_shape(const struct torch_file *f, const struct torch_called *c,
 		size = data && n->kind == PICKLE_TUPLE && n->count > at ? pickle_item(n, at) : 0;
 	}
 	array->unshaped = true;
-	if (c->known == TORCH_NESTED || !size || torch_extents(f, size, "size", scratch, &shape, &array->rank, &why) < 0)
+	if (c->known == TORCH_NESTED || !size || torch_extents(f, size, "size", scratch, &shape, &rank, &why) < 0)
 		return;
 	array->unshaped = false;
+	array->rank = rank;
 	array->shape = shape;
 }
 

@@ -150,6 +150,19 @@ def test_sparse_quantized_nested_meta():
                 assert out.files[f"{name}/col_indices"].data == torch_model.bytes_of(t.col_indices()), name
 
 
+def test_parts_are_shown_whatever_size_the_tensor_tells():
+    b = torch_bad
+    layout = b.name("torch.serialization", "_get_layout") + b.tuple_of(b.text("torch.sparse_coo")) + b.OP.REDUCE
+    for size in ((2, -1), (-1,) * 65, ()):
+        sparse = b.name("torch._utils", "_rebuild_sparse_tensor") + b.tuple_of(
+            layout, b.tuple_of(b.tensor(), b.tensor(), b.tuple_of(*map(b.number, size)))) + b.OP.REDUCE
+        with folder() as where:
+            (where / "s.pt").write_bytes(b.zipped(b.whole(b.dictionary(s=sparse))))
+            told = {o["path"]: o for o in listed(where / "s.pt", inner=True)}
+            assert told["s"]["dtype"] == "sparse" and told["s"].get("shape") == (None if size else []), told["s"]
+            assert arrayfs("--cat", where / "s.pt", "s/values").stdout == b.SIX
+
+
 def test_elements_of_half_a_byte_are_shown_as_the_bytes_that_hold_them():
     with folder() as where:
         t = torch.quantize_per_channel(torch.randn(4, 6), torch.rand(4) + .1, torch.arange(4.), 0, torch.quint4x2)
