@@ -135,7 +135,7 @@ static int find_sources(struct dcp_reader *r, struct dcp_tensor *t, const struct
 		r->marks[file] = number;
 	}
 	size_t bytes = t->nsources * sizeof *sources;
-	if (before && before->nsources == t->nsources && memcmp(before->sources, sources, bytes) == 0) {
+	if (before && before->nsources == t->nsources && (!bytes || memcmp(before->sources, sources, bytes) == 0)) {
 		t->sources = before->sources;
 		return 0;
 	}

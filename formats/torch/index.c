@@ -200,7 +200,8 @@ static int note(struct adding *g)
 			index->made[index->nmade++] = (struct made){n->lazy, f->source};
 		index->ordinals[g->nodes[i]] = named ? named->ordinal : 0;
 	}
-	qsort(index->made, index->nmade, sizeof *index->made, by_lazy);
+	if (index->nmade)
+		qsort(index->made, index->nmade, sizeof *index->made, by_lazy);
 	return 0;
 }
 

@@ -378,7 +378,7 @@ def python2(data):
 
 
 SEED = int(os.environ.get("TEST_SEED", "1"))
-COUNT = int(os.environ.get("TEST_WORK", "1")) * 150
+COUNT = max(10, int(float(os.environ.get("TEST_WORK", "1")) * 150))
 
 with check("what_python_pickles_is_what_python_reads"):
     pickles = random_pickles(SEED, COUNT)
