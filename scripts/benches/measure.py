@@ -38,9 +38,11 @@ def set_up():
     if not (BUILD / "build.ninja").exists():
         quietly("meson", "setup", BUILD, ROOT)
     quietly("ninja", "-C", BUILD)
-    if not PYTHON.exists():
+    installed, wanted = VENV / "packages", "\n".join(PACKAGES)
+    if not installed.exists() or installed.read_text() != wanted:
         quietly(sys.executable, "-m", "venv", VENV)
         quietly(PYTHON, "-m", "pip", "install", "-q", *PACKAGES)
+        installed.write_text(wanted)
     DATA.mkdir(exist_ok=True)
     OUT.touch()
 
