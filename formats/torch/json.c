@@ -141,14 +141,6 @@ static bool put_complex(const struct torch_file *f, const struct torch_called *c
 	return true;
 }
 
-static void put_array(const struct torch_file *f, uint32_t node, struct text *ret)
-{
-	struct arena scratch = arena_apart(&f->a->arena);
-	(void)node;
-	text_add(ret, "\"(array)\"");
-	arena_free(&scratch);
-}
-
 static void put_plain(const struct torch_file *f, uint32_t node, struct text *ret)
 {
 	const struct pickle_node *n = torch_node(f, node);
@@ -202,7 +194,7 @@ static void put_json(const struct torch_file *f, uint32_t node, unsigned depth, 
 	else if (meaning == TORCH_CONTAINER)
 		put_container(f, node, depth, ret);
 	else if (meaning == TORCH_ARRAY || meaning == TORCH_PARTS)
-		put_array(f, node, ret);
+		text_add(ret, "\"(array)\""); /* within an object; those of directories are files */
 	else
 		put_object(f, node, depth, ret);
 }

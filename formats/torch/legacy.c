@@ -133,37 +133,45 @@ static int find_storage(const struct torch_file *f, struct slice key, struct con
 
 /* --- the pickles ---------------------------------------------------------------------------------- */
 
-static int read_pickle(struct pickle *p, const struct torch_file *f, struct arena *scratch, bool persistent, uint64_t *at, struct error *err)
+/* The stream is kept in memory once, not by each of them. */
+struct reading {
+	struct arena scratch;
+	struct pickle_resident resident;
+	uint64_t at;
+};
+
+static int read_pickle(struct reading *g, struct pickle *p, const struct torch_file *f, bool persistent, struct error *err)
 {
-	*p = (struct pickle){.archive = f->a, .in = &f->data, .keep = f->keep, .scratch = scratch, .known = torch_known,
-			     .persistent = persistent};
-	int r = pickle_read(p, *at, err);
-	*at = p->end;
+	*p = (struct pickle){.archive = f->a, .in = &f->data, .keep = f->keep, .scratch = &g->scratch, .known = torch_known,
+			     .persistent = persistent, .resident = g->resident};
+	int r = pickle_read(p, g->at, err);
+	p->scratch = NULL;
+	g->resident = p->resident;
+	g->at = p->end;
 	return r;
 }
 
 int torch_legacy_read(struct torch_file *f, struct error *err)
 {
 	struct legacy *l = arena_alloc(f->keep, sizeof *l);
-	struct arena scratch = arena_scratch(f->keep);
+	struct reading g = {.scratch = arena_scratch(f->keep)};
 	struct pickle other, keys;
-	uint64_t at = 0;
 	int r = l ? 0 : no_memory(err);
 	for (int i = 0; r == 0 && i < 3; i++) /* magic, version, system */
-		r = read_pickle(&other, f, &scratch, false, &at, err);
+		r = read_pickle(&g, &other, f, false, err);
 	if (r == 0)
-		r = read_pickle(&f->pickle, f, &scratch, true, &at, err);
+		r = read_pickle(&g, &f->pickle, f, true, err);
 	if (r == 0)
-		r = read_pickle(&keys, f, &scratch, false, &at, err);
+		r = read_pickle(&g, &keys, f, false, err);
 	if (r == 0) {
 		l->keys.arena = f->keep;
 		r = read_types(f, l, err);
 	}
 	if (r == 0)
-		r = read_places(f, &keys, at, l, err);
+		r = read_places(f, &keys, g.at, l, err);
 	f->storage = find_storage;
 	f->storages = l;
-	arena_free(&scratch);
+	arena_free(&g.scratch);
 	return r;
 }
 

@@ -124,6 +124,7 @@ static int read_record(struct torch_file *f, struct torch_zip *z, const char *na
 				    .persistent = true};
 	if (r == 0)
 		r = pickle_read(&f->pickle, 0, err);
+	f->pickle.scratch = NULL;
 	arena_free(&scratch);
 	return r;
 }

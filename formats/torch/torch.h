@@ -177,7 +177,7 @@ struct torch_file {
 	struct content data; /* the pickle's bytes */
 	struct pickle pickle;
 	bool big_endian;     /* its storages are */
-	bool zipped;
+	bool zipped;         /* its records have checksums */
 	bool scripted;       /* TorchScript: objects are modules */
 	bool cyclic;         /* a container holds itself: found by graph.c */
 	bool tied;           /* some tensors have several names: likewise */
