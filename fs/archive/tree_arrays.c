@@ -7,7 +7,7 @@ static bool same_words(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct array) == 40, "a member that same_array() does not compare");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct array) == 48, "a member that same_array() does not compare");
 
 static bool same_array(const struct array *a, const struct array *b)
 {
@@ -15,7 +15,7 @@ static bool same_array(const struct array *a, const struct array *b)
 	       a->sized == b->sized && a->reference == b->reference && a->precision == b->precision && a->scale == b->scale &&
 	       a->width == b->width && a->rank == b->rank &&
 	       (a->rank == 0 || memcmp(a->shape, b->shape, a->rank * sizeof *a->shape) == 0) &&
-	       same_words(a->type, b->type) && same_words(a->codec, b->codec);
+	       same_words(a->type, b->type) && same_words(a->codec, b->codec) && quant_same(a->quant, b->quant);
 }
 
 /* The first of two neighbours that may hold it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "fs/base/cursor.h"
+#include "fs/values/quant.h"
 
 /* How the bits of an element are interpreted. */
 enum dtype_kind {
@@ -134,6 +135,7 @@ struct array {
 	const uint64_t *shape; /* `rank` extents, in elements; a scalar has rank 0 */
 	const char *type;      /* the archive's own name for the type */
 	const char *codec;     /* NULL: not compressed */
+	const struct quant *quant; /* what its numbers stand for; NULL: themselves */
 };
 
 enum { DTYPE_NAME_MAX = 48 };
