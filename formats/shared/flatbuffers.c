@@ -49,7 +49,7 @@ static uint32_t follow(struct flat *f, uint64_t at)
 
 /* --- tables -------------------------------------------------------------------------- */
 
-static struct flat_table table_at(struct flat *f, uint32_t at)
+struct flat_table flat_at(struct flat *f, uint32_t at)
 {
 	struct flat_table t = {.of = f, .at = at};
 	int64_t vtable = (int64_t)at - extended(load(f, at, 4), 4);
@@ -72,7 +72,7 @@ static struct flat_table table_at(struct flat *f, uint32_t at)
 struct flat_table flat_root(struct flat *f)
 {
 	uint32_t at = follow(f, 0);
-	return at ? table_at(f, at) : (struct flat_table){.of = f};
+	return at ? flat_at(f, at) : (struct flat_table){.of = f};
 }
 
 /* Where the field is; 0: absent, or it failed. */
@@ -106,7 +106,7 @@ bool flat_bool(const struct flat_table *t, unsigned field)
 struct flat_table flat_child(const struct flat_table *t, unsigned field)
 {
 	uint32_t at = field_at(t, field, 4), to = at ? follow(t->of, at) : 0;
-	return to ? table_at(t->of, to) : (struct flat_table){.of = t->of};
+	return to ? flat_at(t->of, to) : (struct flat_table){.of = t->of};
 }
 
 uint8_t flat_union(const struct flat_table *t, unsigned field, struct flat_table *ret)
@@ -164,7 +164,7 @@ int64_t flat_element(const struct flat_vector *v, uint32_t i, uint32_t offset, u
 struct flat_table flat_element_table(const struct flat_vector *v, uint32_t i)
 {
 	uint32_t at = element_at(v, i, 0, 4), to = at ? follow(v->of, at) : 0;
-	return to ? table_at(v->of, to) : (struct flat_table){.of = v->of};
+	return to ? flat_at(v->of, to) : (struct flat_table){.of = v->of};
 }
 
 struct slice flat_element_string(const struct flat_vector *v, uint32_t i)

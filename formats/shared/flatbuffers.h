@@ -42,6 +42,7 @@ struct flat_vector {
 /* At most 2 GiB; what is beyond is not there. */
 struct flat flat_over(struct slice bytes);
 struct flat_table flat_root(struct flat *f);
+struct flat_table flat_at(struct flat *f, uint32_t at); /* a table whose `at` was that before */
 int flat_check(const struct flat *f, struct error *err, const char *what); /* 0, or -EBADMSG if any read failed */
 
 bool flat_has(const struct flat_table *t, unsigned field);

@@ -19,6 +19,7 @@ INSTALLED = [
     "share/doc/arrayfs/docs/formats/numpy.md",
     "share/doc/arrayfs/docs/formats/parquet.md",
     "share/doc/arrayfs/docs/formats/safetensors.md",
+    "share/doc/arrayfs/docs/formats/tflite.md",
     "share/doc/arrayfs/docs/formats/torch.md",
     "share/doc/arrayfs/docs/inside.md",
     "share/doc/arrayfs/docs/performance.md",
