@@ -357,6 +357,49 @@ static int open_by_name(struct archive *a, struct error *err)
 	return r;
 }
 
+/* Of entries of all lengths, so that pieces of it end within each field. */
+static void a_directory_may_be_longer_than_a_piece(void **state)
+{
+	enum { COUNT = 200, MOST = 65535 };
+	uint8_t *bytes = calloc(COUNT, 100 + MOST), *at = bytes;
+	struct made end = {.count = COUNT};
+	struct read r;
+	char name[16];
+	(void)state;
+	assert_non_null(bytes);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct made m = {0};
+		snprintf(name, sizeof name, "member %03u", i);
+		put_member(&m, name, name, "data", STORED, 0);
+		memcpy(at, m.bytes, m.len), at += m.len;
+	}
+	size_t each = (size_t)(at - bytes) / COUNT;
+	end.len = (size_t)(at - bytes);
+	for (unsigned i = 0; i < COUNT; i++) {
+		struct made m = {.shift = (size_t)0 - i * each};
+		unsigned comment = i * 977 % (MOST + 1);
+		snprintf(name, sizeof name, "member %03u", i);
+		put_member(&m, name, name, "data", STORED, 0);
+		m.entries[32] = (uint8_t)comment, m.entries[33] = (uint8_t)(comment >> 8);
+		memcpy(at, m.entries, m.entries_len), at += m.entries_len + comment;
+	}
+	size_t zero = 0, directory = (size_t)(at - bytes) - end.len;
+	put(at, &zero, "PK\5\6\0\0\0", 8);
+	put_le(at, &zero, COUNT | (uint64_t)COUNT << 16, 4);
+	put_le(at, &zero, directory, 4);
+	put_le(at, &zero, end.len, 4);
+	put_le(at, &zero, 0, 2);
+	assert_int_equal(read_zip(&r, bytes, (size_t)(at - bytes) + zero), 0);
+	assert_int_equal(r.zip.count, COUNT);
+	for (unsigned i = 0; i < COUNT; i++) {
+		snprintf(name, sizeof name, "member %03u", i);
+		assert_true(slice_equal(r.zip.members[i].name, slice_text(name)));
+		assert_memory_equal(bytes + r.zip.members[i].data, "data", 4);
+	}
+	end_zip(&r);
+	free(bytes);
+}
+
 static void a_member_is_read_whole_or_in_part(void **state)
 {
 	static const struct format format = {.name = "one", .probe = zip_probe, .open = open_by_name};
@@ -503,6 +546,7 @@ int main(void)
 		cmocka_unit_test(the_larger_end_record_counts_if_there_are_two),
 		cmocka_unit_test(a_member_is_found_by_its_name),
 		cmocka_unit_test(an_archive_may_be_part_of_a_file),
+		cmocka_unit_test(a_directory_may_be_longer_than_a_piece),
 		cmocka_unit_test(a_member_is_read_whole_or_in_part),
 		cmocka_unit_test(every_cut_and_every_byte),
 		cmocka_unit_test(a_probe_finds_what_is_in_any_member),
