@@ -296,8 +296,8 @@ uint64_t torch_identity(const struct archive *a, uint32_t index, const struct no
 
 uint32_t torch_ordinal(const struct archive *a, uint32_t index, const struct node *n)
 {
-	const struct torch_named *named = torch_find_named(a->priv, torch_node_hash(a, n));
-	return named ? named->ordinal : 1u << 23 | (uint32_t)(path_hash(a, index) >> 41);
+	uint32_t number = torch_find_named(a->priv, torch_node_hash(a, n));
+	return number < UINT32_MAX ? number : 1u << 23 | (uint32_t)(path_hash(a, index) >> 41);
 }
 
 uint64_t torch_same(const struct archive *a, uint32_t index)

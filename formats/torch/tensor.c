@@ -44,10 +44,10 @@ void torch_layout(const struct torch_file *f, uint32_t node, char ret[64])
 int torch_extents(const struct torch_file *f, uint32_t node, const char *what, struct arena *arena, uint64_t **ret, uint32_t *ret_rank,
 		  struct error *err)
 {
-	struct torch_called c = torch_called(f, torch_node(f, node));
-	if (node && c.known == TORCH_SEQUENCE)
-		node = torch_arg(f, &c, 0);
 	const struct pickle_node *n = torch_node(f, node);
+	struct torch_called c = torch_called(f, n);
+	if (node && c.known == TORCH_SEQUENCE)
+		n = torch_node(f, node = torch_arg(f, &c, 0));
 	if (!node || (n->kind != PICKLE_TUPLE && n->kind != PICKLE_LIST))
 		return error_set(err, EBADMSG, "its %s is no tuple", what);
 	if (n->count > RANK_MAX)
@@ -355,10 +355,11 @@ static uint32_t add(const struct torch_file *f, uint32_t parent, struct slice na
 	return tree_lazy(tree, parent, name, whole ? (const void *)whole : strided, size);
 }
 
-static uint32_t links_of(const struct torch_file *f, uint64_t hash)
+static void describe(const struct torch_file *f, uint32_t id, const struct array *array, uint32_t links)
 {
-	const struct torch_named *named = f->tied ? torch_find_named(f, hash) : NULL;
-	return named ? named->links : 1;
+	tree_describe(&f->a->tree, id, array);
+	if (id && links > 1)
+		tree_edit(&f->a->tree, id)->links = links;
 }
 
 int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, const struct torch_tensor *t, int failed,
@@ -375,15 +376,28 @@ int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, co
 		*ret = tree_fault(tree, parent, name, sentence ? sentence : "no memory", array);
 		return 0;
 	}
+	uint32_t number = f->tied ? torch_find_named(f, t->hash) : UINT32_MAX;
 	*ret = add(f, parent, name, t, array);
-	tree_describe(tree, *ret, array);
-	if (*ret && links_of(f, t->hash) > 1)
-		tree_edit(tree, *ret)->links = links_of(f, t->hash);
+	describe(f, *ret, array, number < UINT32_MAX ? torch_named(f, number)->links : 1);
 	return 0;
+}
+
+/* What graph.c met, and where it lies; NULL for what is to be read again. */
+static const struct torch_named *met(const struct torch_file *f, uint32_t node)
+{
+	const struct pickle_node *n = torch_node(f, node);
+	uint32_t number = n->kind == PICKLE_CALL ? n->count : 0;
+	return number && torch_named(f, number - 1)->array ? torch_named(f, number - 1) : NULL;
 }
 
 int torch_add_tensor(const struct torch_file *f, uint32_t parent, struct slice name, uint32_t node, uint32_t *ret, struct error *err)
 {
+	const struct torch_named *named = met(f, node);
+	if (named) {
+		*ret = tree_range(&f->a->tree, parent, name, named->source, named->offset, tree_array_size(named->array));
+		describe(f, *ret, named->array, named->links);
+		return 0;
+	}
 	struct arena scratch = arena_scratch(&f->a->arena);
 	struct torch_tensor t;
 	struct error why = {0};
