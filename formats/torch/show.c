@@ -231,11 +231,20 @@ bool torch_shown(const struct torch_file *f, const struct torch_visited *at)
 	       (at->meaning != TORCH_PLAIN && torch_node(f, at->node)->marks & TORCH_HOLDS);
 }
 
+/* About how many files a dictionary holds. */
+static uint32_t expected(const struct torch_file *f, uint32_t node)
+{
+	const struct pickle_node *n = torch_node(f, node);
+	n = n->kind == PICKLE_CALL ? torch_node(f, n->call->entries) : n;
+	uint32_t pairs = n->kind == PICKLE_DICT ? n->count / 2 : 0;
+	return pairs < f->nnamed ? pairs : f->nnamed;
+}
+
 static int fill(const struct torch_file *f, uint32_t dir, uint32_t node, struct error *err)
 {
 	struct arena scratch = arena_scratch(&f->a->arena);
 	struct torch_visit v = {.f = f, .scratch = &scratch, .each = show_one, .dir = dir, .err = err};
-	int r = torch_visit(&v, node);
+	int r = tree_expect(&f->a->tree, expected(f, node)) ? torch_visit(&v, node) : no_memory(err);
 	arena_free(&scratch);
 	return r;
 }

@@ -18,15 +18,6 @@
 
 enum { RANK_MAX = 64 };
 
-bool torch_count(const struct torch_file *f, uint32_t node, uint64_t *ret)
-{
-	const struct pickle_node *n = torch_node(f, node);
-	if (!node || (n->kind != PICKLE_INT && n->kind != PICKLE_BOOL) || n->number < 0)
-		return false;
-	*ret = (uint64_t)n->number;
-	return true;
-}
-
 void torch_layout(const struct torch_file *f, uint32_t node, char ret[64])
 {
 	struct torch_called c = torch_called(f, torch_node(f, node));
@@ -68,16 +59,17 @@ int torch_extents(const struct torch_file *f, uint32_t node, const char *what, s
 int torch_describe(struct torch_tensor *t, const struct torch_dtype *dtype, bool big_endian, struct arena *arena, struct error *err)
 {
 	struct array *array = &t->array;
-	uint64_t *shape = arena_array(arena, t->rank + 1u, sizeof *shape);
-	if (!shape)
-		return error_no_memory(err, "its shape");
-	if (t->rank)
-		memcpy(shape, t->shape, t->rank * sizeof *shape);
-	*array = (struct array){.dtype = dtype->dtype, .type = dtype->name, .width = dtype->width, .rank = t->rank, .shape = shape};
+	*array = (struct array){.dtype = dtype->dtype, .type = dtype->name, .width = dtype->width, .rank = t->rank, .shape = t->shape};
 	t->width = torch_width(dtype);
-	uint64_t half = dtype_bits(array) == 4;
-	if (half && t->rank && __builtin_mul_overflow(shape[t->rank - 1], 2, &shape[t->rank - 1]))
-		return error_set(err, EBADMSG, "a shape of more elements than 64 bits count");
+	if (dtype_bits(array) == 4 && t->rank) {
+		uint64_t *shape = arena_array(arena, t->rank, sizeof *shape);
+		if (!shape)
+			return error_no_memory(err, "its shape");
+		memcpy(shape, t->shape, t->rank * sizeof *shape);
+		if (__builtin_mul_overflow(shape[t->rank - 1], 2, &shape[t->rank - 1]))
+			return error_set(err, EBADMSG, "a shape of more elements than 64 bits count");
+		array->shape = shape;
+	}
 	if (t->width > 1)
 		array->byteorder = big_endian ? BYTEORDER_BIG : BYTEORDER_LITTLE;
 	return 0;
@@ -229,7 +221,7 @@ static int read_tensor(const struct torch_file *f, const struct torch_called *c,
 	if (!torch_count(f, torch_arg(f, c, 1), &t->offset))
 		return error_set(err, EBADMSG, "an offset that is no number, or negative");
 	t->bytes = storage.bytes;
-	if ((e = pack(t, dtype, shape, strides, err)) < 0 || (e = torch_describe(t, dtype, f->big_endian, arena, err)) < 0)
+	if (dtype->dtype == DTYPE_VOID && ((e = pack(t, dtype, shape, strides, err)) < 0 || (e = torch_describe(t, dtype, f->big_endian, arena, err)) < 0))
 		return e;
 	if (c->known != TORCH_QTENSOR && c->known != TORCH_TENSOR)
 		read_bits(f, torch_arg(f, c, v3 ? 7 : 6), t);

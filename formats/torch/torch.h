@@ -312,7 +312,7 @@ void torch_put_global(const struct torch_file *f, const struct pickle_node *n, s
 /* --- tensor.c ------------------------------------------------------------------------------ */
 
 struct torch_tensor {
-	struct array array;      /* its shape is in the arena that was given */
+	struct array array;      /* its shape is `shape`, or in the arena that was given */
 	const uint64_t *shape;   /* as stored: where two elements share a byte, the array's is twice that */
 	const uint64_t *strides; /* likewise, in elements */
 	uint32_t rank;
