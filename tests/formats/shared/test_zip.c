@@ -357,42 +357,55 @@ static int open_by_name(struct archive *a, struct error *err)
 	return r;
 }
 
-/* Of entries of all lengths, so that pieces of it end within each field. */
-static void a_directory_may_be_longer_than_a_piece(void **state)
+enum { MANY = 200 };
+
+static void name_many(char name[16], unsigned i)
 {
-	enum { COUNT = 200, MOST = 65535 };
-	uint8_t *bytes = calloc(COUNT, 100 + MOST), *at = bytes;
-	struct made end = {.count = COUNT};
-	struct read r;
+	snprintf(name, 16, "member %03u", i);
+}
+
+/* An archive of so many, whose entries have comments of all lengths; returns its size. */
+static size_t put_many(uint8_t *bytes)
+{
 	char name[16];
-	(void)state;
-	assert_non_null(bytes);
-	for (unsigned i = 0; i < COUNT; i++) {
+	size_t len = 0, directory;
+	for (unsigned i = 0; i < MANY; i++) {
 		struct made m = {0};
-		snprintf(name, sizeof name, "member %03u", i);
+		name_many(name, i);
 		put_member(&m, name, name, "data", STORED, 0);
-		memcpy(at, m.bytes, m.len), at += m.len;
+		put(bytes, &len, m.bytes, m.len);
 	}
-	size_t each = (size_t)(at - bytes) / COUNT;
-	end.len = (size_t)(at - bytes);
-	for (unsigned i = 0; i < COUNT; i++) {
-		struct made m = {.shift = (size_t)0 - i * each};
-		unsigned comment = i * 977 % (MOST + 1);
-		snprintf(name, sizeof name, "member %03u", i);
+	directory = len;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct made m = {.shift = (size_t)0 - i * (directory / MANY)};
+		unsigned comment = i * 977 % 65536;
+		name_many(name, i);
 		put_member(&m, name, name, "data", STORED, 0);
 		m.entries[32] = (uint8_t)comment, m.entries[33] = (uint8_t)(comment >> 8);
-		memcpy(at, m.entries, m.entries_len), at += m.entries_len + comment;
+		put(bytes, &len, m.entries, m.entries_len);
+		len += comment;
 	}
-	size_t zero = 0, directory = (size_t)(at - bytes) - end.len;
-	put(at, &zero, "PK\5\6\0\0\0", 8);
-	put_le(at, &zero, COUNT | (uint64_t)COUNT << 16, 4);
-	put_le(at, &zero, directory, 4);
-	put_le(at, &zero, end.len, 4);
-	put_le(at, &zero, 0, 2);
-	assert_int_equal(read_zip(&r, bytes, (size_t)(at - bytes) + zero), 0);
-	assert_int_equal(r.zip.count, COUNT);
-	for (unsigned i = 0; i < COUNT; i++) {
-		snprintf(name, sizeof name, "member %03u", i);
+	size_t size = len - directory;
+	put(bytes, &len, "PK\5\6\0\0\0", 8);
+	put_le(bytes, &len, MANY | MANY << 16, 4);
+	put_le(bytes, &len, size, 4);
+	put_le(bytes, &len, directory, 4);
+	put_le(bytes, &len, 0, 2);
+	return len;
+}
+
+/* Pieces of it end within each field. */
+static void a_directory_may_be_longer_than_a_piece(void **state)
+{
+	uint8_t *bytes = calloc(MANY, 200 + 65536);
+	char name[16];
+	struct read r;
+	(void)state;
+	assert_non_null(bytes);
+	assert_int_equal(read_zip(&r, bytes, put_many(bytes)), 0);
+	assert_int_equal(r.zip.count, MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		name_many(name, i);
 		assert_true(slice_equal(r.zip.members[i].name, slice_text(name)));
 		assert_memory_equal(bytes + r.zip.members[i].data, "data", 4);
 	}
