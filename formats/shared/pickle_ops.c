@@ -2,14 +2,23 @@
 /* The opcodes, as pickletools.py describes them and _pickle.c carries them out. */
 #include "formats/shared/pickle_impl.h"
 
+#include <endian.h>
+
 #define UNUSED __attribute__((unused))
 #define RUN(name) static void name(struct pickle_machine *m, UNUSED const struct pickle_op *op, UNUSED const uint8_t *arg)
 
 static inline uint64_t little(const uint8_t *bytes, unsigned n)
 {
-	uint64_t value = n ? bytes[0] : 0;
-	for (unsigned i = 1; i < n; i++)
-		value |= (uint64_t)bytes[i] << 8 * i;
+	uint64_t value = 0;
+	uint32_t four;
+	if (n == 1)
+		return *bytes;
+	if (n == sizeof four) { /* a load, where the compiler makes a loop of it */
+		memcpy(&four, bytes, sizeof four);
+		return le32toh(four);
+	}
+	while (n-- > 0)
+		value = value << 8 | bytes[n];
 	return value;
 }
 
