@@ -85,19 +85,42 @@ struct slice pickle_line(struct pickle_machine *m, size_t skip)
 
 /* --- the loop ------------------------------------------------------------------------ */
 
-static void step(struct pickle_machine *m)
+/* STOP, which has no function, or an opcode that nobody knows. */
+static void stop(struct pickle_machine *m)
 {
-	m->op_at = pickle_at(m);
-	if (++m->opcodes > OPCODES_MAX) {
-		m->code = error_set(m->err, ENOMEM, "a pickle of more than 268,435,456 opcodes");
-		return;
-	}
-	const struct pickle_op *op = &pickle_ops[*m->pos];
-	if (!op->run) {
+	if (*m->pos == '.') {
+		m->p->root = pickle_pop(m);
+		m->p->end = m->op_at + 1;
+	} else {
 		m->code = error_set(m->err, EBADMSG, "pickle: opcode 0x%02x at byte %" PRIu64, *m->pos, m->op_at - m->start);
-		return;
 	}
-	if (pickle_need(m, 1u + op->arg)) {
+}
+
+/* At the end of the window: there is an opcode behind it. */
+static bool begins_another(struct pickle_machine *m)
+{
+	if (pickle_left(m) == 0)
+		pickle_fail(m, EBADMSG, "it ends without STOP");
+	return m->code == 0 && pickle_refill(m, 1);
+}
+
+static void run(struct pickle_machine *m)
+{
+	for (uint32_t opcodes = 0; m->code == 0; opcodes++) {
+		m->op_at = pickle_at(m);
+		if (m->pos == m->end && !begins_another(m))
+			return;
+		if (opcodes == OPCODES_MAX) {
+			m->code = error_set(m->err, ENOMEM, "a pickle of more than 268,435,456 opcodes");
+			return;
+		}
+		const struct pickle_op *op = &pickle_ops[*m->pos];
+		if (!op->run) {
+			stop(m);
+			return;
+		}
+		if (!pickle_need(m, 1u + op->arg))
+			return;
 		const uint8_t *arg = m->pos + 1;
 		m->pos += 1u + op->arg;
 		op->run(m, op, arg);
@@ -136,19 +159,7 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
 	if (p->chunks[0])
 		pickle_continue(&m);
 	pickle_grow(&m, &m.stack, &m.stack_room);
-	while (m.code == 0) {
-		if (pickle_left(&m) == 0) {
-			m.op_at = pickle_at(&m);
-			pickle_fail(&m, EBADMSG, "it ends without STOP");
-		} else if (pickle_need(&m, 1) && *m.pos != '.') {
-			step(&m);
-		} else if (m.code == 0) {
-			m.op_at = pickle_at(&m);
-			p->root = pickle_pop(&m);
-			p->end = m.op_at + 1;
-			break;
-		}
-	}
+	run(&m);
 	return m.code;
 }
 

@@ -44,13 +44,14 @@ struct pickle_node {
 	uint8_t kind;    /* enum pickle_kind */
 	uint8_t marks;   /* free for the caller */
 	uint16_t known;  /* GLOBAL: what p->known() said; else free for the caller */
-	uint32_t count;  /* of items, of which a DICT has two for each of its entries */
+	uint32_t count;  /* of items, of which a DICT has two for each of its entries; CALL: free for the caller */
 	union {
 		int64_t number;
 		double real;
 		uint32_t pair[2];
+		uint32_t *items;           /* of a TUPLE of more than two: private */
 		struct pickle_call *call;
-		struct pickle_block *last; /* of items: private */
+		struct pickle_block *last; /* of the items of the others: private */
 		uint64_t payload;          /* where the bytes are: private */
 	};
 };
@@ -129,15 +130,36 @@ static inline struct pickle_node *pickle_node(const struct pickle *p, uint32_t n
  *	while (pickle_next(&w, &item)) …
  */
 struct pickle_walk {
+	uint32_t *at, *end; /* what is left of the block */
 	struct pickle_block *block, *last;
-	uint32_t at;
 };
 struct pickle_walk pickle_items(const struct pickle_node *n);
-bool pickle_next(struct pickle_walk *w, uint32_t *ret);
-uint32_t *pickle_next_place(struct pickle_walk *w); /* where it stands, to be changed before others look; NULL at the end */
+bool pickle_next_block(struct pickle_walk *w); /* private */
+
+/* Where the next one stands, to be changed before others look; NULL at the end. */
+static inline uint32_t *pickle_next_place(struct pickle_walk *w)
+{
+	return w->at < w->end || pickle_next_block(w) ? w->at++ : NULL;
+}
+
+static inline bool pickle_next(struct pickle_walk *w, uint32_t *ret)
+{
+	const uint32_t *place = pickle_next_place(w);
+	if (place)
+		*ret = *place;
+	return place != NULL;
+}
 
 /* The i-th item of a TUPLE (at once) or LIST (by walking), which must have it. */
-uint32_t pickle_item(const struct pickle_node *n, uint32_t i);
+static inline uint32_t *pickle_tuple(const struct pickle_node *n)
+{
+	return n->count > 2 ? n->items : (uint32_t *)(uintptr_t)n->pair;
+}
+uint32_t pickle_list_item(const struct pickle_node *n, uint32_t i);
+static inline uint32_t pickle_item(const struct pickle_node *n, uint32_t i)
+{
+	return n->kind == PICKLE_TUPLE ? pickle_tuple(n)[i] : pickle_list_item(n, i);
+}
 
 /* How many bytes a TEXT, STR, BYTES or BYTEARRAY has: a TEXT in UTF-8. */
 uint64_t pickle_size(const struct pickle_node *n);

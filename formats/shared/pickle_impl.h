@@ -40,7 +40,6 @@ struct pickle_machine {
 	uint32_t marked, marks_room;
 	struct pickle_memo_branch **memo;
 	uint32_t memoized;
-	uint64_t opcodes;
 
 	struct pickle_node *fresh; /* the rest of the last chunk */
 	uint32_t fresh_left;

@@ -2,12 +2,21 @@
 /* The opcodes, as pickletools.py describes them and _pickle.c carries them out. */
 #include "formats/shared/pickle_impl.h"
 
+#include <endian.h>
+
 #define UNUSED __attribute__((unused))
 #define RUN(name) static void name(struct pickle_machine *m, UNUSED const struct pickle_op *op, UNUSED const uint8_t *arg)
 
-static uint64_t little(const uint8_t *bytes, unsigned n)
+static inline uint64_t little(const uint8_t *bytes, unsigned n)
 {
 	uint64_t value = 0;
+	uint32_t four;
+	if (n == 1)
+		return *bytes;
+	if (n == sizeof four) { /* a load, where the compiler makes a loop of it */
+		memcpy(&four, bytes, sizeof four);
+		return le32toh(four);
+	}
 	while (n-- > 0)
 		value = value << 8 | bytes[n];
 	return value;
@@ -58,25 +67,32 @@ RUN(op_dup)
 	pickle_push(m, pickle_top(m, 0));
 }
 
-/* NULL: no memory, or nothing was put there and `make` is false. */
-static uint32_t *memo(struct pickle_machine *m, uint32_t index, bool make)
+/* NULL: nothing near it was put. */
+static inline uint32_t *memo(const struct pickle_machine *m, uint32_t index)
+{
+	const struct pickle_memo_branch *branch = m->memo ? m->memo[index >> 21] : NULL;
+	struct pickle_memo_leaf *leaf = branch ? branch->leaves[index >> 10 & 2047] : NULL;
+	return leaf ? &leaf->nodes[index & 1023] : NULL;
+}
+
+static __attribute__((noinline)) uint32_t *grow_memo(struct pickle_machine *m, uint32_t index)
 {
 	struct arena *a = m->p->scratch;
-	if (!m->memo && (!make || !(m->memo = arena_array(a, 2048, sizeof *m->memo))))
+	if (!m->memo && !(m->memo = arena_array(a, 2048, sizeof *m->memo)))
 		return NULL;
 	struct pickle_memo_branch **branch = &m->memo[index >> 21];
-	if (!*branch && (!make || !(*branch = arena_alloc(a, sizeof **branch))))
+	if (!*branch && !(*branch = arena_alloc(a, sizeof **branch)))
 		return NULL;
-	struct pickle_memo_leaf **leaf = &(*branch)->leaves[index >> 10 & 2047];
-	if (!*leaf && (!make || !(*leaf = arena_alloc(a, sizeof **leaf))))
-		return NULL;
-	return &(*leaf)->nodes[index & 1023];
+	(*branch)->leaves[index >> 10 & 2047] = arena_alloc(a, sizeof(struct pickle_memo_leaf));
+	return memo(m, index);
 }
 
 static void put(struct pickle_machine *m, uint32_t index)
 {
-	uint32_t top = pickle_top(m, 0), *at = top && m->code == 0 ? memo(m, index, true) : NULL;
-	if (!at) {
+	uint32_t top = pickle_top(m, 0), *at = memo(m, index);
+	if (!top || m->code)
+		return;
+	if (!at && !(at = grow_memo(m, index))) {
 		pickle_fail_memory(m);
 		return;
 	}
@@ -86,7 +102,7 @@ static void put(struct pickle_machine *m, uint32_t index)
 
 static void get(struct pickle_machine *m, uint32_t index)
 {
-	const uint32_t *at = memo(m, index, false);
+	const uint32_t *at = memo(m, index);
 	if (at && *at)
 		pickle_push(m, *at);
 	else
@@ -255,7 +271,7 @@ static uint32_t make_call(struct pickle_machine *m, struct pickle_call call)
 	else if (call.kwargs && node(m, call.kwargs)->kind != PICKLE_DICT)
 		pickle_fail(m, EBADMSG, "a call whose named arguments are no dictionary");
 	uint32_t made = pickle_make(m, PICKLE_CALL);
-	struct pickle_call *kept = made ? arena_alloc(m->p->keep, sizeof *kept) : NULL;
+	struct pickle_call *kept = made ? arena_aligned(m->p->keep, sizeof *kept, _Alignof(struct pickle_call)) : NULL;
 	if (!kept) {
 		pickle_fail_memory(m);
 		return 0;

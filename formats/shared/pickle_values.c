@@ -170,12 +170,28 @@ void pickle_extend(struct pickle_machine *m, struct pickle_node *n, const uint32
 	}
 }
 
+/* Nothing is appended to a tuple, and most are of a few: two have room in the node. */
+static void set_tuple(struct pickle_machine *m, struct pickle_node *n, const uint32_t *items, uint32_t count)
+{
+	uint32_t *to = count > 2 ? arena_aligned(m->p->keep, count * sizeof *to, sizeof *to) : n->pair;
+	if (!to) {
+		pickle_fail_memory(m);
+		return;
+	}
+	if (count > 2)
+		n->items = to;
+	n->count = count;
+	memcpy(to, items, count * sizeof *to);
+}
+
 uint32_t pickle_make_items(struct pickle_machine *m, enum pickle_kind kind, const uint32_t *items, uint32_t n)
 {
 	if (n == 0 && kind == PICKLE_TUPLE)
 		return pickle_make_single(m, PICKLE_TUPLE, false);
 	uint32_t made = pickle_make(m, kind);
-	if (made)
+	if (made && kind == PICKLE_TUPLE)
+		set_tuple(m, pickle_node(m->p, made), items, n);
+	else if (made)
 		pickle_extend(m, pickle_node(m->p, made), items, n);
 	return made;
 }
@@ -227,32 +243,26 @@ uint32_t pickle_make_global(struct pickle_machine *m, uint32_t module, uint32_t 
 
 struct pickle_walk pickle_items(const struct pickle_node *n)
 {
-	struct pickle_walk w = {NULL, NULL, 0};
-	if (n->kind >= PICKLE_TUPLE && n->kind <= PICKLE_DICT && n->last) {
-		w.block = n->last->next;
-		w.last = n->last;
-	}
+	struct pickle_walk w = {0};
+	if (n->kind == PICKLE_TUPLE)
+		w.at = pickle_tuple(n), w.end = w.at + n->count;
+	else if (n->kind > PICKLE_TUPLE && n->kind <= PICKLE_DICT && n->last)
+		w.block = n->last->next, w.last = n->last;
 	return w;
 }
 
-uint32_t *pickle_next_place(struct pickle_walk *w)
+bool pickle_next_block(struct pickle_walk *w)
 {
-	if (w->block && w->at == w->block->count) {
-		w->block = w->block == w->last ? NULL : w->block->next;
-		w->at = 0;
-	}
-	return w->block ? &w->block->items[w->at++] : NULL;
+	struct pickle_block *b = w->block;
+	if (!b)
+		return false;
+	w->at = b->items;
+	w->end = b->items + b->count; /* of which it has some */
+	w->block = b == w->last ? NULL : b->next;
+	return true;
 }
 
-bool pickle_next(struct pickle_walk *w, uint32_t *ret)
-{
-	const uint32_t *place = pickle_next_place(w);
-	if (place)
-		*ret = *place;
-	return place != NULL;
-}
-
-uint32_t pickle_item(const struct pickle_node *n, uint32_t i)
+uint32_t pickle_list_item(const struct pickle_node *n, uint32_t i)
 {
 	const struct pickle_block *b = n->last->next;
 	for (; i >= b->count; b = b->next)

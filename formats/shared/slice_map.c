@@ -11,17 +11,20 @@ static struct slice_map_slot *slot(const struct slice_map *m, uint32_t hash, str
 	return &m->slots[i];
 }
 
-/* Moves to larger tables; the old ones stay in the arena. The number of slots is a power
- * of two, and at most three quarters of them are used. */
+/* For so many keys: their number is a power of two, and at most three quarters of them are used. */
+static struct slice_map_slot *make_slots(struct arena *a, uint32_t room, uint64_t *ret_size)
+{
+	for (*ret_size = 16; *ret_size * 3 < (uint64_t)room * 4;)
+		*ret_size *= 2;
+	return *ret_size > INT32_MAX ? NULL : arena_array(a, *ret_size, sizeof(struct slice_map_slot));
+}
+
+/* Moves to larger tables; the old ones stay in the arena. */
 static bool resize(struct slice_map *m, uint32_t room)
 {
-	uint64_t size = 16;
-	while (size * 3 < (uint64_t)room * 4)
-		size *= 2;
-	if (size > INT32_MAX)
-		return false;
+	uint64_t size;
 	struct slice *keys = arena_array(m->arena, room, sizeof *keys);
-	struct slice_map_slot *slots = arena_array(m->arena, size, sizeof *slots);
+	struct slice_map_slot *slots = make_slots(m->arena, room, &size);
 	if (!keys || !slots)
 		return false;
 	if (m->count)
@@ -54,6 +57,32 @@ uint32_t slice_map_add(struct slice_map *m, struct slice key, bool *ret_new)
 		*at = (struct slice_map_slot){hash, m->count};
 	}
 	return at->number - 1;
+}
+
+bool slice_map_fill(struct slice_map *m, struct slice *keys, uint32_t count, uint32_t *ret_repeated)
+{
+	enum { AHEAD = 16 };
+	uint32_t hashes[AHEAD];
+	uint64_t size;
+	*ret_repeated = SLICE_MAP_NONE;
+	if (!(m->slots = make_slots(m->arena, count, &size)))
+		return false;
+	m->keys = keys, m->count = m->room = count, m->mask = (uint32_t)size - 1;
+	for (uint64_t i = 0; i < (uint64_t)count + AHEAD; i++) { /* slots are fetched into the CPU's cache ahead */
+		uint32_t *hash = &hashes[i % AHEAD], number = (uint32_t)(i - AHEAD);
+		struct slice_map_slot *at = i >= AHEAD ? slot(m, *hash, keys[number]) : NULL;
+		if (at && at->number) {
+			*ret_repeated = number;
+			return true;
+		}
+		if (at)
+			*at = (struct slice_map_slot){*hash, number + 1};
+		if (i < count) {
+			*hash = (uint32_t)slice_hash(keys[i], m->arena);
+			__builtin_prefetch(&m->slots[*hash & m->mask], 1);
+		}
+	}
+	return true;
 }
 
 uint32_t slice_map_find(const struct slice_map *m, struct slice key)

@@ -81,6 +81,49 @@ static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret,
 	return good && !head.failed && !c->failed;
 }
 
+/* The length of an entry that begins with these bytes; 0 if none does. */
+static uint64_t entry_length(struct slice bytes)
+{
+	struct cursor c = cursor_over(bytes);
+	bool good = cursor_match(&c, "PK\1\2", 4);
+	cursor_skip(&c, 24);
+	uint64_t length = ENTRY + (uint64_t)cursor_u16le(&c);
+	length += cursor_u16le(&c);
+	length += cursor_u16le(&c);
+	return good && !c.failed ? length : 0;
+}
+
+/* The directory, of which a piece at a time is in memory. */
+struct directory {
+	const struct zip_bytes *b;
+	uint64_t at, left; /* of what is behind the piece */
+	struct cursor c;   /* over the rest of the piece */
+	uint8_t *bytes;    /* room for any entry */
+};
+
+/* Has the next n bytes in d->c, or all that are left. */
+static int directory_need(struct directory *d, uint64_t n, struct error *err)
+{
+	size_t rest = cursor_left(&d->c), want = n > WINDOW ? (size_t)n : WINDOW;
+	if (rest >= n || d->left == 0)
+		return 0;
+	if (rest)
+		memmove(d->bytes, d->c.pos, rest);
+	want = d->left < want - rest ? (size_t)d->left : want - rest;
+	int r = zip_get(d->b, d->at, d->bytes + rest, want, err);
+	d->at += want;
+	d->left -= want;
+	d->c = cursor_over((struct slice){d->bytes, rest + want});
+	return r;
+}
+
+/* Has the next entry in d->c. */
+static int directory_next(struct directory *d, struct error *err)
+{
+	int r = directory_need(d, ENTRY, err);
+	return r < 0 ? r : directory_need(d, entry_length((struct slice){d->c.pos, cursor_left(&d->c)}), err);
+}
+
 static int get_header(const struct zip_bytes *b, uint64_t offset, uint64_t end, uint8_t ret[LOCAL], struct error *err)
 {
 	struct zip_window *w = b->window;
@@ -143,28 +186,41 @@ static int place_member(const struct zip_bytes *b, const struct zip_end *end, st
 	return 0;
 }
 
-static int read_members(const struct zip_bytes *b, const struct zip_end *end, struct cursor *c, struct arena *keep, struct zip *ret,
-			struct error *err)
+static int read_members(struct directory *d, const struct zip_end *end, struct arena *keep, struct zip *ret, struct error *err)
 {
-	bool fresh = true;
 	unsigned comment;
 	int r = 0;
 	for (uint32_t i = 0; i < ret->count && r == 0; i++) {
 		struct zip_member *m = &ret->members[i];
-		if (!read_entry(c, end->shift, m, &comment) || comment > cursor_left(c))
+		if ((r = directory_next(d, err)) < 0)
+			return r;
+		if (!read_entry(&d->c, end->shift, m, &comment) || comment > cursor_left(&d->c))
 			return error_set(err, EBADMSG, "entry %" PRIu32 " of %" PRIu32 " in its directory is invalid", i + 1, ret->count);
-		cursor_skip(c, comment);
+		cursor_skip(&d->c, comment);
 		m->name.data = (const uint8_t *)arena_text(keep, m->name);
-		if (!m->name.data || slice_map_add(&ret->names, m->name, &fresh) == SLICE_MAP_NONE)
+		if (!m->name.data)
 			return error_no_memory(err, "the names of its members");
-		if (!fresh)
-			return error_set(err, EBADMSG, "two members are called %.*s", cut(m->name), m->name.data);
-		r = place_member(b, end, m, keep, err);
+		r = place_member(d->b, end, m, keep, err);
 	}
-	if (r == 0 && cursor_match(c, "PK\1\2", 4))
+	if (r == 0)
+		r = directory_need(d, 4, err);
+	if (r == 0 && cursor_match(&d->c, "PK\1\2", 4))
 		return error_set(err, EBADMSG, "its directory has more members than the %" PRIu32 " that its end record tells",
 				 ret->count);
 	return r;
+}
+
+static int map_names(struct zip *z, struct error *err)
+{
+	struct slice *names = arena_array(z->names.arena, z->count + 1u, sizeof *names);
+	uint32_t repeated;
+	for (uint32_t i = 0; names && i < z->count; i++)
+		names[i] = z->members[i].name;
+	if (!names || !slice_map_fill(&z->names, names, z->count, &repeated))
+		return error_no_memory(err, "the names of its members");
+	if (repeated != SLICE_MAP_NONE)
+		return error_set(err, EBADMSG, "two members are called %.*s", cut(names[repeated]), names[repeated].data);
+	return 0;
 }
 
 static int by_place(const void *a, const void *b)
@@ -211,7 +267,6 @@ static void shift_members(struct zip *z, uint64_t start)
 
 static int read_zip(const struct zip_bytes *b, struct arena *keep, struct arena *scratch, struct zip *ret, struct error *err)
 {
-	struct cursor c;
 	struct zip_end end;
 	*ret = (struct zip){.names.arena = scratch};
 	int r = zip_find_end(b, COMMENT_MAX, &end, err);
@@ -219,19 +274,21 @@ static int read_zip(const struct zip_bytes *b, struct arena *keep, struct arena 
 		return r;
 	if (end.count > MEMBERS_MAX)
 		return error_set(err, EBADMSG, "%" PRIu64 " members, over the limit of %d", end.count, MEMBERS_MAX);
-	r = source_load(b->source, scratch, b->start + end.at, end.size, &c, err);
-	if (r < 0)
-		return r;
+	if (end.size > DIRECTORY_MAX)
+		return error_set(err, EBADMSG, "a directory of %" PRIu64 " bytes, over the limit of %d", end.size, DIRECTORY_MAX);
 	ret->count = (uint32_t)end.count;
 	if (!(ret->members = arena_array(keep, ret->count + 1u, sizeof *ret->members)))
 		return error_set(err, ENOMEM, "no memory for %" PRIu32 " members", ret->count);
-	struct zip_window window = {.bytes = ret->count ? arena_alloc(scratch, WINDOW) : NULL};
+	struct arena pieces = arena_scratch(scratch);
+	struct zip_window window = {.bytes = ret->count ? arena_alloc(&pieces, WINDOW) : NULL};
 	struct zip_bytes windowed = *b;
+	struct directory d = {&windowed, end.at, end.size, {0}, arena_alloc(&pieces, end.size < ENTRY_MAX ? (size_t)end.size + 1 : ENTRY_MAX)};
 	if (window.bytes && b->size / ret->count <= SMALL)
 		windowed.window = &window;
-	if (!slice_map_expect(&ret->names, ret->count))
-		return error_no_memory(err, "the names of its members");
-	r = read_members(&windowed, &end, &c, keep, ret, err);
+	r = d.bytes ? read_members(&d, &end, keep, ret, err) : error_no_memory(err, "the names of its members");
+	arena_free(&pieces);
+	if (r == 0)
+		r = map_names(ret, err);
 	if (r == 0)
 		r = check_overlap(ret, scratch, err);
 	shift_members(ret, b->start);
@@ -303,18 +360,6 @@ static bool begins_with(const struct zip_bytes *b, struct zip_member *m, uint64_
 	struct stream s = {.source = b->peek->source, .offset = m->data, .len = m->packed, .codec = m->codec, .size = m->size};
 	return stream_open(&s, NULL) == 0 && stream_prefix(&s, head, n, &n, NULL) == 0 && n == magic.len &&
 	       memcmp(head, magic.data, n) == 0;
-}
-
-/* The length of an entry that begins with these bytes; 0 if none does. */
-static uint64_t entry_length(struct slice bytes)
-{
-	struct cursor c = cursor_over(bytes);
-	bool good = cursor_match(&c, "PK\1\2", 4);
-	cursor_skip(&c, 24);
-	uint64_t length = ENTRY + (uint64_t)cursor_u16le(&c);
-	length += cursor_u16le(&c);
-	length += cursor_u16le(&c);
-	return good && !c.failed ? length : 0;
 }
 
 bool zip_has(const struct peek *p, struct slice suffix, struct slice magic)

@@ -11,6 +11,8 @@ enum {
 	ENTRY = 46,            /* 4.3.12 central directory header, without variable-length fields */
 	LOCAL = 30,            /* 4.3.7 local file header, likewise */
 	MEMBERS_MAX = 10000000,
+	DIRECTORY_MAX = 256 << 20, /* bytes */
+	ENTRY_MAX = ENTRY + 3 * 65535,
 	EXTRA_ZIP64 = 1,       /* 4.5.3 */
 	ENCRYPTED = 1,         /* 4.4.4, bit 0 */
 	PATCHED = 1 << 5,      /* bit 5 */

@@ -10,22 +10,19 @@
 #include "formats/torch/graph.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
-
 #include "fs/base/list.h"
 
 enum { DEPTH_MAX = 1000, NODES_MAX = 10000000, EDGES_MAX = 32000000 };
 
 struct graph {
 	struct torch_file *f;
-	struct arena scratch;
+	struct arena scratch, tensor; /* for one tensor after the other */
 	struct error *err;
-	uint32_t *left;   /* by node: when it was left, from 1; 0: not yet; of a tensor, its number in `tensors`, from 1 */
+	uint32_t *left;   /* by node: when it was left, from 1; 0: not yet; or a tensor's number: number_of() */
 	uint32_t *order;  /* the nodes, as they were left */
 	uint16_t *height; /* by `left`: containers below one another */
 	uint32_t count;
-	struct torch_named *tensors; /* as they are met */
-	uint32_t ntensors;
+	bool shared; /* a container has several paths */
 	uint64_t nodes;
 	uint64_t edges; /* looked at: a dictionary may be the state of many objects, and is then looked at for each */
 	struct frame {
@@ -129,9 +126,7 @@ static int may_repeat(struct graph *g, struct pickle_walk w, bool *ret)
 		pairs++;
 	if (pairs > FEW && !(texts = arena_array(&scratch, pairs, sizeof *texts)))
 		r = no_memory(g);
-	for (*ret = false; r == 0 && !*ret && n < pairs; n++) {
-		pickle_next(&w, &key);
-		pickle_next(&w, &value);
+	for (*ret = false; r == 0 && !*ret && pickle_next(&w, &key) && pickle_next(&w, &value); n++) {
 		*ret = !key || torch_node(g->f, key)->kind != PICKLE_TEXT;
 		if (!*ret)
 			r = torch_child_name(g->f, &(struct torch_child){.key = key}, &scratch, &texts[n], g->err);
@@ -189,26 +184,48 @@ static void leave(struct graph *g)
 		above->height = (uint16_t)(top->height + 1);
 }
 
+/* Where the number of a tensor is kept, from 1; 0: not yet, or it has none.  A quantized tensor is a container, too,
+ * and is left. */
+static uint32_t *number_of(struct graph *g, uint32_t node)
+{
+	struct pickle_node *n = pickle_node(&g->f->pickle, node);
+	return n->kind == PICKLE_CALL ? &n->count : &g->left[node];
+}
+
 /* Notes the tensor.  Storages of unknown classes refuse the file; other faults are the tensor's. */
 static int note(struct graph *g, uint32_t node)
 {
-	struct arena scratch = arena_scratch(&g->scratch);
-	struct torch_tensor t = {0};
+	struct torch_tensor t;
 	struct error why = {0};
-	uint32_t items;
-	int r = torch_nd(g->f, node, &items) == TORCH_ND_NONE ? torch_tensor(g->f, node, &scratch, &t, &why) : -EBADMSG;
-	arena_free(&scratch);
+	uint32_t items, number;
+	if (torch_nd(g->f, node, &items) != TORCH_ND_NONE)
+		return 0;
+	int r = torch_tensor(g->f, node, &g->tensor, &t, &why);
 	if (r == -ENOTSUP || error_passes(r))
 		return error_set(g->err, -r, "%s", why.text);
-	if (r < 0)
-		return 0;
-	struct torch_named *more = list_grow_in(&g->scratch, g->tensors, g->ntensors, sizeof *more);
-	if (!more)
-		return no_memory(g);
-	g->tensors = more;
-	more[g->ntensors] = (struct torch_named){t.hash, g->ntensors, 0};
-	g->left[node] = ++g->ntensors;
+	if (r == 0 && (r = torch_meet(g->f, &t, &number, g->err)) < 0)
+		return r;
+	if (r == 0)
+		*number_of(g, node) = number + 1;
+	arena_clear(&g->tensor);
 	return 0;
+}
+
+static int count_nodes(struct graph *g, uint32_t paths)
+{
+	g->nodes += paths;
+	if (g->nodes > NODES_MAX)
+		return error_set(g->err, ENOMEM, "more than %d files and directories: its containers are shared", NODES_MAX);
+	return 0;
+}
+
+static int meet_array(struct graph *g, uint32_t node)
+{
+	const uint32_t *number = number_of(g, node);
+	int r = *number ? 0 : note(g, node);
+	if (r == 0 && *number)
+		torch_add_links(g->f, *number - 1, 1);
+	return r < 0 ? r : count_nodes(g, 1);
 }
 
 static int meet(struct graph *g, const struct torch_child *child)
@@ -221,7 +238,7 @@ static int meet(struct graph *g, const struct torch_child *child)
 		return 0;
 	if (meaning == TORCH_ARRAY) {
 		holder->marks |= TORCH_HOLDS;
-		return g->left[node] ? 0 : note(g, node);
+		return meet_array(g, node);
 	}
 	struct pickle_node *n = pickle_node(&g->f->pickle, node);
 	if (!(n->marks & TORCH_ENTERED))
@@ -232,6 +249,7 @@ static int meet(struct graph *g, const struct torch_child *child)
 	}
 	uint16_t height = g->height[g->left[node]];
 	n->marks |= TORCH_SHARED;
+	g->shared |= (n->marks & TORCH_HOLDS) != 0;
 	holder->marks |= n->marks & TORCH_HOLDS;
 	if (top->height <= height)
 		top->height = (uint16_t)(height + 1);
@@ -256,35 +274,31 @@ static int walk(struct graph *g, uint32_t root)
 	return r;
 }
 
-/* --- the second: how many names ---------------------------------------------------------------------- */
+/* --- the second: how many names, where containers have several paths -------------------------------------- */
 
 static uint32_t plus(uint32_t a, uint32_t b)
 {
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
 }
 
-/* Gives the container's paths to what it holds. */
+/* Gives the container's paths but the first, which was counted, to what it holds. */
 static int pass_on(struct graph *g, uint32_t *paths, uint32_t number)
 {
 	struct torch_children children = torch_children(g->f, g->order[number]);
 	struct torch_child child;
-	while (torch_next(&children, &child)) {
-		uint32_t node = child.node, *links;
+	int r = 0;
+	while (r == 0 && torch_next(&children, &child)) {
+		uint32_t node = child.node;
 		enum torch_meaning meaning = child.integers ? TORCH_ARRAY : torch_meaning(g->f, &node);
 		if (meaning == TORCH_PLAIN || (meaning != TORCH_ARRAY && !(torch_node(g->f, node)->marks & TORCH_HOLDS)))
 			continue;
-		g->nodes += paths[number];
-		if (g->nodes > NODES_MAX)
-			return error_set(g->err, ENOMEM, "more than %d files and directories: its containers are shared", NODES_MAX);
-		if (meaning == TORCH_ARRAY && g->left[node])
-			links = &g->tensors[g->left[node] - 1].links;
+		r = count_nodes(g, meaning == TORCH_ARRAY ? paths[number] - 1 : paths[number]);
+		if (meaning == TORCH_ARRAY && *number_of(g, node))
+			torch_add_links(g->f, *number_of(g, node) - 1, paths[number] - 1);
 		else if (meaning != TORCH_ARRAY && g->left[node] < number)
-			links = &paths[g->left[node]];
-		else
-			continue;
-		*links = plus(*links, paths[number]);
+			paths[g->left[node]] = plus(paths[g->left[node]], paths[number]);
 	}
-	return 0;
+	return r;
 }
 
 static int count_paths(struct graph *g)
@@ -299,59 +313,20 @@ static int count_paths(struct graph *g)
 	return r;
 }
 
-static int by_hash(const void *a, const void *b)
-{
-	const struct torch_named *x = a, *y = b;
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
-	return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
-}
-
-int torch_keep_named(struct torch_file *f, struct torch_named *met, uint32_t count, struct error *err)
-{
-	uint32_t distinct = 0;
-	if (count)
-		qsort(met, count, sizeof *met, by_hash);
-	for (uint32_t i = 0; i < count; i++)
-		distinct += i == 0 || met[i].hash != met[i - 1].hash;
-	if (!(f->named = arena_array(f->keep, distinct + 1u, sizeof *f->named)))
-		return error_no_memory(err, "so many tensors");
-	for (uint32_t i = 0; i < count; i++) {
-		if (f->nnamed && f->named[f->nnamed - 1].hash == met[i].hash)
-			f->named[f->nnamed - 1].links = plus(f->named[f->nnamed - 1].links, met[i].links);
-		else
-			f->named[f->nnamed++] = met[i];
-		f->tied |= f->named[f->nnamed - 1].links > 1;
-	}
-	return 0;
-}
-
-const struct torch_named *torch_find_named(const struct torch_file *f, uint64_t hash)
-{
-	uint32_t low = 0, high = f->nnamed;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (f->named[middle].hash < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < f->nnamed && f->named[low].hash == hash ? &f->named[low] : NULL;
-}
-
 int torch_graph(struct torch_file *f, uint32_t root, struct error *err)
 {
-	struct graph g = {.f = f, .scratch = arena_scratch(&f->a->arena), .err = err};
+	struct graph g = {.f = f, .scratch = arena_scratch(&f->a->arena), .tensor = arena_scratch(&f->a->arena), .err = err};
 	size_t values = f->pickle.count + 1u;
 	g.left = arena_array(&g.scratch, values, sizeof *g.left);
 	g.order = arena_array(&g.scratch, values, sizeof *g.order);
 	g.height = arena_array(&g.scratch, values, sizeof *g.height);
 	g.stack = arena_array(&g.scratch, DEPTH_MAX, sizeof *g.stack);
 	int r = g.left && g.order && g.height && g.stack ? walk(&g, root) : no_memory(&g);
-	if (r == 0)
+	if (r == 0 && g.shared)
 		r = count_paths(&g);
 	if (r == 0)
-		r = torch_keep_named(f, g.tensors, g.ntensors, err);
+		r = torch_merge_named(f, err);
+	arena_free(&g.tensor);
 	arena_free(&g.scratch);
 	return r;
 }

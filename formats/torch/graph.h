@@ -13,6 +13,11 @@ enum {
  * the file is refused. */
 int torch_graph(struct torch_file *f, uint32_t root, struct error *err);
 
-/* Makes f->named of all tensors as they were met, which it sorts: one that comes again has the sum of
- * their links. */
-int torch_keep_named(struct torch_file *f, struct torch_named *met, uint32_t count, struct error *err);
+/* Adds the tensor to f->named, and tells its number. */
+int torch_meet(struct torch_file *f, const struct torch_tensor *t, uint32_t *ret, struct error *err);
+
+/* It has so many names more. */
+void torch_add_links(struct torch_file *f, uint32_t number, uint32_t links);
+
+/* When all are met: those that are one have the sum of their links. */
+int torch_merge_named(struct torch_file *f, struct error *err);

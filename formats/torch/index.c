@@ -195,10 +195,10 @@ static int note(struct adding *g)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct node *n = tree_edit(&g->a->tree, g->nodes[i]);
 		const struct torch_file *f = &shard_of(g, i)->file;
-		const struct torch_named *named = n ? torch_find_named(f, torch_node_hash(g->a, n)) : NULL;
+		uint32_t number = n ? torch_find_named(f, torch_node_hash(g->a, n)) : UINT32_MAX;
 		if (n && n->kind == NODE_LAZY)
 			index->made[index->nmade++] = (struct made){n->lazy, f->source};
-		index->ordinals[g->nodes[i]] = named ? named->ordinal : 0;
+		index->ordinals[g->nodes[i]] = number < UINT32_MAX ? number : 0;
 	}
 	if (index->nmade)
 		qsort(index->made, index->nmade, sizeof *index->made, by_lazy);

@@ -68,6 +68,9 @@ enum torch_nd torch_nd(const struct torch_file *f, uint32_t node, uint32_t *item
 {
 	struct torch_called c = torch_called(f, torch_node(f, node));
 	struct torch_nd_parts parts;
+	*items = 0;
+	if (c.known >= TORCH_TENSOR && c.known <= TORCH_META) /* the most frequent */
+		return TORCH_ND_NONE;
 	*items = list_of(f, node);
 	if (*items)
 		return TORCH_ND_OBJECTS;

@@ -17,7 +17,6 @@
 #include "formats/torch/graph.h"
 #include "formats/torch/record.h"
 #include "formats/torch/tensor.h"
-#include "fs/base/list.h"
 #include "fs/base/name.h"
 
 enum { CONFIG_MAX = 100000000, RANK_MAX = 64 };
@@ -34,9 +33,7 @@ struct export {
 	struct torch_file *f;
 	const struct torch_zip *zip;
 	struct arena scratch;
-	struct torch_named *met; /* in the first round; in the second, they are shown */
-	uint32_t nmet;
-	bool showing;
+	bool showing; /* in the second round; in the first, they are met */
 	bool several; /* models */
 	struct error *err;
 };
@@ -139,13 +136,11 @@ static int place(struct export *x, const char *folder, const struct entry *e, st
 
 static int meet(struct export *x, const struct torch_tensor *t)
 {
-	struct torch_named *more = list_grow_in(&x->scratch, x->met, x->nmet, sizeof *more);
-	if (!more)
-		return error_no_memory(x->err, "so many tensors");
-	x->met = more;
-	more[x->nmet] = (struct torch_named){t->hash, x->nmet, 1};
-	x->nmet++;
-	return 0;
+	uint32_t number;
+	int r = torch_meet(x->f, t, &number, x->err);
+	if (r == 0)
+		torch_add_links(x->f, number, 1);
+	return r;
 }
 
 static int take(struct export *x, uint32_t dir, const char *folder, struct slice name, const struct entry *e)
@@ -240,7 +235,7 @@ int torch_pt2_show(struct torch_file *f, const struct torch_zip *z, struct error
 	struct export x = {.f = f, .zip = z, .scratch = arena_scratch(f->keep), .err = err};
 	int r = each_config(&x);
 	if (r == 0)
-		r = torch_keep_named(f, x.met, x.nmet, err);
+		r = torch_merge_named(f, err);
 	x.showing = true;
 	if (r == 0)
 		r = each_config(&x);

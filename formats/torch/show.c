@@ -231,11 +231,20 @@ bool torch_shown(const struct torch_file *f, const struct torch_visited *at)
 	       (at->meaning != TORCH_PLAIN && torch_node(f, at->node)->marks & TORCH_HOLDS);
 }
 
+/* About how many files a dictionary holds. */
+static uint32_t expected(const struct torch_file *f, uint32_t node)
+{
+	const struct pickle_node *n = torch_node(f, node);
+	n = n->kind == PICKLE_CALL ? torch_node(f, n->call->entries) : n;
+	uint32_t pairs = n->kind == PICKLE_DICT ? n->count / 2 : 0;
+	return pairs < f->nnamed ? pairs : f->nnamed;
+}
+
 static int fill(const struct torch_file *f, uint32_t dir, uint32_t node, struct error *err)
 {
 	struct arena scratch = arena_scratch(&f->a->arena);
 	struct torch_visit v = {.f = f, .scratch = &scratch, .each = show_one, .dir = dir, .err = err};
-	int r = torch_visit(&v, node);
+	int r = tree_expect(&f->a->tree, expected(f, node)) ? torch_visit(&v, node) : no_memory(err);
 	arena_free(&scratch);
 	return r;
 }
@@ -296,8 +305,8 @@ uint64_t torch_identity(const struct archive *a, uint32_t index, const struct no
 
 uint32_t torch_ordinal(const struct archive *a, uint32_t index, const struct node *n)
 {
-	const struct torch_named *named = torch_find_named(a->priv, torch_node_hash(a, n));
-	return named ? named->ordinal : 1u << 23 | (uint32_t)(path_hash(a, index) >> 41);
+	uint32_t number = torch_find_named(a->priv, torch_node_hash(a, n));
+	return number < UINT32_MAX ? number : 1u << 23 | (uint32_t)(path_hash(a, index) >> 41);
 }
 
 uint64_t torch_same(const struct archive *a, uint32_t index)

@@ -3,7 +3,12 @@
 #include "formats/torch/torch.h"
 
 /* A number that counts something: an INT that is not negative. */
-bool torch_count(const struct torch_file *f, uint32_t node, uint64_t *ret);
+static inline bool torch_count(const struct torch_file *f, uint32_t node, uint64_t *ret)
+{
+	const struct pickle_node *n = torch_node(f, node);
+	*ret = (uint64_t)n->number;
+	return node && (n->kind == PICKLE_INT || n->kind == PICKLE_BOOL) && n->number >= 0;
+}
 
 static inline uint32_t torch_width(const struct torch_dtype *dtype)
 {

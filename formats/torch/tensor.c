@@ -18,15 +18,6 @@
 
 enum { RANK_MAX = 64 };
 
-bool torch_count(const struct torch_file *f, uint32_t node, uint64_t *ret)
-{
-	const struct pickle_node *n = torch_node(f, node);
-	if (!node || (n->kind != PICKLE_INT && n->kind != PICKLE_BOOL) || n->number < 0)
-		return false;
-	*ret = (uint64_t)n->number;
-	return true;
-}
-
 void torch_layout(const struct torch_file *f, uint32_t node, char ret[64])
 {
 	struct torch_called c = torch_called(f, torch_node(f, node));
@@ -44,10 +35,10 @@ void torch_layout(const struct torch_file *f, uint32_t node, char ret[64])
 int torch_extents(const struct torch_file *f, uint32_t node, const char *what, struct arena *arena, uint64_t **ret, uint32_t *ret_rank,
 		  struct error *err)
 {
-	struct torch_called c = torch_called(f, torch_node(f, node));
-	if (node && c.known == TORCH_SEQUENCE)
-		node = torch_arg(f, &c, 0);
 	const struct pickle_node *n = torch_node(f, node);
+	struct torch_called c = torch_called(f, n);
+	if (node && c.known == TORCH_SEQUENCE)
+		n = torch_node(f, node = torch_arg(f, &c, 0));
 	if (!node || (n->kind != PICKLE_TUPLE && n->kind != PICKLE_LIST))
 		return error_set(err, EBADMSG, "its %s is no tuple", what);
 	if (n->count > RANK_MAX)
@@ -68,16 +59,17 @@ int torch_extents(const struct torch_file *f, uint32_t node, const char *what, s
 int torch_describe(struct torch_tensor *t, const struct torch_dtype *dtype, bool big_endian, struct arena *arena, struct error *err)
 {
 	struct array *array = &t->array;
-	uint64_t *shape = arena_array(arena, t->rank + 1u, sizeof *shape);
-	if (!shape)
-		return error_no_memory(err, "its shape");
-	if (t->rank)
-		memcpy(shape, t->shape, t->rank * sizeof *shape);
-	*array = (struct array){.dtype = dtype->dtype, .type = dtype->name, .width = dtype->width, .rank = t->rank, .shape = shape};
+	*array = (struct array){.dtype = dtype->dtype, .type = dtype->name, .width = dtype->width, .rank = t->rank, .shape = t->shape};
 	t->width = torch_width(dtype);
-	uint64_t half = dtype_bits(array) == 4;
-	if (half && t->rank && __builtin_mul_overflow(shape[t->rank - 1], 2, &shape[t->rank - 1]))
-		return error_set(err, EBADMSG, "a shape of more elements than 64 bits count");
+	if (dtype_bits(array) == 4 && t->rank) {
+		uint64_t *shape = arena_array(arena, t->rank, sizeof *shape);
+		if (!shape)
+			return error_no_memory(err, "its shape");
+		memcpy(shape, t->shape, t->rank * sizeof *shape);
+		if (__builtin_mul_overflow(shape[t->rank - 1], 2, &shape[t->rank - 1]))
+			return error_set(err, EBADMSG, "a shape of more elements than 64 bits count");
+		array->shape = shape;
+	}
 	if (t->width > 1)
 		array->byteorder = big_endian ? BYTEORDER_BIG : BYTEORDER_LITTLE;
 	return 0;
@@ -229,7 +221,7 @@ static int read_tensor(const struct torch_file *f, const struct torch_called *c,
 	if (!torch_count(f, torch_arg(f, c, 1), &t->offset))
 		return error_set(err, EBADMSG, "an offset that is no number, or negative");
 	t->bytes = storage.bytes;
-	if ((e = pack(t, dtype, shape, strides, err)) < 0 || (e = torch_describe(t, dtype, f->big_endian, arena, err)) < 0)
+	if (dtype->dtype == DTYPE_VOID && ((e = pack(t, dtype, shape, strides, err)) < 0 || (e = torch_describe(t, dtype, f->big_endian, arena, err)) < 0))
 		return e;
 	if (c->known != TORCH_QTENSOR && c->known != TORCH_TENSOR)
 		read_bits(f, torch_arg(f, c, v3 ? 7 : 6), t);
@@ -355,10 +347,11 @@ static uint32_t add(const struct torch_file *f, uint32_t parent, struct slice na
 	return tree_lazy(tree, parent, name, whole ? (const void *)whole : strided, size);
 }
 
-static uint32_t links_of(const struct torch_file *f, uint64_t hash)
+static void describe(const struct torch_file *f, uint32_t id, const struct array *array, uint32_t links)
 {
-	const struct torch_named *named = f->tied ? torch_find_named(f, hash) : NULL;
-	return named ? named->links : 1;
+	tree_describe(&f->a->tree, id, array);
+	if (id && links > 1)
+		tree_edit(&f->a->tree, id)->links = links;
 }
 
 int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, const struct torch_tensor *t, int failed,
@@ -375,15 +368,28 @@ int torch_add(const struct torch_file *f, uint32_t parent, struct slice name, co
 		*ret = tree_fault(tree, parent, name, sentence ? sentence : "no memory", array);
 		return 0;
 	}
+	uint32_t number = f->tied ? torch_find_named(f, t->hash) : UINT32_MAX;
 	*ret = add(f, parent, name, t, array);
-	tree_describe(tree, *ret, array);
-	if (*ret && links_of(f, t->hash) > 1)
-		tree_edit(tree, *ret)->links = links_of(f, t->hash);
+	describe(f, *ret, array, number < UINT32_MAX ? torch_named(f, number)->links : 1);
 	return 0;
+}
+
+/* What graph.c met, and where it lies; NULL for what is to be read again. */
+static const struct torch_named *met(const struct torch_file *f, uint32_t node)
+{
+	const struct pickle_node *n = torch_node(f, node);
+	uint32_t number = n->kind == PICKLE_CALL ? n->count : 0;
+	return number && torch_named(f, number - 1)->array ? torch_named(f, number - 1) : NULL;
 }
 
 int torch_add_tensor(const struct torch_file *f, uint32_t parent, struct slice name, uint32_t node, uint32_t *ret, struct error *err)
 {
+	const struct torch_named *named = met(f, node);
+	if (named) {
+		*ret = tree_range(&f->a->tree, parent, name, named->source, named->offset, tree_array_size(named->array));
+		describe(f, *ret, named->array, named->links);
+		return 0;
+	}
 	struct arena scratch = arena_scratch(&f->a->arena);
 	struct torch_tensor t;
 	struct error why = {0};

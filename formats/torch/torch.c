@@ -22,19 +22,29 @@
 #include "formats/torch/record.h"
 #include "fs/archive/check.h"
 
+enum { PATH_MOST = 4096 };
+
 /* --- records ---------------------------------------------------------------------------------------- */
 
-const struct zip_member *torch_record(const struct torch_zip *z, const char *folder, struct slice name)
+/* The path of the record within the zip; false for one that none has. */
+static bool put_path(const struct torch_zip *z, const char *folder, struct slice name, uint8_t path[PATH_MOST], struct slice *ret)
 {
-	uint8_t path[4096];
 	size_t root = z->root.len + 1, before = root + strlen(folder);
-	if (before > sizeof path || name.len > sizeof path - before)
-		return NULL;
+	if (before > PATH_MOST || name.len > PATH_MOST - before)
+		return false;
 	memcpy(path, z->root.data, z->root.len);
 	path[root - 1] = '/';
 	memcpy(path + root, folder, before - root);
 	memcpy(path + before, name.data, name.len);
-	return zip_find(&z->zip, (struct slice){path, before + name.len});
+	*ret = (struct slice){path, before + name.len};
+	return true;
+}
+
+const struct zip_member *torch_record(const struct torch_zip *z, const char *folder, struct slice name)
+{
+	uint8_t path[PATH_MOST];
+	struct slice whole;
+	return put_path(z, folder, name, path, &whole) ? zip_find(&z->zip, whole) : NULL;
 }
 
 int torch_record_text(const struct torch_file *f, const struct torch_zip *z, const char *name, char *ret, size_t room, struct error *err)
@@ -101,8 +111,15 @@ int torch_zip_read(struct torch_file *f, struct torch_zip *z, struct error *err)
 
 static int find_storage(const struct torch_file *f, struct slice key, struct content *ret, struct error *err)
 {
-	const struct torch_zip *z = f->storages;
-	const struct zip_member *m = torch_record(z, z->folder, key);
+	struct torch_zip *z = f->storages;
+	uint8_t path[PATH_MOST];
+	struct slice whole;
+	const struct zip_member *m = NULL;
+	uint32_t next = z->next;
+	/* Most lie in the order in which the pickle names them. */
+	if (put_path(z, z->folder, key, path, &whole))
+		m = next < z->zip.count && slice_equal(z->zip.members[next].name, whole) ? &z->zip.members[next] : zip_find(&z->zip, whole);
+	z->next = m ? (uint32_t)(m - z->zip.members) + 1 : 0;
 	if (!m)
 		return error_set(err, EBADMSG, "storage %.*s is not in the file", key.len < 100 ? (int)key.len : 100, key.data);
 	int r = zip_open(f->a, f->source, m, ret, err);

@@ -12,6 +12,7 @@
  *	value.c      what a value is: an array, a container, a module, an object, or plain
  *	children.c   what a container holds, and what that is called
  *	graph.c      one pass over all of them: which hold arrays, how many names each tensor has
+ *	named.c      the tensors that it met: which are one and the same
  *	tensor.c     tensors and storages: dtype, shape, strides, and where the bytes lie
  *	show.c       directories, filled at the first look
  *	json.c       plain values as JSON: attributes and the JSON view
@@ -180,27 +181,37 @@ struct torch_file {
 	bool zipped;         /* its records have checksums */
 	bool scripted;       /* TorchScript: objects are modules */
 	bool cyclic;         /* a container holds itself: found by graph.c */
-	bool tied;           /* some tensors have several names: likewise */
+	bool tied;           /* some tensors have several names: by named.c */
 
 	/* The bytes of the storage with that key.  -EBADMSG and a sentence: it is not there.  NULL:
 	 * there are no storages. */
 	int (*storage)(const struct torch_file *f, struct slice key, struct content *ret, struct error *err);
-	const void *storages; /* its own */
+	void *storages; /* its own */
 
 	const struct torch_dir *root; /* what the root shows; NULL: one value, `data` */
 
 	uint64_t *fields; /* of NumPy's records, read so far: dtype.c */
 
-	/* By graph.c: the tensors, sorted by hash. */
+	/* By named.c: the tensors, as they were met, and a hash table of the first of each hash: those of one are one. */
 	struct torch_named {
 		uint64_t hash;
-		uint32_t ordinal, links;
-	} *named;
-	uint32_t nnamed;
+		const struct array *array; /* of one that is so many bytes of the source as they stand; else NULL */
+		uint64_t offset;
+		uint32_t source, links;
+	} *named[24]; /* named[k] has room for 64 << k, so that none moves */
+	uint32_t nnamed, mask;
+	struct torch_slot *slots;
 };
 
-/* The tensor with that hash, or NULL. */
-const struct torch_named *torch_find_named(const struct torch_file *f, uint64_t hash);
+/* From number 0 on. */
+static inline struct torch_named *torch_named(const struct torch_file *f, uint32_t number)
+{
+	unsigned k = 25u - (unsigned)__builtin_clz(number + 64);
+	return &f->named[k][number + 64 - (64u << k)];
+}
+
+/* The number of the first tensor with that hash, its ordinal; or UINT32_MAX. */
+uint32_t torch_find_named(const struct torch_file *f, uint64_t hash);
 
 /* Shows the pickle's root as the tree's root: the graph is looked through, and the root filled.
  * -ENOTSUP and no sentence if it holds no array and `arrays` is true. */
@@ -234,14 +245,28 @@ struct torch_called {
 	uint32_t args;  /* a TUPLE, or 0 */
 	uint32_t state; /* what is then set: of that function, or of BUILD; or 0 */
 };
-struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n);
-
-/* The i-th argument; 0 if there are fewer. */
-uint32_t torch_arg(const struct torch_file *f, const struct torch_called *c, uint32_t i);
+struct torch_called torch_called_from_type(const struct torch_file *f, const struct torch_called *c); /* private */
 
 static inline const struct pickle_node *torch_node(const struct torch_file *f, uint32_t node)
 {
 	return pickle_node(&f->pickle, node);
+}
+
+static inline struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n)
+{
+	struct torch_called c = {0};
+	if (n->kind != PICKLE_CALL)
+		return c;
+	const struct pickle_node *callable = torch_node(f, n->call->callable);
+	c = (struct torch_called){callable->kind == PICKLE_GLOBAL ? callable->known : 0, n->call->args, n->call->state};
+	return c.known == TORCH_FROM_TYPE_V2 || c.known == TORCH_FROM_TYPE ? torch_called_from_type(f, &c) : c;
+}
+
+/* The i-th argument; 0 if there are fewer. */
+static inline uint32_t torch_arg(const struct torch_file *f, const struct torch_called *c, uint32_t i)
+{
+	const struct pickle_node *args = torch_node(f, c->args);
+	return c->args && i < args->count ? pickle_tuple(args)[i] : 0;
 }
 
 /* Is it that text? */
@@ -287,7 +312,7 @@ void torch_put_global(const struct torch_file *f, const struct pickle_node *n, s
 /* --- tensor.c ------------------------------------------------------------------------------ */
 
 struct torch_tensor {
-	struct array array;      /* its shape is in the arena that was given */
+	struct array array;      /* its shape is `shape`, or in the arena that was given */
 	const uint64_t *shape;   /* as stored: where two elements share a byte, the array's is twice that */
 	const uint64_t *strides; /* likewise, in elements */
 	uint32_t rank;

@@ -12,27 +12,16 @@ enum {
 /* marks of an object's state that was looked at */
 enum { LOOKED = 1 << 6, MODULE = 1 << 7 };
 
-struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n)
+/* (function, type, arguments, state) */
+struct torch_called torch_called_from_type(const struct torch_file *f, const struct torch_called *c)
 {
-	struct torch_called c = {0};
-	if (n->kind != PICKLE_CALL)
-		return c;
-	const struct pickle_node *callable = torch_node(f, n->call->callable);
-	c = (struct torch_called){callable->kind == PICKLE_GLOBAL ? callable->known : 0, n->call->args, n->call->state};
-	if (c.known == TORCH_FROM_TYPE_V2 || c.known == TORCH_FROM_TYPE) { /* (function, type, arguments, state) */
-		uint32_t function = torch_arg(f, &c, 0), args = torch_arg(f, &c, 2), state = torch_arg(f, &c, 3);
-		callable = torch_node(f, function);
-		c.known = function && callable->kind == PICKLE_GLOBAL ? callable->known : 0;
-		c.args = args && torch_node(f, args)->kind == PICKLE_TUPLE ? args : 0;
-		c.state = state;
-	}
-	return c;
-}
-
-uint32_t torch_arg(const struct torch_file *f, const struct torch_called *c, uint32_t i)
-{
-	const struct pickle_node *args = torch_node(f, c->args);
-	return c->args && i < args->count ? pickle_item(args, i) : 0;
+	uint32_t function = torch_arg(f, c, 0), args = torch_arg(f, c, 2);
+	const struct pickle_node *callable = torch_node(f, function);
+	return (struct torch_called){
+		.known = function && callable->kind == PICKLE_GLOBAL ? callable->known : 0,
+		.args = args && torch_node(f, args)->kind == PICKLE_TUPLE ? args : 0,
+		.state = torch_arg(f, c, 3),
+	};
 }
 
 /* Short text, without allocating; false if it is none. */

@@ -90,6 +90,11 @@ void *arena_alloc(struct arena *a, size_t n)
 	return take(a, n, _Alignof(max_align_t));
 }
 
+void *arena_aligned(struct arena *a, size_t n, size_t align)
+{
+	return take(a, n, align);
+}
+
 void *arena_array(struct arena *a, size_t count, size_t each)
 {
 	size_t n;
@@ -156,12 +161,29 @@ bool arena_tried(struct arena *a)
 	return !a->denied;
 }
 
-void arena_free(struct arena *a)
+static void free_blocks(struct arena_block *b)
 {
-	for (struct arena_block *b = a->blocks, *next; b; b = next) {
+	for (struct arena_block *next; b; b = next) {
 		next = b->next;
 		free(b);
 	}
+}
+
+void arena_free(struct arena *a)
+{
+	free_blocks(a->blocks);
 	a->blocks = NULL;
+	arena_refund(a, a->used);
+}
+
+void arena_clear(struct arena *a)
+{
+	struct arena_block *b = a->blocks;
+	if (b) {
+		free_blocks(b->next);
+		b->next = NULL;
+		memset(b->bytes, 0, b->used);
+		b->used = 0;
+	}
 	arena_refund(a, a->used);
 }

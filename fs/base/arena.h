@@ -19,6 +19,7 @@ struct arena {
 /* Zeroed, aligned for any type; NULL if there is no memory or a limit is reached. */
 void *arena_alloc(struct arena *a, size_t n);
 void *arena_array(struct arena *a, size_t count, size_t each);
+void *arena_aligned(struct arena *a, size_t n, size_t align); /* for less than any type: packed more densely */
 
 /* A NUL-terminated, unaligned copy of s; s itself may contain NULs. */
 char *arena_text(struct arena *a, struct slice s);
@@ -47,3 +48,6 @@ void arena_try(struct arena *a, size_t most);
 bool arena_tried(struct arena *a);
 
 void arena_free(struct arena *a);
+
+/* The same, but what comes next has its memory: for scratch that is needed again and again. */
+void arena_clear(struct arena *a);

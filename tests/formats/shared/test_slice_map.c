@@ -93,6 +93,37 @@ static void the_first_that_repeats_is_found(void **state)
 	arena_free(&small);
 }
 
+static void keys_are_made_a_map_at_once(void **state)
+{
+	enum { COUNT = 1000 };
+	static char text[COUNT][8];
+	static struct slice keys[COUNT];
+	uint32_t repeated;
+	(void)state;
+	for (uint32_t i = 0; i < COUNT; i++) {
+		snprintf(text[i], sizeof text[i], "%u", i);
+		keys[i] = slice_text(text[i]);
+	}
+	static const uint32_t counts[] = {0, 1, 15, 16, 17, COUNT};
+	for (size_t k = 0; k < sizeof counts / sizeof *counts; k++) {
+		struct arena arena = {.limit = 1 << 20};
+		struct slice_map m = {.arena = &arena};
+		assert_true(slice_map_fill(&m, keys, counts[k], &repeated));
+		assert_int_equal(repeated, SLICE_MAP_NONE);
+		for (uint32_t i = 0; i < COUNT; i++)
+			assert_int_equal(slice_map_find(&m, keys[i]), i < counts[k] ? i : SLICE_MAP_NONE);
+		arena_free(&arena);
+	}
+	struct arena arena = {.limit = 1 << 20}, small = {.limit = 1000};
+	struct slice_map m = {.arena = &arena}, none = {.arena = &small};
+	keys[700] = keys[600], keys[900] = keys[3];
+	assert_true(slice_map_fill(&m, keys, COUNT, &repeated));
+	assert_int_equal(repeated, 700);
+	assert_false(slice_map_fill(&none, keys, COUNT, &repeated));
+	arena_free(&arena);
+	arena_free(&small);
+}
+
 static void no_memory_is_told_and_keeps_what_was_there(void **state)
 {
 	static char text[100][4];
@@ -120,6 +151,7 @@ int main(void)
 		cmocka_unit_test(keys_are_bytes),
 		cmocka_unit_test(a_hundred_thousand_keys),
 		cmocka_unit_test(the_first_that_repeats_is_found),
+		cmocka_unit_test(keys_are_made_a_map_at_once),
 		cmocka_unit_test(no_memory_is_told_and_keeps_what_was_there),
 	};
 	return cmocka_run_group_tests_name("slice_map", tests, NULL, NULL);

@@ -357,6 +357,62 @@ static int open_by_name(struct archive *a, struct error *err)
 	return r;
 }
 
+enum { MANY = 200 };
+
+static void name_many(char name[16], unsigned i)
+{
+	snprintf(name, 16, "member %03u", i);
+}
+
+/* An archive of so many, whose entries have comments of all lengths; returns its size. */
+static size_t put_many(uint8_t *bytes)
+{
+	char name[16];
+	size_t len = 0, directory;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct made m = {0};
+		name_many(name, i);
+		put_member(&m, name, name, "data", STORED, 0);
+		put(bytes, &len, m.bytes, m.len);
+	}
+	directory = len;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct made m = {.shift = (size_t)0 - i * (directory / MANY)};
+		unsigned comment = i * 977 % 65536;
+		name_many(name, i);
+		put_member(&m, name, name, "data", STORED, 0);
+		m.entries[32] = (uint8_t)comment, m.entries[33] = (uint8_t)(comment >> 8);
+		put(bytes, &len, m.entries, m.entries_len);
+		len += comment;
+	}
+	size_t size = len - directory;
+	put(bytes, &len, "PK\5\6\0\0\0", 8);
+	put_le(bytes, &len, MANY | MANY << 16, 4);
+	put_le(bytes, &len, size, 4);
+	put_le(bytes, &len, directory, 4);
+	put_le(bytes, &len, 0, 2);
+	return len;
+}
+
+/* Pieces of it end within each field. */
+static void a_directory_may_be_longer_than_a_piece(void **state)
+{
+	uint8_t *bytes = calloc(MANY, 200 + 65536);
+	char name[16];
+	struct read r;
+	(void)state;
+	assert_non_null(bytes);
+	assert_int_equal(read_zip(&r, bytes, put_many(bytes)), 0);
+	assert_int_equal(r.zip.count, MANY);
+	for (unsigned i = 0; i < MANY; i++) {
+		name_many(name, i);
+		assert_true(slice_equal(r.zip.members[i].name, slice_text(name)));
+		assert_memory_equal(bytes + r.zip.members[i].data, "data", 4);
+	}
+	end_zip(&r);
+	free(bytes);
+}
+
 static void a_member_is_read_whole_or_in_part(void **state)
 {
 	static const struct format format = {.name = "one", .probe = zip_probe, .open = open_by_name};
@@ -503,6 +559,7 @@ int main(void)
 		cmocka_unit_test(the_larger_end_record_counts_if_there_are_two),
 		cmocka_unit_test(a_member_is_found_by_its_name),
 		cmocka_unit_test(an_archive_may_be_part_of_a_file),
+		cmocka_unit_test(a_directory_may_be_longer_than_a_piece),
 		cmocka_unit_test(a_member_is_read_whole_or_in_part),
 		cmocka_unit_test(every_cut_and_every_byte),
 		cmocka_unit_test(a_probe_finds_what_is_in_any_member),

@@ -189,6 +189,39 @@ static void a_scratch_arena_within_another_has_what_is_left(void **state)
 	arena_free(&a);
 }
 
+static void cleared_it_has_what_it_had(void **state)
+{
+	(void)state;
+	struct arena a = {.limit = 1 << 20}, s = arena_scratch(&a);
+	arena_try(&a, 20000);
+	for (int i = 0; i < 100; i++) {
+		uint8_t *one = arena_alloc(&s, 100), *many = arena_alloc(&s, 6000);
+		assert_non_null(one);
+		assert_non_null(many);
+		for (int k = 0; k < 6000; k++)
+			assert_int_equal(many[k] | one[k % 100], 0);
+		memset(one, 0xff, 100);
+		memset(many, 0xff, 6000);
+		arena_clear(&s);
+		assert_int_equal(s.used, 0);
+	}
+	assert_true(arena_tried(&a));
+	arena_free(&s);
+	arena_clear(&s);
+}
+
+static void numbers_may_lie_closer(void **state)
+{
+	(void)state;
+	struct arena a = {.limit = 1 << 20};
+	uint8_t *first = arena_aligned(&a, 12, 4);
+	assert_ptr_equal(arena_aligned(&a, 4, 4), first + 12);
+	assert_ptr_equal(arena_aligned(&a, 1, 1), first + 16);
+	assert_ptr_equal(arena_aligned(&a, 4, 4), first + 20);
+	assert_int_equal((uintptr_t)arena_alloc(&a, 1) % _Alignof(max_align_t), 0);
+	arena_free(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +237,8 @@ int main(void)
 		cmocka_unit_test(all_scratch_arenas_together_have_what_is_tried),
 		cmocka_unit_test(a_scratch_arena_within_another_has_what_is_left),
 		cmocka_unit_test(what_is_apart_knows_of_no_lower_limit),
+		cmocka_unit_test(cleared_it_has_what_it_had),
+		cmocka_unit_test(numbers_may_lie_closer),
 	};
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }
