@@ -52,7 +52,7 @@ int gguf_read(struct archive *a, const struct source *s, struct arena *keep, str
 	uint8_t bytes[8];
 	struct gguf_reader r;
 	*ret = (struct gguf_header){0};
-	int failed = s->size < NUMBERS ? error_set(err, EBADMSG, "a GGUF file of %" PRIu64 " bytes", s->size)
+	int failed = s->size < NUMBERS ? error_set(err, EBADMSG, "a file of %" PRIu64 " bytes, too short for GGUF's header", s->size)
 				       : source_read(s, 0, bytes, sizeof bytes, err);
 	if (failed < 0)
 		return failed;

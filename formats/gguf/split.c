@@ -11,7 +11,7 @@
 #include "formats/gguf/gguf.h"
 #include "formats/shared/slice_map.h"
 
-enum { DIGITS = 5, PARTS_MOST = 99999 };
+enum { DIGITS = 5 };
 
 /* How many parts the name says there are, if it is a first part's; else 0.  *ret: what the names
  * of all begin with. */
@@ -56,7 +56,7 @@ int gguf_split_count(const struct archive *a, const struct gguf_header *h, uint3
 {
 	struct slice prefix = {0};
 	*ret = 1;
-	if (a->mirrored || a->outside)
+	if (a->mirrored)
 		return 0;
 	uint32_t count = first_of(own_name(a), &prefix);
 	if (count < 2)

@@ -196,7 +196,7 @@ static void what_breaks_a_rule_is_refused(void **state)
 	} bad[] = {
 		{"version1", -ENOTSUP, "version 1 of GGUF; only 2 and 3 are known"},
 		{"version4", -ENOTSUP, "version 4 of GGUF; only 2 and 3 are known"},
-		{"short", -EBADMSG, "a GGUF file of 8 bytes"},
+		{"short", -EBADMSG, "a file of 8 bytes, too short for GGUF's header"},
 		{"key-twice", -EBADMSG, "metadata a appears twice"},
 		{"key-of-ours", -EBADMSG, "metadata GGUF.version appears twice"},
 		{"empty-key", -EBADMSG, "the key of pair 0 of the metadata is empty"},
