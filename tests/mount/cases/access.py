@@ -138,6 +138,25 @@ def test_folders_on_the_way_to_a_shard(s):
         same(reads(os.path.join(at, "g")), data["g"])
 
 
+def test_parts_of_a_split_file(s):
+    """GGUF: the first of three, as SOURCE, shows the tensors of all; t0 and t1, t2 and t3, t4."""
+    need_root()
+    fuse_works()
+    s.mkdir("d")
+    for i in range(1, 4):
+        name = f"split-0000{i}-of-00003.gguf"
+        write(s.path("d", name), read(os.path.join(DATA, "gguf", name)))
+    own(s.path("d/split-00002-of-00003.gguf"), (0, 0), 0o600)
+    own(s.path("d/split-00003-of-00003.gguf"), (ADA[0], STAFF), 0o640)
+    at = shared(s, s.path("d/split-00001-of-00003.gguf"))
+    for name, mode, who in (("t0", 0o444, (0, 0)), ("t2", 0o400, (0, 0)), ("t3", 0o400, (0, 0)), ("t4", 0o440, (ADA[0], STAFF))):
+        told(at / name, *who, mode)
+    denied(at / "t3")
+    denied(at / "t4")
+    same(reads(at / "t4", BOB, (STAFF,)), struct.pack("<4f", 4, 4, 4, 4))
+    same(reads(at / "t0"), bytes(16))
+
+
 def test_shards_that_are_links_to_elsewhere(s):
     """As a hub stores them: the folders of what the link leads to count."""
     need_root()
