@@ -56,9 +56,7 @@ static void set_method(struct zip_member *m, unsigned flags, unsigned method)
 		m->fault = methods[i].fault;
 }
 
-/* Reads an entry but for its comment, of *ret_comment bytes.  False at the end of the data.
- * The name points into the cursor's bytes. */
-static bool read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, unsigned *ret_comment)
+bool zip_read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, unsigned *ret_comment)
 {
 	struct cursor head = cursor_sub(c, ENTRY);
 	bool good = cursor_match(&head, "PK\1\2", 4);
@@ -140,8 +138,8 @@ static int get_header(const struct zip_bytes *b, uint64_t offset, uint64_t end, 
 }
 
 /* 4.3.7: the data follow the local header's variable-length fields, which may be longer than
- * the directory's.  All members lie before the directory.  -EBADMSG: the member's own fault. */
-static int find_data(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct error *err)
+ * the directory's. */
+int zip_find_data(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct error *err)
 {
 	uint8_t bytes[LOCAL];
 	m->data = 0;
@@ -178,7 +176,7 @@ static int place_member(const struct zip_bytes *b, const struct zip_end *end, st
 			struct error *err)
 {
 	struct error why = {0};
-	int r = find_data(b, m, end->at, &why);
+	int r = zip_find_data(b, m, end->at, &why);
 	if (r < 0 && r != -EBADMSG)
 		return error_set(err, -r, "%s", why.text);
 	if (r < 0 && !m->fault && !(m->fault = arena_text(keep, slice_text(why.text))))
@@ -194,7 +192,7 @@ static int read_members(struct directory *d, const struct zip_end *end, struct a
 		struct zip_member *m = &ret->members[i];
 		if ((r = directory_next(d, err)) < 0)
 			return r;
-		if (!read_entry(&d->c, end->shift, m, &comment) || comment > cursor_left(&d->c))
+		if (!zip_read_entry(&d->c, end->shift, m, &comment) || comment > cursor_left(&d->c))
 			return error_set(err, EBADMSG, "entry %" PRIu32 " of %" PRIu32 " in its directory is invalid", i + 1, ret->count);
 		cursor_skip(&d->c, comment);
 		m->name.data = (const uint8_t *)arena_text(keep, m->name);
@@ -340,56 +338,4 @@ int zip_open(struct archive *a, uint32_t source, const struct zip_member *m, str
 	s->has_crc32 = !a->options->no_verify;
 	*ret = (struct content){.stream = s, .source = source, .size = m->size};
 	return stream_open(s, err);
-}
-
-/* --- probing -------------------------------------------------------------------------- */
-
-static bool ends_with(struct slice name, struct slice suffix)
-{
-	return name.len >= suffix.len && memcmp(name.data + name.len - suffix.len, suffix.data, suffix.len) == 0;
-}
-
-static bool begins_with(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct slice magic)
-{
-	uint8_t head[16];
-	size_t n = magic.len;
-	if (n > sizeof head || m->fault || m->size < n || find_data(b, m, end, NULL) < 0)
-		return false;
-	if (m->codec == CODEC_NONE)
-		return peek_at(b->peek, m->data, head, n) && memcmp(head, magic.data, n) == 0;
-	struct stream s = {.source = b->peek->source, .offset = m->data, .len = m->packed, .codec = m->codec, .size = m->size};
-	return stream_open(&s, NULL) == 0 && stream_prefix(&s, head, n, &n, NULL) == 0 && n == magic.len &&
-	       memcmp(head, magic.data, n) == 0;
-}
-
-bool zip_has(const struct peek *p, struct slice suffix, struct slice magic)
-{
-	uint8_t bytes[4096];
-	struct zip_bytes b = {.peek = p, .size = p->size};
-	struct zip_member m;
-	struct zip_end end;
-	unsigned comment, members = 0;
-	if (!zip_find_end_by_probe(&b, &end))
-		return false;
-	uint64_t most = end.size < PROBE_MAX ? end.size : PROBE_MAX, next;
-	for (uint64_t at = 0; at < most; at = next) {
-		size_t n = most - at < sizeof bytes ? (size_t)(most - at) : sizeof bytes;
-		if (zip_get(&b, end.at + at, bytes, n, NULL) < 0)
-			return false;
-		struct cursor c = cursor_over((struct slice){bytes, n});
-		for (next = at; read_entry(&c, end.shift, &m, &comment); cursor_skip(&c, comment)) {
-			next = at + cursor_at(&c) + comment;
-			if (!ends_with(m.name, suffix))
-				continue;
-			if (begins_with(&b, &m, end.at, magic))
-				return true;
-			if (++members == PROBE_MEMBERS)
-				return false;
-		}
-		if (next == at) /* an entry with a name longer than any we look for, or none */
-			next += entry_length((struct slice){bytes, n});
-		if (next == at)
-			return false;
-	}
-	return false;
 }

@@ -37,6 +37,15 @@ struct zip {
 /* Is it a zip archive? Decided by the last bytes of the file. */
 bool zip_probe(const struct peek *p);
 
+/* For probes: calls each() for every member, until that returns other than 0, and returns it;
+ * -errno if the directory cannot be read, or not in full: at most PROBE_MAX bytes of it are.
+ * The members' data are found by zip_place(). */
+typedef int zip_each_member(void *arg, const struct peek *p, struct zip_member *m, uint64_t end);
+int zip_each(const struct peek *p, zip_each_member *each, void *arg);
+
+/* Finds the data of such a member: false if it has a fault, or they are not there. */
+bool zip_place(const struct peek *p, struct zip_member *m, uint64_t end);
+
 /* For probes: is there a member whose name ends in `suffix` and whose bytes begin with
  * `magic`, of at most 16 bytes?  Reads at most PROBE_MAX bytes of the directory. */
 bool zip_has(const struct peek *p, struct slice suffix, struct slice magic);

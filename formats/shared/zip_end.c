@@ -14,36 +14,54 @@ static bool settle(struct zip_end *e, uint64_t record, uint64_t stated)
 	return true;
 }
 
+/* 0 if the bytes are not there. */
+static int get_if_there(const struct zip_bytes *b, uint64_t offset, void *ret, size_t len, bool *there, struct error *err)
+{
+	struct error why = {0};
+	int r = zip_get(b, offset, ret, len, &why);
+	*there = r == 0;
+	return error_passes(r) ? error_set(err, -r, "%s", why.text) : 0;
+}
+
 /* Reads the record of 4.3.14; the locator before the end record gives its offset.  There may
- * be one where the end record has room for all numbers, too. */
-static bool read_end64(const struct zip_bytes *b, uint64_t end, struct zip_end *ret)
+ * be one where the end record has room for all numbers, too.  1: there is one that fits. */
+static int read_end64(const struct zip_bytes *b, uint64_t end, struct zip_end *ret, struct error *err)
 {
 	uint8_t bytes[END64];
-	if (end < LOCATOR || zip_get(b, end - LOCATOR, bytes, LOCATOR, NULL) < 0 || !zip_is_signature(bytes, "\6\7"))
-		return false;
+	bool there = false;
+	int r = end < LOCATOR ? 0 : get_if_there(b, end - LOCATOR, bytes, LOCATOR, &there, err);
+	if (r < 0 || !there || !zip_is_signature(bytes, "\6\7"))
+		return r;
 	struct cursor c = cursor_over((struct slice){bytes + 8, 8});
 	uint64_t stated = cursor_u64le(&c), before = end - LOCATOR;
 	/* Directly before the locator, unless it is longer than usual. */
 	const uint64_t places[] = {before - END64, stated};
 	for (int i = before < END64; i < 2; i++) {
-		if (!range_within(places[i], END64, before) || zip_get(b, places[i], bytes, END64, NULL) < 0 || !zip_is_signature(bytes, "\6\6"))
+		if (!range_within(places[i], END64, before))
+			continue;
+		if ((r = get_if_there(b, places[i], bytes, END64, &there, err)) < 0)
+			return r;
+		if (!there || !zip_is_signature(bytes, "\6\6"))
 			continue;
 		c = cursor_over((struct slice){bytes + 32, END64 - 32});
 		ret->count = cursor_u64le(&c);
 		ret->size = cursor_u64le(&c);
 		return settle(ret, places[i], cursor_u64le(&c));
 	}
-	return false;
+	return 0;
 }
 
-static bool read_end(const struct zip_bytes *b, const uint8_t *record, uint64_t at, struct zip_end *ret)
+/* 1: it fits. */
+static int read_end(const struct zip_bytes *b, const uint8_t *record, uint64_t at, struct zip_end *ret, struct error *err)
 {
 	struct cursor c = cursor_over((struct slice){record + 4, END - 4});
 	unsigned disk = cursor_u16le(&c), first = cursor_u16le(&c), here = cursor_u16le(&c);
 	struct zip_end small = {.record = at, .seen = true}, large = small;
 	small.count = cursor_u16le(&c);
 	small.size = cursor_u32le(&c);
-	bool wide = read_end64(b, at, &large);
+	int wide = read_end64(b, at, &large, err);
+	if (wide < 0)
+		return wide;
 	bool fits = wide || (disk == 0 && first == 0 && here == small.count && settle(&small, at, cursor_u32le(&c)));
 	if (fits || !ret->seen) /* of those that do not fit, the last is told */
 		*ret = wide || (!fits && large.count) ? large : small;
@@ -67,8 +85,9 @@ static int search_end(const struct zip_bytes *b, unsigned comment_max, bool exac
 			if (!zip_is_signature(p, "\5\6"))
 				continue;
 			uint64_t comment = p[20] | (unsigned)p[21] << 8, left = b->size - at - END;
-			if ((exact ? comment == left : comment <= left) && read_end(b, p, at, ret))
-				return 1;
+			r = (exact ? comment == left : comment <= left) ? read_end(b, p, at, ret, err) : 0;
+			if (r != 0)
+				return r;
 		}
 		high = low;
 	}

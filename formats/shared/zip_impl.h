@@ -2,7 +2,7 @@
 #pragma once
 #include "formats/shared/zip.h"
 
-/* What zip.c, which reads directories, and zip_end.c, which finds them, share. */
+/* What zip.c, which reads directories, zip_end.c, which finds them, and zip_probe.c share. */
 enum {
 	END = 22,              /* 4.3.16 end of central directory record, without its comment */
 	COMMENT_MAX = 65535,
@@ -60,3 +60,10 @@ int zip_find_end(const struct zip_bytes *b, unsigned comment_max, struct zip_end
 
 /* The same for a probe, quickly; false if there is none. */
 bool zip_find_end_by_probe(const struct zip_bytes *b, struct zip_end *ret);
+
+/* Reads an entry of the directory but for its comment, of *ret_comment bytes.  False at the end
+ * of the data.  The name points into the cursor's bytes. */
+bool zip_read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, unsigned *ret_comment);
+
+/* Finds the member's data, before `end`, where the directory is.  -EBADMSG: the member's own fault. */
+int zip_find_data(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct error *err);

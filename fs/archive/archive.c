@@ -6,85 +6,10 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
+#include "fs/archive/graft.h"
 #include "fs/base/list.h"
-#include "fs/base/name.h"
 #include "fs/blocks/blocks.h"
-
-int peek(struct peek *ret, const struct source *s, struct error *err)
-{
-	size_t n = s->size < HEAD_SIZE ? (size_t)s->size : HEAD_SIZE;
-	ret->head = cursor_over((struct slice){ret->bytes, n});
-	ret->size = s->size;
-	ret->source = s;
-	return source_read(s, 0, ret->bytes, n, err);
-}
-
-bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len)
-{
-	struct error why = {0};
-	if (!range_within(offset, len, p->size))
-		return false;
-	if (!range_within(offset, len, cursor_left(&p->head)))
-		return source_read(p->source, offset, ret, len, &why) == 0;
-	memcpy(ret, p->bytes + offset, len);
-	return true;
-}
-
-bool archive_is_text(struct slice head)
-{
-	for (size_t i = 0; i < head.len; i++)
-		if (head.data[i] == 0 || (head.data[i] < 0x20 && !strchr("\t\n\v\f\r\x1b", head.data[i])))
-			return false;
-	/* A head may end within a character. */
-	for (size_t cut = 0; cut < 4 && cut <= head.len; cut++)
-		if (utf8_valid((struct slice){head.data, head.len - cut}))
-			return head.len > cut;
-	return false;
-}
-
-static bool ends_in(const char *name, const char *const *suffixes)
-{
-	size_t len = strlen(name);
-	for (const char *const *s = suffixes; s && *s; s++) {
-		size_t n = strlen(*s);
-		if (len > n && strcasecmp(name + len - n, *s) == 0)
-			return true;
-	}
-	return false;
-}
-
-bool archive_wished(const struct format *const *formats, const char *name)
-{
-	for (; *formats; formats++)
-		if (ends_in(name, (*formats)->suffixes))
-			return true;
-	return false;
-}
-
-const struct format *archive_sliced(const struct format *const *formats, const char *name)
-{
-	while (*formats && !ends_in(name, (*formats)->slices))
-		formats++;
-	return *formats;
-}
-
-/* Who knows the content; else whom the name wishes for, unless it is empty or
- * a text, as the pointers are that version control leaves in a file's place. */
-static const struct format *detect(const struct format *const *formats, const struct peek *p, const char *name)
-{
-	struct slice head = {p->bytes, cursor_left(&p->head)};
-	if (archive_sliced(formats, name))
-		return NULL;
-	for (const struct format *const *f = formats; *f; f++)
-		if ((*f)->probe && (*f)->probe(p))
-			return *f;
-	for (const struct format *const *f = formats; *f && head.len > 0; f++)
-		if (ends_in(name, (*f)->suffixes) && ((*f)->text || !archive_is_text(head)))
-			return *f;
-	return NULL;
-}
 
 /* Invariants of every tree, checked here so that no format has to. */
 static int check_tree(struct archive *a, uint32_t first, struct error *err)
@@ -104,7 +29,8 @@ enum { TRIM = 1 << 20 };
 /* Reports the current size of the metadata to the block cache. */
 static void count_metadata(struct archive *a, size_t now)
 {
-	blocks_metadata(a->options->blocks, a->counted, now);
+	if (!a->within) /* which counts it with its own */
+		blocks_metadata(a->options->blocks, a->counted, now);
 	a->counted = now;
 }
 
@@ -128,7 +54,11 @@ static int open_detected(struct archive *a, const struct format *const *formats,
 	int r = peek(&p, &a->source, err);
 	if (r < 0)
 		return r;
-	a->format = detect(formats, &p, name);
+	a->format = archive_detect(formats, &p, name);
+	if (p.failed) {
+		a->format = NULL;
+		return error_set(err, -p.failed, "what it is cannot be told: its bytes cannot be read");
+	}
 	if (!a->format)
 		return -ENOTSUP;
 	r = open_tree(a, err);
@@ -161,6 +91,23 @@ int archive_open_source(struct archive *a, const struct format *const *formats, 
 	a->source = source;
 	take_own(a, &source.st);
 	int r = open_detected(a, formats, name, err);
+	if (r < 0)
+		archive_close(a);
+	return r;
+}
+
+int archive_open_within(struct archive *a, struct archive *within, const struct format *const *formats, struct source source,
+			const char *name, size_t most, struct error *err)
+{
+	archive_init(a, within->options);
+	a->within = within;
+	a->mirrored = true;
+	a->source = source;
+	take_own(a, &source.st);
+	arena_try(&a->arena, most ? most : 1);
+	int r = open_detected(a, formats, name, err);
+	if (!arena_tried(&a->arena))
+		r = error_set(err, E2BIG, "its metadata take more than %zu bytes", most);
 	if (r < 0)
 		archive_close(a);
 	return r;
@@ -239,6 +186,7 @@ void archive_close(struct archive *a)
 	}
 	if (a->format && a->format->close)
 		a->format->close(a);
+	grafts_close(a);
 	members_close(&a->members);
 	source_close(&a->source);
 	tree_free(&a->tree);
@@ -316,6 +264,25 @@ void archive_resize(struct archive *a)
 		if (n && n->kind == NODE_LAZY)
 			atomic_store(&n->size, SIZE_UNKNOWN);
 	}
+	if (a->within)
+		archive_resize(a->within);
+}
+
+void archive_cancel_prefetch(struct archive *a)
+{
+	struct archive *inner;
+	blocks_cancel_prefetch(a->options->blocks, &a->blocks);
+	for (uint32_t i = 0; (inner = graft_at(a, i)); i++)
+		archive_cancel_prefetch(inner);
+}
+
+bool archive_making(struct archive *a)
+{
+	struct archive *inner;
+	bool making = blocks_making(a->options->blocks, &a->blocks);
+	for (uint32_t i = 0; !making && (inner = graft_at(a, i)); i++)
+		making = archive_making(inner);
+	return making;
 }
 
 static int read_fault(const struct node *n, struct error *err)
@@ -393,7 +360,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 		break;
 	}
 	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
-		blocks_cancel_prefetch(a->options->blocks, &a->blocks);
+		archive_cancel_prefetch(a);
 	if (r < 0 || ret->len != len)
 		answer_reset(ret);
 	else

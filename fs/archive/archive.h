@@ -13,6 +13,7 @@
 
 struct archive;
 struct check;
+struct grafts;
 
 /* What a format is identified by: the head of a file, and a few more bytes by peek_at(),
  * sparingly: each may cost a disk seek. */
@@ -21,10 +22,12 @@ struct peek {
 	struct cursor head; /* the first HEAD_SIZE bytes, or the whole file */
 	uint64_t size;
 	const struct source *source;
+	int failed; /* the first error of a probe that passes (error_passes()): who it is is not known */
 	uint8_t bytes[HEAD_SIZE];
 };
 int peek(struct peek *ret, const struct source *s, struct error *err);
 bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they cannot be read */
+void peek_failed(const struct peek *p, int r); /* for probes that read otherwise: notes such an error */
 
 /* Called for each attribute, which is valid only during the call; nonzero ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
@@ -130,6 +133,9 @@ struct format {
 	 * all of them are as their checksums say: then to check them is to check these. */
 	int (*checks)(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err);
 
+	/* Optional: a lazy file of which that is not so: it has to be decoded to be checked. */
+	bool (*unchecked)(const struct archive *a, uint32_t index);
+
 	/* Frees what is not in the arena. */
 	void (*close)(struct archive *a);
 };
@@ -152,6 +158,8 @@ struct archive {
 	bool mirrored;        /* its siblings are shown next to it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
 	const struct format *const *parts; /* of what its members are: parts.h */
+	struct archive *within;  /* it lies within this one; or NULL */
+	struct grafts *grafts;   /* those that lie within it: graft.h; or NULL */
 	struct stat own;      /* its own file, or folder, at the last look */
 	struct access access; /* and who may read it; likewise */
 	uint32_t nbrought;        /* members that were brought in */
@@ -199,6 +207,12 @@ int archive_open(struct archive *ret, const struct format *const *formats,
 int archive_open_source(struct archive *ret, const struct format *const *formats, struct source source,
 			const char *name, const struct archive_options *options, struct error *err);
 
+/* The same for an archive that lies within another, where its siblings are shown next to it:
+ * `source` is a window of one of that one's.  It has the other's options, brings in no files, and leaves it to that one to count its memory.
+ * -E2BIG if it takes more than `most` bytes. */
+int archive_open_within(struct archive *ret, struct archive *within, const struct format *const *formats, struct source source,
+			const char *name, size_t most, struct error *err);
+
 /* A folder, given by an open descriptor, as one archive, by probe_members().  The caller
  * keeps the descriptor open. */
 int archive_open_folder(struct archive *ret, const struct format *const *formats, int dir, bool confined,
@@ -231,6 +245,12 @@ uint64_t archive_bytes(struct archive *a);
  * sizes of all lazy nodes; reads in progress are repeated. */
 void archive_resize(struct archive *a);
 
+/* A reader has gone: cancels what was to be prefetched, of archives within it, too. */
+void archive_cancel_prefetch(struct archive *a);
+
+/* Is a block of it, or of one within it, being decoded, so that closing it would wait? */
+bool archive_making(struct archive *a);
+
 /* Are these bytes of an answer mapped from one of the archive's sources?  Then they may only
  * be copied, by answer_copy(), not accessed directly. */
 bool archive_maps(struct archive *a, const void *bytes, size_t len);
@@ -258,6 +278,10 @@ int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error 
  * -EIO and the like answer nothing. */
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
+
+/* Who knows the content; else whom the name wishes for, unless it is empty or a text, as the
+ * pointers are that version control leaves in a file's place.  NULL: nobody. */
+const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name);
 
 /* Does the name end in a suffix of some format? */
 bool archive_wished(const struct format *const *formats, const char *name);

@@ -79,6 +79,8 @@ int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint
 	char text[PATH_MAX];
 	if (path.len == 0 || path.len >= sizeof text || memchr(path.data, '\0', path.len) || path.data[0] == '/')
 		return error_set(err, EBADMSG, "not a relative path");
+	if (a->within)
+		return error_set(err, EIO, "an archive that lies within another brings in no files");
 	plain_path(path, text);
 	if (a->members.folder.dir < 0)
 		return error_set(err, ENOENT, "%s", strerror(ENOENT));

@@ -220,6 +220,34 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
 	return id;
 }
 
+uint32_t tree_copy(struct tree *t, uint32_t parent, const char *name, const struct node *like)
+{
+	struct slice shown = slice_text(name);
+	struct naming naming = {.parent = parent, .raw = shown, .shown = shown, .stays = true};
+	uint32_t id;
+	if (!t->failed)
+		naming.hash = tree_key(t, parent, shown, TREE_EXACTLY).hash;
+	struct node *n = add_shown(t, &naming, like->kind, &id);
+	if (!n)
+		return 0;
+	n->array = like->array;
+	n->attrs = like->attrs;
+	n->companion = like->companion;
+	n->sound = like->sound;
+	if (like->kind == NODE_DIR) {
+		n->open = !node_filled(like);
+		return id;
+	}
+	if (like->kind == NODE_RANGE)
+		n->offset = like->offset;
+	else
+		n->lazy = like->lazy; /* or bytes, or a target */
+	n->source = like->source;
+	n->links = like->links;
+	atomic_store_explicit(&n->size, atomic_load_explicit(&like->size, memory_order_acquire), memory_order_relaxed);
+	return id;
+}
+
 bool tree_expect(struct tree *t, uint32_t count)
 {
 	bool fine = t->failed || tree_names_grow(t, count);
@@ -359,6 +387,20 @@ const struct attr *node_error(const struct node *n)
 struct node *tree_node(const struct tree *t, uint64_t index)
 {
 	return index > 0 && index < atomic_load_explicit(&t->count, memory_order_acquire) ? tree_at(t, (uint32_t)index) : NULL;
+}
+
+uint32_t tree_index(const struct tree *t, const struct node *n)
+{
+	uint32_t last = atomic_load_explicit(&t->count, memory_order_acquire) - 1;
+	for (uint32_t first = 0;;) { /* of each chunk */
+		uint32_t room = first + TREE_FIRST_CHUNK, end = last < first + room - 1 ? last : first + room - 1;
+		const struct node *chunk = tree_at(t, first);
+		if (n >= chunk && n <= chunk + (end - first))
+			return first + (uint32_t)(n - chunk);
+		if (end == last)
+			return 0;
+		first += room;
+	}
 }
 
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name)

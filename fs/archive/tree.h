@@ -82,7 +82,7 @@ struct node {
 	bool suffixed : 1;  /* its name got a suffix */
 	bool hidden : 1;    /* found by lookup, never listed */
 	bool companion : 1;    /* made by tree_companion() */
-	bool sound : 1;        /* FAULT: the archive is not broken there */
+	bool sound : 1;        /* FAULT, or DIR that cannot be filled: the archive is not broken there */
 	bool own : 1;          /* DIR: made by tree_branch(): no name that implies it leads here */
 };
 
@@ -134,6 +134,12 @@ uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t
 uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const void *bytes, size_t size);
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
+
+/* Adds a node like one of another tree, which is to live as long: with its name, kind, contents,
+ * description and attributes.  A directory is added without what is in it; so is one that is
+ * still to be filled.  Hard links and ranges keep indices and sources of the other tree: these
+ * are the caller's to mend. */
+uint32_t tree_copy(struct tree *t, uint32_t parent, const char *name, const struct node *like);
 
 /* Hint: about `count` nodes will be added; avoids growing the table step by step. */
 bool tree_expect(struct tree *t, uint32_t count);
@@ -191,6 +197,7 @@ struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 /* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard
  * link to that of the node itself. */
 struct node *tree_node(const struct tree *t, uint64_t index); /* NULL if none */
+uint32_t tree_index(const struct tree *t, const struct node *n); /* of a published node */
 uint32_t tree_find(const struct tree *t, const struct node *dir, uint32_t dir_index, struct slice name);
 uint32_t tree_resolve(const struct tree *t, uint32_t index);
 

@@ -137,6 +137,17 @@ void arena_refund(struct arena *a, size_t n)
 	count(a, (size_t)0 - n);
 }
 
+size_t arena_left(const struct arena *a)
+{
+	size_t most = a->soft && a->soft < a->limit ? a->soft : a->limit;
+	return a->used < most ? most - a->used : 0;
+}
+
+void arena_deny(struct arena *a)
+{
+	a->denied |= a->soft != 0;
+}
+
 struct arena arena_scratch(struct arena *kept)
 {
 	size_t limit = kept->of ? kept->limit - kept->used : kept->limit;

@@ -30,6 +30,10 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 bool arena_charge(struct arena *a, size_t n);
 void arena_refund(struct arena *a, size_t n);
 
+/* How much may still be charged; and the same as a charge of more than that. */
+size_t arena_left(const struct arena *a);
+void arena_deny(struct arena *a);
+
 /*
  * A scratch arena for temporary data while `kept` is being filled: used by the thread
  * that fills `kept`, freed with arena_free().  Each has the same limit as `kept`, but a

@@ -21,9 +21,8 @@ static void close_archive(struct open_archives *s, struct open_archive *h)
  * for the worker, and stall everyone else should the disk not respond. */
 static bool is_busy(struct open_archive *h)
 {
-	struct blocks *blocks = h->archive.options->blocks;
-	blocks_cancel_prefetch(blocks, &h->archive.blocks);
-	return blocks_making(blocks, &h->archive.blocks);
+	archive_cancel_prefetch(&h->archive);
+	return archive_making(&h->archive);
 }
 
 static void unlink_archive(struct open_archives *s, struct open_archive *h)

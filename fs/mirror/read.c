@@ -217,6 +217,7 @@ int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t
 
 void mirror_cancel_prefetch(struct mirror *m, const struct mirror_ref *ref)
 {
+	(void)m;
 	if (ref->open)
-		blocks_cancel_prefetch(m->options.archive.blocks, &ref->open->archive.blocks);
+		archive_cancel_prefetch(&ref->open->archive);
 }

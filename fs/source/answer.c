@@ -154,6 +154,8 @@ int answer_source(struct answer *a, const struct source *s, uint64_t offset, uin
 	struct slice range;
 	uint8_t *copy;
 	int r = source_map(s, offset, len, &range, err);
+	if (r == 0 && s->whole)
+		return answer_source(a, s->whole, s->begin + offset, len, err);
 	if (r < 0 || s->dir < 0 || len == 0)
 		return r < 0 ? r : answer_bytes(a, range.data, range.len);
 	uint64_t last = (offset + len - 1) & ~((uint64_t)sysconf(_SC_PAGESIZE) - 1);

@@ -69,6 +69,22 @@ struct source source_memory(struct slice m)
 	return (struct source){.bytes = m.data, .served = m.data, .size = m.len, .fd = -1, .dir = -1, .lost = UINT64_MAX};
 }
 
+static int fetch_whole(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	return s->whole->fetch(s->whole, s->begin + offset, len, err);
+}
+
+struct source source_window(const struct source *of, uint64_t offset, uint64_t size)
+{
+	struct source *whole = of->whole ? of->whole : (struct source *)(uintptr_t)of;
+	uint64_t begin = of->whole ? of->begin + offset : offset;
+	return (struct source){
+		.bytes = whole->bytes ? whole->bytes + begin : NULL, .served = whole->served ? whole->served + begin : NULL,
+		.size = size, .st = whole->st, .fd = -1, .dir = -1, .lost = UINT64_MAX,
+		.fetch = whole->fetch ? fetch_whole : NULL, .whole = whole, .begin = begin,
+	};
+}
+
 static void give_up(struct source *s)
 {
 	int fd = atomic_exchange(&s->fd, -1);
@@ -110,6 +126,7 @@ static void unuse(const struct source *s)
 
 int source_stat(const struct source *s, struct stat *ret)
 {
+	s = s->whole ? s->whole : s;
 	int fd = use(s), r = fd < 0 ? -EBADF : access_fstat(fd, ret);
 	unuse(s);
 	return r;
@@ -224,6 +241,8 @@ static bool reaches(const struct source *s, uint64_t end)
 
 bool source_sound(const struct source *s, uint64_t offset, uint64_t len)
 {
+	if (s->whole)
+		return source_sound(s->whole, s->begin + offset, len);
 	_Atomic uint64_t *holes = atomic_load(&s->holes);
 	if (len > 0 && !range_within(offset, len, atomic_load(&s->lost)))
 		return false;
@@ -241,11 +260,16 @@ bool source_sound(const struct source *s, uint64_t offset, uint64_t len)
 
 bool source_intact(const struct source *s, uint64_t offset, uint64_t len)
 {
+	if (s->whole)
+		return range_within(offset, len, s->size) && source_intact(s->whole, s->begin + offset, len);
 	return len <= UINT64_MAX - offset && (len == 0 || reaches(s, offset + len)) && source_sound(s, offset, len);
 }
 
 int source_check(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
 {
+	if (s->whole)
+		return range_within(offset, len, s->size) ? source_check(s->whole, s->begin + offset, len, err)
+							  : error_set(err, EIO, "%" PRIu64 " bytes at %" PRIu64 " of %" PRIu64, len, offset, s->size);
 	if (s->dir < 0 || len == 0)
 		return 0;
 	if (len > UINT64_MAX - offset || !reaches(s, offset + len))
@@ -275,6 +299,8 @@ int source_read(const struct source *s, uint64_t offset, void *buf, size_t len,
 	int r = source_map(s, offset, len, &mapped, err);
 	if (r < 0)
 		return r;
+	if (s->whole)
+		return source_read(s->whole, s->begin + offset, buf, len, err);
 	int fd = use(s);
 	if (fd >= 0)
 		r = read_all(fd, offset, buf, len, err);
@@ -311,8 +337,8 @@ void source_enter(struct source *s)
 
 void source_enter_both(struct source *a, struct source *b)
 {
-	guarded[0] = a;
-	guarded[1] = b;
+	guarded[0] = a && a->whole ? a->whole : a;
+	guarded[1] = b && b->whole ? b->whole : b;
 	atomic_signal_fence(memory_order_seq_cst);
 }
 

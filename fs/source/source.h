@@ -47,6 +47,9 @@ struct source {
 	 * leave(). */
 	int (*fetch)(const struct source *s, uint64_t offset, uint64_t len, struct error *err);
 	void *fetcher; /* the context of fetch(); borrowed */
+
+	struct source *whole; /* of a window: what it is part of, no window itself; borrowed.  Else NULL */
+	uint64_t begin;       /* where in that */
 };
 
 /* Opens a regular file for reading and maps it.  Never blocks on a FIFO, never touches
@@ -56,6 +59,10 @@ int source_open(struct source *ret, const struct folder *folder, const char *pat
 
 /* A source over memory that the caller owns. */
 struct source source_memory(struct slice s);
+
+/* A window: the part [offset, offset + size) of another source, which must be within it, as a
+ * source of its own.  It is as safe as that one, which must outlive it. */
+struct source source_window(const struct source *of, uint64_t offset, uint64_t size);
 
 void source_close(struct source *s);
 

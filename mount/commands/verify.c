@@ -71,10 +71,11 @@ static void add_fault(struct verify *v, const char *path, const struct error *fa
 	struct mirror_ref ref;
 	int r = walk_resolve(v->opened.mirror, path, false, &ref, &(struct error){0});
 	bool inside = mirror_is_archive(v->opened.mirror) || (r == 0 && ref.open);
+	bool sound = r == 0 && ref.node && ref.node->sound; /* only not read here */
 	if (r == 0)
 		mirror_put(v->opened.mirror, &ref);
 	if (r != -ENOENT || inside || !*path)
-		verify_add_told(v, inside ? "archive" : "directory", path, inside ? VERDICT_FAULT : VERDICT_TROUBLE, fault->text);
+		verify_add_told(v, inside ? "archive" : "directory", path, inside && !sound ? VERDICT_FAULT : VERDICT_TROUBLE, fault->text);
 }
 
 /* A file that is no archive, which may be because it is broken; or a link: what it leads to is

@@ -87,6 +87,12 @@ static int fault_of(const struct node *n, struct error *err)
 			 why ? (const char *)why->value.data : "");
 }
 
+/* Is a file shown as it is because it is called an archive and cannot be shown as one? */
+static bool is_no_archive(const struct node *n)
+{
+	return n->kind == NODE_RANGE && !n->array && node_error(n);
+}
+
 /* Of an archive that has checksums of its own, these are checked instead of the bytes that an
  * array is made of; and a file that is hashed is read anyway. */
 void verify_node(struct verify *v, struct task *t)
@@ -95,13 +101,14 @@ void verify_node(struct verify *v, struct task *t)
 	struct node *n = t->ref.node;
 	uint64_t size = 0;
 	int r = read_attrs(a, &t->ref, &t->why);
-	bool read = n->kind == NODE_RANGE || n->kind == NODE_BYTES || n->kind == NODE_LAZY;
-	bool touched = a->format->checks || (n->kind == NODE_RANGE && verify_is_hashed(v, &archive_source(a, n->source)->st));
-	if (r == 0 && n->kind == NODE_FAULT)
+	bool lazy = n->kind == NODE_LAZY, read = lazy || n->kind == NODE_RANGE || n->kind == NODE_BYTES;
+	bool checked = a->format->checks && !(a->format->unchecked && a->format->unchecked(a, ino_index(t->ref.ino)));
+	bool touched = (a->format->checks && !lazy) || (n->kind == NODE_RANGE && verify_is_hashed(v, &archive_source(a, n->source)->st));
+	if (r == 0 && (n->kind == NODE_FAULT || is_no_archive(n)))
 		r = fault_of(n, &t->why);
 	if (r == 0 && read)
 		r = archive_size(a, n, &size, &t->why);
-	if (r == 0 && read && !(n->kind == NODE_LAZY && a->format->checks))
+	if (r == 0 && read && !(lazy && checked))
 		r = read_all(v, &t->ref, size, touched, &t->why);
 	judge(a, t, r);
 }

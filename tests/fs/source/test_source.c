@@ -475,6 +475,95 @@ static void same_means_neither_replaced_nor_rewritten(void **state)
 
 /* --- what may be reached ----------------------------------------------- */
 
+/* --- windows ------------------------------------------------------------- */
+
+static void a_window_is_a_source_of_its_own(void **state)
+{
+	struct source s = open_fine("file", REACH_EXACT), w = source_window(&s, PAGE - 2, 2 * PAGE), inner = source_window(&w, 1, PAGE + 2);
+	struct arena arena = {.limit = 1 << 20};
+	struct cursor c;
+	struct slice got;
+	struct error err = {0};
+	char buf[4];
+	(void)state;
+	assert_int_equal(source_read(&w, 0, buf, 4, &err), 0);
+	assert_memory_equal(buf, "1122", 4);
+	assert_int_equal(source_read(&inner, PAGE - 1, buf, 3, &err), 0);
+	assert_memory_equal(buf, "223", 3);
+	assert_int_equal(source_load(&inner, &arena, 0, 3, &c, &err), 0);
+	assert_memory_equal(c.pos, "122", 3);
+	assert_int_equal(source_map(&w, 2 * PAGE - 1, 1, &got, &err), 0);
+	assert_int_equal(*got.data, '3');
+	assert_int_equal(source_map(&w, 2 * PAGE - 1, 2, &got, &err), -EBADMSG);
+	assert_string_equal(err.text, "2 bytes at 8191 lie outside the file of 8192");
+	assert_int_equal(source_read(&inner, PAGE + 1, buf, 2, NULL), -EBADMSG);
+	assert_int_equal(source_check(&inner, UINT64_MAX, 2, NULL), -EIO);
+	assert_false(source_intact(&inner, PAGE, 3));
+	assert_true(source_intact(&inner, PAGE, 2));
+	source_close(&inner);
+	source_close(&w);
+	assert_int_equal(source_read(&s, 0, buf, 1, &err), 0);
+	arena_free(&arena);
+	source_close(&s);
+}
+
+/* Of the page where the file ends now, too, nothing is served that is lost. */
+static void a_window_of_a_file_that_is_cut_is_as_safe_as_the_file(void **state)
+{
+	(void)state;
+	guard();
+	for (int rest = 0; rest < 2; rest++) {
+		struct source s = open_fine("file", REACH_EXACT), w = source_window(&s, PAGE + 5, 2 * PAGE);
+		struct error err = {0};
+		struct answer a;
+		char buf[PAGE];
+		if (rest)
+			source_drop_fd(&s);
+		cut("file", PAGE + 10);
+		answer_init(&a);
+		assert_int_equal(answer_source(&a, &w, 0, 5, &err), 0);
+		assert_int_equal(answer_copy(&a, buf, &err), 0);
+		assert_memory_equal(buf, "22222", 5);
+		answer_reset(&a);
+		assert_int_equal(answer_source(&a, &w, 0, 6, &err), -EIO);
+		assert_string_equal(err.text, "the file was cut short before byte 4107");
+		answer_close(&a);
+		assert_int_equal(source_read(&w, 3, buf, 10, NULL), -EIO);
+		assert_true(source_intact(&w, 0, 5));
+		assert_false(source_intact(&w, 0, 6));
+		source_enter(&w);
+		assert_int_equal(w.bytes[PAGE + 10], 0); /* no SIGBUS */
+		assert_int_equal(source_leave(&w, PAGE + 10, 1, NULL), -EIO);
+		assert_false(source_sound(&w, PAGE, 20));
+		source_enter_both(&w, &s);
+		assert_int_equal(w.bytes[0], '2');
+		assert_int_equal(source_leave(&w, 0, 1, NULL), 0);
+		source_close(&w);
+		source_close(&s);
+		end(state), begin(state);
+	}
+}
+
+static int fetch_all(const struct source *s, uint64_t offset, uint64_t len, struct error *err)
+{
+	(void)err;
+	memset((uint8_t *)s->fetcher + offset, 'f', len);
+	return 0;
+}
+
+static void a_window_fetches_through_the_whole(void **state)
+{
+	uint8_t bytes[16] = {0};
+	struct slice got;
+	struct source s = source_memory((struct slice){bytes, sizeof bytes});
+	(void)state;
+	s.fetch = fetch_all;
+	s.fetcher = bytes;
+	struct source w = source_window(&s, 4, 8);
+	assert_int_equal(source_map(&w, 1, 3, &got, NULL), 0);
+	assert_memory_equal(bytes, "\0\0\0\0\0fff\0", 9);
+}
+
 static void only_regular_files_are_opened(void **state)
 {
 	(void)state;
@@ -606,6 +695,9 @@ int main(void)
 		TEST(a_file_at_rest_that_was_cut_and_replaced_is_not_read_as_zeros),
 		TEST(a_replaced_file_keeps_its_old_bytes),
 		TEST(same_means_neither_replaced_nor_rewritten),
+		TEST(a_window_is_a_source_of_its_own),
+		TEST(a_window_of_a_file_that_is_cut_is_as_safe_as_the_file),
+		TEST(a_window_fetches_through_the_whole),
 		TEST(only_regular_files_are_opened),
 		TEST(exact_follows_no_link),
 		TEST(beneath_follows_links_that_stay),
