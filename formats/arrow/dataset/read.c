@@ -144,7 +144,7 @@ static int fetch(struct getting *g, enum what what, uint8_t **ret, struct error 
 {
 	struct shown s = {g->there.table, g->there.field, what};
 	unsigned width = arrow_shown_width(&s);
-	struct readahead_next next = {.kind = g->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .readers = g->next.readers};
+	struct readahead_next next = {.kind = g->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .passed = g->next.passed, .readers = g->next.readers};
 	struct answer raw;
 	answer_init(&raw);
 	int r = arrow_read_shown(g->opened, &s, g->first * width, g->count * width, next, &raw, err);
