@@ -368,6 +368,7 @@ const char *const arrow_suffixes[] = {".arrow", ".feather", ".ipc", ".arrows", N
 const struct format format_arrow = {
 	.name = "arrow",
 	.suffixes = arrow_suffixes,
+	.finds_end = true,
 	.probe = arrow_probe,
 	.open = open_shown,
 	.size = arrow_size,

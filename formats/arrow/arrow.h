@@ -70,9 +70,12 @@ struct field {
 
 	struct field **codes; /* of a union: the child of each of the 128 type codes, or NULL */
 
-	/* totals.c's: before each batch, and after the last.  NULL until somebody asked. */
-	_Atomic(const uint64_t *) leads; /* so many slots of a list's values, bytes of a string, runs of RUN_END */
-	_Atomic(const uint64_t *) slots; /* of a child of DENSE: its own */
+	/* totals.c's: before each batch, and after the last, as far as somebody asked. */
+	struct counts {
+		_Atomic(uint64_t *) first; /* NULL: nobody did */
+		_Atomic uint32_t known;    /* so many batches were counted; they do not change any more */
+	} leads, /* slots of a list's values, bytes of a string, runs of RUN_END */
+	  slots; /* of a child of DENSE: its own */
 };
 #define FIELD_NONE UINT32_MAX
 

@@ -48,7 +48,7 @@ static int find_code_bases(struct making *m, uint32_t batch, struct error *err)
 		struct sums sums;
 		if (!child)
 			continue;
-		int r = arrow_slot_sums(m->view.a, t, child, NULL, &sums, err);
+		int r = arrow_slot_sums(m->view.a, t, child, batch + 1, NULL, &sums, err);
 		if (r < 0)
 			return r;
 		m->codes[i].base = sums_at(&sums, batch);
@@ -70,9 +70,9 @@ static int find_base(struct making *m, uint32_t batch, struct block *within, str
 	if (s->field->layout == LAYOUT_DENSE)
 		return find_code_bases(m, batch, err);
 	if (s->field->layout == LAYOUT_RUN_END)
-		r = arrow_slot_sums(m->view.a, s->table, s->field, within, &sums, err);
+		r = arrow_slot_sums(m->view.a, s->table, s->field, batch, within, &sums, err);
 	else
-		r = arrow_lead_sums(m->view.a, s->table, s->field, within, &sums, err);
+		r = arrow_lead_sums(m->view.a, s->table, s->field, batch, within, &sums, err);
 	m->base = r < 0 ? 0 : sums_at(&sums, batch);
 	return r;
 }
@@ -81,6 +81,7 @@ int arrow_making_open(struct making *m, struct archive *a, const struct shown *s
 		struct error *err)
 {
 	m->shown = shown;
+	m->passed = false;
 	m->lead = (struct lead){0};
 	m->base = m->dictionary = m->dictionary_end = 0;
 	m->values = m->places = (struct buffer){0};
@@ -104,6 +105,9 @@ int arrow_making_open(struct making *m, struct archive *a, const struct shown *s
 
 void arrow_making_close(struct making *m)
 {
+	struct block *offsets = m->view.levels ? view_last(&m->view)->offsets.block : NULL;
+	if (m->passed && offsets)
+		blocks_drop_behind(offsets);
 	arrow_buffer_release(&m->values);
 	arrow_buffer_release(&m->places);
 	arrow_view_close(&m->view);

@@ -15,7 +15,7 @@ struct reading {
 	const struct arrow_files *files; /* NULL: batches are of the archive itself */
 	unsigned width;
 	struct sums sums;  /* elements before each batch */
-	int64_t last;      /* the offset behind the last, where there is one */
+	int64_t last;      /* the offset behind the last, where there is one and it is known */
 };
 
 /* Is there one more offset than slots? */
@@ -28,7 +28,7 @@ static bool has_tail(const struct shown *s)
 
 static uint64_t last_batch_at(const struct reading *r, uint64_t offset)
 {
-	return pieces_search(r->sums.first, r->sums.stride, r->shown->table->nbatches + 1, offset / r->width / r->sums.factor);
+	return pieces_search(r->sums.first, r->sums.stride, r->sums.known + 1, offset / r->width / r->sums.factor);
 }
 
 static int place(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err)
@@ -70,12 +70,13 @@ static int make(struct making *m, struct piece *piece, uint64_t at, uint64_t len
 	return r < 0 ? r : arrow_making_bytes(m, at, len, out, err);
 }
 
-static int get_batch(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret, struct error *err)
+static int get_batch(struct reading *r, struct piece *piece, uint64_t at, uint64_t len, bool in_order, struct answer *ret, struct error *err)
 {
 	struct making m;
 	int e = arrow_making_open(&m, r->a, r->shown, (uint32_t)piece->number, NULL, err);
 	if (e == 0 && m.count * r->width != piece->end - piece->begin)
 		e = error_set(err, EIO, "its size is no longer what was counted first");
+	m.passed = in_order && at + len == piece->end - piece->begin;
 	if (e == 0)
 		e = make(&m, piece, at, len, ret, err);
 	arrow_making_close(&m);
@@ -94,7 +95,7 @@ static int get(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len,
 		next.offset -= piece->begin;
 		return r->files->get(r->a, r->shown, (uint32_t)piece->number, piece, at, len, next, ret, err);
 	}
-	int e = get_batch(r, piece, at, len, ret, err);
+	int e = get_batch(r, piece, at, len, p->next.kind == READ_SEQUENTIAL, ret, err);
 	if (e < 0 && e != -EINTR) {
 		char name[32];
 		snprintf(name, sizeof name, "batch %" PRIu64, piece->number);
@@ -122,28 +123,35 @@ static uint64_t prefetch(struct pieces *p, uint64_t number)
 
 /* --- files -------------------------------------------------------------------------------- */
 
-static int set_up(struct reading *r, struct archive *a, const struct shown *shown, uint64_t *ret_size, struct error *err)
+/* Counts as many batches as [0, end) takes; *ret_size is what these have, without the tail. */
+static int set_up(struct reading *r, struct archive *a, const struct shown *shown, uint64_t end, uint64_t *ret_size, struct error *err)
 {
+	const struct table *t = shown->table;
 	struct sums leads = {0};
 	*r = (struct reading){.a = a, .shown = shown, .files = ((const struct arrow *)a->priv)->files};
 	r->width = arrow_shown_width(r->shown);
 	*ret_size = 0;
 	if (r->width == 0)
 		return 0;
-	int e = arrow_sums(a, r->shown, &r->sums, err);
-	if (e == 0 && has_tail(r->shown)) {
-		e = arrow_lead_sums(a, r->shown->table, r->shown->field, NULL, &leads, err);
-		r->last = e < 0 ? 0 : (int64_t)sums_at(&leads, r->shown->table->nbatches);
+	int e = 0;
+	for (uint32_t batches = end < UINT64_MAX ? 0 : t->nbatches; e == 0; batches = r->sums.known + 1) {
+		e = arrow_sums(a, r->shown, batches, &r->sums, err);
+		if (e == 0 && __builtin_mul_overflow(sums_at(&r->sums, r->sums.known), (uint64_t)r->width, ret_size))
+			e = error_set(err, EBADMSG, "a column is larger than any file");
+		if (*ret_size >= end || r->sums.known == t->nbatches)
+			break;
 	}
-	if (e == 0 && __builtin_mul_overflow(sums_at(&r->sums, r->shown->table->nbatches), (uint64_t)r->width, ret_size))
-		e = error_set(err, EBADMSG, "a column is larger than any file");
+	if (e == 0 && end > *ret_size && has_tail(r->shown)) {
+		e = arrow_lead_sums(a, t, r->shown->field, t->nbatches, NULL, &leads, err);
+		r->last = e < 0 ? 0 : (int64_t)sums_at(&leads, t->nbatches);
+	}
 	return e;
 }
 
 int arrow_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
 {
 	struct reading r;
-	int e = set_up(&r, a, n->lazy, ret, err);
+	int e = set_up(&r, a, n->lazy, UINT64_MAX, ret, err);
 	if (e == 0 && has_tail(r.shown))
 		*ret += r.width;
 	return e;
@@ -154,10 +162,14 @@ int arrow_read_shown(struct archive *a, const struct shown *shown, uint64_t offs
 {
 	static const struct pieces_type type = {place, get, find, prefetch};
 	struct reading r;
-	uint64_t size;
-	int e = set_up(&r, a, shown, &size, err);
+	uint64_t size, end;
+	int e = __builtin_add_overflow(offset, len, &end) ? -EINVAL : set_up(&r, a, shown, end, &size, err);
 	if (e < 0)
 		return e;
+	uint64_t has = size + (has_tail(shown) && end > size ? r.width : 0);
+	if (offset >= has)
+		return 0;
+	len = len < has - offset ? len : has - offset;
 	struct pieces p = {.type = &type, .owner = &r, .size = size, .next = next, .most = r.files ? AHEAD : 0};
 	if (((const struct arrow *)a->priv)->compressed)
 		p.blocks = a->options->blocks;

@@ -19,10 +19,7 @@ static int decode(const struct block_source *from, uint64_t index, struct block 
 	if (from->kind == BLOCK_BUFFER)
 		return arrow_buffer_decode(a, from->owner, index, ret, err);
 	struct field *f = (struct field *)(uintptr_t)from->owner;
-	const struct table *t = table_of(a->priv, f);
-	if (from->kind == BLOCK_STEPS)
-		return arrow_steps_decode(a, t, f, (uint32_t)index, ret, err);
-	return arrow_totals_decode(a, t, f, from->kind, ret, err);
+	return arrow_steps_decode(a, table_of(a->priv, f), f, (uint32_t)index, ret, err);
 }
 
 int arrow_block(struct archive *a, const void *owner, enum kind kind, uint64_t index, struct block *within, struct block **ret,
@@ -105,12 +102,12 @@ static int count_slots(struct archive *a, const struct table *t, const struct fi
 	return r;
 }
 
-static int count_one(struct archive *a, const struct arrow_files *files, const struct table *t, struct field *f, enum kind kind,
+static int count_one(struct archive *a, const struct arrow_files *files, const struct table *t, struct field *f, enum counter counter,
 		     uint32_t batch, struct block *within, uint64_t *ret, struct error *err)
 {
 	if (files)
-		return files->count(a, t, f, kind == BLOCK_LEADS, batch, within, ret, err);
-	if (kind == BLOCK_LEADS)
+		return files->count(a, t, f, counter == COUNT_LEADS, batch, within, ret, err);
+	if (counter == COUNT_LEADS)
 		return count_lead(a, t, f, batch, within, ret, err);
 	return count_slots(a, t, f, batch, ret, err);
 }
@@ -123,78 +120,83 @@ static void prefetch(struct archive *a, const struct arrow_files *files, const s
 		arrow_making_prefetch(a, shown, batch);
 }
 
-int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err)
+static struct counts *counts_of(struct field *f, enum counter counter)
 {
-	const struct shown offsets = {t, f, WHAT_OFFSETS};
-	uint64_t *sums = (uint64_t *)(void *)block_room(ret, ((size_t)t->nbatches + 1) * sizeof *sums, err);
-	if (!sums)
-		return -ENOMEM;
-	sums[0] = 0;
-	const struct arrow *arrow = a->priv;
-	const struct arrow_files *files = arrow->files;
-	uint32_t ahead = files ? AHEAD : kind == BLOCK_LEADS && arrow->compressed ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
-	for (uint32_t i = 0; i < t->nbatches; i++) {
-		struct error own = {""};
-		uint64_t count;
-		for (uint32_t k = i ? i + ahead : 1; ahead && k <= i + ahead && k < t->nbatches; k++)
-			prefetch(a, files, &offsets, k);
-		int r = count_one(a, files, t, f, kind, i, ret, &count, &own);
-		if (error_passes(r))
-			return error_set(err, -r, "%s", own.text);
-		if (r < 0)
-			count = t->batches[i + 1].first > t->batches[i].first ? LOST : 0;
-		if (__builtin_add_overflow(sums[i], count, &sums[i + 1]) || sums[i + 1] > INT64_MAX / 64)
-			return error_set(err, EBADMSG, "a column is larger than any file");
-	}
-	return 0;
+	return counter == COUNT_LEADS ? &f->leads : &f->slots;
 }
 
-/* --- all batches --------------------------------------------------------------------------- */
-
-/* Whoever is first keeps them, for all. */
-static int keep(struct archive *a, _Atomic(const uint64_t *) *at, const struct block *block, struct error *err)
+static uint64_t *begin(struct archive *a, const struct table *t, struct counts *c, struct error *err)
 {
+	uint64_t *first = atomic_load(&c->first);
+	if (first)
+		return first;
+	pthread_mutex_lock(&a->lock);
+	if (!(first = atomic_load(&c->first)) && (first = arena_array(&a->arena, (size_t)t->nbatches + 1, sizeof *first)))
+		first[0] = 0;
+	atomic_store(&c->first, first);
+	pthread_mutex_unlock(&a->lock);
+	if (!first)
+		error_set(err, ENOMEM, "no memory for the sizes of a column");
+	return first;
+}
+
+/* Adds what the i-th batch has; of several threads that do, one. */
+static int add_count(struct archive *a, struct counts *c, uint64_t *first, uint32_t i, uint64_t count, struct error *err)
+{
+	uint64_t sum;
 	int r = 0;
 	pthread_mutex_lock(&a->lock);
-	if (!atomic_load(at)) {
-		uint64_t *sums = arena_alloc(&a->arena, block->len);
-		if (sums) {
-			memcpy(sums, block->bytes, block->len);
-			atomic_store(at, sums);
+	if (atomic_load(&c->known) == i) {
+		if (__builtin_add_overflow(first[i], count, &sum) || sum > INT64_MAX / 64) {
+			r = error_set(err, EBADMSG, "a column is larger than any file");
 		} else {
-			r = error_set(err, ENOMEM, "no memory for the sizes of a column");
+			first[i + 1] = sum;
+			atomic_store(&c->known, i + 1);
 		}
 	}
 	pthread_mutex_unlock(&a->lock);
 	return r;
 }
 
-static int counted(struct archive *a, struct field *f, enum kind kind, struct block *within, struct sums *ret, struct error *err)
+/* Counts until so many batches are known. */
+static int counted(struct archive *a, const struct table *t, struct field *f, enum counter counter, uint32_t batches, struct block *within,
+		   struct sums *ret, struct error *err)
 {
-	_Atomic(const uint64_t *) *at = kind == BLOCK_LEADS ? &f->leads : &f->slots;
-	struct block *block;
-	if (!atomic_load(at)) {
-		int r = arrow_block(a, f, kind, 0, within, &block, err);
+	const struct shown offsets = {t, f, WHAT_OFFSETS};
+	const struct arrow *arrow = a->priv;
+	const struct arrow_files *files = arrow->files;
+	uint32_t ahead = files ? AHEAD : counter == COUNT_LEADS && arrow->compressed ? blocks_ahead(a->options->blocks, 1 << 20) : 0;
+	struct counts *c = counts_of(f, counter);
+	uint64_t *first = begin(a, t, c, err);
+	if (!first)
+		return -ENOMEM;
+	uint32_t begun = atomic_load(&c->known);
+	for (uint32_t i; (i = atomic_load(&c->known)) < batches;) {
+		struct error own = {""};
+		uint64_t count;
+		for (uint32_t k = i > begun ? i + ahead : i + 1; ahead && k <= i + ahead && k < batches; k++)
+			prefetch(a, files, &offsets, k);
+		int r = count_one(a, files, t, f, counter, i, within, &count, &own);
+		if (error_passes(r))
+			return error_set(err, -r, "%s", own.text);
 		if (r < 0)
-			return r;
-		r = keep(a, at, block, err);
-		blocks_release(block);
-		if (r < 0)
+			count = t->batches[i + 1].first > t->batches[i].first ? LOST : 0;
+		if ((r = add_count(a, c, first, i, count, err)) < 0)
 			return r;
 	}
-	*ret = (struct sums){atomic_load(at), 1, 1};
+	*ret = (struct sums){first, 1, 1, atomic_load(&c->known)};
 	return 0;
 }
 
-int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, struct block *within, struct sums *ret, struct error *err)
+int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, uint32_t batches, struct block *within, struct sums *ret,
+		    struct error *err)
 {
-	(void)t;
-	return counted(a, f, BLOCK_LEADS, within, ret, err);
+	return counted(a, t, f, COUNT_LEADS, batches, within, ret, err);
 }
 
-/* What tells how many slots of a field there are: `kind` of *ret_of for each batch, times
- * *ret_factor.  BLOCK_KINDS: the rows. */
-static enum kind counter_of(const struct table *t, const struct field *f, struct field **ret_of, uint64_t *ret_factor, bool *ret_fits)
+/* What tells how many slots of a field there are: a count of *ret_of for each batch, times
+ * *ret_factor. */
+static enum counter counter_of(const struct table *t, const struct field *f, struct field **ret_of, uint64_t *ret_factor, bool *ret_fits)
 {
 	*ret_factor = 1;
 	*ret_fits = true;
@@ -211,12 +213,12 @@ static enum kind counter_of(const struct table *t, const struct field *f, struct
 			break;
 		case LAYOUT_DENSE:
 			*ret_of = &t->fields[f - t->fields];
-			return BLOCK_SLOTS;
+			return COUNT_SLOTS;
 		default:
-			return BLOCK_LEADS;
+			return COUNT_LEADS;
 		}
 	}
-	return BLOCK_KINDS;
+	return COUNT_ROWS;
 }
 
 static int check_product(uint64_t count, uint64_t factor, bool fits, struct error *err)
@@ -233,7 +235,7 @@ int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, str
 	uint64_t factor, rows = t->batches[t->nbatches].first;
 	bool fits;
 	*ret = SIZE_UNKNOWN;
-	if (counter_of(t, f, &of, &factor, &fits) != BLOCK_KINDS)
+	if (counter_of(t, f, &of, &factor, &fits) != COUNT_ROWS)
 		return 0;
 	int r = check_product(rows, factor, fits, err);
 	if (r == 0)
@@ -241,29 +243,30 @@ int arrow_slots(const struct table *t, const struct field *f, uint64_t *ret, str
 	return r;
 }
 
-int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, struct block *within, struct sums *ret,
-		    struct error *err)
+int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, uint32_t batches, struct block *within,
+		    struct sums *ret, struct error *err)
 {
 	struct field *of;
 	uint64_t factor;
 	bool fits;
 	int r = 0;
-	enum kind kind = counter_of(t, f, &of, &factor, &fits);
-	if (kind == BLOCK_KINDS)
-		*ret = (struct sums){&t->batches[0].first, sizeof(struct batch) / sizeof(uint64_t), 1};
+	enum counter counter = counter_of(t, f, &of, &factor, &fits);
+	if (counter == COUNT_ROWS)
+		*ret = (struct sums){&t->batches[0].first, sizeof(struct batch) / sizeof(uint64_t), 1, t->nbatches};
 	else
-		r = counted(a, of, kind, within, ret, err);
+		r = counted(a, t, of, counter, batches, within, ret, err);
 	if (r == 0)
-		r = check_product(sums_at(ret, t->nbatches), factor, fits, err);
+		r = check_product(sums_at(ret, ret->known), factor, fits, err);
 	if (r == 0)
 		ret->factor = fits ? factor : 0;
 	return r;
 }
 
-int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struct error *err)
+int arrow_sums(struct archive *a, const struct shown *s, uint32_t batches, struct sums *ret, struct error *err)
 {
 	bool leads = s->what == WHAT_BYTES || (s->what == WHAT_OFFSETS && s->field->layout == LAYOUT_RUN_END);
-	return leads ? arrow_lead_sums(a, s->table, s->field, NULL, ret, err) : arrow_slot_sums(a, s->table, s->field, NULL, ret, err);
+	return leads ? arrow_lead_sums(a, s->table, s->field, batches, NULL, ret, err)
+		     : arrow_slot_sums(a, s->table, s->field, batches, NULL, ret, err);
 }
 
 int arrow_extent(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err)
@@ -273,10 +276,10 @@ int arrow_extent(struct archive *a, const struct node *n, bool decode, uint64_t 
 	struct sums sums;
 	uint64_t factor;
 	bool fits;
-	enum kind kind = s ? counter_of(s->table, s->field, &of, &factor, &fits) : BLOCK_KINDS;
-	if (kind == BLOCK_KINDS || (!decode && !atomic_load(kind == BLOCK_LEADS ? &of->leads : &of->slots)))
+	enum counter counter = s ? counter_of(s->table, s->field, &of, &factor, &fits) : COUNT_ROWS;
+	if (counter == COUNT_ROWS || (!decode && atomic_load(&counts_of(of, counter)->known) < s->table->nbatches))
 		return error_set(err, ENODATA, "its shape is not known");
-	int r = counted(a, of, kind, NULL, &sums, err);
+	int r = counted(a, s->table, of, counter, s->table->nbatches, NULL, &sums, err);
 	if (r == 0)
 		*ret = sums_at(&sums, s->table->nbatches);
 	return r;

@@ -183,6 +183,7 @@ struct making {
 	struct lead lead;      /* of OFFSETS and BYTES */
 	uint64_t count;        /* elements that it adds, but for the one behind the last offset */
 	uint64_t base;         /* what OFFSETS begin with in this batch */
+	bool passed;           /* a reader in order needs it up to its end, and then no more */
 	uint64_t dictionary, dictionary_end; /* INDICES: of the values that they count */
 	struct buffer values;  /* VALUES, and BYTES of a STRING; the types of OFFSETS of DENSE */
 	struct buffer places;  /* and its offsets */
@@ -214,30 +215,34 @@ unsigned arrow_shown_width(const struct shown *s); /* bytes of an element; 0: it
 
 /* --- totals.c ----------------------------------------------------------------------------- */
 
-/* How much of something is before each batch: at(b) of it. */
+/* What is counted: rows, so that nothing has to be; what slots lead to; slots. */
+enum counter { COUNT_ROWS, COUNT_LEADS, COUNT_SLOTS };
+
+/* How much of something is before each batch: at(b) of it, b <= known. */
 struct sums {
 	const uint64_t *first;
 	size_t stride;   /* in numbers */
 	uint64_t factor;
+	uint32_t known;  /* so many batches were counted: at least those that were asked for */
 };
 static inline uint64_t sums_at(const struct sums *s, uint64_t batch)
 {
 	return s->first[batch * s->stride] * s->factor;
 }
 
-int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, struct block *within, struct sums *ret,
-		    struct error *err);
-int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, struct block *within, struct sums *ret,
+/* Counts the first `batches` of the table. */
+int arrow_slot_sums(struct archive *a, const struct table *t, const struct field *f, uint32_t batches, struct block *within,
+		    struct sums *ret, struct error *err);
+int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, uint32_t batches, struct block *within, struct sums *ret,
 		    struct error *err);
 
 /* Of the elements of a shown file, without the one behind the last offset. */
-int arrow_sums(struct archive *a, const struct shown *s, struct sums *ret, struct error *err);
+int arrow_sums(struct archive *a, const struct shown *s, uint32_t batches, struct sums *ret, struct error *err);
 
 /* --- blocks --------------------------------------------------------------------------------- */
 
-enum kind { BLOCK_BUFFER, BLOCK_STEPS, BLOCK_LEADS, BLOCK_SLOTS, BLOCK_KINDS };
+enum kind { BLOCK_BUFFER, BLOCK_STEPS };
 int arrow_buffer_decode(struct archive *a, const struct table *t, uint64_t index, struct block *ret, struct error *err);
 int arrow_block(struct archive *a, const void *owner, enum kind kind, uint64_t index, struct block *within, struct block **ret,
 		struct error *err);
 void arrow_prefetch(struct archive *a, const void *owner, enum kind kind, uint64_t index);
-int arrow_totals_decode(struct archive *a, const struct table *t, struct field *f, enum kind kind, struct block *ret, struct error *err);

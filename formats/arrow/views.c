@@ -29,6 +29,8 @@ struct stretch {
 static int drop(struct gathering *g, struct held *h, struct error *err)
 {
 	int r = h->open ? arrow_buffer_check(&g->m->view, &h->buffer, err) : 0;
+	if (h->open && h->buffer.block && g->m->passed)
+		blocks_drop_behind(h->buffer.block);
 	if (h->open)
 		arrow_buffer_release(&h->buffer);
 	h->open = false;

@@ -330,11 +330,17 @@ static int read_range(struct archive *a, const struct node *n, uint64_t offset, 
 	return answer_source(ret, archive_source(a, n->source), n->offset + offset, len, err);
 }
 
+bool archive_finds_end(const struct archive *a, const struct node *n)
+{
+	return n->kind == NODE_LAZY && a->format->finds_end && atomic_load_explicit(&n->size, memory_order_acquire) == SIZE_UNKNOWN;
+}
+
 static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		     struct answer *ret, struct error *err)
 {
-	uint64_t size;
-	int r = archive_size(a, n, &size, err);
+	uint64_t size = UINT64_MAX;
+	bool finds_end = archive_finds_end(a, n);
+	int r = finds_end ? 0 : archive_size(a, n, &size, err);
 	if (r < 0)
 		return r;
 	if (offset >= size)
@@ -361,7 +367,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 	}
 	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
 		archive_cancel_prefetch(a);
-	if (r < 0 || ret->len != len)
+	if (r < 0 || (finds_end ? ret->len > len : ret->len != len))
 		answer_reset(ret);
 	else
 		return 0;

@@ -67,6 +67,9 @@ struct format {
 	 * does well to read them at once. */
 	bool serial;
 
+	/* Sizes take decoding, which reading from the beginning to the end does not need. */
+	bool finds_end;
+
 	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
 	 * failure it just returns: its memory is in a->arena or freed by close(). */
 	int (*open)(struct archive *a, struct error *err);
@@ -86,7 +89,8 @@ struct format {
 	 * concurrently. */
 	int (*extent)(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 
-	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size.
+	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size; or, if
+	 * it `finds_end` and nobody has asked for the size yet, what of that is there.
 	 * Called concurrently. */
 	int (*read)(struct archive *a, const struct node *n, uint64_t offset, uint64_t len,
 		    struct answer *ret, struct error *err);
@@ -273,6 +277,9 @@ int archive_fill(struct archive *a, uint32_t dir, struct error *err); /* before 
 /* The same; -E2BIG, with no effect, if it takes more than `most` bytes (0: no limit). */
 int archive_fill_within(struct archive *a, uint32_t dir, size_t most, struct error *err);
 int archive_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
+
+/* Does it cost less to read the node to its end than to ask for its size first? */
+bool archive_finds_end(const struct archive *a, const struct node *n);
 
 /* Answers [offset, offset + len) cut at the node's end; *ret holds how much.
  * -EIO and the like answer nothing. */

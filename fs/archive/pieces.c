@@ -44,14 +44,16 @@ static uint64_t worth(const struct pieces *p, uint64_t bytes)
 	return p->next.readers ? most / p->next.readers : most;
 }
 
-/* The same, of what lies behind the pieces at hand. */
+/* The same, of what lies behind the pieces at hand: as much as the reader has passed, and one more.  So
+ * one that ends soon has cost little more than it read, and one that goes on soon has all. */
 static uint64_t worth_ahead(const struct pieces *p)
 {
-	uint64_t most = blocks_ahead(p->blocks, (size_t)p->bytes), fit;
+	uint64_t most = blocks_ahead(p->blocks, (size_t)p->bytes), fit, passed = p->bytes ? p->next.passed / p->bytes : most;
 	if (p->together > most && !__builtin_mul_overflow(p->together, (uint64_t)p->next.readers * 8, &fit) &&
 	    blocks_fit(p->blocks, (size_t)p->bytes, fit))
 		return p->together;
-	return worth(p, p->bytes);
+	most = worth(p, p->bytes);
+	return most <= passed ? most : passed + 1;
 }
 
 static uint64_t prefetch_range(struct pieces *p, uint64_t number, uint64_t last)

@@ -128,6 +128,7 @@ struct readahead_next readahead_record(struct readahead *p, const void *what, ui
 		join_later(p, run);
 	struct readahead_next next = {
 		.kind = run->strided ? READ_STRIDED : run->in_order ? READ_SEQUENTIAL : READ_RANDOM,
+		.passed = run->end - run->begin,
 		.readers = count_readers(p, what),
 		.offset = run->begin + (uint64_t)run->stride,
 		.len = run->piece > run->end - run->begin ? run->piece : run->end - run->begin,

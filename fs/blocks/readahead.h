@@ -32,6 +32,7 @@ struct readahead_next {
 		READ_SEQUENTIAL, /* sequential */
 		READ_STRIDED,  /* pieces at a constant stride, forwards or backwards */
 	} kind;
+	uint64_t passed;  /* what the reader has read without a gap, with this read */
 	unsigned readers; /* recent sequential or strided readers of this array, with this one */
 
 	/* Strided: the next piece, expected to be as long as the last, and the stride.  May

@@ -7,6 +7,7 @@
 enum {
 	ALIGN = 64,            /* of all memory handed out */
 	LARGE = 64 << 10,      /* from this size on, memory is mapped, so that freeing it returns it to the system */
+	HUGE_PAGE = 2 << 20,   /* and from this size on, in huge pages as far as it fills them: a tenth of the page faults' cost */
 	SPARE = 4 << 20,       /* freed memory kept for reuse, to save page faults: at least this, */
 	SPARE_MOST = 40 << 20, /* or an eighth of the budget, up to this; what exceeds SPARE is part of the budget */
 };
@@ -28,6 +29,21 @@ static void small_put(uint8_t *at)
 {
 	if (at)
 		free(at - at[-1]);
+}
+
+/* Where there are no huge pages, the advice fails, and small ones serve. */
+static void *map(size_t size)
+{
+	size_t room = size < HUGE_PAGE ? size : size + HUGE_PAGE;
+	uint8_t *all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (all == MAP_FAILED || size < HUGE_PAGE)
+		return all == MAP_FAILED ? NULL : all;
+	size_t before = -(uintptr_t)all % HUGE_PAGE;
+	if (before)
+		munmap(all, before);
+	munmap(all + before + size, HUGE_PAGE - before);
+	madvise(all + before, size / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+	return all + before;
 }
 
 /* Best fit, wasting at most an eighth: otherwise blocks, which stay, would use up the
@@ -84,8 +100,7 @@ void *blocks_memory_get(struct blocks *b, size_t len, size_t *ret_size)
 	*ret_size = (len + 4095) & ~(size_t)4095;
 	if (b && (bytes = spare_take(b, ret_size)))
 		return bytes;
-	bytes = mmap(NULL, *ret_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return bytes == MAP_FAILED ? NULL : bytes;
+	return map(*ret_size);
 }
 
 void blocks_memory_put(struct blocks *b, void *bytes, size_t size)

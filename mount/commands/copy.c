@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/mirror/open_archives.h"
+
 struct piece {
 	struct answer a;
 	struct error err;
@@ -271,12 +273,18 @@ static int copy_pieces(struct reader *q, struct copy *c, uint64_t size, struct e
 	return r;
 }
 
+/* Whether its size is to be asked for before it is read. */
+static bool is_sized(const struct mirror_ref *ref)
+{
+	return !ref->node || ino_view(ref->ino) || !archive_finds_end(&ref->open->archive, ref->node);
+}
+
 /* Checks that the copy reached the end. A file passed through may have been truncated
  * meanwhile; that is an early end. In an archive, the size may have been corrected
  * meanwhile, so it is queried again. */
 static int check_end(const struct reader *q, struct stat *st, struct error *err)
 {
-	int r = q->ref->open ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;
+	int r = q->ref->open && q->done < q->end ? mirror_stat(q->m, q->ref, q->fd, st, err) : 0;
 	if (r < 0)
 		return r;
 	uint64_t size = (uint64_t)st->st_size, end = q->end < size ? q->end : size;
@@ -305,11 +313,14 @@ int copy_file(struct mirror *m, const struct mirror_ref *ref, struct copy *c, st
 			   .end = c->len ? c->begin + c->len : UINT64_MAX,
 			   .waits = out == S_IFIFO || out == S_IFSOCK || isatty(c->out), .gives = out == S_IFIFO && widen(c->out),
 			   .lock = PTHREAD_MUTEX_INITIALIZER, .ready = PTHREAD_COND_INITIALIZER, .room = PTHREAD_COND_INITIALIZER};
-	struct stat st;
-	int r = mirror_open_file(m, ref, &q.fd, err);
+	struct stat st = {.st_size = INT64_MAX};
+	bool sized = is_sized(ref);
+	q.fd = -1;
+	int r = sized ? mirror_open_file(m, ref, &q.fd, err) : 0;
 	if (r < 0)
 		return error_set(err, -r, "%s", strerror(-r));
-	r = mirror_stat(m, ref, q.fd, &st, err);
+	if (sized)
+		r = mirror_stat(m, ref, q.fd, &st, err);
 	if (r == 0)
 		r = copy_pieces(&q, c, (uint64_t)st.st_size, err);
 	if (r == 0)

@@ -79,7 +79,7 @@ struct scout *scout_begin(struct mirror *m, struct blocks *blocks, void (*whole)
 		return NULL;
 	blocks_stats(blocks, &stats);
 	s->m = m;
-	s->most = stats.budget / 4;
+	s->most = stats.budget / 2;
 	s->whole = whole;
 	s->arg = arg;
 	pthread_mutex_init(&s->lock, NULL);

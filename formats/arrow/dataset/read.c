@@ -117,8 +117,8 @@ static int count(struct archive *a, const struct table *t, struct field *f, bool
 		return r;
 	r = map(opened->priv, t, f, &m, err);
 	if (r == 0 && m.field && !(leads && m.lacked)) {
-		r = leads ? arrow_lead_sums(opened, m.table, m.field, within, &sums, err)
-			  : arrow_slot_sums(opened, m.table, m.field, within, &sums, err);
+		r = leads ? arrow_lead_sums(opened, m.table, m.field, m.table->nbatches, within, &sums, err)
+			  : arrow_slot_sums(opened, m.table, m.field, m.table->nbatches, within, &sums, err);
 		*ret = r < 0 ? 0 : sums_at(&sums, m.table->nbatches);
 	}
 	member_release(member);
@@ -144,7 +144,7 @@ static int fetch(struct getting *g, enum what what, uint8_t **ret, struct error 
 {
 	struct shown s = {g->there.table, g->there.field, what};
 	unsigned width = arrow_shown_width(&s);
-	struct readahead_next next = {.kind = g->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .readers = g->next.readers};
+	struct readahead_next next = {.kind = g->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .passed = g->next.passed, .readers = g->next.readers};
 	struct answer raw;
 	answer_init(&raw);
 	int r = arrow_read_shown(g->opened, &s, g->first * width, g->count * width, next, &raw, err);
@@ -184,8 +184,8 @@ static int add_base(struct getting *g, const uint8_t *from, uint8_t *to, struct 
 {
 	struct field *f = g->shown->field;
 	struct sums sums;
-	int r = f->layout == LAYOUT_RUN_END ? arrow_slot_sums(g->a, g->shown->table, f, NULL, &sums, err)
-					    : arrow_lead_sums(g->a, g->shown->table, f, NULL, &sums, err);
+	int r = f->layout == LAYOUT_RUN_END ? arrow_slot_sums(g->a, g->shown->table, f, g->file, NULL, &sums, err)
+					    : arrow_lead_sums(g->a, g->shown->table, f, g->file, NULL, &sums, err);
 	for (uint64_t i = 0; i < g->count && r == 0; i++)
 		store_number(to + i * 8, load_unsigned(from + i * 8, 8, false) + sums_at(&sums, g->file), 8, false);
 	return r;
@@ -199,7 +199,7 @@ static int add_code_bases(struct getting *g, const uint8_t *from, uint8_t *to, s
 	int r = fetch(g, WHAT_VALUES, &types, err);
 	for (unsigned i = 0; i < 128 && r == 0; i++) {
 		struct sums sums;
-		if (codes[i] && (r = arrow_slot_sums(g->a, g->shown->table, codes[i], NULL, &sums, err)) == 0)
+		if (codes[i] && (r = arrow_slot_sums(g->a, g->shown->table, codes[i], g->file, NULL, &sums, err)) == 0)
 			bases[i] = sums_at(&sums, g->file);
 	}
 	for (uint64_t i = 0; i < g->count && r == 0; i++) {
@@ -306,7 +306,7 @@ static int get_as_it_is(struct getting *g, struct member *member, uint64_t at, u
 static int check_count(struct getting *g, const struct piece *piece, struct error *err)
 {
 	struct sums sums;
-	int r = arrow_sums(g->opened, &g->there, &sums, err);
+	int r = arrow_sums(g->opened, &g->there, g->there.table->nbatches, &sums, err);
 	if (r == 0 && sums_at(&sums, g->there.table->nbatches) * g->width != piece->end - piece->begin)
 		r = error_set(err, EIO, "its size is no longer what was counted first");
 	return r;
@@ -319,7 +319,7 @@ static int get_lacked(struct getting *g, struct piece *piece, struct error *err)
 	piece->kind = PIECE_ZEROS;
 	if (g->shown->what != WHAT_OFFSETS)
 		return 0;
-	int r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, NULL, &sums, err);
+	int r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, g->file, NULL, &sums, err);
 	if (r == 0)
 		piece_number(piece, (int64_t)sums_at(&sums, g->file), 8);
 	return r;
@@ -364,7 +364,7 @@ static int get_key(struct getting *g, const struct table_key *key, struct piece 
 	int r;
 	switch (g->shown->what) {
 	case WHAT_OFFSETS:
-		r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, NULL, &sums, err);
+		r = arrow_lead_sums(g->a, g->shown->table, g->shown->field, g->file, NULL, &sums, err);
 		return r < 0 ? r : table_key_offsets(sums_at(&sums, g->file), value.len, at, len, ret);
 	case WHAT_BYTES:
 		piece->kind = PIECE_PATTERN;

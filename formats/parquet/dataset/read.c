@@ -100,7 +100,7 @@ static int read_widened(struct reading *r, struct archive *file, struct shown *s
 	if (width > 32 || !pq_dataset_fits(r->field, e, from_width))
 		return error_set(err, EIO, "its type is not what it was");
 	answer_init(&raw);
-	struct readahead_next next = {.kind = r->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM};
+	struct readahead_next next = {.kind = r->next.kind == READ_SEQUENTIAL ? READ_SEQUENTIAL : READ_RANDOM, .passed = r->next.passed};
 	int x = pq_read_shown(file, s, first * from_width, (end - first) * from_width, next, &raw, err);
 	struct answer flat;
 	answer_init(&flat);

@@ -191,7 +191,7 @@ static void in_order_the_next_are_wanted_each_once(void **state)
 {
 	struct toy *t = toy(1 << 20);
 	(void)state;
-	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .passed = UINT64_MAX, .readers = 1};
 	for (unsigned first = 0; first < COUNT; first++)
 		for (unsigned last = first; last < COUNT; last++) {
 			read_pieces(t, first, last);
@@ -207,6 +207,19 @@ static void in_order_the_next_are_wanted_each_once(void **state)
 	t->pieces.most = 1;
 	read_pieces(t, 5, 9);
 	check_wanted(t, 6, 10);
+	toy_close(t);
+}
+
+static void no_more_is_wanted_than_was_passed_and_one(void **state)
+{
+	struct toy *t = toy(1 << 20);
+	(void)state;
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
+	for (unsigned passed = 0; passed < 6 * MOST; passed++) {
+		t->pieces.next.passed = passed;
+		read_pieces(t, 5, 5);
+		check_wanted(t, 6, passed / MOST < 4 ? 6 + passed / MOST : 9);
+	}
 	toy_close(t);
 }
 
@@ -248,7 +261,7 @@ static void pieces_that_are_read_together_are_wanted_together(void **state)
 {
 	struct toy *t = toy(1 << 20);
 	(void)state;
-	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .passed = UINT64_MAX, .readers = 1};
 	t->pieces.together = 10;
 	read_pieces(t, 2, 3);
 	check_wanted(t, 3, 13);
@@ -265,7 +278,7 @@ static void a_range_is_wanted_before_it_is_read(void **state)
 	pieces_prefetch(&t->pieces, 3, 9);
 	check_wanted(t, 3, 9);
 	t->nwanted = 0;
-	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .readers = 1};
+	t->pieces.next = (struct readahead_next){.kind = READ_SEQUENTIAL, .passed = UINT64_MAX, .readers = 1};
 	pieces_prefetch(&t->pieces, 3, 9);
 	check_wanted(t, 3, 13);
 	t->nwanted = 0;
@@ -411,6 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_range_is_what_the_pieces_hold),
 		cmocka_unit_test(in_order_the_next_are_wanted_each_once),
+		cmocka_unit_test(no_more_is_wanted_than_was_passed_and_one),
 		cmocka_unit_test(out_of_order_only_what_is_read_is_wanted),
 		cmocka_unit_test(at_a_stride_the_next_ranges_are_wanted),
 		cmocka_unit_test(pieces_that_are_read_together_are_wanted_together),

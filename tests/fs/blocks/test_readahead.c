@@ -34,6 +34,8 @@ static void who_goes_on_is_in_order(void **state)
 	assert_int_equal(reads(2 * K, 7), READ_SEQUENTIAL);
 	assert_int_equal(reads(2 * K + 7, K), READ_SEQUENTIAL);
 	assert_int_equal(readahead_record(&readahead, &other, 3 * K + 7, K).kind, READ_RANDOM);
+	assert_int_equal(readahead_record(&readahead, &array, 3 * K + 7, 9).passed, 3 * K + 16);
+	assert_int_equal(readahead_record(&readahead, &array, 3 * K, 5).passed, 5);
 }
 
 static void even_distances_are_found_at_the_third(void **state)

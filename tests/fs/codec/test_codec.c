@@ -296,6 +296,76 @@ static void lz4_frames_pass_for_hadoops(void **state)
 	check(CODEC_LZ4_HADOOP, n);
 }
 
+/* Compressed in two calls, so that blocks of any length may be in it; returns its length. */
+static size_t lz4_frame(const LZ4F_preferences_t *how, const uint8_t *from, size_t len, uint8_t *to, size_t room)
+{
+	LZ4F_cctx *c;
+	assert_false(LZ4F_isError(LZ4F_createCompressionContext(&c, LZ4F_VERSION)));
+	size_t n = LZ4F_compressBegin(c, to, room, how);
+	n += LZ4F_compressUpdate(c, to + n, room - n, from, len / 3, NULL);
+	n += LZ4F_flush(c, to + n, room - n, NULL);
+	n += LZ4F_compressUpdate(c, to + n, room - n, from + len / 3, len - len / 3, NULL);
+	n += LZ4F_compressEnd(c, to + n, room - n, NULL);
+	LZ4F_freeCompressionContext(c);
+	return n;
+}
+
+/* Text, numbers without any order, and text of before. */
+static void fill_lz4(uint8_t *from, size_t len)
+{
+	uint32_t x = 1;
+	for (size_t i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		from[i] = i > len / 4 && i < len / 2 ? (uint8_t)(x >> 24) : i >= len / 2 ? from[i - len / 5] : (uint8_t)("some words "[i % 11] + (x >> 31));
+	}
+}
+
+static void lz4_frames_of_all_kinds_decode(void **state)
+{
+	enum { LEN = 200001, ROOM = LEN + LEN / 100 + 100 };
+	static const size_t lens[] = {0, 1, 3, 15, 16, 17, 31, 35, 65536, LEN};
+	uint8_t *from = malloc(LEN), *to = malloc(ROOM), *got = malloc(LEN);
+	struct error err = {""};
+	(void)state;
+	fill_lz4(from, LEN);
+	for (unsigned kind = 0; kind < 32; kind++)
+		for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
+			LZ4F_preferences_t how = {.frameInfo = {.blockSizeID = kind & 16 ? LZ4F_max256KB : LZ4F_max64KB, .blockMode = kind & 1,
+				.contentChecksumFlag = kind >> 1 & 1, .blockChecksumFlag = kind >> 2 & 1, .contentSize = kind & 8 ? lens[i] : 0}};
+			size_t n = lz4_frame(&how, from, lens[i], to, ROOM);
+			assert_int_equal(codec_run(CODEC_LZ4_FRAME, (struct slice){to, n}, got, lens[i], NULL, &err), 0);
+			assert_memory_equal(got, from, lens[i]);
+			to[n - 1 - lens[i] % 4] ^= 1;
+			int r = codec_run(CODEC_LZ4_FRAME, (struct slice){to, n}, got, lens[i], NULL, &err);
+			assert_int_equal(r, -EBADMSG); /* the content's checksum, or the mark of the end */
+		}
+	free(from);
+	free(to);
+	free(got);
+}
+
+/* What is stated and what is there: each byte of the header, the sums of blocks, frames to skip. */
+static void lz4_frames_that_lie_are_refused(void **state)
+{
+	LZ4F_preferences_t how = {.frameInfo = {.blockChecksumFlag = 1, .contentSize = N}};
+	uint8_t more[sizeof packed];
+	struct error err = {""};
+	(void)state;
+	setup();
+	size_t n = lz4_frame(&how, plain, N, packed, sizeof packed);
+	for (size_t i = 0; i < n; i++) {
+		packed[i] ^= 0x55;
+		assert_int_equal(codec_run(CODEC_LZ4_FRAME, (struct slice){packed, n}, out, N, NULL, &err), -EBADMSG);
+		packed[i] ^= 0x55;
+	}
+	memcpy(more, "\x5a\x2a\x4d\x18\x03\0\0\0abc", 11);
+	memcpy(more + 11, packed, n);
+	assert_int_equal(codec_run(CODEC_LZ4_FRAME, (struct slice){more, 11 + n}, out, N, NULL, &err), 0);
+	assert_memory_equal(out, plain, N);
+	more[4] = 0xff;
+	assert_int_equal(codec_run(CODEC_LZ4_FRAME, (struct slice){more, 11 + n}, out, N, NULL, &err), -EBADMSG);
+}
+
 static void what_is_not_built_in_is_named(void **state)
 {
 	struct error err = {""};
@@ -331,6 +401,8 @@ int main(void)
 		cmocka_unit_test(brotli_decodes),
 		cmocka_unit_test(hadoops_frames_may_hold_several_blocks),
 		cmocka_unit_test(lz4_frames_pass_for_hadoops),
+		cmocka_unit_test(lz4_frames_of_all_kinds_decode),
+		cmocka_unit_test(lz4_frames_that_lie_are_refused),
 		cmocka_unit_test(what_is_not_built_in_is_named),
 		cmocka_unit_test(a_stream_that_knows_its_length_is_asked),
 	};
