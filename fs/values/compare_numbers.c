@@ -1,31 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include <endian.h>
-#include <math.h>
 
 #include "fs/values/compare_impl.h"
-#include "fs/values/decimal.h"
-
-static double small_float(const struct float_kind *k, unsigned bits)
-{
-	unsigned top = (1u << k->exponent) - 1, all = (1u << k->mantissa) - 1;
-	unsigned exponent = bits >> k->mantissa & top, mantissa = bits & all;
-	bool minus = k->has_sign && bits >> 7;
-	if (k->specials == FLOAT_E8M0)
-		return bits == top ? (double)NAN : ldexp(1, (int)bits - k->bias);
-	if ((k->specials == FLOAT_FNUZ && bits == 0x80) || (k->specials == FLOAT_FN && exponent == top && mantissa == all))
-		return (double)NAN;
-	double v = exponent ? ldexp(mantissa + all + 1, (int)exponent - k->bias - k->mantissa)
-			    : ldexp(mantissa, 1 - k->bias - k->mantissa);
-	if (k->specials == FLOAT_IEEE && exponent == top)
-		v = mantissa ? (double)NAN : (double)INFINITY;
-	return minus ? -v : v;
-}
 
 void compare_prepare(struct compare *c)
 {
-	const struct float_kind *small = c->bytes == 1 && c->kind == COMPARE_REAL ? dtype_float_kind(c->dtype) : NULL;
-	for (unsigned i = 0; small && i < 256; i++)
-		c->small[i] = small_float(small, i);
+	for (unsigned i = 0; c->bytes == 1 && c->kind == COMPARE_REAL && i < 256; i++)
+		c->small[i] = (double)narrow_float_value(c->dtype, i);
 }
 
 static float float_of(uint32_t bits)

@@ -56,6 +56,7 @@ enum quant_blocks {
  * points, or none of these where all are 0.  Lives as long as the archive. */
 struct quant {
 	enum quant_blocks blocks;
+	bool big; /* numbers of several bytes in the blocks are big-endian */
 	uint32_t axis, count;
 	const float *scales;
 	const int64_t *zero_points;
@@ -70,3 +71,12 @@ const struct quant_block *quant_block(enum quant_blocks blocks);
 
 /* Equal, or both absent. */
 bool quant_same(const struct quant *a, const struct quant *b);
+
+/* Decodes whole blocks of this type: what gguf.quants.dequantize() of gguf 0.19 gives, and ggml
+ * for Q1_0 and Q8_K.  NULL if there is none (Q8_1, on whose layout the two do not agree). */
+typedef void quant_decode(const uint8_t *from, size_t blocks, float *to);
+quant_decode *quant_decoder(enum quant_blocks blocks);
+
+/* Makes the blocks of a big-endian machine little-endian; false if it is not known how: then
+ * nothing is changed, whatever the number of blocks. */
+bool quant_turn(enum quant_blocks type, uint8_t *blocks, size_t count);
