@@ -64,6 +64,8 @@ static bool check_name(struct look *l, const char *name)
 
 struct touching {
 	struct look *l;
+	struct archive *archive;
+	struct error *err;
 	bool fault; /* is there one that tells a fault? */
 };
 
@@ -75,19 +77,30 @@ static size_t touch(struct slice s)
 	return s.len;
 }
 
+static int touch_long(struct touching *t, const struct attr *at)
+{
+	struct text text = {.limit = 1 << 24};
+	int r = at->put(t->archive, at, &text, t->err);
+	t->l->work += touch(text_slice(&text)) + READ_WORK;
+	if (r == 0 && !utf8_valid(text_slice(&text)))
+		broken(t->l, "an attribute that is not UTF-8");
+	text_free(&text);
+	return r;
+}
+
 static int touch_attr(void *arg, const struct attr *at)
 {
 	struct touching *t = arg;
 	t->l->work += touch(at->name) + touch(at->value) + READ_WORK;
 	t->fault |= slice_equal(at->name, SLICE("arrayfs.error"));
-	return 0;
+	return at->put ? touch_long(t, at) : 0;
 }
 
 /* Touches every byte of what is told of the node. */
 static bool look_told(struct look *l, struct archive *a, uint32_t id, const struct node *n, bool *ret_fault)
 {
-	struct touching t = {.l = l};
 	struct error err = {0};
+	struct touching t = {.l = l, .archive = a, .err = &err};
 	struct text text = {.limit = 1 << 24};
 	int r = attrs_walk(a, id, n, touch_attr, &t, &err);
 	bool fine = r >= 0 || sentence(l, "attributes", n->name, r, &err);

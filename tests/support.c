@@ -186,6 +186,14 @@ static int take_wanted(void *arg, const struct attr *at)
 		text_free(&made);
 		return 1;
 	}
+	if (at->put) {
+		struct text made = {.limit = sizeof w->text};
+		at->put(w->archive, at, &made, NULL);
+		snprintf(w->text, sizeof w->text, "%.*s", (int)made.len, made.bytes ? made.bytes : "");
+		w->found = true;
+		text_free(&made);
+		return 1;
+	}
 	snprintf(w->text, sizeof w->text, "%.*s", (int)at->value.len, at->value.data);
 	w->found = true;
 	return 1;

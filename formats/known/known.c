@@ -27,7 +27,6 @@ static const struct known known[] = {
 	{0, MAGIC("ORC"), "an ORC file", NULL},
 	{0, MAGIC("Obj\001"), "an Avro file", NULL},
 	{0, MAGIC("FEA1"), "a Feather file of version 1", NULL},
-	{0, MAGIC("GGUF"), "a GGUF file", NULL},
 	{4, MAGIC("TFL3"), "a TensorFlow Lite file", NULL},
 	{257, MAGIC("ustar"), "a tar file", "extract it first (`tar -xf`)"},
 	{0, MAGIC("\x1f\x8b\x08"), "a gzip file", "decompress it first (`gzip -d`)"},

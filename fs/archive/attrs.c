@@ -38,19 +38,32 @@ static int each_text(attrs_each *each, void *arg, const char *name, const char *
 	return value ? each_one(each, arg, name, slice_text(value), false) : 0;
 }
 
-static int each_shape(const struct array *array, attrs_each *each, void *arg)
+static int each_shape(const char *name, const struct array *array, attrs_each *each, void *arg)
 {
 	char few[256];
 	size_t n = attrs_shape(array, few, sizeof few);
 	if (n <= sizeof few)
-		return each_one(each, arg, "array.shape", (struct slice){(const uint8_t *)few, n}, true);
+		return each_one(each, arg, name, (struct slice){(const uint8_t *)few, n}, true);
 	char *many = malloc(n);
 	if (!many)
 		return -ENOMEM;
 	attrs_shape(array, many, n);
-	int r = each_one(each, arg, "array.shape", (struct slice){(const uint8_t *)many, n}, true);
+	int r = each_one(each, arg, name, (struct slice){(const uint8_t *)many, n}, true);
 	free(many);
 	return r;
+}
+
+/* Of an array of blocks, whose rows are told in bytes, the shape in elements. */
+static int each_logical_shape(const struct array *array, attrs_each *each, void *arg)
+{
+	const struct quant_block *block = array->quant ? quant_block(array->quant->blocks) : NULL;
+	uint64_t dims[SHAPE_MAX];
+	struct array logical = {.rank = array->rank, .shape = dims};
+	if (!block || array->rank == 0 || array->rank > SHAPE_MAX)
+		return 0;
+	memcpy(dims, array->shape, array->rank * sizeof *dims);
+	dims[array->rank - 1] = dims[array->rank - 1] / block->bytes * block->elements;
+	return each_shape("array.logical_shape", &logical, each, arg);
 }
 
 int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret, struct error *err)
@@ -70,7 +83,7 @@ static int walk_array(const struct node *n, const struct array *array, attrs_eac
 	if (array->dtype != DTYPE_NONE)
 		r = each_text(each, arg, "array.dtype", dtype_name(array, dtype));
 	if (r == 0 && !array->unshaped)
-		r = each_shape(array, each, arg);
+		r = each_shape("array.shape", array, each, arg);
 	else if (r == 0 && shape_exists(n))
 		r = each(arg, &(struct attr){.name = SLICE("array.shape"), .json = true, .later = true});
 	if (r == 0 && n->kind != NODE_DIR && shape_exists(n))
@@ -81,6 +94,8 @@ static int walk_array(const struct node *n, const struct array *array, attrs_eac
 		r = each_text(each, arg, "array.type", array->type);
 	if (r == 0)
 		r = each_text(each, arg, "array.codec", array->codec);
+	if (r == 0)
+		r = each_logical_shape(array, each, arg);
 	return r;
 }
 

@@ -3,7 +3,10 @@
 #include <stdatomic.h>
 
 #include "fs/base/arena.h"
+#include "fs/base/text.h"
 #include "fs/values/array.h"
+
+struct archive;
 
 /*
  * What the mount shows of one archive.
@@ -39,6 +42,11 @@ struct attr {
 	struct slice name, value;
 	bool json;  /* the value is JSON; else it is a string as it stands */
 	bool later; /* the value is not here: attrs_shape_later() makes it */
+
+	/* If not NULL, the value is not here, since it is longer than an extended attribute may be,
+	 * or not to be one: put() appends it, which is JSON.  `from` is the format's. */
+	int (*put)(struct archive *a, const struct attr *attr, struct text *ret, struct error *err);
+	const void *from;
 };
 
 /* What the names of the archive's own attributes begin with. */

@@ -54,13 +54,18 @@ static void put_shape(const struct describing *d)
 	text_free(&shape);
 }
 
-static void put_member(struct text *t, struct slice name, const struct attr *attr)
+static void put_member(const struct describing *d, struct slice name, const struct attr *attr)
 {
+	struct text *t = d->text;
+	struct error err = {0};
 	text_json(t, name);
 	text_add(t, ":");
-	if (attr->json)
+	int r = attr->put ? attr->put(d->archive, attr, t, &err) : 0;
+	if (r < 0 && !t->failed) /* half of it is written */
+		t->failed = r;
+	if (!attr->put && attr->json)
 		text_put(t, attr->value);
-	else
+	else if (!attr->put)
 		text_json(t, attr->value);
 }
 
@@ -74,7 +79,7 @@ static int put_ours(void *arg, const struct attr *attr)
 		put_shape(d);
 	} else if (begins(&name, "array.") || begins(&name, "arrayfs.")) {
 		text_add(d->text, ",");
-		put_member(d->text, name, attr);
+		put_member(d, name, attr);
 	}
 	return d->text->failed != 0;
 }
@@ -86,7 +91,7 @@ static int put_theirs(void *arg, const struct attr *attr)
 	if (begins(&name, ATTR_OWN)) {
 		text_add(d->text, d->any ? "," : ",\"attributes\":{");
 		d->any = true;
-		put_member(d->text, name, attr);
+		put_member(d, name, attr);
 	}
 	return d->text->failed != 0;
 }

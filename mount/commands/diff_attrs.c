@@ -12,6 +12,8 @@ struct list {
 		bool json;
 	} *attrs;
 	size_t count;
+	struct archive *archive;
+	struct error *err;
 	bool boolean; /* what its values are called is no difference: they are true and false */
 };
 
@@ -21,6 +23,31 @@ static bool begins(struct slice s, const char *prefix)
 	return s.len >= n && memcmp(s.data, prefix, n) == 0;
 }
 
+static int take_one(struct list *l, struct slice name, struct slice value, bool json)
+{
+	struct list_attr *grown = list_grow(l->attrs, l->count, sizeof *grown);
+	if (!grown)
+		return -ENOMEM;
+	l->attrs = grown;
+	uint8_t *copy = malloc(name.len + value.len + 1);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, name.data, name.len);
+	if (value.len)
+		memcpy(copy + name.len, value.data, value.len);
+	l->attrs[l->count++] = (struct list_attr){{copy, name.len}, {copy + name.len, value.len}, json};
+	return 0;
+}
+
+static int take_long(struct list *l, const struct attr *attr)
+{
+	struct text t = {0};
+	int r = attr->put(l->archive, attr, &t, l->err);
+	r = r < 0 ? r : t.failed ? t.failed : take_one(l, attr->name, text_slice(&t), true);
+	text_free(&t);
+	return r;
+}
+
 /* Skips arrayfs's own attributes: type and shape are compared elsewhere, and a different
  * storage layout is no difference. */
 static int take(void *arg, const struct attr *attr)
@@ -28,20 +55,7 @@ static int take(void *arg, const struct attr *attr)
 	struct list *l = arg;
 	if (!begins(attr->name, ATTR_OWN) && (l->boolean || !slice_equal(attr->name, SLICE("array.enum"))))
 		return 0;
-	struct list_attr *grown = list_grow(l->attrs, l->count, sizeof *grown);
-	if (!grown)
-		return -ENOMEM;
-	l->attrs = grown;
-	uint8_t *copy = malloc(attr->name.len + attr->value.len + 1);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, attr->name.data, attr->name.len);
-	if (attr->value.len)
-		memcpy(copy + attr->name.len, attr->value.data, attr->value.len);
-	l->attrs[l->count++] = (struct list_attr){
-		{copy, attr->name.len}, {copy + attr->name.len, attr->value.len}, attr->json,
-	};
-	return 0;
+	return attr->put ? take_long(l, attr) : take_one(l, attr->name, attr->value, attr->json);
 }
 
 static int by_name(const void *a, const void *b)
@@ -56,6 +70,8 @@ static int gather(const struct mirror_ref *ref, struct list *l, struct error *er
 {
 	if (!ref->open)
 		return 0;
+	l->archive = &ref->open->archive;
+	l->err = err;
 	l->boolean = ref->node->array && ref->node->array->dtype == DTYPE_BOOL;
 	int r = attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, take, l, err);
 	if (l->count)

@@ -13,7 +13,7 @@ static bool fits(const struct attr *attr)
 {
 	struct slice name = attr->name;
 	return name.len > 0 && name.len + PREFIX <= XATTR_NAME_MAX && !memchr(name.data, '\0', name.len) &&
-	       attr->value.len <= XATTR_SIZE_MAX;
+	       !attr->put && attr->value.len <= XATTR_SIZE_MAX;
 }
 
 /* Walks the attributes of a node, or of a file with a fault. */

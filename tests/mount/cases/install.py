@@ -15,6 +15,7 @@ INSTALLED = [
     "share/doc/arrayfs/docs/bad-files.md",
     "share/doc/arrayfs/docs/formats/arrow.md",
     "share/doc/arrayfs/docs/formats/dataset.md",
+    "share/doc/arrayfs/docs/formats/gguf.md",
     "share/doc/arrayfs/docs/formats/hdf5.md",
     "share/doc/arrayfs/docs/formats/numpy.md",
     "share/doc/arrayfs/docs/formats/parquet.md",

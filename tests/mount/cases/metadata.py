@@ -147,6 +147,35 @@ def test_attributes_beyond_what_the_kernel_carries(s):
         m.stop()
 
 
+def gguf(path, pairs):
+    """A GGUF file of these pairs: key, type, bytes."""
+    text = lambda t: struct.pack("<Q", len(t)) + t.encode()
+    return write(path, b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(text(k) + struct.pack("<I", kind) + v for k, kind, v in pairs))
+
+
+def test_lists_too_long_for_attributes(s):
+    """And lists of lists: in the JSON view, and as arrays."""
+    text = lambda t: struct.pack("<Q", len(t)) + t.encode()
+    words = [f"w{i}" for i in range(12_000)]
+    src = gguf(s.path("m.gguf"), [
+        ("few", 9, struct.pack("<IQ", 5, 3) + struct.pack("<3i", 1, -2, 3)), ("bytes", 9, struct.pack("<IQ", 0, 40_000) + bytes(40_000)),
+        ("words", 9, struct.pack("<IQ", 8, len(words)) + b"".join(map(text, words))), ("one", 8, text("a\nb")),
+        ("nested", 9, struct.pack("<IQ", 9, 2) + struct.pack("<IQ2b", 1, 2, -1, 5) + struct.pack("<IQ", 8, 1) + text("x"))])
+    m = s.mount(src)
+    got = {n[len("user.attr."):]: os.getxattr(m.path, n) for n in os.listxattr(m.path) if n.startswith("user.attr.")}
+    same(got, {"GGUF.version": b"3", "few": b"[1,-2,3]", "one": b"a\nb"})
+    for name in ("bytes", "words", "nested"):
+        fails(errno.ENODATA, os.getxattr, m.path, "user.attr." + name)
+    same(json.loads(read(m / ".arrayfs/archive.json"))["attributes"],
+         {"GGUF.version": 3, "few": [1, -2, 3], "bytes": [0] * 40_000, "words": words, "one": "a\nb", "nested": [[-1, 5], ["x"]]})
+    same(sorted(os.listdir(m / "metadata")), ["bytes", "few", "words"])
+    same(read(m / "metadata/words/values"), "".join(words).encode())
+    same(read(m / ".arrayfs/text/metadata/words/offsets.txt").split()[:3], [b"0", b"2", b"4"])
+    other = gguf(s.path("n.gguf"), [("nested", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQb", 1, 1, -1))])
+    out = subprocess.run([s.exe, "--diff", src, other], capture_output=True, check=False).stdout
+    holds(b"nested" in out, out)
+
+
 def test_every_writing_call_gives_EROFS(s):
     d = make(s)
     os.symlink("plain", s.path("d", "l"))
