@@ -36,12 +36,13 @@ static const uint8_t blocks[] = {
 	[41] = QUANT_Q1_0,
 };
 
-/* Of little-endian files, and of big-endian ones. */
+/* Of little-endian files, and of big-endian ones: there gguf's writer leaves blocks as they are, and
+ * its gguf-convert-endian swaps the numbers in them. */
 static const struct quant quants[2][QUANT_COUNT] = {
 #define QUANT_OF(name, id, elements, bytes) [id] = {.blocks = id},
 	{QUANT_BLOCKS(QUANT_OF)},
 #undef QUANT_OF
-#define QUANT_OF(name, id, elements, bytes) [id] = {.blocks = id, .big = true},
+#define QUANT_OF(name, id, elements, bytes) [id] = {.blocks = id, .unordered = true},
 	{QUANT_BLOCKS(QUANT_OF)},
 #undef QUANT_OF
 };

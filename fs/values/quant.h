@@ -56,7 +56,7 @@ enum quant_blocks {
  * points, or none of these where all are 0.  Lives as long as the archive. */
 struct quant {
 	enum quant_blocks blocks;
-	bool big; /* numbers of several bytes in the blocks are big-endian */
+	bool unordered; /* nothing tells the byte order of the numbers in the blocks */
 	uint32_t axis, count;
 	const float *scales;
 	const int64_t *zero_points;
@@ -77,6 +77,5 @@ bool quant_same(const struct quant *a, const struct quant *b);
 typedef void quant_decode(const uint8_t *from, size_t blocks, float *to);
 quant_decode *quant_decoder(enum quant_blocks blocks);
 
-/* Makes the blocks of a big-endian machine little-endian; false if it is not known how: then
- * nothing is changed, whatever the number of blocks. */
-bool quant_turn(enum quant_blocks type, uint8_t *blocks, size_t count);
+/* Whether a block holds numbers of several bytes, so that it has a byte order. */
+bool quant_is_ordered(enum quant_blocks blocks);

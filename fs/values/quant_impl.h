@@ -26,7 +26,7 @@ quant_decode quant_q4_0, quant_q4_1, quant_q5_0, quant_q5_1, quant_q8_0, quant_q
 	quant_nvfp4, quant_q2_k, quant_q3_k, quant_q4_k, quant_q5_k, quant_q6_k, quant_tq1_0, quant_tq2_0, quant_iq4_xs,
 	quant_iq2_xxs, quant_iq2_xs, quant_iq2_s, quant_iq3_xxs, quant_iq3_s, quant_iq1_s, quant_iq1_m;
 
-/* Little-endian integers; quant_turn() has made them so. */
+/* Little-endian integers. */
 QUANT_INLINE uint32_t quant_u16(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8;

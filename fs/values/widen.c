@@ -10,7 +10,7 @@
 static bool has_blocks(const struct array *a)
 {
 	const struct quant_block *b = a->quant ? quant_block(a->quant->blocks) : NULL;
-	return b && quant_decoder(a->quant->blocks) && (!a->quant->big || quant_turn(a->quant->blocks, NULL, 0)) &&
+	return b && quant_decoder(a->quant->blocks) && !(a->quant->unordered && quant_is_ordered(a->quant->blocks)) &&
 	       a->dtype == DTYPE_UINT8 && !a->unshaped && a->rank > 0 && a->shape[a->rank - 1] % b->bytes == 0;
 }
 
@@ -254,13 +254,11 @@ static void packed_wholes(const struct widen *w, const uint8_t *from, uint64_t a
 
 /* --- all --------------------------------------------------------------------- */
 
-void widen_run(const struct widen *w, uint8_t *groups, uint64_t at, size_t count, float *to)
+void widen_run(const struct widen *w, const uint8_t *groups, uint64_t at, size_t count, float *to)
 {
 	const struct array *a = w->array;
 	bool big = a->byteorder == BYTEORDER_BIG;
 	if (w->decode) {
-		if (a->quant->big)
-			quant_turn(a->quant->blocks, groups, count);
 		w->decode(groups, count, to);
 	} else if (a->dtype == DTYPE_FLOAT16) {
 		halves(big, groups, count, to);

@@ -28,9 +28,9 @@ void widen_init(struct widen *ret, const struct array *a);
 
 /*
  * Decodes whole groups, the first of which has element `at`, into `groups * elements` values in
- * this machine's byte order. The groups are changed where they are big-endian. Any thread.
+ * this machine's byte order. Any thread.
  */
-void widen_run(const struct widen *w, uint8_t *groups, uint64_t at, size_t count, float *to);
+void widen_run(const struct widen *w, const uint8_t *groups, uint64_t at, size_t count, float *to);
 
 /* The extents are those of the array but for the last, which of blocks is counted in elements. */
 uint64_t widen_last_extent(const struct array *a);

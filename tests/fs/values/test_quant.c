@@ -60,23 +60,10 @@ static void blocks_are_decoded_as_the_library_does(void **state)
 	assert_null(quant_decoder(QUANT_COUNT));
 }
 
-static void blocks_of_the_other_byte_order_are_turned(void **state)
-{
-	(void)state;
-	uint8_t q4_k[144] = {0x12, 0x34, 0x56, 0x78, 0x9a}, q6_k[420] = {[208] = 1, 2, [418] = 3, 4}, q5_1[24] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-	const uint8_t q4_k_turned[5] = {0x34, 0x12, 0x78, 0x56, 0x9a}, q5_1_turned[9] = {2, 1, 4, 3, 8, 7, 6, 5, 9};
-	assert_true(quant_turn(QUANT_Q4_K, q4_k, 1) && quant_turn(QUANT_Q6_K, q6_k, 2) && quant_turn(QUANT_Q5_1, q5_1, 1));
-	assert_memory_equal(q4_k, q4_k_turned, 5);
-	assert_true(q6_k[208] == 2 && q6_k[209] == 1 && q6_k[418] == 4 && q6_k[419] == 3);
-	assert_memory_equal(q5_1, q5_1_turned, 9);
-	assert_false(quant_turn(QUANT_IQ2_XXS, q4_k, 1) || quant_turn(QUANT_NONE, q4_k, 1) || quant_turn(QUANT_COUNT, q4_k, 1));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(blocks_are_decoded_as_the_library_does),
-		cmocka_unit_test(blocks_of_the_other_byte_order_are_turned),
 		cmocka_unit_test(a_row_is_whole_blocks),
 		cmocka_unit_test(equal_by_what_they_say),
 	};

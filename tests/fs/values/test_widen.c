@@ -127,8 +127,9 @@ static void others_have_no_such_values(void **state)
 {
 	(void)state;
 	const float scales[] = {1, 2};
-	const uint64_t shape[] = {2, 144}, odd[] = {2, 145};
-	struct quant two = {.axis = 1, .count = 2, .scales = scales}, blocks = {.blocks = QUANT_Q4_K}, none = {0}, big = {.blocks = QUANT_IQ2_S, .big = true};
+	const uint64_t shape[] = {2, 144}, odd[] = {2, 145}, rows[] = {2, 34};
+	struct quant two = {.axis = 1, .count = 2, .scales = scales}, blocks = {.blocks = QUANT_Q4_K}, none = {0};
+	struct quant unordered = {.blocks = QUANT_Q8_0, .unordered = true}, bytes = {.blocks = QUANT_NVFP4, .unordered = true};
 	struct array a = {.dtype = DTYPE_UINT8, .rank = 2, .shape = shape};
 	assert_false(widen_exists(&a));
 	a.quant = &none;
@@ -148,21 +149,16 @@ static void others_have_no_such_values(void **state)
 	assert_false(widen_exists(&a));
 	a.shape = shape, a.dtype = DTYPE_INT8;
 	assert_false(widen_exists(&a));
-	a.dtype = DTYPE_UINT8, a.quant = &big; /* nobody knows how */
+	a.dtype = DTYPE_UINT8, a.shape = rows, a.quant = &unordered; /* which of two */
 	assert_false(widen_exists(&a));
+	unordered.unordered = false;
+	assert_true(widen_exists(&a));
+	a.shape = shape, a.quant = &bytes;
+	assert_true(widen_exists(&a));
 	for (enum dtype d = DTYPE_NONE; d < DTYPE_COUNT; d++) {
 		bool is = dtype_kind(d) == KIND_FLOAT && d != DTYPE_FLOAT32 && d != DTYPE_FLOAT64;
 		assert_int_equal(widen_exists(&(struct array){.dtype = d}), is);
 	}
-}
-
-static void big_blocks_are_turned(void **state)
-{
-	(void)state;
-	const uint64_t shape[] = {34};
-	uint8_t block[34] = {0x3c, 0, 1, 2, 0xff}; /* a scale of 1 */
-	struct quant q = {.blocks = QUANT_Q8_0, .big = true};
-	FLOATS((&(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = shape, .quant = &q}), block, 0, 1, 2, -1);
 }
 
 int main(void)
@@ -174,7 +170,6 @@ int main(void)
 		cmocka_unit_test(integers_have_a_scale_and_a_zero_point),
 		cmocka_unit_test(scales_follow_the_axis),
 		cmocka_unit_test(others_have_no_such_values),
-		cmocka_unit_test(big_blocks_are_turned),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
