@@ -19,7 +19,7 @@ extern const struct gguf_value_type gguf_value_types[GGUF_TYPES];
 
 /* What a tensor's elements are: enum ggml_type.  The array has dtype, type and quant; false for a
  * number that is no type, or none any more. */
-bool gguf_tensor_type(uint32_t number, struct array *ret);
+bool gguf_tensor_type(uint32_t number, bool big, struct array *ret);
 
 /* An array of strings: each is preceded by its length, a u64.  Positions in the file follow from
  * those in the values, so few of these are kept. */

@@ -72,7 +72,7 @@ static int read_tensor(struct gguf_reader *r, struct archive *a, struct arena *s
 		return r->failed;
 	uint32_t type = (uint32_t)gguf_number(r, 4);
 	t->offset = gguf_number(r, 8);
-	t->known = gguf_tensor_type(type, &array);
+	t->known = gguf_tensor_type(type, r->big, &array);
 	if (!t->known) {
 		snprintf(number, sizeof number, "%" PRIu32, type);
 		array = (struct array){.type = number};

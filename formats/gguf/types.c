@@ -36,13 +36,18 @@ static const uint8_t blocks[] = {
 	[41] = QUANT_Q1_0,
 };
 
-static const struct quant quants[QUANT_COUNT] = {
+/* Of little-endian files, and of big-endian ones: there gguf's writer leaves blocks as they are, and
+ * its gguf-convert-endian swaps the numbers in them. */
+static const struct quant quants[2][QUANT_COUNT] = {
 #define QUANT_OF(name, id, elements, bytes) [id] = {.blocks = id},
-	QUANT_BLOCKS(QUANT_OF)
+	{QUANT_BLOCKS(QUANT_OF)},
+#undef QUANT_OF
+#define QUANT_OF(name, id, elements, bytes) [id] = {.blocks = id, .unordered = true},
+	{QUANT_BLOCKS(QUANT_OF)},
 #undef QUANT_OF
 };
 
-bool gguf_tensor_type(uint32_t number, struct array *ret)
+bool gguf_tensor_type(uint32_t number, bool big, struct array *ret)
 {
 	if (number < sizeof plain / sizeof *plain && plain[number].name) {
 		*ret = (struct array){.dtype = plain[number].dtype, .type = plain[number].name};
@@ -50,7 +55,7 @@ bool gguf_tensor_type(uint32_t number, struct array *ret)
 	}
 	if (number >= sizeof blocks / sizeof *blocks || !blocks[number])
 		return false;
-	const struct quant *quant = &quants[blocks[number]];
+	const struct quant *quant = &quants[big][blocks[number]];
 	*ret = (struct array){.dtype = DTYPE_UINT8, .type = quant_block(quant->blocks)->name, .quant = quant};
 	return true;
 }

@@ -76,9 +76,8 @@ int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret,
 	return r;
 }
 
-static int walk_array(const struct node *n, attrs_each *each, void *arg)
+static int walk_array(const struct node *n, const struct array *array, attrs_each *each, void *arg)
 {
-	const struct array *array = n->array;
 	char dtype[DTYPE_NAME_MAX];
 	int r = 0;
 	if (array->dtype != DTYPE_NONE)
@@ -100,17 +99,23 @@ static int walk_array(const struct node *n, attrs_each *each, void *arg)
 	return r;
 }
 
-int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
-	       struct error *err)
+int attrs_walk_as(struct archive *a, uint32_t index, const struct node *n, const struct array *shown, attrs_each *each,
+		  void *arg, struct error *err)
 {
 	int r = 0;
 	if (index == TREE_ROOT)
 		r = each_text(each, arg, "arrayfs.format", a->format->name);
-	if (r == 0 && n->array)
-		r = walk_array(n, each, arg);
+	if (r == 0 && shown)
+		r = walk_array(n, shown, each, arg);
 	for (const struct attr *attr = n->attrs; attr && r == 0; attr = attr->next)
 		r = each(arg, attr);
 	if (r == 0 && a->format->attrs)
 		r = a->format->attrs(a, index, n, each, arg, err);
 	return r;
+}
+
+int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
+	       struct error *err)
+{
+	return attrs_walk_as(a, index, n, n->array, each, arg, err);
 }

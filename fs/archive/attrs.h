@@ -14,6 +14,10 @@
 int attrs_walk(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg,
 	       struct error *err);
 
+/* The same of a view of the node, whose elements are of another type. */
+int attrs_walk_as(struct archive *a, uint32_t index, const struct node *n, const struct array *shown, attrs_each *each,
+		  void *arg, struct error *err);
+
 /* The value of an attribute reported as `later`, that is, the shape of a node; costs as much
  * as finding its size.  -ENODATA if it has none. */
 int attrs_shape_later(struct archive *a, const struct node *n, struct text *ret, struct error *err);

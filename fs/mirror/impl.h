@@ -120,9 +120,10 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 int written_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);
 int written_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 
-/* The suffix of the node's name in the view: "" for directories and links to them, NULL if the
- * view does not show the node. */
-const char *view_suffix(struct archive *a, const struct view *view, uint32_t index);
+/* What the view shows of the node: its name, as a directory, or its name and the suffix, as a
+ * file. A link is what it leads to. */
+enum shown { SHOWN_NOT, SHOWN_DIRECTORY, SHOWN_FILE };
+enum shown view_shows(struct archive *a, const struct view *view, uint32_t index);
 
 /* The next name in .arrayfs, from number *at on, which is moved past it; NULL at the end. */
 const char *view_top_next(uint64_t like, uint64_t *at, uint64_t *ret_ino);

@@ -51,7 +51,7 @@ static uint32_t follow(struct archive *a, uint32_t index, unsigned *links)
 	return index;
 }
 
-const char *view_suffix(struct archive *a, const struct view *view, uint32_t index)
+enum shown view_shows(struct archive *a, const struct view *view, uint32_t index)
 {
 	const struct node *n = tree_node(&a->tree, index);
 	if (n->kind == NODE_LINK) {
@@ -60,10 +60,8 @@ const char *view_suffix(struct archive *a, const struct view *view, uint32_t ind
 		n = index ? tree_node(&a->tree, index) : NULL;
 	}
 	if (!n)
-		return NULL;
-	if (n->kind == NODE_DIR)
-		return "";
-	return view_exists(view, n) ? view->suffix : NULL;
+		return SHOWN_NOT;
+	return n->kind == NODE_DIR ? SHOWN_DIRECTORY : view_exists(view, n) ? SHOWN_FILE : SHOWN_NOT;
 }
 
 /* --- names --------------------------------------------------------------- */
@@ -107,8 +105,7 @@ static bool is_plain_link(const struct mirror_ref *ref, const struct view *view)
 {
 	if (!ref->open)
 		return S_ISLNK(ref->dentry->type);
-	const char *suffix = ref->node->kind == NODE_LINK ? view_suffix(&ref->open->archive, view, ino_index(ref->ino)) : NULL;
-	return suffix && !*suffix;
+	return ref->node->kind == NODE_LINK && view_shows(&ref->open->archive, view, ino_index(ref->ino)) == SHOWN_DIRECTORY;
 }
 
 /* Whether the view has a file for the node, whose name came with the suffix. */
@@ -116,8 +113,7 @@ static bool has_file(const struct mirror_ref *ref, const struct view *view)
 {
 	if (is_dir(ref))
 		return view->files != view->directories;
-	const char *suffix = ref->open ? view_suffix(&ref->open->archive, view, ino_index(ref->ino)) : NULL;
-	return suffix && *suffix;
+	return ref->open && view_shows(&ref->open->archive, view, ino_index(ref->ino)) == SHOWN_FILE;
 }
 
 int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err)
@@ -232,9 +228,9 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 	enum view_id id = ino_view(ref->ino);
 	(void)m;
 	int r = id == VIEW_TOP ? -EINVAL : plain_readlink(&plain, ret, err);
-	const char *suffix = r == 0 && ref->open ? view_suffix(&ref->open->archive, &views[id], ino_index(ref->ino)) : NULL;
-	if (suffix && strlen(ret) + strlen(suffix) < PATH_MAX)
-		strcat(ret, suffix);
+	if (r == 0 && ref->open && view_shows(&ref->open->archive, &views[id], ino_index(ref->ino)) == SHOWN_FILE &&
+	    strlen(ret) + strlen(views[id].suffix) < PATH_MAX)
+		strcat(ret, views[id].suffix);
 	return r;
 }
 

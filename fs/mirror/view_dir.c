@@ -47,16 +47,17 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 			return 0;
 		index = tree_resolve(t, id);
 		const struct node *n = tree_node(t, index);
-		const char *suffix = second ? view->suffix : view_suffix(a, view, index);
+		enum shown as = second ? SHOWN_FILE : view_shows(a, view, index);
 		bool both = view->files != view->directories && n->kind == NODE_DIR && !second;
 		at = both ? at + 1 : name->next ? (uint64_t)name->next * 2 : 1;
-		if (!suffix)
+		if (as == SHOWN_NOT)
 			continue;
-		snprintf(dir->name, sizeof dir->name, "%s%s", name->name, suffix);
-		if (*suffix && taken(t, &dir->ref, dir->name))
+		bool file = as == SHOWN_FILE;
+		snprintf(dir->name, sizeof dir->name, "%s%s", name->name, file ? view->suffix : "");
+		if (file && taken(t, &dir->ref, dir->name))
 			continue;
-		enum view_id of = *suffix ? view->files : view->directories;
-		*ret = (struct mirror_name){dir->name, *suffix ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
+		enum view_id of = file ? view->files : view->directories;
+		*ret = (struct mirror_name){dir->name, file ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
 		if (n->kind == NODE_LINK)
 			ret->type = DT_LNK;
 		return 1;

@@ -80,6 +80,9 @@ bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret)
 }
 
 static const struct float_kind kinds[DTYPE_COUNT] = {
+	[DTYPE_FLOAT4_E2M1FN] = {1, 2, 1, true, FLOAT_FINITE},
+	[DTYPE_FLOAT6_E2M3FN] = {3, 2, 1, true, FLOAT_FINITE},
+	[DTYPE_FLOAT6_E3M2FN] = {2, 3, 3, true, FLOAT_FINITE},
 	[DTYPE_FLOAT8_E4M3FN] = {3, 4, 7, true, FLOAT_FN},
 	[DTYPE_FLOAT8_E4M3FNUZ] = {3, 4, 8, true, FLOAT_FNUZ},
 	[DTYPE_FLOAT8_E5M2] = {2, 5, 15, true, FLOAT_IEEE},
@@ -105,4 +108,28 @@ double float16_value(uint16_t h)
 	if (exponent < 31)
 		v = exponent ? __builtin_ldexp((double)(1024 + fraction), (int)exponent - 25) : __builtin_ldexp((double)fraction, -24);
 	return h & 0x8000 ? -v : v;
+}
+
+static float no_number(bool minus)
+{
+	return minus ? -__builtin_nanf("") : __builtin_nanf("");
+}
+
+float narrow_float_value(enum dtype dtype, unsigned bits)
+{
+	const struct float_kind *k = &kinds[dtype];
+	unsigned width = (unsigned)k->mantissa + k->exponent, top = (1u << k->exponent) - 1, all = (1u << k->mantissa) - 1;
+	unsigned exponent = bits >> k->mantissa & top, mantissa = bits & all;
+	bool minus = k->has_sign && bits >> width & 1;
+	if (k->specials == FLOAT_E8M0)
+		return bits == top ? no_number(false) : __builtin_ldexpf(1, (int)bits - k->bias);
+	if ((k->specials == FLOAT_FNUZ && bits == 1u << width) || (k->specials == FLOAT_FN && exponent == top && mantissa == all))
+		return no_number(minus);
+	float v = exponent ? __builtin_ldexpf((float)(mantissa + all + 1), (int)exponent - k->bias - k->mantissa)
+			   : __builtin_ldexpf((float)mantissa, 1 - k->bias - k->mantissa);
+	if (k->specials == FLOAT_IEEE && exponent == top && mantissa)
+		return no_number(minus);
+	if (k->specials == FLOAT_IEEE && exponent == top)
+		v = __builtin_inff();
+	return minus ? -v : v;
 }

@@ -158,5 +158,8 @@ const struct float_kind *dtype_float_kind(enum dtype dtype);
 /* The value of a float16; a NaN keeps its payload. */
 double float16_value(uint16_t bits);
 
+/* The value of a float of at most 8 bits; a NaN is quiet and keeps its sign, as ml_dtypes has it. */
+float narrow_float_value(enum dtype dtype, unsigned bits);
+
 /* The product of the extents, multiplied from the left; false on overflow. */
 bool shape_elements(const uint64_t *shape, size_t rank, uint64_t *ret);

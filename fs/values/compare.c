@@ -38,23 +38,42 @@ static bool is_turned(const struct array *a, unsigned bytes)
 	return a && dtype_kind(a->dtype) != KIND_RAW && dtype_kind(a->dtype) != KIND_UNICODE && a->byteorder == BYTEORDER_BIG && bytes > 1 && bytes <= WIDEST_NUMBER;
 }
 
+static void init_side(struct compare_side *s, const struct array *a)
+{
+	s->dtype = a->dtype;
+	s->bytes = (unsigned)(dtype_bits(a) / 8);
+	s->turn = is_turned(a, s->bytes);
+	compare_prepare(s);
+}
+
 void compare_init(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance)
 {
 	uint64_t bits = a && a->dtype < DTYPE_STRING ? dtype_bits(a) : 0;
 	bool time = false;
-	*ret = (struct compare){.bytes = 1};
+	*ret = (struct compare){.a.bytes = 1, .b.bytes = 1};
 	if (bits == 0 || bits % 8 || bits / 8 > COMPARE_WIDEST)
 		return;
 	ret->elements = true;
-	ret->dtype = a->dtype;
-	ret->bytes = (unsigned)(bits / 8);
-	ret->kind = kind_of(ret->dtype, &ret->is_signed, &time);
-	ret->turn_a = is_turned(a, ret->bytes);
-	ret->turn_b = is_turned(b, ret->bytes);
+	ret->kind = kind_of(a->dtype, &ret->is_signed, &time);
+	init_side(&ret->a, a);
+	ret->b = ret->a;
+	ret->b.turn = is_turned(b, ret->b.bytes);
 	ret->close = tolerance && ret->kind != COMPARE_OPAQUE && !time;
 	if (tolerance)
 		ret->tolerance = *tolerance;
-	compare_prepare(ret);
+}
+
+bool compare_is_number(const struct array *a)
+{
+	enum dtype_kind kind = dtype_kind(a->dtype);
+	return (kind == KIND_SIGNED || kind == KIND_UNSIGNED || kind == KIND_FLOAT) && dtype_bits(a) % 8 == 0;
+}
+
+void compare_init_values(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance)
+{
+	*ret = (struct compare){.kind = COMPARE_REAL, .elements = true, .mixed = true, .close = true, .tolerance = *tolerance};
+	init_side(&ret->a, a);
+	init_side(&ret->b, b);
 }
 
 /* --- which differ, and by how much ---------------------------------------- */
@@ -64,7 +83,7 @@ static void mark_bits(const struct compare *c, struct block *k)
 #define MARK(type)                              \
 	for (size_t i = 0; i < k->n; i++)       \
 		k->differs[i] = LOAD(type, k->a, i) != LOAD(type, k->b, i)
-	switch (c->bytes) {
+	switch (c->a.bytes) {
 	case 1:
 		MARK(uint8_t);
 		break;
@@ -79,7 +98,7 @@ static void mark_bits(const struct compare *c, struct block *k)
 		break;
 	default:
 		for (size_t i = 0; i < k->n; i++)
-			k->differs[i] = memcmp(k->a + i * c->bytes, k->b + i * c->bytes, c->bytes) != 0;
+			k->differs[i] = memcmp(k->a + i * c->a.bytes, k->b + i * c->a.bytes, c->a.bytes) != 0;
 	}
 #undef MARK
 }
@@ -87,8 +106,8 @@ static void mark_bits(const struct compare *c, struct block *k)
 static void measure_reals(const struct compare *c, struct block *k)
 {
 	double a[BLOCK], b[BLOCK], atol = c->tolerance.atol, rtol = c->tolerance.rtol;
-	compare_reals(c, k->a, k->n, a);
-	compare_reals(c, k->b, k->n, b);
+	compare_reals(&c->a, k->a, k->n, a);
+	compare_reals(&c->b, k->b, k->n, b);
 	for (size_t i = 0; i < k->n; i++) {
 		k->distance[i] = fabs(a[i] - b[i]);
 		k->nan[i] = (a[i] != a[i]) != (b[i] != b[i]);
@@ -108,8 +127,8 @@ static double part_distance(double a, double b)
 static void measure_complex(const struct compare *c, struct block *k)
 {
 	double a[BLOCK * 2], b[BLOCK * 2];
-	compare_reals(c, k->a, k->n * 2, a);
-	compare_reals(c, k->b, k->n * 2, b);
+	compare_reals(&c->a, k->a, k->n * 2, a);
+	compare_reals(&c->b, k->b, k->n * 2, b);
 	for (size_t i = 0; i < k->n; i++) {
 		const double *p = a + 2 * i, *q = b + 2 * i;
 		bool nan_p = isnan(p[0]) || isnan(p[1]), nan_q = isnan(q[0]) || isnan(q[1]);
@@ -127,8 +146,8 @@ static void measure_wholes(const struct compare *c, struct block *k)
 {
 	uint64_t a[BLOCK], b[BLOCK];
 	const uint64_t flip = c->is_signed ? UINT64_C(1) << 63 : 0; /* orders signed integers, too */
-	compare_wholes(c, k->a, k->n, a);
-	compare_wholes(c, k->b, k->n, b);
+	compare_wholes(&c->a, c->is_signed, k->a, k->n, a);
+	compare_wholes(&c->b, c->is_signed, k->b, k->n, b);
 	for (size_t i = 0; i < k->n; i++)
 		k->whole[i] = (a[i] ^ flip) > (b[i] ^ flip) ? a[i] - b[i] : b[i] - a[i];
 	for (size_t i = 0; c->close && i < k->n; i++) {
@@ -211,7 +230,7 @@ static bool largest_of(const double d[BLOCK], double *ret)
 
 static uint32_t count_bits(const struct compare *c, const struct block *k)
 {
-	switch (c->bytes) {
+	switch (c->a.bytes) {
 	case 1:
 		return count_8(k->a, k->b);
 	case 2:
@@ -242,8 +261,8 @@ static bool run_finite(const struct compare *c, struct block *k, struct compare_
 	double a[BLOCK], b[BLOCK], largest;
 	if (k->n < BLOCK)
 		return false;
-	compare_reals(c, k->a, BLOCK, a);
-	compare_reals(c, k->b, BLOCK, b);
+	compare_reals(&c->a, k->a, BLOCK, a);
+	compare_reals(&c->b, k->b, BLOCK, b);
 	for (size_t i = 0; i < BLOCK; i++)
 		k->distance[i] = fabs(a[i] - b[i]);
 	if (!largest_of(k->distance, &largest))
@@ -282,10 +301,10 @@ static void run_block(const struct compare *c, struct block *k, uint64_t first, 
 }
 
 /* Swaps the bytes of every element, or of each part of a complex one. */
-static const uint8_t *turn(const struct compare *c, const uint8_t *from, size_t n, uint8_t *to)
+static const uint8_t *turn(const struct compare *c, const struct compare_side *s, const uint8_t *from, size_t n, uint8_t *to)
 {
-	unsigned part = c->kind == COMPARE_COMPLEX ? c->bytes / 2 : c->bytes;
-	for (size_t i = 0; i < n * c->bytes; i += part)
+	unsigned part = c->kind == COMPARE_COMPLEX ? s->bytes / 2 : s->bytes;
+	for (size_t i = 0; i < n * s->bytes; i += part)
 		for (unsigned j = 0; j < part; j++)
 			to[i + j] = from[i + part - 1 - j];
 	return to;
@@ -295,16 +314,16 @@ void compare_run(const struct compare *c, const uint8_t *a, const uint8_t *b, si
 		 struct compare_result *r)
 {
 	uint8_t turned_a[BLOCK * WIDEST_NUMBER], turned_b[BLOCK * WIDEST_NUMBER];
-	bool same_order = c->turn_a == c->turn_b;
-	if (same_order && memcmp(a, b, count * c->bytes) == 0)
+	bool alike = !c->mixed && c->a.turn == c->b.turn;
+	if (alike && memcmp(a, b, count * c->a.bytes) == 0)
 		return;
 	for (size_t i = 0; i < count;) {
-		struct block k = {.n = count - i < BLOCK ? count - i : BLOCK, .a = a + i * c->bytes, .b = b + i * c->bytes};
-		if (!same_order || memcmp(k.a, k.b, k.n * c->bytes) != 0) {
-			if (c->turn_a)
-				k.a = turn(c, k.a, k.n, turned_a);
-			if (c->turn_b)
-				k.b = turn(c, k.b, k.n, turned_b);
+		struct block k = {.n = count - i < BLOCK ? count - i : BLOCK, .a = a + i * c->a.bytes, .b = b + i * c->b.bytes};
+		if (!alike || memcmp(k.a, k.b, k.n * c->a.bytes) != 0) {
+			if (c->a.turn)
+				k.a = turn(c, &c->a, k.a, k.n, turned_a);
+			if (c->b.turn)
+				k.b = turn(c, &c->b, k.b, k.n, turned_b);
 			run_block(c, &k, first + i, r);
 		}
 		i += k.n;

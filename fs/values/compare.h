@@ -3,7 +3,8 @@
 #include "fs/values/array.h"
 
 /*
- * Compares elements of one type pairwise.  Knows types, not formats.
+ * Compares elements pairwise, of one type, or numbers of two types by their values.  Knows types,
+ * not formats.
  *
  *   no tolerance   bit by bit: -0.0 differs from 0.0, and NaNs are equal only if
  *                  their bits are
@@ -25,15 +26,20 @@ enum compare_kind {
 	COMPARE_COMPLEX, /* absolute value of the difference */
 };
 
+struct compare_side {
+	unsigned bytes; /* per element; 1 if elements are packed or their type is unknown */
+	bool turn;
+	uint8_t dtype;
+	double small[256]; /* values of a one-byte float type */
+};
+
 struct compare {
 	enum compare_kind kind;
-	unsigned bytes;  /* per element; 1 if elements are packed or their type is unknown */
 	bool elements;   /* false: bytes are compared instead */
-	bool turn_a, turn_b;
+	bool mixed;      /* of two types: both are taken as doubles */
 	bool is_signed, close;
-	uint8_t dtype;
 	struct tolerance tolerance;
-	double small[256]; /* values of a one-byte float type */
+	struct compare_side a, b;
 };
 
 struct compare_result {
@@ -52,6 +58,12 @@ enum { COMPARE_WIDEST = 1 << 16 };
 /* For two arrays whose dtypes have the same name; NULL is a file of bytes.
  * `tolerance` may be NULL. */
 void compare_init(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance);
+
+/* Whether its elements are numbers whose values can be compared with those of another type. */
+bool compare_is_number(const struct array *a);
+
+/* For two arrays of numbers, of any such types: integers and floats are compared as doubles. */
+void compare_init_values(struct compare *ret, const struct array *a, const struct array *b, const struct tolerance *tolerance);
 
 /* Adds `count` pairs, the first of which has index `first`, to the result, which
  * starts as {0}.  Any thread, but only one at a time per result. */

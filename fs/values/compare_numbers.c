@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include <endian.h>
-#include <math.h>
 
 #include "fs/values/compare_impl.h"
-#include "fs/values/decimal.h"
 
-static double small_float(const struct float_kind *k, unsigned bits)
+void compare_prepare(struct compare_side *s)
 {
-	unsigned top = (1u << k->exponent) - 1, all = (1u << k->mantissa) - 1;
-	unsigned exponent = bits >> k->mantissa & top, mantissa = bits & all;
-	bool minus = k->has_sign && bits >> 7;
-	if (k->specials == FLOAT_E8M0)
-		return bits == top ? (double)NAN : ldexp(1, (int)bits - k->bias);
-	if ((k->specials == FLOAT_FNUZ && bits == 0x80) || (k->specials == FLOAT_FN && exponent == top && mantissa == all))
-		return (double)NAN;
-	double v = exponent ? ldexp(mantissa + all + 1, (int)exponent - k->bias - k->mantissa)
-			    : ldexp(mantissa, 1 - k->bias - k->mantissa);
-	if (k->specials == FLOAT_IEEE && exponent == top)
-		v = mantissa ? (double)NAN : (double)INFINITY;
-	return minus ? -v : v;
-}
-
-void compare_prepare(struct compare *c)
-{
-	const struct float_kind *small = c->bytes == 1 && c->kind == COMPARE_REAL ? dtype_float_kind(c->dtype) : NULL;
+	bool small = dtype_kind(s->dtype) == KIND_FLOAT && s->bytes == 1;
 	for (unsigned i = 0; small && i < 256; i++)
-		c->small[i] = small_float(small, i);
+		s->small[i] = (double)narrow_float_value(s->dtype, i);
 }
 
 static float float_of(uint32_t bits)
@@ -52,9 +34,28 @@ static double wide(uint64_t bits)
 	return v;
 }
 
-void compare_reals(const struct compare *c, const uint8_t *from, size_t n, double *ret)
+static void integers(enum dtype dtype, const uint8_t *from, size_t n, double *ret)
 {
-	switch ((enum dtype)c->dtype) {
+#define INTEGERS(type, as, turn)         \
+	for (size_t i = 0; i < n; i++)   \
+		ret[i] = (double)(as)turn(LOAD(type, from, i)); \
+	break
+	switch (dtype) {
+	case DTYPE_INT8: INTEGERS(uint8_t, int8_t, );
+	case DTYPE_INT16: INTEGERS(uint16_t, int16_t, le16toh);
+	case DTYPE_INT32: INTEGERS(uint32_t, int32_t, le32toh);
+	case DTYPE_INT64: INTEGERS(uint64_t, int64_t, le64toh);
+	case DTYPE_UINT16: INTEGERS(uint16_t, uint16_t, le16toh);
+	case DTYPE_UINT32: INTEGERS(uint32_t, uint32_t, le32toh);
+	case DTYPE_UINT64: INTEGERS(uint64_t, uint64_t, le64toh);
+	default: INTEGERS(uint8_t, uint8_t, );
+	}
+#undef INTEGERS
+}
+
+void compare_reals(const struct compare_side *s, const uint8_t *from, size_t n, double *ret)
+{
+	switch ((enum dtype)s->dtype) {
 	case DTYPE_FLOAT16:
 		for (size_t i = 0; i < n; i++)
 			ret[i] = (double)half(le16toh(LOAD(uint16_t, from, i)));
@@ -74,17 +75,19 @@ void compare_reals(const struct compare *c, const uint8_t *from, size_t n, doubl
 			ret[i] = wide(le64toh(LOAD(uint64_t, from, i)));
 		break;
 	default:
-		for (size_t i = 0; i < n; i++)
-			ret[i] = c->small[from[i]];
+		if (dtype_kind(s->dtype) != KIND_FLOAT)
+			integers(s->dtype, from, n, ret);
+		for (size_t i = 0; dtype_kind(s->dtype) == KIND_FLOAT && i < n; i++)
+			ret[i] = s->small[from[i]];
 	}
 }
 
-void compare_wholes(const struct compare *c, const uint8_t *from, size_t n, uint64_t *ret)
+void compare_wholes(const struct compare_side *s, bool is_signed, const uint8_t *from, size_t n, uint64_t *ret)
 {
 #define WHOLES(type, sign, turn)                                                                    \
 	for (size_t i = 0; i < n; i++)                                                              \
-		ret[i] = c->is_signed ? (uint64_t)(int64_t)(sign)turn(LOAD(type, from, i)) : turn(LOAD(type, from, i))
-	switch (c->bytes) {
+		ret[i] = is_signed ? (uint64_t)(int64_t)(sign)turn(LOAD(type, from, i)) : turn(LOAD(type, from, i))
+	switch (s->bytes) {
 	case 1:
 		WHOLES(uint8_t, int8_t, );
 		break;

@@ -172,6 +172,8 @@ size_t decimal_float(const struct float_kind *kind, uint64_t bits, char *ret)
 			return put_word(false, "nan", ret);
 		exponent++; /* neither zero nor subnormals exist */
 		break;
+	case FLOAT_FINITE:
+		break;
 	}
 	if (minus)
 		*ret++ = '-';

@@ -22,7 +22,7 @@ struct float_kind {
 	uint8_t mantissa, exponent;
 	int16_t bias;
 	bool has_sign;
-	enum { FLOAT_IEEE, FLOAT_FN, FLOAT_FNUZ, FLOAT_E8M0 } specials;
+	enum { FLOAT_IEEE, FLOAT_FN, FLOAT_FNUZ, FLOAT_E8M0, FLOAT_FINITE } specials;
 };
 
 enum { DECIMAL_FLOAT_MAX = 26 }; /* bytes at most */

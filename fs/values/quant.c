@@ -17,7 +17,7 @@ bool quant_same(const struct quant *a, const struct quant *b)
 {
 	if (a == b || !a || !b)
 		return a == b;
-	if (a->blocks != b->blocks || a->axis != b->axis || a->count != b->count || !a->zero_points != !b->zero_points)
+	if (a->blocks != b->blocks || a->unordered != b->unordered || a->axis != b->axis || a->count != b->count || !a->zero_points != !b->zero_points)
 		return false;
 	return a->count == 0 || (memcmp(a->scales, b->scales, a->count * sizeof *a->scales) == 0 &&
 				 (!a->zero_points || memcmp(a->zero_points, b->zero_points, a->count * sizeof *a->zero_points) == 0));

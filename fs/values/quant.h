@@ -56,6 +56,7 @@ enum quant_blocks {
  * points, or none of these where all are 0.  Lives as long as the archive. */
 struct quant {
 	enum quant_blocks blocks;
+	bool unordered; /* nothing tells the byte order of the numbers in the blocks */
 	uint32_t axis, count;
 	const float *scales;
 	const int64_t *zero_points;
@@ -70,3 +71,11 @@ const struct quant_block *quant_block(enum quant_blocks blocks);
 
 /* Equal, or both absent. */
 bool quant_same(const struct quant *a, const struct quant *b);
+
+/* Decodes whole blocks of this type: what gguf.quants.dequantize() of gguf 0.19 gives, and ggml
+ * for Q1_0 and Q8_K.  NULL if there is none (Q8_1, on whose layout the two do not agree). */
+typedef void quant_decode(const uint8_t *from, size_t blocks, float *to);
+quant_decode *quant_decoder(enum quant_blocks blocks);
+
+/* Whether a block holds numbers of several bytes, so that it has a byte order. */
+bool quant_is_ordered(enum quant_blocks blocks);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "fs/archive/archive.h"
+#include "fs/archive/shape.h"
 
 /*
  * Views, below .arrayfs/NAME: the same tree, whose nodes are files in another form. Directories
- * keep their names, files get a suffix. A view knows types but no formats.
+ * keep their names, files get a suffix, which may be empty. A view knows types but no formats.
  *
  * A view is a line in the table; its id is part of inode numbers and must never change.
  */
@@ -15,6 +15,7 @@ enum view_id {
 	VIEW_TEXT,
 	VIEW_JSON,      /* its directories */
 	VIEW_JSON_FILE, /* its files */
+	VIEW_F32,
 	VIEW_IDS = 8,
 };
 
@@ -43,6 +44,9 @@ struct view {
 	/* Or one text, generated from its start, without which its size is not known. It holds
 	 * what would otherwise be extended attributes. */
 	void (*write)(const struct described *of, struct text *ret);
+
+	/* What its files are told to be in their attributes; NULL: the node's own array. */
+	void (*array)(const struct array *a, struct shaped *ret);
 };
 
 /* By id; unused ids have no suffix. */

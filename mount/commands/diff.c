@@ -38,6 +38,21 @@ static const char *word_of(const struct item *item)
 	return item->kind == ITEM_OTHER ? item->more : item->kind == ITEM_LINK ? "link" : item->kind == ITEM_FILE ? "file" : "directory";
 }
 
+static bool same_shapes(const char *a, const char *b)
+{
+	return strcmp(a, b) == 0 || a[0] == '?' || b[0] == '?'; /* then the values will tell */
+}
+
+/* With a tolerance, what counts are the numbers that are stored, in whatever type. */
+static bool pair_by_value(const struct diff *d, struct pair *p)
+{
+	const struct item *a = p->a, *b = p->b;
+	if (!d->tolerance || !a->number || !b->number || a->fortran != b->fortran)
+		return false;
+	return (strcmp(a->dtype, b->dtype) != 0 || a->coded || b->coded) &&
+	       same_shapes(a->values ? a->values : a->shape, b->values ? b->values : b->shape);
+}
+
 /* Compares types and shapes, of arrays and of directories that stand for one; returns
  * false if they differ. */
 static bool pair_types(struct diff *d, struct pair *p)
@@ -45,9 +60,15 @@ static bool pair_types(struct diff *d, struct pair *p)
 	const struct item *a = p->a, *b = p->b;
 	const char *dtypes[] = {a->dtype ? a->dtype : "none", b->dtype ? b->dtype : "none"};
 	const char *shapes[] = {a->shape ? a->shape : "none", b->shape ? b->shape : "none"};
-	bool typed = strcmp(dtypes[0], dtypes[1]) == 0, shaped = strcmp(shapes[0], shapes[1]) == 0;
-	shaped |= shapes[0][0] == '?' || shapes[1][0] == '?'; /* the values will tell */
-	if (!typed)
+	const char *blocks[] = {a->blocks ? a->blocks : "none", b->blocks ? b->blocks : "none"};
+	bool typed = strcmp(dtypes[0], dtypes[1]) == 0, shaped = same_shapes(shapes[0], shapes[1]);
+	p->by_value = pair_by_value(d, p);
+	if (p->by_value)
+		return true;
+	if (typed && shaped && strcmp(blocks[0], blocks[1]) != 0) {
+		tell_unequal(d, &p->lines, a, "type", blocks[0], blocks[1], false);
+		typed = false;
+	} else if (!typed)
 		tell_unequal(d, &p->lines, a, "dtype", dtypes[0], dtypes[1], false);
 	if (!shaped)
 		tell_unequal(d, &p->lines, a, "shape", shapes[0][0] == '[' ? shapes[0] : "null",

@@ -39,8 +39,12 @@ struct item {
 	char *more;
 	char *same;   /* FILE: the path by which it was visited first, or NULL */
 	char *dtype, *shape; /* of an array, or of a directory that stands for one; else NULL */
+	char *values;        /* the shape of its values, counted in elements; NULL: as `shape` */
+	const char *blocks;  /* the name of the blocks that it is made of, or NULL */
 	uint8_t kind;
 	bool fortran;
+	bool number;   /* its values are numbers that can be compared with those of another type */
+	bool coded;    /* they are not its elements, or not in whole bytes */
 	bool closed;   /* differences below it are not reported */
 	bool validity; /* FILE: says which elements of the array beside it are valid */
 	uint64_t size; /* in bytes, if known without decoding and a progress bar is shown */
@@ -75,6 +79,7 @@ struct pair {
 	char *fault;              /* its message, if there was memory for one */
 	bool look;                /* more than names and types must be compared */
 	bool values;              /* including the bytes */
+	bool by_value;            /* or rather the numbers that they stand for */
 	bool done;
 };
 
@@ -102,7 +107,7 @@ void diff_fault(const struct diff *d, struct pair *p, int side, const char *why)
 /* Names are escaped as in --list. */
 void tell_only(const struct diff *d, struct text *t, const struct item *item, int side);
 
-/* `what` is one of kind, dtype, shape, order, size, link, same_as; `json` says that the
+/* `what` is one of kind, dtype, type, shape, order, size, link, same_as; `json` says that the
  * values are JSON rather than strings. */
 void tell_unequal(const struct diff *d, struct text *t, const struct item *item, const char *what, const char *a,
 		  const char *b, bool json);

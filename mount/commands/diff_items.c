@@ -19,6 +19,7 @@ void items_free(struct items *l)
 		free(l->all[i].same);
 		free(l->all[i].dtype);
 		free(l->all[i].shape);
+		free(l->all[i].values);
 	}
 	free(l->all);
 	idmap_free(&l->by_name);
@@ -57,6 +58,22 @@ static char *shape_text(const struct array *array)
 	return text;
 }
 
+/* What its values are, if they are numbers, where the elements are not them. */
+static bool take_values(struct item *item, const struct mirror_ref *ref)
+{
+	const struct array *array = ref->node->array;
+	struct shaped shown;
+	item->blocks = array->quant && quant_block(array->quant->blocks) ? quant_block(array->quant->blocks)->name : NULL;
+	bool viewed = ref->node->kind != NODE_DIR && view_exists(&views[VIEW_F32], ref->node);
+	item->number = viewed || (!item->blocks && compare_is_number(array));
+	item->coded = viewed && (array->quant || !compare_is_number(array));
+	if (!viewed || array->unshaped)
+		return true;
+	views[VIEW_F32].array(array, &shown);
+	item->values = shape_text(&shown.array);
+	return item->values != NULL;
+}
+
 /* Copies the names of its type and shape, rather than keep the node: of many archives,
  * not all stay open. */
 static bool take_array(struct item *item, const struct mirror_ref *ref)
@@ -69,7 +86,7 @@ static bool take_array(struct item *item, const struct mirror_ref *ref)
 	item->validity = ref->node->companion && array->dtype == DTYPE_BOOL;
 	item->dtype = strdup(array->dtype != DTYPE_NONE ? dtype_name(array, name) : "none");
 	item->shape = shape_text(array);
-	return item->dtype && item->shape;
+	return item->dtype && item->shape && take_values(item, ref);
 }
 
 static int take_file(struct items *l, struct item *item, const struct mirror_ref *ref)

@@ -20,6 +20,7 @@ struct work {
 	struct mirror_ref refs[2];
 	int fds[2];
 	const struct array *array; /* of A */
+	struct shaped shown[2];    /* of values that are decoded */
 	uint64_t size, at;         /* in bytes; `at` is where the next piece begins */
 	uint64_t piece;            /* size of a piece, in whole elements */
 	unsigned running;          /* pieces being compared */
@@ -59,6 +60,12 @@ static const struct item *item_of(const struct pair *p, int side)
 	return side ? p->b : p->a;
 }
 
+/* Whether its bytes are read where they are mapped. */
+static bool is_mapped(const struct mirror_ref *ref)
+{
+	return ref->open && ref->node->kind == NODE_RANGE && !ino_view(ref->ino);
+}
+
 static int put_together(struct bytes *b, struct error *err)
 {
 	b->at = b->own = malloc((size_t)b->answer.len);
@@ -80,7 +87,7 @@ static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t o
 		return error_set(err, -r, "%s", strerror(-r));
 	if (b->answer.len != len)
 		return error_set(err, EIO, "ends early, at byte %" PRIu64, offset + b->answer.len);
-	if (a && ref->node->kind == NODE_RANGE) {
+	if (is_mapped(ref)) {
 		b->mapped = archive_source(a, ref->node->source);
 		b->offset = ref->node->offset + offset;
 		b->at = b->mapped->bytes + b->offset;
@@ -97,18 +104,20 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 			 struct error *err)
 {
 	struct bytes b[2] = {0};
+	const unsigned each[] = {w->compare.a.bytes, w->compare.b.bytes};
+	uint64_t first = offset / each[0], count = len / each[0];
 	int failed = 0;
 	for (int i = 0; i < 2; i++)
 		answer_init(&b[i].answer);
 	for (int i = 0; i < 2 && !failed; i++)
-		if (read_bytes(d, w, i, offset, len, &b[i], err) < 0)
+		if (read_bytes(d, w, i, first * each[i], count * each[i], &b[i], err) < 0)
 			failed = 1 + i;
 	if (!failed) {
 		source_enter_both(b[0].mapped, b[1].mapped);
-		compare_run(&w->compare, b[0].at, b[1].at, (size_t)(len / w->compare.bytes), offset / w->compare.bytes, ret);
+		compare_run(&w->compare, b[0].at, b[1].at, (size_t)count, first, ret);
 		source_leave_unchecked();
 		for (int i = 0; i < 2 && !failed; i++)
-			if (b[i].mapped && source_leave(b[i].mapped, b[i].offset, len, err) < 0)
+			if (b[i].mapped && source_leave(b[i].mapped, b[i].offset, count * each[i], err) < 0)
 				failed = 1 + i;
 	}
 	for (int i = 0; i < 2; i++) {
@@ -149,9 +158,9 @@ static uint64_t piece_of(const struct work *w)
 {
 	bool plain = true;
 	for (int i = 0; i < 2; i++)
-		plain &= w->refs[i].open && w->refs[i].node->kind == NODE_RANGE;
+		plain &= is_mapped(&w->refs[i]);
 	uint64_t piece = plain ? MAPPED_PIECE : DECODED_PIECE;
-	return piece - piece % w->compare.bytes;
+	return piece - piece % w->compare.a.bytes;
 }
 
 /* Compares the sizes; returns 1 if they differ, and reports it. */
@@ -172,7 +181,10 @@ static int compare_sizes(const struct diff *d, struct work *w, int *ret_side, st
 		snprintf(sizes[i], sizeof sizes[i], "%" PRIu64, (uint64_t)st[i].st_size);
 	}
 	w->size = (uint64_t)st[w->pair->a ? 0 : 1].st_size;
-	if (!w->pair->a || !w->pair->b || st[0].st_size == st[1].st_size)
+	if (!w->pair->a || !w->pair->b)
+		return 0;
+	if ((uint64_t)st[0].st_size / w->compare.a.bytes == (uint64_t)st[1].st_size / w->compare.b.bytes &&
+	    (uint64_t)st[0].st_size % w->compare.a.bytes == (uint64_t)st[1].st_size % w->compare.b.bytes)
 		return 0;
 	tell_unequal(d, &w->pair->lines, w->pair->a, "size", sizes[0], sizes[1], true);
 	return 1;
@@ -188,6 +200,45 @@ static int find_item(const struct diff *d, const struct item *item, int side, st
 	int r = path ? walk_resolve(m, path, false, ret, err) : -ENOMEM;
 	free(path);
 	return r;
+}
+
+/* Turns to the view in which its values are decoded, if it has one. */
+static const struct array *value_array(const struct diff *d, struct work *w, int side)
+{
+	struct mirror *m = d->sources[side].mirror;
+	struct mirror_ref plain = w->refs[side];
+	const struct view *v = &views[VIEW_F32];
+	if (!view_exists(v, plain.node))
+		return plain.node->array;
+	if (mirror_sibling(m, &plain, ino_of(plain.ino, VIEW_F32, ino_index(plain.ino)), &w->refs[side]) < 0)
+		return NULL;
+	mirror_put(m, &plain);
+	v->array(w->refs[side].node->array, &w->shown[side]);
+	return &w->shown[side].array;
+}
+
+/* Sets how they are compared; false if that is told already. */
+static bool begin_compare(const struct diff *d, struct work *w, bool enumerated)
+{
+	struct pair *p = w->pair;
+	const struct mirror_ref *refs[] = {&w->refs[p->a ? 0 : 1], &w->refs[p->b ? 1 : 0]};
+	bool exact = enumerated || is_structure(refs[0]) || is_structure(refs[1]);
+	if (p->by_value && exact) {
+		tell_unequal(d, &p->lines, p->a, "dtype", p->a->dtype, p->b->dtype, false);
+		return false;
+	}
+	if (p->by_value) {
+		const struct array *a = value_array(d, w, 0), *b = value_array(d, w, 1);
+		w->array = a;
+		if (a && b)
+			compare_init_values(&w->compare, a, b, d->tolerance);
+		else
+			diff_fault(d, p, a ? 1 : 0, "no memory");
+		return a && b;
+	}
+	w->array = array_of(refs[0]);
+	compare_init(&w->compare, w->array, array_of(refs[1]), exact ? NULL : d->tolerance);
+	return true;
 }
 
 /* Compares everything but the bytes; returns true if pieces must follow. */
@@ -207,17 +258,13 @@ static bool open_pair(const struct diff *d, struct work *w)
 		diff_fault(d, p, 0, err.text);
 		err.text[0] = '\0';
 	}
-	if (!p->values)
+	if (!p->values || !begin_compare(d, w, enumerated))
 		return false;
 	if ((r = compare_sizes(d, w, &side, &err)) < 0)
 		diff_fault(d, p, side, err.text);
 	if (r != 0 || w->size == 0)
 		return false;
-	const struct mirror_ref *refs[] = {&w->refs[p->a ? 0 : 1], &w->refs[p->b ? 1 : 0]};
-	bool exact = enumerated || is_structure(refs[0]) || is_structure(refs[1]);
-	w->array = array_of(refs[0]);
-	compare_init(&w->compare, w->array, array_of(refs[1]), exact ? NULL : d->tolerance);
-	if (w->size % w->compare.bytes)
+	if (w->size % w->compare.a.bytes)
 		compare_init(&w->compare, NULL, NULL, NULL);
 	w->piece = piece_of(w);
 	return true;
@@ -239,7 +286,7 @@ static void close_pair(struct diff *d, struct work *w)
 	if (w->failed)
 		diff_fault(d, p, w->failed - 1, w->err.text);
 	else if (w->result.differ)
-		tell_values(d, &p->lines, pair_item(p), w->array, &w->compare, w->size / w->compare.bytes, &w->result);
+		tell_values(d, &p->lines, pair_item(p), w->array, &w->compare, w->size / w->compare.a.bytes, &w->result);
 	for (int i = 0; i < 2; i++) {
 		mirror_close_file(d->sources[i].mirror, w->fds[i]);
 		if (w->refs[i].dentry)
@@ -271,7 +318,8 @@ static void run_piece(struct diff *d, struct workers *ws)
 		w->err = err;
 	}
 	compare_join(&w->result, &part);
-	progress_add(&d->progress, len);
+	bool decoded = w->pair->by_value && w->size > 0;
+	progress_add(&d->progress, decoded ? (uint64_t)((double)len / (double)w->size * (double)w->pair->a->size) : len);
 	if (w->at == w->size && w->running == 0)
 		close_pair(d, w);
 }

@@ -20,8 +20,14 @@ static bool fits(const struct attr *attr)
 static int walk(struct mirror *m, const struct mirror_ref *ref, attrs_each *each, void *arg, struct error *err)
 {
 	struct error fault;
-	if (views[ino_view(ref->ino)].write)
+	struct shaped shown;
+	const struct view *v = &views[ino_view(ref->ino)];
+	if (v->write)
 		return 0;
+	if (ref->open && v->array && ref->node->array && view_exists(v, ref->node)) {
+		v->array(ref->node->array, &shown);
+		return attrs_walk_as(&ref->open->archive, ino_index(ref->ino), ref->node, &shown.array, each, arg, err);
+	}
 	if (ref->open)
 		return attrs_walk(&ref->open->archive, ino_index(ref->ino), ref->node, each, arg, err);
 	if (!mirror_fault(m, ref, &fault))

@@ -191,11 +191,11 @@ static void without_elements_bytes_are_compared(void **state)
 	const struct array packed = {.dtype = DTYPE_FLOAT4_E2M1FN}, wide = {.dtype = DTYPE_VOID, .width = COMPARE_WIDEST + 1};
 	(void)state;
 	compare_init(&c, NULL, NULL, NULL);
-	assert_true(!c.elements && c.bytes == 1);
+	assert_true(!c.elements && c.a.bytes == 1);
 	compare_init(&c, &packed, &packed, NULL);
-	assert_true(!c.elements && c.bytes == 1);
+	assert_true(!c.elements && c.a.bytes == 1);
 	compare_init(&c, &wide, &wide, NULL);
-	assert_true(!c.elements && c.bytes == 1);
+	assert_true(!c.elements && c.a.bytes == 1);
 }
 
 /* Differences at both ends of blocks and parts; the sums are the same however it
@@ -268,9 +268,36 @@ static void characters_are_not_turned_as_one(void **state)
 	assert_int_equal(compared(&big, &little, NULL, a, b, 1).differ, 1);
 }
 
+/* What numpy.isclose() says of the values as float64. */
+static void numbers_of_two_types_are_compared_by_value(void **state)
+{
+	(void)state;
+	static const struct tolerance t = {.atol = 0.25};
+	const int16_t a[] = {1, -2, 300, 7};
+	const double b[] = {1.25, -2.5, 300, NAN};
+	const uint16_t halves[] = {0x003c, 0x00c1, 0x007c, 0x007e}; /* big-endian 1, -2.5, inf, NaN */
+	struct compare c;
+	struct compare_result r = {0};
+	compare_init_values(&c, LITTLE(DTYPE_INT16), LITTLE(DTYPE_FLOAT64), &t);
+	compare_run(&c, (const uint8_t *)a, (const uint8_t *)b, 4, 0, &r);
+	assert_int_equal(r.differ, 2);
+	assert_int_equal(r.first, 1);
+	assert_int_equal(r.nan, 1);
+	assert_true(r.measured && r.at == 1 && r.largest == 0.5);
+	r = (struct compare_result){0};
+	compare_init_values(&c, ARRAY(DTYPE_FLOAT16, BYTEORDER_BIG), LITTLE(DTYPE_FLOAT64), &t);
+	compare_run(&c, (const uint8_t *)halves, (const uint8_t *)b, 4, 0, &r);
+	assert_int_equal(r.differ, 1);
+	assert_true(r.first == 2 && isinf(r.largest) && r.nan == 0);
+	assert_true(compare_is_number(LITTLE(DTYPE_UINT64)) && compare_is_number(LITTLE(DTYPE_FLOAT8_E5M2)));
+	assert_false(compare_is_number(LITTLE(DTYPE_BOOL)) || compare_is_number(LITTLE(DTYPE_INT4)) ||
+		     compare_is_number(LITTLE(DTYPE_COMPLEX64)) || compare_is_number(LITTLE(DTYPE_DATE32)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_of_two_types_are_compared_by_value),
 		cmocka_unit_test(every_float_of_a_byte_has_its_value),
 		cmocka_unit_test(halves_and_brains),
 		cmocka_unit_test(characters_are_not_turned_as_one),
