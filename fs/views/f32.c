@@ -101,6 +101,7 @@ static int decode(const struct widen *w, struct taken *from, uint64_t group, uin
 {
 	uint8_t stored[STEP_BYTES];
 	float values[STEP];
+	const void *aside = values;
 	size_t most = STEP / w->elements < STEP_BYTES / w->bytes ? STEP / w->elements : STEP_BYTES / w->bytes;
 	uint64_t end = offset + len, each = w->elements * sizeof(float);
 	for (uint64_t at = group * each; at < end;) {
@@ -116,7 +117,7 @@ static int decode(const struct widen *w, struct taken *from, uint64_t group, uin
 		little(into, n * w->elements);
 		if (!whole) {
 			uint64_t first = at > offset ? at : offset, last = stop < end ? stop : end;
-			memcpy(to + (first - offset), (uint8_t *)values + (first - at), (size_t)(last - first));
+			memcpy(to + (first - offset), (const uint8_t *)aside + (first - at), (size_t)(last - first));
 		}
 		at = stop;
 	}
