@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <lz4.h>
+#define XXH_STATIC_LINKING_ONLY /* a state on the stack */
+#include <xxhash.h>
 
 #include "fs/codec/codec.h"
-#include "fs/codec/xxh32.h"
 
 /* --- one block ---------------------------------------------------------------- */
 
@@ -27,7 +28,7 @@ const struct codec codec_lz4_raw = {.name = "lz4_raw", .whole = raw};
  *   block  length 4, whose highest bit says that it is stored | bytes | checksum 4
  *
  * Read here, not by liblz4: that reads flags twice, which takes a copy of an input that may
- * change; and sums the content two to three times as slowly.
+ * change; and sums the content two to three times as slowly as libxxhash.
  */
 enum { STORED = 1u << 31, HISTORY = 64 << 10, INDEPENDENT = 1 << 5, BLOCK_SUMS = 1 << 4, SIZE = 1 << 3, SUM = 1 << 2, DICTIONARY = 1 };
 
@@ -50,7 +51,7 @@ static int read_header(struct cursor *c, struct frame *f)
 	if (c->failed || f->flags >> 6 != 1 || f->flags & 2 || sizes & 0x8f || sizes < 0x40)
 		return -EBADMSG;
 	f->most = (size_t)1 << (8 + 2 * (sizes >> 4));
-	return check == (xxh32(header) >> 8 & 0xff) ? 0 : -EBADMSG;
+	return check == (XXH32(header.data, header.len, 0) >> 8 & 0xff) ? 0 : -EBADMSG;
 }
 
 /* Decodes a block to `out`, before which `done` bytes of the frame lie. */
@@ -73,18 +74,19 @@ static int block(const struct frame *f, struct slice in, bool stored, uint8_t *o
 /* The content's checksum is taken while what was decoded is in the processor's cache. */
 static int read_blocks(struct cursor *c, const struct frame *f, uint8_t *out, size_t room, size_t *done)
 {
-	struct xxh32 sum = xxh32_begin();
-	size_t summed = f->begin, made;
+	XXH32_state_t sum;
+	size_t made;
+	XXH32_reset(&sum, 0);
 	for (uint32_t head; (head = cursor_u32le(c)) != 0; *done += made) {
 		struct slice in = cursor_take(c, head & ~STORED);
 		if (c->failed || block(f, in, head & STORED, out + *done, *done - f->begin, room - *done, &made) < 0)
 			return -EBADMSG;
-		if (f->flags & BLOCK_SUMS && cursor_u32le(c) != xxh32(in))
+		if (f->flags & BLOCK_SUMS && cursor_u32le(c) != XXH32(in.data, in.len, 0))
 			return -EBADMSG;
 		if (f->flags & SUM)
-			summed += xxh32_add(&sum, (struct slice){out + summed, *done + made - summed});
+			XXH32_update(&sum, out + *done, made);
 	}
-	if (f->flags & SUM && cursor_u32le(c) != xxh32_end(&sum, (struct slice){out + summed, *done - summed}))
+	if (f->flags & SUM && cursor_u32le(c) != XXH32_digest(&sum))
 		return -EBADMSG;
 	return c->failed || (f->flags & SIZE && f->size != *done - f->begin) ? -EBADMSG : 0;
 }
