@@ -21,6 +21,7 @@ import h5py
 import hdf5plugin
 import ml_dtypes
 import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -271,6 +272,19 @@ def flatbuffers():
         at += 8 + n + len(pa.ipc.read_message(pa.py_buffer(data[at:])).body or b"")
 
 
+# --- ONNX ------------------------------------------------------------------
+
+def protobufs():
+    """A model's messages, and a tensor with entries of every kind."""
+    out = folder("protobuf")
+    t = onnx.TensorProto(name="w", data_type=7, dims=[2, 300], int64_data=[-1, 5], float_data=[1, 2], double_data=[3], string_data=[b"x", b""])
+    t.metadata_props.add(key="k", value="v")
+    g = onnx.GraphProto(name="g", node=[onnx.helper.make_node("Conv", ["x"], ["y"], kernel_shape=[3, 3], alpha=1.5)], initializer=[t])
+    (out / "onnx-tensor").write_bytes(t.SerializeToString())
+    (out / "onnx-model").write_bytes(onnx.helper.make_model(g).SerializeToString())
+    (out / "groups").write_bytes(bytes.fromhex("0b10011b220178 1c 2578787878 297878787878787878 0c 0807".replace(" ", "")))
+
+
 # --- pickles -----------------------------------------------------------------
 
 def pickles():
@@ -289,7 +303,7 @@ def pickles():
 
 
 if __name__ == "__main__":
-    for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers, pickles):
+    for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers, protobufs, pickles):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "pickle_machine") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "protobuf", "pickle_machine") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

@@ -19,6 +19,7 @@ INSTALLED = [
     "share/doc/arrayfs/docs/formats/hdf5.md",
     "share/doc/arrayfs/docs/formats/keras.md",
     "share/doc/arrayfs/docs/formats/numpy.md",
+    "share/doc/arrayfs/docs/formats/onnx.md",
     "share/doc/arrayfs/docs/formats/parquet.md",
     "share/doc/arrayfs/docs/formats/safetensors.md",
     "share/doc/arrayfs/docs/formats/tflite.md",
