@@ -200,6 +200,14 @@ bool msgpack_skip(struct msgpack *m, const struct msgpack_object *o)
 	return !m->failed;
 }
 
+void msgpack_rewind(struct msgpack *m, const struct msgpack_object *container)
+{
+	m->at = container->body;
+	m->depth = container->depth + (container->len > 0);
+	if (container->len)
+		m->left[container->depth] = container->len << (container->kind == MSGPACK_MAP);
+}
+
 struct msgpack_place msgpack_enter(struct msgpack *m, uint64_t at, uint64_t end)
 {
 	struct msgpack_place place = {m->at, m->end, m->depth, m->base};
@@ -246,4 +254,24 @@ bool msgpack_nanoseconds(struct msgpack *m, const struct msgpack_object *o, int6
 		return !__builtin_mul_overflow(seconds + 1, INT64_C(1000000000), ret) &&
 		       !__builtin_add_overflow(*ret, (int64_t)nanoseconds - 1000000000, ret);
 	return !__builtin_mul_overflow(seconds, INT64_C(1000000000), ret) && !__builtin_add_overflow(*ret, (int64_t)nanoseconds, ret);
+}
+
+bool msgpack_number(const struct msgpack_object *o, double *ret)
+{
+	uint32_t narrow = (uint32_t)o->number;
+	float value;
+	switch ((enum msgpack_kind)o->kind) {
+	case MSGPACK_FLOAT64:
+		memcpy(ret, &o->number, sizeof *ret);
+		return true;
+	case MSGPACK_FLOAT32:
+		memcpy(&value, &narrow, sizeof value);
+		*ret = (double)value;
+		return true;
+	case MSGPACK_INT:
+		*ret = o->negative ? (double)(int64_t)o->number : (double)o->number;
+		return true;
+	default:
+		return false;
+	}
 }

@@ -62,6 +62,9 @@ bool msgpack_next(struct msgpack *m, struct msgpack_object *ret);
 /* Passes over the rest of an object: of a container, all that is in it. */
 bool msgpack_skip(struct msgpack *m, const struct msgpack_object *o);
 
+/* Goes back to a container's first entry, unless what follows it was looked at. */
+void msgpack_rewind(struct msgpack *m, const struct msgpack_object *container);
+
 /* Copies bytes that msgpack_next() passed over; they are within the file. */
 bool msgpack_read(struct msgpack *m, uint64_t at, void *ret, size_t len);
 
@@ -82,3 +85,6 @@ bool msgpack_timestamp(struct msgpack *m, const struct msgpack_object *o, int64_
 
 /* The same in nanoseconds since 1970; false, too, if it is beyond these. */
 bool msgpack_nanoseconds(struct msgpack *m, const struct msgpack_object *o, int64_t *ret);
+
+/* The value of a number of any kind, as Python makes a float of it; false if it is none. */
+bool msgpack_number(const struct msgpack_object *o, double *ret);
