@@ -2,6 +2,7 @@
 #pragma once
 #include "formats/shared/msgpack.h"
 #include "formats/shared/ndarray.h"
+#include "formats/shared/records.h"
 
 /*
  * An array that a document holds, in one of the ways that there are:
@@ -31,6 +32,20 @@ struct msgpack_chunks {
 	} all[];                /* one more than there are chunks, that begins where the array ends */
 };
 
+/* The objects as records. */
+struct msgpack_feed {
+	struct records_feed feed;
+	struct msgpack_doc *d;
+	struct msgpack_object last;
+	uint32_t base, open;     /* containers around the records; and those that were told and have not ended */
+	bool flat;               /* lists are passed over, and what they hold is the records */
+	bool arrays, others;     /* arrays are told as what no column holds; and there were some */
+	uint64_t objects;
+	char key[64];            /* of a number, for example */
+	struct msgpack_level {
+		bool map, key;   /* a key comes next */
+	} levels[RECORDS_DEPTH + 1];
+};
 /* What a reader of a document needs on the way. */
 struct msgpack_doc {
 	struct msgpack m;
@@ -40,6 +55,8 @@ struct msgpack_doc {
 	struct error *err;
 	const char *last_name;   /* of a dtype of Flax's, */
 	struct numpy_type last_type; /* and what it is: mostly all arrays have one */
+	uint64_t again;          /* objects that were walked through twice */
+	struct msgpack_feed feed; /* of the list at hand */
 	uint8_t window[MSGPACK_WINDOW];
 };
 
@@ -70,5 +87,17 @@ bool msgpack_shape_read(struct msgpack_doc *d, const struct msgpack_object *o, s
 /* Adds a list, whose header was just read, as arrays or columns, and passes over it; 0 if it is to
  * be a directory of its elements: then the next object is the first of these. */
 int msgpack_list_show(struct msgpack_doc *d, uint32_t parent, struct slice name, const struct msgpack_object *o, uint32_t *ret);
+
+/* Those that the reader of the document comes to next; and those of a table. */
+void msgpack_feed_init(struct msgpack_feed *f, struct msgpack_doc *d, struct error *err);
+struct records_feed *msgpack_feed_open(struct archive *a, const struct records_table *t, uint64_t at, struct arena *scratch, struct error *err);
+
+/* Records, one after another or in a list, as a table at the root.  msgpack_table_list(): 0 if it is to be shown
+ * as any other list. */
+int msgpack_table_stream(struct msgpack_doc *d);
+int msgpack_table_list(struct msgpack_doc *d, const struct msgpack_object *list);
+
+/* Flax's complex numbers: an extension of [re, im]. */
+bool msgpack_complex(struct msgpack_doc *d, const struct msgpack_object *o, double ret[2]);
 
 bool msgpack_probe(const struct peek *p);

@@ -124,8 +124,8 @@ static int show_root(struct walk *w, const struct msgpack_object *root)
 	int r = msgpack_array_read(d, root, &array);
 	if (r > 0)
 		r = msgpack_array_show(d, TREE_ROOT, SLICE("data"), &array, &id);
-	else if (r == 0 && root->kind == MSGPACK_ARRAY && (r = msgpack_list_show(d, TREE_ROOT, SLICE("data"), root, &id)) > 0)
-		r = 0;
+	else if (r == 0 && root->kind == MSGPACK_ARRAY && ((r = msgpack_table_list(d, root)) || (r = msgpack_list_show(d, TREE_ROOT, SLICE("data"), root, &id))))
+		r = r < 0 ? r : 0;
 	else if (r == 0)
 		w->frames[0] = (struct frame){TREE_ROOT, 0, root->kind == MSGPACK_MAP};
 	arena_free(&scratch);
@@ -135,16 +135,23 @@ static int show_root(struct walk *w, const struct msgpack_object *root)
 static int open_walk(struct walk *w, struct error *err)
 {
 	struct msgpack_doc *d = &w->d;
-	struct msgpack_object root;
+	struct msgpack_object root, next;
 	msgpack_init(&d->m, &d->a->source, 0, d->a->source.size, d->window, err);
 	if (!msgpack_next(&d->m, &root))
 		return d->m.failed ? d->m.failed : error_set(err, EBADMSG, "an empty file");
 	if (root.kind < MSGPACK_ARRAY)
 		return error_set(err, ENOTSUP, "MessagePack that begins with neither a map nor a list");
-	int r = show_root(w, &root);
-	if (r == 0 && d->m.at != d->m.end)
-		r = error_set(err, EBADMSG, "%" PRIu64 " bytes behind the last object, at byte %" PRIu64, d->m.end - d->m.at, d->m.at);
-	return r;
+	if (!msgpack_skip(&d->m, &root))
+		return d->m.failed;
+	uint64_t end = d->m.at;
+	if (end < d->m.end && root.kind == MSGPACK_MAP && msgpack_next(&d->m, &next) && next.kind == MSGPACK_MAP) {
+		msgpack_init(&d->m, &d->a->source, 0, d->a->source.size, d->window, err);
+		return msgpack_table_stream(d);
+	}
+	if (end < d->m.end)
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes behind the last object, at byte %" PRIu64, d->m.end - end, end);
+	msgpack_rewind(&d->m, &root);
+	return show_root(w, &root);
 }
 
 static int msgpack_open(struct archive *a, struct error *err)
@@ -167,5 +174,6 @@ const struct format format_msgpack = {
 	.suffixes = (const char *const[]){".msgpack", ".mpk", ".mp", NULL},
 	.probe = msgpack_probe,
 	.open = msgpack_open,
+	.size = records_size,
 	.read = lazy_read,
 };

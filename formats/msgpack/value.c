@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
-static int show_number(struct msgpack_doc *d, uint32_t parent, struct slice name, enum dtype dtype, const char *type, uint64_t number,
-		       size_t width, uint32_t *ret)
+static int show_number(struct msgpack_doc *d, uint32_t parent, struct slice name, enum dtype dtype, uint64_t number, size_t width,
+		       uint32_t *ret)
 {
-	struct array array = {.dtype = (uint8_t)dtype, .byteorder = width > 1 ? BYTEORDER_LITTLE : BYTEORDER_NONE, .type = type};
+	struct array array = {.dtype = (uint8_t)dtype, .byteorder = width > 1 ? BYTEORDER_LITTLE : BYTEORDER_NONE};
 	uint8_t *bytes = arena_alloc(d->keep, 8);
 	if (!bytes)
 		return error_no_memory(d->err, "its numbers");
@@ -30,7 +30,7 @@ static int show_range(struct msgpack_doc *d, uint32_t parent, struct slice name,
 }
 
 /* [re, im], each of any kind of number. */
-static bool read_complex(struct msgpack_doc *d, const struct msgpack_object *o, double ret[2])
+bool msgpack_complex(struct msgpack_doc *d, const struct msgpack_object *o, double ret[2])
 {
 	struct error *outer = d->m.err, within = {0};
 	struct msgpack_place place = msgpack_enter(&d->m, o->body, o->body + o->len);
@@ -53,8 +53,8 @@ static int show_extension(struct msgpack_doc *d, uint32_t parent, struct slice n
 	char type[16];
 	struct msgpack_array number = {.number = true};
 	if (msgpack_nanoseconds(&d->m, o, &when))
-		return show_number(d, parent, name, DTYPE_TIMESTAMP_NS, "timestamp", (uint64_t)when, 8, ret);
-	if (o->code == 2 && read_complex(d, o, number.complex))
+		return show_number(d, parent, name, DTYPE_TIMESTAMP_NS, (uint64_t)when, 8, ret);
+	if (o->code == 2 && msgpack_complex(d, o, number.complex))
 		return msgpack_array_show(d, parent, name, &number, ret);
 	if (d->m.failed)
 		return d->m.failed;
@@ -67,24 +67,24 @@ static int show_extension(struct msgpack_doc *d, uint32_t parent, struct slice n
 
 int msgpack_value_show(struct msgpack_doc *d, uint32_t parent, struct slice name, const struct msgpack_object *o, uint32_t *ret)
 {
-	struct array null = {.dtype = DTYPE_NULL}, string = {.dtype = DTYPE_FIXED_STRING, .width = (uint32_t)o->len, .type = "str"};
+	struct array null = {.dtype = DTYPE_NULL}, string = {.dtype = DTYPE_FIXED_STRING, .width = (uint32_t)o->len};
 	switch ((enum msgpack_kind)o->kind) {
 	case MSGPACK_NIL:
 		*ret = tree_bytes(&d->a->tree, parent, name, "", 0);
 		tree_describe(&d->a->tree, *ret, tree_array(&d->a->tree, &null));
 		return 0;
 	case MSGPACK_BOOL:
-		return show_number(d, parent, name, DTYPE_BOOL, "bool", o->number, 1, ret);
+		return show_number(d, parent, name, DTYPE_BOOL, o->number, 1, ret);
 	case MSGPACK_INT:
-		return show_number(d, parent, name, o->negative || o->number <= INT64_MAX ? DTYPE_INT64 : DTYPE_UINT64, "int", o->number, 8, ret);
+		return show_number(d, parent, name, o->negative || o->number <= INT64_MAX ? DTYPE_INT64 : DTYPE_UINT64, o->number, 8, ret);
 	case MSGPACK_FLOAT32:
-		return show_number(d, parent, name, DTYPE_FLOAT32, "float 32", o->number, 4, ret);
+		return show_number(d, parent, name, DTYPE_FLOAT32, o->number, 4, ret);
 	case MSGPACK_FLOAT64:
-		return show_number(d, parent, name, DTYPE_FLOAT64, "float 64", o->number, 8, ret);
+		return show_number(d, parent, name, DTYPE_FLOAT64, o->number, 8, ret);
 	case MSGPACK_STR:
 		return show_range(d, parent, name, o, string, false, ret);
 	case MSGPACK_BIN:
-		return show_range(d, parent, name, o, (struct array){.dtype = DTYPE_UINT8, .type = "bin"}, true, ret);
+		return show_range(d, parent, name, o, (struct array){.dtype = DTYPE_UINT8}, true, ret);
 	case MSGPACK_EXT:
 		return show_extension(d, parent, name, o, ret);
 	case MSGPACK_ARRAY:

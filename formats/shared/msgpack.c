@@ -202,10 +202,11 @@ bool msgpack_skip(struct msgpack *m, const struct msgpack_object *o)
 
 void msgpack_rewind(struct msgpack *m, const struct msgpack_object *container)
 {
+	if (container->len == 0) /* it has ended, and so may what it is in */
+		return;
 	m->at = container->body;
-	m->depth = container->depth + (container->len > 0);
-	if (container->len)
-		m->left[container->depth] = container->len << (container->kind == MSGPACK_MAP);
+	m->depth = container->depth + 1;
+	m->left[container->depth] = container->len << (container->kind == MSGPACK_MAP);
 }
 
 struct msgpack_place msgpack_enter(struct msgpack *m, uint64_t at, uint64_t end)
