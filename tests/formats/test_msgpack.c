@@ -11,7 +11,7 @@ static void every_fixture_keeps_the_promises(void **state)
 
 static void documents_and_records_keep_them_too(void **state)
 {
-	static const char *const names[] = {"doc-python", "doc-msgspec", "records-list", "records-msgspec"};
+	static const char *const names[] = {"doc-python", "records-list"};
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char *path = test_path(test_data_folder(), names[i]);

@@ -16,6 +16,7 @@ INSTALLED = [
     "share/doc/arrayfs/docs/formats/arrow.md",
     "share/doc/arrayfs/docs/formats/dataset.md",
     "share/doc/arrayfs/docs/formats/hdf5.md",
+    "share/doc/arrayfs/docs/formats/msgpack.md",
     "share/doc/arrayfs/docs/formats/numpy.md",
     "share/doc/arrayfs/docs/formats/parquet.md",
     "share/doc/arrayfs/docs/formats/safetensors.md",
