@@ -20,7 +20,7 @@
 
 #include "formats/shared/msgpack_json.h"
 
-enum { KEY_MOST = 1 << 16 };
+enum { KEY_MOST = 1 << 16, SCRATCH_KEPT = 1 << 18 };
 
 /* A directory that is being filled: a map's, or a numbered list's. */
 struct frame {
@@ -99,18 +99,20 @@ static int show_element(struct walk *w, struct frame *f, const struct msgpack_ob
 static int show_all(struct walk *w)
 {
 	struct msgpack_doc *d = &w->d;
+	struct arena scratch = arena_scratch(&d->a->arena);
 	struct msgpack_object o;
 	int r = 0;
-	while (r == 0 && d->m.depth > 0 && d->a->tree.failed == 0) {
-		if (!msgpack_next(&d->m, &o))
-			return d->m.failed;
-		struct arena scratch = arena_scratch(&d->a->arena);
+	d->scratch = &scratch;
+	while (r == 0 && d->m.depth > 0 && d->a->tree.failed == 0 && msgpack_next(&d->m, &o)) {
 		struct frame *f = &w->frames[o.depth - 1];
-		d->scratch = &scratch;
 		r = f->map ? show_pair(w, f, &o) : show_element(w, f, &o);
-		arena_free(&scratch);
+		if (scratch.used > SCRATCH_KEPT) {
+			arena_free(&scratch);
+			scratch = arena_scratch(&d->a->arena);
+		}
 	}
-	return r;
+	arena_free(&scratch);
+	return r < 0 ? r : d->m.failed;
 }
 
 /* What the file holds: a directory of its own, or one array called `data`. */
