@@ -45,7 +45,9 @@ static int read_key(struct msgpack_doc *d, const struct msgpack_object *key, str
 	}
 	struct text text = {.limit = KEY_MOST};
 	msgpack_json(&d->m, d->scratch, key, &text);
-	int r = d->m.failed ? d->m.failed : text.failed ? error_set(d->err, ENOTSUP, "a key of more than %d bytes at byte %" PRIu64, KEY_MOST, key->at) : 0;
+	int r = d->m.failed;
+	if (r == 0 && text.failed)
+		r = error_set(d->err, ENOTSUP, "a key of more than %d bytes at byte %" PRIu64, KEY_MOST, key->at);
 	char *kept = r == 0 ? arena_text(d->scratch, text_slice(&text)) : NULL;
 	*ret = (struct slice){(const uint8_t *)kept, text.len};
 	text_free(&text);
@@ -124,11 +126,11 @@ static int show_root(struct walk *w, const struct msgpack_object *root)
 	uint32_t id;
 	d->scratch = &scratch;
 	int r = msgpack_array_read(d, root, &array);
-	if (r > 0)
-		r = msgpack_array_show(d, TREE_ROOT, SLICE("data"), &array, &id);
-	else if (r == 0 && root->kind == MSGPACK_ARRAY && ((r = msgpack_table_list(d, root)) || (r = msgpack_list_show(d, TREE_ROOT, SLICE("data"), root, &id))))
-		r = r < 0 ? r : 0;
-	else if (r == 0)
+	if (r > 0 && (r = msgpack_array_show(d, TREE_ROOT, SLICE("data"), &array, &id)) == 0)
+		r = 1;
+	else if (r == 0 && root->kind == MSGPACK_ARRAY && (r = msgpack_table_list(d, root)) == 0)
+		r = msgpack_list_show(d, TREE_ROOT, SLICE("data"), root, &id);
+	if (r == 0)
 		w->frames[0] = (struct frame){TREE_ROOT, 0, root->kind == MSGPACK_MAP};
 	arena_free(&scratch);
 	return r < 0 ? r : show_all(w);

@@ -181,7 +181,8 @@ bool msgpack_next(struct msgpack *m, struct msgpack_object *ret)
 		m->left[m->depth - 1]--;
 	if (ret->kind == MSGPACK_STR || ret->kind == MSGPACK_BIN || ret->kind == MSGPACK_EXT) {
 		if (ret->len > m->end - m->at)
-			return msgpack_fail(m, "%" PRIu64 " bytes at byte %" PRIu64 ", where %" PRIu64 " are left", ret->len, ret->at, m->end - m->at);
+			return msgpack_fail(m, "%" PRIu64 " bytes at byte %" PRIu64 ", where %" PRIu64 " are left", ret->len,
+					    ret->at, m->end - m->at);
 		m->at += ret->len;
 	} else if (ret->kind >= MSGPACK_ARRAY && !enter(m, ret)) {
 		return false;

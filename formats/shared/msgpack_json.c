@@ -87,7 +87,7 @@ static void put_scalar(struct msgpack *m, struct arena *keep, const struct msgpa
 			put_time(t, seconds, nanoseconds);
 			break;
 		}
-		/* fallthrough */
+		__attribute__((fallthrough));
 	default:
 		put_bytes(m, keep, o, t);
 	}

@@ -94,7 +94,8 @@ static struct records_column *look_up(struct records_feed *f, struct records_col
 	uint8_t *text = key->len <= sizeof few ? few : key->len <= RECORDS_KEY_MOST ? arena_alloc(&scratch, (size_t)key->len) : NULL;
 	struct records_column *c = NULL;
 	if (key->len > RECORDS_KEY_MOST)
-		f->failed = error_set(f->err, ENOTSUP, "a field's name of %llu bytes; at most %d are read", (unsigned long long)key->len, RECORDS_KEY_MOST);
+		f->failed = error_set(f->err, ENOTSUP, "a field's name of %llu bytes; at most %d are read",
+				      (unsigned long long)key->len, RECORDS_KEY_MOST);
 	else if (!text)
 		fail(f, "a field's name");
 	else if (records_key(f, key, text)) {
@@ -165,7 +166,7 @@ static void note(struct records_column *c, const struct record_value *v)
 	case RECORD_BYTES:
 	case RECORD_TIMESTAMP:
 		note_code(c, v);
-		/* fallthrough */
+		__attribute__((fallthrough));
 	case RECORD_STRING:
 		c->total += v->len;
 		break;
