@@ -118,6 +118,7 @@ struct records_table {
 	uint64_t rows;
 	uint64_t per_block;   /* records */
 	uint32_t indexed;     /* columns with totals */
+	bool mixed;           /* some of these are not known before they are read */
 	struct records_column *root;
 };
 

@@ -106,27 +106,55 @@ static bool as_found(const struct records_column *c, const uint64_t *totals)
 	return true;
 }
 
+/* Of a table of one block everything is known since it was opened. */
+static void put_found(const struct records_column *c, uint64_t *ret)
+{
+	if (c->index)
+		ret[2 * c->index + 1] = c->total;
+	if (c->type == RECORDS_LIST && c->element)
+		put_found(c->element, ret);
+	for (const struct records_column *i = c->type == RECORDS_STRUCT ? c->first : NULL; i; i = i->next)
+		put_found(i, ret);
+}
+
+static int read_index(struct archive *a, const struct records_table *t, uint64_t blocks, uint64_t *ret, struct error *err)
+{
+	struct arena scratch = arena_apart(&a->arena);
+	struct indexing *w = arena_alloc(&scratch, sizeof *w);
+	uint64_t *totals = w ? arena_array(&scratch, t->indexed + (size_t)1, sizeof *totals) : NULL;
+	struct records_feed *f = totals ? t->open(a, t, t->begin, &scratch, err) : NULL;
+	int r = f ? 0 : error_no_memory(err, "its index");
+	if (r == 0) {
+		w->t = t;
+		w->f = f;
+		w->totals = totals;
+		r = count_all(w, blocks, ret);
+		if (r == 0 && (totals[0] != t->end || !as_found(t->root, totals)))
+			r = error_set(err, EIO, "the file has changed since it was opened");
+		text_free(&w->text);
+	}
+	arena_free(&scratch);
+	return r;
+}
+
 static int make_index(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
 	struct archive *a = archive_decoded(from);
 	const struct records_table *t = from->owner;
 	uint64_t blocks = blocks_in(t), words = (t->indexed + (uint64_t)1) * (blocks + 1); /* within INDEX_MOST, or nearly */
-	struct arena scratch = arena_apart(&a->arena);
-	struct indexing *w = arena_alloc(&scratch, sizeof *w);
 	uint64_t *room = (uint64_t *)(void *)block_room(ret, (size_t)(words * sizeof *room), err);
+	int r = 0;
 	(void)index;
-	int r = !room ? -ENOMEM : w ? 0 : error_no_memory(err, "its index");
-	if (r == 0) {
-		memset(room, 0, (size_t)(words * sizeof *room));
-		w->t = t;
-		w->totals = arena_array(&scratch, t->indexed + (size_t)1, sizeof *w->totals);
-		w->f = w->totals ? t->open(a, t, t->begin, &scratch, err) : NULL;
-		r = w->f ? count_all(w, blocks, room) : error_no_memory(err, "its index");
-		if (r == 0 && (w->totals[0] != t->end || !as_found(t->root, w->totals)))
-			r = error_set(err, EIO, "the file has changed since it was opened");
-		text_free(&w->text);
+	if (!room)
+		return -ENOMEM;
+	memset(room, 0, (size_t)(words * sizeof *room));
+	if (blocks == 1 && !t->mixed) {
+		room[0] = t->begin;
+		room[1] = t->end;
+		put_found(t->root, room);
+		return 0;
 	}
-	arena_free(&scratch);
+	r = read_index(a, t, blocks, room, err);
 	if (r == 0)
 		blocks_costly(ret);
 	return r;

@@ -57,6 +57,7 @@ static void finish(struct records_table *t, struct records_column *c, uint64_t s
 	c->slots = slots;
 	c->nullable = c->type != RECORDS_NULL && c->count - c->nulls < valid;
 	c->hint = c->first;
+	t->mixed |= c->type == RECORDS_MIXED;
 	c->serial = 0;
 	if (c->type >= RECORDS_STRING && c->type != RECORDS_STRUCT)
 		c->index = ++t->indexed;
@@ -70,6 +71,7 @@ void records_finish(struct records_table *t)
 {
 	uint64_t bytes = t->end - t->begin, blocks = bytes / PER_BLOCK + 1, most = INDEX_MOST / 8;
 	t->indexed = 0;
+	t->mixed = false;
 	finish(t, t->root, t->rows, t->root->count);
 	most /= t->indexed + 1;
 	blocks = blocks < most ? blocks : most ? most : 1;
