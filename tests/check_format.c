@@ -302,6 +302,13 @@ void check_format(const struct format *f, struct slice file)
 	check_trial(&t);
 }
 
+void check_named(const struct format *f, struct slice file)
+{
+	struct trial t = {.f = f, .file = file};
+	assert_false(probed(f, file));
+	check_trial(&t);
+}
+
 /* --- a folder of fixtures ---------------------------------------------- */
 
 static bool wishes(const struct format *f, const char *name)

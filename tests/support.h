@@ -34,6 +34,9 @@
  */
 void check_format(const struct format *f, struct slice file);
 
+/* The same of a file that is an archive of the format by its name alone. */
+void check_named(const struct format *f, struct slice file);
+
 /* check_format() for each file of the format's folder, $TEST_DATA, that its probe
  * takes; a file with one of the format's suffixes must be taken.  Files that need
  * others beside them are found with them.  What lies in bad/ there broke us once:

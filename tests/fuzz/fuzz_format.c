@@ -14,6 +14,11 @@
 
 #include "tests/look.h"
 
+/* Of a format that some archives belong to by their name alone: tests/fuzz/fuzz_msgpack_named.c. */
+#ifndef NAME
+#define NAME ""
+#endif
+
 extern const struct format FORMAT;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -67,9 +72,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error err = {0};
 	const char *folder = getenv("FUZZ_FOLDER");
 
-	if (!look_around(archive_open_source(&a, only, source_memory(file), "", &options, &err), &a, file, &err)) {
+	if (!look_around(archive_open_source(&a, only, source_memory(file), NAME, &options, &err), &a, file, &err)) {
 		err = (struct error){0};
-		look_around(archive_open_source(&a, only, source_memory(file), "", &unverified, &err), &a, file, &err);
+		look_around(archive_open_source(&a, only, source_memory(file), NAME, &unverified, &err), &a, file, &err);
 	}
 	if (folder)
 		open_in_folder(folder, file);

@@ -18,6 +18,7 @@ INSTALLED = [
     "share/doc/arrayfs/docs/formats/gguf.md",
     "share/doc/arrayfs/docs/formats/hdf5.md",
     "share/doc/arrayfs/docs/formats/keras.md",
+    "share/doc/arrayfs/docs/formats/msgpack.md",
     "share/doc/arrayfs/docs/formats/numpy.md",
     "share/doc/arrayfs/docs/formats/onnx.md",
     "share/doc/arrayfs/docs/formats/parquet.md",
