@@ -13,7 +13,7 @@ static void is_kind(const struct pickle *p, uint32_t number, enum pickle_kind ki
 static void look_at_items(const struct pickle *p, const struct pickle_node *n)
 {
 	struct pickle_walk w = pickle_items(n);
-	uint32_t item, count = 0;
+	uint32_t item = 0, count = 0;
 	for (; pickle_next(&w, &item); count++)
 		HOLDS(item > 0 && item <= p->count);
 	HOLDS(count == n->count && (n->kind != PICKLE_DICT || count % 2 == 0));

@@ -143,7 +143,7 @@ static void items_in_order(void **state)
 {
 	enum { COUNT = 100000 };
 	uint8_t *bytes = malloc(COUNT * 8), *at = bytes;
-	uint32_t item;
+	uint32_t item = 0;
 	(void)state;
 	*at++ = ']';
 	for (uint32_t i = 0; i < COUNT; i++) {
@@ -244,7 +244,7 @@ static void windows(void **state)
 	size_t len = put_records(bytes);
 	struct read r = {0};
 	struct slice s;
-	uint32_t item;
+	uint32_t item = 0;
 	char digits[11];
 	(void)state;
 	assert_true(len > 8 << 20 && len < 12 << 20);
