@@ -10,7 +10,7 @@ void tflite_put_ints(struct tflite_model *m, const struct flat_table *t, unsigne
 {
 	struct flat_vector v = flat_vector(t, field, bytes);
 	text_add(ret, "[");
-	for (uint32_t i = 0; i < v.count && !m->flat.failed && !ret->failed; i++)
+	for (uint32_t i = 0; i < v.count && tflite_spend(m, bytes) && !ret->failed; i++)
 		text_print(ret, "%s%" PRId64, i ? "," : "", flat_element(&v, i, 0, bytes));
 	text_add(ret, "]");
 }
@@ -19,7 +19,7 @@ void tflite_put_floats(struct tflite_model *m, const struct flat_table *t, unsig
 {
 	struct flat_vector v = flat_vector(t, field, 4);
 	text_add(ret, "[");
-	for (uint32_t i = 0; i < v.count && !m->flat.failed && !ret->failed; i++) {
+	for (uint32_t i = 0; i < v.count && tflite_spend(m, 4) && !ret->failed; i++) {
 		uint32_t bits = (uint32_t)flat_element(&v, i, 0, 4);
 		float f;
 		memcpy(&f, &bits, sizeof f);
