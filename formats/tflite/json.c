@@ -5,12 +5,17 @@
 #include "formats/tflite/operators.h"
 #include "formats/tflite/tflite.h"
 
-enum { OPERATORS = sizeof tflite_operators / sizeof *tflite_operators, CUSTOM = 32 };
+enum { OPERATORS = sizeof tflite_operators / sizeof *tflite_operators, CUSTOM = 32, BLOCKWISE = 2 };
 
-static void put_name(struct text *t, const char *key, const struct flat_table *of, unsigned field)
+static void put_string(struct tflite_model *m, struct slice s, struct text *t)
+{
+	text_json(t, tflite_spend(m, s.len) ? s : (struct slice){NULL, 0});
+}
+
+static void put_name(struct tflite_model *m, const char *key, const struct flat_table *of, unsigned field, struct text *t)
 {
 	text_print(t, "\"%s\":", key);
-	text_json(t, flat_string(of, field));
+	put_string(m, flat_string(of, field), t);
 }
 
 static bool goes_on(const struct tflite_model *m, const struct text *t)
@@ -25,18 +30,36 @@ static struct flat_vector graphs_of(const struct tflite_model *m)
 
 /* --- tensors --------------------------------------------------------------------------------- */
 
+/* Where the scales of blocks are: tensors of the same subgraph, by their numbers. */
+static void put_quantization(const struct flat_table *quantization, struct text *t)
+{
+	static const char *const kinds[] = {"none", "custom", "blockwise", "multi-axis"};
+	struct flat_table of;
+	uint8_t kind = flat_union(quantization, QUANTIZATION_DETAILS, &of);
+	if (kind == 0)
+		return;
+	text_print(t, ",\"quantization\":{\"kind\":\"%s\"", kind < sizeof kinds / sizeof *kinds ? kinds[kind] : "unknown");
+	if (kind == BLOCKWISE)
+		text_print(t, ",\"scales\":%" PRId64 ",\"zero_points\":%" PRId64 ",\"block_size\":%" PRId64, flat_int(&of, 0, 4, 0),
+			   flat_int(&of, 1, 4, 0), flat_int(&of, 2, 4, 0));
+	text_add(t, "}");
+}
+
 static void put_tensor(struct tflite_model *m, const struct flat_table *tensor, struct text *t)
 {
 	char buf[24];
 	text_add(t, "{");
-	put_name(t, "name", tensor, TENSOR_NAME);
+	put_name(m, "name", tensor, TENSOR_NAME, t);
 	text_print(t, ",\"type\":\"%s\",\"shape\":", tflite_type_name(flat_int(tensor, TENSOR_TYPE, 1, 0), buf));
 	tflite_put_ints(m, tensor, TENSOR_SHAPE, 4, t);
 	if (flat_vector(tensor, TENSOR_SIGNATURE, 4).count) {
 		text_add(t, ",\"shape_signature\":");
 		tflite_put_ints(m, tensor, TENSOR_SIGNATURE, 4, t);
 	}
-	text_print(t, ",\"buffer\":%" PRId64 "}", flat_int(tensor, TENSOR_BUFFER, 4, 0) & UINT32_MAX);
+	text_print(t, ",\"buffer\":%" PRId64, flat_int(tensor, TENSOR_BUFFER, 4, 0) & UINT32_MAX);
+	struct flat_table quantization = flat_child(tensor, TENSOR_QUANTIZATION);
+	put_quantization(&quantization, t);
+	text_add(t, "}");
 }
 
 static void put_tensors(struct tflite_model *m, const struct flat_table *graph, struct text *t)
@@ -53,13 +76,13 @@ static void put_tensors(struct tflite_model *m, const struct flat_table *graph, 
 
 /* --- operators -------------------------------------------------------------------------------- */
 
-static void put_operator(const struct flat_vector *codes, uint32_t code, struct text *t)
+static void put_operator(struct tflite_model *m, const struct flat_vector *codes, uint32_t code, struct text *t)
 {
 	struct flat_table of = code < codes->count ? flat_element_table(codes, code) : (struct flat_table){.of = codes->of};
 	int64_t old = flat_int(&of, 0, 1, 0), number = flat_int(&of, 3, 4, 0);
 	number = number > old ? number : old; /* the older field has one byte */
 	if (number == CUSTOM && flat_string(&of, 1).len)
-		text_json(t, flat_string(&of, 1));
+		put_string(m, flat_string(&of, 1), t);
 	else if (number >= 0 && number < OPERATORS)
 		text_print(t, "\"%s\"", tflite_operators[number]);
 	else
@@ -85,7 +108,7 @@ static int put_operators(struct tflite_model *m, const struct flat_table *graph,
 	for (uint32_t i = 0; i < codes.count && goes_on(m, t); i++)
 		if (counts[i]) {
 			text_add(t, more ? ",{\"name\":" : "{\"name\":");
-			put_operator(&codes, i, t);
+			put_operator(m, &codes, i, t);
 			text_print(t, ",\"count\":%u}", counts[i]);
 			more = true;
 		}
@@ -102,7 +125,7 @@ static int put_graphs(struct tflite_model *m, struct arena *kept, struct text *t
 		struct arena scratch = arena_apart(kept);
 		struct flat_table graph = flat_element_table(&graphs, i);
 		text_add(t, i ? ",{" : "{");
-		put_name(t, "name", &graph, GRAPH_NAME);
+		put_name(m, "name", &graph, GRAPH_NAME, t);
 		text_add(t, ",\"inputs\":");
 		tflite_put_ints(m, &graph, GRAPH_INPUTS, 4, t);
 		text_add(t, ",\"outputs\":");
@@ -126,7 +149,7 @@ static void put_map(struct tflite_model *m, const struct flat_table *signature, 
 	for (uint32_t i = 0; i < map.count && goes_on(m, t); i++) {
 		struct flat_table entry = flat_element_table(&map, i);
 		text_add(t, i ? ",{" : "{");
-		put_name(t, "name", &entry, 0);
+		put_name(m, "name", &entry, 0, t);
 		text_print(t, ",\"tensor\":%" PRId64 "}", flat_int(&entry, 1, 4, 0) & UINT32_MAX);
 	}
 	text_add(t, "]");
@@ -139,7 +162,7 @@ static void put_signatures(struct tflite_model *m, struct text *t)
 	for (uint32_t i = 0; i < signatures.count && goes_on(m, t); i++) {
 		struct flat_table signature = flat_element_table(&signatures, i);
 		text_add(t, i ? ",{" : "{");
-		put_name(t, "key", &signature, 2);
+		put_name(m, "key", &signature, 2, t);
 		text_print(t, ",\"subgraph\":%" PRId64, flat_int(&signature, 4, 4, 0) & UINT32_MAX);
 		put_map(m, &signature, 0, "inputs", t);
 		put_map(m, &signature, 1, "outputs", t);

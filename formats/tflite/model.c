@@ -20,8 +20,14 @@ int tflite_enter(struct archive *a, struct tflite_model *ret, struct error *err)
 
 int tflite_leave(struct archive *a, const struct tflite_model *m, int r, struct error *err)
 {
-	int left = source_leave(&a->source, 0, m->flat.bytes.len, err);
+	int left = source_leave(&a->source, 0, a->source.size, err);
 	return left < 0 ? left : r < 0 ? r : flat_check(&m->flat, err, "the model");
+}
+
+uint32_t tflite_no_memory(struct tflite_opening *o)
+{
+	o->archive->tree.failed = -ENOMEM;
+	return 0;
 }
 
 bool tflite_spend(struct tflite_model *m, uint64_t bytes)

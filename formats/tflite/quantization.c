@@ -37,8 +37,10 @@ const struct quant *tflite_quant(struct tflite_opening *o, const struct flat_tab
 	struct quant *quant = arena_alloc(arena, sizeof *quant);
 	float *scale = arena_array(arena, count, sizeof *scale);
 	int64_t *zero = any(&zeros) ? arena_array(arena, count, sizeof *zero) : NULL;
-	if (!quant || !scale || (!zero && any(&zeros))) /* there is only no float32 of it */
+	if (!quant || !scale || (!zero && any(&zeros))) {
+		tflite_no_memory(o);
 		return NULL;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		scale[i] = scale_at(&scales, i);
 		if (zero)

@@ -70,6 +70,8 @@ uint32_t tflite_show_sparse(struct tflite_opening *o, uint32_t parent, struct sl
 		adds_up &= show_dimension(o, dir, i, &dimension, &rows);
 	}
 	values = column_of(values, adds_up ? &rows : &count);
+	struct array no_axis = {.dtype = values.dtype}; /* the values are not along one */
+	values.quant = tflite_quant(o, &t->table, &no_axis);
 	struct column_at at = {dir, SLICE("values"), false};
 	if (adds_up && tree_array_size(&values) == t->bytes.len)
 		column_array(tree, at, &values, (struct column_file){.kind = NODE_RANGE, .offset = t->bytes.at, .size = t->bytes.len});

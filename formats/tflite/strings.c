@@ -60,26 +60,32 @@ static int read_offsets(struct archive *a, const struct node *n, uint64_t offset
 	return r;
 }
 
-static int64_t int_at(struct tflite_opening *o, uint64_t at)
+/* One of the buffer's own numbers; -1 if it is not within the buffer.  That may be far behind the flatbuffer. */
+static int64_t int_at(struct tflite_opening *o, const struct tflite_tensor *t, uint64_t at)
 {
-	struct slice bytes = o->model.flat.bytes;
-	uint8_t b[4] = {0};
-	if (range_within(at, 4, bytes.len))
-		memcpy(b, bytes.data + at, 4);
-	return (int32_t)((uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24);
+	struct slice bytes;
+	if (!range_within(at, 4, t->bytes.len))
+		return -1;
+	int r = source_map(&o->archive->source, t->bytes.at + at, 4, &bytes, o->err);
+	if (r < 0) { /* which says nothing about the model */
+		o->archive->tree.failed = r;
+		return -1;
+	}
+	struct cursor c = cursor_over(bytes);
+	return (int32_t)cursor_u32le(&c);
 }
 
 uint32_t tflite_show_strings(struct tflite_opening *o, uint32_t parent, struct slice name, const struct tflite_tensor *t)
 {
 	struct tree *tree = &o->archive->tree;
 	struct strings *s = arena_alloc(&o->archive->arena, sizeof *s);
-	int64_t count = t->bytes.len >= 4 ? int_at(o, t->bytes.at) : -1, first = int_at(o, t->bytes.at + 4), last;
+	int64_t count = int_at(o, t, 0), first = int_at(o, t, 4), last;
 	uint64_t elements;
 	if (!s)
-		return 0;
+		return tflite_no_memory(o);
 	if (!shape_elements(t->array.shape, t->array.rank, &elements) || count < 0 || (uint64_t)count != elements)
 		return tree_fault(tree, parent, name, "the number of its strings is not that of its shape", &t->array);
-	last = int_at(o, t->bytes.at + 4 + (uint64_t)count * 4);
+	last = int_at(o, t, 4 + (uint64_t)count * 4);
 	if ((uint64_t)count + 2 > t->bytes.len / 4 || first < ((int64_t)count + 2) * 4 || last < first || (uint64_t)last > t->bytes.len)
 		return tree_fault(tree, parent, name, "its strings are not within its buffer", &t->array);
 	*s = (struct strings){{read_offsets}, t->bytes.at, t->bytes.len, (uint64_t)first};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "formats/tflite/tflite.h"
+#include "fs/base/list.h"
 
 enum { RANK_MAX = 64 };
 
@@ -93,8 +94,9 @@ static uint32_t show(struct tflite_opening *o, uint32_t parent, struct slice nam
 		return tflite_show_strings(o, parent, name, t);
 	if (!t->fault && flat_has(&t->table, TENSOR_SPARSITY))
 		return tflite_show_sparse(o, parent, name, t);
-	if (!t->fault && tree_array_size(&t->array) != t->bytes.len)
-		t->fault = arena_printf(&o->archive->arena, "%" PRIu64 " bytes, which is not what its shape needs", t->bytes.len);
+	if (!t->fault && tree_array_size(&t->array) != t->bytes.len &&
+	    !(t->fault = arena_printf(&o->archive->arena, "%" PRIu64 " bytes, which is not what its shape needs", t->bytes.len)))
+		return tflite_no_memory(o);
 	if (t->fault)
 		return tree_fault(tree, parent, name, t->fault, t->array.dtype ? &t->array : NULL);
 	t->array.quant = tflite_quant(o, &t->table, &t->array);
@@ -112,7 +114,9 @@ static uint32_t parent_of(struct tflite_opening *o, const struct flat_table *gra
 		return *dir;
 	snprintf(digits, sizeof digits, "%u", number);
 	struct tree_path at = tree_path(&o->archive->tree, TREE_ROOT, name.len ? name : slice_text(digits), o->archive->options->split);
-	return *dir = tree_dir(&o->archive->tree, at.parent, at.leaf);
+	*dir = tree_dir(&o->archive->tree, at.parent, at.leaf);
+	tree_path_end(&o->archive->tree, &at, *dir);
+	return *dir;
 }
 
 static void show_tensor(struct tflite_opening *o, const struct flat_table *graph, uint32_t number, struct tflite_tensor *t, uint32_t *dir)
@@ -141,14 +145,12 @@ static int show_graph(struct tflite_opening *o, const struct flat_table *graph, 
 	struct flat_vector tensors = flat_vector(graph, GRAPH_TENSORS, 4);
 	struct tflite *tflite = o->tflite;
 	uint32_t dir = number == 0 ? TREE_ROOT : 0;
-	struct tflite_told *more = arena_array(&o->archive->arena, tflite->ntensors + tensors.count, sizeof *more);
-	if (!more)
-		return error_no_memory(o->err, "its tensors");
-	if (tflite->ntensors)
-		memcpy(more, tflite->tensors, tflite->ntensors * sizeof *more);
-	tflite->tensors = more;
 	for (uint32_t i = 0; i < tensors.count && !o->model.flat.failed && !o->archive->tree.failed; i++) {
 		struct tflite_tensor t = {.table = flat_element_table(&tensors, i)};
+		struct tflite_told *grown = list_grow_in(&o->archive->arena, tflite->tensors, tflite->ntensors, sizeof *grown);
+		if (!grown)
+			return error_no_memory(o->err, "its tensors");
+		tflite->tensors = grown;
 		show_tensor(o, graph, number, &t, &dir);
 	}
 	return 0;

@@ -87,8 +87,9 @@ static int show_member(struct tflite_opening *o, uint32_t dir, const struct zip_
 		r = ndarray_show_bytes(a, at.parent, at.leaf, &bytes, &(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = &bytes.size}, &id, &why);
 	if (r < 0 && error_passes(r))
 		return error_set(o->err, -r, "%s", why.text);
+	const char *sentence = r < 0 ? arena_text(&a->arena, slice_text(why.text)) : NULL;
 	if (r < 0)
-		id = tree_fault(&a->tree, at.parent, at.leaf, arena_text(&a->arena, slice_text(why.text)), NULL);
+		id = sentence ? tree_fault(&a->tree, at.parent, at.leaf, sentence, NULL) : tflite_no_memory(o);
 	tree_path_end(&a->tree, &at, id);
 	return 0;
 }
@@ -96,14 +97,25 @@ static int show_member(struct tflite_opening *o, uint32_t dir, const struct zip_
 /* TensorFlow Lite's metadata tools append a zip to the model. */
 static int show_files(struct tflite_opening *o)
 {
+	struct tree *t = &o->archive->tree;
+	struct slice name = SLICE("associated_files");
+	struct error why = {0};
 	struct peek p;
 	struct zip zip;
 	int r = peek(&p, &o->archive->source, o->err);
 	if (r < 0 || !zip_probe(&p))
 		return r;
-	r = zip_read(&o->archive->source, o->scratch, o->scratch, &zip, o->err);
-	uint32_t dir = r < 0 ? 0 : tree_dir(&o->archive->tree, TREE_ROOT, SLICE("associated_files"));
-	for (uint32_t i = 0; r == 0 && i < zip.count && !o->archive->tree.failed; i++)
+	r = zip_read(&o->archive->source, o->scratch, o->scratch, &zip, &why);
+	if (error_passes(r))
+		return error_set(o->err, -r, "its associated files: %s", why.text);
+	if (r < 0) { /* which takes nothing from the model */
+		const char *sentence = arena_text(&o->archive->arena, slice_text(why.text));
+		if (sentence)
+			tree_fault(t, TREE_ROOT, name, sentence, NULL);
+		return sentence ? 0 : error_no_memory(o->err, "its associated files");
+	}
+	uint32_t dir = tree_dir(t, TREE_ROOT, name);
+	for (uint32_t i = 0; r == 0 && i < zip.count && !t->failed; i++)
 		r = show_member(o, dir, &zip.members[i]);
 	return r < 0 ? error_prefix(o->err, r, "its associated files") : 0;
 }
@@ -113,7 +125,11 @@ static int show_files(struct tflite_opening *o)
 static int read_model(struct tflite_opening *o)
 {
 	struct tree *t = &o->archive->tree;
+	struct cursor c = cursor_over(o->model.flat.bytes);
 	char text[16];
+	cursor_skip(&c, 4);
+	if (!cursor_match(&c, "TFL3", 4))
+		return error_set(o->err, EBADMSG, "no TFL3 at byte 4");
 	if (o->model.flat.failed)
 		return 0; /* tflite_leave() says so */
 	uint32_t version = (uint32_t)flat_int(&o->model.root, 0, 4, 0);

@@ -55,6 +55,9 @@ struct tflite_opening {
 	struct error *err;
 };
 
+/* There is no memory for what is being shown: the archive is refused. */
+uint32_t tflite_no_memory(struct tflite_opening *o);
+
 /* Where a buffer's bytes are in the file. */
 struct tflite_bytes {
 	uint64_t at, len;

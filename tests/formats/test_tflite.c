@@ -59,6 +59,20 @@ static void other_subgraphs_are_directories(void **state)
 	test_unload(file);
 }
 
+/* Values of a sparse tensor are not along an axis, so only one scale is theirs. */
+static void sparse_values_have_one_scale_or_none(void **state)
+{
+	struct archive a;
+	struct slice file = test_open_fixture(&a, &format_tflite, "sparse.tflite");
+	(void)state;
+	const struct quant *q = test_node(&a, "q/values")->array->quant;
+	assert_true(q && q->count == 1 && q->scales[0] == 0.5f && q->zero_points[0] == 3);
+	assert_null(test_node(&a, "axis/values")->array->quant);
+	assert_null(test_node(&a, "w/values")->array->quant);
+	archive_close(&a);
+	test_unload(file);
+}
+
 static void strings_are_offsets_and_bytes(void **state)
 {
 	struct archive a;
@@ -100,6 +114,7 @@ int main(void)
 		cmocka_unit_test(a_tensor_is_a_range_of_the_file),
 		cmocka_unit_test(integers_say_what_they_stand_for),
 		cmocka_unit_test(other_subgraphs_are_directories),
+		cmocka_unit_test(sparse_values_have_one_scale_or_none),
 		cmocka_unit_test(strings_are_offsets_and_bytes),
 		cmocka_unit_test(only_models_are_taken),
 	};

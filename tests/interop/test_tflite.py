@@ -141,6 +141,13 @@ with folder() as where:
                 f.write(weights)
             assert cat(path, "w") == weights
             path.unlink()
+        words = M.strings([b"ab", b"cde"])
+        with open(path, "wb") as f:
+            f.write(plain(M.tensor("s", "STRING", [2], 1), buffers=[M.buffer(None, at, len(words))]))
+            f.seek(at)
+            f.write(words)
+        assert cat(path, "s/values") == b"abcde" and np.frombuffer(cat(path, "s/offsets"), "<i8").tolist() == [0, 2, 5]
+        path.unlink()
         broken(where / "o.tflite", plain(M.tensor("w", "FLOAT32", [8], 1), buffers=[M.buffer(None, 1 << 40, 32)]), "w", "not within the file")
         (where / "one.tflite").write_bytes(plain(M.tensor("w", "FLOAT32", [8], 1), buffers=[M.buffer(None, 1, 32)]))
         assert not [o for o in listed(where / "one.tflite") if o["path"]]
@@ -171,6 +178,25 @@ with folder() as where:
         assert cat(path, "associated_files/labels.txt") == b"cat\ndog\n" and cat(path, "associated_files/vocab/words.txt") == b"a" * 5000
         assert cat(path, "w") == b"\1\2\3\4"
 
+    with check("a zip that is broken takes nothing from the model"):
+        whole = io.BytesIO()
+        with zipfile.ZipFile(whole, "w") as z:
+            z.writestr("a.txt", "a")
+            z.writestr("b.txt", "b")
+        whole = whole.getvalue()
+        for bad, sentence in ((whole.replace(b"PK\1\2", b"XX\1\2", 1), "entry 1 of 2"), (whole.replace(b"b.txt", b"a.txt"), "two members")):
+            broken(path, content + bad, "associated_files", sentence)
+            assert cat(path, "w") == b"\1\2\3\4"
+
+    with check("thousands of subgraphs are no more than their tensors"):
+        count = 20000
+        (where / "many.tflite").write_bytes(M.model([M.graph([M.tensor("t", "UINT8", [4], 1)]) for _ in range(count)], [M.buffer(), M.buffer(b"1234")]))
+        assert [o["path"] for o in listed(where / "many.tflite") if o["kind"] == "file"] == ["t", *(f"{i}/t" for i in range(1, count))]
+
+    with check("a subgraph's own name is told where it is shown by another"):
+        (where / "n.tflite").write_bytes(M.model([M.graph([]), M.graph([M.tensor("t", "UINT8", [4], 1)], "a\1b")], [M.buffer(), M.buffer(b"1234")]))
+        assert {o["path"]: o for o in listed(where / "n.tflite", inner=True)}["a%01b"]["name"] == "a\1b"
+
     with check("what is not as it should be is one tensor's fault"):
         path, good = where / "b.tflite", M.tensor("good", "UINT8", [4], 1)
         for t, sentence in ((M.tensor("t", "FLOAT32", [2], 1), "4 bytes"), (M.tensor("t", "INT4", [7], 2), "3 bytes"), (M.tensor("t", "UINT8", [-4], 1), "negative"),
@@ -200,6 +226,8 @@ with folder() as where:
                 broken(path, path.read_bytes(), "t", sentence)
 
     with check("models that are refused"):
+        marked = plain(M.tensor("w", "UINT8", [4], 1))
+        refused(where / "m.tflite", marked[:4] + b"TFL2" + marked[8:], "no TFL3 at byte 4")
         refused(where / "v.tflite", plain(M.tensor("w", "UINT8", [4], 1), version=2), "schema version 2, where 3 is read")
         content = plain(M.tensor("w", "UINT8", [4], 1))
         for at in range(8, len(content) - 4, 4):  # offsets that lead anywhere: refused, or the same as before
@@ -228,4 +256,31 @@ with folder() as where:
         main, = told["subgraphs"]
         assert main["operators"] == [{"name": names[150], "count": 2}, {"name": "Mine", "count": 1}], told
         assert main["inputs"] == [1] and main["tensors"][1] == {"name": "x", "type": "FLOAT32", "shape": [1, 3], "shape_signature": [-1, 3], "buffer": 0}, told
+
+    with check("the JSON view tells where the scales of blocks are"):
+        blocks = M.quantization()
+        blocks.detailsType, blocks.details = M.schema.QuantizationDetails.BlockwiseQuantization, M.schema.BlockwiseQuantizationT()
+        blocks.details.scales, blocks.details.zeroPoints, blocks.details.blockSize = 1, -1, 32
+        path.write_bytes(plain(M.tensor("w", "INT4", [8], 1, blocks), M.tensor("s", "FLOAT16", [2], 1)))
+        told = json.loads(arrayfs("--cat", path, ".arrayfs/archive.json").stdout)
+        assert told["subgraphs"][0]["tensors"][0]["quantization"] == {"kind": "blockwise", "scales": 1, "zero_points": -1, "block_size": 32}, told
+
+    with check("a name that thousands of tensors share is not told thousands of times"):
+        b = M.flatbuffers.Builder(1 << 18)
+        name = b.CreateString("n" * 100000)
+        M.schema.BufferStart(b)
+        buffers = M.vector_of(b, [M.schema.BufferEnd(b)])
+        M.schema.TensorStart(b)
+        M.schema.TensorAddName(b, name)
+        tensors = M.vector_of(b, [M.schema.TensorEnd(b)] * 5000)
+        M.schema.SubGraphStart(b)
+        M.schema.SubGraphAddTensors(b, tensors)
+        graphs = M.vector_of(b, [M.schema.SubGraphEnd(b)])
+        M.schema.ModelStart(b)
+        M.schema.ModelAddVersion(b, 3)
+        M.schema.ModelAddBuffers(b, buffers)
+        M.schema.ModelAddSubgraphs(b, graphs)
+        b.Finish(M.schema.ModelEnd(b), b"TFL3")
+        path.write_bytes(bytes(b.Output()))
+        assert len(arrayfs("--list", "--json", path, code=None).stdout) < 1 << 20
 done()

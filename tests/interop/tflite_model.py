@@ -62,6 +62,14 @@ def model(graphs, buffers, version=3, description=None, metadata=(), signatures=
     return bytes(b.Output())
 
 
+def vector_of(b, tables):
+    """Tables, each written already, as a vector in the builder."""
+    b.StartVector(4, len(tables), 4)
+    for t in reversed(tables):
+        b.PrependUOffsetTRelative(t)
+    return b.EndVector()
+
+
 def strings(words):
     at, offsets = 4 * (len(words) + 2), []
     for w in words:
