@@ -45,12 +45,18 @@ static bool is_package(struct slice name)
 	return has(name, "META-INF/") || has(name, ".dist-info/") || has(name, ".egg-info/") || has(name, "EGG-INFO/");
 }
 
+/* A program that torch.export wrote before it had archives of its own, which formats/torch refuses. */
+static bool is_exported(struct slice name)
+{
+	return slice_equal(name, SLICE("serialized_exported_program.json"));
+}
+
 static bool fits(struct judged *j, const struct peek *p, struct zip_member *m, uint64_t end)
 {
 	struct source window;
 	struct error why = {0};
 	struct peek inner;
-	if (++j->members > MEMBERS_MOST || m->method != 0 || is_package(m->name) || m->header < j->reached || !zip_place(p, m, end))
+	if (++j->members > MEMBERS_MOST || m->method != 0 || is_package(m->name) || is_exported(m->name) || m->header < j->reached || !zip_place(p, m, end))
 		return false;
 	if (j->members == 1 && m->header != 0)
 		return false;
