@@ -94,12 +94,9 @@ static uint32_t show(struct tflite_opening *o, uint32_t parent, struct slice nam
 		return tflite_show_strings(o, parent, name, t);
 	if (!t->fault && flat_has(&t->table, TENSOR_SPARSITY))
 		return tflite_show_sparse(o, parent, name, t);
-	if (!t->fault && tree_array_size(&t->array) != t->bytes.len) {
-		const char *why = arena_printf(&o->archive->arena, "%" PRIu64 " bytes, which is not what its shape needs", t->bytes.len);
-		if (!why)
-			return tflite_no_memory(o);
-		t->fault = why;
-	}
+	if (!t->fault && tree_array_size(&t->array) != t->bytes.len &&
+	    !(t->fault = arena_printf(&o->archive->arena, "%" PRIu64 " bytes, which is not what its shape needs", t->bytes.len)))
+		return tflite_no_memory(o);
 	if (t->fault)
 		return tree_fault(tree, parent, name, t->fault, t->array.dtype ? &t->array : NULL);
 	t->array.quant = tflite_quant(o, &t->table, &t->array);
@@ -113,7 +110,7 @@ static uint32_t parent_of(struct tflite_opening *o, const struct flat_table *gra
 {
 	struct slice name = flat_string(graph, GRAPH_NAME);
 	char digits[16];
-	if (*dir)
+	if (*dir != 0)
 		return *dir;
 	snprintf(digits, sizeof digits, "%u", number);
 	struct tree_path at = tree_path(&o->archive->tree, TREE_ROOT, name.len ? name : slice_text(digits), o->archive->options->split);
