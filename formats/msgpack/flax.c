@@ -46,7 +46,7 @@ static bool write_descr(const char *name, char *ret, size_t room)
 	char unit[32] = "", end;
 	unsigned bits;
 	if (strcmp(name, "float128") == 0 || strcmp(name, "complex256") == 0)
-		return snprintf(ret, room, "<%c%u", name[0], name[0] == 'f' ? 16 : 32) > 0;
+		return snprintf(ret, room, "<%c%s", name[0], name[0] == 'f' ? "16" : "32") > 0;
 	if (sscanf(name, "datetime64%31s", unit) == 1 || strcmp(name, "datetime64") == 0)
 		return snprintf(ret, room, "<M8%s", unit) > 0;
 	if (sscanf(name, "timedelta64%31s", unit) == 1 || strcmp(name, "timedelta64") == 0)

@@ -28,6 +28,7 @@ static bool walk(struct msgpack_doc *d)
 			int r = msgpack_array_read(d, &o, &array);
 			found = r > 0 && (!array.fault || array.pickled) && !array.number;
 			arena_free(&scratch);
+			d->scratch = NULL;
 			if (r < 0)
 				return false;
 		}

@@ -110,7 +110,7 @@ static uint32_t parent_of(struct tflite_opening *o, const struct flat_table *gra
 {
 	struct slice name = flat_string(graph, GRAPH_NAME);
 	char digits[16];
-	if (*dir)
+	if (*dir != 0)
 		return *dir;
 	snprintf(digits, sizeof digits, "%u", number);
 	struct tree_path at = tree_path(&o->archive->tree, TREE_ROOT, name.len ? name : slice_text(digits), o->archive->options->split);

@@ -92,7 +92,7 @@ def test_deb(s):
     if sanitized(s.exe):
         return      # it is compiled anew, and would be the same
     build = build_of(s)
-    r = s.command(os.path.join(TOP, "scripts", "package"), "--build", os.path.join(build, "package"), s.path("out"), timeout=300)
+    r = s.command(os.path.join(TOP, "scripts", "package"), "--build", os.path.join(build, "package"), s.path("out"), timeout=600)
     same((r.code, r.err), (0, b""), r.out)
     machine = s.tool("dpkg", "--print-architecture").decode().strip()
     deb = s.path("out", f"arrayfs_{version()}-1_{machine}.deb")
