@@ -182,6 +182,18 @@ with folder() as where:
                     assert (o["dtype"], o["shape"], o["size"]) == (dtype_, shape, len(data)), f"{p}: {o} for {dtype_} {shape}"
                     assert arrayfs("--cat", path, p).stdout == data, f"{p}: bytes differ"
 
+    with check("masked arrays, whose data msgpack-numpy writes as an array in turn, are their data"):
+        value = {"m": np.ma.array(np.arange(6, dtype=">i4").reshape(2, 3), mask=[[0, 1, 0], [1, 0, 0]]), "one": np.ma.array(1.5),
+                 "list": [np.ma.array([1, 2], dtype="<f2"), 3], "records": np.ma.array([(1, 2.5)], dtype=[("a", "<i2"), ("b", "<f8")])}
+        packed = msgpack.packb(value, default=msgpack_numpy.encode)
+        decoded = msgpack.unpackb(packed, object_hook=msgpack_numpy.decode)
+        path = where / "masked"
+        path.write_bytes(packed)
+        for p, array in (("m", decoded["m"]), ("one", decoded["one"]), ("list/0", decoded["list"][0]), ("records/b", decoded["records"]["b"])):
+            o = {o["path"]: o for o in listed(path)}[p]
+            assert (o["dtype"], o["shape"]) == (array.dtype.name, list(array.shape)), o
+            assert arrayfs("--cat", path, p).stdout == array.tobytes(), f"{p}: bytes differ"
+
     with check("every fixture is what its library reads"):
         for path in sorted(glob.glob(DATA + "/flax-*")):
             compare(path, flax_files(serialization.msgpack_restore(open(path, "rb").read())), where)
