@@ -56,7 +56,8 @@ static bool fits(struct judged *j, const struct peek *p, struct zip_member *m, u
 	struct source window;
 	struct error why = {0};
 	struct peek inner;
-	if (++j->members > MEMBERS_MOST || m->method != 0 || is_package(m->name) || is_exported(m->name) || m->header < j->reached || !zip_place(p, m, end))
+	if (m->fault || ++j->members > MEMBERS_MOST || m->method != 0 || is_package(m->name) || is_exported(m->name) || m->header < j->reached ||
+	    !zip_place(p, m, end))
 		return false;
 	if (j->members == 1 && m->header != 0)
 		return false;

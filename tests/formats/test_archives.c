@@ -102,6 +102,35 @@ static void other_zips_stay_files(void **state)
 	}
 }
 
+static void put(uint8_t *to, uint32_t value, unsigned bytes)
+{
+	for (unsigned i = 0; i < bytes; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* A name that is longer than what is read of the directory at once is none that is looked at. */
+static void a_name_may_be_longer_than_any_that_is_looked_for(void **state)
+{
+	enum { NAME = 5000, DIRECTORY = 30 + NAME, END = DIRECTORY + 46 + NAME, ALL = END + 22 };
+	static uint8_t bytes[ALL];
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	memset(bytes + 30, 'x', NAME);
+	memset(bytes + DIRECTORY + 46, 'x', NAME);
+	memcpy(bytes, "PK\3\4", 4);
+	put(bytes + 26, NAME, 2);
+	memcpy(bytes + DIRECTORY, "PK\1\2", 4);
+	put(bytes + DIRECTORY + 28, NAME, 2);
+	memcpy(bytes + END, "PK\5\6", 4);
+	put(bytes + END + 8, 1, 2);
+	put(bytes + END + 10, 1, 2);
+	put(bytes + END + 12, 46 + NAME, 4);
+	put(bytes + END + 16, DIRECTORY, 4);
+	assert_true(test_open(&a, &format_archives, (struct slice){bytes, sizeof bytes}, &err) < 0);
+	assert_string_equal(err.text, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -111,6 +140,7 @@ int main(void)
 		cmocka_unit_test(an_archive_within_brings_in_no_files),
 		cmocka_unit_test(archives_lie_in_one_another_to_a_depth),
 		cmocka_unit_test(other_zips_stay_files),
+		cmocka_unit_test(a_name_may_be_longer_than_any_that_is_looked_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
