@@ -96,8 +96,9 @@ static bool plausible(enum field field, const struct msgpack_object *o)
 	case SHAPE:
 		return o->kind >= MSGPACK_ARRAY && o->len <= NUMPY_RANK_MAX;
 	case KIND:
-	case DATA:
 		return is_text(o);
+	case DATA: /* that of a masked array is an array in turn */
+		return is_text(o) || o->kind == MSGPACK_MAP;
 	case CHUNKED:
 		return o->kind < MSGPACK_ARRAY;
 	case CHUNKS:
@@ -109,14 +110,14 @@ static bool plausible(enum field field, const struct msgpack_object *o)
 }
 
 /* Passes over the value, if it is made of what such values are made of: chunks of extensions, types of
- * lists, shapes of numbers. */
+ * lists, shapes of numbers, data of what is no map. */
 static bool pass(struct msgpack_doc *d, enum field field, const struct msgpack_object *o)
 {
 	struct msgpack_object inner;
 	while (d->m.depth > o->depth) {
 		if (!msgpack_next(&d->m, &inner))
 			return false;
-		if (inner.kind == MSGPACK_MAP || (inner.kind == MSGPACK_ARRAY && field != TYPE))
+		if (inner.kind == MSGPACK_MAP || (inner.kind == MSGPACK_ARRAY && field != TYPE && field != DATA))
 			return false;
 	}
 	return true;
@@ -161,14 +162,30 @@ static bool read_complex(struct msgpack_doc *d, const struct msgpack_object *o, 
 	return end == text + len - 1 - open;
 }
 
+/* Where the bytes of an array lie that is the data of another; 0 if it is none. */
+static int read_inner(struct msgpack_doc *d, const struct msgpack_object *map, struct msgpack_object *ret)
+{
+	struct msgpack_place place = msgpack_enter(&d->m, map->at, d->m.end);
+	struct msgpack_object o;
+	struct msgpack_array inner;
+	int r = msgpack_next(&d->m, &o) ? msgpack_array_read(d, &o, &inner) : d->m.failed;
+	msgpack_leave(&d->m, &place);
+	if (r > 0 && (inner.number || inner.chunks || inner.fault))
+		r = 0;
+	if (r > 0)
+		*ret = (struct msgpack_object){.kind = MSGPACK_BIN, .body = inner.bytes.offset, .len = inner.bytes.size};
+	return r;
+}
+
 static int read_map(struct msgpack_doc *d, const struct fields *f, struct msgpack_array *ret)
 {
 	const struct msgpack_object *v = f->value;
+	struct msgpack_object data = v[DATA];
 	if (f->has[CHUNKED])
 		return msgpack_flax_join(d, f->has[SHAPE] ? &v[SHAPE] : NULL, f->has[CHUNKS] ? &v[CHUNKS] : NULL, ret);
-	if (f->has[COMPLEX] && f->has[DATA] && !f->has[ND]) {
+	if (f->has[COMPLEX] && f->has[DATA] && !f->has[ND] && is_text(&data)) {
 		ret->number = true;
-		return v[COMPLEX].number && read_complex(d, &v[DATA], ret->complex);
+		return v[COMPLEX].number && read_complex(d, &data, ret->complex);
 	}
 	if (!f->has[ND] || !f->has[TYPE] || !f->has[DATA] || f->has[CHUNKS] || f->has[COMPLEX])
 		return 0;
@@ -182,7 +199,8 @@ static int read_map(struct msgpack_doc *d, const struct fields *f, struct msgpac
 			return 1;
 		}
 	}
-	return msgpack_numpy_read(d, &v[TYPE], v[ND].number ? &v[SHAPE] : NULL, &v[DATA], ret);
+	int r = data.kind == MSGPACK_MAP ? read_inner(d, &v[DATA], &data) : 1;
+	return r > 0 ? msgpack_numpy_read(d, &v[TYPE], v[ND].number ? &v[SHAPE] : NULL, &data, ret) : r;
 }
 
 int msgpack_array_read(struct msgpack_doc *d, const struct msgpack_object *o, struct msgpack_array *ret)

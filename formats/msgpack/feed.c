@@ -83,7 +83,7 @@ static bool take(struct msgpack_feed *f, const struct msgpack_object *o, struct 
 /* A key that is no string is called as its JSON. */
 static bool take_key(struct msgpack_feed *f, const struct msgpack_object *o, struct record_value *ret)
 {
-	*ret = (struct record_value){.kind = RECORD_KEY, .at = o->body, .len = o->len};
+	*ret = (struct record_value){.kind = RECORD_KEY, .code = o->kind, .at = o->body, .len = o->len};
 	if (o->kind == MSGPACK_STR || o->kind == MSGPACK_BIN)
 		return true;
 	if (o->kind >= MSGPACK_EXT) {

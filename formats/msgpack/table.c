@@ -8,14 +8,28 @@ static int show(struct msgpack_doc *d, struct records_table *t)
 	return kept ? records_show_fields(d->a, kept, TREE_ROOT, d->err) : error_no_memory(d->err, "its columns");
 }
 
-/* In a mirrored directory what has no index stays a file. */
-static int infer(struct msgpack_doc *d, struct msgpack_feed *f, struct records_table *t, uint64_t most, struct arena *scratch)
+/* One pass over the records from the first on, in the list, if there is one. */
+static int pass(struct msgpack_doc *d, const struct msgpack_object *list, struct records_table *t, struct arena *scratch)
 {
-	int r = records_infer(&f->feed, t, most, scratch);
+	struct msgpack_feed *f = &d->feed;
+	if (list)
+		msgpack_rewind(&d->m, list);
+	else
+		msgpack_init(&d->m, &d->a->source, 0, d->a->source.size, d->window, d->err);
+	msgpack_feed_init(f, d, d->err);
+	f->arrays = t->arrays;
+	return records_infer(&f->feed, t, list ? list->len : UINT64_MAX, scratch);
+}
+
+static int infer(struct msgpack_doc *d, const struct msgpack_object *list, struct records_table *t, struct arena *scratch)
+{
+	int r = pass(d, list, t, scratch);
+	if (r == -EAGAIN)
+		r = pass(d, list, t, scratch);
 	if (r == -E2BIG)
 		return error_set(d->err, ENOTSUP, "records of over %d columns", RECORDS_COLUMNS);
 	if (r == -EEXIST)
-		return error_set(d->err, EBADMSG, "a field twice in record %llu", (unsigned long long)t->rows - 1);
+		return error_set(d->err, EBADMSG, "a field twice in record %llu, once as a string and once not", (unsigned long long)t->rows - 1);
 	if (r < 0)
 		return r;
 	t->end = d->m.at;
@@ -27,13 +41,11 @@ int msgpack_table_stream(struct msgpack_doc *d)
 {
 	struct records_table t = {.open = msgpack_feed_open};
 	struct arena scratch = arena_scratch(d->keep);
-	struct msgpack_feed *f = &d->feed;
-	if (d->a->mirrored) {
+	if (d->a->mirrored) { /* there, what has no index stays a file */
 		arena_free(&scratch);
 		return -ENOTSUP;
 	}
-	msgpack_feed_init(f, d, d->err);
-	int r = infer(d, f, &t, UINT64_MAX, &scratch);
+	int r = infer(d, NULL, &t, &scratch);
 	if (r == 0 && t.root->type != RECORDS_STRUCT)
 		r = error_set(d->err, ENOTSUP, "a stream of maps and of other objects");
 	if (r == 0 && t.root->nulls)
@@ -58,11 +70,9 @@ int msgpack_table_list(struct msgpack_doc *d, const struct msgpack_object *list)
 	if (r > 0)
 		return 0;
 	struct arena scratch = arena_scratch(d->keep);
-	struct msgpack_feed *f = &d->feed;
-	msgpack_feed_init(f, d, d->err);
-	f->arrays = t.arrays = true;
-	r = infer(d, f, &t, list->len, &scratch);
-	bool table = r == 0 && !f->others && t.root->type == RECORDS_STRUCT && !t.root->nulls;
+	t.arrays = true;
+	r = infer(d, list, &t, &scratch);
+	bool table = r == 0 && !d->feed.others && t.root->type == RECORDS_STRUCT && !t.root->nulls;
 	if (table)
 		r = d->a->mirrored ? -ENOTSUP : show(d, &t);
 	else if (r == 0)

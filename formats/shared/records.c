@@ -2,6 +2,9 @@
 /* The pass that finds the columns. */
 #include "formats/shared/records_impl.h"
 
+#include <stdlib.h>
+
+#include "fs/base/list.h"
 #include "fs/base/name.h"
 
 enum { TABLE_FROM = 16 }; /* fields, before there is a hash table */
@@ -120,6 +123,19 @@ struct records_column *records_find(struct records_feed *f, struct records_colum
 	return look_up(f, of, key, NULL);
 }
 
+/* --- fields that come twice in one struct ------------------------------------------------ */
+
+static int compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return *x < *y ? -1 : *x > *y;
+}
+
+bool records_overwritten(const struct records_table *t, const struct record_value *key)
+{
+	return t->noverwritten && bsearch(&key->at, t->overwritten, t->noverwritten, sizeof *t->overwritten, compare);
+}
+
 /* --- the pass --------------------------------------------------------------------------- */
 
 struct level {
@@ -132,6 +148,8 @@ struct inferring {
 	struct records_table *t;
 	struct arena *arena, *scratch;
 	uint32_t depth, columns;
+	bool again; /* it is known which keys are overwritten */
+	bool pass;  /* the next value is */
 	uint64_t serial; /* structs so far */
 	struct records_column *field; /* whose value comes next */
 	struct level *levels; /* RECORDS_DEPTH + 1, once there is one */
@@ -196,6 +214,22 @@ static struct records_column *new_column(struct inferring *w, struct records_col
 	return c;
 }
 
+/* Its key before is overwritten: what was noted of the value is not to be, in another pass. */
+static int note_again(struct inferring *w, struct records_column *c, const struct record_value *key)
+{
+	struct records_table *t = w->t;
+	if (w->again || c->key_code != key->code)
+		return -EEXIST;
+	if (t->noverwritten == RECORDS_REPEATED)
+		return error_set(w->f->err, ENOTSUP, "over %d fields that come twice in one record", RECORDS_REPEATED);
+	uint64_t *grown = list_grow_in(w->arena, t->overwritten, t->noverwritten, sizeof *grown);
+	if (!grown)
+		return error_no_memory(w->f->err, "its fields");
+	t->overwritten = grown;
+	grown[t->noverwritten++] = c->key_at;
+	return 0;
+}
+
 static int begin_field(struct inferring *w, const struct record_value *key)
 {
 	struct level *l = &w->levels[w->depth - 1];
@@ -203,12 +237,18 @@ static int begin_field(struct inferring *w, const struct record_value *key)
 	struct records_column *c = records_field(w->f, l->column, key, w->arena);
 	if (!c)
 		return w->f->failed;
-	if (c->serial == l->serial)
-		return -EEXIST;
-	c->serial = l->serial;
-	w->field = c;
+	int r = 0;
 	w->columns += l->column->nfields - before;
-	return w->columns > RECORDS_COLUMNS ? -E2BIG : 0;
+	w->pass = w->again && records_overwritten(w->t, key);
+	if (!w->pass && c->serial == l->serial)
+		r = note_again(w, c, key);
+	if (!w->pass) {
+		c->serial = l->serial;
+		c->key_at = key->at;
+		c->key_code = key->code;
+	}
+	w->field = c;
+	return w->columns > RECORDS_COLUMNS ? -E2BIG : r;
 }
 
 /* The column that a value belongs to. */
@@ -227,6 +267,12 @@ static struct records_column *column_of_value(struct inferring *w)
 
 static int take_value(struct inferring *w, const struct record_value *v)
 {
+	if (w->pass) {
+		w->pass = false;
+		if (v->kind == RECORD_LIST || v->kind == RECORD_STRUCT)
+			w->f->type->skip(w->f);
+		return 0;
+	}
 	struct records_column *c = column_of_value(w);
 	if (!c)
 		return w->f->failed ? w->f->failed : error_set(w->f->err, EBADMSG, "a value without a field");
@@ -263,10 +309,13 @@ static int infer(struct inferring *w, uint64_t most)
 int records_infer(struct records_feed *f, struct records_table *t, uint64_t most, struct arena *arena)
 {
 	struct arena scratch = arena_scratch(arena);
-	struct inferring w = {.f = f, .t = t, .arena = arena, .scratch = &scratch};
+	struct inferring w = {.f = f, .t = t, .arena = arena, .scratch = &scratch, .again = t->noverwritten};
 	t->rows = 0;
 	t->root = new_column(&w, NULL);
 	int r = t->root ? infer(&w, most) : f->failed;
 	arena_free(&scratch);
-	return r;
+	if (r || w.again || t->noverwritten == 0)
+		return r;
+	qsort(t->overwritten, t->noverwritten, sizeof *t->overwritten, compare);
+	return -EAGAIN;
 }

@@ -17,7 +17,7 @@
  * first needs an index of where blocks of records begin, and how many elements of each list are before
  * them: one more pass, kept in the block cache.  Each file is then decoded in blocks.
  */
-enum { RECORDS_DEPTH = 512, RECORDS_COLUMNS = 65536, RECORDS_KEY_MOST = 65536 };
+enum { RECORDS_DEPTH = 512, RECORDS_COLUMNS = 65536, RECORDS_KEY_MOST = 65536, RECORDS_REPEATED = 1 << 20 };
 
 enum record_kind {
 	RECORD_NULL,
@@ -39,10 +39,10 @@ enum record_kind {
 struct record_value {
 	uint8_t kind;    /* enum record_kind */
 	bool negative;   /* of an int: `number` is that of an int64 */
-	int16_t code;    /* of bytes: what tells them apart, as an extension's type does; RECORDS_PLAIN */
+	int16_t code;    /* of bytes and keys: what tells them apart, as an extension's type does; RECORDS_PLAIN */
 	uint64_t number; /* of a bool, an int, a timestamp; the bits of a float */
 	double complex[2];
-	uint64_t at, len; /* of a key, string or bytes: as they are, in the archive's source */
+	uint64_t at, len; /* of a key, string or bytes: as they are, in the archive's source; no two keys have one `at` */
 	const char *text; /* of a key that does not lie there: its bytes, until the next event; else NULL */
 	uint64_t place;  /* the format's own: where the value begins */
 };
@@ -101,7 +101,9 @@ struct records_column {
 	uint64_t lists, length; /* how many, and of the first */
 	uint64_t count, nulls; /* values with the nulls among them; and these */
 	uint64_t total;       /* elements of all lists, bytes of all strings */
-	uint64_t serial;      /* the last struct that had it */
+	uint64_t serial;      /* the last struct that had it, */
+	uint64_t key_at;      /* and its key there */
+	int16_t key_code;
 	/* Set by records_finish(). */
 	uint8_t type;         /* enum records_type */
 	bool nullable;
@@ -119,11 +121,14 @@ struct records_table {
 	uint64_t per_block;   /* records */
 	uint32_t indexed;     /* columns with totals */
 	bool mixed;           /* some of these are not known before they are read */
+	uint64_t *overwritten; /* where keys are that come again in the same struct, in order: the last of them counts */
+	uint32_t noverwritten;
 	struct records_column *root;
 };
 
 /* Reads all records of the feed, at most `most`; adds to root and rows.  -E2BIG without a sentence:
- * over RECORDS_COLUMNS; -EEXIST: a field twice in one struct. */
+ * over RECORDS_COLUMNS; -EAGAIN: some fields come twice in one struct: now it is known which, so call it
+ * again, with a feed that begins anew; -EEXIST: the same, but their keys have several codes. */
 int records_infer(struct records_feed *f, struct records_table *t, uint64_t most, struct arena *arena);
 
 /* Settles the types, from the root down. */

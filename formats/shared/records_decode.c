@@ -6,6 +6,7 @@ enum { EXTENTS = RECORDS_VALIDITY + 1, KEY_FEW = 256 };
 
 struct decoding {
 	struct records_feed *f;
+	const struct records_table *table;
 	struct records_column **path; /* from the root to the column */
 	uint32_t length;
 	const struct records_column *column;
@@ -180,7 +181,7 @@ static void descend_struct(struct decoding *d, uint32_t step, struct records_col
 	struct record_value v;
 	bool met = false;
 	while (!d->f->failed && d->f->type->next(d->f, &v) && v.kind != RECORD_END) {
-		bool same = is_field(d, &v, of, d->path[step]);
+		bool same = !records_overwritten(d->table, &v) && is_field(d, &v, of, d->path[step]);
 		if (!d->f->type->next(d->f, &v))
 			return;
 		if (same && met)
@@ -243,6 +244,7 @@ static int run(struct archive *a, const struct records_file *file, const struct 
 	const struct records_table *t = file->table;
 	uint64_t first = block * t->per_block, rows = t->rows - first < t->per_block ? t->rows - first : t->per_block;
 	d->column = file->column;
+	d->table = t;
 	d->path = path_to(file->column, &scratch, &d->length);
 	d->f = d->path ? t->open(a, t, x->at[block], &scratch, err) : NULL;
 	int r = d->f ? 0 : error_no_memory(err, "its records");
@@ -278,7 +280,7 @@ int records_extents(struct archive *a, const struct records_file *file, const st
 int records_decode_few(struct records_feed *f, const struct records_table *t, uint8_t *ret)
 {
 	struct records_column *path[] = {t->root};
-	struct decoding d = {.f = f, .path = path, .length = 1, .column = t->root, .part = RECORDS_DATA, .out = ret,
+	struct decoding d = {.f = f, .table = t, .path = path, .length = 1, .column = t->root, .part = RECORDS_DATA, .out = ret,
 			     .end = ret + t->rows * records_width((enum records_type)t->root->type)};
 	decode(&d, t->rows);
 	return f->failed;

@@ -18,6 +18,9 @@ struct records_column *records_field(struct records_feed *f, struct records_colu
 /* The same, but it has to be there. */
 struct records_column *records_find(struct records_feed *f, struct records_column *of, const struct record_value *key);
 
+/* Does the key come again in the same struct? */
+bool records_overwritten(const struct records_table *t, const struct record_value *key);
+
 /* The key's bytes, of which there are key->len. */
 static inline bool records_key(struct records_feed *f, const struct record_value *key, uint8_t *ret)
 {

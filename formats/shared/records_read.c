@@ -64,7 +64,7 @@ static void add_next(struct indexing *w)
 	if (l->list) {
 		w->totals[l->column->index]++;
 	} else {
-		c = records_find(w->f, l->column, &v);
+		c = records_overwritten(w->t, &v) ? NULL : records_find(w->f, l->column, &v);
 		if (w->f->failed || !w->f->type->next(w->f, &v))
 			return;
 	}

@@ -123,5 +123,10 @@ struct records_table *records_keep(const struct records_table *t, struct arena *
 		return NULL;
 	*to = *t;
 	to->root = keep(t->root, NULL, arena);
-	return to->root ? to : NULL;
+	to->overwritten = arena_array(arena, t->noverwritten, sizeof *to->overwritten);
+	if (!to->root || !to->overwritten)
+		return NULL;
+	if (t->noverwritten)
+		memcpy(to->overwritten, t->overwritten, t->noverwritten * sizeof *to->overwritten);
+	return to;
 }

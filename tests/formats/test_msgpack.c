@@ -124,6 +124,21 @@ static void several_maps_are_a_table(void **state)
 	test_unload(file);
 }
 
+/* What unpackb() has of {"w": 1}, {"w": [], "v": 5, "w": {"x": 2, "x": 3}, "w": 4}. */
+static void of_fields_that_come_twice_the_last_counts(void **state)
+{
+	static const uint8_t bytes[] = "\x81\xa1w\x01\x84\xa1w\x90\xa1v\x05\xa1w\x82\xa1x\x02\xa1x\x03\xa1w\x04";
+	static const int64_t w[] = {1, 4}, v[] = {0, 5};
+	(void)state;
+	struct archive a;
+	struct error err = {0};
+	assert_int_equal(test_open(&a, &format_msgpack, (struct slice){bytes, sizeof bytes - 1}, &err), 0);
+	assert_string_equal(test_list(&a, ""), "w v v.validity");
+	check_bytes(&a, "w", w, sizeof w);
+	check_bytes(&a, "v", v, sizeof v);
+	archive_close(&a);
+}
+
 static void check_sentence(const char *bytes, size_t len, int code, const char *sentence)
 {
 	check_refused(&format_msgpack, (struct slice){(const uint8_t *)bytes, len}, code, sentence);
@@ -138,7 +153,7 @@ static void faults_are_told(void **state)
 	check_sentence("\xdf\xff\xff\xff\xff\xa1z", 7, -EBADMSG, "a map of 4294967295 pairs at byte 0, where 2 bytes are left");
 	check_sentence("\xc4\x00", 2, -ENOTSUP, "MessagePack that begins with neither a map nor a list");
 	check_sentence("\x81\xa1z\x01\x81\xa1z\x02\x03", 9, -ENOTSUP, "a stream of maps and of other objects");
-	check_sentence("\x81\xa1z\x01\x82\xa1z\x02\xa1z\x03", 11, -EBADMSG, "a field twice in record 1");
+	check_sentence("\x81\xa1z\x01\x82\xa1\x37\x02\x07\x03", 10, -EBADMSG, "a field twice in record 1, once as a string and once not");
 }
 
 static void check_lie(const char *ext, size_t len, const char *sentence)
@@ -194,6 +209,7 @@ int main(void)
 		cmocka_unit_test(numpys_maps_are_arrays),
 		cmocka_unit_test(lists_are_arrays_or_columns),
 		cmocka_unit_test(several_maps_are_a_table),
+		cmocka_unit_test(of_fields_that_come_twice_the_last_counts),
 		cmocka_unit_test(faults_are_told),
 		cmocka_unit_test(arrays_that_lie_are_faults_of_their_own),
 		cmocka_unit_test(only_one_map_with_an_array_is_recognised),

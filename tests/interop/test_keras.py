@@ -243,6 +243,31 @@ def test_others(where):
         assert len(listed(where / "many.zip")) == count + 1 if fine else passes(where / "many.zip") is None
 
 
+def test_precedence(where):
+    """Weights that lie where HDF5's signature may stand behind a user block, and an asset that is an array."""
+    data = io.BytesIO()
+    with h5py.File(data, "w") as f:
+        f["kernel"] = np.arange(6.0)
+    array = io.BytesIO()
+    np.save(array, np.arange(3))
+    for at in (512, 1024, 4096, 16384):
+        for name, files in (("x.keras", ("metadata.json", "model.weights.h5")), ("x.zip", ("weights.h5",))):
+            with zipfile.ZipFile(where / name, "w") as z:
+                for member in files[:-1]:
+                    z.writestr(member, "{}")
+                z.writestr("config.json", " " * (at - z.fp.tell() - 30 - len("config.json") - 30 - len(files[-1])))
+                z.writestr(files[-1], data.getvalue())
+                if name == "x.keras":
+                    z.writestr("assets/vocabulary.npy", array.getvalue())
+            with h5py.File(where / name) as f:
+                assert f.userblock_size == at, (name, at)
+            shown = {o["path"]: o for o in listed(where / name, inner=True)}
+            assert shown[""]["format"] == name[2:], shown[""]
+            assert arrayfs("--cat", where / name, files[-1] + "/kernel").stdout == np.arange(6.0).tobytes(), (name, at)
+            if name == "x.keras":
+                assert arrayfs("--cat", where / name, "assets/vocabulary.npy/data").stdout == np.arange(3).tobytes()
+
+
 def main():
     for path in sorted((DATA / "keras").glob("*.keras")):
         if path.stem in ("compiled", "nested", "int8", "int4", "float8", "stored-again"):
@@ -261,7 +286,7 @@ def main():
     for seed in sampled([1, 2, 3, 4]):
         with folder() as where, check(f"archives in a zip are what they are alone, seed {seed}"):
             test_random(seed, where)
-    for test in (test_fixtures, test_verify, test_diff, test_others):
+    for test in (test_fixtures, test_verify, test_diff, test_others, test_precedence):
         with folder() as where, check(test.__name__):
             test(where)
     done()

@@ -88,6 +88,36 @@ with folder() as where:
                 path.write_bytes(b"".join(map(model.pack, rows)) if i % 2 else model.pack(rows))
                 compare(path, files, where)
 
+    with check("of fields that come twice in one record the last counts, as in unpackb()"):
+        def twice(rng, depth=0):
+            def value():
+                if depth < 3 and rng.random() < 0.3:
+                    inner = [twice(rng, depth + 1) for _ in range(rng.randrange(3))]
+                    return msgpack.Packer().pack_array_header(len(inner)) + b"".join(inner) if rng.random() < 0.3 else twice(rng, depth + 1)
+                return model.pack(rng.choice([None, 1, 2.5, "text", b"b", True, [1, 2], []]))
+            n = rng.randrange(6)
+            return msgpack.Packer().pack_map_header(n) + b"".join(model.pack(rng.choice("abcdefg")) + value() for _ in range(n))
+
+        for seed in (1, 2):
+            for i in sampled(range(20)):
+                rng = random.Random(f"{seed} {i} twice")
+                rows = [twice(rng) for _ in range(rng.choice([2, 30, 20_000 if i == 0 else 30]))]
+                once = [model.pack(msgpack.unpackb(r)) for r in rows]
+                for n, (name, all_) in enumerate((("twice.msgpack", rows), ("once.msgpack", once))):
+                    head = msgpack.Packer().pack_array_header(len(all_)) if i % 2 else b""
+                    (where / name).write_bytes(head + b"".join(all_))
+                    shutil.rmtree(where / f"out{n}", ignore_errors=True)
+                    arrayfs("--extract", where / name, where / f"out{n}")
+                mixed = {o["path"] for o in listed(where / "twice.msgpack", inner=True) if o.get("type") == "mixed"}
+                mixed = {f"{p}/{part}" for p in mixed for part in ("offsets", "values")}       # whose text has both
+                told = [[(o["path"], o.get("dtype"), o["path"] in mixed or o.get("shape")) for o in listed(where / name)]
+                        for name in ("twice.msgpack", "once.msgpack")]
+                assert told[0] == told[1], f"{seed} {i}: {told[0]} for {told[1]}"
+                for file in sorted(p for p in (where / "out1").rglob("*") if p.is_file()):
+                    path = str(file.relative_to(where / "out1"))
+                    if path not in mixed:
+                        assert (where / "out0" / path).read_bytes() == file.read_bytes(), f"{seed} {i}: {path}"
+
     with check("records of several blocks, read from the middle"):
         rng = random.Random(3)
         rows = [{"id": i, "v": [float(x) for x in range(i % 50)], "s": "word%d" % (i % 977), "m": i if i % 3 else str(i),
@@ -183,6 +213,18 @@ with folder() as where:
                     o = told[p]
                     assert (o["dtype"], o["shape"], o["size"]) == (dtype_, shape, len(data)), f"{p}: {o} for {dtype_} {shape}"
                     assert (where / "out" / p).read_bytes() == data, f"{p}: bytes differ"
+
+    with check("masked arrays, whose data msgpack-numpy writes as an array in turn, are their data"):
+        value = {"m": np.ma.array(np.arange(6, dtype=">i4").reshape(2, 3), mask=[[0, 1, 0], [1, 0, 0]]), "one": np.ma.array(1.5),
+                 "list": [np.ma.array([1, 2], dtype="<f2"), 3], "records": np.ma.array([(1, 2.5)], dtype=[("a", "<i2"), ("b", "<f8")])}
+        packed = msgpack.packb(value, default=msgpack_numpy.encode)
+        decoded = msgpack.unpackb(packed, object_hook=msgpack_numpy.decode)
+        path = where / "masked"
+        path.write_bytes(packed)
+        for p, array in (("m", decoded["m"]), ("one", decoded["one"]), ("list/0", decoded["list"][0]), ("records/b", decoded["records"]["b"])):
+            o = {o["path"]: o for o in listed(path)}[p]
+            assert (o["dtype"], o["shape"]) == (array.dtype.name, list(array.shape)), o
+            assert arrayfs("--cat", path, p).stdout == array.tobytes(), f"{p}: bytes differ"
 
     with check("every fixture is what its library reads"):
         for path in sorted(glob.glob(DATA + "/flax-*")):
