@@ -122,7 +122,7 @@ static int in_field(struct onnx_reader *r, const struct onnx_tensor *t, struct s
 		return n == wanted ? 0 : wrong_count(s, n, wanted);
 	}
 	if (kind->wire == PROTO_VARINT) { /* each takes 1 to 10 bytes */
-		bool may = wanted >= d->singles && wanted - d->singles <= d->packed && wanted - d->singles >= d->packed / 10;
+		bool may = wanted >= d->singles && wanted - d->singles <= d->packed && wanted - d->singles >= d->packed / 10 + (d->packed % 10 != 0);
 		return may ? 0 : wrong_count(s, d->singles + d->packed, wanted);
 	}
 	if (d->packed % each || d->singles + d->packed / each != wanted)

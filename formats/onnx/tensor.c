@@ -216,7 +216,7 @@ static bool exact_field(struct onnx_reader *r, const struct onnx_tensor *t, cons
 		return d->packed % each == 0 && d->singles + d->packed / each == entries;
 	if (d->runs == 1 && d->packed <= most)
 		return d->singles + proto_skip_varints(&r->in, &at, d->at + d->packed, UINT64_MAX) == entries && !r->in.failed;
-	return entries >= d->singles && entries - d->singles <= d->packed && entries - d->singles >= d->packed / 10;
+	return entries >= d->singles && entries - d->singles <= d->packed && entries - d->singles >= d->packed / 10 + (d->packed % 10 != 0);
 }
 
 bool onnx_tensor_exact(struct onnx_reader *r, const struct onnx_tensor *t, uint64_t most)

@@ -238,6 +238,18 @@ static void a_broken_tensor_is_alone_in_that(void **state)
 	}
 }
 
+/* In two runs, whose bytes alone tell that there is an entry. */
+static void entries_where_there_are_to_be_none_are_told(void **state)
+{
+	uint8_t bytes[128];
+	struct archive a;
+	struct error err = {0};
+	(void)state;
+	assert_int_equal(test_open(&a, &format_onnx, model_of(SLICE("\x08\x00\x10\x07\x3a\x00\x3a\x01\x05\x42\x01w"), bytes), &err), 0);
+	assert_string_equal(test_attr(&a, "w", "arrayfs.error"), "1 entries of int64_data for a shape of 0");
+	archive_close(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +265,7 @@ int main(void)
 		cmocka_unit_test(a_name_that_is_taken_gives_way),
 		cmocka_unit_test(what_breaks_the_rules_is_refused),
 		cmocka_unit_test(a_broken_tensor_is_alone_in_that),
+		cmocka_unit_test(entries_where_there_are_to_be_none_are_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
