@@ -121,19 +121,19 @@ with folder() as where:
     with check("records of several blocks, read from the middle"):
         rng = random.Random(3)
         rows = [{"id": i, "v": [float(x) for x in range(i % 50)], "s": "word%d" % (i % 977), "m": i if i % 3 else str(i),
-                 "o": None if i % 7 == 0 else i / 4, "l": [{"x": i, "y": "a" * (i % 5)}] * (i % 3)} for i in range(60_000)]
+                 "o": None if i % 7 == 0 else i / 4, "l": [{"x": i, "y": "a" * (i % 5)}] * (i % 3)} for i in range(20_000)]
         path = where / "many.msgpack"
-        path.write_bytes(b"".join(map(model.pack, rows)))
+        path.write_bytes(b"".join(map(msgpack.packb, rows)))
         files = model.Files()
         files.fields("", rows)
         compare(path, files, where)
-        assert arrayfs("--cat", "--rows", "50000:50010", path, "id").stdout == np.arange(50000, 50010, dtype="<i8").tobytes()
+        assert arrayfs("--cat", "--rows", "15000:15010", path, "id").stdout == np.arange(15000, 15010, dtype="<i8").tobytes()
 
     with check("long lists of numbers, and of long values"):
         value = {"i": list(range(300_000)), "f": [[x / 8, -x] for x in range(100_000)], "b": [bytes([i % 256]) * (i * 1000) for i in range(200)],
                  "s": ["x" * (i % 30) for i in range(100_000)]}
         path = where / "long.msgpack"
-        path.write_bytes(model.pack(value))
+        path.write_bytes(msgpack.packb(value))
         compare(path, document(value), where)
 
     def restored(path):
@@ -207,10 +207,12 @@ with folder() as where:
                 files = model.Files()
                 files.value("", decoded)
                 told = {o["path"]: o for o in listed(path)}
+                shutil.rmtree(where / "out", ignore_errors=True)
+                arrayfs("--extract", path, where / "out")
                 for p, (dtype_, shape, data) in files.items():
                     o = told[p]
                     assert (o["dtype"], o["shape"], o["size"]) == (dtype_, shape, len(data)), f"{p}: {o} for {dtype_} {shape}"
-                    assert arrayfs("--cat", path, p).stdout == data, f"{p}: bytes differ"
+                    assert (where / "out" / p).read_bytes() == data, f"{p}: bytes differ"
 
     with check("masked arrays, whose data msgpack-numpy writes as an array in turn, are their data"):
         value = {"m": np.ma.array(np.arange(6, dtype=">i4").reshape(2, 3), mask=[[0, 1, 0], [1, 0, 0]]), "one": np.ma.array(1.5),
