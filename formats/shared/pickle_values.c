@@ -228,7 +228,7 @@ uint32_t pickle_make_global(struct pickle_machine *m, uint32_t module, uint32_t 
 {
 	uint32_t made = pickle_make(m, PICKLE_GLOBAL);
 	struct pickle_node *n = pickle_node(m->p, made);
-	if (!made || !module || !name)
+	if (!made || !module || !name || m->code)
 		return 0;
 	n->pair[0] = module;
 	n->pair[1] = name;
@@ -272,7 +272,8 @@ uint32_t pickle_list_item(const struct pickle_node *n, uint32_t i)
 
 static const struct wide *wide_of(const struct pickle_node *n)
 {
-	return n->payload >> 62 == 1 ? (const struct wide *)(uintptr_t)(n->payload & ~WIDE) : NULL;
+	bool number = n->kind == PICKLE_INT || n->kind == PICKLE_FLOAT; /* which may have any bits */
+	return !number && n->payload >> 62 == 1 ? (const struct wide *)(uintptr_t)(n->payload & ~WIDE) : NULL;
 }
 
 uint64_t pickle_size(const struct pickle_node *n)

@@ -24,13 +24,18 @@ struct torch_called torch_called_from_type(const struct torch_file *f, const str
 	};
 }
 
+static bool is_text(const struct pickle_node *n)
+{
+	return n->kind == PICKLE_TEXT || n->kind == PICKLE_STR;
+}
+
 /* Short text, without allocating; false if it is none. */
 static bool short_text(const struct torch_file *f, uint32_t node, uint8_t buf[WORD_MAX], struct slice *ret)
 {
 	const struct pickle_node *n = torch_node(f, node);
 	struct arena none = {0};
 	struct content bytes;
-	if (!node || (n->kind != PICKLE_TEXT && n->kind != PICKLE_STR) || pickle_size(n) > WORD_MAX)
+	if (!node || !is_text(n) || pickle_size(n) > WORD_MAX)
 		return false;
 	if (pickle_text(&f->pickle, n, &none, WORD_MAX, ret, NULL) == 0) /* it is at hand */
 		return true;
@@ -42,7 +47,8 @@ bool torch_is_text(const struct torch_file *f, uint32_t node, const char *text)
 {
 	uint8_t buf[WORD_MAX];
 	struct slice s;
-	return node && pickle_size(torch_node(f, node)) == strlen(text) && short_text(f, node, buf, &s) && slice_equal(s, slice_text(text));
+	const struct pickle_node *n = torch_node(f, node); /* of numbers, pickle_size() means nothing */
+	return node && is_text(n) && pickle_size(n) == strlen(text) && short_text(f, node, buf, &s) && slice_equal(s, slice_text(text));
 }
 
 uint32_t torch_entry(const struct torch_file *f, uint32_t dict, const char *key)

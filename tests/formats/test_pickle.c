@@ -13,6 +13,31 @@ static void keeps_the_promises(void **state)
 	check_fixtures(&format_pickle);
 }
 
+/* Numbers of any bits stand where a text belongs: names of attributes, of a global and its module. */
+static void names_may_be_numbers(void **state)
+{
+	static const char pickles[][48] = {
+		"\x80\x02" "cm\nC\n" ")\x81}\x8a\x08subclass" "K\x01sb.",
+		"\x80\x02" "cm\nC\n" ")\x81}G\x40\x04\0\0\0\0\0\0" "K\x01sb.",
+		"\x80\x02" "cm\nC\n" ")\x81}NK\x01sb.",
+		"\x80\x04G\x40\x04\0\0\0\0\0\0\x8c\x01" "C\x93.",
+		"\x80\x04\x8c\x01mG\xc0\x04\0\0\0\0\0\0\x93.",
+		"\x80\x04\x8a\x08subclass\x8a\x08subclass\x93.",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof pickles / sizeof *pickles; i++) {
+		size_t len = sizeof *pickles;
+		struct archive a;
+		struct error err = {0};
+		while (pickles[i][len - 1] != '.')
+			len--;
+		int r = test_open(&a, &format_pickle, (struct slice){(const uint8_t *)pickles[i], len}, &err);
+		if (r == 0)
+			archive_close(&a);
+		assert_true(r == 0 || *err.text);
+	}
+}
+
 static const char *const files[] = {"protocol0.pkl", "protocol1.pkl", "protocol2.pkl", "protocol3.pkl", "protocol4.pkl", "protocol5.pkl",
 				    "numpy1-protocol2.pkl", "numpy1-protocol4.pkl", "numpy1-protocol5.pkl"};
 enum { FILES = sizeof files / sizeof *files };
@@ -228,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_the_promises),
+		cmocka_unit_test(names_may_be_numbers),
 		cmocka_unit_test(every_protocol_shows_the_same),
 		cmocka_unit_test(arrays_are_described_as_in_npy),
 		cmocka_unit_test(scalars_are_values),
