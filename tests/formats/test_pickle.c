@@ -17,12 +17,12 @@ static void keeps_the_promises(void **state)
 static void names_may_be_numbers(void **state)
 {
 	static const char pickles[][48] = {
-		{"\x80\x02" "cm\nC\n" ")\x81}\x8a\x08subclass" "K\x01sb."},
-		{"\x80\x02" "cm\nC\n" ")\x81}G\x40\x04\0\0\0\0\0\0" "K\x01sb."},
-		{"\x80\x02" "cm\nC\n" ")\x81}NK\x01sb."},
-		{"\x80\x04G\x40\x04\0\0\0\0\0\0\x8c\x01" "C\x93."},
-		{"\x80\x04\x8c\x01mG\xc0\x04\0\0\0\0\0\0\x93."},
-		{"\x80\x04\x8a\x08subclass\x8a\x08subclass\x93."},
+		"\x80\x02\x63m\nC\n)\x81}\x8a\x08subclassK\x01sb.",
+		"\x80\x02\x63m\nC\n)\x81}G\x40\x04\0\0\0\0\0\0K\x01sb.",
+		"\x80\x02\x63m\nC\n)\x81}NK\x01sb.",
+		"\x80\x04G\x40\x04\0\0\0\0\0\0\x8c\x01\x43\x93.",
+		"\x80\x04\x8c\x01mG\xc0\x04\0\0\0\0\0\0\x93.",
+		"\x80\x04\x8a\x08subclass\x8a\x08subclass\x93.",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof pickles / sizeof *pickles; i++) {
