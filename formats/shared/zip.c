@@ -79,8 +79,7 @@ bool zip_read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, un
 	return good && !head.failed && !c->failed;
 }
 
-/* The length of an entry that begins with these bytes; 0 if none does. */
-static uint64_t entry_length(struct slice bytes)
+uint64_t zip_entry_length(struct slice bytes)
 {
 	struct cursor c = cursor_over(bytes);
 	bool good = cursor_match(&c, "PK\1\2", 4);
@@ -119,7 +118,7 @@ static int directory_need(struct directory *d, uint64_t n, struct error *err)
 static int directory_next(struct directory *d, struct error *err)
 {
 	int r = directory_need(d, ENTRY, err);
-	return r < 0 ? r : directory_need(d, entry_length((struct slice){d->c.pos, cursor_left(&d->c)}), err);
+	return r < 0 ? r : directory_need(d, zip_entry_length((struct slice){d->c.pos, cursor_left(&d->c)}), err);
 }
 
 static int get_header(const struct zip_bytes *b, uint64_t offset, uint64_t end, uint8_t ret[LOCAL], struct error *err)

@@ -65,5 +65,8 @@ bool zip_find_end_by_probe(const struct zip_bytes *b, struct zip_end *ret);
  * of the data.  The name points into the cursor's bytes. */
 bool zip_read_entry(struct cursor *c, uint64_t shift, struct zip_member *ret, unsigned *ret_comment);
 
+/* The length of an entry that begins with these bytes, its comment included; 0 if none does. */
+uint64_t zip_entry_length(struct slice bytes);
+
 /* Finds the member's data, before `end`, where the directory is.  -EBADMSG: the member's own fault. */
 int zip_find_data(const struct zip_bytes *b, struct zip_member *m, uint64_t end, struct error *err);

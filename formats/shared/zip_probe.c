@@ -2,18 +2,6 @@
 /* Which zip it is, by its members: asked of every plain file of a mirrored directory. */
 #include "formats/shared/zip_impl.h"
 
-/* The length of an entry that begins with these bytes; 0 if none does. */
-static uint64_t entry_length(struct slice bytes)
-{
-	struct cursor c = cursor_over(bytes);
-	bool good = cursor_match(&c, "PK\1\2", 4);
-	cursor_skip(&c, 24);
-	uint64_t length = ENTRY + (uint64_t)cursor_u16le(&c);
-	length += cursor_u16le(&c);
-	length += cursor_u16le(&c);
-	return good && !c.failed ? length : 0;
-}
-
 int zip_each(const struct peek *p, zip_each_member *each, void *arg)
 {
 	uint8_t bytes[4096];
@@ -35,7 +23,7 @@ int zip_each(const struct peek *p, zip_each_member *each, void *arg)
 			if (r != 0)
 				return r;
 		}
-		uint64_t length = next > at ? 0 : entry_length((struct slice){bytes, n});
+		uint64_t length = next > at ? 0 : zip_entry_length((struct slice){bytes, n});
 		if (next == at && length == 0)
 			return -EBADMSG;
 		next += length;
