@@ -83,6 +83,14 @@ def interpreted(content):
     return {d["name"]: (interpreter.get_tensor(d["index"]), d) for d in interpreter.get_tensor_details()}
 
 
+def computed(content):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    interpreter = Interpreter(model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
 def refused(path, content, sentence):
     path.write_bytes(content)
     said = arrayfs("--list", path, code=1, text=True).stderr
@@ -123,6 +131,22 @@ with folder() as where:
         (where / "all.tflite").write_bytes(content)
         for w, (value, _) in interpreted(content).items():
             assert cat(where / "all.tflite", w) == value.tobytes() == arrays[w].tobytes(), w
+
+    with check("values as float32 are what LiteRT's reference DEQUANTIZE makes"):
+        rng = np.random.default_rng(3)
+        for word, low, high, q in (("INT8", -128, 128, M.quantization([0.0371], [-5])), ("UINT8", 0, 256, M.quantization([0.0123], [130])),
+                                   ("INT16", -32768, 32768, M.quantization([3.1e-5], [0])),
+                                   ("INT8", -128, 128, M.quantization([0.1, 0.07, 1.3e-3], [0, 0, 0], 0))):
+            stored = rng.integers(low, high, (3, 40)).astype(word.lower())
+            operator, code = M.schema.OperatorT(), M.schema.OperatorCodeT()
+            operator.opcodeIndex, operator.inputs, operator.outputs = 0, [0], [1]
+            code.deprecatedBuiltinCode = code.builtinCode = M.schema.BuiltinOperator.DEQUANTIZE
+            code.version = 3
+            content = M.model([M.graph([M.tensor("w", word, [3, 40], 1, q), M.tensor("out", "FLOAT32", [3, 40], 0)], "main", [], [1], [operator])],
+                              [M.buffer(), M.buffer(stored.tobytes())], codes=[code])
+            path = where / "dequantize.tflite"
+            path.write_bytes(content)
+            assert cat(path, ".arrayfs/f32/w") == computed(content).astype("<f4").tobytes(), (word, q.scale)
 
     with check("what is packed stays packed, little end first"):
         content = plain(M.tensor("a", "INT4", [3], 1), M.tensor("b", "INT2", [5], 2), buffers=[b"\x21\x03", b"\xe4\x01"])
