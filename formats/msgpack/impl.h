@@ -2,7 +2,7 @@
 #pragma once
 #include "formats/shared/msgpack.h"
 #include "formats/shared/ndarray.h"
-#include "formats/shared/records.h"
+#include "formats/shared/records_old.h"
 
 /*
  * An array that a document holds, in one of the ways that there are:

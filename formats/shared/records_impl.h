@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/shared/records.h"
+#include "formats/shared/records_old.h"
 
 /* A lazy node: one of the files of a column. */
 struct records_file {

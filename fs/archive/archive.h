@@ -12,6 +12,7 @@
 #include "fs/source/source.h"
 
 struct archive;
+struct archive_options;
 struct check;
 struct grafts;
 
@@ -56,6 +57,13 @@ struct format {
 	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,
 	 * so it should read little beyond the head. */
 	bool (*probe)(const struct peek *p);
+
+	/* For a format of records without an index, which are shown as a table only where that is asked for
+	 * (archive_options.records), or where the file alone is the source: is the file of this format, by its
+	 * contents, by its name, or as the options say?  Asked in registry order, of files that no other format's
+	 * contents tell.  Such a file that cannot be opened stays a file in a mirrored directory: -ENOTSUP without a
+	 * sentence says no more, -EBADMSG and a sentence is its error there. */
+	bool (*claims)(const struct peek *p, const char *name, const struct archive_options *options);
 
 	/* For a format whose archives are folders: a->members, no source.  Tried only if the user
 	 * asks for a folder as one archive.  Is it of this format, by names and sizes alone?
@@ -144,7 +152,23 @@ struct format {
 	void (*close)(struct archive *a);
 };
 
+/* How records without an index are read: -o records and what belongs to it. */
+struct archive_records {
+	bool on;              /* those in mirrored directories are tables, too */
+	const char *kind;     /* "jsonl", "csv" …, where neither content nor name tells; or NULL */
+	bool skip_bad;        /* -o bad-records=skip */
+	char delimiter;       /* of CSV; 0: by the name */
+	bool no_quote, no_header;
+	const char *null;     /* a word that is null, unquoted; or NULL */
+	struct slice schema;  /* of protobuf: a FileDescriptorSet; data NULL: none */
+	const char *message;  /* its full name; or NULL */
+	enum archive_framing { FRAMING_FOUND, FRAMING_DELIMITED, FRAMING_MESSAGE } framing;
+	void (*progress)(void *arg, uint64_t done, uint64_t total); /* called now and then by one thread; or NULL */
+	void *arg;
+};
+
 struct archive_options {
+	struct archive_records records;
 	size_t memory;         /* bytes that one archive's metadata may take */
 	char split;            /* one more separator in names, or 0 */
 	bool no_verify;        /* checksums in the file are not checked */
