@@ -2,6 +2,7 @@
 /* MessagePack's objects as records. */
 #include "formats/msgpack/impl.h"
 
+#include <endian.h>
 #include <inttypes.h>
 
 #include "formats/shared/msgpack_json.h"
@@ -93,7 +94,7 @@ static bool take_key(struct msgpack_feed *f, const struct msgpack_object *o, str
 	struct text text = {0};
 	msgpack_json(&f->d->m, f->d->keep, o, &text);
 	ret->len = text.len < sizeof f->key ? text.len : 0; /* a number's, or a word's */
-	ret->text = f->key;
+	ret->text = (const uint8_t *)f->key;
 	if (text.bytes)
 		memcpy(f->key, text.bytes, (size_t)ret->len);
 	text_free(&text);
@@ -127,8 +128,10 @@ static void feed_skip(struct records_feed *feed)
 {
 	struct msgpack_feed *f = feed_of(feed);
 	struct msgpack_object o;
+	const uint8_t *floats;
+	uint8_t first;
 	while (depth_in(f) >= f->open)
-		if (!msgpack_next(&f->d->m, &o)) {
+		if (msgpack_floats(&f->d->m, UINT64_MAX, &floats, &first) == 0 && !msgpack_next(&f->d->m, &o)) {
 			failed(f);
 			return;
 		}
@@ -155,9 +158,67 @@ static uint64_t feed_tell(const struct records_feed *feed)
 	return ((const struct msgpack_feed *)feed)->d->m.at;
 }
 
+/* Floats, all of them with the same header. */
+static void put_floats(const uint8_t *p, size_t count, uint8_t first, struct records_numbers *n)
+{
+	uint8_t *to = n->out;
+	if (first == 0xca && n->type == RECORDS_FLOAT32) {
+		for (size_t i = 0; i < count; i++) {
+			uint32_t bits;
+			memcpy(&bits, p + 5 * i + 1, 4);
+			bits = htole32(be32toh(bits));
+			memcpy(to + 4 * i, &bits, 4);
+		}
+	} else if (first == 0xcb) {
+		for (size_t i = 0; i < count; i++) {
+			uint64_t bits;
+			memcpy(&bits, p + 9 * i + 1, 8);
+			bits = htole64(be64toh(bits));
+			memcpy(to + 8 * i, &bits, 8);
+		}
+	} else {
+		for (size_t i = 0; i < count; i++) {
+			uint32_t bits;
+			float single;
+			memcpy(&bits, p + 5 * i + 1, 4);
+			bits = be32toh(bits);
+			memcpy(&single, &bits, 4);
+			double wide = (double)single;
+			uint64_t wide_bits;
+			memcpy(&wide_bits, &wide, 8);
+			wide_bits = htole64(wide_bits);
+			memcpy(to + 8 * i, &wide_bits, 8);
+		}
+	}
+}
+
+static void feed_numbers(struct records_feed *feed, struct records_numbers *n)
+{
+	struct msgpack_feed *f = feed_of(feed);
+	const uint8_t *p;
+	uint8_t first;
+	size_t count;
+	if (f->open == 0 || f->open > depth_in(f) || f->levels[f->open - 1].map || f->flat)
+		return;
+	if (n->out && n->type != RECORDS_FLOAT32 && n->type != RECORDS_FLOAT64)
+		return;
+	uint64_t most = n->out ? n->room : UINT64_MAX;
+	if (n->out && n->type == RECORDS_FLOAT32 && !msgpack_is_float32(&f->d->m))
+		return;
+	count = msgpack_floats(&f->d->m, most, &p, &first);
+	if (count == 0)
+		return;
+	n->count += count;
+	n->seen |= first == 0xca ? 1u << RECORD_FLOAT32 : 1u << RECORD_FLOAT64;
+	if (n->out)
+		put_floats(p, count, first, n);
+}
+
 void msgpack_feed_init(struct msgpack_feed *f, struct msgpack_doc *d, struct error *err)
 {
-	static const struct records_feed_type type = {feed_next, feed_skip, feed_read, feed_json, feed_tell};
+	static const struct records_feed_type type = {
+		.next = feed_next, .skip = feed_skip, .read = feed_read, .json = feed_json, .tell = feed_tell, .numbers = feed_numbers, .in_place = true,
+	};
 	f->feed = (struct records_feed){.type = &type, .err = err};
 	f->d = d;
 	f->base = d->m.depth;

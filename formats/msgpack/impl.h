@@ -2,7 +2,7 @@
 #pragma once
 #include "formats/shared/msgpack.h"
 #include "formats/shared/ndarray.h"
-#include "formats/shared/records_old.h"
+#include "formats/shared/records.h"
 
 /*
  * An array that a document holds, in one of the ways that there are:
@@ -94,7 +94,7 @@ struct records_feed *msgpack_feed_open(struct archive *a, const struct records_t
 
 /* Records, one after another or in a list, as a table at the root.  msgpack_table_list(): 0 if it is to be shown
  * as any other list. */
-int msgpack_table_stream(struct msgpack_doc *d);
+int msgpack_table_stream(struct archive *a, const struct records_bytes *bytes, struct error *err);
 int msgpack_table_list(struct msgpack_doc *d, const struct msgpack_object *list);
 
 /* Flax's complex numbers: an extension of [re, im]. */

@@ -86,7 +86,7 @@ static int show_table(struct msgpack_doc *d, struct msgpack_feed *f, struct reco
 	struct records_table *kept = records_keep(t, d->keep);
 	if (!kept)
 		return error_no_memory(d->err, "its columns");
-	int r = records_show(d->a, kept, (struct column_at){.parent = parent, .name = name}, regular ? &shape : NULL, ret, d->err);
+	int r = records_show(d->a, kept, kept->root, (struct column_at){.parent = parent, .name = name}, regular ? &shape : NULL, ret, d->err);
 	return r < 0 ? r : 1;
 }
 
@@ -99,7 +99,7 @@ int msgpack_list_show(struct msgpack_doc *d, uint32_t parent, struct slice name,
 		return show_empty(d, parent, name, &(struct array){.rank = 1, .shape = &none}, ret);
 	msgpack_feed_init(&d->feed, d, &unsaid);
 	d->feed.arrays = true;
-	int r = records_infer(&d->feed.feed, &t, o->len, d->scratch);
+	int r = records_infer(d->a, &d->feed.feed, &t, o->len, d->scratch);
 	if (d->m.failed || r == -ENOMEM)
 		return d->m.failed ? d->m.failed : error_set(d->err, ENOMEM, "%s", unsaid.text);
 	t.end = d->m.at;

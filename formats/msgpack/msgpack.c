@@ -149,8 +149,7 @@ static int open_walk(struct walk *w, struct error *err)
 		return d->m.failed;
 	uint64_t end = d->m.at;
 	if (end < d->m.end && root.kind == MSGPACK_MAP && msgpack_next(&d->m, &next) && next.kind == MSGPACK_MAP) {
-		msgpack_init(&d->m, &d->a->source, 0, d->a->source.size, d->window, err);
-		return msgpack_table_stream(d);
+		return msgpack_table_stream(d->a, &(struct records_bytes){.a = d->a, .size = d->a->source.size}, err);
 	}
 	if (end < d->m.end)
 		return error_set(err, EBADMSG, "%" PRIu64 " bytes behind the last object, at byte %" PRIu64, d->m.end - end, end);
@@ -160,6 +159,10 @@ static int open_walk(struct walk *w, struct error *err)
 
 static int msgpack_open(struct archive *a, struct error *err)
 {
+	struct records_bytes bytes;
+	int b = records_bytes_open(a, &bytes, err);
+	if (b < 0 || bytes.stream)
+		return b < 0 ? b : msgpack_table_stream(a, &bytes, err);
 	struct arena scratch = arena_scratch(&a->arena);
 	struct walk *w = arena_alloc(&scratch, sizeof *w);
 	int r = w ? 0 : error_no_memory(err, "its objects");
@@ -173,10 +176,22 @@ static int msgpack_open(struct archive *a, struct error *err)
 	return r;
 }
 
+static const char *const suffixes[] = {".msgpack", ".mpk", ".mp", NULL};
+
+/* Records behind a wrapper, and what the user says is that. */
+static bool msgpack_claims(const struct peek *p, const char *name, const struct archive_options *options)
+{
+	struct records_peek inner;
+	if (options->records.kind)
+		return strcmp(options->records.kind, "msgpack") == 0;
+	return records_peek(p, name, &inner) && inner.head.data == inner.bytes && records_named(&inner, suffixes);
+}
+
 const struct format format_msgpack = {
 	.name = "msgpack",
-	.suffixes = (const char *const[]){".msgpack", ".mpk", ".mp", NULL},
+	.suffixes = suffixes,
 	.probe = msgpack_probe,
+	.claims = msgpack_claims,
 	.open = msgpack_open,
 	.size = records_size,
 	.read = lazy_read,

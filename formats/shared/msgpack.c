@@ -19,6 +19,15 @@ void msgpack_init(struct msgpack *m, const struct source *source, uint64_t at, u
 	m->window_at = 0;
 	m->have = 0;
 	m->ask = FEW;
+	m->memory = false;
+}
+
+void msgpack_init_memory(struct msgpack *m, struct slice bytes, uint64_t at, struct error *err)
+{
+	msgpack_init(m, NULL, at, at + bytes.len, (uint8_t *)(uintptr_t)bytes.data, err);
+	m->window_at = at;
+	m->have = bytes.len;
+	m->memory = true;
 }
 
 bool msgpack_fail(struct msgpack *m, const char *format, ...)
@@ -37,12 +46,14 @@ bool msgpack_fail(struct msgpack *m, const char *format, ...)
 static bool refill(struct msgpack *m, uint64_t at)
 {
 	uint64_t behind = m->window_at + m->have;
+	if (m->memory)
+		return msgpack_fail(m, "MessagePack is cut short at byte %" PRIu64, m->end);
 	if (at >= m->window_at && at < behind + m->have)
 		m->ask = m->ask < MSGPACK_WINDOW ? m->ask * 2 : MSGPACK_WINDOW;
 	else
 		m->ask = FEW;
 	uint64_t left = m->source->size - at;
-	m->have = left < m->ask ? (uint32_t)left : m->ask;
+	m->have = left < m->ask ? (size_t)left : m->ask;
 	m->window_at = at;
 	int r = source_read(m->source, at, m->window, m->have, m->err);
 	if (r < 0) {
@@ -64,7 +75,7 @@ bool msgpack_read(struct msgpack *m, uint64_t at, void *ret, size_t len)
 {
 	if (m->failed)
 		return false;
-	if (len <= FEW && range_within(at, len, m->source->size)) {
+	if (m->memory || (len <= FEW && range_within(at, len, m->source->size))) {
 		const uint8_t *p = look(m, at, len);
 		if (p)
 			memcpy(ret, p, len);
@@ -192,11 +203,50 @@ bool msgpack_next(struct msgpack *m, struct msgpack_object *ret)
 	return true;
 }
 
+/* Those that begin with the same byte, `stride` bytes apart. */
+static uint64_t alike(const uint8_t *p, uint8_t first, size_t stride, uint64_t most)
+{
+	uint64_t n = 0;
+	while (n < most && p[n * stride] == first)
+		n++;
+	return n;
+}
+
+bool msgpack_is_float32(const struct msgpack *m)
+{
+	return m->at >= m->window_at && m->at - m->window_at < m->have && m->window[m->at - m->window_at] == 0xca;
+}
+
+size_t msgpack_floats(struct msgpack *m, uint64_t most, const uint8_t **ret, uint8_t *first)
+{
+	uint64_t *left = m->depth > m->base ? &m->left[m->depth - 1] : NULL;
+	if (m->failed || !left || m->at < m->window_at || m->at >= m->window_at + m->have)
+		return 0;
+	const uint8_t *p = m->window + (m->at - m->window_at);
+	*first = *p;
+	size_t stride = *first == 0xca ? 5 : *first == 0xcb ? 9 : 0;
+	if (stride == 0)
+		return 0;
+	uint64_t here = (m->window_at + m->have - m->at) / stride, there = (m->end - m->at) / stride;
+	most = most < *left ? most : *left;
+	most = most < here ? most : here;
+	most = most < there ? most : there;
+	uint64_t n = alike(p, *first, stride, most);
+	m->at += n * stride;
+	*left -= n;
+	while (m->depth > m->base && m->left[m->depth - 1] == 0)
+		m->depth--;
+	*ret = p;
+	return (size_t)n;
+}
+
 bool msgpack_skip(struct msgpack *m, const struct msgpack_object *o)
 {
 	struct msgpack_object inner;
+	const uint8_t *bytes;
+	uint8_t first;
 	while (m->depth > o->depth)
-		if (!msgpack_next(m, &inner))
+		if (msgpack_floats(m, UINT64_MAX, &bytes, &first) == 0 && !msgpack_next(m, &inner))
 			return false;
 	return !m->failed;
 }

@@ -49,15 +49,28 @@ struct msgpack {
 	struct error *err;
 	uint8_t *window;       /* MSGPACK_WINDOW bytes of the caller's */
 	uint64_t window_at;
-	uint32_t have, ask;
+	size_t have;
+	uint32_t ask;
+	bool memory;           /* the window is all there is */
 	uint64_t left[MSGPACK_DEPTH]; /* objects that are still to come in each container */
 };
 
 /* A reader of the objects in [at, end) of the source.  All that is borrowed lives as long. */
 void msgpack_init(struct msgpack *m, const struct source *source, uint64_t at, uint64_t end, uint8_t *window, struct error *err);
 
+/* The same of objects in memory, which begins at `at`; offsets are counted as if it were a source's. */
+void msgpack_init_memory(struct msgpack *m, struct slice bytes, uint64_t at, struct error *err);
+
 /* The next header.  False at the end of all objects, and once something failed. */
 bool msgpack_next(struct msgpack *m, struct msgpack_object *ret);
+
+/* Is that what comes next? */
+bool msgpack_is_float32(const struct msgpack *m);
+
+/* What follows, if it is in the window: as many as `most` numbers of one width each, which are elements of the array at
+ * hand: passes over them, and *ret is where they lie, `stride` bytes each, header and all; 0 if there are none.  All have
+ * the header *first; only floats are looked for. */
+size_t msgpack_floats(struct msgpack *m, uint64_t most, const uint8_t **ret, uint8_t *first);
 
 /* Passes over the rest of an object: of a container, all that is in it. */
 bool msgpack_skip(struct msgpack *m, const struct msgpack_object *o);

@@ -105,12 +105,15 @@ struct records_column {
 	/* What was seen, noted by the kind.  Joined by |, + and, where said so, otherwise. */
 	uint64_t seen;        /* bits, the kind's own; of records_scan_feed() 1 << enum record_kind */
 	bool negative, beyond, inexact; /* ints: below 0; above INT64_MAX; some that no float64 is */
-	bool codes, ragged;   /* bytes of several codes; lists of several lengths */
+	bool coded, codes;    /* bytes that have a code; of several codes */
+	bool ragged;          /* lists of several lengths */
 	int16_t code;         /* of the first */
 	uint64_t lists, length; /* how many, and of the first */
 	uint64_t count, nulls; /* values with the nulls among them; and these */
 	uint64_t total;       /* elements of all lists, bytes of all strings as they are shown */
 	uint64_t raw;         /* bytes of all values as JSON text, where the kind knows: for RECORDS_MIXED */
+
+	const struct records_column *before; /* what it was found to be in an earlier pass, or NULL */
 
 	uint64_t serial;      /* the last struct that had it, */
 	uint64_t key_at;      /* and its key there */
@@ -136,12 +139,14 @@ struct records_table {
 	struct records_bytes bytes;
 	const void *own;      /* the kind's, as long as the archive: a schema, how columns are delimited */
 	uint64_t begin, end;  /* the records, in the bytes; end UINT64_MAX: all that follow */
+	uint64_t units;       /* lines that are before `begin` */
 	bool skip_bad;        /* records that are broken are left out, not refused */
 
 	/* Found by records_open(). */
 	uint64_t rows, bad;   /* records; and those left out */
 	bool cut;             /* the last one is not complete yet, and was left out: the end of the records is before it */
 	bool told;            /* something that is to be told once was seen: the kind's own */
+	const struct records_column *before; /* the root that was found by an earlier pass, or NULL */
 	uint64_t *overwritten; /* where keys are that come again in the same struct, in order: the last of them counts */
 	uint32_t noverwritten;
 	struct records_column *root; /* a struct */
@@ -179,6 +184,9 @@ struct records_kind {
 
 	/* Appends one file's part of the records in the span, by the functions below. */
 	int (*decode)(struct records_decode *d);
+
+	bool in_place; /* as of a feed */
+	bool no_raw;   /* columns' `raw` is not known: where some are mixed, it is found by json() of events in a second pass */
 };
 
 /* A worker of the pass: one thread's. */
@@ -188,6 +196,7 @@ struct records_scan {
 	struct records_span span;
 	struct arena *arena;  /* for columns, and what the worker keeps from span to span */
 	void *own;            /* the kind's; NULL at first */
+	struct archive *archive;
 	struct error *err;
 
 	/* Set by scan(), of this span: */
@@ -277,14 +286,15 @@ enum record_kind {
 struct record_value {
 	uint8_t kind;    /* enum record_kind */
 	bool negative;   /* of an int: `number` is that of an int64 */
-	bool wide;       /* of an int: it is beyond uint64 or int64; `number` is the nearest float64's bits */
+	bool wide;       /* of an int: it is beyond uint64 or int64; `number` is the nearest float64's bits, */
+	bool rounded;    /* which is another number than it */
 	int16_t code;    /* of bytes and keys: what tells them apart, as an extension's type does; RECORDS_PLAIN */
 	uint64_t number; /* of a bool, an int, a timestamp; the bits of a float */
 	double complex[2];
 	uint64_t at, len; /* of a key, string or bytes: where, in the bytes, and how many there are as shown; no two keys have one `at` */
 	const uint8_t *text; /* these, if they are in memory, until the next event; else NULL: read() copies them */
 	uint64_t raw;    /* of a scalar: bytes of its JSON text as it stands; 0 where that is not known */
-	uint64_t place;  /* the format's own: where the value begins */
+	uint64_t place;  /* where the value begins; of an END, what is behind it */
 };
 enum { RECORDS_PLAIN = 256 };
 
@@ -326,8 +336,8 @@ struct records_feed {
 		/* Optional: passes over the rest of the record, whatever is open, END and all. */
 		void (*rest)(struct records_feed *f);
 
-		/* Optional: of a LIST or STRUCT just read: the bytes of its JSON text as it stands.  Passes over nothing. */
-		uint64_t (*raw)(struct records_feed *f, const struct record_value *v);
+		bool texts;    /* the records are JSON text: from a value's place to behind its END is what it is as MIXED */
+		bool in_place; /* a string's or bytes' `at` is where they lie, as they are shown */
 	} *type;
 	int failed; /* a negative errno, with a sentence */
 	struct error *err;
@@ -338,6 +348,21 @@ struct records_feed {
 int records_scan_feed(struct records_scan *w, struct records_feed *f);
 void records_settle_feed(const struct records_table *t, struct records_column *c);
 int records_decode_feed(struct records_decode *d, struct records_feed *f);
+
+/* For tables within an archive of another kind, whose index is made by the first read: how->open says how they are read.
+ * Reads at most `most` records of the feed, and finds root and rows, all from the arena.  -E2BIG without a
+ * sentence: over RECORDS_COLUMNS; -EAGAIN: some fields come twice in one struct: now it is known which, so call it
+ * again, with a feed that begins anew; -EEXIST: the same, but their keys have several codes. */
+int records_infer(struct archive *a, struct records_feed *f, struct records_table *t, uint64_t most, struct arena *arena);
+
+/* Settles the types, from the root down. */
+void records_finish(struct records_table *t);
+
+/* A copy, with all that belongs to it, in the arena. */
+struct records_table *records_keep(const struct records_table *t, struct arena *arena);
+
+/* All elements of the root column of few records, of one width, from a feed that begins with the first. */
+int records_decode_few(struct records_feed *f, const struct records_table *t, uint8_t *ret);
 
 /* Does the key come again in the same struct? */
 bool records_overwritten(const struct records_table *t, uint64_t key_at);

@@ -2,42 +2,97 @@
 /* One file's part of a block of records. */
 #include "formats/shared/records_impl.h"
 
+#include <endian.h>
+#include <stdlib.h>
+
 enum { EXTENTS = RECORDS_VALIDITY + 1, KEY_FEW = 256 };
 
-struct decoding {
-	struct records_feed *f;
-	const struct records_table *table;
-	struct records_column **path; /* from the root to the column */
-	uint32_t length;
-	const struct records_column *column;
-	uint8_t part;
-	uint8_t *out, *end;
-	uint64_t running; /* OFFSETS, EXTENTS: the total so far */
-	struct text text; /* of a mixed value */
-};
+/* --- slots -------------------------------------------------------------------------------- */
 
 /* What does not fit the types that were found was not there then. */
-static bool changed(struct decoding *d)
+bool records_changed(struct records_decode *d)
 {
-	if (!d->f->failed)
-		d->f->failed = error_set(d->f->err, EIO, "the file has changed since it was opened");
+	if (!d->failed)
+		d->failed = error_set(d->err, EIO, "the file has changed since it was opened");
 	return false;
 }
 
-static uint8_t *room(struct decoding *d, uint64_t len)
+static void put_le(struct records_decode *d, uint64_t value, uint32_t width)
 {
-	uint8_t *to = d->out;
-	if (len > (uint64_t)(d->end - to))
-		return changed(d) ? to : NULL;
-	d->out += len;
-	return to;
+	uint8_t *to = records_room(d, width);
+	value = htole64(value);
+	if (to && width == 8)
+		memcpy(to, &value, 8);
+	else if (to)
+		memcpy(to, &value, width);
 }
 
-static void put_le(struct decoding *d, uint64_t value, uint32_t width)
+static uint32_t width_of(const struct records_decode *d)
 {
-	uint8_t *to = room(d, width);
-	for (uint32_t i = 0; to && i < width; i++)
-		to[i] = (uint8_t)(value >> 8 * i);
+	return d->part == RECORDS_DATA ? records_width((enum records_type)d->column->type) : d->part == RECORDS_OFFSETS ? 8 : d->part == RECORDS_VALIDITY;
+}
+
+void records_put_null(struct records_decode *d)
+{
+	if (d->part == RECORDS_OFFSETS) {
+		put_le(d, d->running, 8);
+		return;
+	}
+	uint32_t width = width_of(d);
+	uint8_t *to = width ? records_room(d, width) : NULL;
+	if (to)
+		memset(to, 0, width);
+}
+
+void records_put_number(struct records_decode *d, uint64_t bits)
+{
+	if (d->part == RECORDS_DATA)
+		put_le(d, bits, records_width((enum records_type)d->column->type));
+	else
+		records_put_valid(d);
+}
+
+void records_put_length(struct records_decode *d, uint64_t len)
+{
+	if (d->part != RECORDS_OFFSETS) {
+		records_put_valid(d);
+		return;
+	}
+	put_le(d, d->running, 8);
+	d->running += len;
+}
+
+void records_put_bytes(struct records_decode *d, const void *bytes, size_t len)
+{
+	if (d->part != RECORDS_VALUES) {
+		records_put_length(d, len);
+		return;
+	}
+	uint8_t *to = records_room(d, len);
+	if (to && len)
+		memcpy(to, bytes, len);
+}
+
+void records_put_valid(struct records_decode *d)
+{
+	uint8_t *to = d->part == RECORDS_VALIDITY ? records_room(d, 1) : NULL;
+	if (to)
+		*to = 1;
+}
+
+/* --- events ------------------------------------------------------------------------------------- */
+
+struct feeding {
+	struct records_decode *d;
+	struct records_feed *f;
+	bool leave;  /* the record has nothing more that is wanted, and was left */
+	bool direct; /* all that leads to the column are structs, of which no field comes twice */
+};
+
+static void changed(struct feeding *e)
+{
+	if (!e->f->failed)
+		records_changed(e->d);
 }
 
 static uint64_t as_double(const struct record_value *v)
@@ -46,7 +101,7 @@ static uint64_t as_double(const struct record_value *v)
 	uint64_t bits;
 	float single;
 	double value;
-	if (v->kind == RECORD_FLOAT64)
+	if (v->kind == RECORD_FLOAT64 || v->wide)
 		return v->number;
 	memcpy(&single, &narrow, sizeof single);
 	value = v->kind == RECORD_FLOAT32 ? (double)single : v->negative ? (double)(int64_t)v->number : (double)v->number;
@@ -55,8 +110,9 @@ static uint64_t as_double(const struct record_value *v)
 }
 
 /* A float32 whose NaN has a payload becomes a float64 as C converts it. */
-static void put_number(struct decoding *d, const struct record_value *v)
+static void put_number(struct feeding *e, const struct record_value *v)
 {
+	struct records_decode *d = e->d;
 	enum records_type type = (enum records_type)d->column->type;
 	uint8_t *to;
 	static const uint8_t kinds[] = {
@@ -64,156 +120,263 @@ static void put_number(struct decoding *d, const struct record_value *v)
 		[RECORDS_COMPLEX] = RECORD_COMPLEX, [RECORDS_TIMESTAMP] = RECORD_TIMESTAMP,
 	};
 	if (v->kind == RECORD_NULL) {
-		if ((to = room(d, records_width(type))))
-			memset(to, 0, records_width(type));
+		records_put_null(d);
 	} else if (type == RECORDS_FLOAT64) {
 		if (v->kind != RECORD_INT && v->kind != RECORD_FLOAT32 && v->kind != RECORD_FLOAT64)
-			changed(d);
+			changed(e);
 		else
 			put_le(d, as_double(v), 8);
-	} else if (v->kind != kinds[type]) {
-		changed(d);
+	} else if (type >= sizeof kinds || v->kind != kinds[type] || v->wide) {
+		changed(e);
 	} else if (type == RECORDS_COMPLEX) {
-		if ((to = room(d, 16)))
+		if ((to = records_room(d, 16)))
 			memcpy(to, v->complex, 16);
 	} else {
 		put_le(d, v->number, records_width(type));
 	}
 }
 
-/* A string's or list's length; passes over what it holds. */
-static bool measure(struct decoding *d, const struct record_value *v, uint64_t *ret)
+/* The numbers that come next in a list, of which only the count is wanted. */
+static uint64_t count_numbers(struct feeding *e)
+{
+	struct records_numbers n = {.only_count = true};
+	if (e->f->type->numbers)
+		e->f->type->numbers(e->f, &n);
+	return n.count;
+}
+
+static uint64_t count_elements(struct feeding *e)
 {
 	struct record_value inner;
+	uint64_t count = count_numbers(e);
+	while (e->f->type->next(e->f, &inner) && inner.kind != RECORD_END) {
+		count++;
+		if (inner.kind == RECORD_LIST || inner.kind == RECORD_STRUCT)
+			e->f->type->skip(e->f);
+		else if (inner.kind <= RECORD_FLOAT64)
+			count += count_numbers(e);
+	}
+	return count;
+}
+
+/* A string's or list's length; passes over what it holds. */
+static bool measure(struct feeding *e, const struct record_value *v, uint64_t *ret)
+{
+	struct records_decode *d = e->d;
 	*ret = v->len;
 	if (v->kind == RECORD_NULL) {
 		*ret = 0;
 	} else if (d->column->type == RECORDS_MIXED) {
 		d->text.len = 0;
-		d->f->type->json(d->f, v, &d->text);
+		e->f->type->json(e->f, v, &d->text);
 		*ret = d->text.len;
-		if (d->text.failed && !d->f->failed)
-			d->f->failed = error_no_memory(d->f->err, "a text");
+		if (d->text.failed && !d->failed)
+			d->failed = error_no_memory(d->err, "a text");
 	} else if (d->column->type == RECORDS_LIST) {
 		if (v->kind != RECORD_LIST)
-			return changed(d);
-		for (*ret = 0; d->f->type->next(d->f, &inner) && inner.kind != RECORD_END; ++*ret)
-			if (inner.kind == RECORD_LIST || inner.kind == RECORD_STRUCT)
-				d->f->type->skip(d->f);
+			return records_changed(d);
+		*ret = count_elements(e);
 	} else if (v->kind != RECORD_STRING && v->kind != RECORD_BYTES && v->kind != RECORD_TIMESTAMP) {
-		return changed(d);
+		return records_changed(d);
 	}
-	return d->f->failed == 0;
+	return e->f->failed == 0 && d->failed == 0;
 }
 
-static void put_text(struct decoding *d, const struct record_value *v)
+static void put_text(struct feeding *e, const struct record_value *v)
 {
+	struct records_decode *d = e->d;
 	uint64_t len;
-	if (!measure(d, v, &len))
+	if (!measure(e, v, &len))
 		return;
 	if (d->part == EXTENTS) {
-		uint8_t *to = len ? room(d, 16) : NULL;
+		uint8_t *to = len ? records_room(d, 16) : NULL;
 		uint64_t pair[2] = {d->running, v->at};
 		if (to)
 			memcpy(to, pair, sizeof pair);
 		d->running += len;
 		return;
 	}
-	uint8_t *to = room(d, len);
+	uint8_t *to = records_room(d, len);
 	if (to && len && d->column->type == RECORDS_MIXED)
 		memcpy(to, d->text.bytes, (size_t)len);
+	else if (to && len && v->text)
+		memcpy(to, v->text, (size_t)len);
 	else if (to && len)
-		d->f->type->read(d->f, v->at, to, (size_t)len);
+		e->f->type->read(e->f, v->at, to, (size_t)len);
 }
 
-static void pass(struct decoding *d, const struct record_value *v)
+static void pass(struct feeding *e, const struct record_value *v)
 {
 	if (v->kind == RECORD_LIST || v->kind == RECORD_STRUCT)
-		d->f->type->skip(d->f);
+		e->f->type->skip(e->f);
 }
 
-static void emit(struct decoding *d, const struct record_value *v)
+static void emit(struct feeding *e, const struct record_value *v)
 {
+	struct records_decode *d = e->d;
 	uint64_t len;
 	uint8_t *to;
 	switch (d->part) {
 	case RECORDS_OFFSETS:
 		put_le(d, d->running, 8);
-		if (measure(d, v, &len))
+		if (measure(e, v, &len))
 			d->running += len;
 		break;
 	case RECORDS_VALIDITY:
-		if ((to = room(d, 1)))
+		if ((to = records_room(d, 1)))
 			*to = v->kind != RECORD_NULL;
-		pass(d, v);
+		pass(e, v);
 		break;
 	case RECORDS_DATA:
-		put_number(d, v);
+		put_number(e, v);
 		break;
 	default:
-		put_text(d, v);
+		put_text(e, v);
 	}
+}
+
+/* The key's bytes, of which there are key->len. */
+static bool read_key(struct feeding *e, const struct record_value *key, uint8_t *ret)
+{
+	if (!key->text)
+		return e->f->type->read(e->f, key->at, ret, (size_t)key->len);
+	memcpy(ret, key->text, (size_t)key->len);
+	return true;
 }
 
 /* Is the field of that name the one? */
-static bool is_field(struct decoding *d, const struct record_value *key, struct records_column *of, const struct records_column *field)
+static bool is_field(struct feeding *e, const struct record_value *key, const struct records_column *field)
 {
-	uint8_t name[KEY_FEW];
+	uint8_t name[KEY_FEW], *text = name;
 	if (key->len != field->name.len)
 		return false;
-	if (key->len > sizeof name)
-		return records_find(d->f, of, key) == field;
-	return records_key(d->f, key, name) && memcmp(name, field->name.data, (size_t)key->len) == 0;
+	if (key->text)
+		return memcmp(key->text, field->name.data, (size_t)key->len) == 0;
+	if (key->len > sizeof name && !(text = malloc((size_t)key->len))) {
+		e->d->failed = error_no_memory(e->d->err, "a field's name");
+		return false;
+	}
+	bool same = read_key(e, key, text) && memcmp(text, field->name.data, (size_t)key->len) == 0;
+	if (text != name)
+		free(text);
+	return same;
 }
 
-static void descend(struct decoding *d, uint32_t step, const struct record_value *v);
+static bool stopped(const struct feeding *e)
+{
+	return e->f->failed || e->d->failed || e->leave;
+}
 
-static void descend_list(struct decoding *d, uint32_t step)
+/* Many numbers of a list at once, if the column is what it holds. */
+static void take_numbers(struct feeding *e, uint32_t step)
+{
+	struct records_decode *d = e->d;
+	enum records_type type = (enum records_type)d->column->type;
+	bool data = d->part == RECORDS_DATA && type >= RECORDS_INT64 && type <= RECORDS_FLOAT64;
+	if (step + 1 != d->length || !e->f->type->numbers || (!data && d->part != RECORDS_VALIDITY))
+		return;
+	uint32_t width = data ? records_width(type) : 1;
+	struct records_numbers n = {.type = d->column->type, .out = data ? d->out : NULL, .room = (uint64_t)(d->end - d->out) / width, .only_count = !data};
+	e->f->type->numbers(e->f, &n);
+	uint8_t *to = records_room(d, n.count * width);
+	if (to && !data)
+		memset(to, 1, (size_t)n.count);
+}
+
+static void descend(struct feeding *e, uint32_t step, const struct record_value *v);
+
+static void descend_list(struct feeding *e, uint32_t step)
 {
 	struct record_value v;
-	while (!d->f->failed && d->f->type->next(d->f, &v) && v.kind != RECORD_END)
-		descend(d, step, &v);
+	take_numbers(e, step);
+	while (!stopped(e) && e->f->type->next(e->f, &v) && v.kind != RECORD_END) {
+		descend(e, step, &v);
+		if (v.kind <= RECORD_FLOAT64)
+			take_numbers(e, step);
+	}
 }
 
-static void descend_struct(struct decoding *d, uint32_t step, struct records_column *of)
+static void descend_struct(struct feeding *e, uint32_t step)
 {
 	static const struct record_value null = {.kind = RECORD_NULL};
+	struct records_decode *d = e->d;
 	struct record_value v;
 	bool met = false;
-	while (!d->f->failed && d->f->type->next(d->f, &v) && v.kind != RECORD_END) {
-		bool same = !records_overwritten(d->table, &v) && is_field(d, &v, of, d->path[step]);
-		if (!d->f->type->next(d->f, &v))
+	while (!stopped(e) && e->f->type->next(e->f, &v) && v.kind != RECORD_END) {
+		bool same = is_field(e, &v, d->path[step]) && !records_overwritten(d->table, v.at);
+		if (!e->f->type->next(e->f, &v))
 			return;
 		if (same && met)
-			changed(d);
+			changed(e);
 		else if (same)
-			descend(d, step, &v);
+			descend(e, step, &v);
 		else
-			pass(d, &v);
+			pass(e, &v);
 		met |= same;
+		if (met && e->direct && !stopped(e)) {
+			e->f->type->rest(e->f);
+			e->leave = true;
+		}
 	}
-	if (!met && !d->f->failed)
-		descend(d, step, &null);
+	if (!met && !stopped(e))
+		descend(e, step, &null);
 }
 
 /* A value of the column at that step of the path: down to what is asked for.  As deep as the path. */
-static void descend(struct decoding *d, uint32_t step, const struct record_value *v)
+static void descend(struct feeding *e, uint32_t step, const struct record_value *v)
 {
-	struct records_column *of = d->path[step];
-	bool list = of->type == RECORDS_LIST;
-	if (step + 1 == d->length) {
-		emit(d, v);
+	bool list = e->d->path[step]->type == RECORDS_LIST;
+	if (step + 1 == e->d->length) {
+		emit(e, v);
 	} else if (v->kind == RECORD_NULL) {
 		if (!list)
-			descend(d, step + 1, v);
+			descend(e, step + 1, v);
 	} else if (v->kind != (list ? RECORD_LIST : RECORD_STRUCT)) {
-		changed(d);
+		changed(e);
 	} else if (list) {
-		descend_list(d, step + 1);
+		descend_list(e, step + 1);
 	} else {
-		descend_struct(d, step + 1, of);
+		descend_struct(e, step + 1);
 	}
 }
+
+static bool is_direct(const struct records_decode *d, const struct records_feed *f)
+{
+	bool direct = f->type->rest && d->table->noverwritten == 0;
+	for (uint32_t i = 0; direct && i + 1 < d->length; i++)
+		direct = d->path[i]->type == RECORDS_STRUCT;
+	return direct;
+}
+
+/* `rows` records, or, UINT64_MAX, as many as there are. */
+static int feed(struct records_decode *d, struct records_feed *f, uint64_t rows)
+{
+	struct feeding e = {.d = d, .f = f, .direct = is_direct(d, f)};
+	struct record_value v;
+	for (uint64_t i = 0; i < rows && !f->failed && !d->failed; i++) {
+		if (!f->type->next(f, &v))
+			break;
+		e.leave = false;
+		descend(&e, 0, &v);
+	}
+	text_free(&d->text);
+	return d->failed ? d->failed : f->failed;
+}
+
+int records_decode_feed(struct records_decode *d, struct records_feed *f)
+{
+	return feed(d, f, UINT64_MAX);
+}
+
+int records_decode_few(struct records_feed *f, const struct records_table *t, uint8_t *ret)
+{
+	struct records_column *path[] = {t->root};
+	struct records_decode d = {.table = t, .path = path, .length = 1, .column = t->root, .part = RECORDS_DATA, .out = ret,
+				   .end = ret + t->rows * records_width((enum records_type)t->root->type), .err = f->err};
+	return feed(&d, f, t->rows);
+}
+
+/* --- blocks --------------------------------------------------------------------------------------- */
 
 static struct records_column **path_to(const struct records_column *c, struct arena *scratch, uint32_t *ret)
 {
@@ -226,33 +389,46 @@ static struct records_column **path_to(const struct records_column *c, struct ar
 	return path;
 }
 
-static void decode(struct decoding *d, uint64_t rows)
+/* The records from there on, as events: of a table whose index was made by its first read. */
+static int run_feed(struct archive *a, struct records_decode *d, uint64_t at, struct arena *scratch)
 {
-	struct record_value v;
-	for (uint64_t i = 0; i < rows && !d->f->failed; i++) {
-		if (d->f->type->next(d->f, &v))
-			descend(d, 0, &v);
-		else
-			changed(d);
-	}
+	struct records_feed *f = d->table->open(a, d->table, at, scratch, d->err);
+	return f ? feed(d, f, d->rows) : error_no_memory(d->err, "its records");
 }
 
-/* One block's records, or, of a table without an index, all of them. */
-static int run(struct archive *a, const struct records_file *file, const struct records_index *x, uint64_t block, struct decoding *d, struct error *err)
+static int run_kind(struct archive *a, struct records_decode *d, uint64_t at, uint64_t end)
+{
+	struct records_reader reader = {.bytes = &d->table->bytes, .most = a->options->memory / 4 + (32 << 20)};
+	struct error why = {0};
+	int r = records_reader_map(&reader, at, end - at, &d->span, d->err);
+	if (r == 0 && d->span.len != end - at)
+		r = error_set(d->err, EIO, "the file has changed since it was opened");
+	if (r == 0) {
+		struct records_span span = d->span;
+		d->span.last = end == d->table->end;
+		r = d->table->kind->decode(d);
+		if (r == -EBADMSG || r == 0) {
+			int left = records_reader_leave(&reader, &span, &why);
+			r = left < 0 ? error_set(d->err, -left, "%s", why.text) : r ? -EIO : 0;
+		}
+	}
+	records_reader_close(&reader);
+	return r;
+}
+
+/* One block's records. */
+static int run(struct archive *a, const struct records_file *file, const struct records_index *x, uint64_t block, struct records_decode *d)
 {
 	struct arena scratch = arena_apart(&a->arena);
-	const struct records_table *t = file->table;
-	uint64_t first = block * t->per_block, rows = t->rows - first < t->per_block ? t->rows - first : t->per_block;
+	const uint64_t *at = records_line(x, RECORDS_AT), *rows = records_line(x, RECORDS_ROWS);
+	d->table = file->table;
 	d->column = file->column;
-	d->table = t;
+	d->options = a->options;
+	d->rows = rows[block + 1] - rows[block];
 	d->path = path_to(file->column, &scratch, &d->length);
-	d->f = d->path ? t->open(a, t, x->at[block], &scratch, err) : NULL;
-	int r = d->f ? 0 : error_no_memory(err, "its records");
-	if (d->f) {
-		decode(d, rows);
-		r = d->f->failed;
-	}
-	text_free(&d->text);
+	int r = d->path ? 0 : error_no_memory(d->err, "its records");
+	if (r == 0)
+		r = d->table->kind ? run_kind(a, d, at[block], at[block + 1]) : run_feed(a, d, at[block], &scratch);
 	arena_free(&scratch);
 	return r;
 }
@@ -260,10 +436,10 @@ static int run(struct archive *a, const struct records_file *file, const struct 
 int records_decode(struct archive *a, const struct records_file *file, const struct records_index *x, uint64_t block, uint8_t *out,
 		   uint64_t len, struct error *err)
 {
-	struct decoding d = {.part = file->part, .out = out, .end = out + len};
+	struct records_decode d = {.part = file->part, .out = out, .end = out + len, .err = err};
 	if (file->part == RECORDS_OFFSETS)
 		d.running = records_totals(x, file->column)[block];
-	int r = run(a, file, x, block, &d, err);
+	int r = run(a, file, x, block, &d);
 	return r == 0 && d.out != d.end ? error_set(err, EIO, "the file has changed since it was opened") : r;
 }
 
@@ -271,17 +447,8 @@ int records_extents(struct archive *a, const struct records_file *file, const st
 		    uint64_t most, uint64_t *ret, struct error *err)
 {
 	const uint64_t *totals = records_totals(x, file->column);
-	struct decoding d = {.part = EXTENTS, .out = (uint8_t *)out, .end = (uint8_t *)(out + 2 * most), .running = totals[block]};
-	int r = run(a, file, x, block, &d, err);
+	struct records_decode d = {.part = EXTENTS, .out = (uint8_t *)out, .end = (uint8_t *)(out + 2 * most), .running = totals[block], .err = err};
+	int r = run(a, file, x, block, &d);
 	*ret = (uint64_t)(d.out - (uint8_t *)out) / (2 * sizeof *out);
 	return r == 0 && d.running != totals[block + 1] ? error_set(err, EIO, "the file has changed since it was opened") : r;
-}
-
-int records_decode_few(struct records_feed *f, const struct records_table *t, uint8_t *ret)
-{
-	struct records_column *path[] = {t->root};
-	struct decoding d = {.f = f, .table = t, .path = path, .length = 1, .column = t->root, .part = RECORDS_DATA, .out = ret,
-			     .end = ret + t->rows * records_width((enum records_type)t->root->type)};
-	decode(&d, t->rows);
-	return f->failed;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/shared/records_old.h"
+#include <pthread.h>
+
+#include "formats/shared/records.h"
 
 /* A lazy node: one of the files of a column. */
 struct records_file {
@@ -10,49 +12,85 @@ struct records_file {
 	uint8_t part;     /* enum records_part */
 };
 
-enum records_part { RECORDS_DATA, RECORDS_OFFSETS, RECORDS_VALUES, RECORDS_VALIDITY };
+/* --- columns, records_columns.c ------------------------------------------------------------ */
 
-/* The field of that name, made if there is none; NULL if that fails. */
-struct records_column *records_field(struct records_feed *f, struct records_column *of, const struct record_value *key, struct arena *arena);
-
-/* The same, but it has to be there. */
-struct records_column *records_find(struct records_feed *f, struct records_column *of, const struct record_value *key);
-
-/* Does the key come again in the same struct? */
-bool records_overwritten(const struct records_table *t, const struct record_value *key);
-
-/* The key's bytes, of which there are key->len. */
-static inline bool records_key(struct records_feed *f, const struct record_value *key, uint8_t *ret)
-{
-	if (!key->text)
-		return f->type->read(f, key->at, ret, (size_t)key->len);
-	memcpy(ret, key->text, (size_t)key->len);
-	return true;
-}
+/* The field of that name, made if there is none: of an arena, whatever the worker. */
+struct records_column *records_column_find(const struct records_column *of, struct slice name);
+struct records_column *records_column_add(struct records_column *of, struct slice name, struct arena *arena);
 
 /* Makes the table of its fields, where they are many. */
 bool records_tabulate(struct records_column *of, struct arena *arena);
 
+/* The pass's side of a worker; `pass` is NULL where a worker is alone, and its columns are what is found. */
+struct records_private {
+	struct records_pass *pass;
+	struct records_column **all; /* its columns, in the order in which they came */
+	uint32_t count;
+	int failed;
+	struct records_level *levels; /* of records_scan_feed() */
+	uint64_t serial;              /* structs so far */
+	uint64_t *overwritten;
+	uint32_t noverwritten;
+};
+
+/* The column that all workers have in common, for a worker's new one; false if that fails. */
+bool records_join_new(struct records_scan *w, struct records_column *c);
+
+/* Adds what was seen of a column to that of another. */
+void records_join(struct records_column *to, const struct records_column *c);
+
+int records_fail(struct records_scan *w, int failed);
+
+/* --- the table ----------------------------------------------------------------------------- */
+
 /* The list whose elements the column's slots are; NULL: there is one for each record. */
 const struct records_column *records_space(const struct records_column *c);
 
-int records_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+/* --- the index ----------------------------------------------------------------------------- */
 
-/* For each block, and one more at the end: where its first record begins, then the totals before it of each column
- * that has them. */
+/* For each block, and one more at the end: where its first record begins, rows and bad records before it, then the totals
+ * before it of each column that has them. */
+enum { RECORDS_AT, RECORDS_ROWS, RECORDS_BAD, RECORDS_TOTALS, RECORDS_INDEX_MOST = 16 << 20 };
 struct records_index {
 	uint64_t blocks;
 	const uint64_t *at; /* blocks + 1, as are the others, one behind the other */
 };
+static inline const uint64_t *records_line(const struct records_index *x, uint32_t line)
+{
+	return x->at + line * (x->blocks + 1);
+}
 static inline const uint64_t *records_totals(const struct records_index *x, const struct records_column *c)
 {
-	return x->at + c->index * (x->blocks + 1);
+	return records_line(x, c->index);
 }
 
 struct block;
-/* Holds the index: to be released.  `within`: the block that the caller decodes, or NULL. */
+/* Holds the index: *ret is to be released, if it is not NULL.  `within`: the block that the caller decodes, or NULL. */
 int records_index(struct archive *a, const struct records_table *t, struct block *within, struct block **ret, struct records_index *index,
 		  struct error *err);
+
+int records_read(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* --- the bytes ------------------------------------------------------------------------------ */
+
+/* Spans of the bytes, whose memory is the reader's own where the bytes are decoded.  Of one thread. */
+struct records_reader {
+	const struct records_bytes *bytes;
+	uint8_t *own;
+	size_t room, most; /* most: bytes that may be held */
+	bool entered;      /* between source_enter() and source_leave() */
+};
+
+/* [at, at + len), or up to the end; `len` may be all that is known to be.  Until the next call, or records_reader_leave(),
+ * which tells whether the bytes were all there. */
+int records_reader_map(struct records_reader *r, uint64_t at, uint64_t len, struct records_span *ret, struct error *err);
+int records_reader_leave(struct records_reader *r, const struct records_span *s, struct error *err);
+void records_reader_close(struct records_reader *r);
+
+/* Its own memory is that large. */
+int records_reader_room(struct records_reader *r, size_t len, struct error *err);
+
+/* --- decoding ------------------------------------------------------------------------------- */
 
 /* Bytes of the file that are shown of one block: `out` has room for len, of which all are filled. */
 int records_decode(struct archive *a, const struct records_file *file, const struct records_index *x, uint64_t block, uint8_t *out,

@@ -49,6 +49,21 @@ static void add_value(struct indexing *w, struct records_column *c, const struct
 	w->levels[w->depth++] = (struct level){c, v->kind == RECORD_LIST};
 }
 
+static struct records_column *find_column(struct records_feed *f, const struct records_column *of, const struct record_value *key)
+{
+	struct arena scratch = {.limit = RECORDS_KEY_MOST * 2};
+	struct records_column *c = NULL;
+	uint8_t few[256], *text = key->len <= sizeof few ? few : key->len <= RECORDS_KEY_MOST ? arena_alloc(&scratch, (size_t)key->len) : NULL;
+	if (key->text)
+		c = records_column_find(of, (struct slice){key->text, (size_t)key->len});
+	else if (!text)
+		f->failed = error_no_memory(f->err, "a field's name");
+	else if (f->type->read(f, key->at, text, (size_t)key->len))
+		c = records_column_find(of, (struct slice){text, (size_t)key->len});
+	arena_free(&scratch);
+	return c;
+}
+
 /* What comes next within a list or struct. */
 static void add_next(struct indexing *w)
 {
@@ -64,7 +79,7 @@ static void add_next(struct indexing *w)
 	if (l->list) {
 		w->totals[l->column->index]++;
 	} else {
-		c = records_overwritten(w->t, &v) ? NULL : records_find(w->f, l->column, &v);
+		c = records_overwritten(w->t, v.at) ? NULL : find_column(w->f, l->column, &v);
 		if (w->f->failed || !w->f->type->next(w->f, &v))
 			return;
 	}
@@ -78,8 +93,9 @@ static int count_all(struct indexing *w, uint64_t blocks, uint64_t *ret)
 	for (uint64_t row = 0; row <= t->rows && !w->f->failed; row++) {
 		if (row % t->per_block == 0 || row == t->rows) {
 			uint64_t block = row == t->rows ? blocks : row / t->per_block;
-			w->totals[0] = w->f->type->tell(w->f);
-			for (uint32_t i = 0; i <= t->indexed; i++)
+			w->totals[RECORDS_AT] = w->f->type->tell(w->f);
+			w->totals[RECORDS_ROWS] = row;
+			for (uint32_t i = 0; i < RECORDS_TOTALS + t->indexed; i++)
 				ret[i * (blocks + 1) + block] = w->totals[i];
 		}
 		if (row == t->rows || !w->f->type->next(w->f, &v))
@@ -121,7 +137,7 @@ static int read_index(struct archive *a, const struct records_table *t, uint64_t
 {
 	struct arena scratch = arena_apart(&a->arena);
 	struct indexing *w = arena_alloc(&scratch, sizeof *w);
-	uint64_t *totals = w ? arena_array(&scratch, t->indexed + (size_t)1, sizeof *totals) : NULL;
+	uint64_t *totals = w ? arena_array(&scratch, t->indexed + (size_t)RECORDS_TOTALS, sizeof *totals) : NULL;
 	struct records_feed *f = totals ? t->open(a, t, t->begin, &scratch, err) : NULL;
 	int r = f ? 0 : error_no_memory(err, "its index");
 	if (r == 0) {
@@ -129,7 +145,7 @@ static int read_index(struct archive *a, const struct records_table *t, uint64_t
 		w->f = f;
 		w->totals = totals;
 		r = count_all(w, blocks, ret);
-		if (r == 0 && (totals[0] != t->end || !as_found(t->root, totals)))
+		if (r == 0 && (totals[RECORDS_AT] != t->end || !as_found(t->root, totals)))
 			r = error_set(err, EIO, "the file has changed since it was opened");
 		text_free(&w->text);
 	}
@@ -141,7 +157,7 @@ static int make_index(const struct block_source *from, uint64_t index, struct bl
 {
 	struct archive *a = archive_decoded(from);
 	const struct records_table *t = from->owner;
-	uint64_t blocks = blocks_in(t), words = (t->indexed + (uint64_t)1) * (blocks + 1); /* within INDEX_MOST, or nearly */
+	uint64_t blocks = blocks_in(t), words = (t->indexed + (uint64_t)RECORDS_TOTALS) * (blocks + 1); /* within INDEX_LATER_MOST, or nearly */
 	uint64_t *room = (uint64_t *)(void *)block_room(ret, (size_t)(words * sizeof *room), err);
 	int r = 0;
 	(void)index;
@@ -149,8 +165,9 @@ static int make_index(const struct block_source *from, uint64_t index, struct bl
 		return -ENOMEM;
 	memset(room, 0, (size_t)(words * sizeof *room));
 	if (blocks == 1 && !t->mixed) {
-		room[0] = t->begin;
-		room[1] = t->end;
+		room[2 * RECORDS_AT] = t->begin;
+		room[2 * RECORDS_AT + 1] = t->end;
+		room[2 * RECORDS_ROWS + 1] = t->rows;
 		put_found(t->root, room);
 		return 0;
 	}
@@ -164,10 +181,21 @@ int records_index(struct archive *a, const struct records_table *t, struct block
 		  struct error *err)
 {
 	struct block_source from = {&a->blocks, t, make_index, KIND_INDEX};
+	*ret = NULL;
+	if (t->index) {
+		*index = *t->index;
+		return 0;
+	}
 	int r = blocks_get(a->options->blocks, within, &from, 0, ret, err);
 	if (r == 0)
 		*index = (struct records_index){blocks_in(t), (const uint64_t *)(const void *)(*ret)->bytes};
 	return r;
+}
+
+static void release(struct block *held)
+{
+	if (held)
+		blocks_release(held);
 }
 
 int records_size(struct archive *a, const struct node *n, uint64_t *ret, struct error *err)
@@ -179,7 +207,7 @@ int records_size(struct archive *a, const struct node *n, uint64_t *ret, struct 
 	if (r < 0)
 		return r;
 	*ret = records_totals(&x, file->column)[x.blocks];
-	blocks_release(block);
+	release(block);
 	return 0;
 }
 
@@ -196,13 +224,12 @@ struct reading {
 /* What is before the block, in the file's slots. */
 static uint64_t slots_before(const struct reading *r, uint64_t block)
 {
-	const struct records_table *t = r->file->table;
 	const struct records_column *c = r->file->column, *space = records_space(c);
 	if (r->file->part == RECORDS_VALUES)
 		return records_totals(&r->x, c)[block];
 	if (space)
 		return records_totals(&r->x, space)[block];
-	return block == r->x.blocks ? t->rows : block * t->per_block;
+	return records_line(&r->x, RECORDS_ROWS)[block];
 }
 
 static struct reading reading_of(struct archive *a, const struct records_file *file, const struct records_index *x)
@@ -243,7 +270,7 @@ static int decode_block(const struct block_source *from, uint64_t number, struct
 	uint64_t len = (slots_before(&one, number + 1) - slots_before(&one, number)) * one.width;
 	uint8_t *out = block_room(ret, (size_t)len, err);
 	r = out ? records_decode(a, file, &x, number, out, len, err) : -ENOMEM;
-	blocks_release(held);
+	release(held);
 	return r;
 }
 
@@ -266,13 +293,15 @@ static int decode_extents(const struct block_source *from, uint64_t number, stru
 		out[2 * count + 1] = 0;
 		block_trim(ret, (size_t)count * 16 + 16);
 	}
-	blocks_release(held);
+	release(held);
 	return r;
 }
 
 static bool in_place(const struct reading *r, const struct piece *piece)
 {
-	return r->file->part == RECORDS_VALUES && r->file->column->type != RECORDS_MIXED && piece->end - piece->begin > TOGETHER;
+	const struct records_table *t = r->file->table;
+	bool lie = !t->kind || (t->kind->in_place && !t->bytes.stream);
+	return lie && r->file->part == RECORDS_VALUES && r->file->column->type != RECORDS_MIXED && piece->end - piece->begin > TOGETHER;
 }
 
 static struct block_source blocks_of(const struct reading *r, bool extents)
@@ -369,6 +398,6 @@ int records_read(struct archive *a, const struct node *n, uint64_t offset, uint6
 	if (p.blocks)
 		p.next = blocks_readahead(p.blocks, file, offset, len);
 	r = pieces_read(&p, offset, len, ret, err);
-	blocks_release(held);
+	release(held);
 	return r;
 }

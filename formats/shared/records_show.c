@@ -2,6 +2,7 @@
 /* The columns' files. */
 #include "formats/shared/records_impl.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 struct showing {
@@ -24,10 +25,11 @@ static struct column_file file_of(struct showing *s, const struct records_column
 static struct array array_of(const struct records_column *c)
 {
 	static const uint8_t dtypes[] = {
-		[RECORDS_NULL] = DTYPE_NULL, [RECORDS_BOOL] = DTYPE_BOOL, [RECORDS_INT64] = DTYPE_INT64, [RECORDS_UINT64] = DTYPE_UINT64,
-		[RECORDS_FLOAT32] = DTYPE_FLOAT32, [RECORDS_FLOAT64] = DTYPE_FLOAT64, [RECORDS_COMPLEX] = DTYPE_COMPLEX128,
+		[RECORDS_NULL] = DTYPE_NULL, [RECORDS_BOOL] = DTYPE_BOOL, [RECORDS_INT32] = DTYPE_INT32, [RECORDS_UINT32] = DTYPE_UINT32,
+		[RECORDS_INT64] = DTYPE_INT64, [RECORDS_UINT64] = DTYPE_UINT64, [RECORDS_FLOAT32] = DTYPE_FLOAT32, [RECORDS_FLOAT64] = DTYPE_FLOAT64,
+		[RECORDS_COMPLEX] = DTYPE_COMPLEX128, [RECORDS_DATE32] = DTYPE_DATE32, [RECORDS_TIMESTAMP_US] = DTYPE_TIMESTAMP_US,
 		[RECORDS_TIMESTAMP] = DTYPE_TIMESTAMP_NS, [RECORDS_STRING] = DTYPE_STRING, [RECORDS_BYTES] = DTYPE_BYTES,
-		[RECORDS_LIST] = DTYPE_LIST, [RECORDS_STRUCT] = DTYPE_STRUCT, [RECORDS_MIXED] = DTYPE_STRING,
+		[RECORDS_MIXED] = DTYPE_STRING, [RECORDS_LIST] = DTYPE_LIST, [RECORDS_MAP] = DTYPE_MAP, [RECORDS_STRUCT] = DTYPE_STRUCT,
 	};
 	return (struct array){
 		.dtype = dtypes[c->type],
@@ -41,7 +43,7 @@ static struct array array_of(const struct records_column *c)
 /* What tells values of bytes apart, if they have a code. */
 static const char *word_of(struct showing *s, const struct records_column *c)
 {
-	if (c->type != RECORDS_BYTES || c->code == RECORDS_PLAIN)
+	if (c->type != RECORDS_BYTES || !c->coded || c->code == RECORDS_PLAIN)
 		return NULL;
 	char *word = arena_printf(&s->a->arena, "ext(%d)", c->code);
 	if (!word && !s->a->tree.failed)
@@ -66,10 +68,11 @@ static void show_fields(struct showing *s, const struct records_column *c, uint3
 
 static uint32_t show_bytes(struct showing *s, const struct records_column *c, struct column_at at, const struct array *array)
 {
-	uint64_t size = c->type == RECORDS_MIXED ? COLUMN_UNKNOWN : c->total;
+	bool later = c->type == RECORDS_MIXED && !s->t->kind; /* its totals are found by the first read */
+	uint64_t size = later ? COLUMN_UNKNOWN : c->total;
 	struct column list = column_list(&s->a->tree, at, array, c->slots, file_of(s, c, RECORDS_OFFSETS, (c->slots + 1) * 8));
 	struct array bytes = column_of((struct array){.dtype = DTYPE_UINT8}, &size);
-	column_array(&s->a->tree, list.rest, &bytes, file_of(s, c, RECORDS_VALUES, c->type == RECORDS_MIXED ? SIZE_UNKNOWN : c->total));
+	column_array(&s->a->tree, list.rest, &bytes, file_of(s, c, RECORDS_VALUES, later ? SIZE_UNKNOWN : c->total));
 	return list.dir;
 }
 
@@ -111,6 +114,7 @@ static uint32_t show_column(struct showing *s, const struct records_column *c, s
 		show_fields(s, c, id);
 		break;
 	case RECORDS_LIST:
+	case RECORDS_MAP:
 		id = show_list(s, c, at, &array);
 		break;
 	case RECORDS_STRING:
@@ -130,10 +134,11 @@ static uint32_t show_column(struct showing *s, const struct records_column *c, s
 	return id;
 }
 
-int records_show(struct archive *a, const struct records_table *t, struct column_at at, const struct array *shape, uint32_t *ret, struct error *err)
+int records_show(struct archive *a, const struct records_table *t, const struct records_column *c, struct column_at at, const struct array *shape,
+		 uint32_t *ret, struct error *err)
 {
 	struct showing s = {a, t, err};
-	*ret = show_column(&s, t->root, at, shape);
+	*ret = show_column(&s, c, at, shape);
 	return 0;
 }
 
@@ -141,7 +146,12 @@ int records_show_fields(struct archive *a, const struct records_table *t, uint32
 {
 	struct showing s = {a, t, err};
 	struct array array = array_of(t->root);
+	char bad[24];
 	show_fields(&s, t->root, dir);
 	tree_describe(&a->tree, dir, tree_array(&a->tree, &array));
+	if (t->bad) {
+		int n = snprintf(bad, sizeof bad, "%" PRIu64, t->bad);
+		tree_attr(&a->tree, dir, SLICE("arrayfs.bad_records"), (struct slice){(const uint8_t *)bad, (size_t)n});
+	}
 	return 0;
 }

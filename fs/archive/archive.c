@@ -54,7 +54,7 @@ static int open_detected(struct archive *a, const struct format *const *formats,
 	int r = peek(&p, &a->source, err);
 	if (r < 0)
 		return r;
-	a->format = archive_detect(formats, &p, name);
+	a->format = archive_detect(formats, &p, name, a->options, a->mirrored);
 	if (p.failed) {
 		a->format = NULL;
 		return error_set(err, -p.failed, "what it is cannot be told: its bytes cannot be read");

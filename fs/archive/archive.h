@@ -312,7 +312,8 @@ int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t le
 
 /* Who knows the content; else whom the name wishes for, unless it is empty or a text, as the
  * pointers are that version control leaves in a file's place.  NULL: nobody. */
-const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name);
+const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name,
+				    const struct archive_options *options, bool mirrored);
 
 /* Does the name end in a suffix of some format? */
 bool archive_wished(const struct format *const *formats, const char *name);

@@ -73,13 +73,15 @@ const struct format *archive_sliced(const struct format *const *formats, const c
 	return *formats;
 }
 
-const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name)
+const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name,
+				    const struct archive_options *options, bool mirrored)
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
+	const struct archive_options *tables = !mirrored || options->records.on ? options : NULL;
 	if (archive_sliced(formats, name))
 		return NULL;
 	for (const struct format *const *f = formats; *f; f++)
-		if ((*f)->probe && (*f)->probe(p))
+		if (((*f)->probe && (*f)->probe(p)) || (tables && (*f)->claims && (*f)->claims(p, name, tables)))
 			return *f;
 	for (const struct format *const *f = formats; *f && head.len > 0; f++)
 		if (ends_in(name, (*f)->suffixes) && ((*f)->text || !archive_is_text(head)))

@@ -253,6 +253,22 @@ int stream_answer(struct stream *s, uint64_t offset, uint64_t len, struct answer
 	return r;
 }
 
+int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool *ret_last, struct error *err)
+{
+	struct block_source from = stretches(s);
+	struct block *block;
+	if (s->found != STREAM_SIZE_UNKNOWN && index > 0 && index * s->stretch >= s->found)
+		return error_set(err, EBADMSG, "%s ends after %" PRIu64 " bytes", codec_name(s->codec), s->found);
+	int r = get_stretch(s, index, answer->gone, &block, err);
+	if (r < 0)
+		return r;
+	*ret_last = is_last(s, index);
+	if (!*ret_last)
+		blocks_prefetch(s->blocks, &from, index + 1);
+	blocks_drop_behind(block);
+	return blocks_answer(s->blocks, block, 0, block->len, answer);
+}
+
 int stream_prefix(const struct stream *s, uint8_t *buf, size_t len, size_t *ret, struct error *err)
 {
 	struct run *run = NULL;

@@ -73,6 +73,10 @@ int stream_size(struct stream *s, uint64_t *ret, struct error *err);
 /* Appends the decoded bytes [offset, offset + len) to the answer, up to the end. */
 int stream_answer(struct stream *s, uint64_t offset, uint64_t len, struct answer *answer, struct error *err);
 
+/* Appends the bytes of one stretch, for who goes through a stream whose end is not known yet: `last` is set
+ * once that is in it.  -EBADMSG behind the end.  Stretches are s->stretch bytes long. */
+int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool *ret_last, struct error *err);
+
 /* The first bytes, a header for example: decodes no more than that, and checks only that
  * the stream is valid so far.  *ret is less than len if the stream ends before. */
 int stream_prefix(const struct stream *s, uint8_t *buf, size_t len, size_t *ret, struct error *err);

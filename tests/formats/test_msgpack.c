@@ -153,7 +153,7 @@ static void faults_are_told(void **state)
 	check_sentence("\xdf\xff\xff\xff\xff\xa1z", 7, -EBADMSG, "a map of 4294967295 pairs at byte 0, where 2 bytes are left");
 	check_sentence("\xc4\x00", 2, -ENOTSUP, "MessagePack that begins with neither a map nor a list");
 	check_sentence("\x81\xa1z\x01\x81\xa1z\x02\x03", 9, -ENOTSUP, "a stream of maps and of other objects");
-	check_sentence("\x81\xa1z\x01\x82\xa1\x37\x02\x07\x03", 10, -EBADMSG, "a field twice in record 1, once as a string and once not");
+	check_sentence("\x81\xa1z\x01\x82\xa1\x37\x02\x07\x03", 10, -EBADMSG, "record 2: a field twice, once as a string and once not");
 }
 
 static void check_lie(const char *ext, size_t len, const char *sentence)
