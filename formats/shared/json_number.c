@@ -1,26 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include <endian.h>
-
 #include "formats/shared/json_impl.h"
-
-/* How many of the eight bytes at p are leading digits, and their value, without a loop over
- * them. */
-static unsigned eight_digits(const uint8_t *p, uint64_t *ret)
-{
-	const uint64_t ones = 0x0101010101010101, pairs = 0x000000ff000000ff;
-	uint64_t w;
-	memcpy(&w, p, sizeof w);
-	w = le64toh(w);
-	/* Exact up to the first of them. */
-	uint64_t others = ((w + ones * (0x80 - '9' - 1)) | (w - ones * '0')) & ones * 0x80;
-	unsigned n = others ? (unsigned)__builtin_ctzll(others) / 8 : 8;
-	if (n == 0)
-		return 0;
-	w = (w - ones * '0') << (64 - 8 * n); /* as if padded with leading zeros */
-	w = w * 10 + (w >> 8);
-	*ret = ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
-	return n;
-}
+#include "fs/values/number.h"
 
 /* Reads the digits at p; NULL on overflow. */
 static const uint8_t *whole_number(const uint8_t *p, const uint8_t *end, uint64_t *ret)
@@ -28,7 +8,7 @@ static const uint8_t *whole_number(const uint8_t *p, const uint8_t *end, uint64_
 	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 	uint64_t value = 0, some = 0;
 	for (unsigned n = 8; n == 8 && end - p >= 8; p += n) {
-		if ((n = eight_digits(p, &some)) == 0)
+		if ((n = number_eight_digits(p, &some)) == 0)
 			break;
 		if (__builtin_mul_overflow(value, tens[n], &value) || __builtin_add_overflow(value, some, &value))
 			return NULL;

@@ -43,6 +43,9 @@ struct records_bytes {
 /* Of members of gzip and of frames of Zstandard as many as there are; no other stream is looked for. */
 int records_bytes_open(struct archive *a, struct records_bytes *ret, struct error *err);
 
+/* The first of them, at most `len`; nothing is kept. */
+int records_bytes_head(const struct records_bytes *b, uint8_t *ret, size_t len, size_t *ret_len, struct error *err);
+
 /* Some of them, in memory.  The bytes of a mapping may change while they are read: whatever is relied on
  * has to be read once. */
 struct records_span {

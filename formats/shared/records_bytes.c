@@ -46,6 +46,15 @@ int records_bytes_open(struct archive *a, struct records_bytes *ret, struct erro
 	return stream_open(s, err);
 }
 
+int records_bytes_head(const struct records_bytes *b, uint8_t *ret, size_t len, size_t *ret_len, struct error *err)
+{
+	const struct source *s = &b->a->source;
+	if (b->stream)
+		return stream_prefix(b->stream, ret, len, ret_len, err);
+	*ret_len = s->size < len ? (size_t)s->size : len;
+	return source_read(s, 0, ret, *ret_len, err);
+}
+
 /* --- for claims() ------------------------------------------------------------------------ */
 
 static bool unwrap(const struct peek *p, enum codec_id codec, struct records_peek *ret)

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/values/number.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "fs/values/pow10.h"
+
+enum { DIGITS_MOST = 19 }; /* that always fit a uint64_t */
+
+/* --- digits ----------------------------------------------------------------------------- */
+
+static bool is_digit(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10;
+}
+
+/* The first byte that is no digit. */
+static const uint8_t *pass_digits(const uint8_t *p, const uint8_t *end)
+{
+#ifdef __SSE2__
+	while (end - p >= 16) {
+		__m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
+		unsigned others = 0xffff ^ (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x));
+		if (others)
+			return p + __builtin_ctz(others);
+		p += 16;
+	}
+#endif
+	while (p < end && is_digit(*p))
+		p++;
+	return p;
+}
+
+/* Appends digits [p, end) to *value, which they fit. */
+static uint64_t add_digits(uint64_t value, const uint8_t *p, const uint8_t *end)
+{
+	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+	while (end - p >= 8) {
+		uint64_t some = 0;
+		unsigned n = number_eight_digits(p, &some);
+		if (n == 0) /* the bytes have changed */
+			return value;
+		value = value * tens[n] + some;
+		p += n;
+	}
+	for (; p < end; p++)
+		value = value * 10 + (uint8_t)(*p - '0');
+	return value;
+}
+
+/* Parts of a number, as they stand. */
+struct parts {
+	const uint8_t *whole, *whole_end, *fraction, *fraction_end;
+	int64_t exponent;
+};
+
+/* Of more digits than fit: those from the first that is not 0 on. */
+static void take_many(const struct parts *a, struct number *n)
+{
+	const uint8_t *p = a->whole, *end = a->whole_end;
+	unsigned taken = 0;
+	for (int part = 0; part < 2; part++, p = a->fraction, end = a->fraction_end)
+		for (; p < end; p++) {
+			uint8_t digit = (uint8_t)(*p - '0');
+			n->exponent -= part;
+			if (taken == 0 && digit == 0)
+				continue;
+			if (taken < DIGITS_MOST) {
+				n->mantissa = n->mantissa * 10 + digit;
+				taken++;
+			} else {
+				n->cut |= digit != 0;
+				n->exponent++;
+			}
+		}
+}
+
+/* A uint64_t may have one digit more. */
+static bool take_wide(const struct parts *a, struct number *n)
+{
+	const uint8_t *p = a->whole;
+	uint64_t value = 0;
+	while (p < a->whole_end && *p == '0')
+		p++;
+	if (a->whole_end - p > DIGITS_MOST + 1)
+		return false;
+	for (; p < a->whole_end; p++)
+		if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, (uint8_t)(*p - '0'), &value))
+			return false;
+	n->mantissa = value;
+	n->exponent = 0;
+	n->cut = false;
+	return true;
+}
+
+static void take_digits(const struct parts *a, struct number *n)
+{
+	ptrdiff_t whole = a->whole_end - a->whole, fraction = a->fraction_end - a->fraction;
+	n->exponent = a->exponent;
+	if (whole <= DIGITS_MOST && fraction <= DIGITS_MOST - whole) {
+		n->mantissa = add_digits(add_digits(0, a->whole, a->whole_end), a->fraction, a->fraction_end);
+		n->exponent -= fraction;
+		n->fits = n->integer;
+		return;
+	}
+	take_many(a, n);
+	n->fits = n->integer && take_wide(a, n);
+}
+
+/* Behind the e; NULL if that is none.  What is beyond any float is as good as that. */
+static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, int64_t *ret)
+{
+	const int64_t most = INT64_C(1) << 40;
+	bool negative = p < end && *p == '-';
+	int64_t value = 0;
+	p += p < end && (*p == '-' || *p == '+');
+	if (p == end || !is_digit(*p))
+		return NULL;
+	for (; p < end && is_digit(*p); p++)
+		value = value < most ? value * 10 + (*p - '0') : value;
+	*ret = negative ? -value : value;
+	return p;
+}
+
+/* --- grammar ------------------------------------------------------------------------------ */
+
+static const uint8_t *read_parts(const uint8_t *p, const uint8_t *end, bool json, struct parts *a, struct number *n)
+{
+	*n = (struct number){.integer = true};
+	a->exponent = 0;
+	if (p < end && *p == '-') {
+		n->negative = true;
+		p++;
+	}
+	a->whole = p;
+	a->whole_end = a->fraction = a->fraction_end = p = pass_digits(p, end);
+	ptrdiff_t whole = p - a->whole;
+	n->leading_zero = whole > 1 && *a->whole == '0';
+	if (json && (whole == 0 || n->leading_zero))
+		return NULL;
+	if (p < end && *p == '.') {
+		n->integer = false;
+		a->fraction = p + 1;
+		a->fraction_end = p = pass_digits(p + 1, end);
+		if (json && a->fraction_end == a->fraction)
+			return NULL;
+	}
+	if (whole == 0 && a->fraction_end == a->fraction)
+		return NULL;
+	if (p < end && (*p | 0x20) == 'e') {
+		n->integer = false;
+		p = read_exponent(p + 1, end, &a->exponent);
+	}
+	return p;
+}
+
+const uint8_t *number_read(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret)
+{
+	struct parts a;
+	p = read_parts(p, end, grammar == NUMBER_JSON, &a, ret);
+	if (p)
+		take_digits(&a, ret);
+	return p;
+}
+
+const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret, bool *far)
+{
+	enum { FEW = 300 }; /* digits and exponent of a float that is none of those that could be infinite */
+	struct parts a;
+	p = read_parts(p, end, grammar == NUMBER_JSON, &a, ret);
+	*far = false;
+	if (p && ret->integer)
+		take_digits(&a, ret);
+	else if (p)
+		*far = a.exponent > FEW || a.whole_end - a.whole > FEW || a.exponent + (a.whole_end - a.whole) > FEW;
+	return p;
+}
+
+/* --- floats ---------------------------------------------------------------------------------- */
+
+static double of_bits(uint64_t mantissa, int64_t exponent, bool negative)
+{
+	uint64_t bits = mantissa | (uint64_t)exponent << 52 | (uint64_t)negative << 63;
+	double value;
+	memcpy(&value, &bits, sizeof value);
+	return value;
+}
+
+/* 10^q, normalised, 128 bits: rounded up from -27 to -1, down otherwise. */
+static void power_of_ten(int64_t q, uint64_t ret[2])
+{
+	memcpy(ret, pow10_table[q - POW10_MIN], 2 * sizeof *ret);
+	if (q < -27 || q > 55) {
+		ret[0] -= ret[1] == 0;
+		ret[1]--;
+	}
+}
+
+/* The nearest of w * 10^q; false if that cannot be told from 128 bits. */
+static bool nearest(uint64_t w, int64_t q, bool negative, double *ret)
+{
+	uint64_t power[2];
+	if (q < POW10_MIN || q > 308)
+		return false;
+	int shift = __builtin_clzll(w);
+	w <<= shift;
+	power_of_ten(q, power);
+	unsigned __int128 product = (unsigned __int128)w * power[0];
+	uint64_t upper = (uint64_t)(product >> 64), lower = (uint64_t)product;
+	if ((upper & 0x1ff) == 0x1ff) {
+		uint64_t more = (uint64_t)((unsigned __int128)w * power[1] >> 64);
+		lower += more;
+		upper += lower < more;
+		if (lower == UINT64_MAX && (q < -27 || q > 55))
+			return false;
+	}
+	unsigned top = (unsigned)(upper >> 63);
+	uint64_t mantissa = upper >> (top + 9);
+	int64_t exponent = ((217706 * q) >> 16) + 63 + top - shift + 1023;
+	if (exponent <= 0) {
+		if (exponent <= -63)
+			return false;
+		mantissa >>= -exponent + 1;
+		mantissa = (mantissa + (mantissa & 1)) >> 1;
+		exponent = mantissa < UINT64_C(1) << 52 ? 0 : 1;
+		*ret = of_bits(mantissa & ~(UINT64_C(1) << 52), exponent, negative);
+		return true;
+	}
+	if (lower <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 && mantissa << (top + 9) == upper)
+		mantissa &= ~UINT64_C(1); /* a tie */
+	mantissa = (mantissa + (mantissa & 1)) >> 1;
+	if (mantissa == UINT64_C(1) << 53) {
+		mantissa = UINT64_C(1) << 52;
+		exponent++;
+	}
+	if (exponent >= 2047)
+		*ret = of_bits(0, 2047, negative);
+	else
+		*ret = of_bits(mantissa & ~(UINT64_C(1) << 52), exponent, negative);
+	return true;
+}
+
+/* By the C library, from as many digits as can matter; what follows them is nothing, or more than that, which one more
+ * digit stands for.  Without a point, which is the locale's. */
+static double ask_library(const struct number *n, const uint8_t *p, const uint8_t *end)
+{
+	enum { MATTER = 800 };
+	char text[MATTER + 40];
+	size_t len = 0;
+	int64_t exponent = 0, given = 0;
+	bool point = false, more = false;
+	for (; p < end && (*p | 0x20) != 'e'; p++) {
+		point |= *p == '.';
+		if (!is_digit(*p))
+			continue;
+		bool kept = len < MATTER && (len > 0 || *p != '0'), before = len == 0 && *p == '0';
+		exponent += !kept && !before && !point;       /* dropped, and so is a place before the point */
+		exponent -= (kept || before) && point;
+		more |= !kept && !before && *p != '0';
+		if (kept)
+			text[len++] = (char)*p;
+	}
+	if (p < end)
+		read_exponent(p + 1, end, &given);
+	exponent += given - more;
+	snprintf(text + len, sizeof text - len, "%se%lld", more ? "1" : "", (long long)exponent);
+	double value = strtod(text, NULL);
+	return n->negative ? -value : value;
+}
+
+double number_double(const struct number *n, const uint8_t *p, const uint8_t *end)
+{
+	static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+				      1e18, 1e19, 1e20, 1e21, 1e22};
+	double value, above;
+	if (n->mantissa == 0)
+		return n->negative ? -0.0 : 0.0;
+	if (!n->cut && n->mantissa <= UINT64_C(1) << 53 && n->exponent >= -22 && n->exponent <= 22) {
+		value = (double)n->mantissa;
+		value = n->exponent < 0 ? value / tens[-n->exponent] : value * tens[n->exponent];
+		return n->negative ? -value : value;
+	}
+	if (nearest(n->mantissa, n->exponent, n->negative, &value) &&
+	    (!n->cut || (nearest(n->mantissa + 1, n->exponent, n->negative, &above) && memcmp(&value, &above, sizeof value) == 0)))
+		return value;
+	return ask_library(n, p, end);
+}
+
+bool number_is_exact(double value, const uint8_t *p, const uint8_t *end)
+{
+	char text[320];
+	p += p < end && *p == '-';
+	while (p < end && *p == '0')
+		p++;
+	int n = isfinite(value) ? snprintf(text, sizeof text, "%.0f", fabs(value)) : -1;
+	return n > 0 && n == end - p && memcmp(text, p, (size_t)n) == 0;
+}
