@@ -127,6 +127,106 @@ static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, int64_
 	return p;
 }
 
+/* --- the usual number ------------------------------------------------------------------ */
+
+enum { AHEAD = 32 }; /* bytes that are looked at, at once */
+
+/* A bit for each of the 32 bytes at p that is no digit. */
+static uint32_t others_ahead(const uint8_t *p)
+{
+#ifdef __SSE2__
+	uint32_t bits = 0;
+	for (unsigned i = 0; i < 2; i++) {
+		__m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), _mm_set1_epi8('0'));
+		bits |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x)) << 16 * i;
+	}
+	return ~bits;
+#else
+	uint32_t bits = 0;
+	for (unsigned i = 0; i < AHEAD; i++)
+		bits |= (uint32_t)!is_digit(p[i]) << i;
+	return bits;
+#endif
+}
+
+/* Digits, or digits, a point and digits, without an exponent, all of them in the 32 bytes at p: how many there are before and behind
+ * the point.  False: it is no such number, or one that is to be looked at more closely. */
+static bool is_usual(const uint8_t *p, unsigned *whole, unsigned *fraction)
+{
+	uint32_t others = others_ahead(p);
+	*fraction = 0;
+	if (others == 0)
+		return false;
+	*whole = (unsigned)__builtin_ctz(others);
+	if (*whole == 0 || (*whole > 1 && *p == '0'))
+		return false;
+	unsigned next = *whole;
+	if (p[next] == '.') {
+		others &= others - 1;
+		if (others == 0)
+			return false;
+		next = (unsigned)__builtin_ctz(others);
+		*fraction = next - *whole - 1;
+		if (*fraction == 0)
+			return false;
+	}
+	return p[next] != '.' && (p[next] | 0x20) != 'e';
+}
+
+/* 1 to 8 digits at p, where 8 bytes can be read. */
+static uint64_t few_digits(const uint8_t *p, unsigned n)
+{
+	const uint64_t pairs = 0x000000ff000000ff;
+	uint64_t w;
+	memcpy(&w, p, sizeof w);
+	w = (le64toh(w) - 0x3030303030303030) << (64 - 8 * n);
+	w = w * 10 + (w >> 8);
+	return ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
+}
+
+/* n digits at p, up to 19, where 24 bytes can be read, behind those that make `value`. */
+static uint64_t more_digits(uint64_t value, const uint8_t *p, unsigned n)
+{
+	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+	for (; n >= 8; n -= 8, p += 8)
+		value = value * 100000000 + few_digits(p, 8);
+	return n ? value * tens[n] + few_digits(p, n) : value;
+}
+
+/* Reads it; NULL if it is not one of these. */
+static const uint8_t *read_usual(const uint8_t *p, const uint8_t *end, struct number *ret)
+{
+	unsigned whole, fraction;
+	if (end - p < 1 + AHEAD + 24)
+		return NULL;
+	bool negative = *p == '-';
+	p += negative;
+	if (!is_usual(p, &whole, &fraction) || whole + fraction > DIGITS_MOST)
+		return NULL;
+	*ret = (struct number){.mantissa = more_digits(0, p, whole), .negative = negative, .integer = fraction == 0, .fits = fraction == 0};
+	if (fraction == 0)
+		return p + whole;
+	ret->mantissa = more_digits(ret->mantissa, p + whole + 1, fraction);
+	ret->exponent = -(int64_t)fraction;
+	return p + whole + 1 + fraction;
+}
+
+/* Only looks at it. */
+static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, struct number *ret)
+{
+	unsigned whole, fraction;
+	if (end - p < 1 + AHEAD + 24)
+		return NULL;
+	bool negative = *p == '-';
+	p += negative;
+	if (!is_usual(p, &whole, &fraction) || (fraction == 0 && whole > DIGITS_MOST))
+		return NULL;
+	*ret = (struct number){.negative = negative, .integer = fraction == 0, .fits = fraction == 0};
+	if (fraction == 0)
+		ret->mantissa = more_digits(0, p, whole);
+	return p + whole + (fraction ? 1 + fraction : 0);
+}
+
 /* --- grammar ------------------------------------------------------------------------------ */
 
 static const uint8_t *read_parts(const uint8_t *p, const uint8_t *end, bool json, struct parts *a, struct number *n)
@@ -161,7 +261,10 @@ static const uint8_t *read_parts(const uint8_t *p, const uint8_t *end, bool json
 
 const uint8_t *number_read(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret)
 {
+	const uint8_t *usual = read_usual(p, end, ret);
 	struct parts a;
+	if (usual)
+		return usual;
 	p = read_parts(p, end, grammar == NUMBER_JSON, &a, ret);
 	if (p)
 		take_digits(&a, ret);
@@ -171,9 +274,12 @@ const uint8_t *number_read(const uint8_t *p, const uint8_t *end, enum number_gra
 const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret, bool *far)
 {
 	enum { FEW = 300 }; /* digits and exponent of a float that is none of those that could be infinite */
+	const uint8_t *usual = pass_usual(p, end, ret);
 	struct parts a;
-	p = read_parts(p, end, grammar == NUMBER_JSON, &a, ret);
 	*far = false;
+	if (usual)
+		return usual;
+	p = read_parts(p, end, grammar == NUMBER_JSON, &a, ret);
 	if (p && ret->integer)
 		take_digits(&a, ret);
 	else if (p)
