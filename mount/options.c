@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "mount/options.h"
+#include "mount/options_impl.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,9 +14,7 @@
 
 enum { USAGE = 2, CACHE_DEFAULT_MB = 256, THREADS_MAX = 1024 };
 
-static int usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static int usage(const char *format, ...)
+int options_usage(const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -104,10 +102,10 @@ static int set_rows(struct options *o, const char *text)
 	size_t n = strcspn(text, ":");
 	o->rows.given = text[n] == ':' && parse_row(text, n, 0, &o->rows.begin) &&
 			parse_row(text + n + 1, strlen(text + n + 1), INT64_MAX, &o->rows.end);
-	return o->rows.given ? 0 : usage("--rows %s: must be two numbers A:B, such as 0:10", text);
+	return o->rows.given ? 0 : options_usage("--rows %s: must be two numbers A:B, such as 0:10", text);
 }
 
-static bool parse_no(const char *text, bool *ret_no)
+bool options_no(const char *text, bool *ret_no)
 {
 	*ret_no = strcmp(text, "no") == 0;
 	return *ret_no || strcmp(text, "yes") == 0;
@@ -120,7 +118,7 @@ static int set_tolerance(struct options *o, const char *name, const char *text, 
 	errno = 0;
 	*ret = strtod(text, &end);
 	if (end == text || *end || !(*ret >= 0) || *ret > DBL_MAX)
-		return usage("--%s %s: must be a number of 0 or more", name, text);
+		return options_usage("--%s %s: must be a number of 0 or more", name, text);
 	o->close = true;
 	return 0;
 }
@@ -131,56 +129,58 @@ static const char *value_of(const char *word, const char *name)
 	return strncmp(word, name, n) == 0 && word[n] == '=' ? word + n + 1 : NULL;
 }
 
-/* Removes the backslashes that escape commas in a list. */
-static const char *unescaped(char *text)
+void options_unescape(char *text)
 {
 	char *to = text;
 	for (const char *from = text; *from; *to++ = *from++)
-		if (from[0] == '\\' && from[1])
+		if (from[0] == '\\' && from[1] == ',')
 			from++;
 	*to = '\0';
-	return text;
 }
 
 static int set_mount_option(struct options *o, char *word)
 {
 	const char *value;
+	int r;
+	if (options_records(o, word, &r))
+		return r;
 	if (strcmp(word, "dataset") == 0)
 		o->dataset = true;
 	else if (strcmp(word, "dataset=files") == 0)
 		o->dataset = o->as_files = true;
 	else if ((value = value_of(word, "dataset")))
-		return usage("dataset=%s: must be dataset or dataset=files", value);
+		return options_usage("dataset=%s: must be dataset or dataset=files", value);
 	else if (strcmp(word, "follow") == 0)
 		o->follow = true;
 	else if (strcmp(word, "nonempty") == 0)
 		o->nonempty = true;
 	else if ((value = value_of(word, "split"))) {
 		if (strlen(value) != 1)
-			return usage("split=%s: must be a single character", value);
+			return options_usage("split=%s: must be a single character", value);
 		o->split = *value;
 	} else if ((value = value_of(word, "cache"))) {
 		if (!parse_size(value, &o->cache))
-			return usage("cache=%s: must be a size such as 64M or 2G", value);
+			return options_usage("cache=%s: must be a size such as 64M or 2G", value);
 	} else if ((value = value_of(word, "threads"))) {
 		if (!parse_count(value, THREADS_MAX, &o->threads) || o->threads == 0)
-			return usage("threads=%s: must be a number from 1 to %d", value, THREADS_MAX);
+			return options_usage("threads=%s: must be a number from 1 to %d", value, THREADS_MAX);
 	} else if ((value = value_of(word, "verify"))) {
-		if (!parse_no(value, &o->no_verify))
-			return usage("verify=%s: must be yes or no", value);
+		if (!options_no(value, &o->no_verify))
+			return options_usage("verify=%s: must be yes or no", value);
 	} else if ((value = value_of(word, "sandbox"))) {
-		if (!parse_no(value, &o->no_sandbox))
-			return usage("sandbox=%s: must be yes or no", value);
+		if (!options_no(value, &o->no_sandbox))
+			return options_usage("sandbox=%s: must be yes or no", value);
 	} else if ((value = value_of(word, "log"))) {
 		if (!*value)
-			return usage("log=: must be a file, syslog or stderr");
-		o->log = unescaped(word + strlen("log="));
+			return options_usage("log=: must be a file, syslog or stderr");
+		o->log = word + strlen("log=");
+		options_unescape(word + strlen("log="));
 	} else if (among(passed, word)) {
 		if (*o->fuse)
 			strcat(o->fuse, ",");
 		strcat(o->fuse, word);
 	} else if (!among(ignored, word)) {
-		return usage("unknown mount option '%s'", word);
+		return options_usage("unknown mount option '%s'", word);
 	}
 	return 0;
 }
@@ -190,12 +190,12 @@ static int set_mount_options(struct options *o, char *list)
 {
 	char *grown = realloc(o->fuse, strlen(o->fuse) + strlen(list) + 2);
 	if (!grown)
-		return usage("no memory for the options");
+		return options_usage("no memory for the options");
 	o->fuse = grown;
 	while (*list) {
 		char *end = list;
 		while (*end && *end != ',')
-			end += end[0] == '\\' && end[1] ? 2 : 1;
+			end += end[0] == '\\' && end[1] == ',' ? 2 : 1;
 		bool last = *end == '\0';
 		*end = '\0';
 		int r = *list ? set_mount_option(o, list) : 0;
@@ -228,7 +228,7 @@ static const struct option long_options[] = {
 static int set_command(struct options *o, enum command command)
 {
 	if (o->command != COMMAND_MOUNT && o->command != command)
-		return usage("only one command at a time");
+		return options_usage("only one command at a time");
 	o->command = command;
 	return 0;
 }
@@ -291,9 +291,9 @@ static int set_option(struct options *o, int c, char **argv)
 		o->command = COMMAND_VERSION;
 		return 0;
 	case ':':
-		return usage("%s needs a value", argv[optind - 1]);
+		return options_usage("%s needs a value", argv[optind - 1]);
 	default:
-		return optopt && optopt < 256 ? usage("unknown option -%c", optopt) : usage("unknown option %s", argv[optind - 1]);
+		return optopt && optopt < 256 ? options_usage("unknown option -%c", optopt) : options_usage("unknown option %s", argv[optind - 1]);
 	}
 }
 
@@ -331,25 +331,28 @@ static int take_operands(struct options *o, int n, char **operands)
 		[COMMAND_VERIFY] = {1, 1, "verify needs a SOURCE"},
 	};
 	if (n < needs[o->command].least)
-		return usage("%s", needs[o->command].what);
+		return options_usage("%s", needs[o->command].what);
 	if (needs[o->command].most >= 0 && n > needs[o->command].most)
-		return usage("unexpected operand '%s'", operands[needs[o->command].most]);
+		return options_usage("unexpected operand '%s'", operands[needs[o->command].most]);
 	if ((o->list_long || o->list_tree || o->human) && o->command != COMMAND_LIST)
-		return usage("--long, --tree and -H are for --list only");
+		return options_usage("--long, --tree and -H are for --list only");
 	if (o->list_json && o->command != COMMAND_LIST && o->command != COMMAND_DIFF && o->command != COMMAND_VERIFY)
-		return usage("--json is for --list, --diff and verify only");
+		return options_usage("--json is for --list, --diff and verify only");
 	if (o->no_verify && o->command == COMMAND_VERIFY)
-		return usage("verify=no leaves verify nothing to do");
+		return options_usage("verify=no leaves verify nothing to do");
 	if (o->list_long + o->list_json + o->list_tree > 1)
-		return usage("--long, --tree and --json cannot be combined");
+		return options_usage("--long, --tree and --json cannot be combined");
 	if (o->rows.given && o->command != COMMAND_CAT)
-		return usage("--rows is for --cat only");
+		return options_usage("--rows is for --cat only");
 	if ((o->force || o->resume || o->npy) && o->command != COMMAND_EXTRACT)
-		return usage("--force, --resume and --npy are for --extract only");
+		return options_usage("--force, --resume and --npy are for --extract only");
 	if (o->force && o->resume)
-		return usage("--force and --resume cannot be combined");
+		return options_usage("--force and --resume cannot be combined");
 	if (o->close && o->command != COMMAND_DIFF)
-		return usage("--atol and --rtol are for --diff only");
+		return options_usage("--atol and --rtol are for --diff only");
+	int r = options_records_check(o);
+	if (r)
+		return r;
 	o->source = operands[0];
 	bool two = needs[o->command].least == 2 && o->command != COMMAND_CAT;
 	if (two)
@@ -364,7 +367,7 @@ int options_parse(struct options *o, int argc, char **argv, bool words)
 	*o = (struct options){.cache = (size_t)CACHE_DEFAULT_MB << 20};
 	o->fuse = calloc(1, 1);
 	if (!o->fuse)
-		return usage("no memory for the options");
+		return options_usage("no memory for the options");
 	opterr = 0;
 	while (r == 0 && (c = getopt_long(argc, argv, ":fdsHo:hVu", long_options, NULL)) != -1)
 		r = set_option(o, c, argv);
@@ -424,6 +427,8 @@ void options_help(void)
 	      "       dataset         show a directory of Parquet or Arrow files as one table, a\n"
 	      "                       checkpoint of several processes as its tensors\n"
 	      "       dataset=files   the same, also for files of a Delta, Iceberg or Hudi table\n"
+	      "       records[=KIND]  show JSON lines, CSV and other records in directories as tables, too;\n"
+	      "                       with schema=, message=, bad-records=skip, delimiter=C …: arrayfs(1)\n"
 	      "       follow          show links that lead out of SOURCE as their targets\n"
 	      "       cache=SIZE      memory for decoded data (256M)\n"
 	      "       threads=N       decoding threads (one per processor)\n"

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fs/archive/archive.h"
+
 /*
  * The command line.  See arrayfs(1).
  */
@@ -34,6 +36,8 @@ struct options {
 	char split;
 	size_t cache;
 	unsigned threads; /* one per processor */
+	struct archive_records records; /* the schema's bytes are read from `schema` later */
+	const char *schema; /* the file's name; NULL if not given */
 	const char *log;  /* NULL if not given */
 	char *fuse;       /* options for libfuse, like "allow_other,fsname=x"; "" for none */
 };

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/source.h"
 
+#include <errno.h>
 #include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "formats/formats.h"
 #include "fs/blocks/blocks.h"
 #include "fs/mirror/open_archives.h"
+#include "mount/commands/progress.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
 
@@ -65,6 +70,43 @@ static void narrow(const struct opened *opened, const struct opened *other, cons
 	free(copy_other);
 }
 
+/* A descriptor set of more than that is none. */
+enum { SCHEMA_MOST = 64 << 20 };
+
+/* Reads -o schema=FILE, before the sandbox closes. */
+static int read_schema(struct opened *ret, const struct options *o, struct error *err)
+{
+	if (!o->schema)
+		return 0;
+	FILE *f = fopen(o->schema, "rbe");
+	if (!f)
+		return error_set(err, errno, "schema=%s: %s", o->schema, strerror(errno));
+	struct stat st;
+	int r = fstat(fileno(f), &st) < 0 || !S_ISREG(st.st_mode) ? error_set(err, EINVAL, "schema=%s: no regular file", o->schema) : 0;
+	if (r == 0 && st.st_size > SCHEMA_MOST)
+		r = error_set(err, EFBIG, "schema=%s: %lld bytes, over the limit of %d", o->schema, (long long)st.st_size, SCHEMA_MOST);
+	if (r == 0 && !(ret->schema = malloc((size_t)st.st_size + 1)))
+		r = error_no_memory(err, "the schema");
+	if (r == 0)
+		ret->schema_len = fread(ret->schema, 1, (size_t)st.st_size, f);
+	if (r == 0 && ferror(f))
+		r = error_set(err, EIO, "schema=%s: cannot be read", o->schema);
+	fclose(f);
+	return r;
+}
+
+/* The pass over records, on a terminal. */
+static struct progress passing;
+
+static void tell_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct progress *p = arg;
+	if (p->total != total)
+		*p = progress_begin(total);
+	if (done > p->done)
+		progress_add(p, done - p->done);
+}
+
 /* Expects the sandbox to be entered and the cache to exist. */
 static int open_one(struct opened *ret, const char *source, const struct options *o, struct error *err)
 {
@@ -78,10 +120,17 @@ static int open_one(struct opened *ret, const char *source, const struct options
 			.as_files = o->as_files,
 		},
 	};
+	options.archive.records = o->records;
+	options.archive.records.schema = (struct slice){ret->schema, ret->schema_len};
+	if (progress_wanted()) {
+		options.archive.records.progress = tell_progress;
+		options.archive.records.arg = &passing;
+	}
 	options.archive.blocks = ret->blocks;
 	options.archive.descriptors = &descriptors;
 	options.files_max = ret->limits.files;
 	int r = mirror_open(&ret->mirror, formats, source, &options, err);
+	progress_clear(&passing);
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
 }
 
@@ -92,16 +141,19 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	*ret_fault = o->source;
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
+	int r = read_schema(ret, o, err);
+	if (r < 0)
+		return r;
 	if (is_confined(o))
 		sandbox_enter(o->source, other ? o->destination : NULL, o->follow, o->debug);
-	int r = source_guard();
+	r = source_guard();
 	if (r == 0)
 		r = blocks_open(&ret->blocks, o->cache, o->threads);
 	if (r < 0)
 		return error_no_memory(err, "the cache");
 	r = open_one(ret, o->source, o, err);
 	if (r == 0 && other) {
-		*other = (struct opened){.blocks = ret->blocks, .limits = ret->limits};
+		*other = (struct opened){.blocks = ret->blocks, .limits = ret->limits, .schema = ret->schema, .schema_len = ret->schema_len};
 		*ret_fault = o->destination;
 		if ((r = open_one(other, o->destination, o, err)) < 0)
 			mirror_close(ret->mirror);
@@ -148,4 +200,5 @@ void source_command_close(struct opened *opened)
 {
 	mirror_close(opened->mirror);
 	blocks_close(opened->blocks);
+	free(opened->schema);
 }

@@ -10,6 +10,8 @@ struct opened {
 	struct mirror *mirror;
 	struct blocks *blocks; /* the cache of decoded data */
 	struct limits limits;
+	uint8_t *schema;       /* of records, schema_len bytes; or NULL */
+	size_t schema_len;
 };
 
 /* Returns 0, or the exit code after reporting the fault. */
