@@ -114,6 +114,7 @@ struct records_column {
 	uint64_t lists, length; /* how many, and of the first */
 	uint64_t count, nulls; /* values with the nulls among them; and these */
 	uint64_t total;       /* elements of all lists, bytes of all strings as they are shown */
+	uint64_t empties;     /* a kind's own count */
 	uint64_t raw;         /* bytes of all values as JSON text, where the kind knows: for RECORDS_MIXED */
 
 	const struct records_column *before; /* what it was found to be in an earlier pass, or NULL */

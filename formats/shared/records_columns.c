@@ -192,4 +192,5 @@ void records_join(struct records_column *to, const struct records_column *c)
 	to->nulls += c->nulls;
 	to->total += c->total;
 	to->raw += c->raw;
+	to->empties += c->empties;
 }

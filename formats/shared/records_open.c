@@ -319,7 +319,7 @@ static bool add_columns(struct records_pass *p, struct worker *w, struct slot *s
 			s->sums[2 * c->number] += c->total;
 			s->sums[2 * c->number + 1] += c->raw;
 		}
-		c->count = c->nulls = c->total = c->raw = c->lists = 0;
+		c->count = c->nulls = c->total = c->raw = c->lists = c->empties = 0;
 	}
 	return true;
 }

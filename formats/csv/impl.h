@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "formats/shared/records.h"
+
+/* How a table is written: as long as the archive. */
+struct csv_how {
+	uint8_t delimiter;
+	bool quote;          /* '"' is one */
+	struct slice null;   /* a word that is null, unquoted; data NULL: none */
+	uint32_t columns;
+	struct slice *names; /* of each */
+};
+
+/* --- rows, row.c ------------------------------------------------------------------------------ */
+
+/* A field as it stands. */
+struct csv_field {
+	const uint8_t *begin, *end; /* of a quoted one, within the quotes */
+	bool quoted, doubled;       /* doubled: some quotes stand for one */
+	enum csv_end { CSV_FIELD, CSV_ROW, CSV_BYTES } last; /* what is behind it: another field, the row's end, the end of the bytes */
+};
+
+/* Reads the field at p: returns where the next field, or row, begins; NULL: *ret_why says what breaks the row. */
+const uint8_t *csv_field(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why);
+
+/* The end of the row at p, fields that are broken and all; NULL if it is not within the bytes, and more may follow. */
+const uint8_t *csv_row_end(const struct csv_how *how, const uint8_t *p, const uint8_t *end, bool last);
+
+/* Has the row at p as many fields as the table, none of them broken?  `fields`: how many were read. */
+bool csv_row_whole(const struct csv_how *how, const uint8_t *p, const uint8_t *end, uint32_t *fields, const char **ret_why);
+
+/* Line ends between two places. */
+uint64_t csv_lines(const uint8_t *p, const uint8_t *end);
+
+/* --- values, value.c --------------------------------------------------------------------------- */
+
+/* What a column's values are: bits of records_column.seen. */
+enum csv_kind {
+	CSV_BOOL = 1 << 0,
+	CSV_INT = 1 << 1,
+	CSV_FLOAT = 1 << 2,
+	CSV_DATE = 1 << 3,
+	CSV_TIME = 1 << 4,         /* a timestamp */
+	CSV_STRING = 1 << 5,
+	CSV_BYTES_KIND = 1 << 6,   /* not UTF-8 */
+	CSV_EMPTY = 1 << 7,        /* "" */
+	CSV_NEGATIVE = 1 << 8,     /* ints: some are below 0, */
+	CSV_BEYOND = 1 << 9,       /* above INT64_MAX, */
+	CSV_INEXACT = 1 << 10,     /* no float64 */
+	CSV_NANOSECONDS = 1 << 11, /* timestamps: some have more than six digits, */
+	CSV_NS_BEYOND = 1 << 12,   /* are beyond what nanoseconds reach, */
+	CSV_ZONE = 1 << 13,        /* have a zone, */
+	CSV_LOCAL = 1 << 14,       /* or none */
+};
+enum { CSV_KINDS = CSV_BOOL | CSV_INT | CSV_FLOAT | CSV_DATE | CSV_TIME | CSV_STRING | CSV_BYTES_KIND };
+
+/* The kind of a value that is not empty, whose bytes are [p, end); `room`: where readable memory ends. */
+uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room);
+
+/* A value of that kind, as the bits of a number of the type; false: it is none. */
+bool csv_value(const uint8_t *p, const uint8_t *end, enum records_type type, uint64_t *ret);
+
+/* Is it null in a column of that type? */
+static inline bool csv_is_null(const struct csv_how *how, const struct csv_field *f, bool text)
+{
+	size_t len = (size_t)(f->end - f->begin);
+	if (f->quoted)
+		return len == 0 && !text;
+	return len == 0 || (how->null.data && len == how->null.len && memcmp(f->begin, how->null.data, len) == 0);
+}
+
+/* The text of a field with doubled quotes; its length. */
+size_t csv_undouble(const struct csv_field *f, uint8_t *ret);
+size_t csv_length(const struct csv_field *f);
+
+void csv_settle(const struct records_table *t, struct records_column *c);
+
+int csv_scan(struct records_scan *w);
+int csv_begin(struct records_scan *w);
+int csv_decode(struct records_decode *d);
