@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "formats/shared/records.h"
 
 /* How a table is written: as long as the archive. */
@@ -20,8 +24,27 @@ struct csv_field {
 	enum csv_end { CSV_FIELD, CSV_ROW, CSV_BYTES } last; /* what is behind it: another field, the row's end, the end of the bytes */
 };
 
-/* Reads the field at p: returns where the next field, or row, begins; NULL: *ret_why says what breaks the row. */
-const uint8_t *csv_field(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why);
+/* Reads any field at p, as csv_field(). */
+const uint8_t *csv_field_any(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why);
+
+/* Reads the field at p: returns where the next field, or row, begins; NULL: *ret_why says what breaks the row.  Most are short and
+ * unquoted. */
+static inline const uint8_t *csv_field(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why)
+{
+#ifdef __SSE2__
+	if (end - p >= 16 && *p != '"') {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+		__m128i found = _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8((char)how->delimiter)),
+					     _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\r'))));
+		unsigned bits = (unsigned)_mm_movemask_epi8(found), len = bits ? (unsigned)__builtin_ctz(bits) : 0;
+		if (bits && p[len] != '\r') {
+			*ret = (struct csv_field){.begin = p, .end = p + len, .last = p[len] == how->delimiter ? CSV_FIELD : CSV_ROW};
+			return p + len + 1;
+		}
+	}
+#endif
+	return csv_field_any(how, p, end, ret, ret_why);
+}
 
 /* The end of the row at p, fields that are broken and all; NULL if it is not within the bytes, and more may follow. */
 const uint8_t *csv_row_end(const struct csv_how *how, const uint8_t *p, const uint8_t *end, bool last);
@@ -57,8 +80,9 @@ enum { CSV_KINDS = CSV_BOOL | CSV_INT | CSV_FLOAT | CSV_DATE | CSV_TIME | CSV_ST
 /* The kind of a value that is not empty, whose bytes are [p, end); `room`: where readable memory ends. */
 uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room);
 
-/* A value of that kind, as the bits of a number of the type; false: it is none. */
-bool csv_value(const uint8_t *p, const uint8_t *end, enum records_type type, uint64_t *ret);
+/* A value of that kind, as the bits of a number of the type; false: it is none.  `room`: where readable memory ends, if what is behind
+ * the value is nothing that numbers have; else end. */
+bool csv_value(const uint8_t *p, const uint8_t *end, const uint8_t *room, enum records_type type, uint64_t *ret);
 
 /* Is it null in a column of that type? */
 static inline bool csv_is_null(const struct csv_how *how, const struct csv_field *f, bool text)

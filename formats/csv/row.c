@@ -2,10 +2,6 @@
 /* Fields and rows of CSV, as RFC 4180 has them. */
 #include "formats/csv/impl.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 /* --- bytes that matter ----------------------------------------------------------------------- */
 
 /* The first of three bytes. */
@@ -76,7 +72,7 @@ static const uint8_t *quoted_field(const struct csv_how *how, const uint8_t *p, 
 	return next;
 }
 
-const uint8_t *csv_field(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why)
+const uint8_t *csv_field_any(const struct csv_how *how, const uint8_t *p, const uint8_t *end, struct csv_field *ret, const char **ret_why)
 {
 	if (p < end && *p == '"' && how->quote)
 		return quoted_field(how, p, end, ret, ret_why);

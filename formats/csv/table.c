@@ -161,6 +161,12 @@ int csv_scan(struct records_scan *w)
 
 /* --- a column ------------------------------------------------------------------------------------- */
 
+/* No number goes on with the delimiter. */
+static bool is_apart(const struct csv_how *how)
+{
+	return strchr(",;\t| ", how->delimiter) != NULL;
+}
+
 static void put(struct records_decode *d, const struct csv_field *f)
 {
 	const struct csv_how *how = d->table->own;
@@ -173,7 +179,8 @@ static void put(struct records_decode *d, const struct csv_field *f)
 	} else if (d->part == RECORDS_VALIDITY) {
 		records_put_valid(d);
 	} else if (!text) {
-		if (csv_value(f->begin, f->end, type, &bits))
+		const uint8_t *room = is_apart(how) ? d->span.bytes + d->span.len : f->end;
+		if (csv_value(f->begin, f->end, room, type, &bits))
 			records_put_number(d, bits);
 		else
 			records_changed(d);
@@ -194,7 +201,6 @@ static const uint8_t *decode_row(struct records_decode *d, uint32_t number, cons
 	const struct csv_how *how = d->table->own;
 	struct csv_field f;
 	const char *why;
-	const uint8_t *row = p;
 	for (uint32_t i = 0; i <= number; i++)
 		if (!(p = csv_field(how, p, end, &f, &why)) || (i < number && f.last != CSV_FIELD)) {
 			records_changed(d);
@@ -203,7 +209,6 @@ static const uint8_t *decode_row(struct records_decode *d, uint32_t number, cons
 	put(d, &f);
 	if (f.last != CSV_FIELD)
 		return p;
-	(void)row;
 	return csv_row_end(how, p, end, true);
 }
 

@@ -6,10 +6,6 @@
 #include "fs/base/name.h"
 #include "fs/values/number.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 static bool is_digit(uint8_t c)
 {
 	return (uint8_t)(c - '0') < 10;
@@ -215,33 +211,40 @@ static uint32_t kind_of_text(const uint8_t *p, const uint8_t *end)
 	return len <= 9 && is_special(p, len, &special) ? CSV_FLOAT : CSV_STRING;
 }
 
-/* Numbers of at most 15 bytes are told by which of these are digits; 0: it is none. */
-static inline uint32_t kind_of_few(const uint8_t *p, size_t len)
+/* A bit for each of the 32 bytes at p that is no digit. */
+static inline uint32_t others_ahead(const uint8_t *p)
 {
-#ifdef __SSE2__
-	__m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
-	uint32_t digits = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x));
-#else
 	uint32_t digits = 0;
-	for (unsigned i = 0; i < 16; i++)
+#ifdef __SSE2__
+	for (unsigned i = 0; i < 2; i++) {
+		__m128i x = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), _mm_set1_epi8('0'));
+		digits |= (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(x, _mm_set1_epi8(9)), x)) << 16 * i;
+	}
+#else
+	for (unsigned i = 0; i < 32; i++)
 		digits |= (uint32_t)is_digit(p[i]) << i;
 #endif
-	uint32_t others = ~digits & ((1u << len) - 1);
-	uint32_t negative = *p == '-';
-	others >>= negative;
+	return ~digits;
+}
+
+/* Most numbers are told by which of at most 31 bytes are digits; 0: it is none, or one of many digits. */
+static inline uint32_t kind_of_few(const uint8_t *p, size_t len)
+{
+	enum { EXACT = 15 }; /* so many digits are always exact in a float64 */
+	uint32_t negative = *p == '-', others = (others_ahead(p) & ((1u << len) - 1)) >> negative;
 	p += negative;
 	len -= negative;
-	if (others == 0 && len > 0 && !(len > 1 && *p == '0'))
-		return CSV_INT | (negative ? CSV_NEGATIVE : 0);
-	unsigned point = others ? (unsigned)__builtin_ctz(others) : 0;
-	bool float_like = others && (others & (others - 1)) == 0 && p[point] == '.' && len > 1 && !(point > 1 && *p == '0');
-	return float_like ? CSV_FLOAT : 0;
+	if (others == 0)
+		return len > EXACT || len == 0 || (len > 1 && *p == '0') ? 0 : CSV_INT | (negative && !(len == 1 && *p == '0') ? CSV_NEGATIVE : 0);
+	unsigned point = (unsigned)__builtin_ctz(others);
+	bool one = (others & (others - 1)) == 0 && p[point] == '.' && len > 1 && !(point > 1 && *p == '0');
+	return one ? CSV_FLOAT : 0;
 }
 
 uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room)
 {
 	size_t len = (size_t)(end - p);
-	uint32_t few = len <= 15 && room - p >= 16 ? kind_of_few(p, len) : 0;
+	uint32_t few = len <= 31 && room - p >= 32 ? kind_of_few(p, len) : 0;
 	return few ? few : kind_of_text(p, end);
 }
 
@@ -263,11 +266,11 @@ static bool value_of_moment(const uint8_t *p, const uint8_t *end, enum records_t
 	return true;
 }
 
-static bool value_of_float(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+static bool value_of_float(const uint8_t *p, const uint8_t *end, const uint8_t *room, uint64_t *ret)
 {
 	struct number n;
 	double value;
-	if (number_read(p, end, NUMBER_TABLE, &n) == end)
+	if (number_read(p, room, NUMBER_TABLE, &n) == end)
 		value = number_double(&n, p, end);
 	else if (!is_special(p, (size_t)(end - p), &value))
 		return false;
@@ -275,10 +278,10 @@ static bool value_of_float(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 	return true;
 }
 
-static bool value_of_integer(const uint8_t *p, const uint8_t *end, enum records_type type, uint64_t *ret)
+static bool value_of_integer(const uint8_t *p, const uint8_t *end, const uint8_t *room, enum records_type type, uint64_t *ret)
 {
 	struct number n;
-	if (number_read(p, end, NUMBER_TABLE, &n) != end || !n.integer || !n.fits)
+	if (number_read(p, room, NUMBER_TABLE, &n) != end || !n.integer || !n.fits)
 		return false;
 	*ret = n.negative ? -n.mantissa : n.mantissa;
 	if (n.negative && n.mantissa)
@@ -286,7 +289,7 @@ static bool value_of_integer(const uint8_t *p, const uint8_t *end, enum records_
 	return type == RECORDS_UINT64 || n.mantissa <= INT64_MAX;
 }
 
-bool csv_value(const uint8_t *p, const uint8_t *end, enum records_type type, uint64_t *ret)
+bool csv_value(const uint8_t *p, const uint8_t *end, const uint8_t *room, enum records_type type, uint64_t *ret)
 {
 	int64_t days;
 	trim(&p, &end);
@@ -295,9 +298,9 @@ bool csv_value(const uint8_t *p, const uint8_t *end, enum records_type type, uin
 		return is_bool(p, (size_t)(end - p), ret);
 	case RECORDS_INT64:
 	case RECORDS_UINT64:
-		return value_of_integer(p, end, type, ret);
+		return value_of_integer(p, end, room, type, ret);
 	case RECORDS_FLOAT64:
-		return value_of_float(p, end, ret);
+		return value_of_float(p, end, room, ret);
 	case RECORDS_DATE32:
 		if (end - p != 10 || !read_date(p, &days))
 			return false;
