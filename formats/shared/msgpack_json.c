@@ -7,20 +7,6 @@
 
 enum { KEY_DEPTH = 3 }; /* of keys that are containers whose keys are containers: each doubles the backslashes */
 
-static void put_base64(struct text *t, struct slice s)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	text_add(t, "\"");
-	for (size_t i = 0; i < s.len; i += 3) {
-		size_t left = s.len - i;
-		uint32_t group = (uint32_t)s.data[i] << 16 | (left > 1 ? (uint32_t)s.data[i + 1] << 8 : 0) | (left > 2 ? s.data[i + 2] : 0);
-		char four[5] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
-				left > 2 ? digits[group & 63] : '=', '\0'};
-		text_add(t, four);
-	}
-	text_add(t, "\"");
-}
-
 /* From days since 1970 in the proleptic Gregorian calendar; the year begins in March. */
 static void put_time(struct text *t, int64_t seconds, uint32_t nanoseconds)
 {
@@ -56,7 +42,7 @@ static void put_bytes(struct msgpack *m, struct arena *keep, const struct msgpac
 		if (o->kind == MSGPACK_STR)
 			text_json(t, (struct slice){bytes, (size_t)o->len});
 		else
-			put_base64(t, (struct slice){bytes, (size_t)o->len});
+			text_base64(t, (struct slice){bytes, (size_t)o->len});
 	}
 	arena_free(&scratch);
 }

@@ -125,6 +125,7 @@ struct records_column {
 
 	/* Settled: by the kind, */
 	uint8_t type;         /* enum records_type */
+	bool by_raw;          /* `raw` is what it has of bytes in all, not `total` */
 	const char *word;     /* the archive's word for the type, or NULL */
 	const void *own;      /* the kind's */
 	/* and by the table. */

@@ -535,7 +535,7 @@ static void put_line(const struct records_pass *p, const struct records_column *
 	for (uint64_t i = 0; i < p->nslots; i++) {
 		const struct slot *s = &p->slots[i];
 		line[i] = sum;
-		sum += c->number < s->room ? s->sums[2 * c->number + (c->type == RECORDS_MIXED)] : 0;
+		sum += c->number < s->room ? s->sums[2 * c->number + c->by_raw] : 0;
 	}
 	line[p->nslots] = sum;
 }

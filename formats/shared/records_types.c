@@ -70,7 +70,8 @@ static void finish(struct records_table *t, struct records_column *c, uint64_t s
 	c->nullable = c->type != RECORDS_NULL && c->count - c->nulls < valid;
 	c->hint = c->first;
 	t->mixed |= c->type == RECORDS_MIXED;
-	if (c->type == RECORDS_MIXED)
+	c->by_raw |= c->type == RECORDS_MIXED;
+	if (c->by_raw)
 		c->total = c->raw;
 	c->serial = 0;
 	c->index = 0;

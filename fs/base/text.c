@@ -199,6 +199,20 @@ void text_double(struct text *t, double v)
 	put_number(t, s);
 }
 
+void text_base64(struct text *t, struct slice s)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	text_add(t, "\"");
+	for (size_t i = 0; i < s.len; i += 3) {
+		size_t left = s.len - i;
+		uint32_t group = (uint32_t)s.data[i] << 16 | (left > 1 ? (uint32_t)s.data[i + 1] << 8 : 0) | (left > 2 ? s.data[i + 2] : 0);
+		char four[5] = {digits[group >> 18], digits[group >> 12 & 63], left > 1 ? digits[group >> 6 & 63] : '=',
+				left > 2 ? digits[group & 63] : '=', '\0'};
+		text_add(t, four);
+	}
+	text_add(t, "\"");
+}
+
 void text_float(struct text *t, float v)
 {
 	char s[40];

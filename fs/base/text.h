@@ -32,6 +32,13 @@ void text_json(struct text *t, struct slice s);
 /* The bytes as hexadecimal digits, a JSON string, too. */
 void text_hex(struct text *t, struct slice s);
 
+/* The bytes in base64 (RFC 4648), a JSON string, too; and how long that is. */
+void text_base64(struct text *t, struct slice s);
+static inline uint64_t text_base64_length(uint64_t bytes)
+{
+	return (bytes + 2) / 3 * 4 + 2;
+}
+
 /* A word of a line: control bytes, '\' and invalid UTF-8 become \xhh; in a row of
  * words, spaces do, too.  text_word_length(): the most bytes it takes. */
 void text_word(struct text *t, struct slice s, bool in_row);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include "formats/shared/records.h"
+#include "formats/shared/wire.h"
+
+/* --- the frame, frame.c ----------------------------------------------------------------------- */
+
+enum { TFRECORD_HEAD = 12, TFRECORD_TAIL = 4 };
+
+enum tfrecord_next { TFRECORD_NONE, TFRECORD_WHOLE, TFRECORD_DATA, TFRECORD_LENGTH, TFRECORD_CUT };
+
+/* The record at *p, which is moved behind it: NONE: the bytes end there.  DATA: its checksum is wrong; LENGTH: that of its length is,
+ * and nothing behind it can be read; CUT: nor if it is longer than the bytes. */
+enum tfrecord_next tfrecord_next(const uint8_t **p, const uint8_t *end, bool check, struct wire *ret);
+
+/* Do these 12 bytes begin a record? */
+bool tfrecord_begins(const uint8_t *p);
+
+/* --- what is in it, example.c ------------------------------------------------------------------- */
+
+/* What records are: bits of the root's `seen`. */
+enum { TFRECORD_RECORDS = 1, TFRECORD_NO_EXAMPLE = 2, TFRECORD_NO_SEQUENCE = 4 };
+
+/* Which of these a record is not. */
+unsigned tfrecord_is_not(struct wire data);
+
+/* The values of a feature. */
+enum tfrecord_list { TFRECORD_UNSET, TFRECORD_BYTES, TFRECORD_FLOATS, TFRECORD_INTS };
+struct tfrecord_feature {
+	enum tfrecord_list kind;
+	struct wire list; /* of the message that has them */
+};
+struct tfrecord_feature tfrecord_feature(struct wire message);
+
+/* The next of them; floats and ints as bits.  Packed and unpacked alike. */
+struct tfrecord_values {
+	struct wire list, packed;
+	enum tfrecord_list kind;
+};
+struct tfrecord_values tfrecord_values(const struct tfrecord_feature *f);
+bool tfrecord_value(struct tfrecord_values *v, uint64_t *ret_bits, struct wire *ret_bytes);
+uint64_t tfrecord_count(const struct tfrecord_feature *f);
+
+/* Entries of the map in field `number` of a message, in the order of the file; of a key that comes again the last counts. */
+struct tfrecord_entries {
+	struct wire message, map;
+	uint32_t number;
+};
+bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value);
+
+int tfrecord_note(struct records_scan *w, struct wire data);
+void tfrecord_settle(const struct records_table *t, struct records_column *c);
+int tfrecord_decode(struct records_decode *d);

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Examples as columns. */
+#include <stdlib.h>
+
+#include "formats/tfrecord/impl.h"
+
+/* Bits of a column's `seen`.  What a column is: */
+enum {
+	IS_FEATURE = 1 << 0, /* of an Example, or of a step of a list; its element is that of its values */
+	IS_LISTS = 1 << 1,   /* of a SequenceExample; its element is a feature */
+	IS_DATA = 1 << 2,    /* the records as they are */
+	MANY = 1 << 3,       /* a feature: some have another number of values than one */
+	INEXACT = 1 << 4,    /* values: integers that no float64 is */
+	KIND = 1 << 5,       /* values: shifted by enum tfrecord_list */
+};
+#define KIND_OF(list) ((uint64_t)KIND << (list))
+
+/* Behind names, so that a feature, a list and the data may be called the same: no byte of UTF-8. */
+enum { MARK_LISTS = 0xff, MARK_DATA = 0xfe };
+enum { NAME_FEW = 256 };
+
+static uint64_t offset_of(const struct records_scan *w, const uint8_t *p)
+{
+	return w->span.at + (uint64_t)(p - w->span.bytes);
+}
+
+static struct records_column *marked(struct records_scan *w, struct wire key, uint8_t mark, uint64_t at)
+{
+	uint8_t few[NAME_FEW], *text = few;
+	size_t len = wire_left(&key);
+	if (len >= sizeof few && !(text = malloc(len + 1))) {
+		error_no_memory(w->err, "a name");
+		return NULL;
+	}
+	memcpy(text, key.p, len);
+	text[len] = mark;
+	struct records_column *c = records_field(w, w->root, (struct slice){text, len + 1}, at);
+	if (text != few)
+		free(text);
+	return c;
+}
+
+/* --- values as text ------------------------------------------------------------------------------ */
+
+static void put_text(struct text *t, enum tfrecord_list kind, uint64_t bits, struct wire bytes)
+{
+	uint32_t narrow = (uint32_t)bits;
+	float value;
+	memcpy(&value, &narrow, sizeof value);
+	if (kind == TFRECORD_FLOATS)
+		text_float(t, value);
+	else if (kind == TFRECORD_INTS)
+		text_print(t, "%lld", (long long)bits);
+	else
+		text_base64(t, (struct slice){bytes.p, wire_left(&bytes)});
+}
+
+static uint64_t text_length(const struct tfrecord_feature *f)
+{
+	struct tfrecord_values v = tfrecord_values(f);
+	struct text t = {0};
+	struct wire bytes;
+	uint64_t bits, len = 0;
+	while (tfrecord_value(&v, &bits, &bytes)) {
+		t.len = 0;
+		put_text(&t, f->kind, bits, bytes);
+		len += t.len;
+	}
+	text_free(&t);
+	return len;
+}
+
+/* --- what is seen ----------------------------------------------------------------------------------- */
+
+static bool exact(uint64_t bits)
+{
+	uint64_t n = bits >> 63 ? -bits : bits;
+	return n == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
+}
+
+static int note_feature(struct records_scan *w, struct records_column *c, struct wire message)
+{
+	struct tfrecord_feature f = tfrecord_feature(message);
+	struct records_column *values = records_element(w, c, 0);
+	if (!values)
+		return records_failed(w);
+	uint64_t count = tfrecord_count(&f), bits, bytes = 0;
+	c->seen |= IS_FEATURE | (f.kind != TFRECORD_UNSET && count != 1 ? MANY : 0);
+	c->count++;
+	c->nulls += f.kind == TFRECORD_UNSET;
+	if (f.kind == TFRECORD_UNSET)
+		return 0;
+	c->total += count;
+	values->count += count;
+	values->seen |= KIND_OF(f.kind);
+	struct tfrecord_values v = tfrecord_values(&f);
+	struct wire one;
+	while (f.kind != TFRECORD_FLOATS && tfrecord_value(&v, &bits, &one)) {
+		if (f.kind == TFRECORD_BYTES)
+			bytes += wire_left(&one);
+		else
+			values->seen |= exact(bits) ? 0 : INEXACT;
+	}
+	if (w->table->before && c->before && (c->before->type == RECORDS_MIXED || (values->before && values->before->type == RECORDS_MIXED)))
+		bytes = text_length(&f);
+	c->raw += bytes; /* of a column of single values */
+	values->raw += bytes;
+	return 0;
+}
+
+static int note_lists(struct records_scan *w, struct records_column *c, struct wire list)
+{
+	struct records_column *steps = records_element(w, c, 0);
+	struct wire_field f;
+	if (!steps)
+		return records_failed(w);
+	c->seen |= IS_LISTS;
+	c->count++;
+	while (wire_next(&list, &f)) {
+		int r = note_feature(w, steps, f.body);
+		if (r < 0)
+			return r;
+		c->total++;
+	}
+	return 0;
+}
+
+/* Is there an entry with that key behind this one? */
+static bool comes_again(struct tfrecord_entries e, struct wire key)
+{
+	struct wire other, value;
+	size_t len = wire_left(&key);
+	while (tfrecord_entry(&e, &other, &value))
+		if (wire_left(&other) == len && memcmp(other.p, key.p, len) == 0)
+			return true;
+	return false;
+}
+
+static struct records_column *find_column(struct records_scan *w, struct wire key, uint32_t number)
+{
+	uint64_t at = offset_of(w, key.p);
+	struct records_column *c = number == 1 ? records_field(w, w->root, (struct slice){key.p, wire_left(&key)}, at)
+					       : marked(w, key, MARK_LISTS, at | UINT64_C(1) << 63);
+	if (!c && !records_failed(w))
+		records_broken(w, "no memory for a name");
+	return c;
+}
+
+/* Has the map two entries with one key? */
+static int repeats(struct records_scan *w, struct wire data, uint32_t number)
+{
+	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = number};
+	uint64_t record = offset_of(w, data.p) + 1;
+	struct wire key, value;
+	int again = 0;
+	while (tfrecord_entry(&e, &key, &value)) {
+		struct records_column *c = find_column(w, key, number);
+		if (!c)
+			return records_failed(w);
+		again |= c->serial == record;
+		c->serial = record;
+	}
+	return again;
+}
+
+static int note_map(struct records_scan *w, struct wire data, uint32_t number)
+{
+	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = number};
+	struct wire key, value;
+	int again = repeats(w, data, number), r = again < 0 ? again : 0;
+	while (r == 0 && tfrecord_entry(&e, &key, &value)) {
+		struct records_column *c = find_column(w, key, number);
+		if (!c)
+			return records_failed(w);
+		if (!again || !comes_again(e, key))
+			r = number == 1 ? note_feature(w, c, value) : note_lists(w, c, value);
+	}
+	return r;
+}
+
+int tfrecord_note(struct records_scan *w, struct wire data)
+{
+	static const uint8_t name[] = "data";
+	struct records_column *bytes = marked(w, wire_over(name, 4), MARK_DATA, UINT64_MAX - 1);
+	if (!bytes)
+		return records_failed(w) ? records_failed(w) : -ENOMEM;
+	bytes->seen |= IS_DATA;
+	bytes->count++;
+	bytes->total += wire_left(&data);
+	w->root->seen |= TFRECORD_RECORDS;
+	uint64_t no = TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE;
+	if ((w->root->seen & no) == no)
+		return 0;
+	w->root->seen |= tfrecord_is_not(data);
+	if ((w->root->seen & no) == no)
+		return 0;
+	int r = note_map(w, data, 1);
+	return r < 0 ? r : note_map(w, data, 2);
+}
+
+/* --- settled ------------------------------------------------------------------------------------------ */
+
+static enum records_type type_of_values(uint64_t seen)
+{
+	switch (seen & (KIND_OF(TFRECORD_BYTES) | KIND_OF(TFRECORD_FLOATS) | KIND_OF(TFRECORD_INTS))) {
+	case 0: return RECORDS_NULL;
+	case KIND_OF(TFRECORD_BYTES): return RECORDS_BYTES;
+	case KIND_OF(TFRECORD_FLOATS): return RECORDS_FLOAT32;
+	case KIND_OF(TFRECORD_INTS): return RECORDS_INT64;
+	case KIND_OF(TFRECORD_FLOATS) | KIND_OF(TFRECORD_INTS): return seen & INEXACT ? RECORDS_MIXED : RECORDS_FLOAT64;
+	default: return RECORDS_MIXED;
+	}
+}
+
+/* Only what the records are together. */
+static void choose_columns(struct records_column *root)
+{
+	unsigned is_not = (unsigned)root->seen & (TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE);
+	bool data = is_not == (TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE);
+	struct records_column **at = &root->first, *last = NULL;
+	root->nfields = 0;
+	for (struct records_column *c; (c = *at);) {
+		if (data != ((c->seen & IS_DATA) != 0)) {
+			*at = c->next;
+			continue;
+		}
+		if (c->seen & (IS_DATA | IS_LISTS))
+			c->name.len--; /* the mark */
+		root->nfields++;
+		last = c;
+		at = &c->next;
+	}
+	root->last = last;
+	root->type = RECORDS_STRUCT;
+}
+
+void tfrecord_settle(const struct records_table *t, struct records_column *c)
+{
+	static const char *const words[] = {[RECORDS_INT64] = "int64_list", [RECORDS_FLOAT32] = "float_list", [RECORDS_BYTES] = "bytes_list"};
+	(void)t;
+	if (!c->parent) {
+		choose_columns(c);
+	} else if (c->seen & IS_DATA) {
+		c->type = RECORDS_BYTES;
+	} else if (c->seen & IS_LISTS) {
+		c->type = RECORDS_LIST;
+	} else if (c->seen & IS_FEATURE) {
+		enum records_type type = type_of_values(c->element->seen);
+		c->type = (uint8_t)(c->seen & MANY ? RECORDS_LIST : type);
+		c->by_raw = c->type == RECORDS_BYTES;
+		c->word = type < sizeof words / sizeof *words ? words[type] : NULL;
+	} else {
+		c->type = type_of_values(c->seen);
+		c->by_raw = c->type == RECORDS_BYTES;
+	}
+}
+
+/* --- a column ----------------------------------------------------------------------------------------------- */
+
+static void put_value(struct records_decode *d, enum tfrecord_list kind, uint64_t bits, struct wire bytes)
+{
+	uint32_t narrow = (uint32_t)bits;
+	float single;
+	double value;
+	if (d->part == RECORDS_VALIDITY) {
+		records_put_valid(d);
+		return;
+	}
+	switch ((enum records_type)d->column->type) {
+	case RECORDS_BYTES:
+		records_put_bytes(d, bytes.p, wire_left(&bytes));
+		break;
+	case RECORDS_MIXED:
+		d->text.len = 0;
+		put_text(&d->text, kind, bits, bytes);
+		records_put_bytes(d, d->text.bytes, d->text.len);
+		break;
+	case RECORDS_FLOAT64:
+		memcpy(&single, &narrow, sizeof single);
+		value = kind == TFRECORD_FLOATS ? (double)single : (double)(int64_t)bits;
+		memcpy(&bits, &value, sizeof bits);
+		__attribute__((fallthrough));
+	default:
+		records_put_number(d, bits);
+	}
+}
+
+/* Floats as they lie. */
+static bool put_packed(struct records_decode *d, const struct tfrecord_feature *f)
+{
+	struct wire list = f->list;
+	struct wire_field field;
+	if (d->part != RECORDS_DATA || d->column->type != RECORDS_FLOAT32 || f->kind != TFRECORD_FLOATS)
+		return false;
+	while (wire_next(&list, &field)) {
+		size_t len = field.type == WIRE_LEN ? wire_left(&field.body) / 4 * 4 : 4;
+		uint32_t bits = htole32((uint32_t)field.value);
+		uint8_t *to = records_room(d, len);
+		if (to)
+			memcpy(to, field.type == WIRE_LEN ? (const void *)field.body.p : &bits, len);
+	}
+	return true;
+}
+
+static void put_values(struct records_decode *d, const struct tfrecord_feature *f)
+{
+	struct tfrecord_values v = tfrecord_values(f);
+	struct wire bytes = f->list;
+	uint64_t bits = 0;
+	if (put_packed(d, f))
+		return;
+	while (!d->failed && tfrecord_value(&v, &bits, &bytes))
+		put_value(d, f->kind, bits, bytes);
+}
+
+/* One feature, at that step of the path; `there`: else it is absent. */
+static void put_feature(struct records_decode *d, uint32_t step, bool there, struct wire message)
+{
+	struct tfrecord_feature f = {TFRECORD_UNSET, message};
+	if (there)
+		f = tfrecord_feature(message);
+	if (step + 1 < d->length || (d->path[step]->type != RECORDS_LIST && f.kind != TFRECORD_UNSET))
+		put_values(d, &f);
+	else if (f.kind == TFRECORD_UNSET)
+		records_put_null(d);
+	else
+		records_put_length(d, tfrecord_count(&f));
+}
+
+static uint64_t count_steps(struct wire list)
+{
+	struct wire_field f;
+	uint64_t count = 0;
+	while (wire_next(&list, &f))
+		count++;
+	return count;
+}
+
+static void put_lists(struct records_decode *d, bool there, struct wire list)
+{
+	struct wire_field f;
+	if (d->length == 2 && !there)
+		records_put_null(d);
+	else if (d->length == 2)
+		records_put_length(d, count_steps(list));
+	else
+		while (there && !d->failed && wire_next(&list, &f))
+			put_feature(d, 2, true, f.body);
+}
+
+/* The last entry of that name. */
+static bool find(const struct records_decode *d, struct wire data, struct wire *ret)
+{
+	const struct records_column *c = d->path[1];
+	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = c->seen & IS_LISTS ? 2 : 1};
+	struct wire key, value;
+	bool found = false;
+	while (tfrecord_entry(&e, &key, &value))
+		if (wire_left(&key) == c->name.len && memcmp(key.p, c->name.data, c->name.len) == 0) {
+			*ret = value;
+			found = true;
+		}
+	return found;
+}
+
+static void put_record(struct records_decode *d, struct wire data)
+{
+	struct wire value = wire_over(data.p, 0);
+	if (d->path[1]->seen & IS_DATA) {
+		records_put_bytes(d, data.p, wire_left(&data));
+		return;
+	}
+	bool there = find(d, data, &value);
+	if (d->path[1]->seen & IS_LISTS)
+		put_lists(d, there, value);
+	else
+		put_feature(d, 1, there, value);
+}
+
+int tfrecord_decode(struct records_decode *d)
+{
+	const uint8_t *p = d->span.bytes, *end = p + d->span.len;
+	bool check = d->table->bad > 0 && !d->options->no_verify;
+	enum tfrecord_next next;
+	struct wire data;
+	while (!d->failed && (next = tfrecord_next(&p, end, check, &data)) != TFRECORD_NONE) {
+		if (next == TFRECORD_WHOLE)
+			put_record(d, data);
+		else if (next != TFRECORD_DATA)
+			break;
+	}
+	text_free(&d->text);
+	return d->failed;
+}
