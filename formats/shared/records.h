@@ -127,6 +127,7 @@ struct records_column {
 	uint8_t type;         /* enum records_type */
 	bool by_raw;          /* `raw` is what it has of bytes in all, not `total` */
 	const char *word;     /* the archive's word for the type, or NULL */
+	const char *values;   /* of an enum: what its values are called, JSON; or NULL */
 	const void *own;      /* the kind's */
 	/* and by the table. */
 	bool nullable;
@@ -268,6 +269,19 @@ void records_put_valid(struct records_decode *d);
 /* Reads all records and keeps what was found in the archive's arena: kind, bytes, own, begin, end and skip_bad are
  * the caller's.  A broken record is told by its number. */
 int records_open(struct archive *a, const struct records_table *how, struct records_table **ret, struct error *err);
+
+/* A walk over the bytes of a table that was opened, span by span, of whole records.  records_walk_next(): 1, 0 at the end, or an
+ * error; the span is there until the next. */
+struct records_walk {
+	struct archive *a;
+	const struct records_table *table;
+	void *reader;
+	struct records_span span;
+	uint64_t block;
+};
+int records_walk_begin(struct records_walk *w, struct archive *a, const struct records_table *t);
+int records_walk_next(struct records_walk *w, struct records_span *ret, struct error *err);
+void records_walk_end(struct records_walk *w);
 
 /* --- events ---------------------------------------------------------------------------------- */
 

@@ -164,3 +164,36 @@ void records_reader_close(struct records_reader *r)
 	free(r->own);
 	*r = (struct records_reader){.bytes = r->bytes};
 }
+
+/* --- all of them, once more ------------------------------------------------------------------ */
+
+int records_walk_begin(struct records_walk *w, struct archive *a, const struct records_table *t)
+{
+	struct records_reader *r = calloc(1, sizeof *r);
+	*w = (struct records_walk){.a = a, .table = t, .reader = r};
+	if (!r)
+		return -ENOMEM;
+	*r = (struct records_reader){.bytes = &t->bytes, .most = a->options->memory / 4 + (32 << 20)};
+	return 0;
+}
+
+int records_walk_next(struct records_walk *w, struct records_span *ret, struct error *err)
+{
+	struct records_reader *r = w->reader;
+	const uint64_t *at = records_line(w->table->index, RECORDS_AT);
+	int e = w->span.bytes ? records_reader_leave(r, &w->span, err) : 0;
+	w->span.bytes = NULL;
+	if (e < 0 || w->block == w->table->index->blocks)
+		return e;
+	e = records_reader_map(r, at[w->block], at[w->block + 1] - at[w->block], &w->span, err);
+	w->block++;
+	*ret = w->span;
+	return e < 0 ? e : 1;
+}
+
+void records_walk_end(struct records_walk *w)
+{
+	if (w->reader)
+		records_reader_close(w->reader);
+	free(w->reader);
+}

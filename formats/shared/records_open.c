@@ -100,6 +100,8 @@ bool records_join_new(struct records_scan *w, struct records_column *c)
 	pthread_mutex_lock(&p->lock);
 	struct records_column *common = common_of(p, c);
 	bool many = p->leaves > RECORDS_COLUMNS;
+	if (common && c->born < common->born)
+		common->born = c->born;
 	pthread_mutex_unlock(&p->lock);
 	if (!common)
 		records_fail(w, error_no_memory(w->err, "its columns"));

@@ -129,6 +129,8 @@ static uint32_t show_column(struct showing *s, const struct records_column *c, s
 		id = column_array(&s->a->tree, at, &array,
 				  file_of(s, c, RECORDS_DATA, c->slots * records_width((enum records_type)c->type)));
 	}
+	if (c->values)
+		tree_attr_json(&s->a->tree, id, SLICE("array.enum"), slice_text(c->values));
 	if (c->nullable)
 		show_validity(s, c, id, &array);
 	return id;

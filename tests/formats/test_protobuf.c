@@ -1,0 +1,3 @@
+/* placeholder until the real one */
+#include "tests/support.h"
+int main(void) { return 0; }
