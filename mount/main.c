@@ -79,6 +79,9 @@ int main(int argc, char **argv)
 		case COMMAND_DIFF:
 			r = diff_run(&o);
 			break;
+		case COMMAND_ROWS:
+			r = rows_run(&o);
+			break;
 		case COMMAND_VERIFY:
 			r = verify_run(&o);
 			break;

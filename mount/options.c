@@ -208,7 +208,7 @@ static int set_mount_options(struct options *o, char *list)
 
 /* --- the rest ---------------------------------------------------------- */
 
-enum { LIST = 256, CAT, EXTRACT, LONG, JSON, TREE, ROWS, FORCE, RESUME, NPY, DIFF, ATOL, RTOL };
+enum { LIST = 256, CSV, TSV, JSONL, CAT, EXTRACT, LONG, JSON, TREE, ROWS, FORCE, RESUME, NPY, DIFF, ATOL, RTOL };
 
 static const struct option long_options[] = {
 	{"list", no_argument, NULL, LIST},       {"cat", no_argument, NULL, CAT},
@@ -218,7 +218,8 @@ static const struct option long_options[] = {
 	{"rows", required_argument, NULL, ROWS}, {"resume", no_argument, NULL, RESUME},
 	{"npy", no_argument, NULL, NPY},
 	{"diff", no_argument, NULL, DIFF},       {"atol", required_argument, NULL, ATOL},
-	{"rtol", required_argument, NULL, RTOL},
+	{"rtol", required_argument, NULL, RTOL}, {"csv", no_argument, NULL, CSV},
+	{"tsv", no_argument, NULL, TSV},         {"jsonl", no_argument, NULL, JSONL},
 	{"unmount", no_argument, NULL, 'u'},     {"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},       {"options", required_argument, NULL, 'o'},
 	{"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'V'},
@@ -252,6 +253,15 @@ static int set_option(struct options *o, int c, char **argv)
 		return set_command(o, COMMAND_UNMOUNT);
 	case LONG:
 		o->list_long = true;
+		return 0;
+	case CSV:
+		o->rows_csv = true;
+		return 0;
+	case TSV:
+		o->rows_tsv = true;
+		return 0;
+	case JSONL:
+		o->rows_jsonl = true;
 		return 0;
 	case JSON:
 		o->list_json = true;
@@ -303,6 +313,7 @@ static const struct {
 	enum command command;
 } words_of_commands[] = {
 	{"verify", COMMAND_VERIFY},
+	{"rows", COMMAND_ROWS},
 };
 
 /* Is the first operand a command?  Then it is taken. */
@@ -329,6 +340,7 @@ static int take_operands(struct options *o, int n, char **operands)
 		[COMMAND_EXTRACT] = {2, -1, "--extract needs a SOURCE and a DEST"},
 		[COMMAND_DIFF] = {2, 2, "--diff needs two SOURCEs"},
 		[COMMAND_VERIFY] = {1, 1, "verify needs a SOURCE"},
+		[COMMAND_ROWS] = {1, -1, "rows needs a SOURCE"},
 	};
 	if (n < needs[o->command].least)
 		return options_usage("%s", needs[o->command].what);
@@ -342,8 +354,12 @@ static int take_operands(struct options *o, int n, char **operands)
 		return options_usage("verify=no leaves verify nothing to do");
 	if (o->list_long + o->list_json + o->list_tree > 1)
 		return options_usage("--long, --tree and --json cannot be combined");
-	if (o->rows.given && o->command != COMMAND_CAT)
-		return options_usage("--rows is for --cat only");
+	if (o->rows.given && o->command != COMMAND_CAT && o->command != COMMAND_ROWS)
+		return options_usage("--rows is for --cat and rows only");
+	if ((o->rows_csv || o->rows_tsv || o->rows_jsonl) && o->command != COMMAND_ROWS)
+		return options_usage("--csv, --tsv and --jsonl are for rows only");
+	if (o->rows_csv + o->rows_tsv + o->rows_jsonl > 1)
+		return options_usage("--csv, --tsv and --jsonl cannot be combined");
 	if ((o->force || o->resume || o->npy) && o->command != COMMAND_EXTRACT)
 		return options_usage("--force, --resume and --npy are for --extract only");
 	if (o->force && o->resume)
@@ -391,6 +407,7 @@ void options_help(void)
 	      "       arrayfs --extract [--force | --resume] [--npy] SOURCE DEST [PATH...]\n"
 	      "       arrayfs --diff [--atol X] [--rtol Y] [--json] SOURCE SOURCE\n"
 	      "       arrayfs verify [--json] SOURCE\n"
+	      "       arrayfs rows [--csv | --tsv | --jsonl] [--rows A:B] SOURCE [COLUMN...]\n"
 	      "       arrayfs -u MOUNTPOINT\n"
 	      "\n"
 	      "Mounts an archive of arrays, read-only, as a directory in which every tensor\n"
@@ -416,6 +433,8 @@ void options_help(void)
 	      "  verify           check every checksum there is, decode every array once, and hold\n"
 	      "                   files against manifest.json and SHA256SUMS\n"
 	      "        --json     one object per line, for what is whole, too\n"
+	      "  rows             a table's rows as text: SOURCE [COLUMN...]\n"
+	      "        --csv, --tsv, --jsonl, --rows A:B\n"
 	      "  -u               unmount, and wait for the daemon to end\n"
 	      "\n"
 	      "options:\n"

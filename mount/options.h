@@ -9,7 +9,7 @@
 /*
  * The command line.  See arrayfs(1).
  */
-enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_VERIFY, COMMAND_HELP, COMMAND_VERSION };
+enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_VERIFY, COMMAND_ROWS, COMMAND_HELP, COMMAND_VERSION };
 
 /* A range of the first dimension, as in a Python slice: negative numbers count from the
  * end, and the range is clipped to the array. */
@@ -28,6 +28,7 @@ struct options {
 	bool list_long, list_json, list_tree, human;
 	bool force, resume, npy;
 	struct rows rows;
+	bool rows_csv, rows_tsv, rows_jsonl;
 	bool close; /* --atol or --rtol was given */
 	double atol, rtol;
 

@@ -367,6 +367,7 @@ const char *const arrow_suffixes[] = {".arrow", ".feather", ".ipc", ".arrows", N
 
 const struct format format_arrow = {
 	.name = "arrow",
+	.table = true,
 	.suffixes = arrow_suffixes,
 	.finds_end = true,
 	.probe = arrow_probe,

@@ -61,6 +61,7 @@ static int parquet_open(struct archive *a, struct error *err)
 
 const struct format format_parquet = {
 	.name = "parquet",
+	.table = true,
 	.suffixes = (const char *const[]){".parquet", ".parq", ".pq", NULL},
 	.probe = parquet_probe,
 	.open = parquet_open,

@@ -52,6 +52,7 @@ struct format {
 	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
 	const char *const *slices;   /* suffixes of files that are only slices of its archives: never archives themselves */
 	bool text;                   /* its files are text: even so, an unreadable one is a fault */
+	bool table;                  /* its root is a table of columns, although no array describes it */
 	bool joined;                 /* all that it shows is made from all the files it brings in */
 
 	/* Is the file of this format?  Depends on its contents alone.  Runs on every plain file,

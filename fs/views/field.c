@@ -6,7 +6,7 @@
 #include "fs/values/decimal.h"
 #include "fs/views/text.h"
 
-enum { STRING_MAX = 4096, LONGEST = 128 };
+enum { STRING_MAX = 4096 };
 
 /* Digits of the largest integer of that width. */
 static unsigned decimal_digits(const struct array *a)
@@ -394,11 +394,27 @@ static size_t put_number(const struct array *a, const uint8_t *p, unsigned bytes
 	}
 }
 
-void view_text_field(const struct array *a, const uint8_t *element, char *field, unsigned width)
+/* Turned round, if it is big-endian. */
+static const uint8_t *in_order(const struct array *a, const uint8_t *element, unsigned bytes, uint8_t turned[32])
+{
+	if (a->byteorder != BYTEORDER_BIG || bytes < 2)
+		return element;
+	unsigned part = dtype_kind(a->dtype) == KIND_COMPLEX ? bytes / 2 : bytes;
+	for (unsigned i = 0; i < bytes; i++)
+		turned[i] = element[i / part * part + part - 1 - i % part];
+	return turned;
+}
+
+size_t view_text_number(const struct array *a, const uint8_t *element, char ret[VIEW_TEXT_NUMBER])
 {
 	uint8_t turned[32];
-	char number[LONGEST * 3];
 	unsigned bytes = (unsigned)(dtype_bits(a) / 8);
+	return put_number(a, in_order(a, element, bytes, turned), bytes, ret);
+}
+
+void view_text_field(const struct array *a, const uint8_t *element, char *field, unsigned width)
+{
+	char number[VIEW_TEXT_NUMBER];
 	enum dtype_kind kind = dtype_kind(a->dtype);
 	if (kind == KIND_CHARS || kind == KIND_UNICODE) {
 		memset(field, ' ', width);
@@ -410,13 +426,7 @@ void view_text_field(const struct array *a, const uint8_t *element, char *field,
 			put_hex(element[i], field + 2 * i);
 		return;
 	}
-	if (a->byteorder == BYTEORDER_BIG && bytes > 1) {
-		unsigned part = kind == KIND_COMPLEX ? bytes / 2 : bytes;
-		for (unsigned i = 0; i < bytes; i++)
-			turned[i] = element[i / part * part + part - 1 - i % part];
-		element = turned;
-	}
-	size_t n = put_number(a, element, bytes, number);
+	size_t n = view_text_number(a, element, number);
 	if (n > width) /* cannot happen with the widths above; never overwrite the neighbour */
 		n = width;
 	memset(field, ' ', width - n);

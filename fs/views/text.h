@@ -35,6 +35,10 @@ unsigned view_text_width(const struct array *a);
 /* Writes one element into a field of that width, swapping its bytes if it is big-endian. */
 void view_text_field(const struct array *a, const uint8_t *element, char *field, unsigned width);
 
+/* The same of a number, date or time, without padding; returns its length.  Not for strings and bytes. */
+enum { VIEW_TEXT_NUMBER = 384 };
+size_t view_text_number(const struct array *a, const uint8_t *element, char ret[VIEW_TEXT_NUMBER]);
+
 int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
 /* Like archive_read(), but of the text.  Any thread. */

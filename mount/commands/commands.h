@@ -8,3 +8,4 @@ int cat_run(const struct options *o);
 int extract_run(const struct options *o);
 int diff_run(const struct options *o);
 int verify_run(const struct options *o);
+int rows_run(const struct options *o);

@@ -69,6 +69,7 @@ static int dataset_details(struct archive *a, uint32_t index, const struct node 
 
 static const struct format table = {
 	.name = "arrow",
+	.table = true,
 	.joined = true,
 	.open = dataset_open,
 	.size = arrow_size,

@@ -67,6 +67,7 @@ static int dataset_open(struct archive *a, struct error *err)
 
 static const struct format table = {
 	.name = "parquet",
+	.table = true,
 	.joined = true,
 	.open = dataset_open,
 	.size = pq_dataset_size,
