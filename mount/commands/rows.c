@@ -201,12 +201,23 @@ static int load_columns(struct table *t, uint64_t first, uint64_t count, struct 
 	return 0;
 }
 
-static int make_batch(struct table *t, uint64_t number, struct arena *arena, struct rows_out *o, struct error *err)
+/* Empties it; what it holds next fits the one block that it keeps, as far as what it held tells. */
+static void renew(struct arena *arena, size_t *held)
+{
+	if (arena->used > *held) {
+		*held = arena->used + arena->used / 2;
+		arena_free(arena);
+		*arena = (struct arena){.limit = ROWS_HELD};
+		arena_alloc(arena, *held);
+	}
+	arena_clear(arena);
+}
+
+static int make_batch(struct table *t, uint64_t number, struct arena *arena, size_t *held, struct rows_out *o, struct error *err)
 {
 	struct rows_batch *columns = NULL;
 	uint64_t first = t->begin + number * t->batch, count = t->end - first < t->batch ? t->end - first : t->batch;
-	arena_clear(arena);
-	arena->limit = ROWS_HELD;
+	renew(arena, held);
 	o->len = 0;
 	if (number == 0)
 		rows_put_header(o, t->format, t->columns);
@@ -256,6 +267,7 @@ static void *work(void *arg)
 {
 	struct table *t = arg;
 	struct arena arena = {.limit = ROWS_HELD};
+	size_t held = 0;
 	struct rows_out o = {0};
 	uint64_t batches = t->begin == t->end ? 1 : (t->end - t->begin + t->batch - 1) / t->batch;
 	for (;;) {
@@ -267,7 +279,7 @@ static void *work(void *arg)
 		pthread_mutex_unlock(&t->lock);
 		if (stop)
 			break;
-		int r = make_batch(t, number, &arena, &o, &err);
+		int r = make_batch(t, number, &arena, &held, &o, &err);
 		write_in_turn(t, number, &o, r, &err);
 	}
 	free(o.bytes);

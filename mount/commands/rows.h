@@ -26,6 +26,7 @@ struct rows_column {
 	uint8_t kind;            /* enum rows_kind */
 	bool bytes;              /* strings that are no text; as base64 */
 	bool utc;                /* times are of that zone */
+	bool plain;              /* FIXED: little-endian, as most are */
 	struct array array;      /* of FIXED; its shape is not looked at */
 	uint64_t each;           /* elements of a row */
 	uint32_t width;          /* of an element, in bytes */
@@ -52,7 +53,7 @@ struct rows_batch {
 	uint64_t data_first;      /* which byte of all strings data begins with */
 };
 
-enum { ROWS_HELD = 256 << 20 }; /* bytes that one batch may take */
+enum { ROWS_HELD = 512 << 20 }; /* bytes that one batch may take */
 
 /* From the arena, whose limit is what the batch may take. */
 int rows_load(struct archive *a, const struct rows_column *c, uint64_t first, uint64_t count, struct arena *arena, struct rows_batch *ret,

@@ -113,6 +113,7 @@ static int take_file(struct archive *a, const struct node *n, struct rows_column
 	c->array = *n->array;
 	c->width = (uint32_t)(dtype_bits(n->array) / 8);
 	c->utc = is_utc(n->array);
+	c->plain = n->array->byteorder != BYTEORDER_BIG;
 	c->each = 1;
 	c->count = shaped.array.unshaped || shaped.array.rank == 0 ? UINT64_MAX : shaped.array.shape[0];
 	uint32_t inner = n->array->sized ? 0 : 1; /* of an array that is sized, these are the other dimensions */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Values as CSV and JSON. */
+#include <endian.h>
 #include <stdlib.h>
 
 #ifdef __SSE2__
@@ -181,8 +182,39 @@ static void put_number(struct rows_out *o, const struct rows_column *c, const ui
 	o->len += (size_t)(to - begin);
 }
 
+/* The usual numbers, without a detour. */
+static bool put_usual(struct rows_out *o, const struct rows_column *c, const uint8_t *p)
+{
+	uint64_t wide;
+	uint32_t narrow;
+	char *to = c->plain ? room(o, DECIMAL_FLOAT_MAX) : NULL;
+	if (!to)
+		return false;
+	switch ((enum dtype)c->array.dtype) {
+	case DTYPE_INT64:
+		memcpy(&wide, p, sizeof wide);
+		o->len += decimal_signed((int64_t)le64toh(wide), to);
+		return true;
+	case DTYPE_INT32:
+		memcpy(&narrow, p, sizeof narrow);
+		o->len += decimal_signed((int32_t)le32toh(narrow), to);
+		return true;
+	case DTYPE_FLOAT64:
+		memcpy(&wide, p, sizeof wide);
+		wide = le64toh(wide);
+		if ((wide >> 52 & 0x7ff) == 0x7ff)
+			return false;
+		o->len += decimal_float(dtype_float_kind(DTYPE_FLOAT64), wide, to);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void put_element(struct rows_out *o, const struct rows_column *c, const uint8_t *p, bool json, char delimiter)
 {
+	if (put_usual(o, c, p))
+		return;
 	switch (dtype_kind(c->array.dtype)) {
 	case KIND_BOOL:
 		put(o, *p ? "true" : "false", *p ? 4 : 5);
