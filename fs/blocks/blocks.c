@@ -150,6 +150,7 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 	       struct block **ret, struct error *err)
 {
 	struct block_private *p, *gone = NULL;
+	bool nested = within || decoding; /* who decodes has had its turn: it would wait for itself */
 	int r;
 
 	if (!b)
@@ -161,12 +162,12 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 	}
 	b->stats.hits += p->state == READY;
 	blocks_use(b, p);
-	if (!within)
+	if (!nested)
 		wait_turn(b, p);
 	if (p->state == WANTED)
-		blocks_make(b, p, within != NULL);
+		blocks_make(b, p, nested);
 	while (p->state == MAKING) {
-		if (within)
+		if (nested)
 			blocks_wait_stuck(b, UINT64_MAX);
 		else
 			pthread_cond_wait(&b->changed, &b->lock);

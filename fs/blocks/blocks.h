@@ -62,7 +62,7 @@ unsigned blocks_threads(const struct blocks *b);
 
 /*
  * Returns the block, decoding it if it is not cached; it stays until blocks_release().
- * `within` is the block that the caller itself is decoding, or NULL.  Here and below,
+ * `within` is the block that the caller itself is decoding, or NULL; that it decodes is known without, too.  Here and below,
  * b may be NULL: then nothing is cached, and every call decodes.
  */
 int blocks_get(struct blocks *b, struct block *within, const struct block_source *from, uint64_t index,

@@ -112,7 +112,7 @@ static bool is_plain_link(const struct mirror_ref *ref, const struct view *view)
 static bool has_file(const struct mirror_ref *ref, const struct view *view)
 {
 	if (is_dir(ref))
-		return view->files != view->directories;
+		return view_of_directory(view, ref->node) != VIEW_NONE;
 	return ref->open && view_shows(&ref->open->archive, view, ino_index(ref->ino)) == SHOWN_FILE;
 }
 
@@ -151,7 +151,7 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 		return -ENOENT;
 	}
 	if (r == 0)
-		ret->ino = ino_of(ret->ino, view->files, ino_index(ret->ino));
+		ret->ino = ino_of(ret->ino, is_dir(ret) ? view_of_directory(view, ret->node) : view->files, ino_index(ret->ino));
 	return r;
 }
 

@@ -48,7 +48,7 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 		index = tree_resolve(t, id);
 		const struct node *n = tree_node(t, index);
 		enum shown as = second ? SHOWN_FILE : view_shows(a, view, index);
-		bool both = view->files != view->directories && n->kind == NODE_DIR && !second;
+		bool both = n->kind == NODE_DIR && view_of_directory(view, n) && !second;
 		at = both ? at + 1 : name->next ? (uint64_t)name->next * 2 : 1;
 		if (as == SHOWN_NOT)
 			continue;
@@ -56,7 +56,7 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 		snprintf(dir->name, sizeof dir->name, "%s%s", name->name, file ? view->suffix : "");
 		if (file && taken(t, &dir->ref, dir->name))
 			continue;
-		enum view_id of = file ? view->files : view->directories;
+		enum view_id of = !file ? view->directories : n->kind == NODE_DIR ? view_of_directory(view, n) : view->files;
 		*ret = (struct mirror_name){dir->name, file ? DT_REG : DT_DIR, ino_of(dir->ref.ino, of, index), 0, (off_t)at + 2};
 		if (n->kind == NODE_LINK)
 			ret->type = DT_LNK;

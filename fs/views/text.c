@@ -23,8 +23,7 @@ struct layout {
 	uint64_t slots;
 };
 
-/* NAME.validity, if it was made for NAME and is not an array that happens to have that name. */
-static struct node *validity_of(struct archive *a, const struct node *n)
+struct node *view_validity(struct archive *a, const struct node *n)
 {
 	char name[512];
 	int len = snprintf(name, sizeof name, "%s.validity", n->name);
@@ -62,7 +61,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 	ret->count = size / ret->bytes;
 	if ((array->unshaped ? array->sized && array->rank > 0 : array->rank > 1) && array->shape[array->rank - 1] > 0)
 		ret->row = array->shape[array->rank - 1];
-	ret->validity = validity_of(a, n);
+	ret->validity = view_validity(a, n);
 	if (ret->validity && (r = archive_size(a, ret->validity, &ret->slots, err)) == 0 && ret->slots > 0)
 		ret->each = ret->count / ret->slots;
 	if (ret->validity && (ret->slots == 0 || ret->each == 0 || ret->each * ret->slots != ret->count))

@@ -3,13 +3,20 @@
 
 #include "fs/views/f32.h"
 #include "fs/views/json.h"
+#include "fs/views/lines.h"
 #include "fs/views/npy.h"
 #include "fs/views/text.h"
 
 const struct view views[VIEW_IDS] = {
 	[VIEW_TOP] = {.files = VIEW_TOP, .write = view_json_write}, /* archive.json */
-	[VIEW_NPY] = {"npy", ".npy", VIEW_NPY, VIEW_NPY, view_npy_exists, view_npy_size, view_npy_read, NULL, NULL},
-	[VIEW_TEXT] = {"text", ".txt", VIEW_TEXT, VIEW_TEXT, view_text_exists, view_text_size, view_text_read, NULL, NULL},
-	[VIEW_JSON ... VIEW_JSON_FILE] = {"json", ".json", VIEW_JSON, VIEW_JSON_FILE, NULL, NULL, NULL, view_json_write, NULL},
-	[VIEW_F32] = {"f32", "", VIEW_F32, VIEW_F32, view_f32_exists, view_f32_size, view_f32_read, NULL, view_f32_array},
+	[VIEW_NPY] = {.name = "npy", .suffix = ".npy", .directories = VIEW_NPY, .files = VIEW_NPY,
+		      .exists = view_npy_exists, .size = view_npy_size, .read = view_npy_read},
+	[VIEW_TEXT] = {.name = "text", .suffix = ".txt", .directories = VIEW_TEXT, .files = VIEW_TEXT, .columns = VIEW_LINES,
+		       .exists = view_text_exists, .size = view_text_size, .read = view_text_read},
+	[VIEW_LINES] = {.name = "text", .suffix = ".txt", .directories = VIEW_TEXT, .files = VIEW_LINES,
+			.exists = view_lines_exists, .size = view_lines_size, .read = view_lines_read},
+	[VIEW_JSON ... VIEW_JSON_FILE] = {.name = "json", .suffix = ".json", .directories = VIEW_JSON, .files = VIEW_JSON_FILE,
+					  .write = view_json_write},
+	[VIEW_F32] = {.name = "f32", .suffix = "", .directories = VIEW_F32, .files = VIEW_F32,
+		      .exists = view_f32_exists, .size = view_f32_size, .read = view_f32_read, .array = view_f32_array},
 };

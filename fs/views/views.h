@@ -16,6 +16,7 @@ enum view_id {
 	VIEW_JSON,      /* its directories */
 	VIEW_JSON_FILE, /* its files */
 	VIEW_F32,
+	VIEW_LINES,     /* in VIEW_TEXT's directories: the text of a column that is a directory itself */
 	VIEW_IDS = 8,
 };
 
@@ -45,12 +46,23 @@ struct view {
 	 * what would otherwise be extended attributes. */
 	void (*write)(const struct described *of, struct text *ret);
 
+	/* The id of the file that stands next to a directory which is a column; VIEW_NONE: there is none. */
+	enum view_id columns;
+
 	/* What its files are told to be in their attributes; NULL: the node's own array. */
 	void (*array)(const struct array *a, struct shaped *ret);
 };
 
 /* By id; unused ids have no suffix. */
 extern const struct view views[VIEW_IDS];
+
+/* The id of a directory's file in the view: that of all directories, or of a column; VIEW_NONE: it has none. */
+static inline enum view_id view_of_directory(const struct view *v, const struct node *n)
+{
+	if (v->files != v->directories)
+		return v->files;
+	return v->columns && n && n->array && views[v->columns].exists(n->array) ? v->columns : VIEW_NONE;
+}
 
 /* Whether the node, neither directory nor link, has a file in the view. */
 static inline bool view_exists(const struct view *v, const struct node *n)
