@@ -144,13 +144,12 @@ int csv_scan(struct records_scan *w)
 {
 	struct records_column **columns = w->own;
 	const struct csv_how *how = w->table->own;
-	const uint8_t *p = w->span.bytes, *end = p + w->span.len, *feed = w->span.len ? memrchr(p, '\n', w->span.len) : NULL;
-	/* What is behind the last line feed is not ended, nor is a row with a quote that is open there. */
-	const uint8_t *tail = !w->span.last ? NULL : feed && feed + 1 == end && !how->quote ? NULL : p;
-	if (tail && feed && feed + 1 == end && memchr(p, '"', w->span.len) == NULL)
-		tail = NULL;
-	else if (tail && memchr(p, '"', w->span.len) == NULL)
-		tail = feed ? feed + 1 : p;
+	const uint8_t *p = w->span.bytes, *end = p + w->span.len, *tail = NULL;
+	if (w->span.last && w->span.len && end[-1] != '\n') { /* the last row is not ended: it has begun behind a line feed, */
+		const uint8_t *feed = memrchr(p, '\n', w->span.len);
+		bool quotes = how->quote && memchr(p, '"', w->span.len); /* but which, if lines may be quoted, is not known */
+		tail = quotes || !feed ? p : feed + 1;
+	}
 	while ((p = choose_row(w, p, end, tail)))
 		if (!(p = scan_row(w, p, end)))
 			return records_failed(w);

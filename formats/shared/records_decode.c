@@ -104,7 +104,12 @@ static uint64_t as_double(const struct record_value *v)
 	if (v->kind == RECORD_FLOAT64 || v->wide)
 		return v->number;
 	memcpy(&single, &narrow, sizeof single);
-	value = v->kind == RECORD_FLOAT32 ? (double)single : v->negative ? (double)(int64_t)v->number : (double)v->number;
+	if (v->kind == RECORD_FLOAT32)
+		value = (double)single;
+	else if (v->negative)
+		value = v->number ? (double)(int64_t)v->number : -0.0;
+	else
+		value = (double)v->number;
 	memcpy(&bits, &value, sizeof bits);
 	return bits;
 }

@@ -75,7 +75,7 @@ static void note_int(struct records_column *c, const struct record_value *v)
 		return;
 	}
 	c->seen |= 1u << RECORD_INT;
-	c->negative |= v->negative;
+	c->negative |= v->negative && v->number;
 	c->beyond |= !v->negative && v->number > INT64_MAX;
 	c->inexact |= !exact(v);
 }
