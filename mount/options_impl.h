@@ -15,4 +15,4 @@ void options_unescape(char *text);
 bool options_records(struct options *o, char *word, int *ret);
 
 /* Do they fit each other?  0, or 2 after reporting. */
-int options_records_check(const struct options *o);
+int options_records_check(struct options *o);

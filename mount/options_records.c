@@ -105,9 +105,9 @@ static int refuse_for(const struct options *o, const char *option, bool given, c
 	return options_usage("%s is for %s, not for records=%s", option, kind, asked);
 }
 
-int options_records_check(const struct options *o)
+int options_records_check(struct options *o)
 {
-	const struct archive_records *r = &o->records;
+	struct archive_records *r = &o->records;
 	int e = refuse_for(o, "delimiter", r->delimiter, "csv", "tsv");
 	e = e ? e : refuse_for(o, "quote=no", r->no_quote, "csv", "tsv");
 	e = e ? e : refuse_for(o, "header=no", r->no_header, "csv", "tsv");
@@ -122,5 +122,7 @@ int options_records_check(const struct options *o)
 		return options_usage("%s needs a schema: schema=FILE", r->message ? "message" : "framing");
 	if (o->schema && !r->message)
 		return options_usage("schema needs a message of it: message=PACKAGE.NAME");
+	if (o->schema && !r->on) /* there is nothing else that a schema is for */
+		r->kind = "protobuf";
 	return 0;
 }

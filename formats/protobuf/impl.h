@@ -28,6 +28,7 @@ struct protobuf_field {
 	bool presence;          /* absent is null, else the default */
 	bool utf8;              /* a string that is none breaks its record */
 	bool group;             /* a message between tags of its own */
+	bool within;            /* a message within itself */
 	int32_t oneof;          /* its number in the message; -1: none */
 	const char *word;       /* the schema's word for the type */
 	const char *names;      /* of an enum: its values by name, JSON; or NULL */

@@ -222,6 +222,7 @@ static int take_named(struct building *b, struct protobuf_field *f, struct slice
 	}
 	if (is_open(b, type)) {
 		f->type = PB_BYTES;
+		f->within = true;
 		return 0;
 	}
 	f->map = f->repeated && find_message(type->body, 7, &options) && find_number(options, 7, &map) && map;

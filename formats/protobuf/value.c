@@ -25,8 +25,7 @@ static uint8_t wire_of(const struct protobuf_field *f)
 
 bool protobuf_fits(const struct protobuf_field *f, const struct wire_field *w)
 {
-	bool within_itself = f->type == PB_BYTES && f->group; /* a message that is shown as bytes */
-	uint8_t type = within_itself ? WIRE_GROUP : wire_of(f);
+	uint8_t type = f->within && f->group ? WIRE_GROUP : wire_of(f);
 	return w->type == type || (f->repeated && w->type == WIRE_LEN && protobuf_is_number(f));
 }
 
@@ -105,7 +104,7 @@ static bool join(struct protobuf_slot *s, struct wire more, struct arena *arena)
 
 static bool take(const struct protobuf_field *f, const struct wire_field *w, struct protobuf_slot *s, struct arena *arena)
 {
-	bool joins = s->set && !f->repeated && f->message;
+	bool joins = s->set && !f->repeated && (f->message || f->within);
 	s->times++;
 	if (joins && !join(s, w->body, arena))
 		return false;

@@ -80,6 +80,10 @@ const struct format *archive_detect(const struct format *const *formats, const s
 	const struct archive_options *tables = !mirrored || options->records.on ? options : NULL;
 	if (archive_sliced(formats, name))
 		return NULL;
+	/* Who names a source and says what it is, is believed. */
+	for (const struct format *const *f = formats; *f && tables && !mirrored && tables->records.kind; f++)
+		if ((*f)->claims && (*f)->claims(p, name, tables))
+			return *f;
 	for (const struct format *const *f = formats; *f; f++)
 		if (((*f)->probe && (*f)->probe(p)) || (tables && (*f)->claims && (*f)->claims(p, name, tables)))
 			return *f;
