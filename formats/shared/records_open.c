@@ -312,7 +312,7 @@ static bool add_columns(struct records_pass *p, struct worker *w, struct slot *s
 {
 	for (uint32_t i = 0; i < w->private.count; i++) {
 		struct records_column *c = w->private.all[i];
-		if (c->count == 0 && c->total == 0)
+		if (c->count == 0 && c->total == 0 && c->parent)
 			continue;
 		records_join(p->columns[c->number], c);
 		if ((c->total || c->raw) && !widen_sums(p, s))
