@@ -292,7 +292,8 @@ static bool probed(const struct format *f, struct slice file)
 	struct source s = source_memory(file);
 	struct error err = {0};
 	struct peek p;
-	return peek(&p, &s, &err) == 0 && f->probe(&p);
+	struct archive_options options = test_options();
+	return peek(&p, &s, &err) == 0 && ((f->probe && f->probe(&p)) || (f->claims && f->claims(&p, test_name(f), &options)));
 }
 
 void check_format(const struct format *f, struct slice file)
@@ -314,6 +315,8 @@ void check_named(const struct format *f, struct slice file)
 static bool wishes(const struct format *f, const char *name)
 {
 	size_t len = strlen(name);
+	if (!f->probe) /* a folder of its own */
+		return strcmp(name, "README") != 0 && !strstr(name, ".desc");
 	for (const char *const *s = f->suffixes; s && *s; s++)
 		if (len > strlen(*s) && strcmp(name + len - strlen(*s), *s) == 0)
 			return true;
@@ -336,7 +339,7 @@ static bool check_fixture(const struct format *f, const char *folder, const char
 	struct slice file = test_load(path);
 	struct archive a;
 	struct error err = {0};
-	bool ours = probed(f, file) || wishes(f, name);
+	bool ours = (f->probe && probed(f, file)) || wishes(f, name);
 
 	if (ours) {
 		print_message("# %s\n", path);

@@ -44,7 +44,7 @@ bool look_refused(struct look *l, const struct format *f, struct slice file, int
 	struct source s = source_memory(file);
 	struct error why = {0};
 	struct peek p;
-	if (code == -ENOTSUP && err->text[0] == '\0' && peek(&p, &s, &why) == 0 && !f->probe(&p))
+	if (code == -ENOTSUP && err->text[0] == '\0' && peek(&p, &s, &why) == 0 && (!f->probe || !f->probe(&p)))
 		return true; /* nobody's file */
 	return sentence(l, "open", "it", code, err);
 }

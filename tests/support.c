@@ -21,9 +21,11 @@ int malloc_trim(size_t keep)
 
 /* --- archives ---------------------------------------------------------- */
 
+struct archive_records test_records;
+
 struct archive_options test_options(void)
 {
-	return (struct archive_options){.memory = 256u << 20};
+	return (struct archive_options){.memory = 256u << 20, .records = test_records};
 }
 
 /* An archive keeps a pointer to its options. */
@@ -38,7 +40,8 @@ static const struct archive_options *kept_options(void)
 const char *test_name(const struct format *f)
 {
 	static char name[64];
-	snprintf(name, sizeof name, "file%s", f->suffixes && f->suffixes[0] ? f->suffixes[0] : "");
+	bool suffix = f->suffixes && f->suffixes[0];
+	snprintf(name, sizeof name, "file%s%s", suffix ? f->suffixes[0] : f->claims ? "." : "", !suffix && f->claims ? f->name : "");
 	return name;
 }
 

@@ -48,6 +48,9 @@ void check_fixtures(const struct format *f);
 /* Options with plenty of memory, and with all that decoding needs. */
 struct archive_options test_options(void);
 
+/* What these have of records; all zero at first. */
+extern struct archive_records test_records;
+
 /* A name that wishes to be of the format; until the next call. */
 const char *test_name(const struct format *f);
 

@@ -71,11 +71,11 @@ struct protobuf_slot {
 	struct wire_field last; /* of a message that stands there several times: joined */
 };
 
-/* Reads it; slots by the fields' index, from the arena; NULL: it is broken, or there is no memory. */
-struct protobuf_slot *protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena);
+/* Reads it; slots by the fields' index, from the arena.  -EBADMSG: it is broken; or -ENOMEM; no sentence. */
+int protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena, struct protobuf_slot **ret);
 
-/* The one field alone.  `set` is what says whether it is there; a broken message: false. */
-bool protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
+/* The one field alone; likewise. */
+int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
 		       struct protobuf_slot *ret);
 
 /* The value as JSON. */

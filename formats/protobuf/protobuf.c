@@ -125,9 +125,10 @@ static int read_either(struct archive *a, struct records_table *how, struct prot
 	int r = read_as(a, how, s, false, ret, err);
 	if (r != -EBADMSG)
 		return r;
-	if (read_as(a, how, s, true, ret, &unsaid) == 0) {
-		*err = (struct error){0};
-		return 0;
+	int single = read_as(a, how, s, true, ret, &unsaid);
+	if (single == 0 || error_passes(single)) {
+		*err = unsaid;
+		return single;
 	}
 	how->skip_bad = skip;
 	if (!skip)

@@ -111,8 +111,10 @@ static int note_singular(struct records_scan *w, const struct protobuf_field *f,
 static int note_message(struct records_scan *w, const struct protobuf_message *m, struct wire body)
 {
 	struct working *own = w->own;
-	struct protobuf_slot *slots = protobuf_read(m, body, &own->scratch);
-	int r = slots ? 0 : broken(w);
+	struct protobuf_slot *slots;
+	int r = protobuf_read(m, body, &own->scratch, &slots);
+	if (r < 0)
+		return r == -ENOMEM ? error_no_memory(w->err, "a record") : broken(w);
 	for (uint32_t i = 0; r == 0 && i < m->count; i++) {
 		const struct protobuf_field *f = m->fields[i];
 		struct records_column *c = own->columns[f->id];
@@ -315,10 +317,13 @@ static void descend(struct decoding *e, uint32_t step, const struct protobuf_mes
 			put_elements(e, step + 1, f, body);
 		return;
 	}
-	if (!protobuf_read_one(m, f, body, &e->scratch, &s)) {
+	int r = protobuf_read_one(m, f, body, &e->scratch, &s);
+	if (r == -ENOMEM)
+		d->failed = error_no_memory(d->err, "a record");
+	else if (r < 0)
 		records_changed(d);
+	if (r < 0)
 		return;
-	}
 	if (!s.set && f->presence) {
 		put_absent(d, step + 1);
 		return;

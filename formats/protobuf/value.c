@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Messages in memory, and what their fields are worth. */
+#include <errno.h>
 #include <inttypes.h>
 
 #include "formats/protobuf/impl.h"
@@ -114,9 +115,9 @@ static bool take(const struct protobuf_field *f, const struct wire_field *w, str
 	return true;
 }
 
-struct protobuf_slot *protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena)
+int protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena, struct protobuf_slot **ret)
 {
-	struct protobuf_slot *slots = arena_array(arena, m->count, sizeof *slots);
+	struct protobuf_slot *slots = *ret = arena_array(arena, m->count, sizeof *slots);
 	struct wire_field w;
 	uint32_t hint = 0;
 	while (slots && wire_next(&body, &w)) {
@@ -127,12 +128,12 @@ struct protobuf_slot *protobuf_read(const struct protobuf_message *m, struct wir
 			if (m->fields[i]->oneof == f->oneof && m->fields[i] != f)
 				slots[i].set = false;
 		if (!take(f, &w, &slots[f->index], arena))
-			return NULL;
+			return -ENOMEM;
 	}
-	return body.failed ? NULL : slots;
+	return !slots ? -ENOMEM : body.failed ? -EBADMSG : 0;
 }
 
-bool protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
+int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
 		       struct protobuf_slot *ret)
 {
 	struct wire_field w;
@@ -141,14 +142,14 @@ bool protobuf_read_one(const struct protobuf_message *m, const struct protobuf_f
 	while (wire_next(&body, &w)) {
 		if (w.number == f->number) {
 			if (protobuf_fits(f, &w) && !take(f, &w, ret, arena))
-				return false;
+				return -ENOMEM;
 		} else if (f->oneof >= 0 && ret->set) {
 			const struct protobuf_field *other = protobuf_field(m, w.number, &hint);
 			if (other && other->oneof == f->oneof && protobuf_fits(other, &w))
 				ret->set = false;
 		}
 	}
-	return !body.failed;
+	return body.failed ? -EBADMSG : 0;
 }
 
 /* --- as JSON -------------------------------------------------------------------------------------- */
@@ -213,10 +214,11 @@ static void put_list(const struct protobuf_field *f, struct wire body, struct ar
 /* As deep as the schema. */
 static void put_message(const struct protobuf_message *m, struct wire body, struct arena *arena, struct text *t)
 {
-	struct protobuf_slot *slots = protobuf_read(m, body, arena);
+	struct protobuf_slot *slots;
+	int r = protobuf_read(m, body, arena, &slots);
 	const char *between = "";
 	text_add(t, "{");
-	for (uint32_t i = 0; slots && i < m->count && t->failed == 0; i++) {
+	for (uint32_t i = 0; r == 0 && i < m->count && t->failed == 0; i++) {
 		if (!slots[i].set)
 			continue;
 		text_add(t, between);

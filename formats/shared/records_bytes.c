@@ -62,7 +62,11 @@ static bool unwrap(const struct peek *p, enum codec_id codec, struct records_pee
 	struct stream s = {.source = p->source, .len = p->size, .codec = codec, .size = STREAM_SIZE_UNKNOWN};
 	struct error unsaid = {0};
 	size_t n = 0;
-	if (stream_open(&s, &unsaid) < 0 || stream_prefix(&s, ret->bytes, sizeof ret->bytes, &n, &unsaid) < 0)
+	int r = stream_open(&s, &unsaid);
+	if (r == 0)
+		r = stream_prefix(&s, ret->bytes, sizeof ret->bytes, &n, &unsaid);
+	peek_failed(p, r);
+	if (r < 0)
 		return false;
 	ret->head = (struct slice){ret->bytes, n};
 	ret->whole = n < sizeof ret->bytes;

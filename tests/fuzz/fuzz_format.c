@@ -23,10 +23,25 @@ extern const struct format FORMAT;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct format *const only[] = {&FORMAT, NULL};
-static const struct archive_options options = {.memory = 64u << 20};
+static struct archive_options options = {.memory = 64u << 20};
 
 /* Checksums keep nobody out who makes them anew. */
-static const struct archive_options unverified = {.memory = 64u << 20, .no_verify = true};
+static struct archive_options unverified = {.memory = 64u << 20, .no_verify = true};
+
+#ifdef SCHEMA
+/* Messages are read by a schema, the same for all inputs. */
+static void load_schema(void)
+{
+	static uint8_t bytes[64 << 10];
+	FILE *f = fopen(SCHEMA, "rb");
+	size_t n = f ? fread(bytes, 1, sizeof bytes, f) : 0;
+	if (f)
+		fclose(f);
+	options.records.schema = (struct slice){bytes, n};
+	options.records.message = "p.M";
+	unverified.records = options.records;
+}
+#endif
 
 /* Was all of it fine? */
 static bool look_around(int r, struct archive *a, struct slice file, const struct error *err)
@@ -71,6 +86,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct archive a;
 	struct error err = {0};
 	const char *folder = getenv("FUZZ_FOLDER");
+#ifdef SCHEMA
+	if (!options.records.schema.data)
+		load_schema();
+#endif
 
 	if (!look_around(archive_open_source(&a, only, source_memory(file), NAME, &options, &err), &a, file, &err)) {
 		err = (struct error){0};
