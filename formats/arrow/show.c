@@ -101,6 +101,8 @@ static uint32_t add_validity_of_values(struct showing *s, uint32_t id, unsigned 
 	if (name.failed)
 		s->t->failed = -ENOMEM;
 	uint32_t made = tree_lazy(s->t, beside->parent, text_slice(&name), file->lazy, size);
+	if (made)
+		tree_edit(s->t, made)->companion = true;
 	text_free(&name);
 	return made;
 }

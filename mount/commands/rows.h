@@ -31,6 +31,7 @@ struct rows_column {
 	uint64_t each;           /* elements of a row */
 	uint32_t width;          /* of an element, in bytes */
 	uint32_t data, offsets, validity; /* nodes; 0: none */
+	uint32_t inner_validity; /* FIXED: of the elements of a row */
 	uint64_t count;          /* rows; of a column below a list, elements, or UINT64_MAX */
 };
 
@@ -49,6 +50,7 @@ struct rows_batch {
 	struct rows_batch *below, *next;
 	uint64_t first, count;
 	uint8_t *data, *validity; /* elements, or bytes of strings; a byte a row, or NULL */
+	uint8_t *inner_validity;  /* a byte an element, or NULL */
 	uint64_t *offsets;        /* count + 1; of runs: their ends */
 	uint64_t data_first;      /* which byte of all strings data begins with */
 };

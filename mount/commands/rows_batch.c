@@ -113,6 +113,8 @@ int rows_load(struct archive *a, const struct rows_column *c, uint64_t first, ui
 	case ROWS_FIXED:
 		if (__builtin_mul_overflow(count, c->each * c->width, &len) || __builtin_mul_overflow(first, c->each * c->width, &at))
 			return error_set(err, EIO, "more rows than there can be");
+		if (c->inner_validity && (r = read_file(a, c->inner_validity, first * c->each, count * c->each, arena, &ret->inner_validity, err)) < 0)
+			return r;
 		return read_file(a, c->data, at, len, arena, &ret->data, err);
 	case ROWS_STRING:
 		if ((r = read_offsets(a, c, arena, ret, err)) < 0)

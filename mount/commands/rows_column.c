@@ -9,29 +9,10 @@ enum { DEPTH = 64 };
 
 static const char validity[] = ".validity";
 
-static bool ends_in_validity(const char *name, size_t *ret_stem)
-{
-	size_t n = strlen(name), end = sizeof validity - 1;
-	*ret_stem = n - end;
-	return n > end && strcmp(name + n - end, validity) == 0;
-}
-
 /* The node of that name below the directory; 0: none. */
 static uint32_t find(struct archive *a, uint32_t dir, const char *name)
 {
 	return tree_find(&a->tree, tree_node(&a->tree, dir), dir, slice_text(name));
-}
-
-/* Is it the validity of its neighbour? */
-static bool is_companion(struct archive *a, uint32_t dir, const struct node *n)
-{
-	size_t stem;
-	char name[256];
-	if (!ends_in_validity(n->name, &stem) || stem >= sizeof name || !n->array || n->array->dtype != DTYPE_BOOL)
-		return false;
-	memcpy(name, n->name, stem);
-	name[stem] = '\0';
-	return find(a, dir, name) != 0;
 }
 
 static struct slice name_of(const struct node *n)
@@ -81,7 +62,7 @@ static bool add_fields(struct archive *a, struct rows_column *to, uint32_t dir, 
 		return false;
 	for (uint32_t i = tree_node(&a->tree, dir)->child; i; i = tree_node(&a->tree, i)->next) {
 		const struct node *n = tree_node(&a->tree, i);
-		if (is_companion(a, dir, n))
+		if (n->companion) /* the validity of its neighbour */
 			continue;
 		bool implied = n->kind == NODE_DIR && !n->array; /* by a name with a slash */
 		if (implied ? !add_fields(a, to, i, arena, depth + 1, err) : !add(to, column_of(a, dir, i, arena, depth, err)))
@@ -186,6 +167,8 @@ static struct rows_column *column_of(struct archive *a, uint32_t dir, uint32_t i
 	c->count = n->array && n->array->rank && !n->array->unshaped ? n->array->shape[0] : UINT64_MAX;
 	snprintf(beside, sizeof beside, "%s%s", n->name, validity);
 	c->validity = find(a, dir, beside);
+	snprintf(beside, sizeof beside, "%s.values%s", n->name, validity);
+	c->inner_validity = find(a, dir, beside);
 	if (n->kind != NODE_DIR)
 		r = take_file(a, n, c, err);
 	else if (!n->array)

@@ -290,7 +290,10 @@ static void put_json_fixed(struct rows_out *o, const struct rows_batch *b, uint6
 	for (uint64_t k = 0; k < c->each && !o->failed; k++, p += c->width) {
 		if (k)
 			put_byte(o, ',');
-		put_element(o, c, p, true, 0);
+		if (b->inner_validity && !b->inner_validity[i * c->each + k])
+			put(o, "null", 4);
+		else
+			put_element(o, c, p, true, 0);
 	}
 	if (several)
 		put_byte(o, ']');

@@ -12,6 +12,13 @@ _arrayfs_paths() {
 		}'
 }
 
+# Columns of the table SOURCE that begin with a prefix.
+_arrayfs_columns() {
+	arrayfs --list -- "$1" 2>/dev/null | head -n 100000 | PREFIX=$2 awk -F / '
+		BEGIN { p = ENVIRON["PREFIX"] }
+		substr($1, 1, length(p)) == p && $1 !~ /\.validity$/ && !seen[$1]++ { print $1 }'
+}
+
 _arrayfs() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word line command= operands=()
 	local i after=
@@ -26,15 +33,19 @@ _arrayfs() {
 		*) operands+=("${word/#\~\//$HOME/}") ;;
 		esac
 	done
+	if [[ -z $command && ${operands[0]-} == rows ]]; then
+		command=rows operands=("${operands[@]:1}")
+	fi
 	if [[ $prev == -o ]]; then
 		local list= last=${cur##*,}
 		[[ $cur == *,* ]] && list=${cur%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$list" -W 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= nonempty
+			records records= schema= message= framing= bad-records=skip delimiter= header=no quote=no null=
 			allow_other allow_root auto_unmount fsname= ro' -- "$last")
 		compopt -o nospace
 	elif [[ -z $after && $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W '--list --long --tree --json --human-readable --cat --rows --extract --force
-			--resume --npy --diff --atol --rtol -u -f -d -s -o -H -h --help -V --version' -- "$cur")
+			--resume --npy --diff --atol --rtol --csv --tsv --jsonl -u -f -d -s -o -H -h --help -V --version' -- "$cur")
 	elif [[ $command == --extract && ${#operands[@]} -ge 2 || $command == --@(list|cat) && ${#operands[@]} -ge 1 ]]; then
 		# what is typed may be quoted; what is offered has to be
 		local typed=${cur//\\/}
@@ -43,11 +54,17 @@ _arrayfs() {
 			COMPREPLY+=("$(printf %q "$line")")
 			[[ $line == */ ]] && compopt -o nospace
 		done < <(_arrayfs_paths "${operands[0]}" "$typed")
+	elif [[ $command == rows && ${#operands[@]} -ge 1 ]]; then
+		mapfile -t COMPREPLY < <(_arrayfs_columns "${operands[0]}" "$cur")
 	else
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		# the first operand may be a command
-		[[ -z $command && ${#operands[@]} -eq 0 && -n $cur && verify == "$cur"* ]] && COMPREPLY+=(verify)
+		if [[ -z $command && ${#operands[@]} -eq 0 && -n $cur ]]; then
+			for word in verify rows; do
+				[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+			done
+		fi
 	fi
 }
 complete -F _arrayfs arrayfs

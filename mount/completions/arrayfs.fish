@@ -20,6 +20,11 @@ function __arrayfs_paths
     set -q operands[1]; and arrayfs --list -- $operands[1] 2>/dev/null
 end
 
+function __arrayfs_columns
+    set -l operands (__arrayfs_operands_given)
+    arrayfs --list -- $operands[2] 2>/dev/null | string replace -r '/.*' '' | string match -v '*.validity' | sort -u
+end
+
 function __arrayfs_operands
     test (count (__arrayfs_operands_given)) -ge $argv[1]
 end
@@ -39,12 +44,17 @@ complete -c arrayfs -l diff -d 'compare two SOURCEs'
 complete -c arrayfs -l atol -x -d 'largest difference of numbers that is none'
 complete -c arrayfs -l rtol -x -d 'the same as a share of B'
 complete -c arrayfs -n 'not __arrayfs_operands 1; and not __fish_contains_opt list cat extract diff' -a verify -d 'check every checksum'
+complete -c arrayfs -n 'not __arrayfs_operands 1; and not __fish_contains_opt list cat extract diff' -a rows -d 'a table as text'
+complete -c arrayfs -l csv -d 'rows as CSV'
+complete -c arrayfs -l tsv -d 'rows with tabulators'
+complete -c arrayfs -l jsonl -d 'rows as JSON lines'
 complete -c arrayfs -s u -d 'unmount'
 complete -c arrayfs -s f -d 'stay in the foreground'
 complete -c arrayfs -s d -d 'log every request'
 complete -c arrayfs -s s -d 'one thread'
-complete -c arrayfs -s o -x -a 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= log=syslog log=stderr nonempty allow_other fsname='
+complete -c arrayfs -s o -x -a 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= log=syslog log=stderr records records= schema= message= framing= bad-records=skip delimiter= header=no quote=no null= nonempty allow_other fsname='
 complete -c arrayfs -s h -l help -d 'help'
 complete -c arrayfs -s V -l version -d 'version'
 complete -c arrayfs -n '__fish_contains_opt list cat; and __arrayfs_operands 1' -f -a '(__arrayfs_paths)'
 complete -c arrayfs -n '__fish_contains_opt extract; and __arrayfs_operands 2' -f -a '(__arrayfs_paths)'
+complete -c arrayfs -n 'test "$(__arrayfs_operands_given)[1]" = rows; and __arrayfs_operands 2' -f -a '(__arrayfs_columns)'
