@@ -22,6 +22,7 @@
  * A kind of records (JSON lines, CSV …) is a struct records_kind.  One whose values tell themselves what
  * they are gives events (struct records_feed) to records_scan_feed() and records_decode_feed().
  */
+#define RECORDS_NO_MORE (UINT64_MAX - 1) /* of split() */
 enum {
 	RECORDS_DEPTH = 512,
 	RECORDS_COLUMNS = 65536,  /* that are shown, at most */
@@ -176,7 +177,8 @@ struct records_kind {
 
 	/* The first boundary between records that is at or behind `target`, as an offset in the bytes, found from
 	 * `from` on, which is one, both within the span; the span's end if the last record reaches it.  Only if
-	 * the span is not the last: UINT64_MAX if there may be a boundary at or behind target, but not within it.
+	 * the span is not the last: UINT64_MAX if there may be a boundary at or behind target, but not within it;
+	 * RECORDS_NO_MORE: a broken record is in the span behind which no other can be found.
 	 * Fast: one thread does so for all.  Broken records are for scan() to tell. */
 	uint64_t (*split)(const struct records_table *t, const struct records_span *s, uint64_t from, uint64_t target);
 
@@ -192,6 +194,7 @@ struct records_kind {
 	int (*decode)(struct records_decode *d);
 
 	bool in_place; /* as of a feed */
+	uint32_t hidden; /* columns that are noted but not shown */
 	bool no_raw;   /* columns' `raw` is not known: where some are mixed, it is found by json() of events in a second pass */
 };
 

@@ -99,7 +99,7 @@ bool records_join_new(struct records_scan *w, struct records_column *c)
 	struct records_pass *p = w->private->pass;
 	pthread_mutex_lock(&p->lock);
 	struct records_column *common = common_of(p, c);
-	bool many = p->leaves > RECORDS_COLUMNS;
+	bool many = p->leaves > RECORDS_COLUMNS + p->t->kind->hidden;
 	if (common && c->born < common->born)
 		common->born = c->born;
 	pthread_mutex_unlock(&p->lock);
@@ -204,10 +204,11 @@ static int find_end(struct worker *w, struct records_span *s, uint64_t *ret)
 			return 0;
 		uint64_t end = s->at + s->len, target = s->len > RECORDS_SPAN ? s->at + RECORDS_SPAN : end;
 		*ret = s->last && target == end ? end : t->kind->split(t, s, s->at, target);
-		if (*ret != UINT64_MAX)
+		if (*ret < RECORDS_NO_MORE)
 			return 0;
-		if (s->last) {
-			*ret = end;
+		if (s->last || *ret == RECORDS_NO_MORE) {
+			p->size = *ret = end; /* of a stream */
+			s->last = true;
 			return 0;
 		}
 		if (want > UINT64_MAX / 4)
@@ -311,10 +312,10 @@ static bool halve_slots(struct records_pass *p)
 static bool add_columns(struct records_pass *p, struct worker *w, struct slot *s)
 {
 	for (uint32_t i = 0; i < w->private.count; i++) {
-		struct records_column *c = w->private.all[i];
-		if (c->count == 0 && c->total == 0 && c->parent)
+		struct records_column *c = w->private.all[i], *common = p->columns[c->number];
+		if (c->count == 0 && c->total == 0 && (c->seen & ~common->seen) == 0)
 			continue;
-		records_join(p->columns[c->number], c);
+		records_join(common, c);
 		if ((c->total || c->raw) && !widen_sums(p, s))
 			return false;
 		if (c->total || c->raw) {

@@ -22,6 +22,21 @@ static bool only(struct wire w, uint32_t most)
 	return !w.failed;
 }
 
+/* Are these whole varints, of at most ten bytes? */
+static bool are_varints(const uint8_t *p, const uint8_t *end)
+{
+	const uint64_t more = 0x8080808080808080;
+	unsigned run = 0;
+	while (p < end && run < 10) {
+		uint64_t eight = more;
+		if (end - p >= 8)
+			memcpy(&eight, p, 8);
+		run = (eight & more) == 0 || *p < 0x80 ? 0 : run + 1;
+		p += (eight & more) == 0 ? 8 : 1;
+	}
+	return run == 0;
+}
+
 static bool is_list(struct wire w, enum tfrecord_list kind)
 {
 	static const uint8_t single[] = {[TFRECORD_BYTES] = WIRE_LEN, [TFRECORD_FLOATS] = WIRE_I32, [TFRECORD_INTS] = WIRE_VARINT};
@@ -31,7 +46,7 @@ static bool is_list(struct wire w, enum tfrecord_list kind)
 			return false;
 		if (kind == TFRECORD_FLOATS && f.type == WIRE_LEN && wire_left(&f.body) % 4)
 			return false;
-		if (kind == TFRECORD_INTS && f.type == WIRE_LEN && wire_left(&f.body) && f.body.end[-1] >= 0x80)
+		if (kind == TFRECORD_INTS && f.type == WIRE_LEN && !are_varints(f.body.p, f.body.end))
 			return false;
 	}
 	return !w.failed;

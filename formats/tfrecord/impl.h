@@ -49,5 +49,7 @@ struct tfrecord_entries {
 bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value);
 
 int tfrecord_note(struct records_scan *w, struct wire data);
+/* Names of columns that are found carry what tells those of one name apart, until then. */
+void tfrecord_unmark(struct records_table *t);
 void tfrecord_settle(const struct records_table *t, struct records_column *c);
 int tfrecord_decode(struct records_decode *d);

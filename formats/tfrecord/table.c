@@ -12,8 +12,10 @@ enum {
 	MANY = 1 << 3,       /* a feature: some have another number of values than one */
 	INEXACT = 1 << 4,    /* values: integers that no float64 is */
 	KIND = 1 << 5,       /* values: shifted by enum tfrecord_list */
+	EMPTY = 1 << 9,      /* a feature: lists without values, shifted likewise */
 };
 #define KIND_OF(list) ((uint64_t)KIND << (list))
+#define EMPTY_OF(list) ((uint64_t)EMPTY << (list))
 
 /* Behind names, so that a feature, a list and the data may be called the same: no byte of UTF-8. */
 enum { MARK_LISTS = 0xff, MARK_DATA = 0xfe };
@@ -92,7 +94,10 @@ static int note_feature(struct records_scan *w, struct records_column *c, struct
 		return 0;
 	c->total += count;
 	values->count += count;
-	values->seen |= KIND_OF(f.kind);
+	if (count == 0)
+		c->seen |= EMPTY_OF(f.kind);
+	else
+		values->seen |= KIND_OF(f.kind);
 	struct tfrecord_values v = tfrecord_values(&f);
 	struct wire one;
 	while (f.kind != TFRECORD_FLOATS && tfrecord_value(&v, &bits, &one)) {
@@ -125,17 +130,6 @@ static int note_lists(struct records_scan *w, struct records_column *c, struct w
 	return 0;
 }
 
-/* Is there an entry with that key behind this one? */
-static bool comes_again(struct tfrecord_entries e, struct wire key)
-{
-	struct wire other, value;
-	size_t len = wire_left(&key);
-	while (tfrecord_entry(&e, &other, &value))
-		if (wire_left(&other) == len && memcmp(other.p, key.p, len) == 0)
-			return true;
-	return false;
-}
-
 static struct records_column *find_column(struct records_scan *w, struct wire key, uint32_t number)
 {
 	uint64_t at = offset_of(w, key.p);
@@ -146,33 +140,19 @@ static struct records_column *find_column(struct records_scan *w, struct wire ke
 	return c;
 }
 
-/* Has the map two entries with one key? */
-static int repeats(struct records_scan *w, struct wire data, uint32_t number)
-{
-	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = number};
-	uint64_t record = offset_of(w, data.p) + 1;
-	struct wire key, value;
-	int again = 0;
-	while (tfrecord_entry(&e, &key, &value)) {
-		struct records_column *c = find_column(w, key, number);
-		if (!c)
-			return records_failed(w);
-		again |= c->serial == record;
-		c->serial = record;
-	}
-	return again;
-}
-
-static int note_map(struct records_scan *w, struct wire data, uint32_t number)
+/* Of a key that comes again the last entry counts: first it is found, for each key, where that is. */
+static int note_map(struct records_scan *w, struct wire data, uint32_t number, bool find)
 {
 	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = number};
 	struct wire key, value;
-	int again = repeats(w, data, number), r = again < 0 ? again : 0;
+	int r = 0;
 	while (r == 0 && tfrecord_entry(&e, &key, &value)) {
 		struct records_column *c = find_column(w, key, number);
 		if (!c)
 			return records_failed(w);
-		if (!again || !comes_again(e, key))
+		if (find)
+			c->key_at = offset_of(w, key.p);
+		else if (c->key_at == offset_of(w, key.p))
 			r = number == 1 ? note_feature(w, c, value) : note_lists(w, c, value);
 	}
 	return r;
@@ -194,8 +174,10 @@ int tfrecord_note(struct records_scan *w, struct wire data)
 	w->root->seen |= tfrecord_is_not(data);
 	if ((w->root->seen & no) == no)
 		return 0;
-	int r = note_map(w, data, 1);
-	return r < 0 ? r : note_map(w, data, 2);
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < 4; i++)
+		r = note_map(w, data, 1 + i / 2, i % 2 == 0);
+	return r;
 }
 
 /* --- settled ------------------------------------------------------------------------------------------ */
@@ -212,6 +194,16 @@ static enum records_type type_of_values(uint64_t seen)
 	}
 }
 
+/* Of lists that are all empty, what they say. */
+static enum records_type type_of_feature(const struct records_column *c)
+{
+	uint64_t seen = c->element->seen, values = KIND_OF(TFRECORD_BYTES) | KIND_OF(TFRECORD_FLOATS) | KIND_OF(TFRECORD_INTS);
+	if (seen & values)
+		return type_of_values(seen);
+	seen = c->seen / EMPTY * KIND & values;
+	return seen & (seen - 1) ? RECORDS_NULL : type_of_values(seen);
+}
+
 /* Only what the records are together. */
 static void choose_columns(struct records_column *root)
 {
@@ -224,14 +216,19 @@ static void choose_columns(struct records_column *root)
 			*at = c->next;
 			continue;
 		}
-		if (c->seen & (IS_DATA | IS_LISTS))
-			c->name.len--; /* the mark */
 		root->nfields++;
 		last = c;
 		at = &c->next;
 	}
 	root->last = last;
 	root->type = RECORDS_STRUCT;
+}
+
+void tfrecord_unmark(struct records_table *t)
+{
+	for (struct records_column *c = t->root->first; c; c = c->next)
+		if (c->seen & (IS_DATA | IS_LISTS))
+			c->name.len--;
 }
 
 void tfrecord_settle(const struct records_table *t, struct records_column *c)
@@ -245,12 +242,12 @@ void tfrecord_settle(const struct records_table *t, struct records_column *c)
 	} else if (c->seen & IS_LISTS) {
 		c->type = RECORDS_LIST;
 	} else if (c->seen & IS_FEATURE) {
-		enum records_type type = type_of_values(c->element->seen);
+		enum records_type type = type_of_feature(c);
 		c->type = (uint8_t)(c->seen & MANY ? RECORDS_LIST : type);
 		c->by_raw = c->type == RECORDS_BYTES;
 		c->word = type < sizeof words / sizeof *words ? words[type] : NULL;
 	} else {
-		c->type = type_of_values(c->seen);
+		c->type = (uint8_t)type_of_feature(c->parent);
 		c->by_raw = c->type == RECORDS_BYTES;
 	}
 }

@@ -20,16 +20,26 @@ static uint64_t split(const struct records_table *t, const struct records_span *
 	while (p < aim) {
 		enum tfrecord_next next = tfrecord_next(&p, end, false, &data);
 		if (next != TFRECORD_WHOLE)
-			return s->last ? s->at + s->len : UINT64_MAX;
+			return next == TFRECORD_LENGTH ? RECORDS_NO_MORE : UINT64_MAX;
 	}
 	return s->at + (uint64_t)(p - s->bytes);
+}
+
+/* RFC 1950: what TFRecordOptions("ZLIB") writes. */
+static bool is_zlib(const struct records_scan *w)
+{
+	const uint8_t *p = w->span.bytes;
+	return w->span.at == 0 && w->units == 0 && p[0] == 0x78 && (p[0] << 8 | p[1]) % 31 == 0;
 }
 
 static int refuse(struct records_scan *w, enum tfrecord_next why)
 {
 	switch (why) {
 	case TFRECORD_DATA: return records_broken(w, "its checksum is not that of its bytes");
-	case TFRECORD_LENGTH: return records_broken(w, "its length's checksum is not that of the length: where the next begins is not known");
+	case TFRECORD_LENGTH:
+		if (is_zlib(w))
+			return records_broken(w, "a ZLIB stream, which is not read; TFRecordOptions(\"GZIP\") is");
+		return records_broken(w, "its length's checksum is not that of the length: where the next begins is not known");
 	default: return records_broken(w, "the file ends within it");
 	}
 }
@@ -56,15 +66,30 @@ static int scan(struct records_scan *w)
 }
 
 static const struct records_kind kind = {
-	.unit = "record", .split = split, .scan = scan, .settle = tfrecord_settle, .decode = tfrecord_decode, .no_raw = true,
+	.unit = "record", .split = split, .scan = scan, .settle = tfrecord_settle, .decode = tfrecord_decode, .hidden = 1, .no_raw = true,
 };
+
+/* Ends it in .tfrecord-00000-of-00005, of any number of digits? */
+static bool is_shard(struct slice name)
+{
+	static const char *const parts[] = {"-of-", ".tfrecord-"};
+	size_t len = name.len;
+	for (size_t i = 0; i < 2; i++) {
+		size_t digits = len, part = strlen(parts[i]);
+		while (len > 0 && name.data[len - 1] >= '0' && name.data[len - 1] <= '9')
+			len--;
+		if (len == digits || len <= part || memcmp(name.data + len - part, parts[i], part) != 0)
+			return false;
+		len -= part;
+	}
+	return true;
+}
 
 /* NAME.tfrecord, NAME.tfrecords, and NAME.tfrecord-00000-of-00005. */
 static bool is_named(const struct records_peek *p)
 {
 	static const char *const suffixes[] = {".tfrecord", ".tfrecords", NULL};
-	static const char shard[] = ".tfrecord-";
-	return records_named(p, suffixes) || memmem(p->name.data, p->name.len, shard, sizeof shard - 1);
+	return records_named(p, suffixes) || is_shard(p->name);
 }
 
 static bool tfrecord_claims(const struct peek *p, const char *name, const struct archive_options *options)
@@ -81,7 +106,10 @@ static int tfrecord_open(struct archive *a, struct error *err)
 	int r = records_bytes_open(a, &how.bytes, err);
 	if (r == 0)
 		r = records_open(a, &how, &t, err);
-	return r < 0 ? r : records_show_fields(a, t, TREE_ROOT, err);
+	if (r < 0)
+		return r;
+	tfrecord_unmark(t);
+	return records_show_fields(a, t, TREE_ROOT, err);
 }
 
 const struct format format_tfrecord = {

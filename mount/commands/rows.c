@@ -49,7 +49,7 @@ static void complain(struct table *t, const char *what)
 static struct rows_column *find_column(struct rows_column *columns, struct slice name)
 {
 	for (struct rows_column *c = columns; c; c = c->next)
-		if (slice_equal(c->name, name))
+		if (slice_equal(c->name, name) || slice_equal(c->member, name))
 			return c;
 	return NULL;
 }

@@ -23,6 +23,8 @@ enum rows_kind {
 struct rows_column {
 	struct rows_column *next, *first, *last; /* below */
 	struct slice name;       /* as the archive has it */
+	struct slice member;     /* the same as a member of an object: no two have one */
+	const char *shown;
 	uint8_t kind;            /* enum rows_kind */
 	bool bytes;              /* strings that are no text; as base64 */
 	bool utc;                /* times are of that zone */

@@ -54,8 +54,37 @@ static bool add_named(struct archive *a, struct rows_column *to, uint32_t dir, c
 	return add(to, column_of(a, dir, index, arena, depth, err));
 }
 
+/* Below a directory that a name with a slash implied, the columns' names begin with it. */
+static bool prefix_names(struct rows_column *c, const char *before, struct arena *arena, struct error *err)
+{
+	for (; c; c = c->next) {
+		char *whole = memchr(c->name.data, '/', c->name.len) ? (char *)(uintptr_t)c->name.data /* which told all of it */
+							     : arena_printf(arena, "%s/%.*s", before, (int)c->name.len, (const char *)c->name.data);
+		if (!whole) {
+			error_no_memory(err, "the columns");
+			return false;
+		}
+		if ((const uint8_t *)whole != c->name.data)
+			c->name = c->member = slice_text(whole);
+	}
+	return true;
+}
+
+/* If several have one name, as in the archive, members of objects are called as they are shown. */
+static void tell_apart(struct rows_column *first)
+{
+	for (struct rows_column *c = first; c; c = c->next) {
+		if (slice_equal(c->name, slice_text(c->shown))) /* which is the first of these, or the only one */
+			continue;
+		for (const struct rows_column *other = first; other; other = other->next)
+			if (other != c && slice_equal(c->name, other->name))
+				c->member = slice_text(c->shown);
+	}
+}
+
 static bool add_fields(struct archive *a, struct rows_column *to, uint32_t dir, struct arena *arena, unsigned depth, struct error *err)
 {
+	struct rows_column *last;
 	if (archive_fill(a, dir, err) < 0)
 		return false;
 	if (depth > DEPTH)
@@ -65,9 +94,13 @@ static bool add_fields(struct archive *a, struct rows_column *to, uint32_t dir, 
 		if (n->companion) /* the validity of its neighbour */
 			continue;
 		bool implied = n->kind == NODE_DIR && !n->array; /* by a name with a slash */
+		last = to->last;
 		if (implied ? !add_fields(a, to, i, arena, depth + 1, err) : !add(to, column_of(a, dir, i, arena, depth, err)))
 			return false;
+		if (implied && !prefix_names(last ? last->next : to->first, n->name, arena, err))
+			return false;
 	}
+	tell_apart(to->first);
 	return true;
 }
 
@@ -163,6 +196,8 @@ static struct rows_column *column_of(struct archive *a, uint32_t dir, uint32_t i
 	if (r < 0)
 		return NULL;
 	c->name = name_of(n);
+	c->member = c->name;
+	c->shown = n->name;
 	c->data = index;
 	c->count = n->array && n->array->rank && !n->array->unshaped ? n->array->shape[0] : UINT64_MAX;
 	snprintf(beside, sizeof beside, "%s%s", n->name, validity);

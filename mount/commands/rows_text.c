@@ -273,7 +273,7 @@ static void put_json_fields(struct rows_out *o, const struct rows_batch *fields,
 	for (const struct rows_batch *f = fields; f && !o->failed; f = f->next) {
 		if (f != fields)
 			put_byte(o, ',');
-		put_json_string(o, f->column->name.data, f->column->name.len);
+		put_json_string(o, f->column->member.data, f->column->member.len);
 		put_byte(o, ':');
 		put_json(o, f, i);
 	}

@@ -8,6 +8,7 @@ import os
 import random
 import struct
 import sys
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import arrayfs, check, done, folder, listed, need, sampled  # noqa: E402
@@ -237,6 +238,58 @@ with folder() as where:
             path.write_bytes(b"".join(good)[:-cut])
             assert b"record 4: the file ends within it" in arrayfs("--list", path, code=1).stderr
             assert listed(path, "-o", "bad-records=skip", inner=True)[0]["shape"] == [3]
+
+    with check("lists without values say what they are only where no other has any, whichever thread reads them"):
+        def row(kind, values, length):
+            return record(example({"m": (kind, values), "p": ("bytes", [b"x" * length])}))
+        full, empty = row("int", [1], 1001), row("bytes", [], 1004)
+        assert len(full) == len(empty)
+        span = -(-(1 << 20) // len(full))
+        for raw in (full * span + empty * span, empty * span + full * span * 2):
+            path.write_bytes(raw)
+            for i in range(8):
+                told = {o["path"]: o for o in listed(path, "-o", f"threads={1 + i % 3}", inner=True)}
+                assert told["m/values"]["dtype"] == "int64", told["m/values"]
+        path.write_bytes(record(example({"i": ("int", []), "f": ("float", []), "b": ("bytes", []), "n": None})))
+        told = {o["path"]: o for o in listed(path, inner=True)}
+        assert [told[p]["dtype"] for p in ("i/values", "f/values", "b/values", "n")] == ["int64", "float32", "bytes", "null"], told
+
+    with check("a feature list of several kinds is JSON text"):
+        s = SequenceExample()
+        for values in (("int", [1]), ("bytes", [b"xy"]), ("float", [0.1])):
+            set_feature(s.feature_lists.feature_list["s"].feature.add(), values)
+        path.write_bytes(record(s.SerializeToString()) * 3)
+        assert arrayfs("--cat", path, "s/values/values").stdout == b'1"eHk="0.1' * 3
+
+    with check("a varint of over ten bytes is none, and its record no Example"):
+        f = b"\x1a\x0d\x0a\x0b" + b"\xff" * 10 + b"\x01"
+        entry = b"\x0a\x01a\x12" + bytes([len(f)]) + f
+        raw = b"\x0a" + bytes([len(entry) + 2]) + b"\x0a" + bytes([len(entry)]) + entry
+        path.write_bytes(record(example({"a": ("int", [1])})) + record(raw))
+        assert arrayfs("--cat", path, "data/values").stdout == example({"a": ("int", [1])}) + raw
+
+    with check("of keys that come again the last counts, however many there are"):
+        many = [Example() for _ in range(20_000)]
+        for i, e in enumerate(many):
+            e.features.feature[f"k{i}"].int64_list.value.append(1)
+        again = example({"z": ("int", [2])}) * 40_000 + example({"k7": ("float", [0.5])})
+        path.write_bytes(record(b"".join(e.SerializeToString() for e in many) + again))
+        assert arrayfs("--cat", path, "k7", timeout=20).stdout == struct.pack("<f", 0.5)
+
+    with check("behind a length that is wrong nothing is decoded"):
+        one = record(example({"p": ("bytes", [bytes(100_000)])}))
+        c = zlib.compressobj(1, zlib.DEFLATED, 31)
+        raw = c.compress(one * 10 + bytes([one[0] ^ 1]) + one[1:]) + b"".join(c.compress(one * 100) for _ in range(20)) + c.flush()
+        (where / "t.tfrecord.gz").write_bytes(raw)
+        assert b"record 11: its length" in arrayfs("--list", where / "t.tfrecord.gz", code=1).stderr
+        assert listed(where / "t.tfrecord.gz", "-o", "bad-records=skip", inner=True)[0]["shape"] == [10]
+
+    with check("a ZLIB stream is told, and names that only look like shards are not"):
+        path.write_bytes(zlib.compress(b"".join(good)))
+        assert b'record 1: a ZLIB stream, which is not read; TFRecordOptions("GZIP") is' in arrayfs("--list", path, code=1).stderr
+        for name in ("t.tfrecord-notes.txt", "t.tfrecord-00000-of-", "t.tfrecord--of-00001", "00000-of-00001"):
+            (where / name).write_bytes(b"text")
+            assert b"not an archive of a format" in arrayfs("--list", where / name, code=1).stderr, name
 
     with check("found by content, and by the names of shards"):
         (where / "plain").write_bytes(b"".join(good))
