@@ -107,10 +107,17 @@ static void tell_progress(void *arg, uint64_t done, uint64_t total)
 		progress_add(p, done - p->done);
 }
 
+static void note(const char *path, const char *text)
+{
+	progress_clear(&passing);
+	log_say("%s: %s", path, text);
+}
+
 /* Expects the sandbox to be entered and the cache to exist. */
 static int open_one(struct opened *ret, const char *source, const struct options *o, struct error *err)
 {
 	struct mirror_options options = {
+		.note = note,
 		.follow = o->follow,
 		.dataset = o->dataset,
 		.archive = {

@@ -12,6 +12,8 @@ enum {
 	WIDE = 8192,          /* columns: then few workers, as each has all of them */
 	WORKERS_WIDE = 2,
 	WORKERS_MOST = 64,
+	LONG = 16 << 20,      /* bytes of a file whose pass takes its time, */
+	KEPT = 20 << 20,      /* and what may be kept of it */
 	HELD_LEAST = 32 << 20, /* bytes of a span that is decoded */
 };
 
@@ -697,6 +699,11 @@ static int pass_again(struct archive *a, const struct records_table *how, const 
 int records_open(struct archive *a, const struct records_table *how, struct records_table **ret, struct error *err)
 {
 	struct records_table t = *how;
+	/* Under a lower limit the pass would only be made once more. */
+	if (a->source.size > LONG && arena_left(&a->arena) < KEPT) {
+		arena_deny(&a->arena);
+		return error_no_memory(err, "its index");
+	}
 	int r = pass_once(a, &t, ret, err);
 	if (r == -EAGAIN) {
 		t.root = NULL;

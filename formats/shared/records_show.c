@@ -151,6 +151,10 @@ int records_show_fields(struct archive *a, const struct records_table *t, uint32
 	char bad[24];
 	show_fields(&s, t->root, dir);
 	tree_describe(&a->tree, dir, tree_array(&a->tree, &array));
+	if (t->cut)
+		a->told = arena_printf(&a->arena, "the last record, at byte %" PRIu64 ", is not complete and left out", t->end);
+	else if (t->told)
+		a->told = "NaN or Infinity among its numbers, which JSON does not have";
 	if (t->bad) {
 		int n = snprintf(bad, sizeof bad, "%" PRIu64, t->bad);
 		tree_attr(&a->tree, dir, SLICE("arrayfs.bad_records"), (struct slice){(const uint8_t *)bad, (size_t)n});

@@ -186,6 +186,7 @@ struct archive {
 	char *path;           /* kept for members.folder.path */
 	bool mirrored;        /* its siblings are shown next to it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
+	const char *told;     /* what the log is to say of it, once; or NULL */
 	const struct format *const *parts; /* of what its members are: parts.h */
 	struct archive *within;  /* it lies within this one; or NULL */
 	struct grafts *grafts;   /* those that lie within it: graft.h; or NULL */

@@ -99,6 +99,8 @@ int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive 
 		free(h);
 		return r;
 	}
+	if (h->archive.told && m->options.note)
+		m->options.note(path, h->archive.told);
 	*ret = h;
 	return 0;
 }
