@@ -180,7 +180,6 @@ static int scan_delimited(struct records_scan *w)
 		w->rows += whole;
 		w->bad += !whole;
 	}
-	arena_free(&own->scratch);
 	return 0;
 }
 
@@ -206,14 +205,17 @@ static int scan_single(struct records_scan *w)
 			r = broken(w);
 		w->units++;
 	}
-	arena_free(&own->scratch);
 	return r == 0 && all.failed ? broken(w) : r;
 }
 
 int protobuf_scan(struct records_scan *w)
 {
 	const struct protobuf_schema *s = w->table->own;
-	return s->single ? scan_single(w) : scan_delimited(w);
+	struct working *own = w->own;
+	int r = s->single ? scan_single(w) : scan_delimited(w);
+	arena_free(&own->scratch);
+	own->scratch = (struct arena){0};
+	return r;
 }
 
 uint64_t protobuf_split(const struct records_table *t, const struct records_span *s, uint64_t from, uint64_t target)
