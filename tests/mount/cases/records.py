@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Records without an index: in directories, while they grow, and when they are cut short; and how they are asked for."""
+import errno
+import gzip
+import os
+import struct
+import subprocess
+
+from harness import *
+
+LINES = b"".join(b'{"id":%d,"s":"n%d"}\n' % (i, i) for i in range(1000))
+
+
+def ints(path):
+    data = read(path)
+    return list(struct.unpack(f"<{len(data) // 8}q", data))
+
+
+def attribute(path, name):
+    return os.getxattr(path, "user." + name).decode()
+
+
+def test_in_a_directory_they_are_tables_if_that_is_asked_for(s):
+    d = s.mkdir("d")
+    write(os.path.join(d, "log.jsonl"), LINES)
+    write(os.path.join(d, "log.csv.gz"), gzip.compress(b"a,b\n1,x\n2,\n"))
+    write(os.path.join(d, "notes.txt"), b"no table\n")
+    write(os.path.join(d, "broken.jsonl"), b'{"a":1}\nno object\n')
+    m = s.mount(d)
+    same([os.path.isfile(m / n) for n in ("log.jsonl", "log.csv.gz", "notes.txt")], [True] * 3)
+    same(read(m / "log.jsonl"), LINES)
+    m.stop()
+    m = s.mount(d, "-o", "records")
+    same(names(m.path), ["broken.jsonl", "log.csv.gz", "log.jsonl", "notes.txt"])
+    same(names(m / "log.jsonl"), ["id", "s"])
+    same(ints(m / "log.jsonl/id"), list(range(1000)))
+    same(attribute(m / "log.jsonl", "arrayfs.format"), "jsonl")
+    same(names(m / "log.csv.gz"), ["a", "b", "b.validity"])
+    same(read(m / "notes.txt"), b"no table\n")
+    same(read(m / "broken.jsonl"), b'{"a":1}\nno object\n')
+    holds("line 2: a line that is no object" in attribute(m / "broken.jsonl", "arrayfs.error"), "why it is no table")
+    same(read(m / ".arrayfs/text/log.jsonl/s.txt").split()[:2], [b"n0", b"n1"])
+    m.stop()
+    m = s.mount(d, "-o", "records,bad-records=skip")
+    same(ints(m / "broken.jsonl/a"), [1])
+    same(attribute(m / "broken.jsonl", "arrayfs.bad_records"), "1")
+
+
+def test_what_is_appended_is_there_within_a_second(s):
+    d = s.mkdir("d")
+    path = os.path.join(d, "log.jsonl")
+    write(path, LINES)
+    m = s.mount(d, "-o", "records")
+    same(len(ints(m / "log.jsonl/id")), 1000)
+    held = open(m / "log.jsonl/id", "rb")
+    with open(path, "ab") as log:
+        log.write(b'{"id":1000,"s":"last"}\n{"id":10')
+    until(lambda: len(ints(m / "log.jsonl/id")) == 1001, "the line that is whole")
+    same(ints(m / "log.jsonl/id")[-1], 1000)
+    with held:
+        same(len(held.read()), 8000, "who holds the old one reads that")
+    with open(path, "ab") as log:
+        log.write(b'01,"s":"now"}\n{"id":1.5}\n')
+    until(lambda: os.path.getsize(m / "log.jsonl/id") == 8 * 1003, "the next ones")
+    same(attribute(m / "log.jsonl/id", "array.dtype"), "float64")
+    holds("s.validity" in names(m / "log.jsonl"), "and a null")
+
+
+def test_a_file_that_is_cut_short_is_eio_where_bytes_are_missing(s):
+    path = s.path("log.jsonl")
+    write(path, LINES * 300)
+    m = s.mount(path)
+    same(len(ints(m / "id")), 300_000)
+    m.stop()
+    m = s.mount(path)
+    os.truncate(path, 100)
+    fails(errno.EIO, read, m / "id")
+    same(names(m.path), ["id", "s"])
+
+
+def test_several_readers_of_a_compressed_file(s):
+    """More than there are threads that decode: none waits for another that waits for it."""
+    path = s.path("log.jsonl.gz")
+    write(path, gzip.compress(LINES * 600, 1))
+    m = s.mount(path, "-o", "threads=1,cache=16M")
+    readers = [subprocess.Popen(["cmp", "-n", "4800000", m / "id", m / name]) for name in ("id", "id", "id", "id", "id", "id")]
+    readers += [subprocess.Popen(["cat", m / "s/values"], stdout=subprocess.DEVNULL) for _ in range(6)]
+    for r in readers:
+        same(r.wait(120), 0)
+
+
+def test_options_are_told_what_is_wrong(s):
+    write(s.path("t.csv"), b"a;b\n1;NA\n")
+    for options, words in (("records=xml", ["records=xml", "jsonl"]), ("delimiter=ab", ["delimiter=ab"]), ("schema=x", ["message"]),
+                           ("records=csv,schema=x,message=M", ["schema is for protobuf"]), ("message=M", ["schema"]), ("quote=maybe", ["quote=maybe"]),
+                           ("framing=x", ["framing=x"]), ("bad-records=keep", ["bad-records=keep"]), ("records=protobuf", ["protoc"]),
+                           ("records=jsonl,null=NA", ["null is for csv"])):
+        r = s.run("--list", "-o", options, s.path("t.csv"))
+        same(r.code, 2, options)
+        r.told(*words)
+    r = s.run("--list", "-o", "schema=missing,message=M", s.path("t.csv"))
+    same(r.code, 1)
+    r.told("schema=missing", "No such file")
+    same(s.run("--list", "--long", "-o", "delimiter=;,null=NA", s.path("t.csv")).ok().out.split(), b"int64 [1] 8 a null [1] 0 b".split())
+    write(s.path("c.csv"), b"a,b\n1,\\N\n")
+    same(s.run("--list", "-o", "null=\\N,delimiter=\\,", s.path("c.csv")).ok().out.split(), [b"a", b"b"])
