@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "formats/formats.h"
+#include "fs/archive/inherit.h"
 #include "fs/blocks/blocks.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/progress.h"
@@ -20,6 +21,7 @@ enum { METADATA_MB = 48 };
 
 /* Shared by all sources. */
 static struct descriptors descriptors;
+static struct inheritance inheritance;
 
 /* --extract writes files, which the sandbox does not allow. */
 static bool is_confined(const struct options *o)
@@ -127,6 +129,7 @@ static int open_one(struct opened *ret, const char *source, const struct options
 			.as_files = o->as_files,
 		},
 	};
+	options.archive.inheritance = &inheritance;
 	options.archive.records = o->records;
 	options.archive.records.schema = (struct slice){ret->schema, ret->schema_len};
 	if (progress_wanted()) {
@@ -148,6 +151,7 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	*ret_fault = o->source;
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
+	inheritance_init(&inheritance);
 	int r = read_schema(ret, o, err);
 	if (r < 0)
 		return r;
@@ -207,5 +211,6 @@ void source_command_close(struct opened *opened)
 {
 	mirror_close(opened->mirror);
 	blocks_close(opened->blocks);
+	inheritance_close(&inheritance);
 	free(opened->schema);
 }

@@ -166,6 +166,7 @@ static int jsonl_open(struct archive *a, struct error *err)
 	text = pass_white(text);
 	if (begins(text, "[", 1)) {
 		how.own = &array;
+		how.fixed = true;
 		how.units = jsonl_lines(head, text.data);
 		how.begin = (uint64_t)(text.data + 1 - s.data);
 	}

@@ -110,7 +110,7 @@ static int show_single(struct archive *a, const struct records_table *t, struct 
 
 static int read_as(struct archive *a, struct records_table *how, struct protobuf_schema *s, bool single, struct records_table **ret, struct error *err)
 {
-	s->single = single;
+	s->single = how->fixed = single;
 	how->kind = &kind;
 	how->own = s;
 	return records_open(a, how, ret, err);

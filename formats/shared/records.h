@@ -147,6 +147,7 @@ struct records_table {
 	const void *own;      /* the kind's, as long as the archive: a schema, how columns are delimited */
 	uint64_t begin, end;  /* the records, in the bytes; end UINT64_MAX: all that follow */
 	uint64_t units;       /* lines that are before `begin` */
+	bool fixed;           /* nothing can be appended to them */
 	bool skip_bad;        /* records that are broken are left out, not refused */
 
 	/* Found by records_open(). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The pass over all records: what is found, on all processors. */
-#include "formats/shared/records_impl.h"
+#include "formats/shared/records_pass.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -8,55 +8,12 @@
 #include "fs/base/list.h"
 
 enum {
-	WINDOW = 1024,        /* spans that may be passed before an earlier one is */
 	WIDE = 8192,          /* columns: then few workers, as each has all of them */
 	WORKERS_WIDE = 2,
 	WORKERS_MOST = 64,
 	LONG = 16 << 20,      /* bytes of a file whose pass takes its time, */
 	KEPT = 20 << 20,      /* and what may be kept of it */
 	HELD_LEAST = 32 << 20, /* bytes of a span that is decoded */
-};
-
-/* So many spans, one behind the other. */
-struct slot {
-	uint64_t at, rows, bad;
-	uint64_t *sums; /* of each column by its number: total, raw */
-	uint32_t room;  /* columns */
-};
-
-struct records_pass {
-	struct archive *a;
-	struct records_table *t;
-	struct arena arena; /* of the columns that are common */
-	struct records_column **columns; /* by number */
-	uint32_t count, leaves;
-
-	pthread_mutex_t take; /* of what is taken next */
-	uint64_t next, size;
-	_Atomic uint64_t span;
-	bool ended;
-	uint8_t *carry;       /* of a stream: what has been decoded behind `next` */
-	size_t carried, carry_room;
-	uint64_t stretch, skip; /* the next to decode; and bytes of that before the first record */
-	bool last;            /* there is none */
-
-	pthread_mutex_t lock; /* of all else */
-	pthread_cond_t passed;
-	struct slot *slots;
-	uint64_t nslots;
-	unsigned shift;       /* a slot is 1 << shift spans */
-	size_t used;          /* bytes of the slots */
-	uint64_t units[WINDOW]; /* of spans that were passed, behind */
-	bool done[WINDOW];
-	uint64_t low, before; /* all spans before `low`, and the units of these */
-	int failed;
-	uint64_t failed_span, failed_units;
-	bool broken;          /* what failed is a record */
-	struct error why;
-	uint64_t end;         /* where an incomplete record is left out */
-	bool told;
-	uint64_t *overwritten;
-	uint32_t noverwritten;
 };
 
 struct worker {
@@ -642,6 +599,8 @@ static int run_pass(struct records_pass *p, struct records_table **ret, struct e
 	if (r == 0 && p->noverwritten && !p->t->noverwritten)
 		r = keep_overwritten(p, err);
 	if (r == 0)
+		records_leave(p);
+	if (r == 0)
 		r = settle(p, err);
 	if (r == 0 && !(*ret = records_keep(p->t, &p->a->arena)))
 		r = error_no_memory(err, "its columns");
@@ -680,6 +639,7 @@ static int pass_once(struct archive *a, struct records_table *t, struct records_
 	pthread_mutex_init(&p->take, NULL);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->passed, NULL);
+	records_go_on(p);
 	int r = run_pass(p, ret, err);
 	free_pass(p);
 	return r;

@@ -175,6 +175,7 @@ struct archive_options {
 	bool no_verify;        /* checksums in the file are not checked */
 	bool as_files;         /* a folder's files are shown as they are, even if they belong to a table */
 	struct blocks *blocks; /* the cache of decoded blocks; NULL where nothing decodes */
+	struct inheritance *inheritance; /* of files that grow: fs/archive/inherit.h; or NULL */
 	struct descriptors *descriptors; /* the descriptors its files may keep open; NULL: no limit */
 };
 

@@ -104,3 +104,36 @@ def test_options_are_told_what_is_wrong(s):
     same(s.run("--list", "--long", "-o", "delimiter=;,null=NA", s.path("t.csv")).ok().out.split(), b"int64 [1] 8 a null [1] 0 b".split())
     write(s.path("c.csv"), b"a,b\n1,\\N\n")
     same(s.run("--list", "-o", "null=\\N,delimiter=\\,", s.path("c.csv")).ok().out.split(), [b"a", b"b"])
+
+
+def test_a_file_that_has_grown_is_what_it_would_be_anew(s):
+    """What was passed is not passed again; and a file that is another now is."""
+    d = s.mkdir("d")
+    path = os.path.join(d, "log.jsonl")
+    write(path, LINES * 90)
+    m = s.mount(d, "-o", "records")
+
+    def as_anew(rows):
+        there = m / "log.jsonl/id"
+        until(lambda: os.path.isfile(there) and os.path.getsize(there) == 8 * rows, f"{rows} rows")
+        for name in s.run("--list", path).out.decode().split():   # which may say that a line is left out
+            same(read(m / f"log.jsonl/{name}"), s.run("--cat", path, name).out, name)
+            same(os.path.getsize(m / f"log.jsonl/{name}") > 0, True, name)
+    as_anew(90_000)
+    rows = 90_000
+    for lines in (b'{"id":1,"s":"x"}\n', b'{"id":2,"new":[1,2,"x"]}\n' * 7, b'{"id":3,"s":null}\n{"id', b'":4}\n', LINES * 70, b'{"id":"text"}\n{"id":[1]}\n'):
+        with open(path, "ab") as log:
+            log.write(lines)
+        rows += lines.count(b"\n")
+        if lines.endswith(b"[1]}\n"):   # the column is text now
+            until(lambda: "offsets" in names(m / "log.jsonl/id") if os.path.isdir(m / "log.jsonl/id") else False, "a mixed column")
+            same(read(m / "log.jsonl/id/values"), s.run("--cat", path, "id/values").ok().out)
+        else:
+            as_anew(rows)
+    write(path, b'{"id":9,"other":1}\n' * 200_000)
+    as_anew(200_000)
+    same(names(m / "log.jsonl"), ["id", "other"])
+    data = bytearray(read(path))
+    data[1_900_000:1_900_019] = b'{"id":8,"other":2}\n'
+    replace(path, bytes(data) + b'{"id":7,"other":3}\n')
+    as_anew(200_001)
