@@ -35,7 +35,8 @@ static bool put_path(const struct torch_zip *z, const char *folder, struct slice
 	memcpy(path, z->root.data, z->root.len);
 	path[root - 1] = '/';
 	memcpy(path + root, folder, before - root);
-	memcpy(path + before, name.data, name.len);
+	if (name.len)
+		memcpy(path + before, name.data, name.len);
 	*ret = (struct slice){path, before + name.len};
 	return true;
 }
