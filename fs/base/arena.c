@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
-/* Blocks double in size from FIRST to LARGEST: a tiny archive costs little, a large
- * one few calls.  An allocation larger than a quarter of a block gets a block of its
- * own, linked after the one being filled. */
-enum { FIRST = 4096, LARGEST = 1 << 20 };
+/* Blocks double in size from FIRST to LARGEST, their heads included: a tiny archive costs little, a
+ * large one few calls.  An allocation larger than a quarter of a block gets a block of its
+ * own, linked after the one being filled.  From HUGE_PAGE on they are mapped so that the kernel can use
+ * huge pages: a fault for each 4 KiB took a fifth of the time that 20,000 tensors' names take. */
+enum { HUGE_PAGE = 2 << 20, PAGE_MOST = 64 << 10, FIRST = 4096, LARGEST = HUGE_PAGE };
 
 struct arena_block {
 	struct arena_block *next;
@@ -16,17 +18,50 @@ struct arena_block {
 	_Alignas(max_align_t) unsigned char bytes[];
 };
 
-static struct arena_block *block_new(size_t size)
+/* What is mapped of that length: whole pages, whatever their size. */
+static size_t mapped(size_t len)
 {
-	struct arena_block *b = calloc(1, sizeof *b + size);
+	return (len + PAGE_MOST - 1) & ~(size_t)(PAGE_MOST - 1);
+}
+
+/* Zeroed, and aligned to a huge page. */
+static void *map_huge(size_t len)
+{
+	size_t all, kept = mapped(len);
+	if (kept < len || __builtin_add_overflow(kept, (size_t)HUGE_PAGE, &all))
+		return NULL;
+	unsigned char *p = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	size_t before = -(uintptr_t)p % HUGE_PAGE;
+	if (before)
+		munmap(p, before);
+	if (all - before > kept)
+		munmap(p + before + kept, all - before - kept);
+	madvise(p + before, kept, MADV_HUGEPAGE); /* without it all works, too */
+	return p + before;
+}
+
+static struct arena_block *block_new(size_t len)
+{
+	struct arena_block *b = len < HUGE_PAGE ? calloc(1, len) : map_huge(len);
 	if (b)
-		b->size = size;
+		b->size = len - sizeof *b;
 	return b;
+}
+
+static void block_free(struct arena_block *b)
+{
+	size_t len = sizeof *b + b->size;
+	if (len < HUGE_PAGE)
+		free(b);
+	else
+		munmap(b, mapped(len));
 }
 
 static void *own_block(struct arena *a, size_t n)
 {
-	struct arena_block *b = n <= SIZE_MAX - sizeof *b ? block_new(n) : NULL;
+	struct arena_block *b = n <= SIZE_MAX - sizeof *b ? block_new(sizeof *b + n) : NULL;
 	if (!b)
 		return NULL;
 	b->used = n;
@@ -67,13 +102,13 @@ static void *take(struct arena *a, size_t n, size_t align)
 	struct arena_block *b = a->blocks;
 	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
 	if (!b || at > b->size || n > b->size - at) {
-		size_t size = !b || b->size < FIRST ? FIRST : b->size < LARGEST ? b->size * 2 : LARGEST;
-		if (n > size / 4) {
+		size_t before = b ? sizeof *b + b->size : 0, len = before < FIRST ? FIRST : before < LARGEST ? before * 2 : LARGEST;
+		if (n > len / 4) {
 			void *own = own_block(a, n);
 			count(a, own ? n : 0);
 			return own;
 		}
-		struct arena_block *fresh = block_new(size);
+		struct arena_block *fresh = block_new(len);
 		if (!fresh)
 			return NULL;
 		fresh->next = b;
@@ -176,7 +211,7 @@ static void free_blocks(struct arena_block *b)
 {
 	for (struct arena_block *next; b; b = next) {
 		next = b->next;
-		free(b);
+		block_free(b);
 	}
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/base/arena.h"
+
+#include <stdio.h>
+
 #include "tests/support.h"
 
 static void memory_is_zeroed_and_aligned(void **state)
@@ -33,6 +36,40 @@ static void blocks_do_not_overlap(void **state)
 		for (size_t k = 0; k < 1 + i * i % 5000; k++)
 			assert_int_equal(p[i][k], (uint8_t)i);
 	arena_free(&a);
+}
+
+/* Pages that are mapped. */
+static unsigned long mapped(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	return pages;
+}
+
+static void large_blocks_are_zeroed_and_given_back(void **state)
+{
+	const size_t sizes[] = {2 << 20, (2 << 20) - 24, (2 << 20) - 16, (5 << 20) + 1, 3 << 20, 100 << 10};
+	unsigned long before = 0;
+	(void)state;
+	for (unsigned round = 0; round < 3; round++) {
+		struct arena a = {.limit = 256 << 20};
+		for (size_t i = 0; i < 120; i++) {
+			size_t n = i < 20 ? sizes[i % 6] : 100 << 10;
+			uint8_t *p = arena_alloc(&a, n);
+			assert_non_null(p);
+			assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+			for (size_t k = 0; k < n; k += 61)
+				assert_int_equal(p[k], 0);
+			memset(p, 0xaa, n);
+		}
+		arena_free(&a);
+		if (round == 0)
+			before = mapped(); /* with what the C library keeps */
+	}
+	assert_true(mapped() <= before);
 }
 
 static void the_limit_is_a_limit(void **state)
@@ -227,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
 		cmocka_unit_test(blocks_do_not_overlap),
+		cmocka_unit_test(large_blocks_are_zeroed_and_given_back),
 		cmocka_unit_test(the_limit_is_a_limit),
 		cmocka_unit_test(a_product_that_overflows_is_no_memory),
 		cmocka_unit_test(texts_are_copies_with_an_end),
