@@ -144,6 +144,7 @@ static int open_table(struct archive *a, uint8_t delimiter, struct error *err)
 		return error_no_memory(err, "its columns");
 	*how = (struct csv_how){.delimiter = o->delimiter ? (uint8_t)o->delimiter : delimiter, .quote = !o->no_quote,
 				.null = o->null ? slice_text(o->null) : (struct slice){NULL, 0}};
+	how->apart = strchr(",;\t| ", how->delimiter) != NULL;
 	int r = records_bytes_open(a, &t.bytes, err);
 	if (r == 0)
 		r = read_header(a, &t, how, err);

@@ -4,11 +4,13 @@
 #include <emmintrin.h>
 #endif
 
+#include "formats/csv/marks.h"
 #include "formats/shared/records.h"
 
 /* How a table is written: as long as the archive. */
 struct csv_how {
 	uint8_t delimiter;
+	bool apart;          /* no number goes on with the delimiter */
 	bool quote;          /* '"' is one */
 	struct slice null;   /* a word that is null, unquoted; data NULL: none */
 	uint32_t columns;
@@ -79,6 +81,27 @@ enum { CSV_KINDS = CSV_BOOL | CSV_INT | CSV_FLOAT | CSV_DATE | CSV_TIME | CSV_ST
 
 /* The kind of a value that is not empty, whose bytes are [p, end); `room`: where readable memory ends. */
 uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room);
+
+uint32_t csv_kind_text(const uint8_t *p, const uint8_t *end);
+
+/* Most numbers are told by which of at most 63 bytes are digits; 0: it is none, or one of many digits.  Once integers were `seen`
+ * that no float64 is, longer ones tell no more. */
+static inline uint32_t csv_kind_few(const uint8_t *p, size_t len, uint64_t others, uint64_t seen)
+{
+	enum { EXACT = 15, INT64 = 18 }; /* so many digits are always exact in a float64; always fit */
+	unsigned negative = *p == '-';
+	others >>= negative;
+	p += negative;
+	len -= negative;
+	if (others) {
+		unsigned point = (unsigned)__builtin_ctzll(others);
+		bool one = (others & (others - 1)) == 0 && p[point] == '.' && len > 1 && !(point > 1 && *p == '0');
+		return one ? CSV_FLOAT : 0;
+	}
+	if (len > EXACT && !(seen & CSV_INEXACT && len <= INT64 + (unsigned)(*p < '9')))
+		return 0;
+	return len == 0 || (len > 1 && *p == '0') ? 0 : CSV_INT | (negative && *p != '0' ? CSV_NEGATIVE : 0);
+}
 
 /* A value of that kind, as the bits of a number of the type; false: it is none.  `room`: where readable memory ends, if what is behind
  * the value is nothing that numbers have; else end. */

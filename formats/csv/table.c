@@ -73,30 +73,103 @@ static int refuse(struct records_scan *w, const char *why, uint32_t fields)
 			      fields > how->columns ? how->columns : fields, how->columns);
 }
 
-/* Reads the row at p; NULL: it is broken. */
-static const uint8_t *scan_row(struct records_scan *w, const uint8_t *p, const uint8_t *end)
+/* Reads the next field of the row, whatever it is; NULL: it breaks the row. */
+static const uint8_t *scan_field(struct records_scan *w, const uint8_t *p, const uint8_t *end, uint32_t *number)
 {
 	const struct csv_how *how = w->table->own;
 	struct records_column **columns = w->own;
 	struct csv_field f;
 	const char *why = NULL;
-	uint32_t fields = 0;
-	do {
-		p = csv_field(how, p, end, &f, &why);
-		if (!p || fields == how->columns) {
-			refuse(w, p ? NULL : why, fields + 1);
-			return NULL;
-		}
-		note(how, columns[fields++], &f, end);
-		if (f.quoted)
-			w->units += csv_lines(f.begin, f.end);
-	} while (f.last == CSV_FIELD);
-	if (fields < how->columns) {
-		refuse(w, NULL, fields);
+	p = csv_field(how, p, end, &f, &why);
+	if (!p || *number == how->columns) {
+		refuse(w, p ? NULL : why, *number + 1);
 		return NULL;
 	}
+	note(how, columns[(*number)++], &f, end);
+	if (f.quoted)
+		w->units += csv_lines(f.begin, f.end);
+	if (f.last == CSV_FIELD)
+		return p;
+	if (*number < how->columns) {
+		refuse(w, NULL, *number);
+		return NULL;
+	}
+	*number = 0;
 	w->units++;
 	w->rows++;
+	return p;
+}
+
+/* A field of few bytes, none of them a doubled quote; `others`: which are no digits. */
+static inline void note_short(const struct csv_how *how, struct records_column *c, const struct csv_field *f, uint64_t others, bool wide)
+{
+	size_t len = (size_t)(f->end - f->begin);
+	if (len == 0 || how->null.data) {
+		note(how, c, f, f->end);
+		return;
+	}
+	c->total += len;
+	if (!(c->seen & CSV_STRING)) {
+		uint32_t few = csv_kind_few(f->begin, len, others & ((UINT64_C(1) << len) - 1), c->seen);
+		c->seen |= few ? few : csv_kind_text(f->begin, f->end);
+	}
+	if (wide && c->seen & CSV_STRING)
+		note_text(c, f);
+}
+
+/* Where the quoted field at `at` ends, if that is as usual; else beyond the marks. */
+static inline unsigned quoted_end(const struct csv_marks *m, unsigned at)
+{
+	uint64_t closing = m->quotes & ~UINT64_C(0) << at << 1;
+	unsigned to = closing ? (unsigned)__builtin_ctzll(closing) + 1 : CSV_MARKED;
+	return to < CSV_MARKED && m->ends >> to & 1 ? to : CSV_MARKED;
+}
+
+/* Reads fields that end within the marks of p, on to the first that is none of the usual, or does not fit the table; how many
+ * bytes that are. */
+static inline __attribute__((always_inline)) unsigned scan_marked(struct records_scan *w, const uint8_t *p, const struct csv_marks *m, bool quotes, uint32_t *number)
+{
+	const struct csv_how *how = w->table->own;
+	struct records_column **columns = w->own;
+	uint32_t i = *number, last = how->columns - 1;
+	unsigned at = 0;
+	for (uint64_t left = m->ends; left; left &= left - 1) {
+		unsigned quoted = quotes && m->quotes >> at & 1, to = quoted ? quoted_end(m, at) : (unsigned)__builtin_ctzll(left);
+		if (to == CSV_MARKED)
+			break;
+		bool row = p[to] != how->delimiter, blank = row && to == at && i == 0 && last > 0;
+		if ((row != (i == last) && !blank) || (p[to] == '\r' && p[to + 1] != '\n'))
+			break;
+		struct csv_field f = {.begin = p + at + quoted, .end = p + to - quoted, .quoted = quoted};
+		if (!blank)
+			note_short(how, columns[i], &f, m->others >> at >> quoted, m->wide);
+		if (quoted && left & ((UINT64_C(1) << to) - 1)) {
+			w->units += csv_lines(f.begin, f.end);
+			left &= ~UINT64_C(0) << to;
+		}
+		at = to + 1;
+		i++;
+		if (row) {
+			i = 0;
+			w->units++;
+			w->rows += !blank;
+			left &= p[to] == '\r' ? left - 1 : left;
+			at += p[to] == '\r';
+		}
+	}
+	*number = i;
+	return at;
+}
+
+/* Reads fields, and rows, as long as they are the usual ones; the next is for scan_field(). */
+static const uint8_t *scan_usual(struct records_scan *w, const uint8_t *p, const uint8_t *end, uint32_t *number)
+{
+	const struct csv_how *how = w->table->own;
+	unsigned at = 1;
+	for (; at && end - p > CSV_MARKED; p += at) { /* the byte behind the marks is looked at, too */
+		struct csv_marks m = csv_mark(p, how->delimiter, how->quote);
+		at = m.quotes ? scan_marked(w, p, &m, true, number) : scan_marked(w, p, &m, false, number);
+	}
 	return p;
 }
 
@@ -150,21 +223,22 @@ int csv_scan(struct records_scan *w)
 		bool quotes = how->quote && memchr(p, '"', w->span.len); /* but which, if lines may be quoted, is not known */
 		tail = quotes || !feed ? p : feed + 1;
 	}
-	while ((p = choose_row(w, p, end, tail)))
-		if (!(p = scan_row(w, p, end)))
+	const uint8_t *usual = w->table->skip_bad ? p : tail ? tail : end;
+	uint32_t number = 0; /* of the next field */
+	while (p < end || number > 0) {
+		if (number < how->columns)
+			p = scan_usual(w, p, usual, &number);
+		if (number == 0 && !(p = choose_row(w, p, end, tail)))
+			break;
+		if (!(p = scan_field(w, p, end, &number)))
 			return records_failed(w);
+	}
 	for (uint32_t i = 0; i < how->columns; i++)
 		columns[i]->count += w->rows;
 	return 0;
 }
 
 /* --- a column ------------------------------------------------------------------------------------- */
-
-/* No number goes on with the delimiter. */
-static bool is_apart(const struct csv_how *how)
-{
-	return strchr(",;\t| ", how->delimiter) != NULL;
-}
 
 static void put(struct records_decode *d, const struct csv_field *f)
 {
@@ -178,7 +252,7 @@ static void put(struct records_decode *d, const struct csv_field *f)
 	} else if (d->part == RECORDS_VALIDITY) {
 		records_put_valid(d);
 	} else if (!text) {
-		const uint8_t *room = is_apart(how) ? d->span.bytes + d->span.len : f->end;
+		const uint8_t *room = how->apart ? d->span.bytes + d->span.len : f->end;
 		if (csv_value(f->begin, f->end, room, type, &bits))
 			records_put_number(d, bits);
 		else
@@ -211,6 +285,62 @@ static const uint8_t *decode_row(struct records_decode *d, uint32_t number, cons
 	return csv_row_end(how, p, end, true);
 }
 
+/* A row that is being looked through for its field of that number. */
+struct seek {
+	const uint8_t *row;    /* where it begins, */
+	const uint8_t *field;  /* and the field, once it is found, */
+	const uint8_t *behind; /* and what is behind that, once it was put */
+	uint32_t before;       /* delimiters that are still before it */
+};
+
+static struct seek seek_in(const uint8_t *row, uint32_t number)
+{
+	return (struct seek){.row = row, .field = number ? NULL : row, .before = number};
+}
+
+/* Goes on with the marked bytes at p, row by row; false: the row is none of the usual. */
+static inline bool decode_marked(struct records_decode *d, uint32_t number, struct seek *s, const uint8_t *p, struct csv_breaks b)
+{
+	const struct csv_how *how = d->table->own;
+	const bool last = number + 1 == how->columns;
+	for (;;) {
+		for (; s->before && b.delimiters; b.delimiters &= b.delimiters - 1)
+			if (--s->before == 0)
+				s->field = p + __builtin_ctzll(b.delimiters) + 1;
+		const uint8_t *feed = p + (b.feeds ? __builtin_ctzll(b.feeds) : CSV_MARKED);
+		if (!s->field || s->field > feed)
+			return !b.feeds;
+		if (!s->behind) {
+			const uint8_t *to = b.delimiters ? p + __builtin_ctzll(b.delimiters) : feed;
+			to = to < feed ? to : feed;
+			if (to == p + CSV_MARKED)
+				return true;
+			if ((to == feed) != last)
+				return false;
+			put(d, &(struct csv_field){.begin = s->field, .end = to - (last && to > s->field && to[-1] == '\r')});
+			s->behind = to + 1;
+		}
+		if (!b.feeds)
+			return true;
+		b.delimiters &= ~(b.feeds ^ (b.feeds - 1));
+		b.feeds &= b.feeds - 1;
+		*s = seek_in(feed + 1, number);
+	}
+}
+
+/* Decodes rows as long as they have no quotes; returns where the next begins. */
+static const uint8_t *decode_usual(struct records_decode *d, uint32_t number, const uint8_t *p, const uint8_t *end)
+{
+	const struct csv_how *how = d->table->own;
+	struct seek s = seek_in(p, number);
+	for (; end - p >= CSV_MARKED && !d->failed; p += CSV_MARKED) {
+		struct csv_breaks b = csv_break(p, how->delimiter, how->quote);
+		if (b.quoted || !decode_marked(d, number, &s, p, b))
+			break;
+	}
+	return s.behind ? csv_row_end(how, s.behind, end, true) : s.row;
+}
+
 int csv_decode(struct records_decode *d)
 {
 	const struct csv_how *how = d->table->own;
@@ -218,7 +348,10 @@ int csv_decode(struct records_decode *d)
 	uint32_t number = (uint32_t)d->column->born, fields;
 	const char *why;
 	while (p && p < end && !d->failed) {
-		if (is_blank(how, p, end))
+		const uint8_t *usual = d->table->bad ? p : decode_usual(d, number, p, end);
+		if (usual > p)
+			p = usual;
+		else if (is_blank(how, p, end))
 			p += *p == '\r' ? 2 : 1;
 		else if (d->table->bad && !csv_row_whole(how, p, end, &fields, &why))
 			p = csv_row_end(how, p, end, true);

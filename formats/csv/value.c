@@ -128,13 +128,10 @@ static bool is_word(const uint8_t *p, size_t len, const char *word)
 /* true, True, TRUE … */
 static bool is_bool(const uint8_t *p, size_t len, uint64_t *ret)
 {
-	static const char *const words[] = {"false", "true", "False", "True", "FALSE", "TRUE"};
-	for (size_t i = 0; i < 6; i++)
-		if (strlen(words[i]) == len && memcmp(p, words[i], len) == 0) {
-			*ret = i & 1;
-			return true;
-		}
-	return false;
+	*ret = len == 4;
+	if (len == 4)
+		return memcmp(p, "true", 4) == 0 || memcmp(p, "True", 4) == 0 || memcmp(p, "TRUE", 4) == 0;
+	return len == 5 && (memcmp(p, "false", 5) == 0 || memcmp(p, "False", 5) == 0 || memcmp(p, "FALSE", 5) == 0);
 }
 
 /* nan, inf, infinity, in any case, with a sign or without. */
@@ -173,11 +170,12 @@ static uint32_t kind_of_integer(const struct number *n, const uint8_t *p, const 
 static uint32_t kind_of_number(const uint8_t *p, const uint8_t *end)
 {
 	struct number n;
-	if (number_read(p, end, NUMBER_TABLE, &n) != end || n.leading_zero)
+	bool far;
+	if (number_pass(p, end, NUMBER_TABLE, &n, &far) != end || n.leading_zero)
 		return CSV_STRING;
 	if (n.integer)
 		return kind_of_integer(&n, p, end);
-	return n.exponent > 280 && isinf(number_double(&n, p, end)) ? CSV_STRING : CSV_FLOAT;
+	return far && number_read(p, end, NUMBER_TABLE, &n) && isinf(number_double(&n, p, end)) ? CSV_STRING : CSV_FLOAT;
 }
 
 static void trim(const uint8_t **p, const uint8_t **end)
@@ -189,7 +187,7 @@ static void trim(const uint8_t **p, const uint8_t **end)
 }
 
 /* A closer look. */
-static uint32_t kind_of_text(const uint8_t *p, const uint8_t *end)
+uint32_t csv_kind_text(const uint8_t *p, const uint8_t *end)
 {
 	struct moment m;
 	int64_t days;
@@ -199,14 +197,15 @@ static uint32_t kind_of_text(const uint8_t *p, const uint8_t *end)
 	size_t len = (size_t)(end - p);
 	if (len == 0)
 		return CSV_STRING;
-	uint32_t kind = is_digit(*p) || *p == '-' || *p == '.' ? kind_of_number(p, end) : CSV_STRING;
+	bool dated = len >= 10 && p[4] == '-' && p[7] == '-';
+	uint32_t kind = !dated && (is_digit(*p) || *p == '-' || *p == '.') ? kind_of_number(p, end) : CSV_STRING;
 	if (kind != CSV_STRING)
 		return kind;
 	if (len == 10 && read_date(p, &days))
 		return CSV_DATE;
 	if (len >= 16 && len <= 35 && read_moment(p, end, &m))
 		return kind_of_moment(&m);
-	if (len <= 9 && is_bool(p, len, &value))
+	if (is_bool(p, len, &value))
 		return CSV_BOOL;
 	return len <= 9 && is_special(p, len, &special) ? CSV_FLOAT : CSV_STRING;
 }
@@ -227,25 +226,11 @@ static inline uint32_t others_ahead(const uint8_t *p)
 	return ~digits;
 }
 
-/* Most numbers are told by which of at most 31 bytes are digits; 0: it is none, or one of many digits. */
-static inline uint32_t kind_of_few(const uint8_t *p, size_t len)
-{
-	enum { EXACT = 15 }; /* so many digits are always exact in a float64 */
-	uint32_t negative = *p == '-', others = (others_ahead(p) & ((1u << len) - 1)) >> negative;
-	p += negative;
-	len -= negative;
-	if (others == 0)
-		return len > EXACT || len == 0 || (len > 1 && *p == '0') ? 0 : CSV_INT | (negative && !(len == 1 && *p == '0') ? CSV_NEGATIVE : 0);
-	unsigned point = (unsigned)__builtin_ctz(others);
-	bool one = (others & (others - 1)) == 0 && p[point] == '.' && len > 1 && !(point > 1 && *p == '0');
-	return one ? CSV_FLOAT : 0;
-}
-
 uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room)
 {
 	size_t len = (size_t)(end - p);
-	uint32_t few = len <= 31 && room - p >= 32 ? kind_of_few(p, len) : 0;
-	return few ? few : kind_of_text(p, end);
+	uint32_t few = len <= 31 && room - p >= 32 ? csv_kind_few(p, len, others_ahead(p) & ((1u << len) - 1), 0) : 0;
+	return few ? few : csv_kind_text(p, end);
 }
 
 /* --- values ----------------------------------------------------------------------------------------- */

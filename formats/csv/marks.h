@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+/*
+ * Most fields are short and without quotes.  They are found 64 bytes at a time, a bit for each, the first byte
+ * the lowest:
+ *
+ *	17,0.25,alpha⏎18,
+ *	..|....|.....|..|    ends
+ *	..x.x..xxxxxxx..x    others
+ */
+enum { CSV_MARKED = 64 };
+
+struct csv_marks {
+	uint64_t ends;   /* delimiters, line feeds, carriage returns */
+	uint64_t others; /* all but digits */
+	uint64_t quotes; /* if they are quotes */
+	bool wide;       /* some are above 7F */
+};
+
+/* Where one column alone is looked for. */
+struct csv_breaks {
+	uint64_t delimiters, feeds;
+	bool quoted; /* there are quotes, if they are quotes */
+};
+
+#ifdef __SSE2__
+static inline uint64_t csv_bits(const __m128i x[4])
+{
+	return (uint64_t)(unsigned)_mm_movemask_epi8(x[0]) | (uint64_t)(unsigned)_mm_movemask_epi8(x[1]) << 16 |
+	       (uint64_t)(unsigned)_mm_movemask_epi8(x[2]) << 32 | (uint64_t)(unsigned)_mm_movemask_epi8(x[3]) << 48;
+}
+
+/* Of the CSV_MARKED bytes at p. */
+static inline struct csv_marks csv_mark(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	const __m128i d = _mm_set1_epi8((char)delimiter), feed = _mm_set1_epi8('\n'), carriage = _mm_set1_epi8('\r');
+	__m128i ends[4], digits[4], quotes[4], any = _mm_setzero_si128();
+	for (unsigned i = 0; i < 4; i++) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)), n = _mm_sub_epi8(x, _mm_set1_epi8('0'));
+		ends[i] = _mm_or_si128(_mm_cmpeq_epi8(x, d), _mm_or_si128(_mm_cmpeq_epi8(x, feed), _mm_cmpeq_epi8(x, carriage)));
+		digits[i] = _mm_cmpeq_epi8(_mm_min_epu8(n, _mm_set1_epi8(9)), n);
+		quotes[i] = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
+		any = _mm_or_si128(any, x);
+	}
+	return (struct csv_marks){csv_bits(ends), ~csv_bits(digits), quote ? csv_bits(quotes) : 0, _mm_movemask_epi8(any) != 0};
+}
+
+static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	const __m128i d = _mm_set1_epi8((char)delimiter), feed = _mm_set1_epi8('\n');
+	__m128i delimiters[4], feeds[4], quotes = _mm_setzero_si128();
+	for (unsigned i = 0; i < 4; i++) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
+		delimiters[i] = _mm_cmpeq_epi8(x, d);
+		feeds[i] = _mm_cmpeq_epi8(x, feed);
+		quotes = _mm_or_si128(quotes, _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+	}
+	return (struct csv_breaks){csv_bits(delimiters), csv_bits(feeds), quote && _mm_movemask_epi8(quotes)};
+}
+#else
+static inline struct csv_marks csv_mark(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	struct csv_marks m = {0};
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		m.ends |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r') << i;
+		m.others |= (uint64_t)((uint8_t)(p[i] - '0') > 9) << i;
+		m.quotes |= (uint64_t)(quote && p[i] == '"') << i;
+		m.wide |= p[i] > 0x7f;
+	}
+	return m;
+}
+
+static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	struct csv_breaks b = {0};
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		b.delimiters |= (uint64_t)(p[i] == delimiter) << i;
+		b.feeds |= (uint64_t)(p[i] == '\n') << i;
+		b.quoted |= quote && p[i] == '"';
+	}
+	return b;
+}
+#endif
