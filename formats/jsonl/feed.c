@@ -409,26 +409,39 @@ static bool put(const uint8_t *p, const uint8_t *end, const uint8_t **behind, st
 	return true;
 }
 
+/* One number; false: it is to be read as any other value. */
+static bool take_one(const uint8_t *p, const uint8_t *end, const uint8_t **behind, struct records_numbers *n)
+{
+	if (!(n->out ? put(p, end, behind, n) : note(p, end, behind, n)))
+		return false;
+	n->raw += (uint64_t)(*behind - p);
+	n->count++;
+	return true;
+}
+
 /* Numbers, one after another, with commas between them; what is none is left to next(). */
 static void feed_numbers(struct records_feed *feed, struct records_numbers *n)
 {
+	enum { MANY = 4 }; /* where those at p are not read at once, so many are read one by one */
 	struct jsonl_feed *f = feed_of(feed);
 	if (f->feed.failed || f->depth == 0 || f->object[f->depth - 1] || f->value)
 		return;
 	if (n->out && n->type != RECORDS_FLOAT64 && n->type != RECORDS_INT64 && n->type != RECORDS_UINT64)
 		return;
-	uint64_t most = n->out ? n->room : UINT64_MAX;
+	uint64_t most = n->out ? n->room : UINT64_MAX, next = n->count;
 	while (n->count < most) {
-		const uint8_t *p = pass_white(f, f->p), *behind;
+		const uint8_t *p = pass_white(f, f->p), *behind = p;
 		if (!f->first) {
 			if (p == f->end || *p != ',')
 				return;
-			p = pass_white(f, p + 1);
+			behind = p = pass_white(f, p + 1);
 		}
-		if (!(n->out ? put(p, f->end, &behind, n) : note(p, f->end, &behind, n)))
+		if (n->count >= next) {
+			behind = jsonl_numbers(p, f->end, n);
+			next = n->count + (behind == p ? MANY : 0);
+		}
+		if (behind == p && !take_one(p, f->end, &behind, n))
 			return;
-		n->raw += (uint64_t)(behind - p);
-		n->count++;
 		f->p = behind;
 		f->first = false;
 	}

@@ -41,3 +41,7 @@ size_t jsonl_unescape(const uint8_t *p, const uint8_t *end, uint8_t *ret, size_t
 const uint8_t *jsonl_pass(const uint8_t *p, const uint8_t *end, uint64_t depth);
 
 uint64_t jsonl_lines(const uint8_t *p, const uint8_t *end); /* line feeds */
+
+/* Reads numbers of a list, the first of which begins at p, as many as are of the usual forms and are seen at once, and notes or writes
+ * them as records_feed_type's numbers() is to.  Returns what is behind the last; p if there is none. */
+const uint8_t *jsonl_numbers(const uint8_t *p, const uint8_t *end, struct records_numbers *n);

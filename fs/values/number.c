@@ -8,7 +8,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "fs/values/pow10.h"
+#include "fs/values/nearest.h"
 
 enum { DIGITS_MOST = 19 }; /* that always fit a uint64_t */
 
@@ -173,24 +173,13 @@ static bool is_usual(const uint8_t *p, unsigned *whole, unsigned *fraction)
 	return p[next] != '.' && (p[next] | 0x20) != 'e';
 }
 
-/* 1 to 8 digits at p, where 8 bytes can be read. */
-static uint64_t few_digits(const uint8_t *p, unsigned n)
-{
-	const uint64_t pairs = 0x000000ff000000ff;
-	uint64_t w;
-	memcpy(&w, p, sizeof w);
-	w = (le64toh(w) - 0x3030303030303030) << (64 - 8 * n);
-	w = w * 10 + (w >> 8);
-	return ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
-}
-
 /* n digits at p, up to 19, where 24 bytes can be read, behind those that make `value`. */
 static uint64_t more_digits(uint64_t value, const uint8_t *p, unsigned n)
 {
 	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 	for (; n >= 8; n -= 8, p += 8)
-		value = value * 100000000 + few_digits(p, 8);
-	return n ? value * tens[n] + few_digits(p, n) : value;
+		value = value * 100000000 + number_few_digits(p, 8);
+	return value * tens[n] + number_few_digits(p, n);
 }
 
 /* Reads it; NULL if it is not one of these. */
@@ -289,68 +278,6 @@ const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_gra
 
 /* --- floats ---------------------------------------------------------------------------------- */
 
-static double of_bits(uint64_t mantissa, int64_t exponent, bool negative)
-{
-	uint64_t bits = mantissa | (uint64_t)exponent << 52 | (uint64_t)negative << 63;
-	double value;
-	memcpy(&value, &bits, sizeof value);
-	return value;
-}
-
-/* 10^q, normalised, 128 bits: rounded up from -27 to -1, down otherwise. */
-static void power_of_ten(int64_t q, uint64_t ret[2])
-{
-	memcpy(ret, pow10_table[q - POW10_MIN], 2 * sizeof *ret);
-	if (q < -27 || q > 55) {
-		ret[0] -= ret[1] == 0;
-		ret[1]--;
-	}
-}
-
-/* The nearest of w * 10^q; false if that cannot be told from 128 bits. */
-static bool nearest(uint64_t w, int64_t q, bool negative, double *ret)
-{
-	uint64_t power[2];
-	if (q < POW10_MIN || q > 308)
-		return false;
-	int shift = __builtin_clzll(w);
-	w <<= shift;
-	power_of_ten(q, power);
-	unsigned __int128 product = (unsigned __int128)w * power[0];
-	uint64_t upper = (uint64_t)(product >> 64), lower = (uint64_t)product;
-	if ((upper & 0x1ff) == 0x1ff) {
-		uint64_t more = (uint64_t)((unsigned __int128)w * power[1] >> 64);
-		lower += more;
-		upper += lower < more;
-		if (lower == UINT64_MAX && (q < -27 || q > 55))
-			return false;
-	}
-	unsigned top = (unsigned)(upper >> 63);
-	uint64_t mantissa = upper >> (top + 9);
-	int64_t exponent = ((217706 * q) >> 16) + 63 + top - shift + 1023;
-	if (exponent <= 0) {
-		if (exponent <= -63)
-			return false;
-		mantissa >>= -exponent + 1;
-		mantissa = (mantissa + (mantissa & 1)) >> 1;
-		exponent = mantissa < UINT64_C(1) << 52 ? 0 : 1;
-		*ret = of_bits(mantissa & ~(UINT64_C(1) << 52), exponent, negative);
-		return true;
-	}
-	if (lower <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 && mantissa << (top + 9) == upper)
-		mantissa &= ~UINT64_C(1); /* a tie */
-	mantissa = (mantissa + (mantissa & 1)) >> 1;
-	if (mantissa == UINT64_C(1) << 53) {
-		mantissa = UINT64_C(1) << 52;
-		exponent++;
-	}
-	if (exponent >= 2047)
-		*ret = of_bits(0, 2047, negative);
-	else
-		*ret = of_bits(mantissa & ~(UINT64_C(1) << 52), exponent, negative);
-	return true;
-}
-
 /* By the C library, from as many digits as can matter; what follows them is nothing, or more than that, which one more
  * digit stands for.  Without a point, which is the locale's. */
 static double ask_library(const struct number *n, const uint8_t *p, const uint8_t *end)
@@ -391,8 +318,8 @@ double number_double(const struct number *n, const uint8_t *p, const uint8_t *en
 		value = n->exponent < 0 ? value / tens[-n->exponent] : value * tens[n->exponent];
 		return n->negative ? -value : value;
 	}
-	if (nearest(n->mantissa, n->exponent, n->negative, &value) &&
-	    (!n->cut || (nearest(n->mantissa + 1, n->exponent, n->negative, &above) && memcmp(&value, &above, sizeof value) == 0)))
+	if (number_nearest(n->mantissa, n->exponent, n->negative, &value) &&
+	    (!n->cut || (number_nearest(n->mantissa + 1, n->exponent, n->negative, &above) && memcmp(&value, &above, sizeof value) == 0)))
 		return value;
 	return ask_library(n, p, end);
 }

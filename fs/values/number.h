@@ -57,3 +57,14 @@ static inline unsigned number_eight_digits(const uint8_t *p, uint64_t *ret)
 	*ret = ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
 	return n;
 }
+
+/* n digits at p, up to 8, where 8 bytes can be read. */
+static inline uint64_t number_few_digits(const uint8_t *p, unsigned n)
+{
+	const uint64_t pairs = 0x000000ff000000ff;
+	uint64_t w;
+	memcpy(&w, p, sizeof w);
+	w = (le64toh(w) - 0x3030303030303030) << (32 - 4 * n) << (32 - 4 * n); /* of none: 0 */
+	w = w * 10 + (w >> 8);
+	return ((w & pairs) * (100 + (1000000ull << 32)) + (w >> 16 & pairs) * (1 + (10000ull << 32))) >> 32;
+}
