@@ -22,7 +22,7 @@ static inline unsigned __int128 number_power_of_ten(int64_t q)
 	return ((unsigned __int128)up[0] << 64 | up[1]) - (q < -27 || q > 55);
 }
 
-/* The nearest float64 of w * 10^q, w not 0; false if that cannot be told from 128 bits. */
+/* The nearest float64 of w * 10^q, w not 0; false if that cannot be told from 128 bits.  Of none that could be subnormal is there a power. */
 static inline bool number_nearest(uint64_t w, int64_t q, bool negative, double *ret)
 {
 	if (q < POW10_MIN || q > 308)
@@ -41,15 +41,6 @@ static inline bool number_nearest(uint64_t w, int64_t q, bool negative, double *
 	unsigned top = (unsigned)(upper >> 63);
 	uint64_t mantissa = upper >> (top + 9);
 	int64_t exponent = ((217706 * q) >> 16) + 63 + top - shift + 1023;
-	if (exponent <= 0) {
-		if (exponent <= -63)
-			return false;
-		mantissa >>= -exponent + 1;
-		mantissa = (mantissa + (mantissa & 1)) >> 1;
-		exponent = mantissa < UINT64_C(1) << 52 ? 0 : 1;
-		*ret = number_of_bits(mantissa & ~(UINT64_C(1) << 52), exponent, negative);
-		return true;
-	}
 	if (lower <= 1 && q >= -4 && q <= 23 && (mantissa & 3) == 1 && mantissa << (top + 9) == upper)
 		mantissa &= ~UINT64_C(1); /* a tie */
 	mantissa = (mantissa + (mantissa & 1)) >> 1;
