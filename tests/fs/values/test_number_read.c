@@ -179,7 +179,7 @@ static void halfway_cases_go_to_the_even_one(void **state)
 	}
 #endif
 	for (unsigned i = 0; i < 10000; i++) { /* integers, with and without a point */
-		uint64_t odd = (UINT64_C(1) << 53 | (any(UINT32_MAX) << 21 ^ any(1 << 21))) << 1 | 1;
+		uint64_t odd = (UINT64_C(1) << 52 | (any(UINT32_MAX) << 20 ^ any(1 << 20))) << 1 | 1; /* of 54 bits */
 		snprintf(text, sizeof text, i % 2 ? "%llu.0" : "%llu", (unsigned long long)odd << any(10));
 		check_signed(text);
 		snprintf(text, sizeof text, "%llue%d", (unsigned long long)odd, (int)any(30) - 15);
