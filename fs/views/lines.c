@@ -5,11 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "fs/archive/pieces.h"
+#include "fs/views/escape.h"
 #include "fs/views/text.h"
 
 enum {
@@ -60,58 +57,6 @@ static int lines_of(struct archive *a, struct node *n, struct lines *ret, struct
 	return 0;
 }
 
-/* --- escapes ----------------------------------------------------------------------------- */
-
-/* Is there a byte that is not shown as it is? */
-static bool has_special(const uint8_t *p, size_t len)
-{
-	const uint8_t *end = p + len;
-#ifdef __SSE2__
-	const __m128i last = _mm_set1_epi8(0x1f), back = _mm_set1_epi8('\\'), del = _mm_set1_epi8(0x7f);
-	for (; end - p >= 16; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i found = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(x, last), x), _mm_or_si128(_mm_cmpeq_epi8(x, back), _mm_cmpeq_epi8(x, del)));
-		if (_mm_movemask_epi8(found))
-			return true;
-	}
-#endif
-	for (; p < end; p++)
-		if (*p < 0x20 || *p == '\\' || *p == 0x7f)
-			return true;
-	return false;
-}
-
-static uint64_t escaped_length(const uint8_t *p, size_t len)
-{
-	uint64_t length = len;
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] == '\n' || p[i] == '\t' || p[i] == '\r' || p[i] == '\\')
-			length++;
-		else if (p[i] < 0x20 || p[i] == 0x7f)
-			length += 3;
-	}
-	return length;
-}
-
-static uint8_t *put_escaped(const uint8_t *p, size_t len, uint8_t *to)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = p[i], letter = c == '\n' ? 'n' : c == '\t' ? 't' : c == '\r' ? 'r' : c == '\\' ? '\\' : 0;
-		if (!letter && c >= 0x20 && c != 0x7f) {
-			*to++ = c;
-			continue;
-		}
-		*to++ = '\\';
-		*to++ = letter ? letter : 'x';
-		if (!letter) {
-			*to++ = (uint8_t)digits[c >> 4];
-			*to++ = (uint8_t)digits[c & 15];
-		}
-	}
-	return to;
-}
-
 /* --- rows ------------------------------------------------------------------------------------- */
 
 /* A piece's strings, in memory. */
@@ -119,7 +64,6 @@ struct strings {
 	uint64_t first, rows;
 	uint64_t *offsets;
 	uint8_t *bytes, *valid; /* valid: NULL: all are */
-	bool special;
 };
 
 static void free_strings(struct strings *s)
@@ -134,7 +78,7 @@ static int read_flat(struct archive *a, struct node *n, uint64_t offset, uint64_
 	struct answer answer;
 	uint8_t **bytes = ret;
 	answer_init(&answer);
-	*bytes = malloc((size_t)len + 8);
+	*bytes = malloc((size_t)len + ESCAPE_MORE);
 	int r = !*bytes ? error_no_memory(err, "a column's text") : len ? archive_read(a, n, offset, len, &answer, err) : 0;
 	if (r >= 0 && answer.len != len)
 		r = error_set(err, EIO, "the column ends early");
@@ -162,18 +106,12 @@ static int read_strings(const struct lines *l, uint64_t piece, struct strings *r
 	r = read_flat(l->a, l->values, ret->offsets[0], bytes, &ret->bytes, err);
 	if (r == 0 && l->validity)
 		r = read_flat(l->a, l->validity, first, rows, &ret->valid, err);
-	if (r == 0)
-		ret->special = has_special(ret->bytes, (size_t)bytes);
 	return r;
 }
 
 static uint64_t text_length(const struct strings *s)
 {
-	uint64_t base = s->offsets[0], length = s->rows;
-	if (!s->special)
-		length += s->offsets[s->rows] - base;
-	for (uint64_t i = 0; s->special && i < s->rows; i++)
-		length += escaped_length(s->bytes + (s->offsets[i] - base), (size_t)(s->offsets[i + 1] - s->offsets[i]));
+	uint64_t length = s->rows + escape_length(s->bytes, (size_t)(s->offsets[s->rows] - s->offsets[0]));
 	for (uint64_t i = 0; s->valid && i < s->rows; i++)
 		length += s->valid[i] ? 0 : 2; /* whose string is empty */
 	return length;
@@ -189,12 +127,7 @@ static void put_text(const struct strings *s, uint8_t *to)
 			memcpy(to, "\\N", 2);
 			to += 2;
 		}
-		if (s->special) {
-			to = put_escaped(p, len, to);
-		} else {
-			memcpy(to, p, len);
-			to += len;
-		}
+		to = escape_put(p, len, to);
 		*to++ = '\n';
 	}
 }
