@@ -5,16 +5,15 @@
 /*
  * A column of strings as text, one a line:
  *
- *	\n \t \r \\        as these
- *	control bytes, 7F  \xHH
- *	null               \N
- *	all else           as it is, UTF-8 or not
+ *	a string   as fs/views/escape.h has it
+ *	null       \N
  *
- * How long that is is found by decoding all of it, once; then any part is made alone.  A piece of
- * some rows is made at a time; one whose text is longer than LINES_MOST cannot be read.
+ * How long that is is found by decoding all of it, once, which reading from the start does not
+ * wait for; then any part is made alone, of strings of any length.
  */
-enum { LINES_MOST = 64 << 20 };
-
 bool view_lines_exists(const struct array *a);
 int view_lines_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 int view_lines_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* Is it not known yet where the text ends, so that reading it costs less than asking for its size? */
+bool view_lines_finds_end(struct archive *a, struct node *n);

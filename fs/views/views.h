@@ -42,6 +42,9 @@ struct view {
 	/* Either random access, like archive_size() and archive_read(); any thread may call. */
 	int (*size)(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 	int (*read)(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+	/* Optional: does it cost less to read the file to its end than to ask for its size first? */
+	bool (*finds_end)(struct archive *a, struct node *n);
+
 	/* Or one text, generated from its start, without which its size is not known. It holds
 	 * what would otherwise be extended attributes. */
 	void (*write)(const struct described *of, struct text *ret);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fs/mirror/open_archives.h"
+#include "fs/views/views.h"
 
 struct piece {
 	struct answer a;
@@ -276,7 +277,12 @@ static int copy_pieces(struct reader *q, struct copy *c, uint64_t size, struct e
 /* Whether its size is to be asked for before it is read. */
 static bool is_sized(const struct mirror_ref *ref)
 {
-	return !ref->node || ino_view(ref->ino) || !archive_finds_end(&ref->open->archive, ref->node);
+	if (!ref->node)
+		return true;
+	struct archive *a = &ref->open->archive;
+	const struct view *view = &views[ino_view(ref->ino)];
+	bool finds_end = !ino_view(ref->ino) ? archive_finds_end(a, ref->node) : view->finds_end && view->finds_end(a, ref->node);
+	return !finds_end;
 }
 
 /* Checks that the copy reached the end. A file passed through may have been truncated
