@@ -234,13 +234,16 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 	return r;
 }
 
+/* What has a size of its own may fail to tell it although the array does not. */
 int view_open_file(const struct mirror_ref *ref, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
 	uint64_t size;
-	if (view_is_file(ref->ino))
-		return 0;
-	return is_dir(&plain) ? -EISDIR : ref->open ? archive_size(&ref->open->archive, ref->node, &size, err) : -EINVAL;
+	if (is_dir(&plain) && !view_is_file(ref->ino))
+		return -EISDIR;
+	if (has_bytes(ref))
+		return views[ino_view(ref->ino)].size(&ref->open->archive, ref->node, &size, err);
+	return view_is_file(ref->ino) ? 0 : ref->open ? archive_size(&ref->open->archive, ref->node, &size, err) : -EINVAL;
 }
 
 int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)

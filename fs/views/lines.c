@@ -27,7 +27,7 @@ enum kind { KIND_FIRST = 100, KIND_INDEX = 0, KIND_COUNTS, KIND_PIECE, KIND_PART
 /* Where pieces begin: at[0] to at[known] are known.  Entries are set once. */
 struct index {
 	struct lines lines;
-	uint64_t count, per, pieces; /* rows; and how many a piece has */
+	uint64_t per, pieces; /* rows of a piece; and how many there are */
 	_Atomic uint64_t known;
 	_Atomic uint64_t at[];
 };
@@ -116,20 +116,18 @@ static int make_index(const struct block_source *from, struct block *ret, struct
 {
 	struct archive *a = archive_decoded(from);
 	struct index x = {0};
-	uint64_t size, bytes;
+	uint64_t bytes;
 	int r = lines_find(a, (struct node *)(uintptr_t)from->owner, &x.lines, err);
-	if (r == 0)
-		r = archive_size(a, x.lines.offsets, &size, err);
 	if (r == 0)
 		r = archive_size(a, x.lines.values, &bytes, err);
 	if (r < 0)
 		return r;
-	x.count = size < 8 ? 0 : size / 8 - 1;
-	uint64_t rows = x.count ? PIECE_BYTES / (bytes / x.count + 2) : 1;
+	uint64_t count = x.lines.count;
+	uint64_t rows = count ? PIECE_BYTES / (bytes / count + 2) : 1;
 	x.per = rows < 1 ? 1 : rows < LINES_ROWS ? rows : LINES_ROWS;
-	while (x.count / x.per >= PIECES_MOST)
+	while (count / x.per >= PIECES_MOST)
 		x.per *= 2;
-	x.pieces = x.count / x.per + (x.count % x.per != 0);
+	x.pieces = count / x.per + (count % x.per != 0);
 	size_t room = sizeof x + (size_t)(x.pieces + 1) * sizeof x.at[0];
 	uint8_t *all = block_room(ret, room, err);
 	if (!all)
@@ -142,7 +140,7 @@ static int make_index(const struct block_source *from, struct block *ret, struct
 
 static struct lines_point piece_begin(const struct index *x, uint64_t piece)
 {
-	return (struct lines_point){piece < x->pieces ? piece * x->per : x->count, LINES_ROW};
+	return (struct lines_point){piece < x->pieces ? piece * x->per : x->lines.count, LINES_ROW};
 }
 
 /* Are these all the strings of a piece, which is no larger? */

@@ -11,6 +11,7 @@
 struct lines {
 	struct archive *archive;
 	struct node *offsets, *values, *validity; /* validity: NULL: none is null */
+	uint64_t count, each;                     /* strings; and of a slot of the validity */
 };
 
 /* -EIO and a sentence if it lacks one. */

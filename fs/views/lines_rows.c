@@ -13,17 +13,41 @@ static struct node *find(struct archive *a, const struct node *dir, const char *
 	return id ? tree_node(&a->tree, tree_resolve(&a->tree, id)) : NULL;
 }
 
+/* Of the strings themselves, if they are nested in lists of fixed length; else of these. */
+static struct node *find_validity(struct archive *a, const struct node *n)
+{
+	unsigned inner = n->array->unshaped ? 0 : 1;
+	struct node *found = NULL;
+	for (unsigned depth = n->array->rank > inner ? n->array->rank - inner : 0; !found; depth--) {
+		found = view_validity(a, n, depth);
+		if (depth == 0)
+			break;
+	}
+	return found;
+}
+
 int lines_find(struct archive *a, struct node *n, struct lines *ret, struct error *err)
 {
-	*ret = (struct lines){.archive = a};
+	uint64_t size, slots;
+	*ret = (struct lines){.archive = a, .each = 1};
 	if (n->kind != NODE_DIR || !node_filled(n))
 		return error_set(err, EIO, "its values are not known");
 	ret->offsets = find(a, n, "offsets");
 	ret->values = find(a, n, "values");
-	ret->validity = view_validity(a, n);
 	if (!ret->offsets || !ret->values || ret->values->kind == NODE_DIR)
 		return error_set(err, EIO, "it has no offsets and values");
-	return 0;
+	int r = archive_size(a, ret->offsets, &size, err);
+	if (r < 0)
+		return r;
+	ret->count = size < 8 ? 0 : size / 8 - 1;
+	ret->validity = find_validity(a, n);
+	if (!ret->validity || ret->count == 0)
+		return 0;
+	r = archive_size(a, ret->validity, &slots, err);
+	ret->each = slots ? ret->count / slots : 0;
+	if (r == 0 && (ret->each == 0 || ret->each * slots != ret->count))
+		r = error_set(err, EIO, "%" PRIu64 " strings, and %" PRIu64 " times whether one is null", ret->count, slots);
+	return r;
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -80,17 +104,22 @@ struct walk {
 	struct block *within;
 	lines_each *each;
 	void *arg;
-	struct buffer offsets, bytes, valid;
+	struct buffer offsets, bytes, valid, slots;
 };
 
-static int read_flat(struct walk *w, struct node *n, uint64_t offset, uint64_t len, struct buffer *ret, struct error *err)
+static int make_room(struct walk *w, uint64_t len, struct buffer *ret, struct error *err)
 {
-	struct answer answer;
 	if (!ret->bytes || len > ret->room) {
 		ret->room = (size_t)len;
 		ret->bytes = block_scratch(w->within, ret->room, err);
 	}
-	if (!ret->bytes)
+	return ret->bytes ? 0 : -ENOMEM;
+}
+
+static int read_flat(struct walk *w, struct node *n, uint64_t offset, uint64_t len, struct buffer *ret, struct error *err)
+{
+	struct answer answer;
+	if (make_room(w, len, ret, err) < 0)
 		return -ENOMEM;
 	answer_init(&answer);
 	int r = len ? archive_read(w->lines->archive, n, offset, len, &answer, err) : 0;
@@ -161,6 +190,19 @@ static void cut(const struct walk *w, const uint64_t *o, uint64_t rows, struct l
 	ret->end.byte = o[0] + ret->len;
 }
 
+static int read_valid(struct walk *w, uint64_t row, uint64_t rows, struct error *err)
+{
+	uint64_t each = w->lines->each, first = row / each, last = (row + rows - 1) / each;
+	if (each == 1)
+		return read_flat(w, w->lines->validity, row, rows, &w->valid, err);
+	int r = read_flat(w, w->lines->validity, first, last - first + 1, &w->slots, err);
+	if (r == 0)
+		r = make_room(w, rows, &w->valid, err);
+	for (uint64_t i = 0; r == 0 && i < rows; i++)
+		w->valid.bytes[i] = w->slots.bytes[(row + i) / each - first];
+	return r;
+}
+
 static int walk_some(struct walk *w, const uint64_t *o, uint64_t rows, struct error *err)
 {
 	struct lines_strings s;
@@ -169,7 +211,7 @@ static int walk_some(struct walk *w, const uint64_t *o, uint64_t rows, struct er
 		return error_set(err, EIO, "the column is not what it was");
 	int r = read_flat(w, w->lines->values, s.begin.byte, s.len, &w->bytes, err);
 	if (r == 0 && w->lines->validity)
-		r = read_flat(w, w->lines->validity, s.begin.row, s.rows ? s.rows : 1, &w->valid, err);
+		r = read_valid(w, s.begin.row, s.rows ? s.rows : 1, err);
 	if (r < 0)
 		return r;
 	s.bytes = w->bytes.bytes;

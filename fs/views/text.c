@@ -23,12 +23,16 @@ struct layout {
 	uint64_t slots;
 };
 
-struct node *view_validity(struct archive *a, const struct node *n)
+struct node *view_validity(struct archive *a, const struct node *n, unsigned depth)
 {
-	char name[512];
-	int len = snprintf(name, sizeof name, "%s.validity", n->name);
+	struct text name = {.limit = 4096};
+	text_add(&name, n->name);
+	while (depth-- > 0 && !name.failed)
+		text_add(&name, ".values");
+	text_add(&name, ".validity");
 	const struct node *dir = tree_node(&a->tree, n->parent);
-	uint32_t id = len > 0 && (size_t)len < sizeof name && dir ? tree_find(&a->tree, dir, n->parent, slice_text(name)) : 0;
+	uint32_t id = !name.failed && dir ? tree_find(&a->tree, dir, n->parent, text_slice(&name)) : 0;
+	text_free(&name);
 	struct node *found = id ? tree_node(&a->tree, id) : NULL;
 	return found && found->companion && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
 }
@@ -61,7 +65,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 	ret->count = size / ret->bytes;
 	if ((array->unshaped ? array->sized && array->rank > 0 : array->rank > 1) && array->shape[array->rank - 1] > 0)
 		ret->row = array->shape[array->rank - 1];
-	ret->validity = view_validity(a, n);
+	ret->validity = view_validity(a, n, 0);
 	if (ret->validity && (r = archive_size(a, ret->validity, &ret->slots, err)) == 0 && ret->slots > 0)
 		ret->each = ret->count / ret->slots;
 	if (ret->validity && (ret->slots == 0 || ret->each == 0 || ret->each * ret->slots != ret->count))

@@ -39,8 +39,9 @@ void view_text_field(const struct array *a, const uint8_t *element, char *field,
 enum { VIEW_TEXT_NUMBER = 384 };
 size_t view_text_number(const struct array *a, const uint8_t *element, char ret[VIEW_TEXT_NUMBER]);
 
-/* NAME.validity, if it was made for NAME and is not an array that happens to have that name; NULL: there is none. */
-struct node *view_validity(struct archive *a, const struct node *n);
+/* NAME.validity, or, `depth` times, NAME.values.validity, if it was made for NAME and is not an array that happens to have
+ * that name; NULL: there is none. */
+struct node *view_validity(struct archive *a, const struct node *n, unsigned depth);
 
 int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
