@@ -125,7 +125,7 @@ static int add_message(struct building *b, struct slice scope, struct wire body,
 		else if (f.number == 4 && f.type == WIRE_LEN)
 			r = add_type(b, self.name, f.body, features, true, &unused);
 	}
-	return r == 0 && body.failed ? broken(b, "no descriptor set") : r;
+	return r == 0 && wire_failed(&body) ? broken(b, "no descriptor set") : r;
 }
 
 static struct features file_features(struct wire file)
@@ -153,7 +153,7 @@ static int add_file(struct building *b, struct wire file)
 		else if (f.number == 5 && f.type == WIRE_LEN)
 			r = add_type(b, slice_text(scope), f.body, features, true, &unused);
 	}
-	return r == 0 && file.failed ? broken(b, "no descriptor set") : r;
+	return r == 0 && wire_failed(&file) ? broken(b, "no descriptor set") : r;
 }
 
 static int compare_types(const void *a, const void *b)
@@ -367,12 +367,12 @@ static int add_files(struct building *b, struct slice set)
 	while (r == 0 && wire_next(&w, &f))
 		if (f.number == 1 && f.type == WIRE_LEN)
 			r = add_file(b, f.body);
-	if ((r || w.failed || b->ntypes == 0) && looks_like_source(set)) {
+	if ((r || wire_failed(&w) || b->ntypes == 0) && looks_like_source(set)) {
 		*b->err = (struct error){0};
 		return error_set(b->err, EBADMSG, "the schema is no descriptor set: make one of a .proto by "
 				 "`protoc --include_imports --descriptor_set_out=FILE X.proto`");
 	}
-	return r == 0 && w.failed ? broken(b, "no descriptor set") : r;
+	return r == 0 && wire_failed(&w) ? broken(b, "no descriptor set") : r;
 }
 
 int protobuf_schema(struct slice set, const char *name, struct arena *arena, struct protobuf_schema **ret, struct error *err)

@@ -143,7 +143,7 @@ static bool is_whole(const struct protobuf_message *m, struct wire body)
 		if (f->utf8 && !utf8_valid((struct slice){w.body.p, wire_left(&w.body)}))
 			return false;
 	}
-	return !body.failed;
+	return !wire_failed(&body);
 }
 
 /* The next message and its length before it; false: the bytes end within it. */
@@ -205,7 +205,7 @@ static int scan_single(struct records_scan *w)
 			r = broken(w);
 		w->units++;
 	}
-	return r == 0 && all.failed ? broken(w) : r;
+	return r == 0 && wire_failed(&all) ? broken(w) : r;
 }
 
 int protobuf_scan(struct records_scan *w)

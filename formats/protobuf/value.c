@@ -130,7 +130,7 @@ int protobuf_read(const struct protobuf_message *m, struct wire body, struct are
 		if (!take(f, &w, &slots[f->index], arena))
 			return -ENOMEM;
 	}
-	return !slots ? -ENOMEM : body.failed ? -EBADMSG : 0;
+	return !slots ? -ENOMEM : wire_failed(&body) ? -EBADMSG : 0;
 }
 
 int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
@@ -149,7 +149,7 @@ int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_fi
 				ret->set = false;
 		}
 	}
-	return body.failed ? -EBADMSG : 0;
+	return wire_failed(&body) ? -EBADMSG : 0;
 }
 
 /* --- as JSON -------------------------------------------------------------------------------------- */

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/shared/wire.h"
 
-bool wire_group(struct wire *w, uint32_t number, struct wire *ret)
+struct wire wire_group(struct wire *w, uint32_t number)
 {
 	uint32_t open[WIRE_DEPTH];
 	unsigned depth = 0;
 	uint64_t tag, value;
+	struct wire ret = {w->p, w->p};
+	bool failed = false;
 	open[depth++] = number;
-	*ret = (struct wire){w->p, w->p, false};
-	while (depth > 0 && !w->failed) {
-		ret->end = w->p;
+	while (depth > 0) {
+		ret.end = w->p;
 		if (!wire_varint(w, &tag))
-			return false;
+			return ret;
 		uint32_t inner = (uint32_t)(tag >> 3);
 		uint64_t skip = 0;
-		w->failed = tag > UINT32_MAX || inner == 0;
+		failed = tag > UINT32_MAX || inner == 0;
 		switch (tag & 7) {
-		case WIRE_VARINT: wire_varint(w, &value); break;
+		case WIRE_VARINT: failed |= !wire_varint(w, &value); break;
 		case WIRE_I64: skip = 8; break;
 		case WIRE_I32: skip = 4; break;
-		case WIRE_LEN: wire_varint(w, &skip); break;
+		case WIRE_LEN: failed |= !wire_varint(w, &skip); break;
 		case WIRE_GROUP:
-			w->failed |= depth == WIRE_DEPTH;
-			if (!w->failed)
+			failed |= depth == WIRE_DEPTH;
+			if (!failed)
 				open[depth++] = inner;
 			break;
-		case WIRE_GROUP_END: w->failed |= open[--depth] != inner; break;
-		default: w->failed = true;
+		case WIRE_GROUP_END: failed |= open[--depth] != inner; break;
+		default: failed = true;
 		}
-		w->failed |= skip > wire_left(w);
-		if (!w->failed)
-			w->p += skip;
+		if (failed || skip > wire_left(w)) {
+			wire_fail(w);
+			return ret;
+		}
+		w->p += skip;
 	}
-	return !w->failed;
+	return ret;
 }
 
 uint64_t wire_count_varints(const uint8_t *p, const uint8_t *end)

@@ -10,134 +10,281 @@
 #include "formats/tfrecord/impl.h"
 #include "fs/base/name.h"
 
+/* --- fields ------------------------------------------------------------------------------------- */
+
+/* As wire_varint(): what is behind it, or NULL.  Here and below by pointers alone, which stay in registers: a record has dozens of
+ * messages of few bytes. */
+static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	uint8_t byte = p < end ? *p : 0x80;
+	if (byte < 0x80) {
+		*ret = byte;
+		return p + 1;
+	}
+	struct wire w = {p, end};
+	return wire_varint(&w, ret) ? w.p : NULL;
+}
+
+/* The body of the next field, which has to have one, as all have but single values: *p is moved behind it.  NULL: it has none. */
+static inline const uint8_t *next_body(const uint8_t **p, const uint8_t *end, uint32_t *ret_number)
+{
+	uint64_t tag, len;
+	const uint8_t *body = read_varint(*p, end, &tag);
+	if (!body || (tag & 7) != WIRE_LEN || tag <= 7 || tag > UINT32_MAX)
+		return NULL;
+	body = read_varint(body, end, &len);
+	if (!body || len > (uint64_t)(end - body))
+		return NULL;
+	*p = body + len;
+	*ret_number = (uint32_t)(tag >> 3);
+	return body;
+}
+
 /* --- is it one ---------------------------------------------------------------------------------- */
 
-/* Has it no field but these, each a message? */
-static bool only(struct wire w, uint32_t most)
+static bool is_exact(uint64_t bits)
 {
-	struct wire_field f;
-	while (wire_next(&w, &f))
-		if (f.number > most || f.type != WIRE_LEN)
-			return false;
-	return !w.failed;
+	uint64_t n = bits >> 63 ? -bits : bits;
+	return n == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
 }
 
-/* Are these whole varints, of at most ten bytes? */
-static bool are_varints(const uint8_t *p, const uint8_t *end)
+static bool look_at_ints(const uint8_t *p, const uint8_t *end, struct tfrecord_found *ret)
 {
-	const uint64_t more = 0x8080808080808080;
-	unsigned run = 0;
-	while (p < end && run < 10) {
-		uint64_t eight = more;
+	uint64_t eight, value;
+	while (p < end) {
+		eight = UINT64_MAX;
 		if (end - p >= 8)
 			memcpy(&eight, p, 8);
-		run = (eight & more) == 0 || *p < 0x80 ? 0 : run + 1;
-		p += (eight & more) == 0 ? 8 : 1;
+		if ((eight & 0x8080808080808080) == 0) {
+			ret->count += 8;
+			p += 8;
+			continue;
+		}
+		if (!(p = read_varint(p, end, &value)))
+			return false;
+		ret->count++;
+		ret->inexact |= !is_exact(value);
 	}
-	return run == 0;
+	return true;
 }
 
-static bool is_list(struct wire w, enum tfrecord_list kind)
+static bool look_at_packed(const uint8_t *p, const uint8_t *end, struct tfrecord_found *ret)
 {
-	static const uint8_t single[] = {[TFRECORD_BYTES] = WIRE_LEN, [TFRECORD_FLOATS] = WIRE_I32, [TFRECORD_INTS] = WIRE_VARINT};
-	struct wire_field f;
-	while (wire_next(&w, &f)) {
-		if (f.number != 1 || (f.type != single[kind] && f.type != WIRE_LEN))
+	size_t len = (size_t)(end - p);
+	if (ret->kind == TFRECORD_INTS)
+		return look_at_ints(p, end, ret);
+	ret->bytes += len;
+	ret->count += ret->kind == TFRECORD_FLOATS ? len / 4 : 1;
+	return ret->kind != TFRECORD_FLOATS || len % 4 == 0;
+}
+
+static bool look_at_list(const uint8_t *p, const uint8_t *end, struct tfrecord_found *ret)
+{
+	enum { MANY = 1 << 3 | WIRE_LEN, FLOAT = 1 << 3 | WIRE_I32, INT = 1 << 3 | WIRE_VARINT };
+	uint64_t tag, value;
+	while (p < end) {
+		if (!(p = read_varint(p, end, &tag)))
 			return false;
-		if (kind == TFRECORD_FLOATS && f.type == WIRE_LEN && wire_left(&f.body) % 4)
+		if (tag == MANY) {
+			p = read_varint(p, end, &value);
+			if (!p || value > (uint64_t)(end - p) || !look_at_packed(p, p + value, ret))
+				return false;
+			p += value;
+		} else if (tag == FLOAT && ret->kind == TFRECORD_FLOATS && end - p >= 4) {
+			p += 4;
+			ret->count++;
+		} else if (tag == INT && ret->kind == TFRECORD_INTS && (p = read_varint(p, end, &value))) {
+			ret->count++;
+			ret->inexact |= !is_exact(value);
+		} else {
 			return false;
-		if (kind == TFRECORD_INTS && f.type == WIRE_LEN && !are_varints(f.body.p, f.body.end))
-			return false;
+		}
 	}
-	return !w.failed;
+	return true;
 }
 
 /* Two lists of one feature, which are legal but written by nobody, are not taken for one. */
-static bool is_feature(struct wire w)
+static bool look_at_feature(const uint8_t *p, const uint8_t *end, struct tfrecord_found *ret)
 {
-	struct wire_field f;
-	unsigned lists = 0;
-	while (wire_next(&w, &f))
-		if (f.number > 3 || f.type != WIRE_LEN || !is_list(f.body, (enum tfrecord_list)f.number) || lists++)
-			return false;
-	return !w.failed;
+	uint32_t number;
+	*ret = (struct tfrecord_found){0};
+	if (p == end)
+		return true;
+	const uint8_t *list = next_body(&p, end, &number);
+	if (!list || p != end || number > 3)
+		return false;
+	ret->kind = (enum tfrecord_list)number;
+	return look_at_list(list, p, ret);
 }
 
-static bool is_feature_list(struct wire w)
+bool tfrecord_look(struct wire message, struct tfrecord_found *ret)
 {
-	struct wire_field f;
-	while (wire_next(&w, &f))
-		if (f.number != 1 || f.type != WIRE_LEN || !is_feature(f.body))
-			return false;
-	return !w.failed;
+	return look_at_feature(message.p, message.end, ret);
 }
 
-static bool is_map(struct wire w, bool (*is_value)(struct wire w))
+static bool is_feature_list(const uint8_t *p, const uint8_t *end)
 {
-	struct wire_field entry, f;
-	while (wire_next(&w, &entry)) {
-		if (entry.number != 1 || entry.type != WIRE_LEN)
-			return false;
-		struct wire inner = entry.body;
-		unsigned seen = 0;
-		while (wire_next(&inner, &f)) {
-			bool fine = f.number <= 2 && !(seen & 1u << f.number) && f.type == WIRE_LEN && (f.number == 1 ? utf8_valid((struct slice){f.body.p, wire_left(&f.body)})
-									 : f.number == 2 && is_value(f.body));
-			if (!fine)
-				return false;
-			seen |= 1u << f.number;
-		}
-		if (inner.failed)
+	struct tfrecord_found unused;
+	uint32_t number;
+	while (p < end) {
+		const uint8_t *feature = next_body(&p, end, &number);
+		if (!feature || number != 1 || !look_at_feature(feature, p, &unused))
 			return false;
 	}
-	return !w.failed;
+	return true;
 }
 
-unsigned tfrecord_is_not(struct wire data)
+/* Each of key and value at most once. */
+static bool is_entry(const uint8_t *p, const uint8_t *end, struct tfrecord_part *ret)
 {
-	struct wire_field f;
+	const uint8_t *key = p, *key_end = p, *value = p, *value_end = p;
+	unsigned seen = 0;
+	uint32_t number;
+	while (p < end) {
+		const uint8_t *body = next_body(&p, end, &number);
+		if (!body || number > 2 || seen & 1u << number)
+			return false;
+		seen |= 1u << number;
+		if (number == 1) {
+			key = body;
+			key_end = p;
+		} else {
+			value = body;
+			value_end = p;
+		}
+	}
+	ret->key = (struct wire){key, key_end};
+	ret->value = (struct wire){value, value_end};
+	if (!utf8_valid((struct slice){key, (size_t)(key_end - key)}))
+		return false;
+	return ret->number == 1 ? look_at_feature(value, value_end, &ret->found) : is_feature_list(value, value_end);
+}
+
+/* *count: of all entries, of which `room` are kept. */
+static bool is_map(const uint8_t *p, const uint8_t *end, uint32_t number, struct tfrecord_part *parts, uint32_t room, uint64_t *count)
+{
+	struct tfrecord_part unused;
+	uint32_t one;
+	while (p < end) {
+		struct tfrecord_part *part = *count < room ? &parts[*count] : &unused;
+		const uint8_t *entry = next_body(&p, end, &one);
+		part->number = number;
+		if (!entry || one != 1 || !is_entry(entry, p, part))
+			return false;
+		++*count;
+	}
+	return true;
+}
+
+unsigned tfrecord_parts(struct wire data, struct tfrecord_part *parts, uint32_t room, uint64_t *ret_count)
+{
+	const uint8_t *p = data.p, *end = data.end;
 	unsigned is_not = 0;
-	if (!only(data, 2))
-		return TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE;
-	while (wire_next(&data, &f)) {
-		is_not |= f.number == 2 ? TFRECORD_NO_EXAMPLE : 0;
-		if (!is_map(f.body, f.number == 1 ? is_feature : is_feature_list))
+	uint32_t number;
+	*ret_count = 0;
+	while (p < end) {
+		const uint8_t *map = next_body(&p, end, &number);
+		if (!map || number > 2 || !is_map(map, p, number, parts, room, ret_count))
 			return TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE;
+		is_not |= number == 2 ? TFRECORD_NO_EXAMPLE : 0;
 	}
 	return is_not;
 }
 
 /* --- its parts ---------------------------------------------------------------------------------- */
 
-bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value)
+/* The next entry, as it lies. */
+static inline const uint8_t *next_entry(struct tfrecord_entries *e, const uint8_t **ret_end)
 {
-	struct wire_field f;
-	while (!wire_next(&e->map, &f)) {
-		do {
-			if (!wire_next(&e->message, &f))
-				return false;
-		} while (f.number != e->number || f.type != WIRE_LEN);
-		e->map = f.body;
+	uint32_t number = 0;
+	while (e->map.p >= e->map.end) {
+		if (e->message.p >= e->message.end)
+			return NULL;
+		const uint8_t *map = next_body(&e->message.p, e->message.end, &number);
+		if (!map)
+			return NULL;
+		if (number == e->number)
+			e->map = (struct wire){map, e->message.p};
 	}
-	*key = *value = wire_over(f.body.p, 0);
-	struct wire entry = f.body;
-	while (wire_next(&entry, &f)) {
-		if (f.number == 1)
-			*key = f.body;
-		else if (f.number == 2)
-			*value = f.body;
+	const uint8_t *entry = next_body(&e->map.p, e->map.end, &number);
+	*ret_end = e->map.p;
+	return entry;
+}
+
+static inline bool take_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value)
+{
+	const uint8_t *end, *p = next_entry(e, &end);
+	uint32_t number;
+	if (!p)
+		return false;
+	*key = *value = (struct wire){p, p};
+	while (p < end) {
+		const uint8_t *body = next_body(&p, end, &number);
+		if (!body)
+			return false;
+		if (number == 1)
+			*key = (struct wire){body, p};
+		else
+			*value = (struct wire){body, p};
 	}
 	return true;
+}
+
+bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value)
+{
+	return take_entry(e, key, value);
+}
+
+static bool is_named(struct slice name, struct wire key)
+{
+	return wire_left(&key) == name.len && memcmp(key.p, name.data, name.len) == 0;
+}
+
+bool tfrecord_find_last(struct tfrecord_entries e, struct slice name, struct wire *ret)
+{
+	struct wire key, value;
+	bool found = false;
+	while (take_entry(&e, &key, &value))
+		if (is_named(name, key)) {
+			*ret = value;
+			found = true;
+		}
+	return found;
+}
+
+bool tfrecord_find(struct tfrecord_entries e, struct slice name, uint32_t *nth, struct wire *ret)
+{
+	struct tfrecord_entries again = e;
+	const uint8_t *end;
+	struct wire key;
+	uint32_t i = 0;
+	while (i < *nth && next_entry(&e, &end))
+		i++;
+	for (; take_entry(&e, &key, ret); i++)
+		if (is_named(name, key)) {
+			*nth = i;
+			return true;
+		}
+	for (i = 0; i < *nth && take_entry(&again, &key, ret); i++)
+		if (is_named(name, key)) {
+			*nth = i;
+			return true;
+		}
+	return false;
 }
 
 /* Of several lists the last counts; those of one kind are one. */
 struct tfrecord_feature tfrecord_feature(struct wire message)
 {
 	struct tfrecord_feature ret = {TFRECORD_UNSET, message};
-	struct wire_field f;
-	while (wire_next(&message, &f))
-		if (f.number >= 1 && f.number <= 3 && f.type == WIRE_LEN)
-			ret = (struct tfrecord_feature){(enum tfrecord_list)f.number, f.body};
+	uint32_t number;
+	while (message.p < message.end) {
+		const uint8_t *list = next_body(&message.p, message.end, &number);
+		if (!list)
+			break;
+		if (number <= 3)
+			ret = (struct tfrecord_feature){(enum tfrecord_list)number, {list, message.p}};
+	}
 	return ret;
 }
 
@@ -179,24 +326,4 @@ bool tfrecord_value(struct tfrecord_values *v, uint64_t *ret_bits, struct wire *
 		*ret_bytes = f.body;
 		return true;
 	}
-}
-
-uint64_t tfrecord_count(const struct tfrecord_feature *f)
-{
-	struct wire list = f->list;
-	struct wire_field field;
-	uint64_t count = 0;
-	if (f->kind == TFRECORD_UNSET)
-		return 0;
-	while (wire_next(&list, &field)) {
-		if (field.number != 1)
-			continue;
-		if (field.type != WIRE_LEN || f->kind == TFRECORD_BYTES)
-			count++;
-		else if (f->kind == TFRECORD_FLOATS)
-			count += wire_left(&field.body) / 4;
-		else
-			count += wire_count_varints(field.body.p, field.body.end);
-	}
-	return count;
 }

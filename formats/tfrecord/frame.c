@@ -5,6 +5,12 @@
 #include "formats/tfrecord/impl.h"
 
 /* CRC-32C, masked, so that one over bytes that hold one is none of them. */
+static uint32_t masked(uint32_t crc)
+{
+	crc = ~crc;
+	return (crc >> 15 | crc << 17) + 0xa282ead8;
+}
+
 static uint32_t masked_crc(const uint8_t *p, uint64_t len)
 {
 	enum { AT_ONCE = 1 << 30 };
@@ -15,9 +21,31 @@ static uint32_t masked_crc(const uint8_t *p, uint64_t len)
 		p += n;
 		len -= (uint64_t)n;
 	}
-	crc = ~crc;
-	return (crc >> 15 | crc << 17) + 0xa282ead8;
+	return masked(crc);
 }
+
+/* Of eight bytes.  The library is made for many: here its call would be most of the time. */
+#ifdef __x86_64__
+__attribute__((target("sse4.2"))) static uint32_t crc_of_eight(uint64_t bytes)
+{
+	return masked((uint32_t)__builtin_ia32_crc32di(UINT32_MAX, bytes));
+}
+
+static bool has_instruction(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+#else
+static uint32_t crc_of_eight(uint64_t bytes)
+{
+	return masked_crc((const uint8_t *)&bytes, sizeof bytes);
+}
+
+static bool has_instruction(void)
+{
+	return false;
+}
+#endif
 
 static uint32_t read32(const uint8_t *p)
 {
@@ -26,11 +54,19 @@ static uint32_t read32(const uint8_t *p)
 	return le32toh(value);
 }
 
+/* What is checked is what is used: bytes of a mapping may change. */
+static bool read_length(const uint8_t *p, uint64_t *ret)
+{
+	uint64_t bytes;
+	memcpy(&bytes, p, sizeof bytes);
+	*ret = le64toh(bytes);
+	return read32(p + 8) == (has_instruction() ? crc_of_eight(bytes) : masked_crc((const uint8_t *)&bytes, sizeof bytes));
+}
+
 bool tfrecord_begins(const uint8_t *p)
 {
-	uint8_t copy[TFRECORD_HEAD];
-	memcpy(copy, p, sizeof copy);
-	return masked_crc(copy, 8) == read32(copy + 8);
+	uint64_t len;
+	return read_length(p, &len);
 }
 
 enum tfrecord_next tfrecord_next(const uint8_t **p, const uint8_t *end, bool check, struct wire *ret)
@@ -41,10 +77,8 @@ enum tfrecord_next tfrecord_next(const uint8_t **p, const uint8_t *end, bool che
 		return TFRECORD_NONE;
 	if (left < TFRECORD_HEAD)
 		return TFRECORD_CUT;
-	if (!tfrecord_begins(*p))
+	if (!read_length(*p, &len))
 		return TFRECORD_LENGTH;
-	memcpy(&len, *p, sizeof len);
-	len = le64toh(len);
 	left -= TFRECORD_HEAD;
 	if (len > left || left - len < TFRECORD_TAIL)
 		return TFRECORD_CUT;

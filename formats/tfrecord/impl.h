@@ -18,14 +18,33 @@ bool tfrecord_begins(const uint8_t *p);
 
 /* --- what is in it, example.c ------------------------------------------------------------------- */
 
-/* What records are: bits of the root's `seen`. */
-enum { TFRECORD_RECORDS = 1, TFRECORD_NO_EXAMPLE = 2, TFRECORD_NO_SEQUENCE = 4 };
+/* What records are: bits of the root's `seen`.  TWICE: keys come again in the same record. */
+enum { TFRECORD_RECORDS = 1, TFRECORD_NO_EXAMPLE = 2, TFRECORD_NO_SEQUENCE = 4, TFRECORD_TWICE = 8 };
 
-/* Which of these a record is not. */
-unsigned tfrecord_is_not(struct wire data);
+enum tfrecord_list { TFRECORD_UNSET, TFRECORD_BYTES, TFRECORD_FLOATS, TFRECORD_INTS };
+
+/* What a feature's values are. */
+struct tfrecord_found {
+	enum tfrecord_list kind;
+	bool inexact;          /* some integers are no float64 */
+	uint64_t count, bytes; /* bytes: of a list of bytes, what all have together */
+};
+
+/* false: the message is no feature. */
+bool tfrecord_look(struct wire message, struct tfrecord_found *ret);
+
+/* An entry of the map in field `number`: 1 of features, 2 of feature lists. */
+struct tfrecord_part {
+	uint32_t number;
+	struct wire key, value;
+	struct tfrecord_found found; /* of a feature */
+	struct records_column *column;
+};
+
+/* Which of these a record is not; and its entries in the order of the file, of which the first `room` are kept. */
+unsigned tfrecord_parts(struct wire data, struct tfrecord_part *parts, uint32_t room, uint64_t *ret_count);
 
 /* The values of a feature. */
-enum tfrecord_list { TFRECORD_UNSET, TFRECORD_BYTES, TFRECORD_FLOATS, TFRECORD_INTS };
 struct tfrecord_feature {
 	enum tfrecord_list kind;
 	struct wire list; /* of the message that has them */
@@ -39,7 +58,6 @@ struct tfrecord_values {
 };
 struct tfrecord_values tfrecord_values(const struct tfrecord_feature *f);
 bool tfrecord_value(struct tfrecord_values *v, uint64_t *ret_bits, struct wire *ret_bytes);
-uint64_t tfrecord_count(const struct tfrecord_feature *f);
 
 /* Entries of the map in field `number` of a message, in the order of the file; of a key that comes again the last counts. */
 struct tfrecord_entries {
@@ -48,6 +66,12 @@ struct tfrecord_entries {
 };
 bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value);
 
+/* The value of that key: of several the last; or, where there is one at most, the one, which is first looked for where it was last:
+ * only the lengths of the entries before are read. */
+bool tfrecord_find_last(struct tfrecord_entries e, struct slice name, struct wire *ret);
+bool tfrecord_find(struct tfrecord_entries e, struct slice name, uint32_t *nth, struct wire *ret);
+
+int tfrecord_begin(struct records_scan *w);
 int tfrecord_note(struct records_scan *w, struct wire data);
 /* Names of columns that are found carry what tells those of one name apart, until then. */
 void tfrecord_unmark(struct records_table *t);

@@ -21,6 +21,15 @@ enum {
 enum { MARK_LISTS = 0xff, MARK_DATA = 0xfe };
 enum { NAME_FEW = 256 };
 
+enum { PARTS = 512 };
+
+/* What a worker has: the column of the records as they are, and room for one record's entries. */
+struct working {
+	struct records_column *data;
+	uint64_t record; /* how many so far */
+	struct tfrecord_part parts[PARTS];
+};
+
 static uint64_t offset_of(const struct records_scan *w, const uint8_t *p)
 {
 	return w->span.at + (uint64_t)(p - w->span.bytes);
@@ -57,15 +66,16 @@ static void put_text(struct text *t, enum tfrecord_list kind, uint64_t bits, str
 		text_base64(t, (struct slice){bytes.p, wire_left(&bytes)});
 }
 
-static uint64_t text_length(const struct tfrecord_feature *f)
+static uint64_t text_length(struct wire message)
 {
-	struct tfrecord_values v = tfrecord_values(f);
+	struct tfrecord_feature f = tfrecord_feature(message);
+	struct tfrecord_values v = tfrecord_values(&f);
 	struct text t = {0};
 	struct wire bytes;
 	uint64_t bits, len = 0;
 	while (tfrecord_value(&v, &bits, &bytes)) {
 		t.len = 0;
-		put_text(&t, f->kind, bits, bytes);
+		put_text(&t, f.kind, bits, bytes);
 		len += t.len;
 	}
 	text_free(&t);
@@ -74,40 +84,25 @@ static uint64_t text_length(const struct tfrecord_feature *f)
 
 /* --- what is seen ----------------------------------------------------------------------------------- */
 
-static bool exact(uint64_t bits)
+static int note_feature(struct records_scan *w, struct records_column *c, const struct tfrecord_found *f, struct wire message)
 {
-	uint64_t n = bits >> 63 ? -bits : bits;
-	return n == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
-}
-
-static int note_feature(struct records_scan *w, struct records_column *c, struct wire message)
-{
-	struct tfrecord_feature f = tfrecord_feature(message);
 	struct records_column *values = records_element(w, c, 0);
 	if (!values)
 		return records_failed(w);
-	uint64_t count = tfrecord_count(&f), bits, bytes = 0;
-	c->seen |= IS_FEATURE | (f.kind != TFRECORD_UNSET && count != 1 ? MANY : 0);
+	c->seen |= IS_FEATURE | (f->kind != TFRECORD_UNSET && f->count != 1 ? MANY : 0);
 	c->count++;
-	c->nulls += f.kind == TFRECORD_UNSET;
-	if (f.kind == TFRECORD_UNSET)
+	c->nulls += f->kind == TFRECORD_UNSET;
+	if (f->kind == TFRECORD_UNSET)
 		return 0;
-	c->total += count;
-	values->count += count;
-	if (count == 0)
-		c->seen |= EMPTY_OF(f.kind);
+	c->total += f->count;
+	values->count += f->count;
+	if (f->count == 0)
+		c->seen |= EMPTY_OF(f->kind);
 	else
-		values->seen |= KIND_OF(f.kind);
-	struct tfrecord_values v = tfrecord_values(&f);
-	struct wire one;
-	while (f.kind != TFRECORD_FLOATS && tfrecord_value(&v, &bits, &one)) {
-		if (f.kind == TFRECORD_BYTES)
-			bytes += wire_left(&one);
-		else
-			values->seen |= exact(bits) ? 0 : INEXACT;
-	}
+		values->seen |= KIND_OF(f->kind) | (f->inexact ? INEXACT : 0);
+	uint64_t bytes = f->kind == TFRECORD_BYTES ? f->bytes : 0;
 	if (w->table->before && c->before && (c->before->type == RECORDS_MIXED || (values->before && values->before->type == RECORDS_MIXED)))
-		bytes = text_length(&f);
+		bytes = text_length(message);
 	c->raw += bytes; /* of a column of single values */
 	values->raw += bytes;
 	return 0;
@@ -116,13 +111,14 @@ static int note_feature(struct records_scan *w, struct records_column *c, struct
 static int note_lists(struct records_scan *w, struct records_column *c, struct wire list)
 {
 	struct records_column *steps = records_element(w, c, 0);
+	struct tfrecord_found found;
 	struct wire_field f;
 	if (!steps)
 		return records_failed(w);
 	c->seen |= IS_LISTS;
 	c->count++;
 	while (wire_next(&list, &f)) {
-		int r = note_feature(w, steps, f.body);
+		int r = tfrecord_look(f.body, &found) ? note_feature(w, steps, &found, f.body) : 0;
 		if (r < 0)
 			return r;
 		c->total++;
@@ -140,40 +136,82 @@ static struct records_column *find_column(struct records_scan *w, struct wire ke
 	return c;
 }
 
-/* Of a key that comes again the last entry counts: first it is found, for each key, where that is. */
+static int note_part(struct records_scan *w, const struct tfrecord_part *p)
+{
+	return p->number == 1 ? note_feature(w, p->column, &p->found, p->value) : note_lists(w, p->column, p->value);
+}
+
+/* Of a key that comes again the last entry counts. */
+static int note_parts(struct records_scan *w, struct tfrecord_part *parts, uint32_t count)
+{
+	struct working *own = w->own;
+	int r = 0;
+	own->record++;
+	for (uint32_t i = 0; i < count; i++) {
+		struct records_column *c = parts[i].column = find_column(w, parts[i].key, parts[i].number);
+		if (!c)
+			return records_failed(w);
+		if (c->serial == own->record) {
+			w->root->seen |= TFRECORD_TWICE;
+			parts[c->key_at].column = NULL;
+		}
+		c->serial = own->record;
+		c->key_at = i;
+	}
+	for (uint32_t i = 0; r == 0 && i < count; i++)
+		if (parts[i].column)
+			r = note_part(w, &parts[i]);
+	return r;
+}
+
+/* The same of a record of very many entries: first it is found, for each key, where the last is. */
 static int note_map(struct records_scan *w, struct wire data, uint32_t number, bool find)
 {
 	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = number};
-	struct wire key, value;
+	struct tfrecord_part p = {.number = number};
 	int r = 0;
-	while (r == 0 && tfrecord_entry(&e, &key, &value)) {
-		struct records_column *c = find_column(w, key, number);
+	while (r == 0 && tfrecord_entry(&e, &p.key, &p.value)) {
+		struct records_column *c = p.column = find_column(w, p.key, number);
 		if (!c)
 			return records_failed(w);
 		if (find)
-			c->key_at = offset_of(w, key.p);
-		else if (c->key_at == offset_of(w, key.p))
-			r = number == 1 ? note_feature(w, c, value) : note_lists(w, c, value);
+			c->key_at = offset_of(w, p.key.p);
+		else if (c->key_at == offset_of(w, p.key.p))
+			r = number == 2 || tfrecord_look(p.value, &p.found) ? note_part(w, &p) : 0;
+		else
+			w->root->seen |= TFRECORD_TWICE;
 	}
 	return r;
 }
 
-int tfrecord_note(struct records_scan *w, struct wire data)
+int tfrecord_begin(struct records_scan *w)
 {
 	static const uint8_t name[] = "data";
-	struct records_column *bytes = marked(w, wire_over(name, 4), MARK_DATA, UINT64_MAX - 1);
-	if (!bytes)
+	struct working *own = w->own = arena_alloc(w->arena, sizeof *own);
+	if (!own)
+		return error_no_memory(w->err, "its columns");
+	own->data = marked(w, wire_over(name, 4), MARK_DATA, UINT64_MAX - 1);
+	if (!own->data)
 		return records_failed(w) ? records_failed(w) : -ENOMEM;
-	bytes->seen |= IS_DATA;
-	bytes->count++;
-	bytes->total += wire_left(&data);
+	own->data->seen |= IS_DATA;
+	return 0;
+}
+
+int tfrecord_note(struct records_scan *w, struct wire data)
+{
+	struct working *own = w->own;
+	const uint64_t no = TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE;
+	uint64_t count;
+	own->data->count++;
+	own->data->total += wire_left(&data);
 	w->root->seen |= TFRECORD_RECORDS;
-	uint64_t no = TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE;
 	if ((w->root->seen & no) == no)
 		return 0;
-	w->root->seen |= tfrecord_is_not(data);
+	w->root->seen |= tfrecord_parts(data, own->parts, PARTS, &count);
 	if ((w->root->seen & no) == no)
 		return 0;
+	if (count <= PARTS)
+		return note_parts(w, own->parts, (uint32_t)count);
 	int r = 0;
 	for (uint32_t i = 0; r == 0 && i < 4; i++)
 		r = note_map(w, data, 1 + i / 2, i % 2 == 0);
@@ -208,11 +246,11 @@ static enum records_type type_of_feature(const struct records_column *c)
 static void choose_columns(struct records_column *root)
 {
 	unsigned is_not = (unsigned)root->seen & (TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE);
-	bool data = is_not == (TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE);
+	uint64_t shown = is_not == (TFRECORD_NO_EXAMPLE | TFRECORD_NO_SEQUENCE) ? IS_DATA : IS_FEATURE | IS_LISTS;
 	struct records_column **at = &root->first, *last = NULL;
 	root->nfields = 0;
 	for (struct records_column *c; (c = *at);) {
-		if (data != ((c->seen & IS_DATA) != 0)) {
+		if ((c->seen & shown) == 0) {
 			*at = c->next;
 			continue;
 		}
@@ -314,14 +352,17 @@ static void put_values(struct records_decode *d, const struct tfrecord_feature *
 static void put_feature(struct records_decode *d, uint32_t step, bool there, struct wire message)
 {
 	struct tfrecord_feature f = {TFRECORD_UNSET, message};
+	struct tfrecord_found found = {0};
 	if (there)
 		f = tfrecord_feature(message);
 	if (step + 1 < d->length || (d->path[step]->type != RECORDS_LIST && f.kind != TFRECORD_UNSET))
 		put_values(d, &f);
 	else if (f.kind == TFRECORD_UNSET)
 		records_put_null(d);
+	else if (tfrecord_look(message, &found))
+		records_put_length(d, found.count);
 	else
-		records_put_length(d, tfrecord_count(&f));
+		records_changed(d);
 }
 
 static uint64_t count_steps(struct wire list)
@@ -345,30 +386,17 @@ static void put_lists(struct records_decode *d, bool there, struct wire list)
 			put_feature(d, 2, true, f.body);
 }
 
-/* The last entry of that name. */
-static bool find(const struct records_decode *d, struct wire data, struct wire *ret)
-{
-	const struct records_column *c = d->path[1];
-	struct tfrecord_entries e = {.message = data, .map = wire_over(data.p, 0), .number = c->seen & IS_LISTS ? 2 : 1};
-	struct wire key, value;
-	bool found = false;
-	while (tfrecord_entry(&e, &key, &value))
-		if (wire_left(&key) == c->name.len && memcmp(key.p, c->name.data, c->name.len) == 0) {
-			*ret = value;
-			found = true;
-		}
-	return found;
-}
-
-static void put_record(struct records_decode *d, struct wire data)
+static void put_record(struct records_decode *d, struct wire data, uint32_t *nth)
 {
 	struct wire value = wire_over(data.p, 0);
-	if (d->path[1]->seen & IS_DATA) {
+	const struct records_column *c = d->path[1];
+	struct tfrecord_entries e = {.message = data, .map = value, .number = c->seen & IS_LISTS ? 2 : 1};
+	if (c->seen & IS_DATA) {
 		records_put_bytes(d, data.p, wire_left(&data));
 		return;
 	}
-	bool there = find(d, data, &value);
-	if (d->path[1]->seen & IS_LISTS)
+	bool there = d->path[0]->seen & TFRECORD_TWICE ? tfrecord_find_last(e, c->name, &value) : tfrecord_find(e, c->name, nth, &value);
+	if (c->seen & IS_LISTS)
 		put_lists(d, there, value);
 	else
 		put_feature(d, 1, there, value);
@@ -380,9 +408,10 @@ int tfrecord_decode(struct records_decode *d)
 	bool check = d->table->bad > 0 && !d->options->no_verify;
 	enum tfrecord_next next;
 	struct wire data;
+	uint32_t nth = 0;
 	while (!d->failed && (next = tfrecord_next(&p, end, check, &data)) != TFRECORD_NONE) {
 		if (next == TFRECORD_WHOLE)
-			put_record(d, data);
+			put_record(d, data, &nth);
 		else if (next != TFRECORD_DATA)
 			break;
 	}

@@ -66,7 +66,7 @@ static int scan(struct records_scan *w)
 }
 
 static const struct records_kind kind = {
-	.unit = "record", .split = split, .scan = scan, .settle = tfrecord_settle, .decode = tfrecord_decode, .hidden = 1, .no_raw = true,
+	.unit = "record", .begin = tfrecord_begin, .split = split, .scan = scan, .settle = tfrecord_settle, .decode = tfrecord_decode, .hidden = 1, .no_raw = true,
 };
 
 /* Ends it in .tfrecord-00000-of-00005, of any number of digits? */
