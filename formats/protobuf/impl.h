@@ -74,8 +74,8 @@ struct protobuf_slot {
 /* Reads it; slots by the fields' index, from the arena.  -EBADMSG: it is broken; or -ENOMEM; no sentence. */
 int protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena, struct protobuf_slot **ret);
 
-/* The one field alone; likewise. */
-int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
+/* The one field alone; likewise.  `once`: it is known to come once at most, and nothing is looked at behind it. */
+int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, bool once, struct arena *arena,
 		       struct protobuf_slot *ret);
 
 /* The value as JSON. */

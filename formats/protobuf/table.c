@@ -55,6 +55,9 @@ void protobuf_settle(const struct records_table *t, struct records_column *c)
 	c->own = f;
 }
 
+/* A bit of a column's `seen`: some message has its field, which does not repeat, several times. */
+enum { TWICE = 1 };
+
 /* --- the pass --------------------------------------------------------------------------------- */
 
 static int note_message(struct records_scan *w, const struct protobuf_message *m, struct wire body);
@@ -99,6 +102,7 @@ static int note_singular(struct records_scan *w, const struct protobuf_field *f,
 	static const uint8_t none;
 	bool there = s->set || !f->presence;
 	c->count += there;
+	c->seen |= s->times > 1 ? TWICE : 0;
 	if (!there)
 		return 0;
 	struct wire body = s->set ? s->last.body : wire_over(&none, 0);
@@ -319,7 +323,8 @@ static void descend(struct decoding *e, uint32_t step, const struct protobuf_mes
 			put_elements(e, step + 1, f, body);
 		return;
 	}
-	int r = protobuf_read_one(m, f, body, &e->scratch, &s);
+	bool once = f->oneof < 0 && !(d->path[step + 1]->seen & TWICE);
+	int r = protobuf_read_one(m, f, body, once, &e->scratch, &s);
 	if (r == -ENOMEM)
 		d->failed = error_no_memory(d->err, "a record");
 	else if (r < 0)

@@ -133,7 +133,7 @@ int protobuf_read(const struct protobuf_message *m, struct wire body, struct are
 	return !slots ? -ENOMEM : wire_failed(&body) ? -EBADMSG : 0;
 }
 
-int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, struct arena *arena,
+int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, bool once, struct arena *arena,
 		       struct protobuf_slot *ret)
 {
 	struct wire_field w;
@@ -143,6 +143,8 @@ int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_fi
 		if (w.number == f->number) {
 			if (protobuf_fits(f, &w) && !take(f, &w, ret, arena))
 				return -ENOMEM;
+			if (once && ret->set)
+				return 0;
 		} else if (f->oneof >= 0 && ret->set) {
 			const struct protobuf_field *other = protobuf_field(m, w.number, &hint);
 			if (other && other->oneof == f->oneof && protobuf_fits(other, &w))
