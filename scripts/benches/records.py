@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""JSON lines, CSV, MessagePack records and protobuf: the pass over the file, and columns out of it."""
+"""JSON lines, CSV, MessagePack records, protobuf and TFRecord: the pass over the file, and columns out of it."""
 import statistics
 import subprocess
 
@@ -155,6 +155,64 @@ with open(sys.argv[1], "wb") as out:
     for name, code, goal in (("id", ids, "6"), ("features/values", floats, "10")):
         tell(f"protobuf, {name}", f"arrayfs --cat {path.name} {name}", "python: protobuf (upb)",
              compare(runs, lambda: timed(lambda: cat_to_file(*options, path, name)), lambda code=code: timed(lambda: run(PYTHON, "-c", code, path, OUT))), goal)
+
+
+EXAMPLES = """
+import struct, sys
+from google.protobuf import descriptor_pb2 as pb, descriptor_pool, message_factory
+F = pb.FieldDescriptorProto
+f = pb.FileDescriptorProto(name="example.proto", package="tensorflow", syntax="proto3")
+def message(name, *fields):
+    m = f.message_type.add(name=name)
+    for i, (field, kind, label, of) in enumerate(fields):
+        m.field.add(name=field, number=i + 1, type=kind, label=label, type_name=of and ".tensorflow." + of)
+    return m
+for name, kind in (("BytesList", F.TYPE_BYTES), ("FloatList", F.TYPE_FLOAT), ("Int64List", F.TYPE_INT64)):
+    message(name, ("value", kind, 3, None))
+one = message("Feature", *((field, F.TYPE_MESSAGE, 1, of) for field, of in (("bytes_list", "BytesList"), ("float_list", "FloatList"), ("int64_list", "Int64List"))))
+one.oneof_decl.add(name="kind")
+for field in one.field: field.oneof_index = 0
+entry = message("Features", ("feature", F.TYPE_MESSAGE, 3, "Features.FeatureEntry")).nested_type.add(name="FeatureEntry")
+entry.options.map_entry = True
+entry.field.add(name="key", number=1, type=F.TYPE_STRING, label=1)
+entry.field.add(name="value", number=2, type=F.TYPE_MESSAGE, type_name=".tensorflow.Feature", label=1)
+message("Example", ("features", F.TYPE_MESSAGE, 1, "Features"))
+pool = descriptor_pool.DescriptorPool()
+pool.Add(f)
+Example = message_factory.GetMessageClass(pool.FindMessageTypeByName("tensorflow.Example"))
+def examples(path):
+    b, p = open(path, "rb").read(), 0
+    while p < len(b):
+        n, = struct.unpack_from("<Q", b, p)
+        yield Example.FromString(b[p + 12:p + 12 + n]).features.feature; p += n + 16
+"""
+
+
+def case_tfrecord(runs):
+    """200,000 tf.train.Examples with 256 floats: the pass, ids, floats, against Python's protobuf library, which checks no checksum"""
+    path = make("examples.tfrecord", EXAMPLES + """
+import google_crc32c, numpy as np
+def masked(raw):
+    crc = google_crc32c.value(raw)
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+rng = np.random.default_rng(1)
+with open(sys.argv[1], "wb") as out:
+    for i in range(200_000):
+        e = Example()
+        of = e.features.feature
+        of["id"].int64_list.value.append(i)
+        of["features"].float_list.value.extend(rng.random(256, "f4"))
+        of["categories"].bytes_list.value.extend([b"a%d" % (i % 50), b"b"])
+        of["timestamp"].int64_list.value.append(1700000000 + i)
+        raw = e.SerializeToString()
+        length = struct.pack("<Q", len(raw))
+        out.write(length + masked(length) + raw + masked(raw))""")
+    rate("TFRecord, the pass", path, runs, "-")
+    ids = EXAMPLES + "import numpy as np\nwith open(sys.argv[2], 'r+b') as f: f.write(np.array([e['id'].int64_list.value[0] for e in examples(sys.argv[1])]).data)"
+    floats = EXAMPLES + "import numpy as np\nwith open(sys.argv[2], 'r+b') as f:\n    for e in examples(sys.argv[1]): f.write(np.array(e['features'].float_list.value, 'f4').data)"
+    for name, code, goal in (("id", ids, "6"), ("features/values", floats, "10")):
+        tell(f"TFRecord, {name}", f"arrayfs --cat {path.name} {name}", "python: protobuf (upb)",
+             compare(runs, lambda name=name: timed(lambda: cat_to_file(path, name)), lambda code=code: timed(lambda: run(PYTHON, "-c", code, path, OUT))), goal)
 
 
 ROWS = """
