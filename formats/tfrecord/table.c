@@ -410,10 +410,11 @@ int tfrecord_decode(struct records_decode *d)
 	struct wire data;
 	uint32_t nth = 0;
 	while (!d->failed && (next = tfrecord_next(&p, end, check, &data)) != TFRECORD_NONE) {
+		if (next != TFRECORD_WHOLE && next != TFRECORD_DATA)
+			break;
+		tfrecord_prefetch(p, data);
 		if (next == TFRECORD_WHOLE)
 			put_record(d, data, &nth);
-		else if (next != TFRECORD_DATA)
-			break;
 	}
 	text_free(&d->text);
 	return d->failed;

@@ -21,6 +21,7 @@ static uint64_t split(const struct records_table *t, const struct records_span *
 		enum tfrecord_next next = tfrecord_next(&p, end, false, &data);
 		if (next != TFRECORD_WHOLE)
 			return next == TFRECORD_LENGTH ? RECORDS_NO_MORE : UINT64_MAX;
+		tfrecord_prefetch(p, data);
 	}
 	return s->at + (uint64_t)(p - s->bytes);
 }
