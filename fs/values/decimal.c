@@ -1,26 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/values/decimal.h"
 
+#include <endian.h>
 #include <string.h>
 
 #include "fs/values/pow10.h"
 
 /* --- integers ------------------------------------------------------------ */
 
-static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-			    "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
-			    "9899";
-
 static unsigned digits_of(uint64_t v)
 {
-	unsigned n = 1;
-	for (; v >= 10000; v /= 10000)
-		n += 4;
-	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+	static const uint64_t tens[] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000,
+					1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+					1000000000000000000, UINT64_C(10000000000000000000)};
+	unsigned n = (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12; /* floor(bits * log10(2)) */
+	return n + (v >= tens[n]);
+}
+
+/* Eight digits, the first in the lowest byte: halves of four, then pairs, then each, all at once; the divisions are exact
+ * for so few digits. */
+static uint64_t eight_digits(uint32_t v)
+{
+	uint64_t fours = v / 10000 | (uint64_t)(v % 10000) << 32;
+	uint64_t high = (fours * 10486 >> 20) & 0x0000007f0000007f;
+	uint64_t pairs = high | (fours - high * 100) << 16;
+	uint64_t tens = (pairs * 103 >> 10) & 0x000f000f000f000f;
+	return (tens | (pairs - tens * 10) << 8) + 0x3030303030303030;
 }
 
 void decimal_padded(uint64_t v, unsigned digits, char *ret)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+				    "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+				    "9899";
+	const uint64_t all = 100000000;
+	for (; digits >= 8; digits -= 8, v /= all) {
+		uint64_t eight = htole64(eight_digits((uint32_t)(v % all)));
+		memcpy(ret + digits - 8, &eight, 8);
+	}
 	for (; digits >= 2; digits -= 2, v /= 100)
 		memcpy(ret + digits - 2, pairs + v % 100 * 2, 2);
 	if (digits)
