@@ -30,6 +30,31 @@ struct csv_breaks {
 	bool quoted; /* there are quotes, if they are quotes */
 };
 
+/* Of the CSV_MARKED bytes at p, one by one, */
+static inline struct csv_marks csv_mark_bytes(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	struct csv_marks m = {0};
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		m.ends |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r') << i;
+		m.others |= (uint64_t)((uint8_t)(p[i] - '0') > 9) << i;
+		m.quotes |= (uint64_t)(quote && p[i] == '"') << i;
+		m.wide |= p[i] > 0x7f;
+	}
+	return m;
+}
+
+static inline struct csv_breaks csv_break_bytes(const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	struct csv_breaks b = {0};
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		b.delimiters |= (uint64_t)(p[i] == delimiter) << i;
+		b.feeds |= (uint64_t)(p[i] == '\n') << i;
+		b.quoted |= quote && p[i] == '"';
+	}
+	return b;
+}
+
+/* and many at once. */
 #ifdef __SSE2__
 static inline uint64_t csv_bits(const __m128i x[4])
 {
@@ -37,7 +62,6 @@ static inline uint64_t csv_bits(const __m128i x[4])
 	       (uint64_t)(unsigned)_mm_movemask_epi8(x[2]) << 32 | (uint64_t)(unsigned)_mm_movemask_epi8(x[3]) << 48;
 }
 
-/* Of the CSV_MARKED bytes at p. */
 static inline struct csv_marks csv_mark(const uint8_t *p, uint8_t delimiter, bool quote)
 {
 	const __m128i d = _mm_set1_epi8((char)delimiter), feed = _mm_set1_epi8('\n'), carriage = _mm_set1_epi8('\r');
@@ -65,26 +89,6 @@ static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, b
 	return (struct csv_breaks){csv_bits(delimiters), csv_bits(feeds), quote && _mm_movemask_epi8(quotes)};
 }
 #else
-static inline struct csv_marks csv_mark(const uint8_t *p, uint8_t delimiter, bool quote)
-{
-	struct csv_marks m = {0};
-	for (unsigned i = 0; i < CSV_MARKED; i++) {
-		m.ends |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r') << i;
-		m.others |= (uint64_t)((uint8_t)(p[i] - '0') > 9) << i;
-		m.quotes |= (uint64_t)(quote && p[i] == '"') << i;
-		m.wide |= p[i] > 0x7f;
-	}
-	return m;
-}
-
-static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, bool quote)
-{
-	struct csv_breaks b = {0};
-	for (unsigned i = 0; i < CSV_MARKED; i++) {
-		b.delimiters |= (uint64_t)(p[i] == delimiter) << i;
-		b.feeds |= (uint64_t)(p[i] == '\n') << i;
-		b.quoted |= quote && p[i] == '"';
-	}
-	return b;
-}
+#define csv_mark csv_mark_bytes
+#define csv_break csv_break_bytes
 #endif

@@ -45,7 +45,7 @@ def parse(line):
 
 
 def is_integer(n):
-    return re.fullmatch(r"-?\d+", n) is not None
+    return re.fullmatch(r"-?\d+", n, re.A) is not None
 
 
 def kind(v):
@@ -126,10 +126,10 @@ def json_table(rows, as_text):
 
 # --- CSV --------------------------------------------------------------------------------------------
 
-NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.A)
 SPECIAL = re.compile(r"[-+]?(nan|inf|infinity)", re.I)
-DATE = re.compile(r"\d{4}-\d\d-\d\d")
-TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[-+]\d\d(?::?\d\d)?)?")
+DATE = re.compile(r"\d{4}-\d\d-\d\d", re.A)
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(Z|[-+]\d\d(?::?\d\d)?)?", re.A)
 EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
