@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <endian.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -30,31 +31,62 @@ struct csv_breaks {
 	bool quoted; /* there are quotes, if they are quotes */
 };
 
-/* Of the CSV_MARKED bytes at p, one by one, */
-static inline struct csv_marks csv_mark_bytes(const uint8_t *p, uint8_t delimiter, bool quote)
+/* --- eight bytes at a time, in a general register ---------------------- */
+
+static const uint64_t csv_ones = 0x0101010101010101, csv_low = 0x7f7f7f7f7f7f7f7f;
+
+/* The top bit of each of the bytes that are c, of no other: no carry passes between them. */
+static inline uint64_t csv_same(uint64_t w, uint8_t c)
+{
+	uint64_t x = w ^ csv_ones * c;
+	return ~(((x & csv_low) + csv_low) | x | csv_low);
+}
+
+/* Those of bytes that are no digits. */
+static inline uint64_t csv_no_digits(uint64_t w)
+{
+	uint64_t x = w ^ csv_ones * '0';
+	return (((x & csv_low) + csv_ones * (0x80 - 10)) | x) & ~csv_low;
+}
+
+/* Top bits as bits, the n-th eight of them. */
+static inline uint64_t csv_gather(uint64_t tops, unsigned n)
+{
+	return ((tops >> 7) * 0x0102040810204080) >> 56 << 8 * n;
+}
+
+/* Of the CSV_MARKED bytes at p. */
+static inline struct csv_marks csv_mark_words(const uint8_t *p, uint8_t delimiter, bool quote)
 {
 	struct csv_marks m = {0};
-	for (unsigned i = 0; i < CSV_MARKED; i++) {
-		m.ends |= (uint64_t)(p[i] == delimiter || p[i] == '\n' || p[i] == '\r') << i;
-		m.others |= (uint64_t)((uint8_t)(p[i] - '0') > 9) << i;
-		m.quotes |= (uint64_t)(quote && p[i] == '"') << i;
-		m.wide |= p[i] > 0x7f;
+	uint64_t w, any = 0;
+	for (unsigned i = 0; i < 8; i++, any |= w) {
+		memcpy(&w, p + 8 * i, sizeof w);
+		w = le64toh(w);
+		m.ends |= csv_gather(csv_same(w, delimiter) | csv_same(w, '\n') | csv_same(w, '\r'), i);
+		m.others |= csv_gather(csv_no_digits(w), i);
+		m.quotes |= quote ? csv_gather(csv_same(w, '"'), i) : 0;
 	}
+	m.wide = any & ~csv_low;
 	return m;
 }
 
-static inline struct csv_breaks csv_break_bytes(const uint8_t *p, uint8_t delimiter, bool quote)
+static inline struct csv_breaks csv_break_words(const uint8_t *p, uint8_t delimiter, bool quote)
 {
 	struct csv_breaks b = {0};
-	for (unsigned i = 0; i < CSV_MARKED; i++) {
-		b.delimiters |= (uint64_t)(p[i] == delimiter) << i;
-		b.feeds |= (uint64_t)(p[i] == '\n') << i;
-		b.quoted |= quote && p[i] == '"';
+	uint64_t w, quotes = 0;
+	for (unsigned i = 0; i < 8; i++, quotes |= csv_same(w, '"')) {
+		memcpy(&w, p + 8 * i, sizeof w);
+		w = le64toh(w);
+		b.delimiters |= csv_gather(csv_same(w, delimiter), i);
+		b.feeds |= csv_gather(csv_same(w, '\n'), i);
 	}
+	b.quoted = quote && quotes;
 	return b;
 }
 
-/* and many at once. */
+/* --- 16 bytes at a time ------------------------------------------------- */
+
 #ifdef __SSE2__
 static inline uint64_t csv_bits(const __m128i x[4])
 {
@@ -89,6 +121,6 @@ static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, b
 	return (struct csv_breaks){csv_bits(delimiters), csv_bits(feeds), quote && _mm_movemask_epi8(quotes)};
 }
 #else
-#define csv_mark csv_mark_bytes
-#define csv_break csv_break_bytes
+#define csv_mark csv_mark_words
+#define csv_break csv_break_words
 #endif

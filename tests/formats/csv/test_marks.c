@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* What is marked many bytes at once is what is marked one by one. */
+/* What is marked many bytes at once is what each of them is. */
 #include "formats/csv/marks.h"
 
 #include "tests/support.h"
 
+static void check_marks(const struct csv_marks *m, const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	bool wide = false;
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		assert_int_equal(m->ends >> i & 1, p[i] == delimiter || p[i] == '\n' || p[i] == '\r');
+		assert_int_equal(m->others >> i & 1, p[i] < '0' || p[i] > '9');
+		assert_int_equal(m->quotes >> i & 1, quote && p[i] == '"');
+		wide |= p[i] > 0x7f;
+	}
+	assert_int_equal(m->wide, wide);
+}
+
+static void check_breaks(const struct csv_breaks *b, const uint8_t *p, uint8_t delimiter, bool quote)
+{
+	for (unsigned i = 0; i < CSV_MARKED; i++) {
+		assert_int_equal(b->delimiters >> i & 1, p[i] == delimiter);
+		assert_int_equal(b->feeds >> i & 1, p[i] == '\n');
+	}
+	assert_int_equal(b->quoted, quote && memchr(p, '"', CSV_MARKED) != NULL);
+}
+
 static void check(const uint8_t *p, uint8_t delimiter, bool quote)
 {
-	struct csv_marks m = csv_mark(p, delimiter, quote), n = csv_mark_bytes(p, delimiter, quote);
-	struct csv_breaks b = csv_break(p, delimiter, quote), c = csv_break_bytes(p, delimiter, quote);
-	assert_int_equal(m.ends, n.ends);
-	assert_int_equal(m.others, n.others);
-	assert_int_equal(m.quotes, n.quotes);
-	assert_int_equal(m.wide, n.wide);
-	assert_int_equal(b.delimiters, c.delimiters);
-	assert_int_equal(b.feeds, c.feeds);
-	assert_int_equal(b.quoted, c.quoted);
+	struct csv_marks marks[] = {csv_mark(p, delimiter, quote), csv_mark_words(p, delimiter, quote)};
+	struct csv_breaks breaks[] = {csv_break(p, delimiter, quote), csv_break_words(p, delimiter, quote)};
+	for (unsigned i = 0; i < 2; i++) {
+		check_marks(&marks[i], p, delimiter, quote);
+		check_breaks(&breaks[i], p, delimiter, quote);
+	}
 }
 
 static void every_byte_at_every_place(void **state)
@@ -30,34 +48,25 @@ static void every_byte_at_every_place(void **state)
 		}
 }
 
-static uint64_t bit(unsigned n)
+static void bytes_beside_each_other(void **state)
 {
-	return UINT64_C(1) << n;
-}
-
-static void bits_are_those_of_the_text(void **state)
-{
-	char text[CSV_MARKED];
+	static const uint8_t some[] = ",,\n\r\"\"019/:.-\0\x7f\x80\xff+a\xac\x8a";
+	uint8_t bytes[CSV_MARKED];
+	uint32_t random = 1;
 	(void)state;
-	memset(text, '.', sizeof text);
-	memcpy(text, "1,\"x\"\r\n", 7);
-	memcpy(text + 59, "\xc3\xa9,\n\"", 5);
-	struct csv_marks m = csv_mark((const uint8_t *)text, ',', true);
-	struct csv_breaks b = csv_break((const uint8_t *)text, ',', true);
-	assert_int_equal(m.ends, bit(1) | bit(5) | bit(6) | bit(61) | bit(62));
-	assert_int_equal(m.others, ~bit(0));
-	assert_int_equal(m.quotes, bit(2) | bit(4) | bit(63));
-	assert_true(m.wide);
-	assert_int_equal(b.delimiters, bit(1) | bit(61));
-	assert_int_equal(b.feeds, bit(6) | bit(62));
-	assert_true(b.quoted);
+	for (int i = 0; i < 5000; i++) {
+		for (unsigned at = 0; at < CSV_MARKED; at++, random = random * 1664525 + 1013904223)
+			bytes[at] = some[(random >> 16) % (sizeof some - 1)];
+		check(bytes, ',', i % 2);
+		check(bytes, 0x80, i % 2);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_byte_at_every_place),
-		cmocka_unit_test(bits_are_those_of_the_text),
+		cmocka_unit_test(bytes_beside_each_other),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
