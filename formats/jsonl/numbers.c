@@ -81,8 +81,8 @@ AVX2 static inline void read_row(const uint8_t *p, struct row *r)
 	uint64_t behind_first = (first + digit) & ~digit, behind_second = (second + digit) & ~digit;
 	uint64_t ints = behind_first & ~point, ends = (ints | behind_second) & all_but_last;
 
-	/* All that is neither is behind one of these, or where one has to be. */
-	uint64_t odd = (minus & ~begin) | (point & ~behind_first) | (first & ~digit) | (second & ~digit) | (ends & ~comma);
+	/* A byte that is none of these, or not where it may be, is where a digit or a comma has to be, or behind such a one. */
+	uint64_t odd = (first & ~digit) | (second & ~digit) | (ends & ~comma);
 	odd |= find_16(digit & ~(first + digit)); /* ints that are not exact as a float, or do not fit */
 	r->negative = (((begin & minus) << 1) + digit) & ints;
 	uint64_t zero = first & (digit | r->negative) >> 1; /* 01, -0 */
