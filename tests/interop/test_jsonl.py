@@ -7,6 +7,7 @@ import json
 import os
 import random
 import sys
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import arrayfs, check, done, folder, need, sampled  # noqa: E402
@@ -32,6 +33,10 @@ NUMBERS = ["0", "-0", "1", "-17", "9223372036854775807", "9223372036854775808", 
            "-9223372036854775808", "-9223372036854775809", "9007199254740993", "0.1", "-0.0", "1e3", "1E+3", "2.5e-310", "5e-324", "1e-400",
            "1e400", "NaN", "Infinity", "-Infinity", "1e22", "123456789012345678901234567890", "0.30000000000000004", "100000000000000000000000"]
 STRINGS = ["", "a", "é", "\u4e2d\u6587", "\U0001f600", "line\nbreak", "quote\"", "back\\slash", "\x7f", "tab\t", "x" * 40, "2024-01-15", "\u0000nul"]
+
+
+# Three lines as `zstd --check` 1.5.4 has them, in one block that is not compressed.
+SUMMED = "28b52ffd04581101007b2261223a317d0a7b2261223a327d0a7b2261223a332c2262223a2278797a227d0a7e8a52ab"
 
 
 def scalar(rng, kinds):
@@ -121,6 +126,40 @@ with folder() as where:
         (where / "t.jsonl.gz").write_bytes(broken[:-8] + bytes(4) + broken[-4:])
         arrayfs("--list", where / "t.jsonl.gz", code=1)
 
+    with check("of a compressed file that is cut or changed nothing is shown that was not written"):
+        rng = random.Random(8)
+        text = ("\n".join(dump(row) for row in table(rng, 60)) + "\n").encode()
+        first, second = text[:len(text) // 3], text[len(text) // 3:]
+        name = where / "cut.jsonl.gz"
+        both = gzip.compress(first) + gzip.compress(second)
+        for cut in sampled(range(3, len(both), len(both) // 25)):
+            name.write_bytes(both[:cut])
+            assert b"gzip is cut short after" in arrayfs("--list", name, code=1).stderr, cut
+        for _ in sampled(range(25)):
+            data, at = bytearray(both), rng.randrange(10, len(both))
+            data[at] ^= 1 << rng.randrange(8)
+            name.write_bytes(data)
+            try:
+                assert gzip.decompress(bytes(data)) == text
+            except (OSError, EOFError, zlib.error):
+                arrayfs("--list", name, code=1)
+        name = where / "cut.jsonl.zst"
+        both = pyarrow.compress(first, "zstd", asbytes=True) + pyarrow.compress(second, "zstd", asbytes=True)
+        for cut in sampled(range(4, len(both), len(both) // 25)):
+            name.write_bytes(both[:cut])
+            if cut != len(pyarrow.compress(first, "zstd", asbytes=True)):
+                assert b"zstd is cut short after" in arrayfs("--list", name, code=1).stderr, cut
+        summed = bytes.fromhex(SUMMED)
+        for at in [None, *range(6, len(summed))]:
+            data = bytearray(summed)
+            if at is not None:
+                data[at] ^= 0x10
+            name.write_bytes(data)
+            if at is None:
+                compare(name, expected(['{"a":1}', '{"a":2}', '{"a":3,"b":"xyz"}'], (False, "")), where)
+            else:
+                arrayfs("--list", name, code=1)
+
     with check("one array of objects"):
         for i in sampled(range(30)):
             rng = random.Random(2000 + i)
@@ -134,11 +173,32 @@ with folder() as where:
         write(path, lines)
         compare(path, expected(lines, (False, "")), where)
 
+    with check("fields in any order, within structs and twice, too"):
+        for i in sampled(range(12)):
+            rng = random.Random(3000 + i)
+            names = [f"k{n}" for n in range(rng.choice([3, 40, 300]))]
+            lines = []
+            for _ in range(40):
+                keys = rng.sample(names, rng.randrange(1, len(names))) + rng.choices(names, k=rng.choice([0, 0, 2]))
+                inner = "{" + ",".join(f'"{k}":{rng.randrange(99)}' for k in rng.sample(keys, len(keys) // 2)) + "}"
+                rng.shuffle(keys)
+                lines.append("{" + ",".join(f'"{k}":' + (inner if k == "k0" else rng.choice([str(len(k)), "null"])) for k in keys) + "}")
+            write(path, lines)
+            compare(path, expected(lines, (False, "")), where)
+
     with check("escapes in names and strings"):
         lines = [r'{"\u0061":"\u00e9\ud83d\ude00\/\b\f"}', r'{"a":"plain"}', r'{"\"q\"":"\\"}']
         write(path, lines)
         rows = [json.loads(line) for line in lines]
         compare(path, model.json_table(rows, None), where)
+
+    with check("every escape and character, in strings of every length"):
+        rng = random.Random(9)
+        letters = [r"\"", r"\\", r"\/", r"\b", r"\f", r"\n", r"\r", r"\t", r"\u0000", r"\u001F", r"\u007f", r"\u0080", r"\u07ff", r"\u0800", r"\uD7FF", r"\uE000", r"\uffff",
+                   r"\ud800\udc00", r"\uDBFF\uDFFF", "a", "/", "'", "\x7f", "\x80", "\u07ff", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff", "[", "}", ":", ","]
+        lines = ['{"s":"%s","t":["%s"]}' % ("x" * n + rng.choice(letters) * rng.randrange(3) + "y" * (n % 7), "".join(rng.choices(letters, k=n))) for n in range(120)]
+        write(path, lines)
+        compare(path, model.json_table([json.loads(line) for line in lines], None), where)
 
     with check("what breaks a line is told with its number, or left out"):
         good = ['{"a":1}', '{"a":2}', "", '{"a":3}']
