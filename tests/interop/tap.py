@@ -146,6 +146,20 @@ def listed(source, *args, inner=False):
 
 
 @contextlib.contextmanager
+def mounted(source, *options):
+    """The path at which it is mounted, for as long as that is wanted."""
+    need_mounts()
+    mnt = pathlib.Path(f"{source}.mnt")
+    arrayfs(*options, source, mnt)
+    try:
+        yield mnt
+    except BaseException:   # its frames may still map files
+        subprocess.run(["fusermount3", "-uz", mnt])
+        raise
+    arrayfs("-u", mnt)
+
+
+@contextlib.contextmanager
 def folder():
     path = pathlib.Path(tempfile.mkdtemp(prefix="arrayfs-test-"))
     try:

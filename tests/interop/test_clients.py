@@ -18,7 +18,7 @@ import tempfile
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, comment, done, folder, need, need_mounts, need_tool, run_all  # noqa: E402
+from tap import ARRAYFS, LIBRARIES, Skip, arrayfs, comment, done, folder, mounted, need, need_mounts, need_tool, run_all  # noqa: E402
 
 np, ml_dtypes, safetensors, st, h5py, pa, pq, duckdb, pl = need(
     "numpy", "ml_dtypes", "safetensors", "safetensors.numpy", "h5py", "pyarrow", "pyarrow.parquet", "duckdb", "polars")
@@ -49,19 +49,6 @@ def make(top):
         f["hard"] = d
         f["soft"] = h5py.SoftLink("/g/x")
     return top
-
-
-@contextlib.contextmanager
-def mounted(source, *options):
-    need_mounts()
-    mnt = pathlib.Path(f"{source}.mnt")
-    arrayfs(*options, source, mnt)
-    try:
-        yield mnt
-    except BaseException:   # its frames may still map files
-        subprocess.run(["fusermount3", "-uz", mnt])
-        raise
-    arrayfs("-u", mnt)
 
 
 def tool(*args, code=0, env=None, **how):
