@@ -321,6 +321,7 @@ struct reading {
 	struct node *column;
 	unsigned generation;
 	struct blocks *blocks;
+	const _Atomic bool *gone;   /* the reader is; or NULL */
 	struct block *held, *large; /* the index's; and that of a large piece; or NULL */
 	struct index *index;
 	uint64_t piece;             /* the large one */
@@ -355,6 +356,11 @@ static bool is_short_of(const struct reading *q, uint64_t upto)
 	return k < q->index->pieces && begin_of(q->index, k) < upto;
 }
 
+static bool is_gone(const struct reading *q)
+{
+	return q->gone && atomic_load(q->gone);
+}
+
 /* Has the next ones made by others, of which `first` is the first that is wanted. */
 static void prefetch_some(const struct reading *q, const struct block_source *from, uint64_t *next, uint64_t first, uint64_t end)
 {
@@ -373,7 +379,8 @@ static int count_to(const struct reading *q, uint64_t upto, struct error *err)
 	for (uint64_t next = 0; r == 0 && is_short_of(q, upto);) {
 		uint64_t k = known(x), group = k / GROUP;
 		prefetch_some(q, &from, &next, group, (x->pieces + GROUP - 1) / GROUP);
-		if ((r = blocks_get(q->blocks, NULL, &from, group, &counts, err)) < 0)
+		r = is_gone(q) ? -EINTR : blocks_get(q->blocks, NULL, &from, group, &counts, err);
+		if (r < 0)
 			break;
 		const uint64_t *lengths = (const uint64_t *)(const void *)counts->bytes;
 		for (; r == 0 && k < x->pieces && k / GROUP == group; k++)
@@ -393,7 +400,8 @@ static int make_to(const struct reading *q, uint64_t upto, struct error *err)
 	for (uint64_t next = 0; r == 0 && is_short_of(q, upto);) {
 		uint64_t k = known(x), wanted = (upto - begin_of(x, k)) / PIECE_BYTES + 1;
 		prefetch_some(q, &from, &next, k, wanted < x->pieces - k ? k + wanted : x->pieces);
-		if ((r = blocks_get(q->blocks, NULL, &from, k, &piece, err)) < 0)
+		r = is_gone(q) ? -EINTR : blocks_get(q->blocks, NULL, &from, k, &piece, err);
+		if (r < 0)
 			break;
 		r = tell(x, k, length_in(piece), table_in(piece)->parts > 0, err);
 		blocks_release(piece);
@@ -521,10 +529,13 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 	struct readahead_next next = blocks_readahead(a->options->blocks, (const char *)n + 1, offset, len);
 	struct reading q;
 	int r = open_reading(&q, a, n, err);
+	q.gone = ret->gone;
 	if (r == 0)
 		r = reach(&q, offset + len, err);
 	if (r == 0)
 		r = read_known(&q, offset, len, &next, ret, err);
+	if (r == -EINTR) /* nobody waits for what was to come after it, either */
+		archive_cancel_prefetch(a);
 	close_reading(&q);
 	return r;
 }

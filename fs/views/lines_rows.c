@@ -13,19 +13,6 @@ static struct node *find(struct archive *a, const struct node *dir, const char *
 	return id ? tree_node(&a->tree, tree_resolve(&a->tree, id)) : NULL;
 }
 
-/* Of the strings themselves, if they are nested in lists of fixed length; else of these. */
-static struct node *find_validity(struct archive *a, const struct node *n)
-{
-	unsigned inner = n->array->unshaped ? 0 : 1;
-	struct node *found = NULL;
-	for (unsigned depth = n->array->rank > inner ? n->array->rank - inner : 0; !found; depth--) {
-		found = view_validity(a, n, depth);
-		if (depth == 0)
-			break;
-	}
-	return found;
-}
-
 int lines_find(struct archive *a, struct node *n, struct lines *ret, struct error *err)
 {
 	uint64_t size, slots;
@@ -40,7 +27,7 @@ int lines_find(struct archive *a, struct node *n, struct lines *ret, struct erro
 	if (r < 0)
 		return r;
 	ret->count = size < 8 ? 0 : size / 8 - 1;
-	ret->validity = find_validity(a, n);
+	ret->validity = view_validity(a, n);
 	if (!ret->validity || ret->count == 0)
 		return 0;
 	r = archive_size(a, ret->validity, &slots, err);

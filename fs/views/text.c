@@ -23,7 +23,7 @@ struct layout {
 	uint64_t slots;
 };
 
-struct node *view_validity(struct archive *a, const struct node *n, unsigned depth)
+static struct node *validity_below(struct archive *a, const struct node *n, unsigned depth)
 {
 	struct text name = {.limit = 4096};
 	text_add(&name, n->name);
@@ -35,6 +35,15 @@ struct node *view_validity(struct archive *a, const struct node *n, unsigned dep
 	text_free(&name);
 	struct node *found = id ? tree_node(&a->tree, id) : NULL;
 	return found && found->companion && found->kind == NODE_LAZY && found->array && found->array->dtype == DTYPE_BOOL ? found : NULL;
+}
+
+struct node *view_validity(struct archive *a, const struct node *n)
+{
+	unsigned rows = n->array->unshaped ? 0 : 1, depth = n->array->rank > rows ? n->array->rank - rows : 0;
+	struct node *found;
+	while (!(found = validity_below(a, n, depth)) && depth > 0)
+		depth--;
+	return found;
 }
 
 bool view_text_exists(const struct array *a)
@@ -65,7 +74,7 @@ static int layout_of(struct archive *a, struct node *n, struct layout *ret, stru
 	ret->count = size / ret->bytes;
 	if ((array->unshaped ? array->sized && array->rank > 0 : array->rank > 1) && array->shape[array->rank - 1] > 0)
 		ret->row = array->shape[array->rank - 1];
-	ret->validity = view_validity(a, n, 0);
+	ret->validity = view_validity(a, n);
 	if (ret->validity && (r = archive_size(a, ret->validity, &ret->slots, err)) == 0 && ret->slots > 0)
 		ret->each = ret->count / ret->slots;
 	if (ret->validity && (ret->slots == 0 || ret->each == 0 || ret->each * ret->slots != ret->count))

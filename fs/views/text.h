@@ -21,7 +21,7 @@
  *   V<n>                 hex
  *   references           the path, by text_word(); - if null; hex if unknown;
  *                        as wide as the longest path in the archive
- *   null                 - (as NAME.validity says)
+ *   null                 - (as view_validity() says)
  *
  * Not available for elements without a fixed width or packed below a byte, strings
  * of more than 4,096 bytes, and Fortran order.
@@ -39,9 +39,9 @@ void view_text_field(const struct array *a, const uint8_t *element, char *field,
 enum { VIEW_TEXT_NUMBER = 384 };
 size_t view_text_number(const struct array *a, const uint8_t *element, char ret[VIEW_TEXT_NUMBER]);
 
-/* NAME.validity, or, `depth` times, NAME.values.validity, if it was made for NAME and is not an array that happens to have
- * that name; NULL: there is none. */
-struct node *view_validity(struct archive *a, const struct node *n, unsigned depth);
+/* Which elements are null: NAME.validity, or that of what is in lists of fixed length, NAME.values.validity and so on, as deep
+ * as there is one.  It was made for NAME and is not an array that happens to have that name.  NULL: there is none. */
+struct node *view_validity(struct archive *a, const struct node *n);
 
 int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 

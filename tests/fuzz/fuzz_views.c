@@ -74,6 +74,16 @@ static ssize_t read_some(struct look *l, const struct mirror_ref *ref, uint64_t 
 	return n;
 }
 
+/* A file whose size could not be told is empty, and cannot be opened. */
+static bool opens(struct look *l, const struct mirror_ref *ref)
+{
+	struct error err = {0};
+	int fd, r = mirror_open_file(l->m, ref, &fd, &err);
+	if (r == 0)
+		mirror_close_file(l->m, fd);
+	return r == 0;
+}
+
 /* A JSON object on one line, whose members have names of their own. */
 static void check_json(const char *name, struct slice s)
 {
@@ -118,6 +128,8 @@ static void look_at_file(struct look *l, const struct mirror_ref *ref, const cha
 {
 	bool json = views[ino_view(ref->ino)].write && !ino_live(ref->ino);
 	size_t len = json ? JSON_MAX : BYTES;
+	if (!opens(l, ref))
+		return;
 	uint8_t *buf = malloc(len);
 	if (!buf || (ino_live(ref->ino) ? 0 : size) > INT64_MAX)
 		abort();

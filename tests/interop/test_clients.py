@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """Other programs on a mount: numpy, pyarrow, DuckDB, polars, gnuplot, git, rsync, tar, zip, sha256sum, cp,
 find, du and diff read what the reference libraries read from the archive itself."""
-import contextlib
 import difflib
 import hashlib
 import importlib.util

@@ -246,6 +246,20 @@ def times_decimals_and_nulls(path):
     assert [x.strip() for x in lines(path, "small")] == ["0.001", "-0.999"] * 4 + ["-"]
 
 
+def nulls_in_lists_of_fixed_length(path):
+    """By pyarrow: an element's own, and all of a list that is null."""
+    import pyarrow as pa
+    flat, deep = [[1, None], None, [None, 4], [5, 6]], [[[1.5, None], [3.5, 4.5]], [None, [7.5, 8.5]], None]
+    table = pa.table({"n": pa.array(flat, pa.list_(pa.int32(), 2))})
+    whole = pa.table({"d": pa.array(deep, pa.list_(pa.list_(pa.float64(), 2), 2))})
+    rows = {"n": [row or [None] * 2 for row in flat], "d": [part or [None] * 2 for row in deep for part in row or [None] * 2]}
+    for name, content in (("n", table), ("d", whole)):
+        with pa.OSFile(str(path), "wb") as f, pa.ipc.new_file(f, content.schema) as w:
+            w.write_table(content)
+        expected = [["-" if v is None else str(v) for v in row] for row in rows[name]]
+        assert [line.split() for line in lines(path, name)] == expected, name
+
+
 def numpys_times_and_text(path):
     """Every unit, and steps of several, as numpy writes them; U as its characters."""
     rng = np.random.default_rng(3)
@@ -327,7 +341,8 @@ def links_that_multiply(path):
 
 with tempfile.TemporaryDirectory() as top:
     for test, name in ((headers_are_numpys, "h.safetensors"), (patterns, "p.safetensors"),
-                       (times_decimals_and_nulls, "t.parquet"), (strings, "s.h5"), (references, "r.h5"), (numpys_times_and_text, "t.npz"),
+                       (times_decimals_and_nulls, "t.parquet"), (nulls_in_lists_of_fixed_length, "n.arrow"),
+                       (strings, "s.h5"), (references, "r.h5"), (numpys_times_and_text, "t.npz"),
                        (links_that_multiply, "l.h5")):
         with check(test.__name__):
             test(pathlib.Path(top) / name)
