@@ -361,10 +361,11 @@ static bool is_gone(const struct reading *q)
 	return q->gone && atomic_load(q->gone);
 }
 
-/* Has the next ones made by others, of which `first` is the first that is wanted. */
-static void prefetch_some(const struct reading *q, const struct block_source *from, uint64_t *next, uint64_t first, uint64_t end)
+/* Has the next ones made by others, of which `first` is the first that is wanted; each takes so many bytes to decode. */
+static void prefetch_some(const struct reading *q, const struct block_source *from, size_t bytes, uint64_t *next, uint64_t first,
+			  uint64_t end)
 {
-	uint64_t ahead = first + blocks_ahead(q->blocks, PIECE_BYTES);
+	uint64_t ahead = first + blocks_ahead(q->blocks, bytes);
 	*next = *next > first ? *next : first + 1;
 	for (; *next <= ahead && *next < end; ++*next)
 		blocks_prefetch(q->blocks, from, *next);
@@ -378,7 +379,7 @@ static int count_to(const struct reading *q, uint64_t upto, struct error *err)
 	int r = 0;
 	for (uint64_t next = 0; r == 0 && is_short_of(q, upto);) {
 		uint64_t k = known(x), group = k / GROUP;
-		prefetch_some(q, &from, &next, group, (x->pieces + GROUP - 1) / GROUP);
+		prefetch_some(q, &from, (size_t)GROUP * PIECE_BYTES, &next, group, (x->pieces + GROUP - 1) / GROUP);
 		r = is_gone(q) ? -EINTR : blocks_get(q->blocks, NULL, &from, group, &counts, err);
 		if (r < 0)
 			break;
@@ -399,7 +400,7 @@ static int make_to(const struct reading *q, uint64_t upto, struct error *err)
 	int r = 0;
 	for (uint64_t next = 0; r == 0 && is_short_of(q, upto);) {
 		uint64_t k = known(x), wanted = (upto - begin_of(x, k)) / PIECE_BYTES + 1;
-		prefetch_some(q, &from, &next, k, wanted < x->pieces - k ? k + wanted : x->pieces);
+		prefetch_some(q, &from, PIECE_BYTES, &next, k, wanted < x->pieces - k ? k + wanted : x->pieces);
 		r = is_gone(q) ? -EINTR : blocks_get(q->blocks, NULL, &from, k, &piece, err);
 		if (r < 0)
 			break;
