@@ -167,11 +167,12 @@ static int scan_delimited(struct records_scan *w)
 	struct working *own = w->own;
 	struct wire all = wire_over(w->span.bytes, w->span.len), body;
 	while (all.p < all.end) {
+		const uint8_t *begin = all.p;
 		if (!next_message(&all, &body)) {
 			if (!w->table->skip_bad)
 				return records_broken(w, "the file ends within it");
-			w->bad++;
-			w->units++;
+			w->end = w->span.at + (uint64_t)(begin - w->span.bytes);
+			w->end_bad = true;
 			break;
 		}
 		bool whole = !w->table->skip_bad || is_whole(&s->root, body);

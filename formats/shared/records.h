@@ -212,7 +212,8 @@ struct records_scan {
 	/* Set by scan(), of this span: */
 	uint64_t rows, bad;   /* whole records; and those left out, if table->skip_bad */
 	uint64_t units;       /* lines or records that were passed, with the broken ones */
-	uint64_t end;         /* where an incomplete last record begins that is left out; else UINT64_MAX */
+	uint64_t end;         /* where an incomplete last record begins that is left out, and is read anew if the file grows; else UINT64_MAX */
+	bool end_bad;         /* that is counted as one that is broken; not in `bad` and `units` */
 	bool told;
 
 	struct records_private *private;

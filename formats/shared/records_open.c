@@ -322,8 +322,10 @@ static int add_span(struct worker *w)
 	s->rows += scan->rows;
 	s->bad += scan->bad;
 	p->told |= scan->told;
-	if (scan->end != UINT64_MAX)
+	if (scan->end != UINT64_MAX) {
 		p->end = scan->end;
+		p->end_bad = scan->end_bad;
+	}
 	if (p->noverwritten > RECORDS_REPEATED)
 		return error_set(&w->err, ENOTSUP, "over %d fields that come twice in one record", RECORDS_REPEATED);
 	while (p->used > RECORDS_INDEX_MOST && p->nslots > 1)
@@ -369,7 +371,7 @@ static int scan_span(struct worker *w)
 	struct records_span span = scan->span;
 	scan->rows = scan->bad = scan->units = 0;
 	scan->end = UINT64_MAX;
-	scan->told = false;
+	scan->end_bad = scan->told = false;
 	int r = w->pass->t->kind->scan(scan);
 	int left = records_reader_leave(&w->reader, &span, &w->err);
 	return left < 0 ? left : r;
@@ -547,10 +549,11 @@ static int settle(struct records_pass *p, struct error *err)
 	if (r < 0)
 		return r;
 	t->root = p->columns[0];
-	t->cut = p->end != UINT64_MAX;
-	t->end = t->cut ? p->end : p->next;
+	t->cut = p->end != UINT64_MAX && !p->end_bad;
+	t->end = p->end != UINT64_MAX ? p->end : p->next;
 	t->told = p->told;
-	t->rows = t->bad = 0;
+	t->rows = 0;
+	t->bad = p->end_bad;
 	for (uint64_t i = 0; i < p->nslots; i++) {
 		t->rows += p->slots[i].rows;
 		t->bad += p->slots[i].bad;

@@ -41,7 +41,8 @@ struct records_pass {
 	uint64_t failed_span, failed_units;
 	bool broken;          /* what failed is a record */
 	struct error why;
-	uint64_t end;         /* where an incomplete record is left out */
+	uint64_t end;         /* where an incomplete record is left out, */
+	bool end_bad;         /* which is broken */
 	bool told;
 	uint64_t *overwritten;
 	uint32_t noverwritten;

@@ -47,17 +47,20 @@ static int refuse(struct records_scan *w, enum tfrecord_next why)
 
 static int scan(struct records_scan *w)
 {
-	const uint8_t *p = w->span.bytes, *end = p + w->span.len;
+	const uint8_t *p = w->span.bytes, *end = p + w->span.len, *begin = p;
 	bool check = !w->archive->options->no_verify;
 	enum tfrecord_next next;
 	struct wire data;
-	while ((next = tfrecord_next(&p, end, check, &data)) != TFRECORD_NONE) {
+	for (; (next = tfrecord_next(&p, end, check, &data)) != TFRECORD_NONE; begin = p) {
 		if (next != TFRECORD_WHOLE && !w->table->skip_bad)
 			return refuse(w, next);
-		w->units++;
-		w->bad += next != TFRECORD_WHOLE;
-		if (next == TFRECORD_LENGTH || next == TFRECORD_CUT)
+		if (next == TFRECORD_LENGTH || next == TFRECORD_CUT) {
+			w->end = w->span.at + (uint64_t)(begin - w->span.bytes);
+			w->end_bad = true;
 			break;
+		}
+		w->units++;
+		w->bad += next == TFRECORD_DATA;
 		int r = next == TFRECORD_WHOLE ? tfrecord_note(w, data) : 0;
 		if (r < 0)
 			return r;

@@ -137,3 +137,55 @@ def test_a_file_that_has_grown_is_what_it_would_be_anew(s):
     data[1_900_000:1_900_019] = b'{"id":8,"other":2}\n'
     replace(path, bytes(data) + b'{"id":7,"other":3}\n')
     as_anew(200_001)
+
+
+def masked_crc(data):
+    """CRC-32C, as TFRecord has it."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 & -(crc & 1))
+    crc ^= 0xffffffff
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xa282ead8) & 0xffffffff)
+
+
+def tf_record(i):
+    """Of an Example: {id: int64_list [i], pad: bytes_list of 100}."""
+    def field(n, body):
+        return bytes([n << 3 | 2, len(body)]) + body
+    entries = field(1, field(1, b"id") + field(2, field(3, field(1, bytes([i]))))) + field(1, field(1, b"pad") + field(2, field(1, field(1, bytes(100)))))
+    raw = b"\x0a" + bytes([len(entries) & 127 | 128, len(entries) >> 7]) + entries
+    length = struct.pack("<Q", len(raw))
+    return length + masked_crc(length) + raw + masked_crc(raw)
+
+
+def test_a_file_that_ended_within_a_record_is_read_on_from_there(s):
+    """The record that was not whole is read anew, not passed over; behind a length that is wrong nothing is."""
+    d = s.mkdir("d")
+    path = os.path.join(d, "t.tfrecord")
+    ten = [tf_record(i) for i in range(10)]
+    write(path, b"".join(ten) * 1000)                # over a MiB: what was passed of it is kept
+    m = s.mount(d, "-o", "records,bad-records=skip")
+    expected = list(range(10)) * 1000
+    there = m / "t.tfrecord/id"
+    same(ints(there), expected)
+    for more, ids, bad in ((ten[7][:30], [], 1), (ten[7][30:] + ten[8] + ten[3][:5], [7, 8], 1), (ten[3][5:], [3], 0),
+                           (ten[4][:-1], [], 1), (ten[4][-1:] + ten[5][:12], [4], 1), (ten[5][12:] + ten[6], [5, 6], 0),
+                           (b"\1" + ten[1][1:] + ten[2], [], 1), (ten[2] * 20, [], 1)):
+        with open(path, "ab") as out:
+            out.write(more)
+        expected += ids
+        until(lambda: os.path.getsize(there) == 8 * len(expected), f"{len(expected)} rows")
+        same(ints(there), expected)
+        until(lambda: ("user.arrayfs.bad_records" in os.listxattr(m / "t.tfrecord")) == bool(bad), "how many are broken")
+        if bad:
+            same(attribute(m / "t.tfrecord", "arrayfs.bad_records"), str(bad))
+    m.stop()
+    write(path, b"".join(ten) * 1000 + ten[7][:30])  # else it is a file until the record is whole
+    m = s.mount(d, "-o", "records")
+    holds("record 10001: the file ends within it" in attribute(m / "t.tfrecord", "arrayfs.error"), "why it is no table")
+    with open(path, "ab") as out:
+        out.write(ten[7][30:])
+    until(lambda: os.path.isdir(m / "t.tfrecord"), "a table")
+    same(ints(m / "t.tfrecord/id"), list(range(10)) * 1000 + [7])
