@@ -12,7 +12,7 @@
  * Call with b->lock held, unless noted otherwise.
  */
 enum {
-	BLOCKS_BUCKETS = 4096,
+	BLOCKS_BUCKETS = 65536, /* a cache of small blocks has a million */
 	BLOCKS_OVERHEAD = 256, /* the cost of a block besides its bytes */
 	BLOCKS_THREADS = 64,
 	BLOCKS_SPARES = 128,

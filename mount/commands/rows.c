@@ -2,12 +2,15 @@
 /*
  * `arrayfs rows`: a table's rows as text.  Threads take batches of rows, one after another, and write each in its
  * turn.
+ *
+ * What they hold is part of the memory that a command may take, the cache and 64 MB: each thread has a share for the rows
+ * and the text of a batch.  Text that is longer is written as it grows, once it is the batch's turn; a batch that is larger
+ * is made in parts; and for a single row there is, in its turn, all that is left.
  */
 #include "mount/commands/rows.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,21 +21,38 @@
 #include "mount/log.h"
 #include "mount/source.h"
 
-enum { WORKERS_MOST = 64, BATCH_MOST = 16384, BATCH_BYTES = 2 << 20, NAMED = 8 };
+enum {
+	WORKERS_MOST = 64,
+	FREE = 16 << 20,         /* what may be taken besides half of the cache */
+	SHARE = 16 << 20,        /* of a thread, if there is as much */
+	SHARE_LEAST = 128 << 10,
+	BATCH_BYTES = 2 << 20,   /* of rows and the text that is held, */
+	COLUMN_BYTES = 64 << 10, /* or for each column, if that is more */
+	FIRST_BATCH = 1024,      /* rows, while nothing tells how much they take */
+	ALONE_BYTES = 64 << 10,  /* what is worth a thread of its own at the end */
+};
 
 struct table {
 	const struct options *options;
 	struct archive *archive;
+	struct blocks *blocks;
 	struct arena arena;
-	struct rows_column *columns; /* chained */
+	struct rows_table all;
+	struct rows_column *columns; /* those that are wanted, chained */
 	uint64_t begin, end;         /* rows that are wanted */
-	uint64_t batch;              /* rows */
 	enum rows_format format;
 	struct progress progress;
+	struct rows_kept kept;
+	unsigned threads;
+	size_t share, large;         /* bytes: of a thread; and what one may take beyond, in its turn */
+	uint64_t batch_bytes;
 
 	pthread_mutex_t lock;
 	pthread_cond_t turn;
-	uint64_t next, written; /* batches */
+	uint64_t at;                 /* the first row that no batch has taken */
+	uint64_t next, written;      /* batches */
+	uint64_t row_bytes;          /* about how many a row takes, with its text */
+	bool measured;               /* by rows that were read */
 	bool stop, lost;
 	int code;
 };
@@ -43,48 +63,39 @@ static void complain(struct table *t, const char *what)
 	t->code = 1;
 }
 
-/* --- which table, which columns -------------------------------------------------------------- */
+/* --- which table ------------------------------------------------------------------------------ */
 
-/* The child of that name, as shown or as the archive has it. */
-static struct rows_column *find_column(struct rows_column *columns, struct slice name)
+/* The name of the column that the path is; "" for all of the table; NULL and a sentence. */
+static const char *column_in(struct table *t, const char *path, uint32_t dir, bool only, struct error *err)
 {
-	for (struct rows_column *c = columns; c; c = c->next)
-		if (slice_equal(c->name, name) || slice_equal(c->member, name))
-			return c;
+	const char *column = path;
+	uint32_t led;
+	if (dir == TREE_ROOT)
+		return path;
+	if (rows_lead(t->archive, path, &led, &column)) {
+		if (led == dir)
+			return column;
+		error_set(err, ENOTSUP, "%s is of another table than %s", path, t->options->paths[0]);
+		return NULL;
+	}
+	if (only)
+		return path;
+	error_set(err, ENOENT, "%s: no such table, nor a column of one", path);
 	return NULL;
 }
 
-/* Names of tables below the root, for a sentence; returns how many there are. */
-static unsigned list_tables(struct archive *a, char *ret, size_t room)
+static int find_table(struct table *t, uint32_t *ret, bool *ret_only, struct error *err)
 {
-	unsigned count = 0;
-	size_t len = 0;
-	ret[0] = '\0';
-	for (uint32_t i = tree_node(&a->tree, TREE_ROOT)->child; i; i = tree_node(&a->tree, i)->next)
-		if (rows_is_table(a, i) && count++ < NAMED && len < room)
-			len += (size_t)snprintf(ret + len, room - len, "%s%s", len ? ", " : "", tree_node(&a->tree, i)->name);
-	return count;
+	const char *first = t->options->paths[0], *column;
+	*ret = TREE_ROOT;
+	*ret_only = false;
+	if (rows_is_table(t->archive, TREE_ROOT) || (first && rows_lead(t->archive, first, ret, &column)))
+		return 0;
+	*ret_only = true;
+	return rows_only_table(t->archive, t->options->source, ret, err);
 }
 
-/* Below the root: the one table that all COLUMNs begin with. */
-static int find_inner(struct table *t, uint32_t *ret, struct error *err)
-{
-	struct archive *a = t->archive;
-	char names[160];
-	unsigned count = list_tables(a, names, sizeof names);
-	if (count == 0)
-		return error_set(err, ENOTSUP, "is no table (%s); its arrays are shown by `arrayfs list` and `arrayfs cat`", a->format->name);
-	const char *first = t->options->paths[0];
-	size_t n = first ? strcspn(first, "/") : 0;
-	*ret = first ? tree_find(&a->tree, tree_node(&a->tree, TREE_ROOT), TREE_ROOT, (struct slice){(const uint8_t *)first, n}) : 0;
-	if (!*ret || !rows_is_table(a, *ret))
-		return error_set(err, ENOTSUP, "has %u table%s: %s; say which: arrayfs rows %s TABLE/COLUMN, or TABLE", count, count == 1 ? "" : "s", names,
-				 t->options->source);
-	for (char **path = t->options->paths; *path; path++)
-		if (strcspn(*path, "/") != n || memcmp(*path, first, n) != 0)
-			return error_set(err, ENOTSUP, "%s is of another table than %s", *path, first);
-	return 0;
-}
+/* --- which columns ---------------------------------------------------------------------------- */
 
 /* Distance in edits, of short names. */
 static unsigned edits(struct slice a, const char *b, size_t n)
@@ -111,7 +122,7 @@ static int no_column(struct table *t, const char *name, struct error *err)
 {
 	const struct rows_column *near = NULL;
 	unsigned least = 4;
-	for (const struct rows_column *c = t->columns; c; c = c->next) {
+	for (const struct rows_column *c = t->all.columns; c; c = c->next) {
 		unsigned distance = edits(c->name, name, strlen(name));
 		if (distance < least) {
 			least = distance;
@@ -122,28 +133,73 @@ static int no_column(struct table *t, const char *name, struct error *err)
 			 near ? (int)near->name.len : 0, near ? (const char *)near->name.data : "");
 }
 
-/* In the order in which they were asked for. */
-static int choose_columns(struct table *t, bool inner, struct error *err)
+/* Names of the columns that have text, or of those that have none, for a sentence. */
+static void name_columns(const struct table *t, bool refused, const char *between, char *ret, size_t room)
 {
-	struct rows_column *all = t->columns, *first = NULL, **at = &first;
-	for (char **path = t->options->paths; *path; path++) {
-		const char *name = *path, *slash = inner ? strchr(name, '/') : NULL;
-		if (inner && (!slash || !slash[1])) /* the table alone: all of it */
-			return 0;
-		name = slash ? slash + 1 : name;
-		const struct rows_column *c = find_column(all, slice_text(name));
-		struct rows_column *copy = c ? arena_alloc(&t->arena, sizeof *copy) : NULL;
-		if (!copy)
-			return c ? error_no_memory(err, "the columns") : no_column(t, name, err);
-		*copy = *c;
-		copy->next = NULL;
-		*at = copy;
-		at = &copy->next;
-	}
-	if (first)
-		t->columns = first;
+	size_t len = 0;
+	ret[0] = '\0';
+	for (const struct rows_column *c = t->all.columns; c && len < room; c = c->next)
+		if ((c->refused != NULL) == refused)
+			len += (size_t)snprintf(ret + len, room - len, "%s%.*s", len ? between : "", (int)c->shown.len, (const char *)c->shown.data);
+	if (len >= room)
+		memcpy(ret + room - 4, "...", 4);
+}
+
+static int refuse_all(struct table *t, struct error *err)
+{
+	const struct rows_column *c = t->all.columns;
+	char without[64], with[64];
+	while (!c->refused)
+		c = c->next;
+	name_columns(t, true, ", ", without, sizeof without);
+	name_columns(t, false, " ", with, sizeof with);
+	if (t->all.refused == t->all.count)
+		return error_set(err, ENOTSUP, "%s: %s", without, c->refused);
+	return error_set(err, ENOTSUP, "%s: %.60s; name the others: arrayfs rows SOURCE %s", without, c->refused, with);
+}
+
+static int choose_column(struct table *t, const char *name, struct rows_column ***at, struct error *err)
+{
+	struct rows_column *c = rows_find(&t->all, slice_text(name));
+	if (!c)
+		return no_column(t, name, err);
+	if (c->refused)
+		return error_set(err, ENOTSUP, "%s: %s", name, c->refused);
+	if (c->chosen && t->format == ROWS_JSONL) /* an object has it once */
+		return 0;
+	c->chosen = true;
+	struct rows_column *copy = arena_alloc(&t->arena, sizeof *copy);
+	if (!copy)
+		return error_no_memory(err, "the columns");
+	*copy = *c;
+	copy->next = NULL;
+	**at = copy;
+	*at = &copy->next;
 	return 0;
 }
+
+/* In the order in which they were asked for; all, if none was or the table itself was. */
+static int choose_columns(struct table *t, uint32_t dir, bool only, struct error *err)
+{
+	struct rows_column **at = &t->columns;
+	bool all = !t->options->paths[0];
+	for (char **path = t->options->paths; *path; path++) {
+		const char *name = column_in(t, *path, dir, only, err);
+		if (!name)
+			return -ENOTSUP;
+		all |= !*name && dir != TREE_ROOT;
+		int r = *name || dir == TREE_ROOT ? choose_column(t, name, &at, err) : 0;
+		if (r < 0)
+			return r;
+	}
+	if (all && t->all.refused)
+		return refuse_all(t, err);
+	if (all)
+		t->columns = t->all.columns;
+	return 0;
+}
+
+/* --- how many rows at a time --------------------------------------------------------------------- */
 
 static uint64_t clip(int64_t row, uint64_t rows)
 {
@@ -152,86 +208,125 @@ static uint64_t clip(int64_t row, uint64_t rows)
 	return (uint64_t)row > rows ? rows : (uint64_t)row;
 }
 
-/* About how many bytes a row takes. */
-static uint64_t row_bytes(const struct rows_column *c)
+/* About how many bytes a slot takes, by the columns' types. */
+static uint64_t slot_bytes(const struct rows_column *c)
 {
-	uint64_t bytes = 16;
-	for (; c; c = c->next)
-		bytes += c->kind == ROWS_FIXED ? c->each * c->width : 32 + (c->first ? 4 * row_bytes(c->first) : 0);
+	uint64_t bytes = 0;
+	for (; c; c = c->next) {
+		uint64_t each = c->kind == ROWS_ARRAY ? c->each : c->kind == ROWS_LIST || c->kind == ROWS_MAP ? 4 : 1, below;
+		if (__builtin_mul_overflow(each, c->first ? slot_bytes(c->first) : 0, &below))
+			return UINT64_MAX / 4;
+		bytes += 8 + (c->kind == ROWS_FIXED ? 3 * (uint64_t)c->width : c->kind == ROWS_STRING ? 48 : below);
+		if (bytes > UINT64_MAX / 4)
+			return UINT64_MAX / 4;
+	}
 	return bytes;
+}
+
+static size_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? (size_t)a : (size_t)b;
+}
+
+/* In wide tables a batch should be as long as pages are, lest these be decoded again and again. */
+static void divide_memory(struct table *t)
+{
+	size_t all = FREE + t->options->cache / 2;
+	uint64_t columns = 0;
+	for (const struct rows_column *c = t->columns; c; c = c->next)
+		columns++;
+	t->threads = blocks_threads(t->blocks) < WORKERS_MOST ? blocks_threads(t->blocks) : WORKERS_MOST;
+	t->batch_bytes = columns * COLUMN_BYTES < BATCH_BYTES ? BATCH_BYTES : columns * COLUMN_BYTES;
+	t->share = least(t->batch_bytes < SHARE / 2 ? SHARE : t->batch_bytes * 2, all / 4 * 3 / t->threads);
+	t->share = t->share < SHARE_LEAST ? SHARE_LEAST : t->share;
+	t->batch_bytes = least(t->batch_bytes, t->share / 2);
+	t->kept.arena.limit = (all - least(all, t->threads * t->share)) / 2 + t->options->cache / 4;
+	t->large = t->kept.arena.limit;
+	t->row_bytes = slot_bytes(t->columns) + 1;
+}
+
+static size_t rows_share(const struct table *t)
+{
+	return t->share / 4 * 3;
+}
+
+static size_t text_share(const struct table *t)
+{
+	return t->share / 4;
 }
 
 static int open_table(struct table *t, struct error *err)
 {
-	uint32_t dir = TREE_ROOT;
-	uint64_t rows;
-	bool inner = !rows_is_table(t->archive, TREE_ROOT);
-	int r = inner ? find_inner(t, &dir, err) : 0;
+	uint32_t dir;
+	bool only;
+	int r = find_table(t, &dir, &only, err);
+	if (r == 0)
+		r = rows_columns(t->archive, dir, &t->arena, &t->all, err);
+	if (r == 0)
+		r = choose_columns(t, dir, only, err);
 	if (r < 0)
 		return r;
-	struct rows_column *table = rows_columns(t->archive, dir, &t->arena, &rows, err);
-	if (!table)
-		return -ENOTSUP;
-	t->columns = table->first;
-	if ((r = choose_columns(t, inner, err)) < 0)
-		return r;
 	const struct rows *wanted = &t->options->rows;
-	t->begin = wanted->given ? clip(wanted->begin, rows) : 0;
-	t->end = wanted->given ? clip(wanted->end, rows) : rows;
+	t->begin = wanted->given ? clip(wanted->begin, t->all.rows) : 0;
+	t->end = wanted->given ? clip(wanted->end, t->all.rows) : t->all.rows;
 	t->end = t->end > t->begin ? t->end : t->begin;
-	uint64_t fit = BATCH_BYTES / row_bytes(t->columns);
-	t->batch = fit < 64 ? 64 : fit > BATCH_MOST ? BATCH_MOST : fit;
+	t->at = t->begin;
+	divide_memory(t);
 	return 0;
 }
 
-/* --- batches ------------------------------------------------------------------------------------- */
+/* --- a thread ------------------------------------------------------------------------------------- */
 
-static int load_columns(struct table *t, uint64_t first, uint64_t count, struct arena *arena, struct rows_batch **ret, struct error *err)
+struct worker {
+	struct table *t;
+	struct arena arena;
+	size_t held;         /* of the block that it keeps */
+	struct rows_out out;
+	uint64_t number;     /* of the batch at hand */
+	uint64_t first, count; /* its rows */
+	uint64_t bytes, text;  /* what they took so far; and their text */
+	bool large;          /* it has more than its share */
+	int stopped;         /* -errno of standard output; or -ECANCELED: another has failed */
+};
+
+/* The next rows that nobody has; false: there are none.  The first batch, which has the header, may be of none. */
+static bool take_batch(struct worker *w)
 {
-	struct rows_batch **at = ret;
-	for (const struct rows_column *c = t->columns; c; c = c->next, at = &(*at)->next) {
-		*at = arena_alloc(arena, sizeof **at);
-		int r = *at ? rows_load(t->archive, c, first, count, arena, *at, err) : error_no_memory(err, "the rows");
-		if (r < 0) {
-			char name[64];
-			snprintf(name, sizeof name, "%.*s", (int)c->name.len, (const char *)c->name.data);
-			return error_prefix(err, r, name);
-		}
-	}
-	return 0;
+	struct table *t = w->t;
+	pthread_mutex_lock(&t->lock);
+	uint64_t left = t->end - t->at, count = t->batch_bytes / t->row_bytes, each = left / t->threads + 1;
+	bool some = !t->stop && (left > 0 || t->next == 0);
+	if (!t->measured && count > FIRST_BATCH)
+		count = FIRST_BATCH;
+	if (count > each && each > ALONE_BYTES / t->row_bytes)
+		count = each;
+	w->number = t->next;
+	w->first = t->at;
+	w->count = count < 1 ? 1 : count;
+	w->count = w->count < left ? w->count : left;
+	w->bytes = w->text = 0;
+	t->next += some;
+	t->at += some ? w->count : 0;
+	pthread_mutex_unlock(&t->lock);
+	return some;
 }
 
-/* Empties it; what it holds next fits the one block that it keeps, as far as what it held tells. */
-static void renew(struct arena *arena, size_t *held)
+static int await_turn(struct worker *w)
 {
-	if (arena->used > *held) {
-		*held = arena->used + arena->used / 2;
-		arena_free(arena);
-		*arena = (struct arena){.limit = ROWS_HELD};
-		arena_alloc(arena, *held);
-	}
-	arena_clear(arena);
-}
-
-static int make_batch(struct table *t, uint64_t number, struct arena *arena, size_t *held, struct rows_out *o, struct error *err)
-{
-	struct rows_batch *columns = NULL;
-	uint64_t first = t->begin + number * t->batch, count = t->end - first < t->batch ? t->end - first : t->batch;
-	renew(arena, held);
-	o->len = 0;
-	if (number == 0)
-		rows_put_header(o, t->format, t->columns);
-	int r = first < t->end ? load_columns(t, first, count, arena, &columns, err) : 0;
-	if (r == 0)
-		rows_put(o, t->format, columns, count);
-	return r == 0 && o->failed ? error_no_memory(err, "the rows' text") : r;
+	struct table *t = w->t;
+	pthread_mutex_lock(&t->lock);
+	while (t->written != w->number && !t->stop)
+		pthread_cond_wait(&t->turn, &t->lock);
+	bool stop = t->stop;
+	pthread_mutex_unlock(&t->lock);
+	return stop ? -ECANCELED : 0;
 }
 
 /* A closed pipe ends the command with SIGPIPE, quietly. */
-static int write_all(const struct rows_out *o)
+static int write_all(const char *bytes, size_t len)
 {
-	for (size_t done = 0; done < o->len;) {
-		ssize_t n = write(STDOUT_FILENO, o->bytes + done, o->len - done);
+	for (size_t done = 0; done < len;) {
+		ssize_t n = write(STDOUT_FILENO, bytes + done, len - done);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		done += n > 0 ? (size_t)n : 0;
@@ -239,26 +334,138 @@ static int write_all(const struct rows_out *o)
 	return 0;
 }
 
-/* Writes the batch once those before it are written. */
-static void write_in_turn(struct table *t, uint64_t number, struct rows_out *o, int failed, const struct error *err)
+static int write_text(struct rows_out *o, const char *bytes, size_t len)
 {
+	struct worker *w = o->arg;
+	w->stopped = await_turn(w);
+	if (w->stopped == 0)
+		w->stopped = write_all(bytes, len);
+	w->text += len;
+	return w->stopped;
+}
+
+/* --- a batch ---------------------------------------------------------------------------------------- */
+
+static int load_columns(struct worker *w, uint64_t first, uint64_t count, struct rows_batch **ret, struct error *err)
+{
+	struct table *t = w->t;
+	struct rows_reader reader = {.archive = t->archive, .kept = &t->kept, .arena = &w->arena};
+	struct rows_batch **at = ret;
+	*ret = NULL;
+	for (const struct rows_column *c = t->columns; c; c = c->next, at = &(*at)->next) {
+		*at = arena_alloc(&w->arena, sizeof **at);
+		int r = *at ? rows_load(&reader, c, first, count, *at, err) : error_set(err, E2BIG, "too large");
+		if (r < 0) {
+			char name[64];
+			snprintf(name, sizeof name, "%.*s", (int)c->shown.len, (const char *)c->shown.data);
+			return error_prefix(err, r, name);
+		}
+	}
+	return 0;
+}
+
+static void limit(struct worker *w, size_t most)
+{
+	arena_free(&w->arena);
+	w->arena = (struct arena){.limit = most};
+	w->held = 0;
+}
+
+/* Empties it; what it holds next fits the one block that it keeps, as far as what it held tells. */
+static void renew(struct worker *w)
+{
+	struct arena *arena = &w->arena;
+	if (arena->used > w->held) {
+		size_t held = least(arena->used + arena->used / 2, arena->limit);
+		limit(w, arena->limit);
+		w->held = held;
+		arena_alloc(arena, held);
+	}
+	arena_clear(arena);
+}
+
+/* In its turn, which no other thread has, it may take all that is left. */
+static int enlarge(struct worker *w)
+{
+	int r = await_turn(w);
+	if (r < 0)
+		return r;
+	blocks_metadata(w->t->blocks, 0, w->t->large);
+	limit(w, rows_share(w->t) + w->t->large);
+	w->large = true;
+	return 0;
+}
+
+static void shrink(struct worker *w)
+{
+	if (!w->large)
+		return;
+	limit(w, rows_share(w->t));
+	blocks_metadata(w->t->blocks, w->t->large, 0);
+	w->large = false;
+}
+
+/* What one row needs is more than there may be. */
+static int refuse_row(const struct worker *w, uint64_t row, const struct error *why, struct error *err)
+{
+	char column[80];
+	snprintf(column, sizeof column, "%.*s", (int)strcspn(why->text, ":"), why->text);
+	return error_set(err, E2BIG, "row %" PRIu64 " is larger than the %zu MB that its values may take together (%s): -o cache=SIZE allows more", row,
+			 w->arena.limit >> 20, column);
+}
+
+/* In parts, if all does not fit. */
+static int make_rows(struct worker *w, struct error *err)
+{
+	struct rows_batch *columns = NULL;
+	uint64_t done = 0, part = w->count;
+	while (done < w->count) {
+		struct error why = {0};
+		uint64_t count = w->count - done < part ? w->count - done : part;
+		renew(w);
+		int r = load_columns(w, w->first + done, count, &columns, &why);
+		if (r == -E2BIG && count > 1) {
+			part = count / 2;
+			continue;
+		}
+		if (r == -E2BIG && !w->large) {
+			if ((r = enlarge(w)) == 0)
+				continue;
+		}
+		if (r == -E2BIG)
+			return refuse_row(w, w->first + done, &why, err);
+		if (r < 0)
+			return error_set(err, -r, "%s", why.text);
+		rows_put(&w->out, w->t->format, columns, count);
+		if (w->out.failed)
+			return w->stopped ? w->stopped : error_no_memory(err, "the rows' text");
+		w->bytes += w->arena.used;
+		done += count;
+	}
+	return 0;
+}
+
+/* Writes what is left of the batch, in its turn, and ends that. */
+static void end_batch(struct worker *w, int failed, const struct error *err)
+{
+	struct table *t = w->t;
+	int r = w->stopped ? w->stopped : write_text(&w->out, w->out.bytes, failed ? 0 : w->out.len);
 	pthread_mutex_lock(&t->lock);
-	while (t->written != number && !t->stop)
-		pthread_cond_wait(&t->turn, &t->lock);
-	bool stop = t->stop;
-	pthread_mutex_unlock(&t->lock);
-	int r = stop || failed ? 0 : write_all(o);
-	pthread_mutex_lock(&t->lock);
-	if (!t->stop && failed)
-		complain(t, err->text);
-	if (!t->stop && r < 0) {
+	if (!t->stop && r < 0 && r != -ECANCELED) {
 		log_say("standard output: %s", strerror(-r));
 		t->code = 1;
+	} else if (!t->stop && failed) {
+		complain(t, err->text);
 	}
 	t->stop |= failed || r < 0;
-	t->lost |= o->lost;
+	t->lost |= w->out.lost;
+	if (w->count) { /* sooner more than less */
+		uint64_t measured = (w->bytes + least(w->text, text_share(t))) / w->count + 1, mixed = t->row_bytes / 4 * 3 + measured / 4 + 1;
+		t->row_bytes = measured > mixed || !t->measured ? measured : mixed;
+		t->measured = true;
+	}
 	t->written++;
-	progress_add(&t->progress, o->len);
+	progress_add(&t->progress, w->text);
 	pthread_cond_broadcast(&t->turn);
 	pthread_mutex_unlock(&t->lock);
 }
@@ -266,41 +473,50 @@ static void write_in_turn(struct table *t, uint64_t number, struct rows_out *o, 
 static void *work(void *arg)
 {
 	struct table *t = arg;
-	struct arena arena = {.limit = ROWS_HELD};
-	size_t held = 0;
-	struct rows_out o = {0};
-	uint64_t batches = t->begin == t->end ? 1 : (t->end - t->begin + t->batch - 1) / t->batch;
-	for (;;) {
+	struct worker w = {.t = t, .arena.limit = rows_share(t), .out = {.most = text_share(t), .flush = write_text}};
+	w.out.arg = &w;
+	while (take_batch(&w)) {
 		struct error err = {0};
-		pthread_mutex_lock(&t->lock);
-		uint64_t number = t->next;
-		bool stop = t->stop || number >= batches;
-		t->next += !stop;
-		pthread_mutex_unlock(&t->lock);
-		if (stop)
-			break;
-		int r = make_batch(t, number, &arena, &held, &o, &err);
-		write_in_turn(t, number, &o, r, &err);
+		w.out.len = 0;
+		if (w.number == 0)
+			rows_put_header(&w.out, t->format, t->columns);
+		int r = make_rows(&w, &err);
+		end_batch(&w, r, &err);
+		shrink(&w);
 	}
-	free(o.bytes);
-	arena_free(&arena);
+	rows_out_free(&w.out);
+	arena_free(&w.arena);
 	return NULL;
 }
 
-static void run(struct table *t, unsigned threads)
+static void run(struct table *t)
 {
 	pthread_t all[WORKERS_MOST];
 	unsigned started = 0;
-	threads = threads < WORKERS_MOST ? threads : WORKERS_MOST;
+	size_t taken = t->threads * t->share + t->arena.used;
+	blocks_metadata(t->blocks, 0, taken);
 	t->progress = progress_begin(0);
-	while (started + 1 < threads && pthread_create(&all[started], NULL, work, t) == 0)
+	while (started + 1 < t->threads && pthread_create(&all[started], NULL, work, t) == 0)
 		started++;
 	work(t);
 	for (unsigned i = 0; i < started; i++)
 		pthread_join(all[i], NULL);
+	blocks_metadata(t->blocks, taken + t->kept.counted, 0);
 	progress_clear(&t->progress);
 	if (t->lost && t->format == ROWS_JSONL)
 		log_say("%s: NaN and infinities, which JSON has no numbers for, are null", t->options->source);
+}
+
+static void init(struct table *t)
+{
+	pthread_mutexattr_t recursive; /* dictionaries may lie within dictionaries */
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&t->kept.lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->turn, NULL);
+	t->arena.limit = FREE + t->options->cache / 4;
 }
 
 int rows_run(const struct options *o)
@@ -311,9 +527,8 @@ int rows_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct table t = {.options = o, .format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV, .arena.limit = 64 << 20};
-	pthread_mutex_init(&t.lock, NULL);
-	pthread_cond_init(&t.turn, NULL);
+	struct table t = {.options = o, .blocks = opened.blocks, .format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV};
+	init(&t);
 	if (!mirror_is_archive(opened.mirror)) {
 		complain(&t, "is a directory; name one table in it, or show all of them as one: -o dataset");
 	} else if (mirror_get(opened.mirror, TREE_ROOT, &root, &err) < 0) {
@@ -323,9 +538,10 @@ int rows_run(const struct options *o)
 		if (open_table(&t, &err) < 0)
 			complain(&t, err.text);
 		else
-			run(&t, blocks_threads(opened.blocks));
+			run(&t);
 		mirror_put(opened.mirror, &root);
 	}
+	arena_free(&t.kept.arena);
 	arena_free(&t.arena);
 	source_command_close(&opened);
 	return t.code;

@@ -1,108 +1,263 @@
 /* SPDX-License-Identifier: MIT */
 /* What the columns of a table are, by the files that they are shown as. */
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "fs/archive/shape.h"
+#include "fs/base/name.h"
 #include "mount/commands/rows.h"
 
-enum { DEPTH = 64 };
+/* How deep columns are nested, dimensions included. */
+enum { DEPTH = 200 };
 
-static const char validity[] = ".validity";
+struct building {
+	struct archive *a;
+	struct arena *arena;
+};
+
+/* Where a column lies, and how many of its array's dimensions are those of its slots. */
+struct place {
+	uint32_t dir;
+	unsigned lead;  /* for the rows, or the elements of all lists: 1; in a table that is a scalar 0 */
+	unsigned outer; /* of the arrays around it */
+	unsigned depth;
+};
+
+static int column_of(const struct building *b, uint32_t index, struct place at, struct rows_column **ret, struct error *err);
 
 /* The node of that name below the directory; 0: none. */
-static uint32_t find(struct archive *a, uint32_t dir, const char *name)
+static uint32_t find(const struct building *b, uint32_t dir, const char *name)
 {
-	return tree_find(&a->tree, tree_node(&a->tree, dir), dir, slice_text(name));
+	return tree_find(&b->a->tree, tree_node(&b->a->tree, dir), dir, slice_text(name));
 }
 
-static struct slice name_of(const struct node *n)
+static struct slice name_attr(const struct node *n)
 {
 	for (const struct attr *at = n->attrs; at; at = at->next)
 		if (slice_equal(at->name, SLICE("arrayfs.name")))
 			return at->value;
-	return slice_text(n->name);
+	return (struct slice){0};
 }
 
-static struct rows_column *column_of(struct archive *a, uint32_t dir, uint32_t index, struct arena *arena, unsigned depth, struct error *err);
-
-static int refuse(const struct node *n, const char *why, struct error *err)
+static int refuse(const char *why, struct error *err)
 {
-	return error_set(err, ENOTSUP, "%s: %s", n->name, why);
+	return error_set(err, ENOTSUP, "%s", why);
 }
 
-static bool add(struct rows_column *to, struct rows_column *c)
+static int no_memory(struct error *err)
 {
-	if (!c)
-		return false;
+	return error_no_memory(err, "the columns");
+}
+
+static void chain(struct rows_column *to, struct rows_column *c)
+{
 	if (to->last)
 		to->last->next = c;
 	else
 		to->first = c;
 	to->last = c;
-	return true;
 }
 
 /* A column below, by its name. */
-static bool add_named(struct archive *a, struct rows_column *to, uint32_t dir, const char *name, struct arena *arena, unsigned depth,
+static int add_named(const struct building *b, struct rows_column *to, const char *name, struct place at, struct error *err)
+{
+	struct rows_column *c;
+	uint32_t index = find(b, at.dir, name);
+	if (!index)
+		return error_set(err, ENOTSUP, "it has no %s", name);
+	at.depth++;
+	int r = column_of(b, index, at, &c, err);
+	if (r == 0)
+		chain(to, c);
+	return r;
+}
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+/* Columns by a name: an open-addressed table. */
+struct rows_names {
+	size_t mask;
+	struct rows_names_slot {
+		struct slice name;
+		struct rows_column *column; /* NULL: free */
+	} slots[];
+};
+
+static struct rows_names *names_new(struct arena *arena, size_t count)
+{
+	size_t size = 16;
+	while (size < count * 2)
+		size *= 2;
+	struct rows_names *m = arena_alloc(arena, sizeof *m + size * sizeof *m->slots);
+	if (m)
+		m->mask = size - 1;
+	return m;
+}
+
+static struct rows_names_slot *names_slot(const struct rows_names *m, struct slice name)
+{
+	size_t i = slice_hash(name, m) & m->mask;
+	while (m->slots[i].column && !slice_equal(m->slots[i].name, name))
+		i = (i + 1) & m->mask;
+	return (struct rows_names_slot *)(uintptr_t)&m->slots[i];
+}
+
+/* False: the name is taken. */
+static bool names_add(struct rows_names *m, struct slice name, struct rows_column *c)
+{
+	struct rows_names_slot *slot = names_slot(m, name);
+	if (slot->column)
+		return false;
+	*slot = (struct rows_names_slot){name, c};
+	return true;
+}
+
+/* No two members of an object have one name: where the archive has one twice, the later is called as it is shown. */
+static int name_member(struct arena *arena, struct rows_names *m, struct rows_column *c)
+{
+	c->member = c->name;
+	if (names_add(m, c->member, c))
+		return 0;
+	c->member = c->shown;
+	for (unsigned i = 2; !names_add(m, c->member, c); i++) {
+		const char *other = arena_printf(arena, "%.*s~%u", (int)c->shown.len, (const char *)c->shown.data, i);
+		if (!other)
+			return -ENOMEM;
+		c->member = slice_text(other);
+	}
+	return 0;
+}
+
+static int put_label(struct arena *arena, struct rows_column *c)
+{
+	struct text t = {0};
+	text_add(&t, ",");
+	text_json(&t, c->member);
+	text_add(&t, ":");
+	char *label = t.failed ? NULL : arena_text(arena, text_slice(&t));
+	c->label = (struct slice){(const uint8_t *)label, t.len};
+	text_free(&t);
+	return label ? 0 : -ENOMEM;
+}
+
+static int name_members(const struct building *b, const struct rows_column *of, struct rows_names **ret)
+{
+	size_t count = 0;
+	for (const struct rows_column *c = of->first; c; c = c->next)
+		count++;
+	struct rows_names *m = *ret = names_new(b->arena, count);
+	int r = m ? 0 : -ENOMEM;
+	for (struct rows_column *c = of->first; r == 0 && c; c = c->next) {
+		r = name_member(b->arena, m, c);
+		if (r == 0)
+			r = put_label(b->arena, c);
+	}
+	return r;
+}
+
+/* --- fields --------------------------------------------------------------------------------- */
+
+/* A directory that a name with a slash implied: the columns in it have names that begin with its own. */
+static bool is_implied(const struct node *n)
+{
+	return n->kind == NODE_DIR && !n->array && !n->own;
+}
+
+static int name_field(const struct building *b, const struct node *n, const char *prefix, struct rows_column *c)
+{
+	struct slice whole = name_attr(n);
+	const char *shown = *prefix ? arena_printf(b->arena, "%s%s", prefix, n->name) : n->name;
+	if (!shown)
+		return -ENOMEM;
+	c->shown = slice_text(shown);
+	c->name = whole.data ? whole : c->shown;
+	return 0;
+}
+
+/* One field; at the top of a table, one that has no text is there, and says so. */
+static int add_field(const struct building *b, struct rows_column *to, uint32_t index, const char *prefix, struct place at, struct error *err)
+{
+	const struct node *n = tree_node(&b->a->tree, index);
+	struct error why = {0};
+	struct rows_column *c;
+	at.depth++;
+	int r = column_of(b, index, at, &c, &why);
+	if (r < 0 && r != -ENOMEM && at.depth == 1) {
+		c = arena_alloc(b->arena, sizeof *c);
+		char *text = arena_text(b->arena, slice_text(why.text));
+		if (!c || !text)
+			return no_memory(err);
+		c->refused = text;
+		r = 0;
+	}
+	if (r < 0)
+		return at.depth > 1 ? error_set(err, -r, "its field %s: %s", n->name, why.text) : error_set(err, -r, "%s", why.text);
+	c->node = index;
+	if (name_field(b, n, prefix, c) < 0)
+		return no_memory(err);
+	chain(to, c);
+	return 0;
+}
+
+static int add_fields(const struct building *b, struct rows_column *to, uint32_t dir, const char *prefix, struct place at, unsigned implied,
 		      struct error *err)
 {
-	uint32_t index = find(a, dir, name);
-	if (!index) {
-		error_set(err, ENOTSUP, "%s: it has no %s", tree_node(&a->tree, dir)->name, name);
-		return false;
-	}
-	return add(to, column_of(a, dir, index, arena, depth, err));
-}
-
-/* Below a directory that a name with a slash implied, the columns' names begin with it. */
-static bool prefix_names(struct rows_column *c, const char *before, struct arena *arena, struct error *err)
-{
-	for (; c; c = c->next) {
-		char *whole = memchr(c->name.data, '/', c->name.len) ? (char *)(uintptr_t)c->name.data /* which told all of it */
-							     : arena_printf(arena, "%s/%.*s", before, (int)c->name.len, (const char *)c->name.data);
-		if (!whole) {
-			error_no_memory(err, "the columns");
-			return false;
-		}
-		if ((const uint8_t *)whole != c->name.data)
-			c->name = c->member = slice_text(whole);
-	}
-	return true;
-}
-
-/* If several have one name, as in the archive, members of objects are called as they are shown. */
-static void tell_apart(struct rows_column *first)
-{
-	for (struct rows_column *c = first; c; c = c->next) {
-		if (slice_equal(c->name, slice_text(c->shown))) /* which is the first of these, or the only one */
-			continue;
-		for (const struct rows_column *other = first; other; other = other->next)
-			if (other != c && slice_equal(c->name, other->name))
-				c->member = slice_text(c->shown);
-	}
-}
-
-static bool add_fields(struct archive *a, struct rows_column *to, uint32_t dir, struct arena *arena, unsigned depth, struct error *err)
-{
-	struct rows_column *last;
-	if (archive_fill(a, dir, err) < 0)
-		return false;
-	if (depth > DEPTH)
-		return false;
-	for (uint32_t i = tree_node(&a->tree, dir)->child; i; i = tree_node(&a->tree, i)->next) {
-		const struct node *n = tree_node(&a->tree, i);
+	struct tree *t = &b->a->tree;
+	int r = implied < DEPTH ? archive_fill(b->a, dir, err) : refuse("its name has too many slashes", err);
+	at.dir = dir;
+	for (uint32_t i = tree_node(t, dir)->child; r == 0 && i; i = tree_node(t, i)->next) {
+		const struct node *n = tree_node(t, i);
 		if (n->companion) /* the validity of its neighbour */
 			continue;
-		bool implied = n->kind == NODE_DIR && !n->array; /* by a name with a slash */
-		last = to->last;
-		if (implied ? !add_fields(a, to, i, arena, depth + 1, err) : !add(to, column_of(a, dir, i, arena, depth, err)))
-			return false;
-		if (implied && !prefix_names(last ? last->next : to->first, n->name, arena, err))
-			return false;
+		if (!is_implied(n)) {
+			r = add_field(b, to, i, prefix, at, err);
+			continue;
+		}
+		const char *longer = arena_printf(b->arena, "%s%s/", prefix, n->name);
+		r = longer ? add_fields(b, to, i, longer, at, implied + 1, err) : no_memory(err);
 	}
-	tell_apart(to->first);
-	return true;
+	return r;
 }
+
+static int by_node(const void *a, const void *b)
+{
+	const struct rows_column *const *x = a, *const *y = b;
+	return ((*x)->node > (*y)->node) - ((*x)->node < (*y)->node);
+}
+
+/* As the archive has them: what is below a directory that names imply need not come one after another there. */
+static int put_in_order(const struct building *b, struct rows_column *of)
+{
+	size_t count = 0, n = 0;
+	bool ordered = true;
+	for (const struct rows_column *c = of->first; c; c = c->next, count++)
+		ordered &= !c->next || c->node < c->next->node;
+	if (ordered)
+		return 0;
+	struct rows_column **all = arena_array(b->arena, count, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	for (struct rows_column *c = of->first; c; c = c->next)
+		all[n++] = c;
+	qsort(all, count, sizeof(*all), by_node);
+	of->first = of->last = NULL;
+	for (n = 0; n < count; n++) {
+		all[n]->next = NULL;
+		chain(of, all[n]);
+	}
+	return 0;
+}
+
+/* The fields of a struct, or the columns of a table. */
+static int take_fields(const struct building *b, struct rows_column *c, uint32_t dir, struct place at, struct rows_names **ret, struct error *err)
+{
+	int r = add_fields(b, c, dir, "", at, 0, err);
+	if (r == 0 && (put_in_order(b, c) < 0 || name_members(b, c, ret) < 0))
+		r = no_memory(err);
+	return r;
+}
+
+/* --- a column --------------------------------------------------------------------------------- */
 
 static bool is_utc(const struct array *a)
 {
@@ -110,107 +265,172 @@ static bool is_utc(const struct array *a)
 }
 
 /* One file. */
-static int take_file(struct archive *a, const struct node *n, struct rows_column *c, struct error *err)
+static int take_file(const struct node *n, uint32_t index, struct rows_column *c, struct error *err)
 {
-	struct shaped shaped;
-	if (n->array && n->array->dtype == DTYPE_NULL) {
+	c->data = index;
+	if (n->array->dtype == DTYPE_NULL) {
 		c->kind = ROWS_NULL;
-		c->count = n->array->rank ? n->array->shape[0] : UINT64_MAX;
 		return 0;
 	}
-	if (n->kind == NODE_FAULT || node_error(n))
-		return error_set(err, EIO, "%s: %.*s", n->name, (int)node_error(n)->value.len, (const char *)node_error(n)->value.data);
-	if (!n->array || n->array->fortran || dtype_bits(n->array) == 0 || dtype_bits(n->array) % 8)
-		return refuse(n, "its elements have no text", err);
-	shape_known(a, n, &shaped);
+	if (n->array->fortran || dtype_bits(n->array) == 0 || dtype_bits(n->array) % 8)
+		return refuse("its elements have no text", err);
 	c->kind = ROWS_FIXED;
 	c->array = *n->array;
 	c->width = (uint32_t)(dtype_bits(n->array) / 8);
 	c->utc = is_utc(n->array);
+	c->times = dtype_kind(n->array->dtype) == KIND_TIMESTAMP && c->width == 8;
 	c->plain = n->array->byteorder != BYTEORDER_BIG;
-	c->each = 1;
-	c->count = shaped.array.unshaped || shaped.array.rank == 0 ? UINT64_MAX : shaped.array.shape[0];
-	uint32_t inner = n->array->sized ? 0 : 1; /* of an array that is sized, these are the other dimensions */
-	if (n->array->rank > inner && !shape_elements(n->array->shape + inner, n->array->rank - inner, &c->each))
-		return refuse(n, "its shape overflows", err);
 	return 0;
 }
 
-/* A directory that is one column. */
-static int take_dir(struct archive *a, uint32_t index, const struct node *n, struct rows_column *c, struct arena *arena, unsigned depth,
-		    struct error *err)
+static int take_offsets(const struct building *b, uint32_t dir, const char *name, struct rows_column *c, struct error *err)
 {
-	bool fine = true;
-	int r = archive_fill(a, index, err);
+	c->offsets = find(b, dir, name);
+	return c->offsets ? 0 : error_set(err, ENOTSUP, "it has no %s", name);
+}
+
+static int take_map(const struct building *b, struct rows_column *c, struct place below, struct error *err)
+{
+	c->kind = ROWS_MAP;
+	below.dir = find(b, below.dir, "values");
+	if (!below.dir)
+		return refuse("it has no values", err);
+	int r = archive_fill(b->a, below.dir, err);
+	if (r == 0)
+		r = add_named(b, c, "key", below, err);
+	return r == 0 && find(b, below.dir, "value") ? add_named(b, c, "value", below, err) : r; /* Parquet has some without values */
+}
+
+/* A directory that is one column.  `inner`: where what has as many slots lies; what has slots of its own lies `below`. */
+static int take_dir(const struct building *b, uint32_t index, const struct node *n, struct rows_column *c, struct place inner, struct error *err)
+{
+	struct place below = {.dir = index, .lead = 1, .depth = inner.depth};
+	struct rows_names *names;
+	int r = archive_fill(b->a, index, err);
 	if (r < 0)
 		return r;
-	c->offsets = find(a, index, "offsets");
 	switch ((enum dtype)n->array->dtype) {
 	case DTYPE_STRING:
 	case DTYPE_BYTES:
 		c->kind = ROWS_STRING;
 		c->bytes = n->array->dtype == DTYPE_BYTES;
-		c->data = find(a, index, "values");
-		return c->data && c->offsets ? 0 : refuse(n, "it has no offsets and values", err);
+		c->data = find(b, index, "values");
+		return c->data ? take_offsets(b, index, "offsets", c, err) : refuse("it has no values", err);
 	case DTYPE_LIST:
 		c->kind = ROWS_LIST;
-		fine = add_named(a, c, index, "values", arena, depth + 1, err);
-		break;
-	case DTYPE_MAP: {
-		uint32_t values = find(a, index, "values");
-		c->kind = ROWS_MAP;
-		fine = values && archive_fill(a, values, err) == 0 && add_named(a, c, values, "key", arena, depth + 1, err) &&
-		       add_named(a, c, values, "value", arena, depth + 1, err);
-		break;
-	}
+		r = take_offsets(b, index, "offsets", c, err);
+		return r == 0 ? add_named(b, c, "values", below, err) : r;
+	case DTYPE_MAP:
+		r = take_offsets(b, index, "offsets", c, err);
+		return r == 0 ? take_map(b, c, below, err) : r;
 	case DTYPE_STRUCT:
 		c->kind = ROWS_STRUCT;
-		return add_fields(a, c, index, arena, depth + 1, err) ? 0 : -ENOTSUP;
+		return take_fields(b, c, index, inner, &names, err);
 	case DTYPE_DICTIONARY:
 		c->kind = ROWS_DICTIONARY;
-		fine = add_named(a, c, index, "indices", arena, depth + 1, err) && add_named(a, c, index, "dictionary", arena, depth + 1, err);
-		c->count = fine ? c->first->count : 0;
-		return fine ? 0 : -ENOTSUP;
+		c->words = arena_alloc(b->arena, sizeof *c->words);
+		r = c->words ? add_named(b, c, "indices", inner, err) : no_memory(err);
+		return r == 0 ? add_named(b, c, "dictionary", below, err) : r;
 	case DTYPE_RUN_END:
 		c->kind = ROWS_RUNS;
-		c->offsets = find(a, index, "run_ends");
-		fine = add_named(a, c, index, "values", arena, depth + 1, err);
-		break;
+		r = take_offsets(b, index, "run_ends", c, err);
+		return r == 0 ? add_named(b, c, "values", below, err) : r;
+	case DTYPE_UNION:
+		return refuse("a union has no text", err);
+	case DTYPE_SPARSE:
+		return refuse("a sparse array has no text", err);
 	default:
-		return refuse(n, "a union or a sparse column has no text in rows (name the columns that are wanted)", err);
+		return refuse("it has no text", err);
 	}
-	if (fine && !c->offsets)
-		return refuse(n, "it has no offsets", err);
-	return fine ? 0 : -ENOTSUP;
 }
 
-/* As deep as columns are nested: DEPTH. */
-static struct rows_column *column_of(struct archive *a, uint32_t dir, uint32_t index, struct arena *arena, unsigned depth, struct error *err)
+/* --- dimensions ----------------------------------------------------------------------------------- */
+
+/* The array's dimensions beyond those of its slots; false: it has not even these. */
+static bool own_dims(const struct array *array, const struct place *at, const uint64_t **ret, unsigned *ret_count)
 {
-	struct node *n = tree_node(&a->tree, index);
-	struct rows_column *c = arena_alloc(arena, sizeof *c);
-	char beside[300];
-	int r = c ? 0 : error_no_memory(err, "the columns");
-	if (r == 0 && depth > DEPTH)
-		r = refuse(n, "it is nested too deep", err);
+	unsigned slots = (array->unshaped ? 0 : at->lead) + at->outer;
+	if (array->rank < slots)
+		return false;
+	*ret = array->shape ? array->shape + slots : NULL;
+	*ret_count = array->rank - slots;
+	return true;
+}
+
+/* NAME.validity, NAME.values.validity …, each at the dimension that it is of. */
+static void find_validity(const struct building *b, const struct node *n, const struct place *at, unsigned count, uint32_t ret[])
+{
+	char name[NAME_ROOM + 8 * DEPTH];
+	const uint64_t *dims;
+	unsigned of;
+	size_t len = (size_t)snprintf(name, NAME_ROOM, "%s", n->name);
+	for (unsigned i = 0; i <= count; i++) {
+		snprintf(name + len, sizeof name - len, ".validity");
+		uint32_t index = find(b, at->dir, name);
+		const struct node *found = index ? tree_node(&b->a->tree, index) : NULL;
+		if (found && found->companion && found->array && found->array->dtype == DTYPE_BOOL && own_dims(found->array, at, &dims, &of) &&
+		    of <= count && !ret[of])
+			ret[of] = index;
+		len += (size_t)snprintf(name + len, sizeof name - len, ".values");
+	}
+}
+
+static int check_node(const struct node *n, const struct place *at, struct error *err)
+{
+	const struct attr *fault = node_error(n);
+	if (at->depth > DEPTH)
+		return refuse("it is nested too deep", err);
+	if (fault || n->kind == NODE_FAULT)
+		return error_set(err, EIO, "%.*s", fault ? (int)fault->value.len : 0, fault ? (const char *)fault->value.data : "");
+	if (!n->array || n->kind == NODE_LINK)
+		return refuse("it is no column", err);
+	if (n->array->unshaped && !n->array->sized)
+		return refuse("it has no values", err);
+	return 0;
+}
+
+/* The column itself; within one ARRAY for each of its own dimensions, of which the outermost is returned. */
+static int column_of(const struct building *b, uint32_t index, struct place at, struct rows_column **ret, struct error *err)
+{
+	const struct node *named = tree_node(&b->a->tree, index);
+	uint32_t whose = tree_resolve(&b->a->tree, index), validity[DEPTH + 1] = {0};
+	const struct node *n = tree_node(&b->a->tree, whose);
+	const uint64_t *dims = NULL;
+	unsigned count = 0;
+	int r = check_node(n, &at, err);
+	if (r == 0 && (!own_dims(n->array, &at, &dims, &count) || count > DEPTH - at.depth))
+		r = refuse("it has another shape than its table", err);
 	if (r < 0)
-		return NULL;
-	c->name = name_of(n);
-	c->member = c->name;
-	c->shown = n->name;
-	c->data = index;
-	c->count = n->array && n->array->rank && !n->array->unshaped ? n->array->shape[0] : UINT64_MAX;
-	snprintf(beside, sizeof beside, "%s%s", n->name, validity);
-	c->validity = find(a, dir, beside);
-	snprintf(beside, sizeof beside, "%s.values%s", n->name, validity);
-	c->inner_validity = find(a, dir, beside);
-	if (n->kind != NODE_DIR)
-		r = take_file(a, n, c, err);
-	else if (!n->array)
-		r = refuse(n, "a directory that is no column", err); /* below a list, for example */
-	else
-		r = take_dir(a, index, n, c, arena, depth, err);
-	return r < 0 ? NULL : c;
+		return r;
+	find_validity(b, named, &at, count, validity);
+	struct rows_column *inner = NULL;
+	for (unsigned i = 0; i <= count; i++) {
+		struct rows_column *c = arena_alloc(b->arena, sizeof *c);
+		if (!c)
+			return no_memory(err);
+		c->name = c->shown = slice_text(named->name);
+		c->node = whose;
+		c->validity = validity[i];
+		if (i < count)
+			c->kind = ROWS_ARRAY, c->each = dims[i];
+		if (inner)
+			chain(inner, c);
+		else
+			*ret = c;
+		inner = c;
+	}
+	at.outer += count;
+	at.depth += count;
+	at.dir = whose;
+	return n->kind == NODE_DIR ? take_dir(b, whose, n, inner, at, err) : take_file(n, whose, inner, err);
+}
+
+/* --- a table ------------------------------------------------------------------------------------------ */
+
+/* One that is neither a column nor implied by names: it has columns of its own. */
+static bool is_apart(const struct node *n)
+{
+	return n->kind == NODE_DIR && n->own && (!n->array || n->array->dtype == DTYPE_NONE);
 }
 
 bool rows_is_table(struct archive *a, uint32_t dir)
@@ -218,25 +438,62 @@ bool rows_is_table(struct archive *a, uint32_t dir)
 	const struct node *n = tree_node(&a->tree, dir);
 	if (n->kind != NODE_DIR)
 		return false;
-	return (dir == TREE_ROOT && a->format->table) || (n->array && n->array->dtype == DTYPE_STRUCT);
+	if (n->array && n->array->dtype == DTYPE_STRUCT)
+		return true;
+	if (!a->format->table)
+		return false;
+	if (dir != TREE_ROOT)
+		return is_apart(n);
+	for (uint32_t i = n->child; i; i = tree_node(&a->tree, i)->next)
+		if (is_apart(tree_node(&a->tree, i)))
+			return false;
+	return true;
 }
 
-struct rows_column *rows_columns(struct archive *a, uint32_t dir, struct arena *arena, uint64_t *ret_rows, struct error *err)
+/* How many rows the array tells; UINT64_MAX: it does not. */
+static uint64_t rows_of(const struct array *array)
 {
-	struct rows_column *table = arena_alloc(arena, sizeof *table);
-	const struct node *n = tree_node(&a->tree, dir);
-	if (!table || !add_fields(a, table, dir, arena, 0, err))
-		return NULL;
-	*ret_rows = n->array && n->array->rank ? n->array->shape[0] : UINT64_MAX;
-	for (const struct rows_column *c = table->first; c; c = c->next) {
-		if (*ret_rows == UINT64_MAX)
-			*ret_rows = c->count;
-		if (c->count != *ret_rows && c->count != UINT64_MAX) {
-			error_set(err, ENOTSUP, "%.*s: has another number of rows than the columns before", (int)c->name.len, (const char *)c->name.data);
-			return NULL;
-		}
+	return array && array->rank && !array->unshaped ? array->shape[0] : UINT64_MAX;
+}
+
+static int count_rows(const struct building *b, const struct node *n, struct rows_table *t, struct error *err)
+{
+	bool scalar = n->array && n->array->dtype == DTYPE_STRUCT && n->array->rank == 0 && !n->array->unshaped;
+	t->rows = scalar ? 1 : rows_of(n->array);
+	for (const struct rows_column *c = t->columns; c; c = c->next) {
+		uint64_t rows = scalar ? UINT64_MAX : rows_of(tree_node(&b->a->tree, tree_resolve(&b->a->tree, c->node))->array);
+		t->count++;
+		t->refused += c->refused != NULL;
+		if (t->rows == UINT64_MAX)
+			t->rows = rows;
+		if (rows != t->rows && rows != UINT64_MAX && !c->refused)
+			return error_set(err, ENOTSUP, "%.*s: has another number of rows than the columns before", (int)c->name.len,
+					 (const char *)c->name.data);
 	}
-	if (*ret_rows == UINT64_MAX)
-		*ret_rows = 0;
-	return table;
+	t->rows = t->rows == UINT64_MAX ? 0 : t->rows;
+	return 0;
+}
+
+int rows_columns(struct archive *a, uint32_t dir, struct arena *arena, struct rows_table *ret, struct error *err)
+{
+	struct building b = {a, arena};
+	struct rows_column all = {0};
+	const struct node *n = tree_node(&a->tree, dir);
+	bool scalar = n->array && n->array->dtype == DTYPE_STRUCT && n->array->rank == 0 && !n->array->unshaped;
+	*ret = (struct rows_table){0};
+	int r = take_fields(&b, &all, dir, (struct place){.lead = !scalar}, &ret->members, err);
+	ret->columns = all.first;
+	if (r == 0)
+		r = count_rows(&b, n, ret, err);
+	if (r == 0 && !(ret->paths = names_new(arena, ret->count)))
+		r = no_memory(err);
+	for (struct rows_column *c = all.first; r == 0 && c; c = c->next)
+		names_add(ret->paths, c->shown, c);
+	return r;
+}
+
+struct rows_column *rows_find(const struct rows_table *t, struct slice name)
+{
+	struct rows_column *c = names_slot(t->members, name)->column;
+	return c ? c : names_slot(t->paths, name)->column;
 }

@@ -12,13 +12,33 @@
 #include "fs/views/text.h"
 #include "mount/commands/rows.h"
 
+/* Bytes of JSON in a field that are held until it is known whether they are quoted. */
+enum { NESTED = 64 << 10 };
+
 /* --- bytes ------------------------------------------------------------------------------ */
+
+static void fail_unless(struct rows_out *o, bool fine)
+{
+	o->failed |= !fine;
+}
+
+static void flush(struct rows_out *o)
+{
+	if (!o->failed && o->len)
+		fail_unless(o, o->flush(o, o->bytes, o->len) == 0);
+	o->len = 0;
+}
 
 /* Room for n bytes more; NULL: no memory. */
 static char *room(struct rows_out *o, size_t n)
 {
+	if (o->room - o->len >= n)
+		return o->bytes + o->len;
+	if (o->flush && o->len + n > o->most)
+		flush(o);
 	if (o->room - o->len < n) {
 		size_t want = o->room * 2 > o->len + n ? o->room * 2 : o->len + n;
+		want = o->flush && want > o->most && o->len + n <= o->most ? o->most : want;
 		char *grown = o->failed ? NULL : realloc(o->bytes, want);
 		if (!grown) {
 			o->failed = true;
@@ -32,6 +52,12 @@ static char *room(struct rows_out *o, size_t n)
 
 static void put(struct rows_out *o, const void *bytes, size_t len)
 {
+	if (o->flush && len > o->most / 2) { /* as it is, without a copy */
+		flush(o);
+		if (!o->failed)
+			fail_unless(o, o->flush(o, bytes, len) == 0);
+		return;
+	}
 	char *to = room(o, len);
 	if (to && len) {
 		memcpy(to, bytes, len);
@@ -46,6 +72,15 @@ static void put_byte(struct rows_out *o, char c)
 		*to = c;
 		o->len++;
 	}
+}
+
+void rows_out_free(struct rows_out *o)
+{
+	if (o->nested)
+		rows_out_free(o->nested);
+	free(o->nested);
+	free(o->bytes);
+	*o = (struct rows_out){0};
 }
 
 /* --- strings -------------------------------------------------------------------------------- */
@@ -69,16 +104,22 @@ static bool needs_quotes(const uint8_t *p, size_t len, char delimiter)
 	return false;
 }
 
-static void put_quoted(struct rows_out *o, const uint8_t *p, size_t len)
+/* With its quotes doubled. */
+static void put_doubled(struct rows_out *o, const uint8_t *p, size_t len)
 {
 	const uint8_t *end = p + len, *quote;
-	put_byte(o, '"');
-	while ((quote = memchr(p, '"', (size_t)(end - p)))) {
+	while (p < end && !o->failed && (quote = memchr(p, '"', (size_t)(end - p)))) {
 		put(o, p, (size_t)(quote + 1 - p));
 		put_byte(o, '"');
 		p = quote + 1;
 	}
 	put(o, p, (size_t)(end - p));
+}
+
+static void put_quoted(struct rows_out *o, const uint8_t *p, size_t len)
+{
+	put_byte(o, '"');
+	put_doubled(o, p, len);
 	put_byte(o, '"');
 }
 
@@ -93,58 +134,125 @@ static void put_field(struct rows_out *o, const uint8_t *p, size_t len, char del
 /* Is it valid within quotes as it stands? */
 static bool is_plain(const uint8_t *p, size_t len)
 {
+	const uint8_t *end = p + len, *at = p;
 	bool high = false;
-	for (size_t i = 0; i < len; i++) {
-		if (p[i] < 0x20 || p[i] == '"' || p[i] == '\\')
+#ifdef __SSE2__
+	const __m128i least = _mm_set1_epi8(0x20), quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\');
+	for (; end - at >= 16; at += 16) {
+		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
+		__m128i fine = _mm_cmpeq_epi8(_mm_max_epu8(x, least), x);
+		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, back));
+		if (_mm_movemask_epi8(_mm_andnot_si128(special, fine)) != 0xffff)
 			return false;
-		high |= p[i] >= 0x80;
+		high |= _mm_movemask_epi8(x) != 0;
+	}
+#endif
+	for (; at < end; at++) {
+		if (*at < 0x20 || *at == '"' || *at == '\\')
+			return false;
+		high |= *at >= 0x80;
 	}
 	return !high || utf8_valid((struct slice){p, len});
 }
 
-static void put_json_string(struct rows_out *o, const uint8_t *p, size_t len)
+/* What is valid UTF-8, escaped. */
+static void put_escaped(struct rows_out *o, const uint8_t *p, size_t len)
 {
-	if (is_plain(p, len)) {
-		put_byte(o, '"');
-		put(o, p, len);
-		put_byte(o, '"');
-		return;
+	static const char digits[] = "0123456789abcdef";
+	size_t from = 0;
+	for (size_t i = 0; i < len && !o->failed; i++) {
+		uint8_t c = p[i];
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		put(o, p + from, i - from);
+		from = i + 1;
+		const char code[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+		const char *brief = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
+		put(o, brief ? brief : code, brief ? 2 : 6);
 	}
-	struct text t = {0};
-	text_json(&t, (struct slice){p, len});
-	o->failed |= t.failed != 0;
-	put(o, t.bytes, t.len);
-	text_free(&t);
+	put(o, p + from, len - from);
 }
 
-static void put_base64(struct rows_out *o, const uint8_t *p, size_t len, bool quoted)
+/* Bytes that are not UTF-8 are %XX, as everywhere in our JSON. */
+static void put_json_string(struct rows_out *o, const uint8_t *p, size_t len)
 {
-	struct text t = {0};
-	text_base64(&t, (struct slice){p, len});
-	o->failed |= t.failed != 0;
-	if (!t.failed)
-		put(o, t.bytes + !quoted, t.len - 2 * (size_t)!quoted);
-	text_free(&t);
+	static const char digits[] = "0123456789ABCDEF";
+	put_byte(o, '"');
+	if (is_plain(p, len)) {
+		put(o, p, len);
+		len = 0;
+	}
+	while (len && !o->failed) {
+		size_t valid = utf8_prefix((struct slice){p, len});
+		put_escaped(o, p, valid);
+		p += valid;
+		len -= valid;
+		if (len) {
+			put(o, (const char[]){'%', digits[*p >> 4], digits[*p & 15]}, 3);
+			p++;
+			len--;
+		}
+	}
+	put_byte(o, '"');
+}
+
+static void put_base64(struct rows_out *o, const uint8_t *p, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t group = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+		char *to = room(o, 4);
+		if (!to)
+			return;
+		to[0] = digits[group >> 18];
+		to[1] = digits[group >> 12 & 63];
+		to[2] = left > 1 ? digits[group >> 6 & 63] : '=';
+		to[3] = left > 2 ? digits[group & 63] : '=';
+		o->len += 4;
+	}
+}
+
+static void put_json_base64(struct rows_out *o, const uint8_t *p, size_t len)
+{
+	put_byte(o, '"');
+	put_base64(o, p, len);
+	put_byte(o, '"');
 }
 
 /* --- elements -------------------------------------------------------------------------------- */
 
-/* Characters of a fixed width, as UTF-8. */
-static void take_chars(const struct array *a, const uint8_t *p, uint32_t width, struct text *t)
+/* Characters of four bytes each as UTF-8; NULs at the end do not count. */
+static void take_unicode(const struct array *a, const uint8_t *p, uint32_t width, struct text *t)
 {
-	if (dtype_kind(a->dtype) == KIND_CHARS) {
-		while (width > 0 && p[width - 1] == 0)
-			width--;
-		text_put(t, (struct slice){p, width});
-		return;
-	}
+	while (width >= 4 && !(p[width - 4] | p[width - 3] | p[width - 2] | p[width - 1]))
+		width -= 4;
 	for (uint32_t i = 0; i + 4 <= width; i += 4) {
 		uint8_t utf8[4];
-		uint32_t c = a->byteorder == BYTEORDER_BIG ? (uint32_t)p[i] << 24 | (uint32_t)p[i + 1] << 16 | (uint32_t)p[i + 2] << 8 | p[i + 3]
-							   : p[i] | (uint32_t)p[i + 1] << 8 | (uint32_t)p[i + 2] << 16 | (uint32_t)p[i + 3] << 24;
-		if (c)
-			text_put(t, (struct slice){utf8, utf8_put(c, utf8)});
+		uint32_t c;
+		memcpy(&c, p + i, sizeof c);
+		c = a->byteorder == BYTEORDER_BIG ? be32toh(c) : le32toh(c);
+		text_put(t, (struct slice){utf8, utf8_put(c, utf8)});
 	}
+}
+
+/* Characters of a fixed width. */
+static void put_chars(struct rows_out *o, const struct rows_column *c, const uint8_t *p, bool json, char delimiter)
+{
+	struct text t = {0};
+	struct slice s = {p, c->width};
+	if (dtype_kind(c->array.dtype) == KIND_UNICODE) {
+		take_unicode(&c->array, p, c->width, &t);
+		s = text_slice(&t);
+	}
+	while (s.len > 0 && s.data[s.len - 1] == 0)
+		s.len--;
+	if (json)
+		put_json_string(o, s.data, s.len);
+	else
+		put_field(o, s.data, s.len, delimiter);
+	fail_unless(o, t.failed == 0);
+	text_free(&t);
 }
 
 static bool is_text_kind(enum dtype_kind kind)
@@ -175,7 +283,7 @@ static void put_number(struct rows_out *o, const struct rows_column *c, const ui
 		}
 	}
 	to += n;
-	if (c->utc)
+	if (c->utc && memchr(begin, 'T', (size_t)(to - begin))) /* not of a number that is no date */
 		*to++ = 'Z';
 	if (quoted)
 		*to++ = '"';
@@ -220,23 +328,84 @@ static void put_element(struct rows_out *o, const struct rows_column *c, const u
 		put(o, *p ? "true" : "false", *p ? 4 : 5);
 		break;
 	case KIND_RAW:
-		put_base64(o, p, c->width, json);
+		if (json)
+			put_json_base64(o, p, c->width);
+		else
+			put_base64(o, p, c->width);
 		break;
 	case KIND_CHARS:
-	case KIND_UNICODE: {
-		struct text t = {0};
-		take_chars(&c->array, p, c->width, &t);
-		if (json)
-			put_json_string(o, (const uint8_t *)t.bytes, t.len);
-		else
-			put_field(o, (const uint8_t *)t.bytes, t.len, delimiter);
-		o->failed |= t.failed != 0;
-		text_free(&t);
+	case KIND_UNICODE:
+		put_chars(o, c, p, json, delimiter);
 		break;
-	}
 	default:
 		put_number(o, c, p, json);
 	}
+}
+
+/* --- where a value is --------------------------------------------------------------------------- */
+
+/* The run that the slot is in. */
+static bool lead_to_run(const struct rows_batch **b, uint64_t *i)
+{
+	const struct rows_batch *below = (*b)->below;
+	uint64_t slot = (*b)->first + *i, low = 0, high = below->count;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if ((*b)->offsets[middle] > slot)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	*b = below;
+	*i = low;
+	return low < below->count;
+}
+
+/* The word that the index tells. */
+static bool lead_to_word(const struct rows_batch **b, uint64_t *i)
+{
+	const struct rows_batch *indices = (*b)->below;
+	uint64_t index, low = 0, high = (*b)->npieces;
+	if (indices->validity && !indices->validity[*i])
+		return false;
+	index = rows_index(indices, *i);
+	while (high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+		if ((*b)->pieces[middle].first > index)
+			high = middle;
+		else
+			low = middle;
+	}
+	if (low == high || index < (*b)->pieces[low].first)
+		return false;
+	*b = &(*b)->pieces[low];
+	*i = index - (*b)->first;
+	return *i < (*b)->count;
+}
+
+/* NumPy's NaT, which is no time. */
+static bool is_nat(const struct rows_batch *b, uint64_t i)
+{
+	uint64_t v;
+	memcpy(&v, b->data + 8 * i, sizeof v);
+	return (b->column->plain ? le64toh(v) : be64toh(v)) == (uint64_t)INT64_MIN;
+}
+
+static bool is_null(const struct rows_batch *b, uint64_t i)
+{
+	return b->column->kind == ROWS_NULL || (b->validity && !b->validity[i]) || (b->column->times && is_nat(b, i));
+}
+
+/* Down to the value itself; false: it is null.  As deep as columns are. */
+static bool resolve(const struct rows_batch **b, uint64_t *i)
+{
+	while (!is_null(*b, *i)) {
+		if ((*b)->column->kind != ROWS_DICTIONARY && (*b)->column->kind != ROWS_RUNS)
+			return true;
+		if (!((*b)->column->kind == ROWS_RUNS ? lead_to_run : lead_to_word)(b, i))
+			return false;
+	}
+	return false;
 }
 
 /* --- JSON --------------------------------------------------------------------------------------- */
@@ -260,8 +429,10 @@ static void put_json_pairs(struct rows_out *o, const struct rows_batch *keys, ui
 	for (uint64_t i = begin; i < end && !o->failed; i++) {
 		put(o, i > begin ? ",{\"key\":" : "{\"key\":", i > begin ? 8 : 7);
 		put_json(o, keys, i);
-		put(o, ",\"value\":", 9);
-		put_json(o, keys->next, i);
+		if (keys->next) {
+			put(o, ",\"value\":", 9);
+			put_json(o, keys->next, i);
+		}
 		put_byte(o, '}');
 	}
 	put_byte(o, ']');
@@ -271,79 +442,11 @@ static void put_json_fields(struct rows_out *o, const struct rows_batch *fields,
 {
 	put_byte(o, '{');
 	for (const struct rows_batch *f = fields; f && !o->failed; f = f->next) {
-		if (f != fields)
-			put_byte(o, ',');
-		put_json_string(o, f->column->member.data, f->column->member.len);
-		put_byte(o, ':');
+		bool first = f == fields;
+		put(o, f->column->label.data + first, f->column->label.len - first);
 		put_json(o, f, i);
 	}
 	put_byte(o, '}');
-}
-
-static void put_json_fixed(struct rows_out *o, const struct rows_batch *b, uint64_t i)
-{
-	const struct rows_column *c = b->column;
-	const uint8_t *p = b->data + i * c->each * c->width;
-	bool several = c->each != 1;
-	if (several)
-		put_byte(o, '[');
-	for (uint64_t k = 0; k < c->each && !o->failed; k++, p += c->width) {
-		if (k)
-			put_byte(o, ',');
-		if (b->inner_validity && !b->inner_validity[i * c->each + k])
-			put(o, "null", 4);
-		else
-			put_element(o, c, p, true, 0);
-	}
-	if (several)
-		put_byte(o, ']');
-}
-
-/* What the row stands for in the column below, of dictionaries and runs; false: null. */
-static bool lead_on(const struct rows_batch **b, uint64_t *i)
-{
-	const struct rows_batch *below = (*b)->below;
-	uint64_t at = *i;
-	if ((*b)->column->kind == ROWS_RUNS) {
-		uint64_t row = (*b)->first + at, run = 0, high = below->count;
-		while (run < high) {
-			uint64_t middle = run + (high - run) / 2;
-			if ((*b)->offsets[middle] > row)
-				high = middle;
-			else
-				run = middle + 1;
-		}
-		*b = below;
-		*i = run;
-		return run < below->count;
-	}
-	const struct rows_column *c = below->column;
-	const uint8_t *p = below->data + at * c->width;
-	uint64_t index = 0;
-	if (below->validity && !below->validity[at])
-		return false;
-	for (uint32_t k = 0; k < c->width && k < 8; k++)
-		index |= (uint64_t)p[c->array.byteorder == BYTEORDER_BIG ? c->width - 1 - k : k] << 8 * k;
-	*b = below->next;
-	*i = index;
-	return index < below->next->count;
-}
-
-static bool is_null(const struct rows_batch *b, uint64_t i)
-{
-	return b->column->kind == ROWS_NULL || (b->validity && !b->validity[i]);
-}
-
-/* Down to the value itself; false: it is null.  As deep as columns are. */
-static bool resolve(const struct rows_batch **b, uint64_t *i)
-{
-	while (!is_null(*b, *i)) {
-		if ((*b)->column->kind != ROWS_DICTIONARY && (*b)->column->kind != ROWS_RUNS)
-			return true;
-		if (!lead_on(b, i))
-			return false;
-	}
-	return false;
 }
 
 /* As deep as columns are nested. */
@@ -355,19 +458,22 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 	}
 	switch ((enum rows_kind)b->column->kind) {
 	case ROWS_FIXED:
-		put_json_fixed(o, b, i);
+		put_element(o, b->column, b->data + i * b->column->width, true, 0);
 		break;
 	case ROWS_STRING: {
 		const uint8_t *p = b->data + (b->offsets[i] - b->data_first);
 		size_t len = (size_t)(b->offsets[i + 1] - b->offsets[i]);
 		if (b->column->bytes)
-			put_base64(o, p, len, true);
+			put_json_base64(o, p, len);
 		else
 			put_json_string(o, p, len);
 		break;
 	}
 	case ROWS_LIST:
 		put_json_elements(o, b->below, b->offsets[i] - b->offsets[0], b->offsets[i + 1] - b->offsets[0]);
+		break;
+	case ROWS_ARRAY:
+		put_json_elements(o, b->below, i * b->column->each, (i + 1) * b->column->each);
 		break;
 	case ROWS_MAP:
 		put_json_pairs(o, b->below, b->offsets[i] - b->offsets[0], b->offsets[i + 1] - b->offsets[0]);
@@ -379,14 +485,58 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 
 /* --- CSV --------------------------------------------------------------------------------------------- */
 
+/* JSON in a field.  What is longer than NESTED is made twice: to see whether it has to be quoted, and to be written. */
+struct nesting {
+	struct rows_out *out;
+	char delimiter;
+	bool longer, quotes, again;
+};
+
+static int pass_on(struct rows_out *json, const char *bytes, size_t len)
+{
+	struct nesting *n = json->arg;
+	const uint8_t *p = (const uint8_t *)bytes;
+	n->longer = true;
+	if (!n->again)
+		n->quotes = n->quotes || needs_quotes(p, len, n->delimiter);
+	else if (n->quotes)
+		put_doubled(n->out, p, len);
+	else
+		put(n->out, p, len);
+	return n->out->failed ? -1 : 0;
+}
+
+static void put_longer(struct nesting *n, struct rows_out *json, const struct rows_batch *b, uint64_t i)
+{
+	flush(json);
+	n->again = true;
+	if (n->quotes)
+		put_byte(n->out, '"');
+	put_json(json, b, i);
+	flush(json);
+	if (n->quotes)
+		put_byte(n->out, '"');
+}
+
 static void put_nested(struct rows_out *o, const struct rows_batch *b, uint64_t i, char delimiter)
 {
-	struct rows_out json = {0};
-	put_json(&json, b, i);
-	put_field(o, (const uint8_t *)json.bytes, json.len, delimiter);
-	o->failed |= json.failed;
-	o->lost |= json.lost;
-	free(json.bytes);
+	struct nesting n = {.out = o, .delimiter = delimiter};
+	struct rows_out *json = o->nested ? o->nested : (o->nested = calloc(1, sizeof *json));
+	if (!json) {
+		o->failed = true;
+		return;
+	}
+	json->most = NESTED;
+	json->flush = pass_on;
+	json->arg = &n;
+	json->len = 0;
+	put_json(json, b, i);
+	if (n.longer)
+		put_longer(&n, json, b, i);
+	else
+		put_field(o, (const uint8_t *)json->bytes, json->len, delimiter);
+	fail_unless(o, !json->failed);
+	o->lost |= json->lost;
 }
 
 static void put_cell(struct rows_out *o, const struct rows_batch *b, uint64_t i, char delimiter, bool alone)
@@ -397,13 +547,13 @@ static void put_cell(struct rows_out *o, const struct rows_batch *b, uint64_t i,
 		return;
 	}
 	const struct rows_column *c = b->column;
-	if (c->kind == ROWS_FIXED && c->each == 1) {
+	if (c->kind == ROWS_FIXED) {
 		put_element(o, c, b->data + i * c->width, false, delimiter);
 	} else if (c->kind == ROWS_STRING) {
 		const uint8_t *p = b->data + (b->offsets[i] - b->data_first);
 		size_t len = (size_t)(b->offsets[i + 1] - b->offsets[i]);
 		if (c->bytes && len)
-			put_base64(o, p, len, false);
+			put_base64(o, p, len);
 		else
 			put_field(o, p, len, delimiter);
 	} else {
@@ -418,6 +568,8 @@ void rows_put_header(struct rows_out *o, enum rows_format format, const struct r
 	char delimiter = format == ROWS_TSV ? '\t' : ',';
 	if (format == ROWS_JSONL)
 		return;
+	if (!columns)
+		put_byte(o, '\n');
 	for (const struct rows_column *c = columns; c; c = c->next) {
 		put_field(o, c->name.data, c->name.len, delimiter);
 		put_byte(o, c->next ? delimiter : '\n');
@@ -431,7 +583,7 @@ void rows_put(struct rows_out *o, enum rows_format format, const struct rows_bat
 		if (format == ROWS_JSONL) {
 			put_json_fields(o, columns, i);
 		} else {
-			for (const struct rows_batch *b = columns; b; b = b->next) {
+			for (const struct rows_batch *b = columns; b && !o->failed; b = b->next) {
 				put_cell(o, b, i, delimiter, !columns->next);
 				if (b->next)
 					put_byte(o, delimiter);
