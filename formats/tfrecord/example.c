@@ -163,7 +163,7 @@ static bool is_entry(const uint8_t *p, const uint8_t *end, struct tfrecord_part 
 /* *count: of all entries, of which `room` are kept. */
 static bool is_map(const uint8_t *p, const uint8_t *end, uint32_t number, struct tfrecord_part *parts, uint32_t room, uint64_t *count)
 {
-	struct tfrecord_part unused;
+	struct tfrecord_part unused = {0};
 	uint32_t one;
 	while (p < end) {
 		struct tfrecord_part *part = *count < room ? &parts[*count] : &unused;
