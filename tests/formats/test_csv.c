@@ -30,7 +30,7 @@ static void types_are_those_of_all_values(void **state)
 		char text[128];
 		snprintf(text, sizeof text, "c\n%s", columns[i].values);
 		assert_int_equal(test_open(&a, &format_csv, slice_text(text), &err), 0);
-		print_message("# %s", columns[i].values);
+		print_message("# %zu: %s\n", i, columns[i].dtype);
 		assert_string_equal(test_dtype(&a, "c"), columns[i].dtype);
 		assert_string_equal(test_shape(&a, "c"), "[2]");
 		archive_close(&a);
