@@ -59,25 +59,27 @@ struct parts {
 	int64_t exponent;
 };
 
+static bool any_but_zeros(const uint8_t *p, const uint8_t *end)
+{
+	while (p < end && *p == '0')
+		p++;
+	return p < end;
+}
+
 /* Of more digits than fit: those from the first that is not 0 on. */
 static void take_many(const struct parts *a, struct number *n)
 {
 	const uint8_t *p = a->whole, *end = a->whole_end;
 	unsigned taken = 0;
-	for (int part = 0; part < 2; part++, p = a->fraction, end = a->fraction_end)
-		for (; p < end; p++) {
-			uint8_t digit = (uint8_t)(*p - '0');
+	for (int part = 0; part < 2; part++, p = a->fraction, end = a->fraction_end) {
+		for (; p < end && taken < DIGITS_MOST; p++) {
+			n->mantissa = n->mantissa * 10 + (uint8_t)(*p - '0');
 			n->exponent -= part;
-			if (taken == 0 && digit == 0)
-				continue;
-			if (taken < DIGITS_MOST) {
-				n->mantissa = n->mantissa * 10 + digit;
-				taken++;
-			} else {
-				n->cut |= digit != 0;
-				n->exponent++;
-			}
+			taken += n->mantissa != 0;
 		}
+		n->cut |= any_but_zeros(p, end);
+		n->exponent += part ? 0 : end - p;
+	}
 }
 
 /* A uint64_t may have one digit more. */
@@ -278,31 +280,45 @@ const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_gra
 
 /* --- floats ---------------------------------------------------------------------------------- */
 
-/* By the C library, from as many digits as can matter; what follows them is nothing, or more than that, which one more
- * digit stands for.  Without a point, which is the locale's. */
+enum { MATTER = 800 }; /* digits, at most, that decide which float is the nearest */
+
+struct kept {
+	char text[MATTER + 40];
+	size_t len;
+	int64_t exponent; /* of the last one that is kept */
+	bool more;        /* what follows them is not nothing */
+};
+
+/* The digits from p on; returns what is behind them. */
+static const uint8_t *keep(struct kept *k, const uint8_t *p, const uint8_t *end, bool fraction)
+{
+	const uint8_t *behind = pass_digits(p, end);
+	for (; p < behind && k->len < MATTER; p++) {
+		k->exponent -= fraction;
+		if (k->len > 0 || *p != '0')
+			k->text[k->len++] = (char)*p;
+	}
+	k->more |= any_but_zeros(p, behind);
+	k->exponent += fraction ? 0 : behind - p;
+	return behind;
+}
+
+/* By the C library, from as many digits as matter, and one more that stands for all that follow.  Without a point, which is the
+ * locale's. */
 static double ask_library(const struct number *n, const uint8_t *p, const uint8_t *end)
 {
-	enum { MATTER = 800 };
-	char text[MATTER + 40];
-	size_t len = 0;
-	int64_t exponent = 0, given = 0;
-	bool point = false, more = false;
-	for (; p < end && (*p | 0x20) != 'e'; p++) {
-		point |= *p == '.';
-		if (!is_digit(*p))
-			continue;
-		bool kept = len < MATTER && (len > 0 || *p != '0'), before = len == 0 && *p == '0';
-		exponent += !kept && !before && !point;       /* dropped, and so is a place before the point */
-		exponent -= (kept || before) && point;
-		more |= !kept && !before && *p != '0';
-		if (kept)
-			text[len++] = (char)*p;
-	}
+	struct kept k;
+	int64_t given = 0;
+	k.len = 0;
+	k.exponent = 0;
+	k.more = false;
+	p = keep(&k, p + n->negative, end, false);
+	if (p < end && *p == '.')
+		p = keep(&k, p + 1, end, true);
 	if (p < end)
 		read_exponent(p + 1, end, &given);
-	exponent += given - more;
-	snprintf(text + len, sizeof text - len, "%se%lld", more ? "1" : "", (long long)exponent);
-	double value = strtod(text, NULL);
+	snprintf(k.text + k.len, sizeof k.text - k.len, "%se%lld", k.more ? "1" : "", (long long)(k.exponent + given - k.more));
+	double value = strtod(k.text, NULL);
 	return n->negative ? -value : value;
 }
 
