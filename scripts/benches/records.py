@@ -3,7 +3,7 @@
 import statistics
 import subprocess
 
-from measure import ARRAYFS, OUT, PYTHON, best_peer, cat_to_file, compare, make, run, say, tell, timed
+from measure import ARRAYFS, OUT, PYTHON, Mount, best_peer, cat_to_file, compare, make, read_through, run, say, tell, timed
 
 # Each record some 5 KB of text: an id, 256 floats, strings and a time; 2 GB in all.
 LOG = """
@@ -248,3 +248,8 @@ def case_rows(runs):
     peer, theirs = best_peer(csv_writers(["name"], False), path)
     tell(f"text of strings, {peer}", f"arrayfs --cat {path.name} .arrayfs/text/name.txt", peer,
          compare(runs, lambda: timed(lambda: cat_to_file(path, ".arrayfs/text/name.txt")), theirs), "1.5")
+
+    def mounted():
+        with Mount(ARRAYFS, "-f", path) as m:
+            return timed(lambda: read_through(m.point / ".arrayfs/text/name.txt"))
+    tell(f"the same, mounted, first, {peer}", "stat, which decodes, then reads", peer, compare(runs, mounted, theirs), "1")
