@@ -4,7 +4,7 @@
 
 /*
  * Shared by the files of the text of strings: lines_rows.c reads strings and makes their lines,
- * lines.c knows where in the text they are.
+ * lines_blocks.c makes blocks of these, lines.c knows where in the text they are.
  */
 
 /* The files of a column of strings. */
@@ -45,3 +45,58 @@ enum { LINES_BYTES = 1 << 20, LINES_ROWS = 1 << 16 };
 typedef int lines_each(void *arg, const struct lines_strings *s, struct error *err);
 int lines_walk(const struct lines *l, struct lines_point from, struct lines_point to, struct block *within, lines_each *each, void *arg,
 	       struct error *err);
+
+/* --- lines_blocks.c -------------------------------------------------------------------------------- */
+
+enum {
+	LINES_PIECE_BYTES = 256 << 10, /* of the values, on average */
+	LINES_PARTS_MOST = 1 << 16,    /* of a piece */
+	LINES_GROUP = 16,              /* pieces that are counted at a time */
+};
+
+/* The blocks of a column; the number of one is */
+enum lines_kind {
+	LINES_INDEX,  /* 0: a struct lines_index */
+	LINES_COUNTS, /* that of LINES_GROUP pieces: the length of each, and LINES_LARGE */
+	LINES_PIECE,  /* the piece's: a struct lines_table */
+	LINES_PART,   /* piece * LINES_PARTS_MOST + part: its text */
+	LINES_KINDS,
+};
+#define LINES_LARGE ((uint64_t)1 << 63) /* the piece has parts */
+
+/* Where pieces begin: at[0] to at[known] are known, in at[] with LINES_LARGE if the piece before has
+ * parts.  Entries are set once, by whoever knows. */
+struct lines_index {
+	struct lines lines;
+	uint64_t per, pieces; /* rows of a piece; and how many there are */
+	_Atomic uint64_t known;
+	_Atomic uint64_t at[];
+};
+
+/* A piece: its text, behind this; or, if it has parts, where each begins, and the end. */
+struct lines_table {
+	uint64_t parts;
+	struct lines_place {
+		struct lines_point point;
+		uint64_t text; /* of the piece, before it */
+	} at[];
+};
+
+/* Of a column's node.  What sizes that turned out to be wrong gave is of another generation. */
+struct block_source lines_source(struct archive *a, const void *column, unsigned generation, enum lines_kind kind);
+
+static inline struct lines_index *lines_index_in(const struct block *b)
+{
+	return (struct lines_index *)(void *)b->bytes;
+}
+
+static inline const struct lines_table *lines_table_in(const struct block *b)
+{
+	return (const struct lines_table *)(const void *)b->bytes;
+}
+
+static inline uint64_t lines_length_in(const struct block *piece)
+{
+	const struct lines_table *t = lines_table_in(piece);
+	return t->parts ? t->at[t->parts].text : piece->len - sizeof *t;
+}
