@@ -60,8 +60,8 @@ static inline bool protobuf_is_number(const struct protobuf_field *f)
 	return f->type != PB_STRING && f->type != PB_BYTES && !f->message;
 }
 
-/* Numbers of one occurrence of a repeated field: how many; and the next of a packed one. */
-uint64_t protobuf_count(const struct protobuf_field *f, const struct wire_field *w);
+/* Elements of one occurrence of a repeated field: how many, false if packed numbers are not whole; and the next of these. */
+bool protobuf_count(const struct protobuf_field *f, const struct wire_field *w, uint64_t *ret);
 bool protobuf_packed(const struct protobuf_field *f, struct wire *packed, uint64_t *ret_value);
 
 /* What is set of a message's fields, after all of it was read. */

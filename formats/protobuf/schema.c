@@ -226,12 +226,13 @@ static int take_named(struct building *b, struct protobuf_field *f, struct slice
 		return 0;
 	}
 	f->map = f->repeated && find_message(type->body, 7, &options) && find_number(options, 7, &map) && map;
+	f->group &= !f->map; /* whatever the features say: neither maps nor what is in them are between tags */
 	f->message = arena_alloc(b->arena, sizeof *f->message);
 	if (!f->message)
 		return error_no_memory(b->err, "the schema");
 	int r = build_message(b, type, columns, f->message);
 	for (uint32_t i = 0; r == 0 && f->map && i < f->message->count; i++)
-		f->message->fields[i]->presence = false;
+		f->message->fields[i]->presence = f->message->fields[i]->group = false;
 	return r;
 }
 

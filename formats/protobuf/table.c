@@ -60,6 +60,30 @@ enum { TWICE = 1 };
 
 /* --- the pass --------------------------------------------------------------------------------- */
 
+static bool is_whole(const struct protobuf_message *m, struct wire body);
+
+/* Would one occurrence of the field be read?  Nothing is noted. */
+static bool is_read(const struct protobuf_field *f, const struct wire_field *w)
+{
+	uint64_t count;
+	if (!protobuf_count(f, w, &count) || (f->message && !is_whole(f->message, w->body)))
+		return false;
+	return !f->utf8 || utf8_valid((struct slice){w->body.p, wire_left(&w->body)});
+}
+
+/* As deep as the schema. */
+static bool is_whole(const struct protobuf_message *m, struct wire body)
+{
+	struct wire_field w;
+	uint32_t hint = 0;
+	while (wire_next(&body, &w)) {
+		const struct protobuf_field *f = protobuf_field(m, w.number, &hint);
+		if (f && protobuf_fits(f, &w) && !is_read(f, &w))
+			return false;
+	}
+	return !wire_failed(&body);
+}
+
 static int note_message(struct records_scan *w, const struct protobuf_message *m, struct wire body);
 
 static int broken(struct records_scan *w)
@@ -79,16 +103,15 @@ static int note_text(struct records_scan *w, const struct protobuf_field *f, str
 static int note_repeated(struct records_scan *w, const struct protobuf_field *f, struct records_column *c, struct wire body)
 {
 	struct wire_field one;
+	uint64_t count;
 	int r = 0;
 	while (r == 0 && wire_next(&body, &one)) {
 		if (one.number != f->number || !protobuf_fits(f, &one))
 			continue;
-		uint64_t count = protobuf_count(f, &one);
+		if (!protobuf_count(f, &one, &count))
+			return broken(w);
 		c->total += count;
 		c->element->count += count;
-		if (protobuf_is_number(f) && one.type == WIRE_LEN && wire_left(&one.body) && f->type != PB_DOUBLE && f->type != PB_FLOAT &&
-		    one.body.end[-1] >= 0x80 && protobuf_count(f, &one) == 0)
-			return broken(w);
 		if (f->message)
 			r = note_message(w, f->message, one.body);
 		else if (!protobuf_is_number(f))
@@ -111,14 +134,25 @@ static int note_singular(struct records_scan *w, const struct protobuf_field *f,
 	return protobuf_is_number(f) ? 0 : note_text(w, f, c, body);
 }
 
-/* As deep as the schema. */
+/* Is there a field of which not every occurrence counts, as it is? */
+static bool has_more(const struct protobuf_message *m, const struct protobuf_slot *slots)
+{
+	bool more = false;
+	for (uint32_t i = 0; i < m->count; i++)
+		more |= !m->fields[i]->repeated && slots[i].times > slots[i].set;
+	return more;
+}
+
+/* As deep as the schema.  What does not count has to be whole, too. */
 static int note_message(struct records_scan *w, const struct protobuf_message *m, struct wire body)
 {
 	struct working *own = w->own;
 	struct protobuf_slot *slots;
 	int r = protobuf_read(m, body, &own->scratch, &slots);
-	if (r < 0)
-		return r == -ENOMEM ? error_no_memory(w->err, "a record") : broken(w);
+	if (r == -ENOMEM)
+		return error_no_memory(w->err, "a record");
+	if (r < 0 || (has_more(m, slots) && !is_whole(m, body)))
+		return broken(w);
 	for (uint32_t i = 0; r == 0 && i < m->count; i++) {
 		const struct protobuf_field *f = m->fields[i];
 		struct records_column *c = own->columns[f->id];
@@ -131,23 +165,6 @@ static int note_message(struct records_scan *w, const struct protobuf_message *m
 			r = note_repeated(w, f, c, body);
 	}
 	return r;
-}
-
-/* Would it be read?  Nothing is noted. */
-static bool is_whole(const struct protobuf_message *m, struct wire body)
-{
-	struct wire_field w;
-	uint32_t hint = 0;
-	while (wire_next(&body, &w)) {
-		const struct protobuf_field *f = protobuf_field(m, w.number, &hint);
-		if (!f || !protobuf_fits(f, &w))
-			continue;
-		if (f->message && !is_whole(f->message, w.body))
-			return false;
-		if (f->utf8 && !utf8_valid((struct slice){w.body.p, wire_left(&w.body)}))
-			return false;
-	}
-	return !wire_failed(&body);
 }
 
 /* The next message and its length before it; false: the bytes end within it. */
@@ -206,7 +223,7 @@ static int scan_single(struct records_scan *w)
 		own->scratch.limit = w->archive->options->memory;
 		if (f && f->repeated && protobuf_fits(f, &one))
 			r = note_repeated(w, f, own->columns[f->id], wire_over(begin, (size_t)(all.p - begin)));
-		else if (f && f->message && protobuf_fits(f, &one) && !is_whole(f->message, one.body))
+		else if (f && protobuf_fits(f, &one) && !is_read(f, &one))
 			r = broken(w);
 		w->units++;
 	}
@@ -294,10 +311,10 @@ static void put_elements(struct decoding *e, uint32_t step, const struct protobu
 static uint64_t count_elements(const struct protobuf_field *f, struct wire body)
 {
 	struct wire_field one;
-	uint64_t count = 0;
+	uint64_t count = 0, more;
 	while (wire_next(&body, &one))
-		if (one.number == f->number && protobuf_fits(f, &one))
-			count += protobuf_count(f, &one);
+		if (one.number == f->number && protobuf_fits(f, &one) && protobuf_count(f, &one, &more))
+			count += more;
 	return count;
 }
 

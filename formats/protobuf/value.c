@@ -62,15 +62,16 @@ enum records_type protobuf_shown(const struct protobuf_field *f)
 	}
 }
 
-uint64_t protobuf_count(const struct protobuf_field *f, const struct wire_field *w)
+bool protobuf_count(const struct protobuf_field *f, const struct wire_field *w, uint64_t *ret)
 {
+	size_t len = wire_left(&w->body), width = wire_of(f) == WIRE_I64 ? 8 : 4;
+	*ret = 1;
 	if (!protobuf_is_number(f) || w->type != WIRE_LEN)
-		return 1;
-	switch (wire_of(f)) {
-	case WIRE_I64: return wire_left(&w->body) / 8;
-	case WIRE_I32: return wire_left(&w->body) / 4;
-	default: return wire_count_varints(w->body.p, w->body.end);
-	}
+		return true;
+	if (wire_of(f) == WIRE_VARINT)
+		return wire_count_varints(w->body.p, w->body.end, ret);
+	*ret = len / width;
+	return len % width == 0;
 }
 
 bool protobuf_packed(const struct protobuf_field *f, struct wire *packed, uint64_t *ret_value)

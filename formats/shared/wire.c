@@ -38,14 +38,23 @@ struct wire wire_group(struct wire *w, uint32_t number)
 	return ret;
 }
 
-uint64_t wire_count_varints(const uint8_t *p, const uint8_t *end)
+bool wire_count_varints(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
+	const uint64_t tops = 0x8080808080808080;
 	uint64_t count = 0, eight;
-	for (; end - p >= 8; p += 8) {
+	unsigned run = 0; /* bytes of the one that has begun */
+	for (; end - p >= 8 && run < 10; p += 8) {
 		memcpy(&eight, p, 8);
-		count += (uint64_t)__builtin_popcountll(~eight & 0x8080808080808080);
+		uint64_t ends = ~le64toh(eight) & tops;
+		count += (uint64_t)__builtin_popcountll(ends);
+		run += ends ? (unsigned)__builtin_ctzll(ends) / 8 : 8;
+		if (ends && run < 10)
+			run = (unsigned)__builtin_clzll(ends) / 8;
 	}
-	for (; p < end; p++)
-		count += *p < 0x80;
-	return count;
+	for (; p < end && run < 10; p++) {
+		run = *p < 0x80 ? 0 : run + 1;
+		count += run == 0;
+	}
+	*ret = count;
+	return run == 0;
 }

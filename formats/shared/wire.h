@@ -109,5 +109,5 @@ static inline bool wire_next(struct wire *w, struct wire_field *ret)
 	}
 }
 
-/* How many varints there are: bytes that end one. */
-uint64_t wire_count_varints(const uint8_t *p, const uint8_t *end);
+/* How many varints there are; false: not all are whole, and of ten bytes at most. */
+bool wire_count_varints(const uint8_t *p, const uint8_t *end, uint64_t *ret);
