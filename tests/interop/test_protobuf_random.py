@@ -313,11 +313,24 @@ def expected(schema, raws):
     return files
 
 
+def expected_alone(schema, raw):
+    """Of one message each field that repeats."""
+    files, m = Files(), schema.twin_cls.FromString(raw)
+    for f in sorted(schema.root.fields, key=lambda f: f.index):
+        inner = list(getattr(m, f.name)) if f.is_repeated else None
+        if inner is not None and is_map(f):
+            files.add(f.name, "struct", [len(inner)])
+            fields(files, f"{f.name}/", f.message_type, inner, (schema.root,))
+        elif inner is not None:
+            column(files, f.name, f, inner, [True] * len(inner), (schema.root,))
+    return files
+
+
 with folder() as where:
     schema_file, path = where / "schema.desc", where / "m.bin"
 
-    def options(*more):
-        return ["-o", ",".join([f"schema={schema_file},message=p.M,framing=delimited", *more])]
+    def options(*more, framing="delimited"):
+        return ["-o", ",".join([f"schema={schema_file},message=p.M,framing={framing}", *more])]
 
     with check("schemas of every syntax, and messages in every way in which they may stand"):
         for i in sampled(range(150)):
@@ -369,5 +382,23 @@ with folder() as where:
                 told = arrayfs("--list", path, *options(), code=1).stderr.decode()
                 assert f"record {first + 1}: " in told, told
         assert broken > 500 or WORK < 1, f"{broken} broken"
+
+    with check("one message: what repeats in it, and what breaks it"):
+        for i in sampled(range(100)):
+            rng = random.Random(9000 + i)
+            s = Schema(rng)
+            schema_file.write_bytes(pb.FileDescriptorSet(file=[s.file]).SerializeToString())
+            raw = b"".join(body(rng, s.root, 0) for _ in range(rng.randrange(6)))
+            if rng.random() < 0.6 and not reads_itself(s.root):
+                raw = mutated(rng, raw)
+            path.write_bytes(raw)
+            try:
+                if is_read(s, raw):
+                    compare(path, expected_alone(s, raw), where, *options(framing="message"))
+                else:
+                    told = arrayfs("--list", path, *options(framing="message"), code=1).stderr.decode()
+                    assert told.count("\n") == 1 and "record " in told, told
+            except AssertionError as fault:
+                raise AssertionError(f"case {9000 + i}, {s.file.syntax}: {fault}") from fault
 
 done()
