@@ -19,6 +19,7 @@ enum rows_kind {
 	ROWS_ARRAY,      /* the same, but as many in each slot */
 	ROWS_MAP,        /* the same as LIST, of keys and values */
 	ROWS_STRUCT,     /* columns below */
+	/* From here on the values are elsewhere: */
 	ROWS_DICTIONARY, /* indices, and what they stand for, a column below */
 	ROWS_RUNS,       /* where runs end, and what their values are */
 	ROWS_NULL,       /* nothing but nulls */
@@ -77,6 +78,8 @@ bool rows_lead(struct archive *a, const char *path, uint32_t *ret, const char **
 int rows_only_table(struct archive *a, const char *source, uint32_t *ret, struct error *err);
 
 /* --- a batch, rows_batch.c ---------------------------------------------------------------- */
+
+enum { ROWS_SLACK = 16 }; /* bytes that may be read behind data */
 
 /* Slots [first, first + count) of a column, in memory; batches of the columns below one after another. */
 struct rows_batch {

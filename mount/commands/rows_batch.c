@@ -33,7 +33,7 @@ static int read_piece(const struct rows_reader *r, uint32_t node, uint64_t offse
 static int read_file(const struct rows_reader *r, uint32_t node, uint64_t offset, uint64_t len, uint8_t **ret, struct error *err)
 {
 	int code = 0;
-	*ret = len < SIZE_MAX / 2 ? arena_alloc(r->arena, (size_t)len + 8) : NULL;
+	*ret = len < SIZE_MAX / 2 ? arena_alloc(r->arena, (size_t)len + ROWS_SLACK) : NULL;
 	if (!*ret)
 		return too_large(err);
 	for (uint64_t done = 0; code == 0 && done < len; done += PIECE)

@@ -29,11 +29,8 @@ static void flush(struct rows_out *o)
 	o->len = 0;
 }
 
-/* Room for n bytes more; NULL: no memory. */
-static char *room(struct rows_out *o, size_t n)
+static __attribute__((noinline)) char *grow(struct rows_out *o, size_t n)
 {
-	if (o->room - o->len >= n)
-		return o->bytes + o->len;
 	if (o->flush && o->len + n > o->most)
 		flush(o);
 	if (o->room - o->len < n) {
@@ -50,7 +47,13 @@ static char *room(struct rows_out *o, size_t n)
 	return o->bytes + o->len;
 }
 
-static void put(struct rows_out *o, const void *bytes, size_t len)
+/* Room for n bytes more; NULL: no memory. */
+static inline char *room(struct rows_out *o, size_t n)
+{
+	return o->room - o->len >= n ? o->bytes + o->len : grow(o, n);
+}
+
+static __attribute__((noinline)) void put_long(struct rows_out *o, const void *bytes, size_t len)
 {
 	if (o->flush && len > o->most / 2) { /* as it is, without a copy */
 		flush(o);
@@ -59,13 +62,23 @@ static void put(struct rows_out *o, const void *bytes, size_t len)
 		return;
 	}
 	char *to = room(o, len);
-	if (to && len) {
+	if (to) {
 		memcpy(to, bytes, len);
 		o->len += len;
 	}
 }
 
-static void put_byte(struct rows_out *o, char c)
+static inline void put(struct rows_out *o, const void *bytes, size_t len)
+{
+	if (o->room - o->len < len) {
+		put_long(o, bytes, len);
+	} else if (len) {
+		memcpy(o->bytes + o->len, bytes, len);
+		o->len += len;
+	}
+}
+
+static inline void put_byte(struct rows_out *o, char c)
 {
 	char *to = room(o, 1);
 	if (to) {
@@ -102,6 +115,27 @@ static bool needs_quotes(const uint8_t *p, size_t len, char delimiter)
 		if (*p == (uint8_t)delimiter || *p == '"' || *p == '\n' || *p == '\r')
 			return true;
 	return false;
+}
+
+/* A field of at most ROWS_SLACK bytes, behind which as many may be read; false: it has to be quoted. */
+static inline bool put_short(struct rows_out *o, const uint8_t *p, size_t len, char delimiter)
+{
+#ifdef __SSE2__
+	char *to = room(o, 16);
+	if (!to || len == 0)
+		return false;
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(delimiter)), _mm_cmpeq_epi8(x, _mm_set1_epi8('"'))),
+				     _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\r'))));
+	if ((unsigned)_mm_movemask_epi8(found) & ((1u << len) - 1))
+		return false;
+	_mm_storeu_si128((__m128i *)(void *)to, x);
+	o->len += len;
+	return true;
+#else
+	(void)o, (void)p, (void)len, (void)delimiter;
+	return false;
+#endif
 }
 
 /* With its quotes doubled. */
@@ -391,21 +425,34 @@ static bool is_nat(const struct rows_batch *b, uint64_t i)
 	return (b->column->plain ? le64toh(v) : be64toh(v)) == (uint64_t)INT64_MIN;
 }
 
-static bool is_null(const struct rows_batch *b, uint64_t i)
+static __attribute__((noinline)) bool resolve_odd(const struct rows_batch **b, uint64_t *i)
 {
-	return b->column->kind == ROWS_NULL || (b->validity && !b->validity[i]) || (b->column->times && is_nat(b, i));
+	for (;;) {
+		if ((*b)->validity && !(*b)->validity[*i])
+			return false;
+		switch ((enum rows_kind)(*b)->column->kind) {
+		case ROWS_DICTIONARY:
+			if (!lead_to_word(b, i))
+				return false;
+			break;
+		case ROWS_RUNS:
+			if (!lead_to_run(b, i))
+				return false;
+			break;
+		case ROWS_NULL:
+			return false;
+		default:
+			return !(*b)->column->times || !is_nat(*b, *i);
+		}
+	}
 }
 
 /* Down to the value itself; false: it is null.  As deep as columns are. */
-static bool resolve(const struct rows_batch **b, uint64_t *i)
+static inline bool resolve(const struct rows_batch **b, uint64_t *i)
 {
-	while (!is_null(*b, *i)) {
-		if ((*b)->column->kind != ROWS_DICTIONARY && (*b)->column->kind != ROWS_RUNS)
-			return true;
-		if (!((*b)->column->kind == ROWS_RUNS ? lead_to_run : lead_to_word)(b, i))
-			return false;
-	}
-	return false;
+	if ((*b)->column->kind >= ROWS_DICTIONARY || (*b)->column->times)
+		return resolve_odd(b, i);
+	return !(*b)->validity || (*b)->validity[*i];
 }
 
 /* --- JSON --------------------------------------------------------------------------------------- */
@@ -506,7 +553,7 @@ static int pass_on(struct rows_out *json, const char *bytes, size_t len)
 	return n->out->failed ? -1 : 0;
 }
 
-static void put_longer(struct nesting *n, struct rows_out *json, const struct rows_batch *b, uint64_t i)
+static void put_again(struct nesting *n, struct rows_out *json, const struct rows_batch *b, uint64_t i)
 {
 	flush(json);
 	n->again = true;
@@ -532,7 +579,7 @@ static void put_nested(struct rows_out *o, const struct rows_batch *b, uint64_t 
 	json->len = 0;
 	put_json(json, b, i);
 	if (n.longer)
-		put_longer(&n, json, b, i);
+		put_again(&n, json, b, i);
 	else
 		put_field(o, (const uint8_t *)json->bytes, json->len, delimiter);
 	fail_unless(o, !json->failed);
@@ -554,7 +601,7 @@ static void put_cell(struct rows_out *o, const struct rows_batch *b, uint64_t i,
 		size_t len = (size_t)(b->offsets[i + 1] - b->offsets[i]);
 		if (c->bytes && len)
 			put_base64(o, p, len);
-		else
+		else if (len > ROWS_SLACK || !put_short(o, p, len, delimiter))
 			put_field(o, p, len, delimiter);
 	} else {
 		put_nested(o, b, i, delimiter);
