@@ -449,6 +449,16 @@ with folder() as where:
         pq.write_table(pa.table({"a": [1, 2]}), where / "set/k=1/x.parquet")
         pq.write_table(pa.table({"a": [3]}), where / "set/k=2/x.parquet")
         assert arrayfs("rows", "-o", "dataset", where / "set").stdout == b"a,k\n1,1\n2,1\n3,2\n"
+        splits = {"train": 3, "test": 3}
+        for split, count in splits.items():
+            (where / "hub" / split).mkdir(parents=True)
+            write_arrow(where / "hub" / split / "data.arrow", [pa.record_batch([pa.array(range(count)), pa.array([split] * count)], ["x", "a/y"])], stream=True)
+            (where / "hub" / split / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data.arrow"}], "_split": split}))
+            (where / "hub" / split / "dataset_info.json").write_text("{}")
+        (where / "hub/dataset_dict.json").write_text(json.dumps({"splits": list(splits)}))
+        assert b"has 2 tables: train, test" in arrayfs("rows", "-o", "dataset", where / "hub", code=1).stderr
+        assert arrayfs("rows", "-o", "dataset", where / "hub", "test").stdout == b"x,a/y\n0,test\n1,test\n2,test\n"
+        assert arrayfs("rows", "-o", "dataset", where / "hub", "train/a/y").stdout == b"a/y\n" + b"train\n" * 3
         (where / "r.jsonl").write_text('{"a":1,"b":["x",null]}\n{"b":[],"c":{"d":0.5}}\n')
         assert arrayfs("rows", "--jsonl", where / "r.jsonl").stdout == b'{"a":1,"b":["x",null],"c":null}\n{"a":null,"b":[],"c":{"d":0.5}}\n'
 
