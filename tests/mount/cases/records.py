@@ -189,3 +189,28 @@ def test_a_file_that_ended_within_a_record_is_read_on_from_there(s):
         out.write(ten[7][30:])
     until(lambda: os.path.isdir(m / "t.tfrecord"), "a table")
     same(ints(m / "t.tfrecord/id"), list(range(10)) * 1000 + [7])
+
+
+def test_a_log_that_is_written_in_pieces_cut_anywhere(s):
+    """With lists, and with lines that are broken: each time what is whole is what it would be anew."""
+    d = s.mkdir("d")
+    path = os.path.join(d, "log.jsonl")
+    lines = [b'{"id":%d,"v":[%s]}\n' % (i, b", ".join(b"%d.%d" % (i % 7, k * k) for k in range(i % 90))) for i in range(3000)]
+    lines[::700] = [b'{"id":1,"v":[0.5, 01]}\n'] * len(lines[::700])
+    text = b"".join(lines)
+    write(path, b"")
+    m = s.mount(d, "-o", "records=jsonl,bad-records=skip")
+    at = 0
+    for end in (7, 100_003, 100_020, 300_001, 650_050, len(text)):
+        with open(path, "ab") as log:
+            log.write(text[at:end])
+        at = end
+        whole = text[:end].splitlines(keepends=True)
+        good = [line for line in whole if line.endswith(b"\n") and b" 01]" not in line]
+        if not good:
+            continue
+        until(lambda: os.path.isfile(m / "log.jsonl/id") and os.path.getsize(m / "log.jsonl/id") == 8 * len(good), f"{len(good)} rows")
+        same(attribute(m / "log.jsonl", "arrayfs.bad_records"), str(sum(b" 01]" in line for line in whole)))
+        values = [float(x) for line in good for x in line.split(b"[")[1].split(b"]")[0].split(b", ") if x]
+        same(read(m / "log.jsonl/v/values"), struct.pack(f"<{len(values)}d", *values))
+        same(len(ints(m / "log.jsonl/v/offsets")), len(good) + 1)
