@@ -129,10 +129,14 @@ AVX2 static inline uint64_t add_digits(uint64_t value, const uint8_t *p, unsigne
 /* False: it has more digits than that, or cannot be told from them. */
 AVX2 static inline bool read_float(const uint8_t *p, unsigned whole, unsigned fraction, bool negative, double *ret)
 {
-	if (whole > 8 || fraction > MANTISSA || (whole + fraction > MANTISSA && *p != '0'))
+	const uint8_t *behind = p + whole + 1;
+	unsigned n = fraction;
+	for (; n > MANTISSA && *p == '0' && *behind == '0'; n--)
+		behind++;
+	if (whole > 8 || n > MANTISSA || (whole + n > MANTISSA && *p != '0'))
 		return false;
 	uint64_t mantissa = whole == 1 ? *p & 0xf : number_few_digits(p, whole);
-	mantissa = add_digits(mantissa, p + whole + 1, fraction);
+	mantissa = add_digits(mantissa, behind, n);
 	*ret = negative ? -0.0 : 0.0;
 	return mantissa == 0 || number_nearest(mantissa, -(int64_t)fraction, negative, ret);
 }
