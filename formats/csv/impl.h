@@ -82,10 +82,11 @@ enum { CSV_KINDS = CSV_BOOL | CSV_INT | CSV_FLOAT | CSV_DATE | CSV_TIME | CSV_ST
 /* The kind of a value that is not empty, whose bytes are [p, end); `room`: where readable memory ends. */
 uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room);
 
+/* The same, by a closer look. */
 uint32_t csv_kind_text(const uint8_t *p, const uint8_t *end);
 
-/* Most numbers are told by which of at most 63 bytes are digits; 0: it is none, or one of many digits.  Once integers were `seen`
- * that no float64 is, longer ones tell no more. */
+/* Most numbers are told by which of at most 63 bytes are no digits (`others`); 0: it is none, or one of many digits.  Once
+ * integers were `seen` that no float64 is, longer ones tell no more. */
 static inline uint32_t csv_kind_few(const uint8_t *p, size_t len, uint64_t others, uint64_t seen)
 {
 	enum { EXACT = 15, INT64 = 18 }; /* so many digits are always exact in a float64; always fit */

@@ -104,7 +104,7 @@ static const uint8_t *scan_field(struct records_scan *w, const uint8_t *p, const
 static inline void note_short(const struct csv_how *how, struct records_column *c, const struct csv_field *f, uint64_t others, bool wide)
 {
 	size_t len = (size_t)(f->end - f->begin);
-	if (len == 0 || how->null.data) {
+	if (len == 0 || (how->null.data && csv_is_null(how, f, true))) {
 		note(how, c, f, f->end);
 		return;
 	}
@@ -125,9 +125,10 @@ static inline unsigned quoted_end(const struct csv_marks *m, unsigned at)
 	return to < CSV_MARKED && m->ends >> to & 1 ? to : CSV_MARKED;
 }
 
-/* Reads fields that end within the marks of p, on to the first that is none of the usual, or does not fit the table; how many
- * bytes that are. */
-static inline __attribute__((always_inline)) unsigned scan_marked(struct records_scan *w, const uint8_t *p, const struct csv_marks *m, bool quotes, uint32_t *number)
+/* Reads fields that end within the marks of p, on to the first that is none of the usual, or does not fit the table; returns of
+ * how many bytes.  Twice in the code, for marks with quotes and without. */
+static inline __attribute__((always_inline)) unsigned scan_marked(struct records_scan *w, const uint8_t *p, const struct csv_marks *m,
+								  bool quotes, uint32_t *number)
 {
 	const struct csv_how *how = w->table->own;
 	struct records_column **columns = w->own;
