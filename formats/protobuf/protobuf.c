@@ -30,7 +30,7 @@ static int gather(const struct protobuf_schema *s, struct wire all, struct proto
 		if (!f || f->repeated || !protobuf_fits(f, &one))
 			continue;
 		struct protobuf_slot *slot = &slots[f->index];
-		size_t before = slot->set && f->message ? wire_left(&slot->last.body) : 0, len = wire_left(&one.body);
+		size_t before = slot->set && (f->message || f->within) ? wire_left(&slot->last.body) : 0, len = wire_left(&one.body);
 		uint8_t *kept = arena_alloc(arena, before + len + 1);
 		if (!kept)
 			return -ENOMEM;

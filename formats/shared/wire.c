@@ -11,7 +11,7 @@ struct wire wire_group(struct wire *w, uint32_t number)
 	open[depth++] = number;
 	while (depth > 0) {
 		ret.end = w->p;
-		if (!wire_varint(w, &tag))
+		if (!wire_short(w, &tag))
 			return ret;
 		uint32_t inner = (uint32_t)(tag >> 3);
 		uint64_t skip = 0;
@@ -20,7 +20,7 @@ struct wire wire_group(struct wire *w, uint32_t number)
 		case WIRE_VARINT: failed |= !wire_varint(w, &value); break;
 		case WIRE_I64: skip = 8; break;
 		case WIRE_I32: skip = 4; break;
-		case WIRE_LEN: failed |= !wire_varint(w, &skip); break;
+		case WIRE_LEN: failed |= !wire_short(w, &skip); break;
 		case WIRE_GROUP:
 			failed |= depth == WIRE_DEPTH;
 			if (!failed)

@@ -63,6 +63,13 @@ static inline bool wire_varint(struct wire *w, uint64_t *ret)
 	return wire_fail(w);
 }
 
+/* Of tags and lengths, which are of 32 bits: five bytes at most, as in C++ and Python. */
+static inline bool wire_short(struct wire *w, uint64_t *ret)
+{
+	const uint8_t *begin = w->p;
+	return wire_varint(w, ret) && (w->p - begin <= 5 || wire_fail(w));
+}
+
 /* The body of the group whose fields begin at w.p.  *w is moved behind it. */
 struct wire wire_group(struct wire *w, uint32_t number);
 
@@ -70,7 +77,7 @@ struct wire wire_group(struct wire *w, uint32_t number);
 static inline bool wire_next(struct wire *w, struct wire_field *ret)
 {
 	uint64_t tag, len;
-	if (w->p >= w->end || !wire_varint(w, &tag))
+	if (w->p >= w->end || !wire_short(w, &tag))
 		return false;
 	ret->number = (uint32_t)(tag >> 3);
 	ret->type = tag & 7;
@@ -91,7 +98,7 @@ static inline bool wire_next(struct wire *w, struct wire_field *ret)
 		w->p += len;
 		return true;
 	case WIRE_LEN:
-		if (!wire_varint(w, &len))
+		if (!wire_short(w, &len))
 			return false;
 		if (len > wire_left(w))
 			return wire_fail(w);

@@ -25,14 +25,20 @@ static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, u
 	return wire_varint(&w, ret) ? w.p : NULL;
 }
 
+static inline const uint8_t *read_short(const uint8_t *p, const uint8_t *end, uint64_t *ret)
+{
+	const uint8_t *behind = read_varint(p, end, ret);
+	return behind && behind - p <= 5 ? behind : NULL;
+}
+
 /* The body of the next field, which has to have one, as all have but single values: *p is moved behind it.  NULL: it has none. */
 static inline const uint8_t *next_body(const uint8_t **p, const uint8_t *end, uint32_t *ret_number)
 {
 	uint64_t tag, len;
-	const uint8_t *body = read_varint(*p, end, &tag);
+	const uint8_t *body = read_short(*p, end, &tag);
 	if (!body || (tag & 7) != WIRE_LEN || tag <= 7 || tag > UINT32_MAX)
 		return NULL;
-	body = read_varint(body, end, &len);
+	body = read_short(body, end, &len);
 	if (!body || len > (uint64_t)(end - body))
 		return NULL;
 	*p = body + len;
@@ -83,10 +89,10 @@ static bool look_at_list(const uint8_t *p, const uint8_t *end, struct tfrecord_f
 	enum { MANY = 1 << 3 | WIRE_LEN, FLOAT = 1 << 3 | WIRE_I32, INT = 1 << 3 | WIRE_VARINT };
 	uint64_t tag, value;
 	while (p < end) {
-		if (!(p = read_varint(p, end, &tag)))
+		if (!(p = read_short(p, end, &tag)))
 			return false;
 		if (tag == MANY) {
-			p = read_varint(p, end, &value);
+			p = read_short(p, end, &value);
 			if (!p || value > (uint64_t)(end - p) || !look_at_packed(p, p + value, ret))
 				return false;
 			p += value;

@@ -6,6 +6,7 @@ and maps; fields in any order and again, packed or not, numbers wider than their
 What is to be shown is what Python's library reads by a twin of the schema: the same messages, but with maps as the repeated
 messages that they are, so that entries stand as in the file; with enums as int32, of which closed ones would lose values; with strings as
 bytes and floats as their bits; and with a message within itself as the bytes that it is."""
+import base64
 import os
 import random
 import sys
@@ -326,6 +327,55 @@ def expected_alone(schema, raw):
     return files
 
 
+def same(f, told, v, outer):
+    """Is that what JSON has of the twin's value?"""
+    if within(f, outer) or f.type == F.TYPE_BYTES:
+        return base64.b64decode(told) == v
+    if f.message_type:
+        return same_message(f.message_type, told, v, (*outer, f.message_type))
+    if f.type == F.TYPE_STRING:
+        return told == v.decode(errors="replace") or "\ufffd" in v.decode(errors="replace")
+    if f.type in (F.TYPE_FLOAT, F.TYPE_DOUBLE):
+        floats, bits = ("f4", "u4") if f.type == F.TYPE_FLOAT else ("f8", "u8")
+        number = np.array([v], bits).view(floats)[0]
+        return np.array([float(told)], floats)[0] == number or (np.isnan(number) and told == "NaN")
+    return told == v and isinstance(told, bool) == (f.type == F.TYPE_BOOL)
+
+
+def same_message(d, told, m, outer):
+    """Fields that are there, in the schema's order."""
+    names = []
+    for f in sorted(d.fields, key=lambda f: f.index):
+        v = getattr(m, f.name)
+        if f.is_repeated:
+            v = [v_ for v_ in v]
+            if not v and told.get(f.name, []) == []:     # packed, of no numbers
+                names += [f.name] * (f.name in told)
+                continue
+            if len(told[f.name]) != len(v) or not all(same(f, t, v_, outer) for t, v_ in zip(told[f.name], v)):
+                return False
+        elif within(f, outer):
+            if not len(v):
+                continue
+            if not same(f, told[f.name], b"".join(v), outer):
+                return False
+        elif not m.HasField(f.name):
+            continue
+        elif not same(f, told[f.name], v, outer):
+            return False
+        names.append(f.name)
+    return names == list(told)
+
+
+def same_attributes(s, told, raw):
+    m = s.twin_cls.FromString(raw)
+    for f in s.root.fields:
+        there = not f.is_repeated and (len(getattr(m, f.name)) > 0 if within(f, (s.root,)) else m.HasField(f.name))
+        assert (f.name in told) == there, (f.name, told)
+        v = getattr(m, f.name)
+        assert not there or same(f, told[f.name], b"".join(v) if within(f, (s.root,)) else v, (s.root,)), (f.name, told[f.name], v)
+
+
 with folder() as where:
     schema_file, path = where / "schema.desc", where / "m.bin"
 
@@ -361,6 +411,8 @@ with folder() as where:
     def reads_itself(d, outer=()):
         return any(within(f, (*outer, d)) or (f.message_type and reads_itself(f.message_type, (*outer, d))) for f in d.fields)
 
+    # Within a group that is passed over Python's library takes field number 0 for one, which C++'s does not, nor is it here: none of these
+    # numbers make one.
     with check("bytes changed at random break the records that the library refuses, and no others"):
         broken = 0
         for i in sampled(range(150)):
@@ -395,6 +447,7 @@ with folder() as where:
             try:
                 if is_read(s, raw):
                     compare(path, expected_alone(s, raw), where, *options(framing="message"))
+                    same_attributes(s, listed(path, *options(framing="message"), inner=True)[0].get("attributes", {}), raw)
                 else:
                     told = arrayfs("--list", path, *options(framing="message"), code=1).stderr.decode()
                     assert told.count("\n") == 1 and "record " in told, told

@@ -34,6 +34,10 @@ static void a_walk_ends_at_what_is_no_field(void **state)
 		{OVER("\x08\x01\x07"), 1, true},                 /* no type */
 		{OVER("\x08\x01\x02\x00"), 1, true},             /* number 0 */
 		{OVER("\x08\x01\x12\x02x"), 1, true},            /* cut */
+		{OVER("\x88\x80\x80\x80\x00\x01\x92\x80\x80\x80\x00\x80\x80\x80\x80\x00"), 2, false}, /* longer than they have to be */
+		{OVER("\x88\x80\x80\x80\x80\x00\x01"), 0, true}, /* than they may be */
+		{OVER("\x12\x80\x80\x80\x80\x80\x00"), 0, true},
+		{OVER("\x0b\x92\x80\x80\x80\x80\x00\x00\x0c"), 0, true},
 		{OVER("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), 0, true},
 		{OVER("\x0b\x08\x01\x13\x14\x0c\x08\x01"), 2, false}, /* a group in a group */
 		{OVER("\x0b\x08\x01\x14"), 0, true},             /* another's end */
