@@ -160,6 +160,22 @@ def tf_record(i):
     return length + masked_crc(length) + raw + masked_crc(raw)
 
 
+def grows(m, path, expected, steps):
+    """steps: what is appended, the ids that are whole then, and how many records are broken."""
+    there = m / os.path.basename(path)
+    ids_of = os.path.join(there, "id")
+    same(ints(ids_of), expected)
+    for more, ids, bad in steps:
+        with open(path, "ab") as out:
+            out.write(more)
+        expected += ids
+        until(lambda: os.path.getsize(ids_of) == 8 * len(expected), f"{len(expected)} rows")
+        same(ints(ids_of), expected)
+        until(lambda: ("user.arrayfs.bad_records" in os.listxattr(there)) == bool(bad), "how many are broken")
+        if bad:
+            same(attribute(there, "arrayfs.bad_records"), str(bad))
+
+
 def test_a_file_that_ended_within_a_record_is_read_on_from_there(s):
     """The record that was not whole is read anew, not passed over; behind a length that is wrong nothing is."""
     d = s.mkdir("d")
@@ -167,20 +183,9 @@ def test_a_file_that_ended_within_a_record_is_read_on_from_there(s):
     ten = [tf_record(i) for i in range(10)]
     write(path, b"".join(ten) * 1000)                # over a MiB: what was passed of it is kept
     m = s.mount(d, "-o", "records,bad-records=skip")
-    expected = list(range(10)) * 1000
-    there = m / "t.tfrecord/id"
-    same(ints(there), expected)
-    for more, ids, bad in ((ten[7][:30], [], 1), (ten[7][30:] + ten[8] + ten[3][:5], [7, 8], 1), (ten[3][5:], [3], 0),
-                           (ten[4][:-1], [], 1), (ten[4][-1:] + ten[5][:12], [4], 1), (ten[5][12:] + ten[6], [5, 6], 0),
-                           (b"\1" + ten[1][1:] + ten[2], [], 1), (ten[2] * 20, [], 1)):
-        with open(path, "ab") as out:
-            out.write(more)
-        expected += ids
-        until(lambda: os.path.getsize(there) == 8 * len(expected), f"{len(expected)} rows")
-        same(ints(there), expected)
-        until(lambda: ("user.arrayfs.bad_records" in os.listxattr(m / "t.tfrecord")) == bool(bad), "how many are broken")
-        if bad:
-            same(attribute(m / "t.tfrecord", "arrayfs.bad_records"), str(bad))
+    grows(m, path, list(range(10)) * 1000, (
+        (ten[7][:30], [], 1), (ten[7][30:] + ten[8] + ten[3][:5], [7, 8], 1), (ten[3][5:], [3], 0), (ten[4][:-1], [], 1),
+        (ten[4][-1:] + ten[5][:12], [4], 1), (ten[5][12:] + ten[6], [5, 6], 0), (b"\1" + ten[1][1:] + ten[2], [], 1), (ten[2] * 20, [], 1)))
     m.stop()
     write(path, b"".join(ten) * 1000 + ten[7][:30])  # else it is a file until the record is whole
     m = s.mount(d, "-o", "records")
@@ -189,6 +194,21 @@ def test_a_file_that_ended_within_a_record_is_read_on_from_there(s):
         out.write(ten[7][30:])
     until(lambda: os.path.isdir(m / "t.tfrecord"), "a table")
     same(ints(m / "t.tfrecord/id"), list(range(10)) * 1000 + [7])
+
+
+def test_so_do_delimited_messages(s):
+    def field(n, body):
+        return bytes([n << 3 | 2, len(body)]) + body
+    message = field(1, b"M") + field(2, field(1, b"id") + b"\x18\x01\x20\x01\x28\x03")
+    write(s.path("m.desc"), field(1, field(1, b"m.proto") + field(4, message) + field(12, b"proto3")))
+    d = s.mkdir("d")
+    path = os.path.join(d, "m.pb")
+    ten = [bytes([104]) + b"\x08" + bytes([i]) + field(15, bytes(100)) for i in range(10)]
+    write(path, b"".join(ten) * 1100)
+    for framing in ("framing=delimited,", ""):
+        m = s.mount(d, "-o", f"records,bad-records=skip,{framing}schema={s.path('m.desc')},message=M")
+        grows(m, path, ints(m / "m.pb/id"), ((ten[7][:30], [], 1), (ten[7][30:] + ten[8] + ten[3][:1], [7, 8], 1), (ten[3][1:], [3], 0)))
+        m.stop()
 
 
 def test_a_log_that_is_written_in_pieces_cut_anywhere(s):
