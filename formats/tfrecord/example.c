@@ -48,10 +48,10 @@ static inline const uint8_t *next_body(const uint8_t **p, const uint8_t *end, ui
 
 /* --- is it one ---------------------------------------------------------------------------------- */
 
-static bool is_exact(uint64_t bits)
+static inline bool is_exact(uint64_t bits)
 {
 	uint64_t n = bits >> 63 ? -bits : bits;
-	return n == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
+	return n >> 53 == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
 }
 
 static bool look_at_ints(const uint8_t *p, const uint8_t *end, struct tfrecord_found *ret)

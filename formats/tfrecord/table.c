@@ -320,19 +320,43 @@ static void put_value(struct records_decode *d, enum tfrecord_list kind, uint64_
 	}
 }
 
-/* Floats as they lie. */
+/* Bytes of a mapping may change: as many as were counted, or none. */
+static void put_ints(struct records_decode *d, struct wire packed)
+{
+	uint64_t count, value;
+	uint8_t *to = wire_count_varints(packed.p, packed.end, &count) ? records_room(d, count * sizeof value) : NULL;
+	for (; to && count > 0 && wire_varint(&packed, &value); count--) {
+		value = htole64(value);
+		memcpy(to, &value, sizeof value);
+		to += sizeof value;
+	}
+	if (count > 0)
+		records_changed(d);
+}
+
+static void put_floats(struct records_decode *d, struct wire packed)
+{
+	size_t len = wire_left(&packed) / 4 * 4;
+	uint8_t *to = records_room(d, len);
+	if (to)
+		memcpy(to, packed.p, len);
+}
+
+/* Numbers as they lie, many at a time. */
 static bool put_packed(struct records_decode *d, const struct tfrecord_feature *f)
 {
 	struct wire list = f->list;
 	struct wire_field field;
-	if (d->part != RECORDS_DATA || d->column->type != RECORDS_FLOAT32 || f->kind != TFRECORD_FLOATS)
+	bool floats = f->kind == TFRECORD_FLOATS && d->column->type == RECORDS_FLOAT32, ints = f->kind == TFRECORD_INTS && d->column->type == RECORDS_INT64;
+	if (d->part != RECORDS_DATA || (!floats && !ints))
 		return false;
-	while (wire_next(&list, &field)) {
-		size_t len = field.type == WIRE_LEN ? wire_left(&field.body) / 4 * 4 : 4;
-		uint32_t bits = htole32((uint32_t)field.value);
-		uint8_t *to = records_room(d, len);
-		if (to)
-			memcpy(to, field.type == WIRE_LEN ? (const void *)field.body.p : &bits, len);
+	while (!d->failed && wire_next(&list, &field)) {
+		if (field.type != WIRE_LEN)
+			records_put_number(d, field.value);
+		else if (floats)
+			put_floats(d, field.body);
+		else
+			put_ints(d, field.body);
 	}
 	return true;
 }
