@@ -25,6 +25,7 @@ static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, u
 	return wire_varint(&w, ret) ? w.p : NULL;
 }
 
+/* As wire_short(): of tags and lengths. */
 static inline const uint8_t *read_short(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
 	const uint8_t *behind = read_varint(p, end, ret);
