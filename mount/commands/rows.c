@@ -516,7 +516,7 @@ static void init(struct table *t)
 	pthread_mutexattr_destroy(&recursive);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->turn, NULL);
-	t->arena.limit = FREE + t->options->cache / 4;
+	t->arena.limit = FREE + t->options->cache / 2;
 }
 
 int rows_run(const struct options *o)

@@ -46,7 +46,7 @@ static int refuse(const char *why, struct error *err)
 
 static int no_memory(struct error *err)
 {
-	return error_no_memory(err, "the columns");
+	return error_no_memory(err, "the columns: -o cache=SIZE allows more");
 }
 
 static void chain(struct rows_column *to, struct rows_column *c)
@@ -485,10 +485,14 @@ int rows_columns(struct archive *a, uint32_t dir, struct arena *arena, struct ro
 	ret->columns = all.first;
 	if (r == 0)
 		r = count_rows(&b, n, ret, err);
-	if (r == 0 && !(ret->paths = names_new(arena, ret->count)))
+	size_t others = 0;
+	for (const struct rows_column *c = all.first; r == 0 && c; c = c->next)
+		others += !slice_equal(c->shown, c->member);
+	if (r == 0 && !(ret->paths = names_new(arena, others)))
 		r = no_memory(err);
 	for (struct rows_column *c = all.first; r == 0 && c; c = c->next)
-		names_add(ret->paths, c->shown, c);
+		if (!slice_equal(c->shown, c->member))
+			names_add(ret->paths, c->shown, c);
 	return r;
 }
 
