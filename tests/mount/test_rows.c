@@ -212,9 +212,10 @@ static void numbers_are_those_of_csv_and_of_json(void **state)
 	t.utc = t.times = true;
 	d.array.precision = 9;
 	d.array.scale = 2;
-	struct rows_batch b = {.column = &f, .count = 5, .data = (uint8_t *)floats};
+	struct rows_batch b = {.column = &f, .count = 5, .data = slack(floats, sizeof floats)};
 	says(ROWS_CSV, &b, 5, "1.0\n-0.0\n1e+300\nNaN\n-inf\n");
 	says(ROWS_JSONL, &b, 5, "{\"f\":1.0}\n{\"f\":-0.0}\n{\"f\":1e+300}\n{\"f\":null}\n{\"f\":null}\n");
+	free(b.data);
 	b = (struct rows_batch){.column = &t, .count = 4, .data = (uint8_t *)times};
 	says(ROWS_CSV, &b, 3, "1970-01-01T00:00:00.000Z\n1969-12-31T23:59:59.999Z\n\"\"\n");
 	says(ROWS_JSONL, &b, 3, "{\"t\":\"1970-01-01T00:00:00.000Z\"}\n{\"t\":\"1969-12-31T23:59:59.999Z\"}\n{\"t\":null}\n");
