@@ -28,7 +28,7 @@ struct csv_marks {
 /* Where one column alone is looked for. */
 struct csv_breaks {
 	uint64_t delimiters, feeds;
-	bool quoted; /* there are quotes, if they are quotes */
+	uint64_t quotes; /* if they are quotes */
 };
 
 /* --- eight bytes at a time, in a general register ---------------------- */
@@ -74,14 +74,14 @@ static inline struct csv_marks csv_mark_words(const uint8_t *p, uint8_t delimite
 static inline struct csv_breaks csv_break_words(const uint8_t *p, uint8_t delimiter, bool quote)
 {
 	struct csv_breaks b = {0};
-	uint64_t w, quotes = 0;
-	for (unsigned i = 0; i < 8; i++, quotes |= csv_same(w, '"')) {
+	uint64_t w;
+	for (unsigned i = 0; i < 8; i++) {
 		memcpy(&w, p + 8 * i, sizeof w);
 		w = le64toh(w);
 		b.delimiters |= csv_gather(csv_same(w, delimiter), i);
 		b.feeds |= csv_gather(csv_same(w, '\n'), i);
+		b.quotes |= quote ? csv_gather(csv_same(w, '"'), i) : 0;
 	}
-	b.quoted = quote && quotes;
 	return b;
 }
 
@@ -111,14 +111,14 @@ static inline struct csv_marks csv_mark(const uint8_t *p, uint8_t delimiter, boo
 static inline struct csv_breaks csv_break(const uint8_t *p, uint8_t delimiter, bool quote)
 {
 	const __m128i d = _mm_set1_epi8((char)delimiter), feed = _mm_set1_epi8('\n');
-	__m128i delimiters[4], feeds[4], quotes = _mm_setzero_si128();
+	__m128i delimiters[4], feeds[4], quotes[4];
 	for (unsigned i = 0; i < 4; i++) {
 		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i));
 		delimiters[i] = _mm_cmpeq_epi8(x, d);
 		feeds[i] = _mm_cmpeq_epi8(x, feed);
-		quotes = _mm_or_si128(quotes, _mm_cmpeq_epi8(x, _mm_set1_epi8('"')));
+		quotes[i] = _mm_cmpeq_epi8(x, _mm_set1_epi8('"'));
 	}
-	return (struct csv_breaks){csv_bits(delimiters), csv_bits(feeds), quote && _mm_movemask_epi8(quotes)};
+	return (struct csv_breaks){csv_bits(delimiters), csv_bits(feeds), quote ? csv_bits(quotes) : 0};
 }
 #else
 #define csv_mark csv_mark_words

@@ -329,14 +329,17 @@ static inline bool decode_marked(struct records_decode *d, uint32_t number, stru
 	}
 }
 
-/* Decodes rows as long as they have no quotes; returns where the next begins. */
+/* Decodes rows up to the first quote, or whatever else is not usual; returns where the next begins. */
 static const uint8_t *decode_usual(struct records_decode *d, uint32_t number, const uint8_t *p, const uint8_t *end)
 {
 	const struct csv_how *how = d->table->own;
 	struct seek s = seek_in(p, number);
 	for (; end - p >= CSV_MARKED && !d->failed; p += CSV_MARKED) {
 		struct csv_breaks b = csv_break(p, how->delimiter, how->quote);
-		if (b.quoted || !decode_marked(d, number, &s, p, b))
+		uint64_t before = b.quotes ? (b.quotes & -b.quotes) - 1 : ~UINT64_C(0);
+		b.delimiters &= before;
+		b.feeds &= before;
+		if (!decode_marked(d, number, &s, p, b) || b.quotes)
 			break;
 	}
 	return s.behind ? csv_row_end(how, s.behind, end, true) : s.row;
