@@ -25,7 +25,7 @@ enum {
 	WORKERS_MOST = 64,
 	FREE = 16 << 20,         /* what may be taken besides half of the cache */
 	SHARE = 16 << 20,        /* of a thread, if there is as much */
-	SHARE_LEAST = 128 << 10,
+	SHARE_LEAST = 1 << 20,   /* rather fewer threads */
 	BATCH_BYTES = 2 << 20,   /* of rows and the text that is held, */
 	COLUMN_BYTES = 64 << 10, /* or for each column, if that is more */
 	FIRST_BATCH = 1024,      /* rows, while nothing tells how much they take */
@@ -231,14 +231,13 @@ static size_t least(uint64_t a, uint64_t b)
 /* In wide tables a batch should be as long as pages are, lest these be decoded again and again. */
 static void divide_memory(struct table *t)
 {
-	size_t all = FREE + t->options->cache / 2;
+	size_t all = FREE + t->options->cache / 2, shares = all / 4 * 3;
 	uint64_t columns = 0;
 	for (const struct rows_column *c = t->columns; c; c = c->next)
 		columns++;
-	t->threads = blocks_threads(t->blocks) < WORKERS_MOST ? blocks_threads(t->blocks) : WORKERS_MOST;
+	t->threads = (unsigned)least(blocks_threads(t->blocks), least(WORKERS_MOST, shares / SHARE_LEAST));
 	t->batch_bytes = columns * COLUMN_BYTES < BATCH_BYTES ? BATCH_BYTES : columns * COLUMN_BYTES;
-	t->share = least(t->batch_bytes < SHARE / 2 ? SHARE : t->batch_bytes * 2, all / 4 * 3 / t->threads);
-	t->share = t->share < SHARE_LEAST ? SHARE_LEAST : t->share;
+	t->share = least(t->batch_bytes < SHARE / 2 ? SHARE : t->batch_bytes * 2, shares / t->threads);
 	t->batch_bytes = least(t->batch_bytes, t->share / 2);
 	t->kept.arena.limit = (all - least(all, t->threads * t->share)) / 2 + t->options->cache / 4;
 	t->large = t->kept.arena.limit;
