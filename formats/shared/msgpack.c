@@ -204,9 +204,17 @@ bool msgpack_next(struct msgpack *m, struct msgpack_object *ret)
 }
 
 /* Those that begin with the same byte, `stride` bytes apart. */
-static uint64_t alike(const uint8_t *p, uint8_t first, size_t stride, uint64_t most)
+static inline __attribute__((always_inline)) uint64_t alike(const uint8_t *p, uint8_t first, size_t stride, uint64_t most)
 {
+	enum { AT_ONCE = 8 };
 	uint64_t n = 0;
+	for (; most - n >= AT_ONCE; n += AT_ONCE) {
+		unsigned others = 0;
+		for (unsigned i = 0; i < AT_ONCE; i++)
+			others |= p[(n + i) * stride] ^ first;
+		if (others)
+			break;
+	}
 	while (n < most && p[n * stride] == first)
 		n++;
 	return n;
@@ -231,7 +239,7 @@ size_t msgpack_floats(struct msgpack *m, uint64_t most, const uint8_t **ret, uin
 	most = most < *left ? most : *left;
 	most = most < here ? most : here;
 	most = most < there ? most : there;
-	uint64_t n = alike(p, *first, stride, most);
+	uint64_t n = stride == 9 ? alike(p, *first, 9, most) : alike(p, *first, 5, most);
 	m->at += n * stride;
 	*left -= n;
 	while (m->depth > m->base && m->left[m->depth - 1] == 0)
