@@ -251,13 +251,20 @@ static bool value_of_moment(const uint8_t *p, const uint8_t *end, enum records_t
 	return true;
 }
 
-static bool value_of_float(const uint8_t *p, const uint8_t *end, const uint8_t *room, uint64_t *ret)
+/* One of many digits, with an exponent, or a word. */
+static bool read_unusual(const uint8_t *p, const uint8_t *end, const uint8_t *room, double *ret)
 {
 	struct number n;
+	if (number_read(p, room, NUMBER_TABLE, &n) != end)
+		return is_special(p, (size_t)(end - p), ret);
+	*ret = number_double(&n, p, end);
+	return true;
+}
+
+static bool value_of_float(const uint8_t *p, const uint8_t *end, const uint8_t *room, uint64_t *ret)
+{
 	double value;
-	if (number_read(p, room, NUMBER_TABLE, &n) == end)
-		value = number_double(&n, p, end);
-	else if (!is_special(p, (size_t)(end - p), &value))
+	if (number_usual_double(p, room, &value) != end && !read_unusual(p, end, room, &value))
 		return false;
 	memcpy(ret, &value, sizeof value);
 	return true;

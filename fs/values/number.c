@@ -202,6 +202,22 @@ static const uint8_t *read_usual(const uint8_t *p, const uint8_t *end, struct nu
 	return p + whole + 1 + fraction;
 }
 
+const uint8_t *number_usual_double(const uint8_t *p, const uint8_t *end, double *ret)
+{
+	unsigned whole, fraction;
+	if (end - p < 1 + AHEAD + 24)
+		return NULL;
+	bool negative = *p == '-';
+	p += negative;
+	if (!is_usual(p, &whole, &fraction) || whole + fraction > DIGITS_MOST)
+		return NULL;
+	uint64_t mantissa = more_digits(more_digits(0, p, whole), p + whole + 1, fraction);
+	*ret = negative ? -0.0 : 0.0;
+	if (mantissa && !number_nearest(mantissa, -(int64_t)fraction, negative, ret))
+		return NULL;
+	return p + whole + (fraction ? 1 + fraction : 0);
+}
+
 /* Only looks at it. */
 static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, struct number *ret)
 {

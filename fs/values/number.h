@@ -37,6 +37,10 @@ const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_gra
 /* The nearest float64 of the number that was read from [p, end); infinite if that is. */
 double number_double(const struct number *n, const uint8_t *p, const uint8_t *end);
 
+/* Both at once, of a number as most are: digits, a point and digits, at most 19, without an exponent, where there is
+ * something to read far behind it; NULL: of any other. */
+const uint8_t *number_usual_double(const uint8_t *p, const uint8_t *end, double *ret);
+
 /* Of an integer that does not fit: is that float64 the same number? */
 bool number_is_exact(double value, const uint8_t *p, const uint8_t *end);
 

@@ -37,6 +37,9 @@ static void check_at(const char *text, double wanted, const uint8_t *p, const ui
 	double value = number_double(&n, p, behind);
 	if (bits_of(value) != bits_of(wanted))
 		fail_msg("%s: %a for %a", text, value, wanted);
+	const uint8_t *usual = number_usual_double(p, end, &value);
+	if (usual && (usual != behind || bits_of(value) != bits_of(wanted)))
+		fail_msg("%s: as a usual number %a for %a", text, value, wanted);
 	if (passed.integer != n.integer || passed.negative != n.negative)
 		fail_msg("%s: passed, it is another number", text);
 	if (n.integer && (passed.mantissa != n.mantissa || passed.fits != n.fits))
@@ -206,6 +209,20 @@ static void the_ends_of_the_range_are_met(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
 		check_signed(texts[i]);
+}
+
+static void the_usual_number_is_read_at_once(void **state)
+{
+	uint8_t text[AFTER + 32];
+	double value;
+	(void)state;
+	memset(text, '5', sizeof text);
+	memcpy(text, "-12.5,", 6);
+	assert_ptr_equal(number_usual_double(text, text + sizeof text, &value), text + 5);
+	assert_true(value == -12.5);
+	assert_null(number_usual_double(text, text + 40, &value)); /* nothing far behind it */
+	memcpy(text, "1.5e3,", 6);
+	assert_null(number_usual_double(text, text + sizeof text, &value));
 }
 
 static void very_many_digits_are_read(void **state)
@@ -401,6 +418,7 @@ int main(void)
 		cmocka_unit_test(what_a_float_is_written_as_is_that_float),
 		cmocka_unit_test(halfway_cases_go_to_the_even_one),
 		cmocka_unit_test(the_ends_of_the_range_are_met),
+		cmocka_unit_test(the_usual_number_is_read_at_once),
 		cmocka_unit_test(very_many_digits_are_read),
 		cmocka_unit_test(the_nearest_is_that),
 		cmocka_unit_test(integers_are_exact_up_to_64_bits),
