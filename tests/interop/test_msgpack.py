@@ -273,6 +273,18 @@ with folder() as where:
             arrayfs("--cat", path, name, code=1)
         assert arrayfs("--cat", path, "sound").stdout == bytes(8)
 
+    with check("of a list of floats the odd one is found wherever it is"):
+        path, most = where / "lists.msgpack", 21
+        for single in (False, True):
+            lists = [[i + .5 for i in range(most)] for _ in range(4 * (most + 1))]
+            for place in range(most):
+                for k, odd in enumerate((7, None, -2**40, 0.0)):
+                    lists[4 * place + k][place] = odd
+            path.write_bytes(b"".join(msgpack.packb({"l": values}, use_single_float=single) for values in lists))
+            flat = [x for values in lists for x in values]
+            assert arrayfs("--cat", path, "l/values").stdout == np.array([x or 0 for x in flat], "<f8").tobytes(), single
+            assert arrayfs("--cat", path, "l/values.validity").stdout == bytes(x is not None for x in flat), single
+
     with check("ordinary MessagePack is no archive without a name that says so"):
         for name, value in {"config": {"a": 1, "b": [1, 2]}, "list": [1, 2], "text": "abc"}.items():
             path = where / name
