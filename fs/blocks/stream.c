@@ -269,12 +269,25 @@ int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool
 	return blocks_answer(s->blocks, block, 0, block->len, answer);
 }
 
+/* A prefix is decoded outside the cache's books.  What its decoder may take is what the usual compressors ask for, or
+ * whatever fits the cache. */
+static int check_decoder(const struct stream *s, struct error *err)
+{
+	enum { USUAL = 130 << 20 }; /* the window that zstd takes without being asked to take more, and what is beside it */
+	size_t memory;
+	int r = run_memory(s, &memory, err);
+	if (r < 0 || memory <= USUAL || blocks_fit(s->blocks, memory, 1))
+		return r;
+	return error_set(err, ENOTSUP, "%zu bytes to decode %s do not fit the cache: -o cache=SIZE", memory, codec_name(s->codec));
+}
+
 int stream_prefix(const struct stream *s, uint8_t *buf, size_t len, size_t *ret, struct error *err)
 {
 	struct run *run = NULL;
 	bool ended;
 	*ret = 0;
-	int r = len > 0 ? run_open(s, NULL, &run, err) : 0;
+	int r = len > 0 ? check_decoder(s, err) : 0;
+	r = r == 0 && len > 0 ? run_open(s, NULL, &run, err) : r;
 	if (r < 0 || len == 0)
 		return r;
 	r = run_on(run, buf, len, ret, &ended, err);

@@ -636,6 +636,28 @@ static void a_prefix_is_decoded_alone(void **state)
 	close_stream(t);
 }
 
+static void a_prefix_takes_no_more_than_it_may(void **state)
+{
+	struct error err = {""};
+	uint8_t out[1000];
+	size_t made;
+	(void)state;
+	setup();
+	size_t n = pack(SHORT, ZSTD);
+	packed[4] &= 0xdf; /* a window is stated: of 2 GiB */
+	packed[5] = 0xa8;
+	struct tried *t = open_stream(CODEC_ZSTD, (struct slice){packed, n}, STREAM_SIZE_UNKNOWN, 4 << 20);
+	assert_int_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), -ENOTSUP);
+	assert_string_equal(err.text, "2148007936 bytes to decode zstd do not fit the cache: -o cache=SIZE");
+	struct blocks *cache = t->s.blocks;
+	t->s.blocks = NULL; /* as while it is not known what the file is */
+	assert_int_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), -ENOTSUP);
+	packed[5] = 0x88; /* 128 MiB */
+	assert_int_not_equal(stream_prefix(&t->s, out, sizeof out, &made, &err), -ENOTSUP);
+	t->s.blocks = cache;
+	close_stream(t);
+}
+
 static void a_reader_who_went_away_is_not_decoded_for(void **state)
 {
 	_Atomic bool gone = true;
@@ -798,6 +820,7 @@ int main(void)
 		cmocka_unit_test(more_than_can_be_is_refused_when_opened),
 		cmocka_unit_test(what_follows_the_stream_is_refused),
 		cmocka_unit_test(a_prefix_is_decoded_alone),
+		cmocka_unit_test(a_prefix_takes_no_more_than_it_may),
 		cmocka_unit_test(a_reader_who_went_away_is_not_decoded_for),
 		cmocka_unit_test(bytes_kept_as_text_are_read_at_any_offset),
 		cmocka_unit_test(many_read_one_at_once),
