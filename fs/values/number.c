@@ -151,28 +151,32 @@ static uint32_t others_ahead(const uint8_t *p)
 #endif
 }
 
-/* Digits, or digits, a point and digits, without an exponent, all of them in the 32 bytes at p: how many there are before and behind
- * the point.  False: it is no such number, or one that is to be looked at more closely. */
-static bool is_usual(const uint8_t *p, unsigned *whole, unsigned *fraction)
+/* Digits, or digits, a point and digits, without an exponent, all of them in 32 bytes, behind a minus or not: where the first is,
+ * and how many there are before and behind the point.  NULL: it is no such number, or one that is to be looked at more closely. */
+static inline const uint8_t *find_usual(const uint8_t *p, const uint8_t *end, bool *negative, unsigned *whole, unsigned *fraction)
 {
+	if (end - p < 1 + AHEAD + 24) /* as much as is read at once */
+		return NULL;
+	*negative = *p == '-';
+	p += *negative;
 	uint32_t others = others_ahead(p);
 	*fraction = 0;
 	if (others == 0)
-		return false;
+		return NULL;
 	*whole = (unsigned)__builtin_ctz(others);
 	if (*whole == 0 || (*whole > 1 && *p == '0'))
-		return false;
+		return NULL;
 	unsigned next = *whole;
 	if (p[next] == '.') {
 		others &= others - 1;
 		if (others == 0)
-			return false;
+			return NULL;
 		next = (unsigned)__builtin_ctz(others);
 		*fraction = next - *whole - 1;
 		if (*fraction == 0)
-			return false;
+			return NULL;
 	}
-	return p[next] != '.' && (p[next] | 0x20) != 'e';
+	return p[next] != '.' && (p[next] | 0x20) != 'e' ? p : NULL;
 }
 
 /* n digits at p, up to 19, where 24 bytes can be read, behind those that make `value`. */
@@ -188,11 +192,9 @@ static uint64_t more_digits(uint64_t value, const uint8_t *p, unsigned n)
 static const uint8_t *read_usual(const uint8_t *p, const uint8_t *end, struct number *ret)
 {
 	unsigned whole, fraction;
-	if (end - p < 1 + AHEAD + 24)
-		return NULL;
-	bool negative = *p == '-';
-	p += negative;
-	if (!is_usual(p, &whole, &fraction) || whole + fraction > DIGITS_MOST)
+	bool negative;
+	p = find_usual(p, end, &negative, &whole, &fraction);
+	if (!p || whole + fraction > DIGITS_MOST)
 		return NULL;
 	*ret = (struct number){.mantissa = more_digits(0, p, whole), .negative = negative, .integer = fraction == 0, .fits = fraction == 0};
 	if (fraction == 0)
@@ -205,11 +207,9 @@ static const uint8_t *read_usual(const uint8_t *p, const uint8_t *end, struct nu
 const uint8_t *number_usual_double(const uint8_t *p, const uint8_t *end, double *ret)
 {
 	unsigned whole, fraction;
-	if (end - p < 1 + AHEAD + 24)
-		return NULL;
-	bool negative = *p == '-';
-	p += negative;
-	if (!is_usual(p, &whole, &fraction) || whole + fraction > DIGITS_MOST)
+	bool negative;
+	p = find_usual(p, end, &negative, &whole, &fraction);
+	if (!p || whole + fraction > DIGITS_MOST)
 		return NULL;
 	uint64_t mantissa = more_digits(more_digits(0, p, whole), p + whole + 1, fraction);
 	*ret = negative ? -0.0 : 0.0;
@@ -222,11 +222,9 @@ const uint8_t *number_usual_double(const uint8_t *p, const uint8_t *end, double 
 static const uint8_t *pass_usual(const uint8_t *p, const uint8_t *end, struct number *ret)
 {
 	unsigned whole, fraction;
-	if (end - p < 1 + AHEAD + 24)
-		return NULL;
-	bool negative = *p == '-';
-	p += negative;
-	if (!is_usual(p, &whole, &fraction) || (fraction == 0 && whole > DIGITS_MOST))
+	bool negative;
+	p = find_usual(p, end, &negative, &whole, &fraction);
+	if (!p || (fraction == 0 && whole > DIGITS_MOST))
 		return NULL;
 	*ret = (struct number){.negative = negative, .integer = fraction == 0, .fits = fraction == 0};
 	if (fraction == 0)
