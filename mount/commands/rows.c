@@ -129,7 +129,7 @@ static int no_column(struct table *t, const char *name, struct error *err)
 			near = c;
 		}
 	}
-	return error_set(err, ENOENT, near ? "no column '%s'; did you mean '%.*s'?" : "no column '%s' (`arrayfs list` tells them)", name,
+	return error_set(err, ENOENT, near ? "no column '%s'; did you mean '%.*s'?" : "no column '%s' (`arrayfs --list` tells them)", name,
 			 near ? (int)near->name.len : 0, near ? (const char *)near->name.data : "");
 }
 
