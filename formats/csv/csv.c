@@ -132,7 +132,8 @@ static bool claims(const struct peek *p, const char *name, const struct archive_
 	struct records_peek inner;
 	if (options->records.kind)
 		return strcmp(options->records.kind, format) == 0;
-	return records_peek(p, name, &inner) && records_named(&inner, (const char *const[]){suffix, NULL});
+	records_peek(p, name, &inner);
+	return records_named(&inner, (const char *const[]){suffix, NULL});
 }
 
 static int open_table(struct archive *a, uint8_t delimiter, struct error *err)

@@ -140,8 +140,7 @@ static bool jsonl_claims(const struct peek *p, const char *name, const struct ar
 	struct records_peek inner;
 	if (options->records.kind)
 		return strcmp(options->records.kind, "jsonl") == 0;
-	if (!records_peek(p, name, &inner)) /* broken from the beginning on: then open() says how */
-		return records_named(&inner, suffixes);
+	records_peek(p, name, &inner);
 	bool json = records_named(&inner, document);
 	return records_named(&inner, suffixes) || (json && is_array(inner.head)) || is_lines(&inner, json);
 }

@@ -184,7 +184,8 @@ static bool msgpack_claims(const struct peek *p, const char *name, const struct 
 	struct records_peek inner;
 	if (options->records.kind)
 		return strcmp(options->records.kind, "msgpack") == 0;
-	return records_peek(p, name, &inner) && inner.head.data == inner.bytes && records_named(&inner, suffixes);
+	records_peek(p, name, &inner);
+	return inner.head.data == inner.bytes && records_named(&inner, suffixes);
 }
 
 const struct format format_msgpack = {

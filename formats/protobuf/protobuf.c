@@ -164,7 +164,10 @@ static bool protobuf_claims(const struct peek *p, const char *name, const struct
 	struct records_peek inner;
 	if (o->kind)
 		return strcmp(o->kind, "protobuf") == 0;
-	return o->schema.data && (!o->on || (records_peek(p, name, &inner) && records_named(&inner, suffixes)));
+	if (!o->schema.data || !o->on)
+		return o->schema.data != NULL;
+	records_peek(p, name, &inner);
+	return records_named(&inner, suffixes);
 }
 
 const struct format format_protobuf = {

@@ -57,13 +57,14 @@ struct records_span {
 };
 
 /* What a file looks like behind its wrapper, for struct format's claims(): the first bytes, and the name
- * without an ending .gz or .zst. */
+ * without an ending .gz or .zst.  Behind one that is broken from its beginning on there are none: whoever claims the
+ * file by its name says in open() how it is broken. */
 struct records_peek {
 	struct slice head, name;
 	bool whole; /* the head is all there is */
 	uint8_t bytes[HEAD_SIZE];
 };
-bool records_peek(const struct peek *p, const char *name, struct records_peek *ret);
+void records_peek(const struct peek *p, const char *name, struct records_peek *ret);
 bool records_named(const struct records_peek *p, const char *const *suffixes); /* NULL at their end */
 
 /* --- columns --------------------------------------------------------------------------- */

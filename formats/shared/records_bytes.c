@@ -57,7 +57,7 @@ int records_bytes_head(const struct records_bytes *b, uint8_t *ret, size_t len, 
 
 /* --- for claims() ------------------------------------------------------------------------ */
 
-static bool unwrap(const struct peek *p, enum codec_id codec, struct records_peek *ret)
+static void unwrap(const struct peek *p, enum codec_id codec, struct records_peek *ret)
 {
 	struct stream s = {.source = p->source, .len = p->size, .codec = codec, .size = STREAM_SIZE_UNKNOWN};
 	struct error unsaid = {0};
@@ -66,14 +66,11 @@ static bool unwrap(const struct peek *p, enum codec_id codec, struct records_pee
 	if (r == 0)
 		r = stream_prefix(&s, ret->bytes, sizeof ret->bytes, &n, &unsaid);
 	peek_failed(p, r);
-	if (r < 0)
-		return false;
-	ret->head = (struct slice){ret->bytes, n};
-	ret->whole = n < sizeof ret->bytes;
-	return true;
+	ret->head = (struct slice){ret->bytes, r == 0 ? n : 0};
+	ret->whole = r == 0 && n < sizeof ret->bytes;
 }
 
-bool records_peek(const struct peek *p, const char *name, struct records_peek *ret)
+void records_peek(const struct peek *p, const char *name, struct records_peek *ret)
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
 	const struct wrapper_magic *wrapper = wrapper_of(head);
@@ -81,11 +78,11 @@ bool records_peek(const struct peek *p, const char *name, struct records_peek *r
 	ret->head = head;
 	ret->whole = head.len == p->size;
 	if (!wrapper)
-		return true;
+		return;
 	size_t n = strlen(wrapper->suffix);
 	if (ret->name.len > n && strcasecmp(name + ret->name.len - n, wrapper->suffix) == 0)
 		ret->name.len -= n;
-	return unwrap(p, wrapper->codec, ret);
+	unwrap(p, wrapper->codec, ret);
 }
 
 bool records_named(const struct records_peek *p, const char *const *suffixes)

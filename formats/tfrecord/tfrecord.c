@@ -101,7 +101,8 @@ static bool tfrecord_claims(const struct peek *p, const char *name, const struct
 	struct records_peek inner;
 	if (options->records.kind)
 		return strcmp(options->records.kind, "tfrecord") == 0;
-	return records_peek(p, name, &inner) && (is_named(&inner) || (inner.head.len >= TFRECORD_HEAD && tfrecord_begins(inner.head.data)));
+	records_peek(p, name, &inner);
+	return is_named(&inner) || (inner.head.len >= TFRECORD_HEAD && tfrecord_begins(inner.head.data));
 }
 
 static int tfrecord_open(struct archive *a, struct error *err)

@@ -135,6 +135,10 @@ with folder() as where:
         for cut in sampled(range(3, len(both), len(both) // 25)):
             name.write_bytes(both[:cut])
             assert b"gzip is cut short after" in arrayfs("--list", name, code=1).stderr, cut
+        for other in ("csv", "tsv", "tfrecord", "msgpack"):  # each is asked for by its name, though nothing of it is seen
+            (where / f"cut.{other}.gz").write_bytes(both[:30])
+            told = arrayfs("--list", where / f"cut.{other}.gz", code=1).stderr
+            assert told.endswith(b"gzip is cut short after 30 bytes\n"), told
         for _ in sampled(range(25)):
             data, at = bytearray(both), rng.randrange(10, len(both))
             data[at] ^= 1 << rng.randrange(8)
