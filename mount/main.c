@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "mount/commands/commands.h"
-#include "mount/daemon/daemon.h"
 #include "mount/daemon/helper.h"
 #include "mount/log.h"
 #include "mount/options.h"
@@ -36,6 +35,19 @@ static int end_output(void)
 	return 1;
 }
 
+static int run(const struct options *o, bool fake)
+{
+	if (o->help)
+		command_help(o->command);
+	else if (o->help_mount)
+		options_mount_help();
+	else if (o->version)
+		puts("arrayfs " VERSION);
+	else
+		return fake ? 0 : o->command->run(o);
+	return end_output();
+}
+
 int main(int argc, char **argv)
 {
 	mallopt(M_MMAP_THRESHOLD, KEPT);
@@ -51,42 +63,8 @@ int main(int argc, char **argv)
 	/* A closed pipe ends a command quietly, even if our parent ignores SIGPIPE; a
 	 * mount has its own handlers. */
 	signal(SIGPIPE, SIG_DFL);
-	if (r == 0) {
-		switch (o.command) {
-		case COMMAND_HELP:
-			options_help();
-			r = end_output();
-			break;
-		case COMMAND_VERSION:
-			puts("arrayfs " VERSION);
-			r = end_output();
-			break;
-		case COMMAND_MOUNT:
-			r = helper.fake ? 0 : daemon_run(&o);
-			break;
-		case COMMAND_UNMOUNT:
-			r = unmount_run(o.source);
-			break;
-		case COMMAND_LIST:
-			r = list_run(&o);
-			break;
-		case COMMAND_CAT:
-			r = cat_run(&o);
-			break;
-		case COMMAND_EXTRACT:
-			r = extract_run(&o);
-			break;
-		case COMMAND_DIFF:
-			r = diff_run(&o);
-			break;
-		case COMMAND_ROWS:
-			r = rows_run(&o);
-			break;
-		case COMMAND_VERIFY:
-			r = verify_run(&o);
-			break;
-		}
-	}
+	if (r == 0)
+		r = run(&o, helper.fake);
 	options_free(&o);
 	return r;
 }

@@ -9,7 +9,14 @@
 /*
  * The command line.  See arrayfs(1).
  */
-enum command { COMMAND_MOUNT, COMMAND_UNMOUNT, COMMAND_LIST, COMMAND_CAT, COMMAND_EXTRACT, COMMAND_DIFF, COMMAND_VERIFY, COMMAND_ROWS, COMMAND_HELP, COMMAND_VERSION };
+struct command;
+
+/* Options that not every command takes: struct command says which do. */
+enum option_id {
+	OPTION_LONG, OPTION_TREE, OPTION_JSON, OPTION_HUMAN, OPTION_DEPTH, OPTION_COLOR, OPTION_ROWS, OPTION_CSV, OPTION_TSV,
+	OPTION_JSONL, OPTION_FORCE, OPTION_RESUME, OPTION_NPY, OPTION_ATOL, OPTION_RTOL, OPTIONS,
+};
+#define TAKES(option) (1u << (option))
 
 /* A range of the first dimension, as in a Python slice: negative numbers count from the
  * end, and the range is clipped to the array. */
@@ -19,13 +26,18 @@ struct rows {
 };
 
 struct options {
-	enum command command;
-	const char *source;      /* or the mountpoint, for -u */
-	const char *destination; /* the mountpoint, the target of --extract, or the second source */
+	const struct command *command;
+	bool by_word;            /* it is the first operand: list, not --list */
+	const char *source;      /* or the mountpoint, for unmount */
+	const char *destination; /* the mountpoint, the target of extract, or the second source */
 	char **paths;            /* relative to SOURCE; NULL-terminated */
 
+	bool help, version, help_mount; /* print that, and do nothing else */
 	bool foreground, debug, single_threaded;
+	unsigned given; /* TAKES() of the options on the command line */
 	bool list_long, list_json, list_tree, human;
+	unsigned depth; /* 0: any */
+	enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } color;
 	bool force, resume, npy;
 	struct rows rows;
 	bool rows_csv, rows_tsv, rows_jsonl;
@@ -47,4 +59,6 @@ struct options {
  * be the name of a command. */
 int options_parse(struct options *ret, int argc, char **argv, bool words);
 void options_free(struct options *o);
-void options_help(void);
+
+/* Prints the mount options. */
+void options_mount_help(void);

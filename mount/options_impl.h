@@ -2,8 +2,19 @@
 #pragma once
 #include "mount/options.h"
 
+enum { CACHE_DEFAULT_MB = 256 };
+
 /* Reports a usage error; returns 2. */
 int options_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, but the sentence itself tells what to do instead. */
+int options_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* A number of digits alone, from `least` to `most`? */
+bool options_count(const char *text, unsigned least, unsigned most, unsigned *ret);
+
+/* Takes the value of -o, a list, which it changes.  0, or 2 after reporting. */
+int options_mount(struct options *o, char *list);
 
 /* "yes" or "no"? */
 bool options_no(const char *text, bool *ret_no);
@@ -16,3 +27,6 @@ bool options_records(struct options *o, char *word, int *ret);
 
 /* Do they fit each other?  0, or 2 after reporting. */
 int options_records_check(struct options *o);
+
+/* Their names, each with the sign that ends it; ends with NULL. */
+extern const char *const options_records_names[];

@@ -78,6 +78,10 @@ static const struct setter {
 	{"header", set_header}, {"null", set_null}, {"schema", set_schema}, {"message", set_message},
 };
 
+const char *const options_records_names[] = {
+	"records", "records=", "delimiter=", "framing=", "bad-records=", "quote=", "header=", "null=", "schema=", "message=", NULL,
+};
+
 bool options_records(struct options *o, char *word, int *ret)
 {
 	*ret = 0;

@@ -12,6 +12,7 @@
 #include "fs/archive/inherit.h"
 #include "fs/blocks/blocks.h"
 #include "fs/mirror/open_archives.h"
+#include "mount/commands/commands.h"
 #include "mount/commands/progress.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
@@ -23,10 +24,9 @@ enum { METADATA_MB = 48 };
 static struct descriptors descriptors;
 static struct inheritance inheritance;
 
-/* --extract writes files, which the sandbox does not allow. */
 static bool is_confined(const struct options *o)
 {
-	return !o->no_sandbox && o->command != COMMAND_EXTRACT;
+	return !o->no_sandbox && !o->command->writes;
 }
 
 /* The folder below which files will still be opened. An archive that is a single file is

@@ -20,6 +20,7 @@
 #include "mount/commands/progress.h"
 #include "mount/log.h"
 #include "mount/source.h"
+#include "mount/suggest.h"
 
 enum {
 	WORKERS_MOST = 64,
@@ -97,40 +98,14 @@ static int find_table(struct table *t, uint32_t *ret, bool *ret_only, struct err
 
 /* --- which columns ---------------------------------------------------------------------------- */
 
-/* Distance in edits, of short names. */
-static unsigned edits(struct slice a, const char *b, size_t n)
-{
-	enum { MOST = 64 };
-	unsigned row[MOST + 1];
-	if (a.len > MOST || n > MOST)
-		return MOST;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= a.len; i++) {
-		unsigned diagonal = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= n; j++) {
-			unsigned swap = diagonal + (a.data[i - 1] != (uint8_t)b[j - 1]), least = row[j] < row[j - 1] ? row[j] : row[j - 1];
-			diagonal = row[j];
-			row[j] = swap < least + 1 ? swap : least + 1;
-		}
-	}
-	return row[n];
-}
-
 static int no_column(struct table *t, const char *name, struct error *err)
 {
-	const struct rows_column *near = NULL;
-	unsigned least = 4;
-	for (const struct rows_column *c = t->all.columns; c; c = c->next) {
-		unsigned distance = edits(c->name, name, strlen(name));
-		if (distance < least) {
-			least = distance;
-			near = c;
-		}
-	}
-	return error_set(err, ENOENT, near ? "no column '%s'; did you mean '%.*s'?" : "no column '%s' (`arrayfs --list` tells them)", name,
-			 near ? (int)near->name.len : 0, near ? (const char *)near->name.data : "");
+	struct suggestion s = {.word = name};
+	for (const struct rows_column *c = t->all.columns; c; c = c->next)
+		suggest(&s, c->name);
+	if (!s.best.data)
+		return error_set(err, ENOENT, "no column '%s'; arrayfs list tells them", name);
+	return error_set(err, ENOENT, "no column '%s'; did you mean '%.*s'?", name, (int)s.best.len, (const char *)s.best.data);
 }
 
 /* Names of the columns that have text, or of those that have none, for a sentence. */

@@ -65,7 +65,7 @@ int rows_only_table(struct archive *a, const char *source, uint32_t *ret, struct
 	look(&s, TREE_ROOT, "", 0);
 	*ret = s.first;
 	if (s.count == 0)
-		return error_set(err, ENOTSUP, "is no table (%s); its arrays are shown by `arrayfs --list` and `arrayfs --cat`", a->format->name);
+		return error_set(err, ENOTSUP, "is no table (%s); its arrays are shown by arrayfs list and arrayfs cat", a->format->name);
 	if (s.count > 1)
 		return error_set(err, ENOTSUP, "has %s%u tables: %s; say which: arrayfs rows %s TABLE, or TABLE/COLUMN",
 				 s.count < NAMED ? "" : "at least ", s.count, s.names, source);

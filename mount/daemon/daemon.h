@@ -7,5 +7,5 @@
  * serving. */
 int daemon_run(const struct options *o);
 
-/* Unmounts, and waits for the daemon to end; returns the exit code. */
-int unmount_run(const char *mountpoint);
+/* Unmounts o->source, and waits for the daemon to end; returns the exit code. */
+int unmount_run(const struct options *o);

@@ -47,7 +47,7 @@ static int check_mounted(const char *path, bool nonempty, struct error *err)
 	if (nonempty || mountpoint_resolve(path, real) < 0 || !mountpoint_look(real, &mounted) ||
 	    strcmp(mounted.type, "fuse.arrayfs") != 0)
 		return 0;
-	return error_set(err, EBUSY, "%.150s is mounted there already (arrayfs -u unmounts it)", mounted.source);
+	return error_set(err, EBUSY, "%.150s is mounted there already (arrayfs unmount ends it)", mounted.source);
 }
 
 static int open_directory(struct mountpoint *p, const char *path, bool nonempty, struct error *err)
@@ -58,13 +58,13 @@ static int open_directory(struct mountpoint *p, const char *path, bool nonempty,
 	p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOENT && mkdir(path, 0777) == 0) {
 		p->made = true;
-		setxattr(path, mountpoint_mark, "1", 1, 0); /* lets arrayfs -u remove it after the daemon was killed */
+		setxattr(path, mountpoint_mark, "1", 1, 0); /* lets arrayfs unmount remove it after the daemon was killed */
 		p->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
 	if (p->dir < 0 && errno == EACCES) /* the user may mount over it even without read permission */
 		p->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOTCONN)
-		return error_set(err, ENOTCONN, "mounted by a daemon that has ended (arrayfs -u cleans up)");
+		return error_set(err, ENOTCONN, "mounted by a daemon that has ended (arrayfs unmount cleans up)");
 	if (p->dir < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	if (!realpath(path, p->path))

@@ -9,7 +9,7 @@
 
 /*
  * The directory to mount over. It is created if missing, and then removed again; the
- * daemon locks it (flock) for its lifetime, so that `arrayfs -u` can wait for the
+ * daemon locks it (flock) for its lifetime, so that `arrayfs unmount` can wait for the
  * daemon's end.
  */
 struct mountpoint {

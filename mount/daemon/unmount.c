@@ -95,8 +95,9 @@ static int await_daemon(const char *shown, const char *path, int fd, const struc
 
 /* --- the whole ------------------------------------------------------------- */
 
-int unmount_run(const char *mountpoint)
+int unmount_run(const struct options *o)
 {
+	const char *mountpoint = o->source;
 	char path[PATH_MAX];
 	struct mounted mounted;
 	bound(mountpoint);

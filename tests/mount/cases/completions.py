@@ -20,21 +20,37 @@ def offered(s, *words):
 
 
 def test_options(s):
+    """Those of the command, if there is one."""
     same(offered(s, "--li"), ["--list"])
-    same(offered(s, "--r"), ["--rows", "--resume", "--rtol"])
     same(offered(s, "--di"), ["--diff"])
+    same(offered(s, "list", "--"), ["--long", "--tree", "--json", "--human-readable", "--depth", "--color", "--help"])
+    same(offered(s, "--list", "--lo"), ["--long"])
+    same(offered(s, "rows", "--r"), ["--rows"])
     same(offered(s, "-o", "sp"), ["split="])
     same(offered(s, "-o", "split=.,follow,ca"), ["split=.,follow,cache="])
 
 
 def test_paths_in_an_archive(s):
     archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a/b/d", "a b", "ab", "q'")])
-    same(offered(s, "--cat", "m.safetensors", ""), ["a/", "a\\ b", "ab", "q\\'"])
-    same(offered(s, "--cat", "m.safetensors", "a/"), ["a/b/"])
-    same(offered(s, "--cat", "--rows", "0:1", "m.safetensors", "a/"), ["a/b/"])
-    same(offered(s, "--list", "--json", "m.safetensors", "a/b/"), ["a/b/c", "a/b/d"])
-    same(offered(s, "--cat", "m.safetensors", "a\\ "), ["a\\ b"])
-    same(offered(s, "--extract", "m.safetensors", "out", "ab"), ["ab"])
+    for cat, ls, extract in (("--cat", "--list", "--extract"), ("cat", "ls", "extract")):
+        same(offered(s, cat, "m.safetensors", ""), ["a/", "a\\ b", "ab", "q\\'"])
+        same(offered(s, cat, "m.safetensors", "a/"), ["a/b/"])
+        same(offered(s, cat, "--rows", "0:1", "m.safetensors", "a/"), ["a/b/"])
+        same(offered(s, ls, "--json", "m.safetensors", "a/b/"), ["a/b/c", "a/b/d"])
+        same(offered(s, cat, "m.safetensors", "a\\ "), ["a\\ b"])
+        same(offered(s, extract, "m.safetensors", "out", "ab"), ["ab"])
+        same(offered(s, cat, "m.safetensors", ".arrayfs/np"), [".arrayfs/npy/"])
+
+
+def test_mounts(s):
+    """Where arrayfs is mounted; names with spaces as the kernel writes them."""
+    write(s.path("mounts"), b"proc /proc proc rw 0 0\n/a /mnt/a fuse.arrayfs ro 0 0\n/b /mnt/b\\040c fuse.arrayfs ro 0 0\n")
+    os.environ["ARRAYFS_MOUNTS"] = s.path("mounts")
+    try:
+        for command in ("unmount", "umount", "-u"):
+            same(offered(s, command, "/m"), ["/mnt/a", "/mnt/b\\ c"])
+    finally:
+        del os.environ["ARRAYFS_MOUNTS"]
 
 
 def test_files(s):
@@ -75,7 +91,11 @@ def test_fish(s):
         found = sorted(x.split("\t")[0] for x in tried(s, "fish", "--no-config", "-c", code, script, line))
         return [x for x in found if x.startswith(line.split()[-1])]  # fish 4 adds what has the letters elsewhere
     same(fish("arrayfs --li"), ["--list"])
-    same(fish("arrayfs --r"), ["--resume", "--rows", "--rtol"])
+    same(fish("arrayfs rows --r"), ["--rows"])
+    same([x for x in fish("arrayfs list --") if x[-1] != "="], ["--color", "--depth", "--help", "--human-readable", "--json", "--long", "--tree"])
+    same(fish("arrayfs ver"), ["verify"])
+    same(fish("arrayfs ls m.safetensors a/"), ["a/b/c", "a/b/d"])
+    same(fish("arrayfs cat m.safetensors .arrayfs/npy/a/"), [".arrayfs/npy/a/b/c.npy", ".arrayfs/npy/a/b/d.npy"])
     same(fish("arrayfs --cat m.safetensors a/"), ["a/b/c", "a/b/d"])
     same(fish("arrayfs --cat --rows 0:1 m.safetensors a/"), ["a/b/c", "a/b/d"])
     same(fish("arrayfs --extract m.safetensors out b"), ["b"])
@@ -87,6 +107,7 @@ def test_zsh(s):
     archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a b", "q'")])
     script = os.path.join(os.path.dirname(SCRIPT), "_arrayfs")
     code = ('_files() { print FILES }; _multi_parts() { print -rl -- ${(P)2} }; _arguments() { print -rl -- "$@" }; '
+            '_describe() { print -rl -- ${${(P)2}%%:*} }; '
             'words=(arrayfs "${@:2}"); CURRENT=$#words; source $1; _arrayfs_inside')
 
     def zsh(*words):
@@ -98,14 +119,22 @@ def test_zsh(s):
     same(zsh("--extract", "m.safetensors", "")[1], ["FILES"])
     same(zsh("--extract", "m.safetensors", "out", "")[1], ["a/b/c", "a b", "q'"])
     same(zsh("m.safetensors", "")[1], ["FILES"])
+    same(zsh("ls", "m.safetensors", "")[1], ["a/b/c", "a b", "q'"])
+    holds(".arrayfs/npy/a/b/c.npy" in zsh("cat", "m.safetensors", ".arrayfs/npy/")[1], "views")
+    holds("verify" in zsh("")[1], zsh(""))
 
 
 def test_all_shells_know_all_options(s):
-    """Those that the program's help names."""
-    named = set(re.findall(r"(?:^|[\s|\[,])(--[a-z]+)", s.run("--help").ok().out.decode()))
-    holds(len(named) > 10, f"only {named}")
+    """Those that the program's help names, of all commands."""
+    helps = s.run("--help").ok().out.decode()
+    commands = re.findall(r"^  ([a-z]+) .*?(?:  ([a-z]+) +[a-z].*)?$", helps, re.M)
+    commands = [c for pair in commands for c in pair if c]
+    holds(len(commands) > 6, f"only {commands}")
+    named = set(re.findall(r"(?:^|[\s|\[,])(--[a-z]+)", helps + "".join(s.run(c, "--help").ok().out.decode() for c in commands)))
+    holds(len(named) > 14, f"only {named}")
     for script in (SCRIPT, "_arrayfs", "arrayfs.fish"):
         text = open(os.path.join(os.path.dirname(SCRIPT), script)).read()
         missing = [o for o in sorted(named) if not re.search(
             (r"-l " + o[2:] if script.endswith(".fish") else re.escape(o)) + r"\b", text)]
         same(missing, [], os.path.basename(script))
+        same([c for c in commands if not re.search(r"\b" + c + r"\b", text)], [], os.path.basename(script))

@@ -58,7 +58,7 @@ def test_a_mount_over_a_mount_is_told_what_is_there(s):
         m = s.mount(s.path(source), at=s.mkdir("mnt"))
         os.symlink(m.path, s.path("link"))
         for path in (m.path, m.path + "/", s.path("link")):
-            s.run(s.path("m.safetensors"), path).refused(f"{s.path(source)} is mounted there already", "arrayfs -u")
+            s.run(s.path("m.safetensors"), path).refused(f"{s.path(source)} is mounted there already", "arrayfs unmount")
         same(len(mounts(m.path)), 1)
         if source == "m.safetensors":
             over = s.mount(s.path("none.safetensors"), "-o", "nonempty", at=m.path)
@@ -78,7 +78,7 @@ def test_one_that_does_not_answer_is_told_at_once(s):
         pids = [int(p) for p in s.command("pgrep", "-f", s.path("mnt")).out.split()]
         for pid in pids:
             os.kill(pid, sig)
-        s.run(s.path("m.safetensors"), s.path("mnt"), timeout=5).refused("m.safetensors is mounted there already", "arrayfs -u")
+        s.run(s.path("m.safetensors"), s.path("mnt"), timeout=5).refused("m.safetensors is mounted there already", "arrayfs unmount")
         for pid in pids:
             if sig == signal.SIGSTOP:
                 os.kill(pid, signal.SIGCONT)

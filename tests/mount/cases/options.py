@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line, exit codes and messages (usage, refused sources)."""
 import os
+import re
 import shutil
 import subprocess
 
@@ -25,6 +26,39 @@ def test_help_and_version_go_to_standard_output(s):
     for flag in ("-h", "--help", "-V", "--version"):
         r = s.run(flag).ok()
         holds(b"arrayfs" in r.out, flag)
+
+
+def test_commands_are_words(s):
+    """Each does what its option does; a SOURCE that is called so has a path."""
+    src = s.path("m.safetensors")
+    simple(src)
+    for word, option, *args in (("list", "--list", src), ("ls", "--list", src), ("list", "--list", "--long", src), ("cat", "--cat", src, "a"),
+                                ("diff", "--diff", src, src)):
+        a, b = s.run(word, *args).ok(), s.run(option, *args).ok()
+        same(a.out, b.out, word)
+        same(s.run(*args[:-1], "-o", "threads=1", word, args[-1]).out if word == "list" else b.out, b.out, "behind options")
+    s.run("extract", src, s.path("out")).ok()
+    same(read(s.path("out", "a")), pattern("x", 100))
+    same(s.run("ls", "-lh", src).ok().out, b"uint8  [100]  100  a\n")
+    same(s.run("ls", src, "-l", "-h").ok().out, b"uint8  [100]  100  a\n")
+    simple(s.path("list"))
+    same(s.run("list", "./list", cwd=s.dir).ok().out, b"a\n")
+    same(s.run("list", "list", cwd=s.dir).ok().out, b"a\n")
+    s.run("list", cwd=s.dir).refused("list needs a SOURCE", code=2)
+    s.run("unmount", s.dir).refused("nothing is mounted")
+    s.run("umount").refused("needs a MOUNTPOINT", code=2)
+
+
+def test_every_help_fits_a_small_terminal(s):
+    whole = s.run("--help").ok().out
+    words = {w for w in set(re.findall(rb"[a-z]+", whole)) if s.run(w.decode(), "--help").out != whole}
+    holds(len(words) >= 7 and b"list" in words and b"unmount" in words, words)
+    for args in [["--help"], ["-h"], ["-o", "help"]] + [[w.decode(), "--help"] for w in words]:
+        text = s.run(*args).ok().out.decode()
+        holds(len(text.splitlines()) <= 24, f"{args}: {len(text.splitlines())} lines")
+        holds(max(len(line) for line in text.splitlines()) <= 80, f"{args}: {max(text.splitlines(), key=len)}")
+    same(whole.count(b"$ arrayfs"), 3, "examples")
+    same(s.run("ls", "-h").ok().out, s.run("list", "--help").ok().out, "-h without anything to list")
 
 
 def test_a_full_disk_and_closed_descriptors(s):
@@ -52,7 +86,7 @@ def test_usage_errors_exit_with_two_and_name_the_word(s):
             (["--extract", src], "DEST"), (["-u"], "MOUNTPOINT"), (["-u", "a", "b"], "'b'"),
             (["--list", "--cat", src], "one command"), (["--long", src, "m"], "--long"),
             (["--list", "--long", "--json", src], "--json"), (["--list", "--force", src], "--force"),
-            (["--list", "--tree", "--long", src], "--tree"), (["--cat", "-H", src, "a"], "-H"), (["--list", "--rows", "0:1", src], "--rows"),
+            (["--list", "--tree", "--long", src], "--tree"), (["--cat", "-H", src, "a"], "--human-readable"), (["--list", "--rows", "0:1", src], "--rows"),
             (["--list", "--npy", src], "--npy"), (["--cat", "--resume", src, "a"], "--resume"), (["--cat", src, "--rows"], "--rows"),
             (["-o", "bogus", src, "m"], "bogus"), (["-o", "ro,bogus=3", src, "m"], "bogus=3"),
             (["-o", "split=ab", src, "m"], "split=ab"), (["-o", "split=", src, "m"], "split="),

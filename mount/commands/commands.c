@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "mount/commands/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mount/daemon/daemon.h"
+
+const struct command command_mount = {
+	.synopsis = "[options] SOURCE MOUNTPOINT", .operands = {"SOURCE", "MOUNTPOINT"}, .most = 2, .two = true, .run = daemon_run,
+};
+
+/* No line of a help is longer than 80 columns, and no help than 24 lines. */
+const struct command commands[] = {
+	{
+		.word = "list", .alias = "ls", .about = "names, types, shapes, sizes",
+		.synopsis = "[-l | --tree | --json] [-h] [--depth N] SOURCE [PATH...]",
+		.help = "Prints the paths in SOURCE, or those at and below PATH, one a line.\n"
+			"\n"
+			"  -l, --long        with dtype, shape and size\n"
+			"      --tree        as a tree, with the totals of directories\n"
+			"      --json        everything known, one object a line\n"
+			"  -h, -H            sizes like 1.5G\n"
+			"      --depth N     at most N directories deep\n"
+			"      --color=WHEN  always, never or auto\n",
+		.operands = {"SOURCE"}, .most = -1, .run = list_run,
+		.takes = TAKES(OPTION_LONG) | TAKES(OPTION_TREE) | TAKES(OPTION_JSON) | TAKES(OPTION_HUMAN) | TAKES(OPTION_DEPTH) |
+			 TAKES(OPTION_COLOR),
+	},
+	{
+		.word = "cat", .about = "the bytes of an array",
+		.synopsis = "[--rows A:B] SOURCE PATH...",
+		.help = "Writes the bytes of each PATH to standard output, without a header.\n"
+			"\n"
+			"      --rows A:B    only these rows, as a Python slice of the first dimension\n",
+		.operands = {"SOURCE", "PATH"}, .most = -1, .run = cat_run,
+		.takes = TAKES(OPTION_ROWS),
+	},
+	{
+		.word = "rows", .about = "a table's rows as text",
+		.synopsis = "[--csv | --tsv | --jsonl] [--rows A:B] SOURCE [COLUMN...]",
+		.help = "Prints a table's rows, or those columns of it.\n"
+			"\n"
+			"      --csv         comma-separated, with a header (the default)\n"
+			"      --tsv         the same with tabulators\n"
+			"      --jsonl       one JSON object a line\n"
+			"      --rows A:B    only these rows, as a Python slice\n",
+		.operands = {"SOURCE"}, .most = -1, .run = rows_run,
+		.takes = TAKES(OPTION_CSV) | TAKES(OPTION_TSV) | TAKES(OPTION_JSONL) | TAKES(OPTION_ROWS),
+	},
+	{
+		.word = "extract", .about = "write plain files",
+		.synopsis = "[--force | --resume] [--npy] SOURCE DEST [PATH...]",
+		.help = "Writes plain files below DEST, which is created if it is missing.\n"
+			"\n"
+			"      --force       overwrite existing files\n"
+			"      --resume      keep what an earlier run has written\n"
+			"      --npy         write .npy files\n",
+		.operands = {"SOURCE", "DEST"}, .most = -1, .two = true, .writes = true, .run = extract_run,
+		.takes = TAKES(OPTION_FORCE) | TAKES(OPTION_RESUME) | TAKES(OPTION_NPY),
+	},
+	{
+		.word = "diff", .about = "what differs between two",
+		.synopsis = "[--atol X] [--rtol Y] [--json] A B",
+		.help = "Compares two sources, of any format: names, types, shapes, values, attributes.\n"
+			"\n"
+			"      --atol X, --rtol Y   numbers are the same if |a - b| <= X + Y * |b|\n"
+			"      --json               one object\n"
+			"\n"
+			"Exit codes: 0 same, 1 different, 2 trouble.\n",
+		.operands = {"SOURCE", "second SOURCE"}, .most = 2, .two = true, .run = diff_run,
+		.takes = TAKES(OPTION_ATOL) | TAKES(OPTION_RTOL) | TAKES(OPTION_JSON),
+	},
+	{
+		.word = "verify", .about = "check every checksum",
+		.synopsis = "[--json] SOURCE",
+		.help = "Checks every checksum there is, decodes every array once, and holds files\n"
+			"against manifest.json, SHA256SUMS and the names of a hub's blobs.\n"
+			"\n"
+			"      --json        one object a line, for what is whole, too\n"
+			"\n"
+			"Exit codes: 0 whole, 1 faults, 2 trouble.\n",
+		.operands = {"SOURCE"}, .most = 1, .run = verify_run,
+		.takes = TAKES(OPTION_JSON),
+	},
+	{
+		.word = "unmount", .alias = "umount", .about = "end a mount",
+		.synopsis = "MOUNTPOINT",
+		.help = "Unmounts, waits for the daemon to end, and cleans up after one that was killed.\n",
+		.operands = {"MOUNTPOINT"}, .most = 1, .run = unmount_run,
+	},
+	{0},
+};
+
+const struct command *command_find(const char *word)
+{
+	for (const struct command *c = commands; c->word; c++)
+		if (strcmp(word, c->word) == 0 || (c->alias && strcmp(word, c->alias) == 0))
+			return c;
+	return NULL;
+}
+
+static void help_of(const struct command *c)
+{
+	printf("usage: arrayfs %s %s\n\n%s\n", c->word, c->synopsis, c->help);
+	if (c->alias)
+		printf("`%s` is the same.  ", c->alias);
+	puts("-o OPT[,OPT]: `arrayfs -o help`.  More: `man arrayfs`.");
+}
+
+/* The commands in two columns, read downwards. */
+static void list_commands(void)
+{
+	int n = 0;
+	while (commands[n].word)
+		n++;
+	for (int row = 0, rows = (n + 1) / 2; row < rows; row++) {
+		const struct command *left = &commands[row], *right = &commands[row + rows];
+		if (row + rows < n)
+			printf("  %-8s %-29s  %-8s %s\n", left->word, left->about, right->word, right->about);
+		else
+			printf("  %-8s %s\n", left->word, left->about);
+	}
+}
+
+static void help_of_all(void)
+{
+	fputs("usage: arrayfs [options] SOURCE MOUNTPOINT\n"
+	      "       arrayfs COMMAND [options] SOURCE [PATH...]\n"
+	      "\n"
+	      "Mounts an archive of arrays, read-only, as a directory of plain files.  SOURCE\n"
+	      "is an archive, an index of several, or a directory.  Commands need no mount:\n"
+	      "\n", stdout);
+	list_commands();
+	fputs("\n"
+	      "  -f  stay in the foreground      -o OPT[,OPT]   mount options: arrayfs -o help\n"
+	      "  -d  log every request           -h, --help     also of a command\n"
+	      "  -s  serve with one thread       -V, --version\n"
+	      "\n"
+	      "  $ arrayfs model.safetensors m && ls -l m && arrayfs unmount m\n"
+	      "  $ arrayfs list --long model.safetensors 'model.layers.0.*'\n"
+	      "  $ arrayfs rows --csv trades.parquet city price | head\n"
+	      "\n"
+	      "Exit codes: 0 done, 1 refused or failed, 2 usage.  More: man arrayfs\n", stdout);
+}
+
+void command_help(const struct command *c)
+{
+	if (c->word)
+		help_of(c);
+	else
+		help_of_all();
+}
