@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mount/commands/commands.h"
+#include "mount/command.h"
 #include "mount/daemon/helper.h"
 #include "mount/log.h"
 #include "mount/options.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "mount/commands/commands.h"
+#include "mount/command.h"
 #include "mount/log.h"
 #include "mount/suggest.h"
 
@@ -324,12 +324,25 @@ static int refuse_few(const struct options *o, int n, char **operands)
 	return options_hint("a MOUNTPOINT is needed; arrayfs list %s needs none", operands[0]);
 }
 
+/* Words of other programs, and what is called otherwise here. */
+static const struct {
+	const char *word, *meant;
+} strange[] = {
+	{"help", "arrayfs --help"},     {"version", "arrayfs --version"}, {"mount", "arrayfs SOURCE MOUNTPOINT"},
+	{"tree", "arrayfs list --tree"}, {"find", "arrayfs list"},        {"du", "arrayfs list --tree"},
+	{"head", "arrayfs rows --rows 0:10"}, {"compare", "arrayfs diff"}, {"check", "arrayfs verify"},
+	{"export", "arrayfs extract"},  {"unpack", "arrayfs extract"},    {"get", "arrayfs cat"},
+};
+
 /* A SOURCE that does not exist may be meant as a command. */
 static int check_word(int n, char **operands)
 {
 	struct stat st;
 	if (n == 0 || strchr(operands[0], '/') || lstat(operands[0], &st) == 0)
 		return 0;
+	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
+		if (strcmp(operands[0], strange[i].word) == 0)
+			return options_hint("'%s' is neither a command nor a file; did you mean `%s`?", operands[0], strange[i].meant);
 	struct suggestion s = {.word = operands[0]};
 	for (const struct command *c = commands; c->word; c++) {
 		suggest(&s, slice_text(c->word));
@@ -347,6 +360,8 @@ static int take_operands(struct options *o, int n, char **operands)
 		return r;
 	if (n < 2 && c->operands[n])
 		return refuse_few(o, n, operands);
+	if (n > 2 && c == &command_mount)
+		return options_hint("unexpected operand '%s'; one SOURCE is mounted at a time, and a directory shows all that are in it", operands[2]);
 	if (c->most >= 0 && n > c->most)
 		return options_usage("unexpected operand '%s'", operands[c->most]);
 	if ((r = options_records_check(o)))
@@ -358,17 +373,22 @@ static int take_operands(struct options *o, int n, char **operands)
 	return 0;
 }
 
-/* Brings the operands last, and returns the command that the first of them names, unless an option
- * names one; NULL: none does.  *ret_operands: are there others? */
-static const struct command *find_word(int argc, char **argv, bool *ret_operands)
+/* The command that the first operand names, unless an option names one; NULL: none does.
+ * *ret_operands: are there others? */
+static const struct command *find_word(int argc, char *const *argv, bool *ret_operands)
 {
+	char **copy = calloc((size_t)argc + 1, sizeof *copy); /* getopt_long() moves the operands behind the options */
 	bool named = false;
 	int c;
-	while ((c = getopt_long(argc, argv, short_options, long_options, NULL)) != -1)
+	if (!copy)
+		return NULL;
+	memcpy(copy, argv, (size_t)argc * sizeof *copy);
+	while ((c = getopt_long(argc, copy, short_options, long_options, NULL)) != -1)
 		named = named || c == 'u' || (c > COMMANDS && c < FIRST);
-	const struct command *found = optind < argc && !named ? command_find(argv[optind]) : NULL;
+	const struct command *found = optind < argc && !named ? command_find(copy[optind]) : NULL;
 	*ret_operands = argc - optind > (found != NULL);
 	optind = 0; /* to begin again */
+	free(copy);
 	return found;
 }
 

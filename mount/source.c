@@ -12,7 +12,8 @@
 #include "fs/archive/inherit.h"
 #include "fs/blocks/blocks.h"
 #include "fs/mirror/open_archives.h"
-#include "mount/commands/commands.h"
+#include "mount/command.h"
+#include "mount/commands/near.h"
 #include "mount/commands/progress.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
@@ -144,6 +145,13 @@ static int open_one(struct opened *ret, const char *source, const struct options
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
 }
 
+/* Before the sandbox hides what is near a source that is missing. */
+static int check_there(const char *source, struct error *err)
+{
+	struct stat st;
+	return stat(source, &st) == 0 ? 0 : near_source(source, errno, err);
+}
+
 /* Opens `other` as well, unless it is NULL, with the same cache.  *ret_fault is the source that
  * the error is about. */
 static int open_all(struct opened *ret, struct opened *other, const struct options *o, const char **ret_fault, struct error *err)
@@ -152,7 +160,14 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	inheritance_init(&inheritance);
-	int r = read_schema(ret, o, err);
+	int r = check_there(o->source, err);
+	if (r == 0 && other) {
+		*ret_fault = o->destination;
+		r = check_there(o->destination, err);
+		*ret_fault = r < 0 ? o->destination : o->source;
+	}
+	if (r == 0)
+		r = read_schema(ret, o, err);
 	if (r < 0)
 		return r;
 	if (is_confined(o))

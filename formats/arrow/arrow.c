@@ -128,7 +128,7 @@ static int find_message(struct opening *o, uint64_t at, uint64_t room, struct fo
 	bool marked = cursor_match(&c, "\xff\xff\xff\xff", 4); /* since 0.15 */
 	uint32_t len = cursor_u32le(&c), prefix = marked ? 8 : 4;
 	if (c.failed)
-		return error_set(o->err, EBADMSG, "it is cut short");
+		return error_set(o->err, EBADMSG, "it is cut short, or still being written");
 	if (len == 0)
 		return 0;
 	if (len > INT32_MAX || !range_within(prefix, len, room))
@@ -145,7 +145,7 @@ static int check_body(struct opening *o, const struct batch *b)
 	uint64_t size = o->archive->source.size;
 	if (range_within(b->body, b->body_len, size))
 		return 0;
-	return error_set(o->err, EBADMSG, "a body of %" PRIu64 " bytes, of which the file has %" PRIu64, b->body_len,
+	return error_set(o->err, EBADMSG, "a body of %" PRIu64 " bytes, of which the file has %" PRIu64 ERROR_CUT, b->body_len,
 			 b->body < size ? size - b->body : 0);
 }
 
@@ -197,7 +197,7 @@ static int read_file(struct opening *o)
 	struct cursor c = cursor_over(bytes);
 	uint64_t len = cursor_u32le(&c);
 	if (!cursor_match(&c, "ARROW1", 6))
-		return error_set(o->err, EBADMSG, "no ARROW1 at its end");
+		return error_set(o->err, EBADMSG, "no ARROW1 at its end" ERROR_CUT);
 	if (len == 0 || len > INT32_MAX || len > size - MAGIC - TRAILER)
 		return error_set(o->err, EBADMSG, "a footer of %" PRIu64 " bytes in a file of %" PRIu64, len, size);
 	if ((r = source_map(&o->archive->source, size - TRAILER - len, len, &bytes, o->err)) < 0)

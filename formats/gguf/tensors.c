@@ -99,7 +99,7 @@ static int place(struct gguf_reader *r, const struct gguf_header *h, struct gguf
 	if (t->size == 0)
 		return 0;
 	if (h->data > size || !range_within(t->offset, t->size, size - h->data))
-		return gguf_fail(r, EBADMSG, "tensor %.*s: %" PRIu64 " bytes at %" PRIu64 " in a file with room for %" PRIu64, cut, name,
+		return gguf_fail(r, EBADMSG, "tensor %.*s: %" PRIu64 " bytes at %" PRIu64 " in a file with room for %" PRIu64 ERROR_CUT, cut, name,
 				 t->size, t->offset, h->data > size ? 0 : size - h->data);
 	t->offset += h->data;
 	return 0;

@@ -19,6 +19,7 @@ struct h5_file {
 	struct archive *a;
 	uint32_t number; /* archive_source() */
 	uint64_t base, root;
+	uint64_t end;    /* of the file, as the superblock tells it */
 	uint64_t sohm;   /* address of the shared message table, or undefined */
 	uint8_t offsets, lengths; /* sizes in bytes of an address and of a length */
 	uint8_t sohm_indexes;

@@ -37,6 +37,11 @@ uint64_t h5_address(const struct h5_file *f, struct cursor *c)
 	return f->offsets < 8 && value == (UINT64_C(1) << f->offsets * 8) - 1 ? H5_UNDEFINED : value;
 }
 
+static bool is_whole(const struct h5_file *f)
+{
+	return f->end <= h5_source(f)->size;
+}
+
 int h5_load(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t len, struct cursor *ret,
 	    struct error *err)
 {
@@ -45,8 +50,8 @@ int h5_load(const struct h5_file *f, struct arena *s, uint64_t address, uint64_t
 	if (address == H5_UNDEFINED)
 		return error_set(err, EBADMSG, "a required address is undefined");
 	if (__builtin_add_overflow(address, f->base, &at) || !range_within(at, len, h5_source(f)->size))
-		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " in a file of %" PRIu64, len, address,
-				 h5_source(f)->size);
+		return error_set(err, EBADMSG, "%" PRIu64 " bytes at %" PRIu64 " in a file of %" PRIu64 "%s", len, address,
+				 h5_source(f)->size, is_whole(f) ? "" : ERROR_CUT);
 	int r = source_load(h5_source(f), s, at, len, ret, err);
 	if (r == 0 && f->image)
 		h5_image_over(f->image, address, (uint8_t *)(uintptr_t)ret->start, len); /* our own copy */
@@ -169,11 +174,6 @@ static int check_driver(struct cursor name, bool whole, struct error *err)
 	return error_set(err, ENOTSUP, "a file that is split into several by a driver");
 }
 
-static bool is_whole(const struct h5_file *f, uint64_t end)
-{
-	return end <= h5_source(f)->size;
-}
-
 /* Versions 0 and 1. */
 static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsigned version, struct error *err)
 {
@@ -186,7 +186,7 @@ static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsign
 	cursor_skip(c, version == 1 ? 13 : 9);
 	cursor_skip(c, f->offsets);          /* base */
 	cursor_skip(c, f->offsets);          /* free space */
-	uint64_t end = h5_address(f, c);
+	f->end = h5_address(f, c);
 	uint64_t driver = h5_address(f, c);
 	cursor_skip(c, f->lengths);          /* root entry: name, as in btree1.c */
 	f->root = h5_address(f, c);
@@ -196,10 +196,10 @@ static int read_old(struct h5_file *f, struct arena *s, struct cursor *c, unsign
 	if ((r = h5_load(f, s, driver, 16, &info, err)) < 0)
 		return r;
 	cursor_skip(&info, 8);
-	return check_driver(info, is_whole(f, end), err);
+	return check_driver(info, is_whole(f), err);
 }
 
-static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, uint64_t end, struct error *err)
+static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, struct error *err)
 {
 	struct h5_header h;
 	struct cursor c;
@@ -208,7 +208,7 @@ static int read_extension(struct h5_file *f, struct arena *s, uint64_t address, 
 		return r;
 	if (h5_message(f, s, &h, H5_DRIVER, &c, &r, err)) {
 		cursor_skip(&c, 1);
-		r = check_driver(c, is_whole(f, end), err);
+		r = check_driver(c, is_whole(f), err);
 	}
 	if (r == 0 && h5_message(f, s, &h, H5_SOHM, &c, &r, err)) {
 		cursor_skip(&c, 1);
@@ -229,14 +229,15 @@ static int read_new(struct h5_file *f, struct arena *s, struct cursor *c, struct
 	if (r < 0)
 		return r;
 	cursor_skip(c, 1u + f->offsets); /* flags, base */
-	uint64_t extension = h5_address(f, c), end = h5_address(f, c);
+	uint64_t extension = h5_address(f, c);
+	f->end = h5_address(f, c);
 	f->root = h5_address(f, c);
 	struct slice summed = {c->start, cursor_at(c)};
 	uint32_t sum = cursor_u32le(c);
 	if ((r = cursor_check(c, err, "the superblock")) < 0 ||
 	    (r = h5_check_sum(f, summed, sum, "the superblock", 0, err)) < 0)
 		return r;
-	return extension == H5_UNDEFINED ? 0 : read_extension(f, s, extension, end, err);
+	return extension == H5_UNDEFINED ? 0 : read_extension(f, s, extension, err);
 }
 
 int h5_superblock(struct h5_file *f, struct arena *s, struct error *err)

@@ -40,6 +40,8 @@ static const struct known known[] = {
 	{0, MAGIC("MM\0*"), "a TIFF file", NULL},
 	{0, MAGIC("\x89PNG\r\n\x1a\n"), "a PNG picture", NULL},
 	{0, MAGIC("%PDF-"), "a PDF document", NULL},
+	{0, MAGIC("GIF8"), "a GIF picture", NULL},
+	{0, MAGIC("\xff\xd8\xff"), "a JPEG picture", NULL},
 	{0, MAGIC("\x7f" "ELF"), "a program or library (ELF)", NULL},
 };
 

@@ -30,7 +30,7 @@ static int read_header(struct archive *a, const struct content *bytes, struct ar
 	if ((r = numpy_read_header(head, arena, ret, err)) < 0)
 		return r;
 	if (ret->bytes > bytes->size - ret->data)
-		return error_set(err, EBADMSG, "an array of %" PRIu64 " bytes, of which the file has %" PRIu64, ret->bytes,
+		return error_set(err, EBADMSG, "an array of %" PRIu64 " bytes, of which the file has %" PRIu64 ERROR_CUT, ret->bytes,
 				 bytes->size - ret->data);
 	return 0;
 }

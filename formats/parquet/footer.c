@@ -207,7 +207,7 @@ int pq_footer_read(struct archive *a, struct parquet *p, struct error *err)
 	if (memcmp(tail + 4, "PARE", 4) == 0)
 		return error_set(err, ENOTSUP, "its footer is encrypted");
 	if (memcmp(tail + 4, "PAR1", 4) != 0)
-		return error_set(err, EBADMSG, "no PAR1 at its end");
+		return error_set(err, EBADMSG, "no PAR1 at its end" ERROR_CUT);
 	if (len == 0 || len > size - 12)
 		return error_set(err, EBADMSG, "footer of %" PRIu64 " bytes in a file of %" PRIu64, len, size);
 	p->footer_at = size - 8 - len;

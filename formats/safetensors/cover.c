@@ -50,6 +50,7 @@ int safetensors_check_cover(const struct safetensors_header *h, uint64_t room, s
 		at = t->end;
 	}
 	if (failed == 0 && at != room)
-		failed = error_set(err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64, at, room);
+		failed = error_set(err, EBADMSG, "tensors of %" PRIu64 " bytes in a file with room for %" PRIu64 "%s", at, room,
+				   at > room ? ERROR_CUT : "");
 	return failed;
 }

@@ -408,7 +408,8 @@ static int read_header(struct reader *r, const struct source *s)
 		return n;
 	uint64_t len = cursor_u64le(&c);
 	if (!range_within(LENGTH_BYTES, len, s->size))
-		return error_set(r->err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64, len, s->size);
+		return error_set(r->err, EBADMSG, "header of %" PRIu64 " bytes in a file of %" PRIu64 "%s", len, s->size,
+				 len > HEADER_MAX ? "" : ERROR_CUT);
 	if (len > HEADER_MAX)
 		return error_set(r->err, EBADMSG, "header of %" PRIu64 " bytes, over the format's limit of %d", len, HEADER_MAX);
 	if ((n = json_pieces_open(&r->pieces, s, LENGTH_BYTES, len, r->scratch, &r->j, r->err)) < 0 || (n = reserve(r, len)) < 0 ||

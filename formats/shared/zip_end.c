@@ -107,7 +107,7 @@ int zip_find_end(const struct zip_bytes *b, unsigned comment_max, struct zip_end
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (!seen)
-		return error_set(err, EBADMSG, "no end record of a zip archive: it may be cut short");
+		return error_set(err, EBADMSG, "no end record of a zip archive" ERROR_CUT);
 	return error_set(err, EBADMSG, "the end record at byte %" PRIu64 " tells a directory of %" PRIu64 " bytes with %" PRIu64
 			 " members, which does not fit before it", told.record, told.size, told.count);
 }

@@ -24,6 +24,9 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
+/* Behind a sentence about a file that is shorter than it says: what is likely. */
+#define ERROR_CUT "; it is cut short or still being written"
+
 /* Says "no memory for WHAT" and returns -ENOMEM. */
 static inline int error_no_memory(struct error *err, const char *what)
 {

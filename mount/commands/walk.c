@@ -7,6 +7,7 @@
 #include "fs/base/list.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/idmap.h"
+#include "mount/commands/near.h"
 
 struct walker {
 	struct mirror *m;
@@ -350,6 +351,8 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 			mirror_put(m, &ref);
 		r = no_memory(&w);
 	} else if (r < 0) {
+		if (r == -ENOENT)
+			near_path(m, path, &err);
 		r = fault(&w, r, &err);
 	} else {
 		r = walk_ref(&w, &ref);

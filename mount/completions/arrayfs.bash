@@ -42,7 +42,7 @@ _arrayfs_offer() { # lines, quoted as the shell needs it
 # The options of each command.
 declare -gA _arrayfs_options=(
 	[list]='-l --long --tree --json -h -H --human-readable --depth --color'
-	[cat]='--rows'
+	[cat]='--rows --force'
 	[rows]='--csv --tsv --jsonl --rows'
 	[extract]='--force --resume --npy'
 	[diff]='--atol --rtol --json'

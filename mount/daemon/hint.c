@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -70,4 +71,59 @@ void hint_dataset(const char *source)
 		log_say("%s: a checkpoint of torch.distributed, whose tensors are in its .metadata (-o dataset shows them here)", source);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* --- why nothing can be mounted ---------------------------------------------- */
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* Docker, Podman and Kubernetes leave one of these; the last of a service account. */
+static bool in_container(void)
+{
+	return is_there("/.dockerenv") || is_there("/run/.containerenv") || is_there("/var/run/secrets/kubernetes.io") ||
+	       getenv("container") || getenv("KUBERNETES_SERVICE_HOST");
+}
+
+static bool has_helper(void)
+{
+	char path[PATH_MAX], *copy = strdup(getenv("PATH") ? getenv("PATH") : "/usr/bin:/bin"), *save = NULL;
+	bool found = false;
+	for (char *dir = copy ? strtok_r(copy, ":", &save) : NULL; dir && !found; dir = strtok_r(NULL, ":", &save)) {
+		snprintf(path, sizeof path, "%s/fusermount3", dir);
+		found = access(path, X_OK) == 0;
+	}
+	free(copy);
+	return found;
+}
+
+/* What would help, by what the device says; NULL: nothing that is known. */
+static const char *find_help(void)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC), code = fd < 0 ? errno : 0;
+	bool root = geteuid() == 0;
+	if (fd >= 0)
+		close(fd);
+	if (code == EACCES)
+		return "no write access to /dev/fuse: `chmod 666 /dev/fuse`, as root";
+	if (code == EPERM || (in_container() && (code || root)))
+		return "FUSE is not permitted here: in a container, run it with --device /dev/fuse --cap-add SYS_ADMIN "
+		       "--security-opt apparmor=unconfined";
+	if (code == ENOENT)
+		return "no /dev/fuse: `modprobe fuse`, as root; in a container, run it with --device /dev/fuse --cap-add SYS_ADMIN "
+		       "--security-opt apparmor=unconfined";
+	if (code)
+		return "/dev/fuse does not work: `modprobe fuse`, as root";
+	return !root && !has_helper() ? "no fusermount3, which mounts for users: `apt install fuse3`, as root" : NULL;
+}
+
+const char *hint_mount(const char *words, char ret[HINT_MOUNT])
+{
+	const char *help = find_help();
+	if (!help)
+		return words;
+	snprintf(ret, HINT_MOUNT, "%s (list, info, cat, rows, stats, extract, diff and verify need no mount)", help);
+	return ret;
 }

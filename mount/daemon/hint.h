@@ -9,3 +9,8 @@ void hint_links(const char *source);
 /* Logs a hint if the folder SOURCE is one that Hugging Face's datasets wrote, or a checkpoint of
  * torch.distributed: without -o dataset it is shown file by file. */
 void hint_dataset(const char *source);
+
+/* Why nothing can be mounted, and what would help: `words`, those of libfuse and fusermount3, or better
+ * ones, in `ret`. */
+enum { HINT_MOUNT = 512 };
+const char *hint_mount(const char *words, char ret[HINT_MOUNT]);

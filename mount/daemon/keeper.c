@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "mount/daemon/fuse.h"
+#include "mount/daemon/hint.h"
 #include "mount/daemon/ops.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
@@ -69,7 +70,7 @@ static int mount_it(struct keeping *k)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *se = NULL;
-	char words[512];
+	char words[512], told[HINT_MOUNT];
 	int capture = log_capture_begin(), device = -1;
 	if (fuse_opt_add_arg(&args, "arrayfs") == 0 && fuse_opt_add_arg(&args, "-o") == 0 && fuse_opt_add_arg(&args, k->list) == 0)
 		se = fuse_session_new(&args, &mount_ops, sizeof mount_ops, NULL);
@@ -79,7 +80,7 @@ static int mount_it(struct keeping *k)
 	fflush(stderr);
 	log_capture_end(capture, words, sizeof words);
 	if (device < 0)
-		log_say("%s: cannot be mounted: %s", k->options->destination, *words ? words : "libfuse gives no reason");
+		log_say("%s: cannot be mounted: %s", k->options->destination, hint_mount(*words ? words : "libfuse gives no reason", told));
 	return device; /* the session is never destroyed: that would unmount */
 }
 

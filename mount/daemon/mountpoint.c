@@ -65,6 +65,10 @@ static int open_directory(struct mountpoint *p, const char *path, bool nonempty,
 		p->dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (p->dir < 0 && errno == ENOTCONN)
 		return error_set(err, ENOTCONN, "mounted by a daemon that has ended (arrayfs unmount cleans up)");
+	if (p->dir < 0 && errno == ENOTDIR)
+		return error_set(err, ENOTDIR, "Not a directory to mount on (SOURCE comes first; arrayfs diff compares two)");
+	if (p->dir < 0 && errno == ENOENT)
+		return error_set(err, ENOENT, "No such file or directory, nor the one above it (mkdir -p creates both)");
 	if (p->dir < 0)
 		return error_set(err, errno, "%s", strerror(errno));
 	if (!realpath(path, p->path))

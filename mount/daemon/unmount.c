@@ -102,12 +102,12 @@ int unmount_run(const struct options *o)
 	struct mounted mounted;
 	bound(mountpoint);
 	if (mountpoint_resolve(mountpoint, path) < 0) {
-		log_say("%s: %s", mountpoint, strerror(errno));
+		log_say("%s: %s%s", mountpoint, strerror(errno), errno == ENOENT ? "; arrayfs status lists the mounts" : "");
 		return 1;
 	}
 	unsigned count = mountpoint_look(path, &mounted);
 	if (!count) {
-		log_say("%s: nothing is mounted there", mountpoint);
+		log_say("%s: nothing is mounted there; arrayfs status lists the mounts", mountpoint);
 		return 1;
 	}
 	if (strcmp(mounted.type, "fuse.arrayfs") != 0) {

@@ -377,10 +377,10 @@ static void what_is_refused_says_why(void **state)
 		int code;
 		const char *sentence;
 	} bad[] = {
-		{"cut-in-body.arrows", -EBADMSG, "message 3 at byte 3376: a body of 792 bytes, of which the file has 100"},
+		{"cut-in-body.arrows", -EBADMSG, "message 3 at byte 3376: a body of 792 bytes, of which the file has 100; it is cut short or still being written"},
 		{"cut-in-metadata.arrows", -EBADMSG, "message 3 at byte 3376: metadata of 1328 bytes, where there are 1288"},
-		{"cut-in-prefix.arrows", -EBADMSG, "message 3 at byte 3376: it is cut short"},
-		{"cut.arrow", -EBADMSG, "no ARROW1 at its end"},
+		{"cut-in-prefix.arrows", -EBADMSG, "message 3 at byte 3376: it is cut short, or still being written"},
+		{"cut.arrow", -EBADMSG, "no ARROW1 at its end; it is cut short or still being written"},
 		{"tensor.arrows", -ENOTSUP, "message 0 at byte 0: a tensor, which arrayfs does not read"},
 		{"sparse-tensor.arrows", -ENOTSUP, "message 0 at byte 0: a sparse tensor, which arrayfs does not read"},
 		{"metadata-v3.arrows", -ENOTSUP, "message 0 at byte 0: metadata of version V3, where V4 and V5 are read"},

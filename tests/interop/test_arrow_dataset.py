@@ -358,7 +358,7 @@ with check("which_files_belong_to_the_table"):
         (f / "c.arrow").write_text("text")
         assert refused(f) == "c.arrow: not an Arrow file", refused(f)
         (f / "c.arrow").write_bytes(b"ARROW1\0\0 and no end")
-        assert refused(f) == "c.arrow: no ARROW1 at its end", refused(f)
+        assert refused(f) == "c.arrow: no ARROW1 at its end; it is cut short or still being written", refused(f)
 
 with check("parquet_and_arrow_are_not_one_table"):
     for parquet, arrow in (("p.parquet", "q.arrow"), ("q.parquet", "p.arrow"), ("p", "q"), ("d/p", "d/q.feather"), ("p.pq", "a")):

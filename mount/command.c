@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "mount/commands/commands.h"
+#include "mount/command.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "mount/commands/commands.h"
 #include "mount/daemon/daemon.h"
 
 const struct command command_mount = {
@@ -29,12 +30,13 @@ const struct command commands[] = {
 	},
 	{
 		.word = "cat", .about = "the bytes of an array",
-		.synopsis = "[--rows A:B] SOURCE PATH...",
+		.synopsis = "[--rows A:B] [--force] SOURCE PATH...",
 		.help = "Writes the bytes of each PATH to standard output, without a header.\n"
 			"\n"
-			"      --rows A:B    only these rows, as a Python slice of the first dimension\n",
+			"      --rows A:B    only these rows, as a Python slice of the first dimension\n"
+			"      --force       binary to a terminal, too\n",
 		.operands = {"SOURCE", "PATH"}, .most = -1, .run = cat_run,
-		.takes = TAKES(OPTION_ROWS),
+		.takes = TAKES(OPTION_ROWS) | TAKES(OPTION_FORCE),
 	},
 	{
 		.word = "rows", .about = "a table's rows as text",
