@@ -95,11 +95,11 @@ struct names {
 	} *slots;
 };
 
-enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 23, TREE_ARRAYS = 64 };
+enum { TREE_FIRST_CHUNK = 64, TREE_CHUNKS = 22, TREE_ARRAYS = 64 };
 
 struct tree {
 	struct arena *arena;
-	struct node *chunks[TREE_CHUNKS]; /* chunk k holds 64 << k nodes, so none ever moves; fewer than 1 << 29 */
+	struct node *chunks[TREE_CHUNKS]; /* chunk k holds 64 << k nodes, so none ever moves; fewer than 1 << 28 */
 	_Atomic uint32_t count;           /* published */
 	uint32_t made;                    /* and those of the filling under way */
 	uint32_t filling;                 /* the directory being filled */

@@ -11,7 +11,7 @@
  *
  * An inode number identifies what is shown. Its upper half is a dentry: one name in a mirrored
  * directory, and one generation of the file behind it. Its lower half is a node of the archive
- * that the dentry is, or 1; the top three bits of the lower half select the view. So the root
+ * that the dentry is, or 1; the top four bits of the lower half select the view. So the root
  * of everything is 1. A generation ends when the file is replaced, resized or rewritten;
  * whoever holds it goes on reading it.
  *
@@ -30,7 +30,7 @@ struct mirror_options {
 	struct archive_options archive;
 };
 
-enum { VIEW_SHIFT = 29 };
+enum { VIEW_SHIFT = 28 };
 _Static_assert(VIEW_IDS == 1 << (32 - VIEW_SHIFT), "the ids of views fill their bits");
 
 /* Indexes within VIEW_TOP, which has no nodes. */

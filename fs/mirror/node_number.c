@@ -7,8 +7,14 @@
  * few. */
 enum { VIEW_BITS = 3, TOP_BITS = 3 };
 
-/* log2 of the nodes that an archive's range has room for, unless the archive has more. */
-enum { NODE_BITS = 24 };
+/* The first eight views of something have their numbers side by side, and so have the next
+ * eight, elsewhere: there were eight at first, whose numbers must not change. */
+static unsigned octave(enum view_id view) { return view >> VIEW_BITS; }
+static uint64_t within(enum view_id view) { return view & ((1u << VIEW_BITS) - 1); }
+
+/* log2 of the nodes that an archive's range has room for, and of those that it has room for if
+ * the archive has more: of any. */
+enum { NODE_BITS = 24, ANY_BITS = 29 };
 
 struct number_owner mirror_owner(const struct source *s)
 {
@@ -48,19 +54,20 @@ uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t i
 		return shared_number(m, h, index, n);
 	struct number_owner owner = mirror_owner(&a->source);
 	if (a->format->identity) {
-		owner.part = a->format->identity(a, index, n);
-		return numbers_hashed(&m->numbers, &h->numbers, &owner, index) | view;
+		owner.part = a->format->identity(a, index, n) - octave(view);
+		return numbers_hashed(&m->numbers, &h->numbers, &owner, index) | within(view);
 	}
-	unsigned bits = a->tree.made >> NODE_BITS ? VIEW_SHIFT : NODE_BITS;
-	return first_number(m, &h->first_number, owner, bits + VIEW_BITS) + ((uint64_t)view << bits | index);
+	unsigned bits = a->tree.made >> NODE_BITS ? ANY_BITS : NODE_BITS;
+	owner.part -= octave(view);
+	return first_number(m, &h->first_number[octave(view)], owner, bits + VIEW_BITS) + (within(view) << bits | index);
 }
 
 /* The number of a view of a mirrored directory, or of .arrayfs itself and its files. */
 static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index)
 {
-	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX};
+	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX - octave(view)};
 	uint64_t at = view == VIEW_TOP ? (uint64_t)index << VIEW_BITS : 0;
-	return numbers_range(&m->numbers, &owner, VIEW_BITS + TOP_BITS) + (at | view);
+	return numbers_range(&m->numbers, &owner, VIEW_BITS + TOP_BITS) + (at | within(view));
 }
 
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino)

@@ -18,7 +18,8 @@ struct open_archive {
 	struct open_archive **owner;   /* the mirror's pointer to it; set to NULL when it closes */
 	struct open_archive *newer, *older;
 	struct numbers_known numbers; /* handed out for its nodes */
-	_Atomic uint64_t first_number, first_shared; /* of nodes; of arrays indexes may show; 0: unknown */
+	_Atomic uint64_t first_number[2], first_shared; /* of nodes, in the first and the later views; of arrays
+							 * indexes may show; 0: unknown */
 	_Atomic uint64_t unnamed_until; /* in ms: until then, no index is taken to name its arrays */
 	pthread_mutex_t watching;   /* held while its files are stat'ed again */
 	_Atomic uint64_t looked;    /* when that was, in ms */

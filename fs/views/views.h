@@ -17,7 +17,7 @@ enum view_id {
 	VIEW_JSON_FILE, /* its files */
 	VIEW_F32,
 	VIEW_LINES,     /* in VIEW_TEXT's directories: the text of a column that is a directory itself */
-	VIEW_IDS = 8,
+	VIEW_IDS = 16,
 };
 
 /* What is known of a file or directory of the tree; NULL: there is none. */

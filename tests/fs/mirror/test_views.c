@@ -2,7 +2,7 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "fs/mirror/mirror.h"
+#include "fs/mirror/impl.h"
 #include "tests/support.h"
 
 /* What the table of views promises, of each view in it. */
@@ -278,12 +278,40 @@ static void an_id_that_no_view_has_leads_to_nothing(void **state)
 	test_folder_remove(top);
 }
 
+/* The first eight are side by side, in a range that is placed by how many they are. */
+static void every_view_has_a_number_of_its_own(void **state)
+{
+	char *top = test_folder();
+	struct mirror_options options = {.archive = test_options()};
+	struct mirror_ref refs[2];
+	struct error err = {0};
+	struct mirror *m;
+	uint64_t numbers[2 * VIEW_IDS];
+	(void)state;
+	test_write(top, "a.views", SLICE("VIEWS of twelve floats, which are 48 bytes in all..."));
+	assert_int_equal(mirror_open(&m, formats, top, &options, &err), 0);
+	assert_int_equal(mirror_get(m, TREE_ROOT, &refs[0], &err), 0);
+	assert_int_equal(find(m, &refs[0], "a.views", "", &refs[1]), 0);
+	for (unsigned i = 0; i < 2 * VIEW_IDS; i++) {
+		numbers[i] = mirror_number(m, &refs[i / VIEW_IDS], ino_of(refs[i / VIEW_IDS].ino, i % VIEW_IDS, TREE_ROOT));
+		for (unsigned k = 0; k < i; k++)
+			assert_int_not_equal(numbers[i], numbers[k]);
+	}
+	assert_int_equal(numbers[VIEW_LINES] - numbers[VIEW_NPY], VIEW_LINES - VIEW_NPY);
+	assert_int_equal(numbers[VIEW_IDS + VIEW_LINES] - numbers[VIEW_IDS + VIEW_NPY], (VIEW_LINES - VIEW_NPY) << 24);
+	mirror_put(m, &refs[1]);
+	mirror_put(m, &refs[0]);
+	mirror_close(m);
+	test_folder_remove(top);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_entry_is_whole),
 		cmocka_unit_test(every_view_keeps_its_promises),
 		cmocka_unit_test(an_id_that_no_view_has_leads_to_nothing),
+		cmocka_unit_test(every_view_has_a_number_of_its_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
