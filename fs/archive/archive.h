@@ -293,6 +293,9 @@ bool archive_restat(struct archive *a);
 /* Owner, mode (what may be read, no type), times and device of a node. */
 void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 
+/* The same of one of its files, archive_source(number), with its own size. */
+void archive_stat_file(struct archive *a, uint32_t number, struct stat *ret);
+
 /* May all who may read the archive read that source, too?  Any thread. */
 bool archive_opens_to_all(struct archive *a, uint32_t source);
 

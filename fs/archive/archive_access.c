@@ -197,6 +197,17 @@ void archive_stat(struct archive *a, const struct node *n, struct stat *ret)
 	ret->st_mode = who.mode & 0444;
 }
 
+void archive_stat_file(struct archive *a, uint32_t number, struct stat *ret)
+{
+	pthread_mutex_lock(&a->access_lock);
+	struct access who = of_source(a, number);
+	*ret = number ? archive_source(a, number)->st : a->own;
+	pthread_mutex_unlock(&a->access_lock);
+	ret->st_uid = who.uid;
+	ret->st_gid = who.gid;
+	ret->st_mode = who.mode & 0444;
+}
+
 bool archive_opens_to_all(struct archive *a, uint32_t source)
 {
 	pthread_mutex_lock(&a->access_lock);

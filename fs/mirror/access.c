@@ -51,20 +51,19 @@ void mirror_on_change(struct mirror *m, mirror_changed *each, void *arg)
 }
 
 /* Reports every inode of the archive that may be cached. */
-static void tell(struct mirror *m, const struct mirror_ref *ref)
+static void tell(struct mirror *m, const struct mirror_ref *ref, struct open_archive *h)
 {
 	bool viewed = atomic_load(&m->viewed);
-	uint32_t count = atomic_load(&ref->open->archive.tree.count);
+	uint32_t count = atomic_load(&h->archive.tree.count);
 	for (enum view_id v = VIEW_NONE; v < (viewed ? VIEW_IDS : 1); v++)
-		for (uint32_t i = TREE_ROOT; i < count && (v == VIEW_NONE || views[v].suffix); i++)
+		for (uint32_t i = TREE_ROOT; i < count && (v == VIEW_NONE || (views[v].suffix && !views[v].original)); i++)
 			m->changed(m->changed_arg, ino_of(ref->ino, v, i));
 	for (uint32_t i = TOP_DIR; viewed && i <= TOP_ARCHIVE; i++)
 		m->changed(m->changed_arg, ino_of(ref->ino, VIEW_TOP, i));
 }
 
-static void look_again(struct mirror *m, const struct mirror_ref *ref)
+static void look_again(struct mirror *m, const struct mirror_ref *ref, struct open_archive *h)
 {
-	struct open_archive *h = ref->open;
 	bool accessed = archive_restat(&h->archive), named = mirror_names_changed(m, h);
 	if (accessed || named)
 		h->tell = true;
@@ -76,19 +75,20 @@ static void look_again(struct mirror *m, const struct mirror_ref *ref)
 	h->tell_again = h->tell;
 	h->tell = false;
 	if (m->changed)
-		tell(m, ref);
+		tell(m, ref, h);
 }
 
 bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
 {
-	struct open_archive *h = ref->open;
+	/* A single archive tells the modes of its files, too. */
+	struct open_archive *h = ino_view(ref->ino) == VIEW_ORIGINAL ? m->root->open : ref->open;
 	if (!h || now_ms() - atomic_load(&h->looked) < LOOK_MS)
 		return false;
 	unsigned then = atomic_load(&h->changes);
 	pthread_mutex_lock(&h->watching);
 	uint64_t now = now_ms();
 	if (now - atomic_load(&h->looked) >= LOOK_MS) {
-		look_again(m, ref);
+		look_again(m, ref, h);
 		atomic_store(&h->looked, now);
 	}
 	pthread_mutex_unlock(&h->watching);
@@ -104,7 +104,7 @@ void mirror_watch_sizes(struct mirror *m, const struct mirror_ref *ref)
 {
 	unsigned now = mirror_resized(ref);
 	if (now > 0 && atomic_exchange(&ref->open->resized, now) != now && m->changed)
-		tell(m, ref);
+		tell(m, ref, ref->open);
 }
 
 void mirror_watch_begin(struct open_archive *h)

@@ -26,6 +26,7 @@ struct dentry {
 	mode_t type;          /* its S_IFMT bits */
 	struct stat st;       /* when it was last stat'ed */
 	struct stat identified;   /* when it was last opened to identify it */
+	struct stat opened;   /* its original, when it was last opened; all zero: it was not settled then */
 	bool archive;
 	bool followed;        /* a symlink, shown as its target */
 	bool gone;            /* a later generation has the name */

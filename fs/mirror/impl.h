@@ -70,6 +70,7 @@ enum reach mirror_reach(const struct mirror *m, const struct dentry *e);
  * of the reference's dentry, stands for. */
 uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t index, enum view_id view);
 uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t ino);
+uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index); /* without a node */
 
 struct number_owner mirror_owner(const struct source *s);
 
@@ -99,22 +100,48 @@ int mirror_followed(int dir, const char *name, struct stat *ret);
 int mirror_fstat(int fd, bool followed, struct stat *ret);
 void mirror_watch_begin(struct open_archive *h);
 
+/* Drops the reference's archive, but not its dentry. */
+void mirror_let_go(struct mirror *m, struct mirror_ref *ref);
+
 /* Outside any view (lookup.c, read.c). */
 int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
 int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
 int plain_readlink(const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 int plain_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
 
+/* A name in a mirrored directory: also as `original` shows it (lookup.c). */
+int lookup_mirrored(struct mirror *m, struct dentry *parent, struct slice name, bool original, struct mirror_ref *ret,
+		    struct error *err);
+
+/* A file passed through (read.c). */
+int passed_open(struct mirror *m, struct dentry *e, int *ret_fd, struct error *err);
+int passed_read(int fd, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+
+/* Within VIEW_ORIGINAL (original.c). original_list() fills ret->names; ret->ref is set. */
+bool original_is_file(uint32_t index);
+bool original_exists(const struct mirror *m, const struct dentry *e, uint32_t index);
+uint64_t original_ino(const struct dentry *e); /* of a mirrored file or directory, as it is shown there */
+uint64_t original_parent(const struct mirror *m, const struct mirror_ref *ref);
+int original_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
+int original_list(struct mirror *m, struct mirror_dir *ret, struct error *err);
+int original_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
+int original_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err);
+int original_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len, struct answer *ret,
+		  struct error *err);
+uint64_t original_number(struct mirror *m, const struct dentry *e, uint32_t index);
+
 /* Within views (view.c, view_dir.c). */
 struct mirror_ref view_plain(const struct mirror_ref *ref); /* without the view; borrowed */
 int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name, struct mirror_ref *ret, struct error *err);
-int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err);
+int view_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err);
 int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err);
 int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err);
 void view_close_dir(struct mirror_dir *dir);
+bool view_add_name(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number);
 int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mirror_name *ret, struct error *err);
-int view_open_file(const struct mirror_ref *ref, struct error *err);
-int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+int view_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err);
+int view_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len, struct answer *ret,
+	      struct error *err);
 
 /* View files that are generated as one text (view_write.c). */
 int written_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *ret, struct error *err);

@@ -106,7 +106,8 @@ static int dentry_lookup(struct mirror *m, struct dentry *parent, const char *na
 	return r;
 }
 
-static int lookup_mirrored(struct mirror *m, struct dentry *parent, struct slice name, struct mirror_ref *ret, struct error *err)
+int lookup_mirrored(struct mirror *m, struct dentry *parent, struct slice name, bool original, struct mirror_ref *ret,
+		    struct error *err)
 {
 	char text[NAME_MAX + 1];
 	struct stat now;
@@ -141,7 +142,7 @@ static int lookup_mirrored(struct mirror *m, struct dentry *parent, struct slice
 		cover = -1;
 	}
 	if (r == 0) {
-		ret->ino = ret->dentry->id << 32 | TREE_ROOT;
+		ret->ino = original ? original_ino(ret->dentry) : ret->dentry->id << 32 | TREE_ROOT;
 		r = mirror_ref_complete(m, ret, err);
 	}
 	pthread_mutex_unlock(&m->lock);
@@ -168,7 +169,7 @@ int plain_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice na
 		 struct mirror_ref *ret, struct error *err)
 {
 	*ret = (struct mirror_ref){0};
-	return dir->open ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->dentry, name, ret, err);
+	return dir->open ? lookup_node(m, dir, name, ret, err) : lookup_mirrored(m, dir->dentry, name, false, ret, err);
 }
 
 int mirror_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice name,
@@ -204,10 +205,12 @@ int mirror_check(struct mirror *m, const struct mirror_ref *ref, struct error *e
 }
 
 /* The inode of the directory that contains it. */
-static uint64_t parent_of(const struct mirror_ref *ref)
+static uint64_t parent_of(const struct mirror *m, const struct mirror_ref *ref)
 {
 	uint64_t ino = ref->ino;
 	enum view_id view = ino_view(ino), above = views[view].directories;
+	if (view == VIEW_ORIGINAL)
+		return original_parent(m, ref);
 	if (view == VIEW_TOP)
 		return ino_index(ino) == TOP_DIR ? TREE_ROOT : ino_of(ino, VIEW_TOP, TOP_DIR);
 	if (ref->node && ref->node->parent)
@@ -219,7 +222,7 @@ static uint64_t parent_of(const struct mirror_ref *ref)
 
 int mirror_parent(struct mirror *m, const struct mirror_ref *ref, struct mirror_ref *ret, struct error *err)
 {
-	return mirror_get(m, parent_of(ref), ret, err);
+	return mirror_get(m, parent_of(m, ref), ret, err);
 }
 
 static int stat_node(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
@@ -295,7 +298,7 @@ int plain_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct st
 int mirror_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
 {
 	atomic_fetch_add_explicit(&m->stats, 1, memory_order_relaxed);
-	return ino_view(ref->ino) ? view_stat(m, ref, ret, err) : plain_stat(m, ref, fd, ret, err);
+	return ino_view(ref->ino) ? view_stat(m, ref, fd, ret, err) : plain_stat(m, ref, fd, ret, err);
 }
 
 int mirror_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_MAX], struct error *err)

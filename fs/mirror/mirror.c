@@ -121,7 +121,9 @@ int mirror_ref_complete(struct mirror *m, struct mirror_ref *ref, struct error *
 	ref->node = NULL;
 	while (ref->dentry->opening)
 		pthread_cond_wait(&m->opened, &m->lock);
-	if (ref->dentry->archive)
+	if (ino_view(ref->ino) == VIEW_ORIGINAL)
+		r = original_exists(m, ref->dentry, index) ? 0 : -ESTALE;
+	else if (ref->dentry->archive)
 		r = dentry_hold(m, ref->dentry, &ref->open, err);
 	else if (index != TREE_ROOT)
 		r = -ESTALE;
@@ -172,10 +174,20 @@ void mirror_copy(struct mirror *m, const struct mirror_ref *from, struct mirror_
 	pthread_mutex_unlock(&m->lock);
 }
 
+void mirror_let_go(struct mirror *m, struct mirror_ref *ref)
+{
+	pthread_mutex_lock(&m->lock);
+	if (ref->open)
+		open_archives_release(&m->archives, ref->open);
+	pthread_mutex_unlock(&m->lock);
+	ref->open = NULL;
+	ref->node = NULL;
+}
+
 int mirror_sibling(struct mirror *m, const struct mirror_ref *in, uint64_t ino, struct mirror_ref *ret)
 {
 	struct node *n = in->open ? tree_node(&in->open->archive.tree, ino_index(ino)) : NULL;
-	if (!n || ino >> 32 != in->ino >> 32)
+	if (!n || ino >> 32 != in->ino >> 32 || ino_view(ino) == VIEW_ORIGINAL)
 		return -ESTALE;
 	mirror_copy(m, in, ret);
 	ret->ino = ino;

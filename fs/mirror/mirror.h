@@ -36,6 +36,10 @@ _Static_assert(VIEW_IDS == 1 << (32 - VIEW_SHIFT), "the ids of views fill their 
 /* Indexes within VIEW_TOP, which has no nodes. */
 enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3, TOP_LOG = 4 };
 
+/* The least index of a file within VIEW_ORIGINAL, which has none either. A reference to what is in it
+ * has neither archive nor node, as none to other files of SOURCE has. */
+enum { ORIGINAL_FILE = 2 };
+
 static inline enum view_id ino_view(uint64_t ino) { return (enum view_id)((uint32_t)ino >> VIEW_SHIFT); }
 static inline uint32_t ino_index(uint64_t ino) { return (uint32_t)ino & ((1u << VIEW_SHIFT) - 1); }
 static inline uint64_t ino_of(uint64_t like, enum view_id view, uint32_t index)
@@ -181,6 +185,10 @@ int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct m
  * mirror_close_file(); -1 for files in archives, which need none. -ENFILE if too many are open. */
 int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err);
 void mirror_close_file(struct mirror *m, int fd);
+
+/* Are its bytes, just opened as `fd`, those that were read when it was last opened, so that the
+ * kernel may go on using those? */
+bool mirror_keeps(struct mirror *m, const struct mirror_ref *ref, int fd);
 
 int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
 		struct answer *ret, struct error *err);

@@ -62,11 +62,11 @@ uint64_t mirror_node_number(struct mirror *m, struct open_archive *h, uint32_t i
 	return first_number(m, &h->first_number[octave(view)], owner, bits + VIEW_BITS) + (within(view) << bits | index);
 }
 
-/* The number of a view of a mirrored directory, or of .arrayfs itself and its files. */
-static uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index)
+/* The number of a view of a mirrored directory or file, or of .arrayfs itself and its files. */
+uint64_t view_number(struct mirror *m, dev_t dev, ino_t ino, enum view_id view, uint32_t index)
 {
 	struct number_owner owner = {.dev = dev, .ino = ino, .part = UINT64_MAX - octave(view)};
-	uint64_t at = view == VIEW_TOP ? (uint64_t)index << VIEW_BITS : 0;
+	uint64_t at = view == VIEW_TOP || view == VIEW_ORIGINAL ? (uint64_t)index << VIEW_BITS : 0;
 	return numbers_range(&m->numbers, &owner, VIEW_BITS + TOP_BITS) + (at | within(view));
 }
 
@@ -74,6 +74,8 @@ uint64_t mirror_number(struct mirror *m, const struct mirror_ref *ref, uint64_t 
 {
 	enum view_id view = ino_view(ino);
 	const struct dentry *e = ref->dentry;
+	if (view == VIEW_ORIGINAL)
+		return original_number(m, e, ino_index(ino));
 	if (ref->open && view != VIEW_TOP)
 		return mirror_node_number(m, ref->open, ino_index(ino), view);
 	if (view == VIEW_NONE)

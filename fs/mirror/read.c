@@ -135,27 +135,32 @@ int mirror_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct m
 
 int mirror_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
 {
-	char path[PATH_MAX];
-	struct folder folder;
-	struct stat st;
 	*ret_fd = -1;
 	if (ino_view(ref->ino))
-		return view_open_file(ref, err);
+		return view_open_file(m, ref, ret_fd, err);
 	if (ref->open) {
 		uint64_t size;
 		return ref->node->kind == NODE_DIR ? -EISDIR : archive_size(&ref->open->archive, ref->node, &size, err);
 	}
-	if (!S_ISREG(ref->dentry->type))
-		return S_ISDIR(ref->dentry->type) ? -EISDIR : -ENXIO;
-	if (ref->dentry->gone)
+	return passed_open(m, ref->dentry, ret_fd, err);
+}
+
+int passed_open(struct mirror *m, struct dentry *e, int *ret_fd, struct error *err)
+{
+	char path[PATH_MAX];
+	struct folder folder;
+	struct stat st;
+	if (!S_ISREG(e->type))
+		return S_ISDIR(e->type) ? -EISDIR : -ENXIO;
+	if (e->gone)
 		return error_set(err, ESTALE, "replaced by another file");
 	int r = take_file(m, err);
 	if (r < 0)
 		return r;
-	r = dentry_path(ref->dentry, &folder, path, err);
+	r = dentry_path(e, &folder, path, err);
 	if (r == 0)
-		r = folder_open(&folder, path, mirror_reach(m, ref->dentry), err);
-	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != ref->dentry->dev || st.st_ino != ref->dentry->ino)) {
+		r = folder_open(&folder, path, mirror_reach(m, e), err);
+	if (r >= 0 && (fstat(r, &st) < 0 || st.st_dev != e->dev || st.st_ino != e->ino)) {
 		close(r);
 		r = error_set(err, ESTALE, "replaced by another file");
 	}
@@ -175,7 +180,25 @@ void mirror_close_file(struct mirror *m, int fd)
 	atomic_fetch_sub(&m->files, 1);
 }
 
-static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+/* A file passed through may change at any time. Of an original, as large as it may be, the times
+ * are believed, if they tell every change. */
+bool mirror_keeps(struct mirror *m, const struct mirror_ref *ref, int fd)
+{
+	struct dentry *e = ref->dentry;
+	struct stat now;
+	if (fd < 0)
+		return mirror_resized(ref) == 0; /* bytes cached under a wrong size may be wrong */
+	if (ino_view(ref->ino) != VIEW_ORIGINAL || fstat(fd, &now) < 0)
+		return false;
+	pthread_mutex_lock(&m->lock);
+	bool same = source_same(&e->opened, &now) && e->opened.st_ctim.tv_sec == now.st_ctim.tv_sec &&
+		    e->opened.st_ctim.tv_nsec == now.st_ctim.tv_nsec;
+	e->opened = access_settled(&now) ? now : (struct stat){0};
+	pthread_mutex_unlock(&m->lock);
+	return same;
+}
+
+int passed_read(int fd, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
 	uint8_t *buf;
 	struct stat st;
@@ -204,9 +227,9 @@ static int read_file(int fd, uint64_t offset, uint64_t len, struct answer *ret, 
 int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
 		struct answer *ret, struct error *err)
 {
-	int r = ino_view(ref->ino) ? view_read(m, ref, offset, len, ret, err)
+	int r = ino_view(ref->ino) ? view_read(m, ref, fd, offset, len, ret, err)
 		: ref->open	   ? archive_read(&ref->open->archive, ref->node, offset, len, ret, err)
-				   : read_file(fd, offset, len, ret, err);
+				   : passed_read(fd, offset, len, ret, err);
 	atomic_fetch_add_explicit(&m->reads, 1, memory_order_relaxed);
 	if (r < 0)
 		atomic_fetch_add_explicit(&m->failed, 1, memory_order_relaxed);

@@ -6,13 +6,16 @@
 struct mirror_ref view_plain(const struct mirror_ref *ref)
 {
 	struct mirror_ref plain = *ref;
-	plain.ino = ino_of(ref->ino, VIEW_NONE, ino_view(ref->ino) == VIEW_TOP ? TREE_ROOT : ino_index(ref->ino));
+	enum view_id view = ino_view(ref->ino);
+	plain.ino = ino_of(ref->ino, VIEW_NONE, view == VIEW_TOP || view == VIEW_ORIGINAL ? TREE_ROOT : ino_index(ref->ino));
 	return plain;
 }
 
 bool view_is_file(uint64_t ino)
 {
 	enum view_id view = ino_view(ino);
+	if (view == VIEW_ORIGINAL)
+		return original_is_file(ino_index(ino));
 	return view != views[view].directories && (view != VIEW_TOP || ino_index(ino) != TOP_DIR);
 }
 
@@ -90,6 +93,8 @@ static int lookup_top(struct mirror *m, const struct mirror_ref *top, struct sli
 		if (slice_equal(name, slice_text(each))) {
 			mirror_copy(m, top, ret);
 			ret->ino = ino;
+			if (ino_view(ino) == VIEW_ORIGINAL)
+				mirror_let_go(m, ret);
 			return 0;
 		}
 	return -ENOENT;
@@ -130,6 +135,8 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 	}
 	if (id == VIEW_TOP)
 		return lookup_top(m, dir, name, ret);
+	if (id == VIEW_ORIGINAL)
+		return plain.ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")) ? -ENOENT : original_lookup(m, dir, name, ret, err);
 	if (view_is_file(dir->ino) || !is_dir(&plain))
 		return -ENOTDIR;
 	if (plain.ino == TREE_ROOT && slice_equal(name, SLICE(".arrayfs")))
@@ -192,8 +199,10 @@ static int file_size(struct mirror *m, const struct mirror_ref *ref, uint64_t *r
 	return has_bytes(ref) ? v->size(&ref->open->archive, ref->node, ret, err) : -EINVAL;
 }
 
-int view_stat(struct mirror *m, const struct mirror_ref *ref, struct stat *ret, struct error *err)
+int view_stat(struct mirror *m, const struct mirror_ref *ref, int fd, struct stat *ret, struct error *err)
 {
+	if (ino_view(ref->ino) == VIEW_ORIGINAL)
+		return original_stat(m, ref, fd, ret, err);
 	struct mirror_ref plain = view_plain(ref);
 	bool directory = is_dir(&plain) && !view_is_file(ref->ino);
 	uint64_t size;
@@ -227,7 +236,7 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 	struct mirror_ref plain = view_plain(ref);
 	enum view_id id = ino_view(ref->ino);
 	(void)m;
-	int r = id == VIEW_TOP ? -EINVAL : plain_readlink(&plain, ret, err);
+	int r = id == VIEW_TOP || id == VIEW_ORIGINAL ? -EINVAL : plain_readlink(&plain, ret, err);
 	if (r == 0 && ref->open && view_shows(&ref->open->archive, &views[id], ino_index(ref->ino)) == SHOWN_FILE &&
 	    strlen(ret) + strlen(views[id].suffix) < PATH_MAX)
 		strcat(ret, views[id].suffix);
@@ -235,10 +244,12 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 }
 
 /* What has a size of its own may fail to tell it although the array does not. */
-int view_open_file(const struct mirror_ref *ref, struct error *err)
+int view_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
 	uint64_t size;
+	if (ino_view(ref->ino) == VIEW_ORIGINAL)
+		return original_open_file(m, ref, ret_fd, err);
 	if (is_dir(&plain) && !view_is_file(ref->ino))
 		return -EISDIR;
 	if (has_bytes(ref))
@@ -246,7 +257,8 @@ int view_open_file(const struct mirror_ref *ref, struct error *err)
 	return view_is_file(ref->ino) ? 0 : ref->open ? archive_size(&ref->open->archive, ref->node, &size, err) : -EINVAL;
 }
 
-int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+int view_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len, struct answer *ret,
+	      struct error *err)
 {
 	const struct view *v = &views[ino_view(ref->ino)];
 	struct mirror_ref plain = view_plain(ref);
@@ -254,6 +266,8 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, uint64_t offset, u
 		return read_stats(m, offset, len, ret);
 	if (ref->ino == LOG_INO)
 		return 0;
+	if (v->original)
+		return original_read(m, ref, fd, offset, len, ret, err);
 	if (is_dir(&plain) && !view_is_file(ref->ino))
 		return -EISDIR;
 	if (v->write)

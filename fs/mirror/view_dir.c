@@ -67,7 +67,7 @@ static int next_in_archive(struct mirror_dir *dir, off_t offset, struct mirror_n
 
 /* --- in mirrored directories ---------------------------------------------- */
 
-static bool add(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number)
+bool view_add_name(struct mirror_dir *dir, const char *name, const char *suffix, unsigned char type, uint64_t number)
 {
 	size_t n = dir->count;
 	struct mirror_listed *grown = list_grow(dir->names, n, sizeof *grown);
@@ -101,13 +101,24 @@ static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_di
 		bool directory = ref.open || S_ISDIR(ref.dentry->type), link = !ref.open && S_ISLNK(ref.dentry->type);
 		bool failed = false;
 		if (directory || link)
-			failed = !add(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view->directories));
+			failed = !view_add_name(ret, name.name, "", directory ? DT_DIR : DT_LNK, number_as(m, &ref, view->directories));
 		if (directory && view->files != view->directories)
-			failed |= !add(ret, name.name, view->suffix, DT_REG, number_as(m, &ref, view->files));
+			failed |= !view_add_name(ret, name.name, view->suffix, DT_REG, number_as(m, &ref, view->files));
 		mirror_put(m, &ref);
 		if (failed)
 			return -ENOMEM;
 	}
+	return r;
+}
+
+static int list_mirrored(struct mirror *m, const struct mirror_ref *plain, struct mirror_dir *ret, struct error *err)
+{
+	struct mirror_dir source;
+	int r = mirror_open_dir(m, plain, &source, err);
+	if (r < 0)
+		return r;
+	r = read_all(m, &source, ret, err);
+	mirror_close_dir(m, &source);
 	return r;
 }
 
@@ -125,20 +136,15 @@ static int next_mirrored(const struct mirror_dir *dir, off_t offset, struct mirr
 int view_open_dir(struct mirror *m, const struct mirror_ref *ref, struct mirror_dir *ret, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);
-	struct mirror_dir source;
 	if (view_is_file(ref->ino))
 		return -ENOTDIR;
 	if (ino_view(ref->ino) == VIEW_TOP)
 		return 0;
 	if (ref->open)
 		return mirror_fill(m, &ref->open->archive, ino_index(ref->ino), err);
-	int r = mirror_open_dir(m, &plain, &source, err);
-	if (r < 0)
-		return r;
 	ret->ref = *ref; /* borrowed: our caller takes a reference */
-	r = read_all(m, &source, ret, err);
+	int r = ino_view(ref->ino) == VIEW_ORIGINAL ? original_list(m, ret, err) : list_mirrored(m, &plain, ret, err);
 	ret->ref = (struct mirror_ref){0};
-	mirror_close_dir(m, &source);
 	if (r < 0)
 		view_close_dir(ret);
 	return r;

@@ -91,6 +91,9 @@ struct access_from {
 int access_from(const struct folder *folder, struct access_from *ret);
 void access_from_close(struct access_from *from);
 
+/* Was the file last changed well before now, by its ctime?  Then any later change gives it another. */
+bool access_settled(const struct stat *st);
+
 /* What an earlier lookup saw of a file, so that its ACL need not be read again. */
 struct access_seen {
 	dev_t dev;

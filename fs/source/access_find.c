@@ -252,17 +252,17 @@ static int enter(struct access_from *from, const char *path, const char **ret_na
 	return folder < 0 ? -errno : climb(folder, from, &from->way);
 }
 
-static bool is_settled(const struct timespec *changed)
+bool access_settled(const struct stat *st)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec > changed->tv_sec + 1;
+	return now.tv_sec > st->st_ctim.tv_sec + 1;
 }
 
 struct access_seen access_seen(const struct stat *st)
 {
 	return (struct access_seen){.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .changed = st->st_ctim,
-				    .file = access_of(st), .settled = is_settled(&st->st_ctim)};
+				    .file = access_of(st), .settled = access_settled(st)};
 }
 
 /* Looks up a file in from->parent that is not a link. */
@@ -277,7 +277,7 @@ static int find_there(const struct access_from *from, const char *name, struct a
 	int fd = openat(from->parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int r = fd < 0 ? -errno : fstat(fd, st) < 0 ? -errno : 0;
 	*seen = (struct access_seen){.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .changed = st->st_ctim};
-	seen->settled = r == 0 && is_settled(&st->st_ctim);
+	seen->settled = r == 0 && access_settled(st);
 	if (r == 0)
 		r = S_ISLNK(st->st_mode) ? -ESTALE : access_fstat(fd, st);
 	seen->settled &= r == 0;

@@ -20,4 +20,5 @@ const struct view views[VIEW_IDS] = {
 					  .write = view_json_write},
 	[VIEW_F32] = {.name = "f32", .suffix = "", .directories = VIEW_F32, .files = VIEW_F32,
 		      .exists = view_f32_exists, .size = view_f32_size, .read = view_f32_read, .array = view_f32_array},
+	[VIEW_ORIGINAL] = {.name = "original", .suffix = "", .directories = VIEW_ORIGINAL, .files = VIEW_ORIGINAL, .original = true},
 };

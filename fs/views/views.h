@@ -17,6 +17,7 @@ enum view_id {
 	VIEW_JSON_FILE, /* its files */
 	VIEW_F32,
 	VIEW_LINES,     /* in VIEW_TEXT's directories: the text of a column that is a directory itself */
+	VIEW_ORIGINAL = 9, /* SOURCE's own files, whatever they contain */
 	VIEW_IDS = 16,
 };
 
@@ -51,6 +52,9 @@ struct view {
 
 	/* The id of the file that stands next to a directory which is a column; VIEW_NONE: there is none. */
 	enum view_id columns;
+
+	/* Or its files are SOURCE's own, and not made of nodes: fs/mirror/original.c. */
+	bool original;
 
 	/* What its files are told to be in their attributes; NULL: the node's own array. */
 	void (*array)(const struct array *a, struct shaped *ret);

@@ -84,9 +84,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		request_fail(&q, h ? &h->ref : NULL, r, &err);
 	} else {
 		fi->fh = (uintptr_t)h;
-		/* If a size was found wrong, pages cached under the wrong size may be
-		 * wrong, too. */
-		fi->keep_cache = h->fd < 0 && mirror_resized(&h->ref) == 0;
+		fi->keep_cache = mirror_keeps(m->mirror, &h->ref, h->fd);
 		if (ino_live(ino)) {
 			put_live(m, ino, &h->figures);
 			fi->keep_cache = 0;

@@ -11,7 +11,8 @@
 
 double node_timeout(const struct mount *m, const struct mirror_ref *ref)
 {
-	return ino_live(ref->ino) ? 0 : m->fixed || mirror_fixed(ref) ? for_ever : a_moment;
+	/* An archive that is SOURCE never changes, but its own files may, whose references hold no archive. */
+	return ino_live(ref->ino) ? 0 : (m->fixed && ref->open) || mirror_fixed(ref) ? for_ever : a_moment;
 }
 
 /* The attributes of the root of SOURCE expire, like those of archives in a mirrored
