@@ -41,6 +41,19 @@ static void listed_path(struct mirror *m, const struct mirror_ref *plain, char p
 	}
 }
 
+/* By the path that led there, which begins in SOURCE, be it over a link that is followed. */
+static struct stored stored(const struct mirror *m, const struct mirror_ref *ref)
+{
+	if (!ref->node || ref->node->kind != NODE_RANGE)
+		return (struct stored){0};
+	const struct source *s = archive_source(&ref->open->archive, ref->node->source);
+	uint64_t offset = ref->node->offset;
+	if (s->whole)
+		offset += s->begin, s = s->whole;
+	bool below = s->path && !s->fetch && s->dir == m->root->base;
+	return below ? (struct stored){s->path, &s->st, offset} : (struct stored){0};
+}
+
 void mirror_describe(struct mirror *m, const struct mirror_ref *ref, const char *path, const char *same,
 		     const struct stat *st, const struct view *view, struct text *ret)
 {
@@ -50,7 +63,7 @@ void mirror_describe(struct mirror *m, const struct mirror_ref *ref, const char 
 	bool fault = err.text[0] || mirror_fault(m, ref, &err);
 	view->write(&(struct described){.path = path, .same = same, .target = link ? target : NULL, .st = st,
 					.error = fault ? err.text : NULL, .index = ino_index(ref->ino), .node = ref->node,
-					.archive = ref->open ? &ref->open->archive : NULL}, ret);
+					.stored = stored(m, ref), .archive = ref->open ? &ref->open->archive : NULL}, ret);
 }
 
 static int write_text(struct mirror *m, const struct mirror_ref *ref, struct window *w, struct error *err)

@@ -104,10 +104,23 @@ static void put_text(struct text *t, const char *member, const char *value)
 	}
 }
 
+/* With what tells whether it still is that file; the time as decimals, which are more than a double holds. */
+static void put_stored(struct text *t, const struct stored *s)
+{
+	if (!s->file)
+		return;
+	text_add(t, ",\"stored\":{\"file\":");
+	text_json(t, slice_text(s->file));
+	text_print(t, ",\"offset\":%" PRIu64 ",\"inode\":%" PRIu64 ",\"file_size\":%" PRIu64 ",\"mtime\":\"%lld.%09ld\"}", s->offset,
+		   (uint64_t)s->st->st_ino, (uint64_t)s->st->st_size, (long long)s->st->st_mtim.tv_sec, s->st->st_mtim.tv_nsec);
+}
+
 static void put_node(struct archive *a, uint32_t index, const struct node *n, struct text *t)
 {
 	struct describing d = {.text = t, .archive = a, .node = n};
 	struct error err = {0};
+	if (n->companion)
+		text_add(t, ",\"companion\":true");
 	attrs_walk(a, index, n, put_ours, &d, &err);
 	err.text[0] = '\0';
 	int r = attrs_walk(a, index, n, put_theirs, &d, &err);
@@ -129,6 +142,7 @@ void view_json_write(const struct described *of, struct text *t)
 	put_text(t, "target", of->target);
 	put_text(t, "same_as", of->same);
 	put_text(t, "error", of->error);
+	put_stored(t, &of->stored);
 	if (of->node)
 		put_node(of->archive, of->index, of->node, t);
 	text_add(t, "}\n");

@@ -10,6 +10,9 @@
  *   dtype shape order byteorder type …    its user.array.* and user.arrayfs.*
  *   attributes                            its user.attr.*, of any size; those that
  *                                         are not strings as JSON of their own
+ *   companion                             true for a NAME.validity that is made for NAME
+ *   stored                                where its bytes lie as they are shown: file,
+ *                                         offset, and the file's inode, size and mtime
  *   …                                     what its format adds: chunks, row groups
  *
  * Faults in a part become its "error".

@@ -21,6 +21,13 @@ enum view_id {
 	VIEW_IDS = 16,
 };
 
+/* Where bytes lie that are shown as they stand: others may map them there, too. */
+struct stored {
+	const char *file;      /* below SOURCE, or below the folder of a SOURCE that is one file; NULL: nowhere */
+	const struct stat *st; /* of the file, when it was opened */
+	uint64_t offset;
+};
+
 /* What is known of a file or directory of the tree; NULL: there is none. */
 struct described {
 	const char *path;   /* below SOURCE */
@@ -31,6 +38,7 @@ struct described {
 	struct archive *archive; /* that contains it */
 	uint32_t index;
 	const struct node *node;
+	struct stored stored;
 };
 
 struct view {

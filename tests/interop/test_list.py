@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """--list --json tells every node once, with what the reference libraries know of it."""
 import os
+import pathlib
+import shutil
 import tempfile
 
-from tap import done, listed, need, run_all
+from tap import arrayfs, done, listed, need, run_all
 
 h5py, np, pa, pq = need("h5py", "numpy", "pyarrow", "pyarrow.parquet")
 
@@ -43,9 +45,61 @@ def test_parquet_key_values_and_nested_columns():
         assert list(told)[:3] == ["", "sub", "sub/t.parquet"], list(told)
         assert told["sub/t.parquet"]["attributes"] == kept and told["sub/t.parquet"]["format"] == "parquet", told["sub/t.parquet"]
         assert all(set(told[p]) == {"path", "kind"} for p in ("", "sub")), told
+        assert {p for p, o in told.items() if o.get("companion")} == {p for p in told if p.endswith(".validity")} != set(), told
         dtypes = {c: told["sub/t.parquet/" + c]["dtype"] for c in table.column_names}
         assert dtypes == {"s": "string", "l": "list", "st": "struct", "m": "map"}, dtypes
         assert all(told["sub/t.parquet/" + c]["shape"] == [table.num_rows] for c in table.column_names)
+
+
+DATA = pathlib.Path(os.environ["TEST_DATA"])
+
+
+def ranges(source, below, *options):
+    """The ranges of files that are told, each held to what cat writes."""
+    found = [o for o in listed(source, *options) if "stored" in o]
+    for o in found:
+        at, file = o["stored"], below / o["stored"]["file"]
+        st = file.stat()
+        assert (st.st_ino, st.st_size) == (at["inode"], at["file_size"]), o
+        assert f"{st.st_mtime_ns // 10**9}.{st.st_mtime_ns % 10**9:09d}" == at["mtime"], o
+        content = file.read_bytes()[at["offset"]:at["offset"] + o["size"]]
+        assert content == arrayfs("--cat", *options, source, o["path"]).stdout, o
+    return found
+
+
+def test_where_plain_bytes_lie():
+    with tempfile.TemporaryDirectory() as folder:
+        top = pathlib.Path(folder)
+        np.savez(top / "two.npz", a=np.arange(5), b=np.ones(3, ">f4"))
+        np.savez_compressed(top / "small.npz", a=np.zeros(500))
+        with h5py.File(top / "a.h5", "w") as f:
+            f["contiguous"] = np.arange(6.0)
+            f.create_dataset("chunked", data=np.arange(6.0), chunks=(2,))
+        (top / "sub").mkdir()
+        shutil.copytree(DATA / "safetensors_index", top / "sub/sharded")
+        (top / "link.npz").symlink_to("two.npz")
+        assert [o["stored"]["offset"] > 0 for o in ranges(top / "two.npz", top)] == [True, True]
+        assert not ranges(top / "small.npz", top)
+        assert [o["path"] for o in ranges(top / "a.h5", top)] == ["contiguous"]
+        assert len(ranges(top / "link.npz", top)) == 2
+        index = next((top / "sub/sharded").glob("*.index.json"))
+        shards = {o["stored"]["file"] for o in ranges(index, index.parent)}
+        assert len(shards) > 1, shards
+        told = {o["stored"]["file"] for o in ranges(top, top)}
+        assert {"two.npz", "a.h5"} | {f"sub/sharded/{s}" for s in shards} <= told, told
+
+
+def test_an_archive_in_a_zip_tells_its_place_in_that():
+    assert sum(len(ranges(f, f.parent)) for f in sorted((DATA / "archives").glob("*.zip"))) > 20
+
+
+def test_a_link_that_is_followed_is_told_by_its_own_name():
+    with tempfile.TemporaryDirectory() as folder:
+        top = pathlib.Path(folder)
+        (top / "in").mkdir()
+        np.save(top / "out.npy", np.arange(3))
+        (top / "in/link.npy").symlink_to("../out.npy")
+        assert [o["stored"]["file"] for o in ranges(top / "in", top / "in", "-o", "follow")] == ["link.npy"]
 
 
 run_all([f for name, f in sorted(globals().items()) if name.startswith("test_")])
