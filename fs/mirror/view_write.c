@@ -41,10 +41,11 @@ static void listed_path(struct mirror *m, const struct mirror_ref *plain, char p
 	}
 }
 
-/* By the path that led there, which begins in SOURCE, be it over a link that is followed. */
+/* Of the node itself, not of what a view makes of it; by the path that led there, which begins in
+ * SOURCE, be it over a link that is followed. */
 static struct stored stored(const struct mirror *m, const struct mirror_ref *ref)
 {
-	if (!ref->node || ref->node->kind != NODE_RANGE)
+	if (!ref->node || ref->node->kind != NODE_RANGE || ino_view(ref->ino) != VIEW_NONE)
 		return (struct stored){0};
 	const struct source *s = archive_source(&ref->open->archive, ref->node->source);
 	uint64_t offset = ref->node->offset;

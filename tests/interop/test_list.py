@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """--list --json tells every node once, with what the reference libraries know of it."""
+import json
 import os
 import pathlib
 import shutil
@@ -87,6 +88,17 @@ def test_where_plain_bytes_lie():
         assert len(shards) > 1, shards
         told = {o["stored"]["file"] for o in ranges(top, top)}
         assert {"two.npz", "a.h5"} | {f"sub/sharded/{s}" for s in shards} <= told, told
+
+
+def test_the_json_view_tells_it_too_and_no_other_view_does():
+    with tempfile.TemporaryDirectory() as folder:
+        top = pathlib.Path(folder)
+        np.savez(top / "a.npz", a=np.arange(3, dtype="f2"))
+        (plain,) = listed(top / "a.npz")
+        assert plain["stored"]["file"] == "a.npz", plain
+        assert json.loads(arrayfs("--cat", top / "a.npz", ".arrayfs/json/a.json").stdout) == plain
+        for view in ("npy/a.npy", "f32/a", "text/a.txt", "json/a.json"):
+            assert ["stored" in o for o in listed(top / "a.npz", f".arrayfs/{view}")] == [False], view
 
 
 def test_an_archive_in_a_zip_tells_its_place_in_that():
