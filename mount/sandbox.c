@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mount/daemon/backing.h"
 #include "mount/log.h"
 
 /* --- rights ------------------------------------------------------------ */
@@ -120,7 +121,7 @@ static const int keeper_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(umount2), SCMP_SYS(rmdir), SCMP_SYS(unlinkat),
 	SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(munmap), SCMP_SYS(brk),
 	SCMP_SYS(sigaltstack), SCMP_SYS(sendto), SCMP_SYS(futex), SCMP_SYS(getpid), SCMP_SYS(newfstatat), SCMP_SYS(fstat),
-	SCMP_SYS(statx),
+	SCMP_SYS(statx), SCMP_SYS(recvmsg), SCMP_SYS(sendmsg),
 };
 
 static void allow(scmp_filter_ctx filter, const int *calls, size_t n)
@@ -163,6 +164,8 @@ static int confine_calls(bool keeper)
 	seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	if (keeper) {
 		allow(filter, keeper_calls, sizeof keeper_calls / sizeof *keeper_calls);
+		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, BACKING_OPEN));
+		seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, BACKING_CLOSE));
 	} else {
 		allow(filter, reading_calls, sizeof reading_calls / sizeof *reading_calls);
 		allow_in_part(filter);

@@ -27,6 +27,6 @@ void sandbox_enter(const char *source, const char *other, bool follow, bool tell
  * are still checked by path, which may need access to other users' folders. */
 void sandbox_narrow(const char *folder, const char *other, bool looks, bool tell);
 
-/* For the keeper, if root: keeps the rights to unmount, and to create and remove the
- * mountpoint's directory. */
+/* For the keeper, if root: keeps the rights to unmount, to create and remove the
+ * mountpoint's directory, and to let the kernel read files by itself. */
 void sandbox_keeper(void);

@@ -190,6 +190,10 @@ void mirror_close_file(struct mirror *m, int fd);
  * kernel may go on using those? */
 bool mirror_keeps(struct mirror *m, const struct mirror_ref *ref, int fd);
 
+/* A descriptor of the whole original that is open as `fd`, for the kernel to read it by itself; the
+ * caller closes it. -1 if there is none. */
+int mirror_original(struct mirror *m, const struct mirror_ref *ref, int fd);
+
 int mirror_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t offset, uint64_t len,
 		struct answer *ret, struct error *err);
 

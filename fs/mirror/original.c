@@ -10,6 +10,7 @@
  * paths. They are known by their source number, and served from the mapping, as whatever has
  * their names by now is another file.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "fs/base/list.h"
@@ -302,6 +303,14 @@ int original_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64
 	uint64_t size = size_of(s);
 	len = offset >= size ? 0 : len < size - offset ? len : size - offset;
 	return len ? answer_source(ret, s, offset, len, err) : 0;
+}
+
+int mirror_original(struct mirror *m, const struct mirror_ref *ref, int fd)
+{
+	struct place place;
+	if (!is_sole(ref->dentry))
+		return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return place_of(m, ino_index(ref->ino), &place) && place.file ? source_dup(archive_source(sole(m), place.number)) : -1;
 }
 
 uint64_t original_number(struct mirror *m, const struct dentry *e, uint32_t index)

@@ -132,6 +132,13 @@ int source_stat(const struct source *s, struct stat *ret)
 	return r;
 }
 
+int source_dup(const struct source *s)
+{
+	int fd = use(s), r = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	unuse(s);
+	return r;
+}
+
 bool source_same(const struct stat *then, const struct stat *now)
 {
 	return then->st_dev == now->st_dev && then->st_ino == now->st_ino &&

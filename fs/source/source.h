@@ -126,6 +126,9 @@ int source_guard(void);
 /* access_fstat() of the open file; -EBADF without a descriptor. */
 int source_stat(const struct source *s, struct stat *ret);
 
+/* Another descriptor of the open file; -1 without one. */
+int source_dup(const struct source *s);
+
 /* Is it still the same file with the same content, as far as stat() shows?  Not if it
  * was replaced, resized or rewritten; mode, owner and link count may change. */
 bool source_same(const struct stat *then, const struct stat *now);

@@ -259,6 +259,8 @@ static int run(struct daemon *d)
 	}
 	if (d->handed)
 		kept.device = atoi(d->options->destination + strlen("/dev/fd/"));
+	d->mount.passthrough.keeper = d->handed || geteuid() != 0 ? NULL : &d->keeper;
+	d->mount.passthrough.device = kept.device;
 	cover(d, &kept);
 	int r = serve(d, kept.device, &unmounted);
 	if (!d->handed)

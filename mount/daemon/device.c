@@ -14,8 +14,10 @@ _Thread_local bool device_lost;
 
 static ssize_t device_read(int fd, void *buf, size_t len, void *userdata)
 {
+	struct mount *m = userdata;
 	ssize_t n = read(fd, buf, len);
-	(void)userdata;
+	if (n > 0 && !m->agreed)
+		passthrough_look(&m->passthrough, buf, (size_t)n);
 	if (n < 0 && errno == ENODEV) {
 		alarm(DEVICE_PATIENCE);
 		errno = ENODEV;
@@ -29,11 +31,12 @@ static void complete_init(struct mount *m, struct iovec *iov, int count)
 	struct fuse_init_out init;
 	const struct fuse_out_header *header = iov[0].iov_base;
 	m->agreed = true;
-	if (!m->parallel || count != 2 || header->error || iov[1].iov_len > sizeof init ||
+	if (count != 2 || header->error || iov[1].iov_len > sizeof init ||
 	    iov[1].iov_len < offsetof(struct fuse_init_out, max_background))
 		return;
 	memcpy(&init, iov[1].iov_base, iov[1].iov_len);
-	init.flags |= FUSE_PARALLEL_DIROPS;
+	init.flags |= m->parallel ? FUSE_PARALLEL_DIROPS : 0;
+	passthrough_accept(&m->passthrough, &init, iov[1].iov_len);
 	memcpy(iov[1].iov_base, &init, iov[1].iov_len);
 }
 

@@ -9,22 +9,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "mount/daemon/backing.h"
 #include "mount/daemon/fuse.h"
 #include "mount/daemon/hint.h"
+#include "mount/daemon/message.h"
 #include "mount/daemon/ops.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
 
-enum { READ_AHEAD_KB = 1024, HANDED = 3, PATIENCE = 30 };
+enum { READ_AHEAD_KB = 1024, PATIENCE = 30 };
 
-/* The daemon's requests, one byte each; the keeper replies with the same byte, or FAILED. */
-enum word { MOUNT = 'm', UNMOUNT = 'u', FORGET = 'f', FAILED = 'x' };
+/* The daemon's requests; the keeper replies to MOUNT and BACK, with the same word or FAILED. */
+enum word { MOUNT = 'm', UNMOUNT = 'u', FORGET = 'f', BACK = 'b', UNBACK = 'n', FAILED = 'x' };
 
 /* The keeper's state. */
 struct keeping {
@@ -84,23 +87,6 @@ static int mount_it(struct keeping *k)
 	return device; /* the session is never destroyed: that would unmount */
 }
 
-static int send_reply(int socket, char word, const char *path, const int *fds, int n)
-{
-	char control[CMSG_SPACE(HANDED * sizeof(int))] = {0};
-	struct iovec parts[] = {{&word, 1}, {(void *)(uintptr_t)path, strlen(path)}};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-	if (n > 0) {
-		message.msg_control = control;
-		message.msg_controllen = CMSG_SPACE((size_t)n * sizeof(int));
-		struct cmsghdr *c = CMSG_FIRSTHDR(&message);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN((size_t)n * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, (size_t)n * sizeof(int));
-	}
-	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* Hands over the device and, if they could be opened, the mountpoint's parent directory
  * and the directory below the mount. */
 static int hand_over(struct keeping *k, int device)
@@ -108,8 +94,8 @@ static int hand_over(struct keeping *k, int device)
 	char path[PATH_MAX];
 	strcpy(path, k->point.path);
 	int parent = open(dirname(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int fds[HANDED] = {device, parent, k->point.dir};
-	int r = send_reply(k->socket, MOUNT, k->point.path, fds, parent < 0 ? 1 : HANDED);
+	int fds[MESSAGE_FDS] = {device, parent, k->point.dir};
+	int r = message_send(k->socket, MOUNT, k->point.path, strlen(k->point.path), fds, parent < 0 ? 1 : MESSAGE_FDS);
 	if (parent >= 0)
 		close(parent);
 	return r;
@@ -156,7 +142,7 @@ static void do_mount(struct keeping *k)
 	alarm(0);
 	k->mounted = device >= 0;
 	if (!k->mounted || hand_over(k, device) < 0) {
-		send_reply(k->socket, FAILED, "", NULL, 0);
+		message_send(k->socket, FAILED, NULL, 0, NULL, 0);
 		return;
 	}
 	close(device); /* only the daemon has it now: when it dies, the connection ends */
@@ -190,19 +176,34 @@ static void do_unmount(const struct keeping *k)
 
 /* --- both ends --------------------------------------------------------- */
 
+/* The daemon's device and a file of it, which the kernel is to read by itself, or no longer. */
+static void do_back(const struct keeping *k, enum word word, const int fds[MESSAGE_FDS], uint32_t number)
+{
+	if (word == UNBACK) {
+		ioctl(fds[0], BACKING_CLOSE, &number);
+		return;
+	}
+	int32_t r = ioctl(fds[0], BACKING_OPEN, &(struct backing_map){.fd = fds[1]});
+	r = r < 0 ? -errno : r;
+	message_send(k->socket, BACK, &r, sizeof r, NULL, 0);
+}
+
 static void keep(struct keeping *k)
 {
+	int fds[MESSAGE_FDS];
+	uint32_t number = 0;
 	char word = 0;
 	k->point.dir = -1;
-	for (ssize_t n;;) {
-		n = read(k->socket, &word, 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n != 1)
+	while (word != UNMOUNT && word != FORGET) {
+		if (message_receive(k->socket, &word, &number, sizeof number, fds) < 0) {
 			word = FAILED; /* the daemon died */
-		if (word != MOUNT)
 			break;
-		do_mount(k);
+		}
+		if (word == MOUNT)
+			do_mount(k);
+		else if (word == BACK || word == UNBACK)
+			do_back(k, (enum word)word, fds, number);
+		message_close(fds);
 	}
 	if (k->mounted && word == UNMOUNT)
 		do_unmount(k);
@@ -238,31 +239,32 @@ int keeper_start(struct keeper *ret, const struct options *o, const char *list, 
 	return 0;
 }
 
-static ssize_t receive(int socket, struct kept *ret, char *word)
+int keeper_mount(struct keeper *k, struct kept *ret)
 {
-	char control[CMSG_SPACE(HANDED * sizeof(int))];
-	struct iovec parts[] = {{word, 1}, {ret->path, sizeof ret->path - 1}};
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control, .msg_controllen = sizeof control};
-	int fds[HANDED] = {-1, -1, -1};
-	ssize_t n;
-	while ((n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-		;
-	const struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	if (c && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
-	ret->path[n > 0 ? n - 1 : 0] = '\0';
+	char word = FAILED;
+	int fds[MESSAGE_FDS], r = message_send(k->socket, MOUNT, NULL, 0, NULL, 0);
+	ssize_t n = r < 0 ? r : message_receive(k->socket, &word, ret->path, sizeof ret->path - 1, fds);
+	if (n < 0 || word != MOUNT)
+		return -EIO;
+	ret->path[n] = '\0';
 	ret->device = fds[0];
 	ret->parent = fds[1];
 	ret->covered = fds[2];
-	return n;
+	return 0;
 }
 
-int keeper_mount(struct keeper *k, struct kept *ret)
+int keeper_back(const struct keeper *k, int device, int fd)
 {
-	char word = MOUNT;
-	if (write(k->socket, &word, 1) != 1 || receive(k->socket, ret, &word) < 1 || word != MOUNT)
-		return -EIO;
-	return 0;
+	char word;
+	int32_t number = -EIO;
+	int none[MESSAGE_FDS], r = message_send(k->socket, BACK, NULL, 0, (int[]){device, fd}, 2);
+	ssize_t n = r < 0 ? r : message_receive(k->socket, &word, &number, sizeof number, none);
+	return n < 0 ? (int)n : number;
+}
+
+void keeper_unback(const struct keeper *k, int device, int number)
+{
+	message_send(k->socket, UNBACK, &(uint32_t){(uint32_t)number}, sizeof(uint32_t), &device, 1);
 }
 
 void keeper_end(struct keeper *k, bool unmounted)

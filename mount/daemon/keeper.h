@@ -31,6 +31,11 @@ int keeper_start(struct keeper *ret, const struct options *o, const char *list, 
 /* Returns 0, or an error that the keeper has reported. */
 int keeper_mount(struct keeper *k, struct kept *ret);
 
+/* Lets the kernel read the file by itself (mount/daemon/passthrough.h): the number by which it knows
+ * it, or -errno. Not concurrently. */
+int keeper_back(const struct keeper *k, int device, int fd);
+void keeper_unback(const struct keeper *k, int device, int number);
+
 /* Ends the keeper, which first unmounts unless `unmounted`. Waits for it, but for half a
  * minute at most. Async-signal-safe. */
 void keeper_end(struct keeper *k, bool unmounted);

@@ -44,6 +44,8 @@ void handle_put(struct mount *m, struct handle *h)
 	pthread_mutex_unlock(&m->lock);
 	if (h->dir.ref.dentry)
 		mirror_close_dir(m->mirror, &h->dir);
+	if (h->original)
+		passthrough_end(&m->passthrough, h->ref.ino);
 	mirror_close_file(m->mirror, h->fd);
 	text_free(&h->figures);
 	if (h->ref.dentry)
@@ -55,6 +57,7 @@ void handle_put(struct mount *m, struct handle *h)
 void mount_init(struct mount *m)
 {
 	pthread_mutex_init(&m->lock, NULL);
+	passthrough_init(&m->passthrough);
 	if (getrandom(&m->generation, sizeof m->generation, 0) != sizeof m->generation || !m->generation)
 		m->generation = (uint32_t)getpid();
 }
@@ -65,6 +68,7 @@ void mount_close(struct mount *m)
 		handle_put(m, m->handles);
 	text_free(&m->figures);
 	text_free(&m->log);
+	passthrough_close(&m->passthrough);
 	pthread_mutex_destroy(&m->lock);
 }
 

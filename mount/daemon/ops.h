@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "fs/mirror/mirror.h"
+#include "mount/daemon/passthrough.h"
 
 /*
  * The tree as the kernel sees it: the operations of a low-level FUSE session, whose user
@@ -19,6 +20,8 @@ struct mount {
 	bool parallel;            /* the kernel may send several lookups in a directory at once */
 	uint32_t generation;      /* of every inode, so that file handles from an earlier daemon are stale */
 	_Atomic bool agreed;      /* FUSE_INIT has been answered */
+	struct passthrough passthrough; /* of original files */
+	_Atomic bool originals;   /* one has been looked up */
 	void (*ready)(struct mount *); /* called when FUSE_INIT arrives */
 	pthread_mutex_t lock;     /* of handles and figures */
 	struct handle *handles;   /* all open files and directories */

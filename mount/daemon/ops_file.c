@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "mount/log.h"
 
@@ -60,13 +61,39 @@ static void reply_live(fuse_req_t req, uint64_t ino, struct handle *h, size_t si
 
 /* --- opening ----------------------------------------------------------- */
 
+/* Does the kernel open files by itself? It does so for good, once it is told to: so it is not, if
+ * there may be some that it can read by itself when they are opened. */
+static bool is_unasked(const struct mount *m)
+{
+	return m->stateless && !(m->originals && m->passthrough.works);
+}
+
+/* Lets the kernel read an original by itself, if it can; returns its number. */
+static int32_t back_original(struct mount *m, struct handle *h)
+{
+	if (ino_view(h->ref.ino) != VIEW_ORIGINAL)
+		return 0;
+	int fd = mirror_original(m->mirror, &h->ref, h->fd);
+	int32_t number = passthrough_begin(&m->passthrough, h->ref.ino, fd);
+	h->original = true;
+	if (fd >= 0)
+		close(fd);
+	return number;
+}
+
+static int reply_opened(fuse_req_t req, const struct fuse_file_info *fi, int32_t backing)
+{
+	struct passthrough_opened opened = passthrough_reply(fi->fh, backing);
+	return backing ? fuse_reply_buf(req, (const char *)&opened, sizeof opened) : fuse_reply_open(req, fi);
+}
+
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct mount *m = mount_of(req);
 	struct error err = {0};
 	struct request q;
 
-	if ((fi->flags & O_ACCMODE) != O_RDONLY || m->stateless) {
+	if ((fi->flags & O_ACCMODE) != O_RDONLY || is_unasked(m)) {
 		/* ENOSYS makes the kernel open files by itself from now on. */
 		reply_error(req, "open", ino, (fi->flags & O_ACCMODE) != O_RDONLY ? -EROFS : -ENOSYS);
 		return;
@@ -91,9 +118,10 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 			fi->direct_io = 1;
 		}
 		fi->noflush = 1;
+		int32_t backing = back_original(m, h);
 		if (request_end(&q)) {
-			trace(m, "open", ino, "-> open");
-			if (fuse_reply_open(req, fi) == 0)
+			trace(m, "open", ino, "-> open%s", backing ? ", to be read by the kernel" : "");
+			if (reply_opened(req, fi, backing) == 0)
 				h = NULL; /* closed by op_release() */
 		}
 	}

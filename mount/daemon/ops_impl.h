@@ -21,6 +21,7 @@ struct handle {
 	struct mirror_dir dir;     /* of an open directory */
 	struct mirror_ref ref;     /* of an open file */
 	int fd;                    /* of a file that is passed through, else -1 */
+	bool original;             /* passthrough_begin() was called for it */
 	struct text figures;       /* content of stats.json or log.txt, as of open */
 };
 

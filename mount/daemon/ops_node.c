@@ -30,6 +30,8 @@ int node_entry(struct mount *m, const struct mirror_ref *ref, struct fuse_entry_
 	ret->entry_timeout = node_timeout(m, ref);
 	ret->attr_timeout = attr_timeout(m, ref);
 	mirror_watch(m->mirror, ref);
+	if (ino_view(ref->ino) == VIEW_ORIGINAL)
+		m->originals = true;
 	return mirror_stat(m->mirror, ref, -1, &ret->attr, &err);
 }
 
