@@ -15,6 +15,7 @@
 #include "mount/commands/walk.h"
 #include "mount/log.h"
 #include "mount/source.h"
+#include "mount/units.h"
 
 struct row {
 	char *dtype, *shape, *path;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/commands/outline.h"
 #include "fs/base/list.h"
+#include "mount/units.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -30,22 +31,6 @@ struct outline {
 	size_t stack[DEEPEST + 1]; /* the lines of the directories above the last leaf */
 	uint32_t depth;            /* of the deepest one */
 };
-
-const char *size_text(uint64_t bytes, bool human, char ret[SIZE_TEXT])
-{
-	static const char units[] = "BKMGTPE";
-	size_t unit = 0;
-	double n = (double)bytes;
-	while (n >= 1024 || (unit > 0 && n > 1023)) /* sizes are rounded up */
-		n /= 1024, unit++;
-	if (!human || unit == 0)
-		snprintf(ret, SIZE_TEXT, "%" PRIu64, bytes);
-	else if (n <= 9.9)
-		snprintf(ret, SIZE_TEXT, "%.1f%c", (double)(uint64_t)(n * 10 + 0.999999) / 10, units[unit]);
-	else
-		snprintf(ret, SIZE_TEXT, "%" PRIu64 "%c", (uint64_t)(n + 0.999999), units[unit]);
-	return ret;
-}
 
 /* --- adding ------------------------------------------------------------------ */
 

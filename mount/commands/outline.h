@@ -24,7 +24,3 @@ struct outline *outline_new(const char *root);
 bool outline_add(struct outline *o, const struct outline_leaf *leaf);
 void outline_put(const struct outline *o, const struct terminal *t, bool human);
 void outline_free(struct outline *o);
-
-/* "1.5G" like `ls -h` if human, else all digits. */
-enum { SIZE_TEXT = 32 };
-const char *size_text(uint64_t bytes, bool human, char ret[SIZE_TEXT]);

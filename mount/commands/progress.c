@@ -6,20 +6,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mount/units.h"
+
 static double now(void)
 {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void human(char *buf, size_t room, double bytes)
-{
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
-	size_t i = 0;
-	while (bytes >= 999.5 && i + 1 < sizeof units / sizeof *units)
-		bytes /= 1000, i++;
-	snprintf(buf, room, i && bytes < 99.5 ? "%.1f %s" : "%.0f %s", bytes, units[i]);
 }
 
 bool progress_wanted(void)
@@ -35,20 +28,18 @@ struct progress progress_begin(uint64_t total)
 void progress_add(struct progress *p, uint64_t bytes)
 {
 	enum { WIDTH = 24 };
-	char done[32], total[32], rate[32], bar[WIDTH + 1];
+	char done[SIZE_TEXT], total[SIZE_TEXT], rate[SIZE_TEXT], bar[WIDTH + 1];
 	double t = now(), passed = t - p->began;
 
 	p->done += bytes;
 	if (!progress_wanted() || t - p->printed < 0.1 || passed < 0.3)
 		return;
 	double share = p->total && p->done < p->total ? (double)p->done / (double)p->total : 1;
-	human(done, sizeof done, (double)p->done);
-	human(total, sizeof total, (double)p->total);
-	human(rate, sizeof rate, (double)p->done / passed);
 	for (int i = 0; i < WIDTH; i++)
 		bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
 	bar[WIDTH] = '\0';
-	fprintf(stderr, "\r[%s] %s of %s, %s/s, %.0f s left \033[K", bar, done, total, rate,
+	fprintf(stderr, "\r[%s] %s of %s, %s/s, %.0f s left \033[K", bar, size_text(p->done, true, done),
+		size_text(p->total, true, total), size_text((uint64_t)((double)p->done / passed), true, rate),
 		share > 0 ? passed / share - passed : 0);
 	fflush(stderr);
 	p->printed = t;

@@ -21,6 +21,7 @@
 #include "mount/log.h"
 #include "mount/source.h"
 #include "mount/suggest.h"
+#include "mount/units.h"
 
 enum {
 	WORKERS_MOST = 64,
@@ -382,10 +383,10 @@ static void shrink(struct worker *w)
 /* What one row needs is more than there may be. */
 static int refuse_row(const struct worker *w, uint64_t row, const struct error *why, struct error *err)
 {
-	char column[80];
+	char column[80], limit[SIZE_TEXT];
 	snprintf(column, sizeof column, "%.*s", (int)strcspn(why->text, ":"), why->text);
-	return error_set(err, E2BIG, "row %" PRIu64 " is larger than the %zu MB that its values may take together (%s): -o cache=SIZE allows more", row,
-			 w->arena.limit >> 20, column);
+	return error_set(err, E2BIG, "row %" PRIu64 " is larger than the %s that its values may take together (%s): -o cache=SIZE allows more", row,
+			 size_text(w->arena.limit, true, limit), column);
 }
 
 /* In parts, if all does not fit. */

@@ -556,6 +556,11 @@ def test_sizes_for_people(s):
     archive(s.path("m.safetensors"), [(str(n), "U8", [n], bytes(n)) for n in sizes])
     rows = s.run("--list", "--long", "-H", s.path("m.safetensors")).ok().out.decode().splitlines()
     same({int(r.split()[3]): r.split()[2] for r in rows}, sizes)
+    large = {(1 << 30) + 1: "1.1G", 10 << 30: "10G", (1 << 40) - 1: "1.0T", 5 << 40: "5.0T"}  # as ls -h has them
+    for size, text in large.items():
+        write(s.path("large"), b"")
+        os.truncate(s.path("large"), size)
+        same(s.run("--list", "--long", "-H", s.dir, "large").ok().out.split()[2].decode(), text)
 
 
 def test_nothing_in_a_name_reaches_a_terminal(s):
