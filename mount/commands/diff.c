@@ -182,6 +182,16 @@ static void begin_json(const struct options *o, struct text *t)
 	text_add(t, ",\"differences\":[\n");
 }
 
+/* Writes lines for people, which fit the terminal. */
+static void put_lines(const struct diff *d, struct text *lines)
+{
+	for (char *line = lines->bytes, *end; (end = strchr(line, '\n')); line = end + 1) {
+		*end = '\0';
+		terminal_put_wrapped(&d->terminal, line);
+		putc_unlocked('\n', stdout);
+	}
+}
+
 static int put_pair(struct diff *d, struct pair *p, bool first)
 {
 	int r = SAME;
@@ -191,7 +201,10 @@ static int put_pair(struct diff *d, struct pair *p, bool first)
 	if (p->lines.len && !p->lines.failed) {
 		if (!first && d->options->list_json)
 			fputs_unlocked(",\n", stdout);
-		fwrite_unlocked(p->lines.bytes, 1, p->lines.len, stdout);
+		if (d->terminal.width && !d->options->list_json)
+			put_lines(d, &p->lines);
+		else
+			fwrite_unlocked(p->lines.bytes, 1, p->lines.len, stdout);
 		r = DIFFERENT;
 	}
 	if (p->fault)

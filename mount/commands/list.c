@@ -50,7 +50,7 @@ static void put_path(const struct list *l, const char *path, bool directory, siz
 	const char *colour = directory && l->terminal.colour ? "\033[1;34m" : "";
 	fputs_unlocked(colour, stdout);
 	if (columns)
-		terminal_put_within(&l->terminal, path, columns - (directory && columns > 1));
+		terminal_put_within(&l->terminal, path, columns - (directory && columns > 1), 0);
 	else
 		terminal_put(&l->terminal, path);
 	fputs_unlocked(*colour ? "\033[0m" : "", stdout);

@@ -169,7 +169,7 @@ static size_t put_name(const struct terminal *t, const struct line *l, size_t ro
 	bool slash = l->directory && l->depth;
 	if (l->directory && t->colour)
 		fputs_unlocked("\033[1;34m", stdout);
-	size_t n = cut ? terminal_put_within(t, l->name, room > slash ? room - slash : 0) : terminal_put(t, l->name);
+	size_t n = cut ? terminal_put_within(t, l->name, room > slash ? room - slash : 0, 0) : terminal_put(t, l->name);
 	if (l->directory && t->colour)
 		fputs_unlocked("\033[0m", stdout);
 	if (slash)

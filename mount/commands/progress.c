@@ -3,9 +3,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "mount/terminal.h"
 #include "mount/units.h"
 
 static double now(void)
@@ -25,23 +27,30 @@ struct progress progress_begin(uint64_t total)
 	return (struct progress){.total = total, .began = now()};
 }
 
+static void print(const struct progress *p, double passed)
+{
+	enum { BAR = 24, AROUND = 4 }; /* the widest bar; its brackets, and spaces, one of them in the last column */
+	static const char done[] = "########################", left[] = "........................";
+	double share = p->total && p->done < p->total ? (double)p->done / (double)p->total : 1;
+	char so_far[SIZE_TEXT], total[SIZE_TEXT], rate[SIZE_TEXT], text[4 * SIZE_TEXT];
+	snprintf(text, sizeof text, "%s of %s, %s/s, %.0f s left", size_text(p->done, true, so_far), size_text(p->total, true, total),
+		 size_text((uint64_t)((double)p->done / passed), true, rate), share > 0 ? passed / share - passed : 0);
+	int columns = (int)terminal_columns(STDERR_FILENO), room = (columns ? columns : INT16_MAX) - (int)strlen(text) - AROUND;
+	int bar = room < BAR ? room : BAR, full = (int)(share * bar);
+	if (bar > 0)
+		fprintf(stderr, "\r[%.*s%.*s] %s \033[K", full, done, bar - full, left, text);
+	else
+		fprintf(stderr, "\r%.*s\033[K", columns - 1, text);
+	fflush(stderr);
+}
+
 void progress_add(struct progress *p, uint64_t bytes)
 {
-	enum { WIDTH = 24 };
-	char done[SIZE_TEXT], total[SIZE_TEXT], rate[SIZE_TEXT], bar[WIDTH + 1];
 	double t = now(), passed = t - p->began;
-
 	p->done += bytes;
 	if (!progress_wanted() || t - p->printed < 0.1 || passed < 0.3)
 		return;
-	double share = p->total && p->done < p->total ? (double)p->done / (double)p->total : 1;
-	for (int i = 0; i < WIDTH; i++)
-		bar[i] = i < (int)(share * WIDTH) ? '#' : '.';
-	bar[WIDTH] = '\0';
-	fprintf(stderr, "\r[%s] %s of %s, %s/s, %.0f s left \033[K", bar, size_text(p->done, true, done),
-		size_text(p->total, true, total), size_text((uint64_t)((double)p->done / passed), true, rate),
-		share > 0 ? passed / share - passed : 0);
-	fflush(stderr);
+	print(p, passed);
 	p->printed = t;
 	p->shown = true;
 }

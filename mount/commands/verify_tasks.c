@@ -34,14 +34,18 @@ static void tell_json(const struct task *t)
 
 static void tell_line(struct verify *v, const struct task *t)
 {
-	terminal_put(&v->terminal, *t->path ? t->path : ".");
-	if (t->part && t->kind == TASK_CHECK) {
-		fputs_unlocked(": member ", stdout);
-		terminal_put(&v->terminal, t->part);
-	}
-	fputs_unlocked(": ", stdout);
-	terminal_put(&v->terminal, t->why.text);
+	struct text line = {0};
+	text_add(&line, *t->path ? t->path : ".");
+	if (t->part && t->kind == TASK_CHECK)
+		text_add(&line, ": member "), text_add(&line, t->part);
+	text_add(&line, ": ");
+	text_add(&line, t->why.text);
+	if (line.failed)
+		log_say("no memory");
+	else
+		terminal_put_wrapped(&v->terminal, line.bytes);
 	putc_unlocked('\n', stdout);
+	text_free(&line);
 }
 
 /* Without memory for it, what was in doubt is trouble. */
