@@ -228,12 +228,12 @@ size_t terminal_put_within(const struct terminal *t, const char *name, size_t co
 		return put_gap(t, columns);
 	const char *own = name;
 	size_t room = columns - gap, tail = room / 2, rest = all - skip(t, &own, shared);
-	if (rest > room && rest < all && room > gap) { /* nothing of what is shared */
+	if (rest > room && all - rest > 4 * gap && room > gap) { /* nothing of what is shared */
 		before = put_gap(t, gap);
 		name = own, all = rest;
 		room -= gap;
 		tail = room / 2;
-	} else if (rest < all && rest > tail) {
+	} else if (rest < all && rest > tail && rest <= room) {
 		tail = rest;
 	}
 	return before + put_ends(t, name, all, room - tail, tail);

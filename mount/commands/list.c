@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "fs/base/name.h"
 #include "fs/mirror/mirror.h"
 #include "fs/mirror/open_archives.h"
+#include "mount/commands/cells.h"
 #include "mount/commands/commands.h"
 #include "mount/commands/outline.h"
 #include "mount/commands/walk.h"
@@ -19,8 +21,8 @@
 
 struct row {
 	char *dtype, *shape, *path;
-	uint64_t bytes;
-	bool sized, directory;
+	uint64_t bytes, files; /* files: of a directory at --depth, how many are in it */
+	bool sized, directory, closed;
 };
 
 struct list {
@@ -30,31 +32,33 @@ struct list {
 	struct outline *outline; /* for --tree */
 	struct row *rows; /* for --long, which needs all rows to align them */
 	size_t count;
+	struct walk_depth depth; /* as deep as is looked, which for totals is deeper than what is listed */
 	struct text json; /* for --json, buffered output */
 	bool failed;
 };
 
-/* Writes a path alone on its line, the common case. */
-static void put_line(const struct list *l, const char *path, size_t len)
-{
-	if (name_plain((struct slice){(const uint8_t *)path, len}))
-		fwrite_unlocked(path, 1, len, stdout);
-	else
-		terminal_put(&l->terminal, path);
-	putc_unlocked('\n', stdout);
-}
-
-/* Writes a path in at most `columns` columns, 0 meaning no limit. */
-static void put_path(const struct list *l, const char *path, bool directory, size_t columns)
+/* Writes a path in at most `columns` columns, 0 meaning no limit.  `shared`: terminal.h. */
+static void put_path(const struct list *l, const char *path, bool directory, size_t columns, size_t shared)
 {
 	const char *colour = directory && l->terminal.colour ? "\033[1;34m" : "";
 	fputs_unlocked(colour, stdout);
 	if (columns)
-		terminal_put_within(&l->terminal, path, columns - (directory && columns > 1), 0);
+		terminal_put_within(&l->terminal, path, columns - (directory && columns > 1), shared);
 	else
 		terminal_put(&l->terminal, path);
 	fputs_unlocked(*colour ? "\033[0m" : "", stdout);
 	fputs_unlocked(directory ? "/\n" : "\n", stdout);
+}
+
+/* Writes a path alone on its line, the common case. */
+static void put_line(const struct list *l, const char *path, size_t len)
+{
+	if (!name_plain((struct slice){(const uint8_t *)path, len}) || (l->terminal.width && len > l->terminal.width)) {
+		put_path(l, path, false, l->terminal.width, 0);
+		return;
+	}
+	fwrite_unlocked(path, 1, len, stdout);
+	putc_unlocked('\n', stdout);
 }
 
 /* The array, with its shape if that follows from a known size; NULL if there is none. */
@@ -90,7 +94,7 @@ static char *shape_text(const struct array *array)
 	return text;
 }
 
-static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory)
+static bool add_row(struct list *l, const char *path, const struct stat *st, const struct array *array, bool directory, bool closed)
 {
 	char dtype[DTYPE_NAME_MAX] = "-";
 	struct row *grown = list_grow(l->rows, l->count, sizeof *grown);
@@ -99,8 +103,9 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 	l->rows = grown;
 	if (array && array->dtype != DTYPE_NONE)
 		dtype_name(array, dtype);
-	struct row r = {strdup(dtype), array && !array->unshaped ? shape_text(array) : strdup("-"), strdup(path),
-			S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, S_ISREG(st->st_mode), directory};
+	struct row r = {.dtype = strdup(dtype), .shape = array && !array->unshaped ? shape_text(array) : strdup("-"), .path = strdup(path),
+			.bytes = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0, .sized = S_ISREG(st->st_mode), .directory = directory,
+			.closed = closed};
 	bool fine = r.dtype && r.shape && r.path;
 	if (fine)
 		l->rows[l->count++] = r;
@@ -109,12 +114,23 @@ static bool add_row(struct list *l, const char *path, const struct stat *st, con
 	return fine;
 }
 
+/* A file below a directory at --depth, whose row is the last. */
+static void add_to_total(struct list *l, const struct stat *st)
+{
+	if (l->count == 0)
+		return;
+	struct row *r = &l->rows[l->count - 1];
+	r->files++;
+	r->bytes += S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
+}
+
 /* Adds up the sizes of a column's files, whose rows follow the directory's. */
 static void add_up(struct list *l)
 {
 	for (size_t i = 0; i < l->count; i++) {
 		struct row *r = &l->rows[i];
 		size_t n = strlen(r->path);
+		r->sized |= r->closed;
 		if (!r->directory || strcmp(r->dtype, "-") == 0)
 			continue;
 		for (size_t k = i + 1; k < l->count && strncmp(l->rows[k].path, r->path, n) == 0 && l->rows[k].path[n] == '/'; k++)
@@ -124,56 +140,72 @@ static void add_up(struct list *l)
 	}
 }
 
-static int widest(int width, const char *text)
-{
-	size_t n = strlen(text);
-	return n > (size_t)width && n < 40 ? (int)n : width;
-}
-
 static const char *row_size(const struct list *l, const struct row *r, char ret[SIZE_TEXT])
 {
 	return r->sized ? size_text(r->bytes, l->options->human, ret) : "-";
 }
 
-/* Keeps lines within the terminal's width: the columns before the path may take all but
- * PATH_LEAST of it. */
-static void put_row(const struct list *l, const struct row *r, const int width[3])
+/* Of a directory that is told by its totals, the number of files. */
+static const char *row_shape(const struct row *r, char ret[SIZE_TEXT])
 {
-	enum { PATH_LEAST = 16 };
-	char size[SIZE_TEXT], text[512];
-	size_t columns = l->terminal.width;
-	if (!columns) {
-		printf("%-*s  %-*s  %*s  ", width[0], r->dtype, width[1], r->shape, width[2], row_size(l, r, size));
-		put_path(l, r->path, r->directory, 0);
-		return;
+	if (!r->closed || strcmp(r->dtype, "-") != 0)
+		return r->shape;
+	snprintf(ret, SIZE_TEXT, r->files == 1 ? "%" PRIu64 " file" : "%" PRIu64 " files", r->files);
+	return ret;
+}
+
+/* Finds the widths of the columns, and returns what they leave to a path, 0 meaning no limit. */
+static size_t measure(struct list *l, struct cells *cells)
+{
+	enum { WIDEST = 39 }; /* a wider one pushes the path aside; on a terminal it is cut */
+	size_t longest = 0, widest = l->terminal.width ? SIZE_MAX : WIDEST;
+	char text[SIZE_TEXT];
+	for (size_t i = 0; i < l->count; i++) {
+		struct row *r = &l->rows[i];
+		size_t path = l->terminal.width ? terminal_width(&l->terminal, r->path) + r->directory : 0;
+		cells_widen(&longest, path, SIZE_MAX);
+		cells_widen(&cells->dtype, strlen(r->dtype), widest);
+		cells_widen(&cells->shape, strlen(row_shape(r, text)), widest);
+		cells_widen(&cells->size, strlen(row_size(l, r, text)), widest);
 	}
-	int n = snprintf(text, sizeof text, "%-*s  %-*s  %*s", width[0], r->dtype, width[1], r->shape, width[2], row_size(l, r, size));
-	size_t most = columns > PATH_LEAST + 2 ? columns - PATH_LEAST - 2 : 0, len = (size_t)n;
-	len = len < sizeof text ? len : sizeof text - 1;
-	len = len < most ? len : most;
-	printf("%.*s  ", (int)len, text);
-	put_path(l, r->path, r->directory, columns > len + 2 ? columns - len - 2 : 1);
+	return l->terminal.width ? cells_fit(cells, l->terminal.width, longest) : 0;
+}
+
+/* How much of a path the one above or below has, too. */
+static size_t shared(const struct list *l, size_t i)
+{
+	size_t above = i > 0 ? terminal_shared(l->rows[i].path, l->rows[i - 1].path) : 0;
+	size_t below = i + 1 < l->count ? terminal_shared(l->rows[i].path, l->rows[i + 1].path) : 0;
+	return above > below ? above : below;
 }
 
 static void put_rows(struct list *l)
 {
-	int width[3] = {0};
-	char size[SIZE_TEXT];
+	struct cells cells = {0};
+	char size[SIZE_TEXT], shape[SIZE_TEXT];
 	add_up(l);
-	for (size_t i = 0; i < l->count; i++) {
-		width[0] = widest(width[0], l->rows[i].dtype);
-		width[1] = widest(width[1], l->rows[i].shape);
-		width[2] = widest(width[2], row_size(l, &l->rows[i], size));
-	}
+	size_t columns = measure(l, &cells);
 	for (size_t i = 0; i < l->count; i++) {
 		struct row *r = &l->rows[i];
-		put_row(l, r, width);
-		free(r->dtype), free(r->shape), free(r->path);
+		cells_put(&cells, &l->terminal, r->dtype, row_shape(r, shape), row_size(l, r, size));
+		fputs_unlocked("  ", stdout);
+		put_path(l, r->path, r->directory, columns, columns ? shared(l, i) : 0);
 	}
+	for (size_t i = 0; i < l->count; i++)
+		free(l->rows[i].dtype), free(l->rows[i].shape), free(l->rows[i].path);
 	free(l->rows);
 }
 
 /* --- --tree ------------------------------------------------------------ */
+
+/* How many components of a path --depth shows; 0: all. */
+static size_t shown(const struct list *l, const char *path)
+{
+	size_t n = l->options->depth && l->depth.from > 0 && l->depth.from != SIZE_MAX;
+	for (size_t i = 0; n && i < l->depth.from; i++)
+		n += path[i] == '/';
+	return l->options->depth + n;
+}
 
 /* Adds a leaf; its size is left out if only decoding would tell it. */
 static int add_leaf(struct list *l, const char *path, const struct mirror_ref *ref, bool directory, struct error *err)
@@ -181,7 +213,7 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 	struct shaped shaped;
 	const struct array *array;
 	char dtype[DTYPE_NAME_MAX] = "", *shape = NULL;
-	struct outline_leaf leaf = {.path = path, .dtype = dtype, .shape = "", .directory = directory};
+	struct outline_leaf leaf = {.path = path, .dtype = dtype, .shape = "", .directory = directory, .most = shown(l, path)};
 	struct stat st;
 
 	leaf.sized = directory || mirror_size_known(ref);
@@ -203,60 +235,98 @@ static int add_leaf(struct list *l, const char *path, const struct mirror_ref *r
 
 /* --- all --------------------------------------------------------------- */
 
-/* Which directories are listed? All as JSON; else, besides the files, the empty ones
- * (except SOURCE itself) and, for --long and --tree, those that stand for an array or
- * column. */
-static bool is_listed(const struct list *l, enum walk_kind kind, const char *path, const struct mirror_ref *ref)
+/* What the walk met. */
+struct met {
+	enum walk_kind kind;
+	const char *path;
+	size_t len;
+	const struct mirror_ref *ref;
+	const char *same;
+	bool directory;
+	bool closed; /* a directory at --depth */
+	bool below;  /* deeper: for the totals */
+};
+
+static struct met meet(const struct list *l, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref, const char *same)
 {
-	const struct array *array = ref->node ? ref->node->array : NULL;
+	struct met m = {.kind = kind, .path = path, .len = len, .ref = ref, .same = same};
+	size_t most = l->options->depth, depth = most ? walk_depth_of(&l->depth, path, len) : 0;
+	m.directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || kind == WALK_CLOSED || (kind == WALK_SAME && ref->node->kind == NODE_DIR);
+	m.closed = m.directory && most && depth == most;
+	m.below = most && depth > most;
+	return m;
+}
+
+/* Which directories are listed? All as JSON; else, besides the files, those at --depth, the
+ * empty ones (except SOURCE itself) and, for --long and --tree, those that stand for an array or
+ * column. */
+static bool is_listed(const struct list *l, const struct met *m)
+{
+	const struct node *node = m->ref->node;
+	const struct array *array = node ? node->array : NULL;
+	/* An array that was listed before, of another archive; the names in its own are all listed. */
+	bool again = m->kind == WALK_SAME && !m->directory && node->links < 2;
+	bool detailed = l->options->list_long || l->options->list_tree;
 	if (l->options->list_json)
 		return true;
-	if (!*path)
+	if (!m->directory)
+		return !again;
+	if (!*m->path || (m->below && l->options->list_long))
 		return false;
-	return kind != WALK_DIR || ((l->options->list_long || l->options->list_tree) && array && array->dtype != DTYPE_NONE);
+	return m->kind != WALK_DIR || (m->closed && !l->options->list_tree) || (detailed && array && array->dtype != DTYPE_NONE);
+}
+
+static int put_plain(struct list *l, const struct met *m)
+{
+	if (m->directory)
+		put_path(l, m->path, true, l->terminal.width, 0);
+	else
+		put_line(l, m->path, m->len);
+	return ferror_unlocked(stdout);
+}
+
+/* Lists it in one of the ways that need more than its name. */
+static int list_detailed(struct list *l, const struct met *m, struct error *err)
+{
+	struct shaped shaped;
+	struct stat st;
+	if (l->options->list_tree)
+		return add_leaf(l, m->path, m->ref, m->directory, err);
+	int r = mirror_stat(l->m, m->ref, -1, &st, err);
+	if (r < 0)
+		return error_set(err, -r, "%s", strerror(-r));
+	if (l->options->list_json) {
+		mirror_describe(l->m, m->ref, m->path, m->same, &st, &views[VIEW_JSON], &l->json);
+		return l->json.failed != 0;
+	}
+	if (m->below)
+		add_to_total(l, &st);
+	else if (!add_row(l, m->path, &st, array_sized(m->ref, &shaped), m->directory, m->closed))
+		return error_set(err, ENOMEM, "no memory");
+	return ferror(stdout);
+}
+
+static int fault(struct list *l, const char *path, const struct error *err)
+{
+	log_say("%s: %s: %s", l->options->source, *path ? path : ".", err->text);
+	l->failed = true;
+	return 0;
 }
 
 static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
-		 const char *same, const struct error *fault)
+		 const char *same, const struct error *err)
 {
 	struct list *l = arg;
-	struct error err = {0};
-	struct stat st;
-	/* An array that was listed before, of another archive; the names in its own are all listed. */
-	bool again = kind == WALK_SAME && ref->node->kind != NODE_DIR && ref->node->links < 2;
-	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || (kind == WALK_SAME && ref->node->kind == NODE_DIR);
-
-	if (kind == WALK_FAULT) {
-		log_say("%s: %s: %s", l->options->source, *path ? path : ".", fault->text);
-		l->failed = true;
+	struct error own = {0};
+	if (kind == WALK_FAULT)
+		return fault(l, path, err);
+	struct met m = meet(l, kind, path, len, ref, same);
+	if (!is_listed(l, &m))
 		return 0;
-	}
-	if ((directory && !is_listed(l, kind, path, ref)) || (again && !l->options->list_json))
-		return 0;
-	if (l->options->list_tree) {
-		int r = add_leaf(l, path, ref, directory, &err);
-		return r < 0 ? visit(arg, WALK_FAULT, path, len, NULL, NULL, &err) : 0;
-	}
-	if (!l->options->list_long && !l->options->list_json) {
-		if (directory)
-			put_path(l, path, directory, 0);
-		else
-			put_line(l, path, len);
-		return ferror_unlocked(stdout);
-	}
-	int r = mirror_stat(l->m, ref, -1, &st, &err);
-	if (r < 0) {
-		error_set(&err, -r, "%s", strerror(-r));
-		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &err);
-	}
-	if (l->options->list_json) {
-		mirror_describe(l->m, ref, path, same, &st, &views[VIEW_JSON], &l->json);
-		return l->json.failed != 0;
-	}
-	struct shaped shaped;
-	if (!add_row(l, path, &st, array_sized(ref, &shaped), directory))
-		return visit(arg, WALK_FAULT, path, len, NULL, NULL, &(struct error){"no memory"});
-	return ferror(stdout);
+	if (!l->options->list_long && !l->options->list_json && !l->options->list_tree)
+		return put_plain(l, &m);
+	int r = list_detailed(l, &m, &own);
+	return r < 0 ? fault(l, path, &own) : r;
 }
 
 static int put_out(void *arg, const char *bytes, size_t len)
@@ -273,6 +343,7 @@ int list_run(const struct options *o)
 		return r;
 	struct list l = {.options = o, .m = opened.mirror, .json = {.flush = put_out, .arg = stdout}};
 	l.terminal = terminal_of(STDOUT_FILENO);
+	l.terminal.colour = o->color == COLOR_AUTO ? l.terminal.colour : o->color == COLOR_ALWAYS;
 	l.outline = o->list_tree ? outline_new(o->source) : NULL;
 	if (o->list_tree && !l.outline) {
 		log_say("%s: no memory", o->source);
@@ -281,8 +352,9 @@ int list_run(const struct options *o)
 	}
 	static char buffer[1 << 16];
 	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+	l.depth.most = o->list_long || o->list_tree ? 0 : o->depth;
 	for (char **path = *o->paths ? o->paths : whole; *path; path++)
-		if (walk(opened.mirror, *path, visit, &l))
+		if (walk_to(opened.mirror, *path, &l.depth, visit, &l))
 			break;
 	put_rows(&l);
 	if (l.outline)

@@ -6,6 +6,7 @@
 #include "mount/commands/walk.h"
 
 struct filter {
+	struct walk_depth *depth;
 	walk_visit *visit;
 	void *arg;
 	struct glob_state *pattern;
@@ -35,12 +36,13 @@ static int visit_matching(void *arg, enum walk_kind kind, const char *path, size
 			  const struct mirror_ref *ref, const char *same, const struct error *err)
 {
 	struct filter *f = arg;
-	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR;
+	bool directory = kind == WALK_DIR || kind == WALK_EMPTY_DIR || kind == WALK_CLOSED;
 	if (is_inside(f, path, len))
 		return f->visit(f->arg, kind, path, len, ref, same, err);
 	enum glob fits = match(f, kind, path, len);
 	if (fits == GLOB_NEVER)
 		return directory || kind == WALK_FILE ? WALK_SKIP : 0;
+	f->depth->from = fits == GLOB_MATCHES ? len : SIZE_MAX;
 	if (fits == GLOB_BELOW && kind != WALK_FAULT)
 		return kind == WALK_FILE ? WALK_SKIP : 0;
 	f->matched = true;
@@ -77,15 +79,15 @@ static int tell(walk_visit *visit, void *arg, const char *path, int code, const 
 	return visit(arg, WALK_FAULT, path, strlen(path), NULL, NULL, &err);
 }
 
-static int walk_pattern(struct mirror *m, const char *pattern, const char *suffix, walk_visit *visit, void *arg)
+static int walk_pattern(struct mirror *m, const char *pattern, const char *suffix, struct walk_depth *depth, walk_visit *visit, void *arg)
 {
-	struct filter f = {.visit = visit, .arg = arg, .pattern = glob_new(pattern), .suffix = suffix};
+	struct filter f = {.depth = depth, .visit = visit, .arg = arg, .pattern = glob_new(pattern), .suffix = suffix};
 	char *base = plain_part(pattern);
 	int r;
 	if (!base || !f.pattern)
 		r = tell(visit, arg, pattern, ENOMEM, "no memory");
 	else
-		r = walk_path(m, base, visit_matching, &f);
+		r = walk_path_to(m, base, depth, visit_matching, &f);
 	if (r == 0 && base && f.pattern && !f.matched)
 		r = tell(visit, arg, pattern, ENOENT, "matches nothing");
 	glob_free(f.pattern);
@@ -105,11 +107,16 @@ static int leads_somewhere(struct mirror *m, const char *path)
 	return r;
 }
 
-int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+int walk_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg)
 {
 	if (glob_is_pattern(path) && leads_somewhere(m, path) == -ENOENT)
-		return walk_pattern(m, path, NULL, visit, arg);
-	return walk_path(m, path, visit, arg);
+		return walk_pattern(m, path, NULL, depth, visit, arg);
+	return walk_path_to(m, path, depth, visit, arg);
+}
+
+int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+{
+	return walk_to(m, path, &(struct walk_depth){0}, visit, arg);
 }
 
 int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg)
@@ -125,7 +132,7 @@ int walk_in_view(struct mirror *m, const char *view, const char *path, const cha
 	else if (leads_somewhere(m, whole) == 0)
 		r = walk_path(m, whole, visit, arg);
 	else if (glob_is_pattern(path) && leads_somewhere(m, file) == -ENOENT)
-		r = walk_pattern(m, whole, suffix, visit, arg);
+		r = walk_pattern(m, whole, suffix, &(struct walk_depth){0}, visit, arg);
 	else
 		r = walk_path(m, file, visit, arg);
 	free(whole);

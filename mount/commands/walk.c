@@ -11,6 +11,7 @@
 
 struct walker {
 	struct mirror *m;
+	struct walk_depth *depth;
 	walk_visit *visit;
 	void *arg;
 	char *path; /* the current path */
@@ -72,6 +73,23 @@ static int fault(struct walker *w, int r, struct error *err)
 {
 	error_set(err, -r, "%s", strerror(-r));
 	return w->visit(w->arg, WALK_FAULT, w->path, w->len, NULL, NULL, err);
+}
+
+/* --- depth -------------------------------------------------------------- */
+
+size_t walk_depth_of(const struct walk_depth *depth, const char *path, size_t len)
+{
+	size_t n = depth->from == 0 && len > 0;
+	if (depth->from >= len || (depth->from && path[depth->from] != '/'))
+		return 0;
+	for (size_t i = depth->from; i < len; i++)
+		n += path[i] == '/';
+	return n;
+}
+
+static bool is_deepest(const struct walker *w)
+{
+	return w->depth->most && walk_depth_of(w->depth, w->path, w->len) >= w->depth->most;
 }
 
 /* --- directories with several paths ------------------------------------ */
@@ -164,6 +182,8 @@ static int visit_node(struct visiting *v, struct mirror_ref *at, bool *ret_enter
 		return no_memory(w);
 	if (before && *before)
 		return visit_again(v, at, (uint32_t)*before);
+	if (is_deepest(w)) /* another path may lead into it */
+		return not_skipped(w->visit(w->arg, WALK_CLOSED, w->path, w->len, at, NULL, NULL));
 	if (before)
 		*before = (uint32_t)at->ino;
 	int r = archive_fill(&at->open->archive, (uint32_t)at->ino, &err);
@@ -289,6 +309,8 @@ static int walk_directory(struct walker *w, const struct mirror_ref *dir)
 	struct error err = {0};
 	char **names = NULL;
 	size_t count = 0, len = w->len;
+	if (is_deepest(w))
+		return not_skipped(w->visit(w->arg, WALK_CLOSED, w->path, w->len, dir, NULL, NULL));
 	int r = read_names(w, dir, &names, &count, &err);
 	if (r < 0)
 		return fault(w, r, &err);
@@ -338,15 +360,17 @@ static bool push_clean(struct walker *w, const char *path)
 	return fine;
 }
 
-int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+int walk_path_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg)
 {
-	struct walker w = {.m = m, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
+	struct walker w = {.m = m, .depth = depth, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
 	struct mirror_ref ref;
 	struct error err = {0};
 	if (!w.path)
 		return visit(arg, WALK_FAULT, "", 0, NULL, NULL, &(struct error){"no memory"});
 	int r = walk_resolve(m, path, false, &ref, &err);
-	if (!push_clean(&w, path)) {
+	bool fine = push_clean(&w, path);
+	depth->from = w.len;
+	if (!fine) {
 		if (r == 0)
 			mirror_put(m, &ref);
 		r = no_memory(&w);
@@ -360,4 +384,9 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 	}
 	walker_free(&w);
 	return r;
+}
+
+int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+{
+	return walk_path_to(m, path, &(struct walk_depth){0}, visit, arg);
 }

@@ -10,6 +10,7 @@ enum walk_kind {
 	WALK_FILE,      /* or a link, or anything else but a directory */
 	WALK_DIR,       /* before its contents */
 	WALK_EMPTY_DIR, /* instead of WALK_DIR */
+	WALK_CLOSED,    /* instead of either: a directory as deep as the walk goes; it was not looked into */
 	WALK_SAME,      /* visited before, by the path `same`: a directory, which is not entered,
 			 * or a file that both an index and its own archive show */
 	WALK_FAULT,     /* could not be accessed: `err` says why */
@@ -32,7 +33,21 @@ int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
  * visits all that matches, and everything below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
-/* The same below `view`, a path, where files have a suffix that PATH may omit. */
+/* How deep a walk goes, in components below the path where it began, or below what matched the
+ * pattern. */
+struct walk_depth {
+	unsigned most; /* 0: any */
+	size_t from;   /* for the walk: the length of that path; SIZE_MAX: nothing has matched */
+};
+
+/* The same, but does not enter directories that are so deep. */
+int walk_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg);
+int walk_path_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg);
+
+/* For a visit: how deep is the path? */
+size_t walk_depth_of(const struct walk_depth *depth, const char *path, size_t len);
+
+/* The same as walk() below `view`, a path, where files have a suffix that PATH may omit. */
 int walk_in_view(struct mirror *m, const char *view, const char *path, const char *suffix, walk_visit *visit, void *arg);
 
 /* Resolves a path, following symbolic links like open(2), and the last component's too if
