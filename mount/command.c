@@ -19,10 +19,10 @@ const struct command commands[] = {
 		.help = "Prints the paths in SOURCE, or those at and below PATH, one a line.\n"
 			"\n"
 			"  -l, --long        with dtype, shape and size\n"
-			"      --tree        as a tree, with the totals of directories\n"
+			"      --tree        as a tree with totals, equal layers as one line\n"
 			"      --json        everything known, one object a line\n"
 			"  -h, -H            sizes like 1.5G\n"
-			"      --depth N     at most N directories deep\n"
+			"      --depth N     at most N names deep; -l and --tree tell the rest's size\n"
 			"      --color=WHEN  always, never or auto\n",
 		.operands = {"SOURCE"}, .most = -1, .run = list_run,
 		.takes = TAKES(OPTION_LONG) | TAKES(OPTION_TREE) | TAKES(OPTION_JSON) | TAKES(OPTION_HUMAN) | TAKES(OPTION_DEPTH) |
