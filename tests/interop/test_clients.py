@@ -314,6 +314,26 @@ def recipes_of_the_docs_are_a_run():
     assert said.strip() == expected, "\n".join(difflib.unified_diff(expected.splitlines(), said.strip().splitlines(), lineterm=""))
 
 
+def loader_of_the_docs_loads():
+    """What docs/performance.md says of feeding a GPU, without one."""
+    need_mounts()
+    if not importlib.util.find_spec("torch"):
+        raise Skip(LIBRARIES)
+    import torch
+    from safetensors.torch import save_file
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs/performance.md").read_text()
+    code = page.split("```python\n", 1)[1].split("```", 1)[0].rsplit("\nw = ", 1)[0]
+    names = {}
+    exec(code.replace("pin_memory=True", "pin_memory=False"), names)
+    tensors = {"many": torch.randn(1700, 1000), "odd": torch.randn(513, 3).bfloat16(), "none": torch.empty(0)}
+    with folder() as top:
+        save_file(tensors, top / "w.safetensors")
+        with mounted(top / "w.safetensors") as m:
+            for name, tensor in tensors.items():
+                got = names["load"](str(m / name), tensor.dtype, tensor.shape, device="cpu")
+                assert torch.equal(got, tensor), name
+
+
 def fresh(test):
     """Each test has its own archives."""
     def run():
@@ -326,5 +346,5 @@ def fresh(test):
 run_all([fresh(f) for f in (
     numpy_reads_every_tensor, pyarrow_takes_the_files_as_buffers, duckdb_asks_the_files, polars_reads_text_and_npy,
     gnuplot_makes_a_histogram_of_the_raw_file, two_versions_of_a_model_differ_in_one_element, copies_are_as_the_mount,
-    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [recipes_of_the_docs_are_a_run])
+    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [loader_of_the_docs_loads, recipes_of_the_docs_are_a_run])
 done()
