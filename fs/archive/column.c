@@ -89,3 +89,20 @@ unsigned column_round(struct slice name)
 			return 1;
 	return 0;
 }
+
+bool column_is_structure(const struct tree *t, const struct node *n)
+{
+	static const struct {
+		uint8_t of;
+		const char *name;
+	} kinds[] = {
+		{DTYPE_LIST, "offsets"}, {DTYPE_MAP, "offsets"}, {DTYPE_UNION, "offsets"}, {DTYPE_UNION, "types"},
+		{DTYPE_DICTIONARY, "indices"}, {DTYPE_RUN_END, "run_ends"},
+	};
+	const struct node *up = tree_node(t, n->parent);
+	enum dtype of = up && up->array ? up->array->dtype : DTYPE_NONE;
+	bool found = of == DTYPE_STRING || of == DTYPE_BYTES;
+	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+		found |= of == kinds[i].of && strcmp(n->name, kinds[i].name) == 0;
+	return found;
+}

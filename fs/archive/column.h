@@ -90,3 +90,7 @@ uint32_t column_validity(struct tree *t, uint32_t id, uint64_t count, struct col
  */
 enum { COLUMN_ROUNDS = 2 };
 unsigned column_round(struct slice name);
+
+/* Does a published node hold characters, or say where elements are, rather than numbers of somebody's:
+ * offsets, indices, the bytes of strings? */
+bool column_is_structure(const struct tree *t, const struct node *n);

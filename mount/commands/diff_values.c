@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 #include "fs/mirror/open_archives.h"
+#include "fs/archive/column.h"
 #include "mount/commands/diff.h"
+#include "mount/commands/piece.h"
 #include "mount/commands/walk.h"
 
-/* A thread compares one piece at a time: mapped data in place; decoded data in smaller
- * pieces, since it may have to be copied together. */
-enum { MAPPED_PIECE = 8 << 20, DECODED_PIECE = 1 << 20, WORKERS_MAX = 64 };
+enum { WORKERS_MAX = 64 };
 
 /* A pair whose bytes are being compared. */
 struct work {
@@ -46,71 +46,29 @@ struct workers {
 
 /* --- a piece --------------------------------------------------------------- */
 
-/* One side's bytes of a piece. */
-struct bytes {
-	struct answer answer;
-	const uint8_t *at;
-	struct source *mapped; /* the source they are mapped from, else NULL */
-	uint64_t offset;       /* in that source */
-	uint8_t *own;          /* a contiguous copy, allocated */
-};
-
 static const struct item *item_of(const struct pair *p, int side)
 {
 	return side ? p->b : p->a;
 }
 
-/* Whether its bytes are read where they are mapped. */
-static bool is_mapped(const struct mirror_ref *ref)
+static int read_side(const struct diff *d, const struct work *w, int side, uint64_t offset, uint64_t len, struct piece *ret,
+		     struct error *err)
 {
-	return ref->open && ref->node->kind == NODE_RANGE && !ino_view(ref->ino);
-}
-
-static int put_together(struct bytes *b, struct error *err)
-{
-	b->at = b->own = malloc((size_t)b->answer.len);
-	return b->own ? answer_copy(&b->answer, b->own, err) : error_set(err, ENOMEM, "no memory");
-}
-
-static int read_bytes(const struct diff *d, struct work *w, int side, uint64_t offset, uint64_t len, struct bytes *b,
-		      struct error *err)
-{
-	const struct mirror_ref *ref = &w->refs[side];
-	struct archive *a = ref->open ? &ref->open->archive : NULL;
-	if (!item_of(w->pair, side)) {
-		b->own = malloc((size_t)len);
-		b->at = b->own;
-		return b->own ? (memset(b->own, 1, (size_t)len), 0) : error_set(err, ENOMEM, "no memory");
-	}
-	int r = mirror_read(d->sources[side].mirror, ref, w->fds[side], offset, len, &b->answer, err);
-	if (r < 0)
-		return error_set(err, -r, "%s", strerror(-r));
-	if (b->answer.len != len)
-		return error_set(err, EIO, "ends early, at byte %" PRIu64, offset + b->answer.len);
-	if (is_mapped(ref)) {
-		b->mapped = archive_source(a, ref->node->source);
-		b->offset = ref->node->offset + offset;
-		b->at = b->mapped->bytes + b->offset;
-		return 0;
-	}
-	b->at = b->answer.spans[0].iov_base;
-	if (b->answer.count == 1 && !(a && archive_maps(a, b->at, (size_t)len)))
-		return 0;
-	return put_together(b, err);
+	if (!item_of(w->pair, side))
+		return piece_fill(ret, 1, len, err);
+	return piece_read(d->sources[side].mirror, &w->refs[side], w->fds[side], offset, len, ret, err);
 }
 
 /* Returns 0, or 1 + the side that failed. */
 static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, uint64_t len, struct compare_result *ret,
 			 struct error *err)
 {
-	struct bytes b[2] = {0};
+	struct piece b[2] = {0};
 	const unsigned each[] = {w->compare.a.bytes, w->compare.b.bytes};
 	uint64_t first = offset / each[0], count = len / each[0];
 	int failed = 0;
-	for (int i = 0; i < 2; i++)
-		answer_init(&b[i].answer);
 	for (int i = 0; i < 2 && !failed; i++)
-		if (read_bytes(d, w, i, first * each[i], count * each[i], &b[i], err) < 0)
+		if (read_side(d, w, i, first * each[i], count * each[i], &b[i], err) < 0)
 			failed = 1 + i;
 	if (!failed) {
 		source_enter_both(b[0].mapped, b[1].mapped);
@@ -120,32 +78,17 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 			if (b[i].mapped && source_leave(b[i].mapped, b[i].offset, count * each[i], err) < 0)
 				failed = 1 + i;
 	}
-	for (int i = 0; i < 2; i++) {
-		answer_close(&b[i].answer);
-		free(b[i].own);
-	}
+	for (int i = 0; i < 2; i++)
+		piece_close(&b[i]);
 	return failed;
 }
 
 /* --- a pair ---------------------------------------------------------------- */
 
-/* Does the file hold characters, or say where elements are? That is compared exactly, without a
- * tolerance. */
+/* That is compared exactly, without a tolerance. */
 static bool is_structure(const struct mirror_ref *ref)
 {
-	static const struct {
-		uint8_t of;
-		const char *name;
-	} kinds[] = {
-		{DTYPE_LIST, "offsets"}, {DTYPE_MAP, "offsets"}, {DTYPE_UNION, "offsets"}, {DTYPE_UNION, "types"},
-		{DTYPE_DICTIONARY, "indices"}, {DTYPE_RUN_END, "run_ends"},
-	};
-	const struct node *n = ref->node, *up = ref->open ? tree_node(&ref->open->archive.tree, n->parent) : NULL;
-	enum dtype of = up && up->array ? up->array->dtype : DTYPE_NONE;
-	bool found = of == DTYPE_STRING || of == DTYPE_BYTES;
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		found |= of == kinds[i].of && strcmp(n->name, kinds[i].name) == 0;
-	return found;
+	return ref->open && column_is_structure(&ref->open->archive.tree, ref->node);
 }
 
 static const struct array *array_of(const struct mirror_ref *ref)
@@ -158,8 +101,8 @@ static uint64_t piece_of(const struct work *w)
 {
 	bool plain = true;
 	for (int i = 0; i < 2; i++)
-		plain &= is_mapped(&w->refs[i]);
-	uint64_t piece = plain ? MAPPED_PIECE : DECODED_PIECE;
+		plain &= piece_is_mapped(&w->refs[i]);
+	uint64_t piece = plain ? PIECE_MAPPED : PIECE_DECODED;
 	return piece - piece % w->compare.a.bytes;
 }
 
