@@ -51,6 +51,19 @@ const struct command commands[] = {
 		.takes = TAKES(OPTION_CSV) | TAKES(OPTION_TSV) | TAKES(OPTION_JSONL) | TAKES(OPTION_ROWS),
 	},
 	{
+		.word = "stats", .about = "min, max, mean, std, NaN",
+		.synopsis = "[--hist N] [--json] [--fail-nan] SOURCE [PATH...]",
+		.help = "Prints of each array in SOURCE, or at and below PATH, how many elements it has,\n"
+			"their min, max, mean and standard deviation, and how many are zero, NaN and\n"
+			"infinite.  Nulls are left out; min to std are of the finite values.\n"
+			"\n"
+			"      --hist N      a histogram, too, of N bins\n"
+			"      --json        one object a line\n"
+			"      --fail-nan    the exit code is 1 if there is a NaN\n",
+		.operands = {"SOURCE"}, .most = -1, .run = stats_run,
+		.takes = TAKES(OPTION_HIST) | TAKES(OPTION_JSON) | TAKES(OPTION_FAIL_NAN),
+	},
+	{
 		.word = "extract", .about = "write plain files",
 		.synopsis = "[--force | --resume] [--npy] SOURCE DEST [PATH...]",
 		.help = "Writes plain files below DEST, which is created if it is missing.\n"

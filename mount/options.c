@@ -15,7 +15,7 @@
 #include "mount/log.h"
 #include "mount/suggest.h"
 
-enum { USAGE = 2, DEPTH_MAX = 1 << 20 };
+enum { USAGE = 2, DEPTH_MAX = 1 << 20, BINS_MAX = 10000 };
 
 /* Whose help a usage error points to. */
 static const struct command *current = &command_mount;
@@ -92,6 +92,11 @@ static int set_depth(struct options *o, const char *text)
 	return options_count(text, 1, DEPTH_MAX, &o->depth) ? 0 : options_usage("--depth %s: must be a number from 1", text);
 }
 
+static int set_hist(struct options *o, const char *text)
+{
+	return options_count(text, 1, BINS_MAX, &o->hist) ? 0 : options_usage("--hist %s: must be a number from 1 to %d", text, BINS_MAX);
+}
+
 static int set_color(struct options *o, const char *text)
 {
 	static const char *const words[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
@@ -129,6 +134,8 @@ static const struct option long_options[] = {
 	{"npy", no_argument, NULL, FIRST + OPTION_NPY},
 	{"atol", required_argument, NULL, FIRST + OPTION_ATOL},
 	{"rtol", required_argument, NULL, FIRST + OPTION_RTOL},
+	{"hist", required_argument, NULL, FIRST + OPTION_HIST},
+	{"fail-nan", no_argument, NULL, FIRST + OPTION_FAIL_NAN},
 	{"foreground", no_argument, NULL, 'f'},
 	{"debug", no_argument, NULL, 'd'},
 	{"options", required_argument, NULL, 'o'},
@@ -181,6 +188,8 @@ static bool *flag_of(struct options *o, enum option_id option)
 		return &o->resume;
 	case OPTION_NPY:
 		return &o->npy;
+	case OPTION_FAIL_NAN:
+		return &o->fail_nan;
 	default:
 		return NULL;
 	}
@@ -200,6 +209,8 @@ static int set_given(struct options *o, enum option_id option)
 		return set_tolerance(o, "atol", optarg, &o->atol);
 	case OPTION_RTOL:
 		return set_tolerance(o, "rtol", optarg, &o->rtol);
+	case OPTION_HIST:
+		return set_hist(o, optarg);
 	default:
 		*flag_of(o, option) = true;
 		return 0;

@@ -14,7 +14,7 @@ struct command;
 /* Options that not every command takes: struct command says which do. */
 enum option_id {
 	OPTION_LONG, OPTION_TREE, OPTION_JSON, OPTION_HUMAN, OPTION_DEPTH, OPTION_COLOR, OPTION_ROWS, OPTION_CSV, OPTION_TSV,
-	OPTION_JSONL, OPTION_FORCE, OPTION_RESUME, OPTION_NPY, OPTION_ATOL, OPTION_RTOL, OPTIONS,
+	OPTION_JSONL, OPTION_FORCE, OPTION_RESUME, OPTION_NPY, OPTION_ATOL, OPTION_RTOL, OPTION_HIST, OPTION_FAIL_NAN, OPTIONS,
 };
 #define TAKES(option) (1u << (option))
 
@@ -43,6 +43,8 @@ struct options {
 	bool rows_csv, rows_tsv, rows_jsonl;
 	bool close; /* --atol or --rtol was given */
 	double atol, rtol;
+	unsigned hist; /* bins; 0: none */
+	bool fail_nan;
 
 	/* -o */
 	bool dataset, as_files, follow, nonempty, no_verify, no_sandbox;

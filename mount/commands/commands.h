@@ -6,6 +6,7 @@
 int list_run(const struct options *o);
 int cat_run(const struct options *o);
 int rows_run(const struct options *o);
+int stats_run(const struct options *o);
 int extract_run(const struct options *o);
 int diff_run(const struct options *o);
 int verify_run(const struct options *o);

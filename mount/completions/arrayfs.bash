@@ -44,6 +44,7 @@ declare -gA _arrayfs_options=(
 	[list]='-l --long --tree --json -h -H --human-readable --depth --color'
 	[cat]='--rows --force'
 	[rows]='--csv --tsv --jsonl --rows'
+	[stats]='--hist --json --fail-nan'
 	[extract]='--force --resume --npy'
 	[diff]='--atol --rtol --json'
 	[verify]='--json'
@@ -58,7 +59,7 @@ _arrayfs() {
 		word=${COMP_WORDS[i]}
 		case $after$word in
 		--) after=/ ;;
-		-o | --rows | --atol | --rtol | --depth) ((i++)) ;;
+		-o | --rows | --atol | --rtol | --depth | --hist) ((i++)) ;;
 		--list | --cat | --extract | --diff) command=${word#--} ;;
 		-u | --unmount) command=unmount ;;
 		-*) ;;
@@ -87,7 +88,7 @@ _arrayfs() {
 		mapfile -t COMPREPLY < <(compgen -W "${command:+${_arrayfs_options[$command]}} -o --help" -- "$cur")
 		[[ -n $command ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W '-f -d -s -h -V --version
 			--list --cat --extract --diff -u' -- "$cur")
-	elif [[ $command == extract && ${#operands[@]} -ge 2 || $command == @(list|cat) && ${#operands[@]} -ge 1 ]]; then
+	elif [[ $command == extract && ${#operands[@]} -ge 2 || $command == @(list|cat|stats) && ${#operands[@]} -ge 1 ]]; then
 		_arrayfs_offer < <(_arrayfs_paths "${operands[0]}" "$typed")
 	elif [[ $command == rows && ${#operands[@]} -ge 1 ]]; then
 		mapfile -t COMPREPLY < <(_arrayfs_columns "${operands[0]}" "$cur")

@@ -10,7 +10,7 @@ function __arrayfs_parse
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word -o --rows --atol --rtol --depth
+        else if contains -- $word -o --rows --atol --rtol --depth --hist
             set skip 1
         else if contains -- $word --list --cat --extract --diff
             set command (string sub -s 3 -- $word)
@@ -26,7 +26,7 @@ function __arrayfs_parse
                 set command list
             case umount
                 set command unmount
-            case list cat rows extract diff verify unmount
+            case list cat rows stats extract diff verify unmount
                 set command $operands[1]
         end
         set -q command[1]; and set -e operands[1]
@@ -69,6 +69,7 @@ end
 complete -c arrayfs -n __arrayfs_none -a list -d 'names, types, shapes, sizes'
 complete -c arrayfs -n __arrayfs_none -a cat -d 'the bytes of an array'
 complete -c arrayfs -n __arrayfs_none -a rows -d 'rows of a table as text'
+complete -c arrayfs -n __arrayfs_none -a stats -d 'min, max, mean, std, NaN'
 complete -c arrayfs -n __arrayfs_none -a extract -d 'write plain files'
 complete -c arrayfs -n __arrayfs_none -a diff -d 'what differs between two'
 complete -c arrayfs -n __arrayfs_none -a verify -d 'check every checksum'
@@ -76,7 +77,7 @@ complete -c arrayfs -n __arrayfs_none -a unmount -d 'end a mount'
 
 complete -c arrayfs -n '__arrayfs_at list 0' -s l -l long -d 'with dtype, shape and size'
 complete -c arrayfs -n '__arrayfs_at list 0' -l tree -d 'as a tree'
-complete -c arrayfs -n '__arrayfs_at list,diff,verify 0' -l json -d 'for programs'
+complete -c arrayfs -n '__arrayfs_at list,stats,diff,verify 0' -l json -d 'for programs'
 complete -c arrayfs -n '__arrayfs_at list 0' -s H -l human-readable -d 'sizes like 1.5G'
 complete -c arrayfs -n '__arrayfs_at list 0' -l depth -x -d 'at most so many directories deep'
 complete -c arrayfs -n '__arrayfs_at list 0' -l color -a 'always never auto' -d 'colours'
@@ -84,6 +85,8 @@ complete -c arrayfs -n '__arrayfs_at cat,rows 0' -l rows -x -d 'only these of th
 complete -c arrayfs -n '__arrayfs_at rows 0' -l csv -d 'comma-separated'
 complete -c arrayfs -n '__arrayfs_at rows 0' -l tsv -d 'with tabulators'
 complete -c arrayfs -n '__arrayfs_at rows 0' -l jsonl -d 'as JSON lines'
+complete -c arrayfs -n '__arrayfs_at stats 0' -l hist -x -d 'a histogram, too, of so many bins'
+complete -c arrayfs -n '__arrayfs_at stats 0' -l fail-nan -d 'fail if there is a NaN'
 complete -c arrayfs -n '__arrayfs_at extract 0' -l force -d 'over files that are there'
 complete -c arrayfs -n '__arrayfs_at cat 0' -l force -d 'binary to a terminal, too'
 complete -c arrayfs -n '__arrayfs_at extract 0' -l resume -d 'keep those that are done'
@@ -103,7 +106,7 @@ complete -c arrayfs -n __arrayfs_none -s V -l version -d 'version'
 complete -c arrayfs -l help -d 'help'
 complete -c arrayfs -s o -x -a 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= log=syslog log=stderr records records= schema= message= framing= bad-records=skip delimiter= header=no quote=no null= nonempty allow_other fsname='
 
-complete -c arrayfs -n '__arrayfs_at list,cat 1' -f -a '(__arrayfs_paths)'
+complete -c arrayfs -n '__arrayfs_at list,cat,stats 1' -f -a '(__arrayfs_paths)'
 complete -c arrayfs -n '__arrayfs_at extract 2' -f -a '(__arrayfs_paths)'
 complete -c arrayfs -n '__arrayfs_at rows 1' -f -a '(__arrayfs_columns)'
 complete -c arrayfs -n '__arrayfs_at unmount,status 0' -f -a '(__arrayfs_mounts)'
