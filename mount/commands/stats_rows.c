@@ -147,7 +147,7 @@ static size_t put_texts(const struct stats *s, const struct layout *l, const str
 static void put_path(const struct stats *s, const char *path, size_t columns)
 {
 	if (s->terminal.width)
-		terminal_put_within(&s->terminal, path, columns);
+		terminal_put_within(&s->terminal, path, columns, 0);
 	else
 		terminal_put(&s->terminal, path);
 	putc_unlocked('\n', stdout);
