@@ -19,4 +19,7 @@ from ._arrays import Array
 from ._mount import mount
 from ._program import Error, MissingError, version
 
+for _public in (Archive, Array, Error, MissingError):
+    _public.__module__ = __name__  # where people find it
+
 __all__ = ["Archive", "Array", "Error", "MissingError", "mount", "open", "version"]

@@ -51,15 +51,17 @@ class Archive(Mapping[str, Any]):
 
     def __init__(self, source: Path, arguments: Iterable[str] = ()):
         self.source = located(source)
+        self._cwd = os.getcwd()  # a later chdir() does not change what is meant
         self._arguments = list(arguments)
-        self._folder = self.source if os.path.isdir(self.source) else os.path.dirname(self.source)
+        whole = os.path.join(self._cwd, os.fsdecode(source))
+        self._folder = whole if os.path.isdir(whole) else os.path.dirname(whole)
         self._nodes: Dict[str, Node] = {}
         self._children: Dict[str, List[str]] = {}
         self._load()
         self._layout = Layout(self._nodes, self._children)
 
     def _load(self) -> None:
-        told = start(["--list", "--json", *self._arguments, "--", self.source])
+        told = start(["--list", "--json", *self._arguments, "--", self.source], cwd=self._cwd)
         if told.returncode != 0 and not told.stdout:
             raise failure(told)
         for line in sentences(told):  # of what cannot be listed, beside the rest
@@ -182,7 +184,7 @@ class Archive(Mapping[str, Any]):
     def _decode(self, paths: List[str], size: int) -> Place:
         fd = os.memfd_create("arrayfs")
         try:
-            run(["--cat", *self._arguments, "--", self.source, *paths], stdout=fd)
+            run(["--cat", *self._arguments, "--", self.source, *paths], stdout=fd, cwd=self._cwd)
             if os.fstat(fd).st_size != size:
                 raise Error(f"{self.source}: {paths[0]}: {os.fstat(fd).st_size} bytes, not {size}: the archive has changed, or its sizes are wrong")
             return mapping(fd, 0, size)
@@ -208,13 +210,13 @@ class Archive(Mapping[str, Any]):
 
     def read(self, path: str) -> bytes:
         """The bytes of a file, as `arrayfs cat` writes them; views below .arrayfs/ as well."""
-        return run(["--cat", *self._arguments, "--", self.source, path])
+        return run(["--cat", *self._arguments, "--", self.source, path], cwd=self._cwd)
 
     # --- for people --------------------------------------------------------------
 
     def tree(self) -> str:
         """The tree with types, shapes and sizes."""
-        told = start(["--list", "--tree", "-H", *self._arguments, "--", self.source])
+        told = start(["--list", "--tree", "-H", *self._arguments, "--", self.source], cwd=self._cwd)
         if not told.stdout:
             raise failure(told)
         return "\n".join(printable(line) for line in told.stdout.decode("utf-8", "surrogateescape").splitlines())

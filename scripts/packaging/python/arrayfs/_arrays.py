@@ -11,8 +11,7 @@ import math
 import mmap
 import os
 import re
-import warnings
-from typing import TYPE_CHECKING, Any, Dict, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -55,7 +54,7 @@ class Array(np.memmap):  # type: ignore[type-arg, unused-ignore]
 
     def torch(self) -> "torch.Tensor":
         """The array as a tensor, of the same memory unless its byte order or strides are not PyTorch's.
-        Writing to the tensor changes neither the file nor what others read."""
+        Writing to the tensor changes this array, but neither the file nor what others read."""
         import torch as library
 
         plain = self.view(np.ndarray)
@@ -208,10 +207,8 @@ def mapping(fd: int, offset: int, size: int) -> Place:
     return Place(pages, offset - begin, size)
 
 
-def quiet(array: "NDArray[Any]") -> Any:
-    """A masked array's elements as Python iterates over them: None for what is masked."""
-    if isinstance(array, np.ma.MaskedArray):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return [None if x is np.ma.masked else x for x in array]
+def elements(array: "NDArray[Any]") -> List[Any]:
+    """As Python iterates over them, and None for what is masked."""
+    if isinstance(array, np.ma.MaskedArray) and array.ndim == 1:
+        return [None if null else x for x, null in zip(array.data, np.ma.getmaskarray(array))]
     return list(array)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 
 import numpy as np
 
-from ._arrays import Node, Place, element, fixed, meant, objects, packed, quiet, shape_of
+from ._arrays import Node, Place, element, elements, fixed, meant, objects, packed, shape_of
 from ._program import Error
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ class Builder:
         if mask is not None:
             plain[mask] = 0
         if isinstance(words, dict):
-            return Parts(indices=indices, dictionary=words)
+            return Parts(indices=indices if mask is None else np.ma.MaskedArray(np.asarray(indices), mask=mask), dictionary=words)
         count = length(words)
         valid = plain if mask is None else plain[~mask]
         if bool(((valid < 0) | (valid >= count)).any()):
@@ -173,10 +173,10 @@ class Builder:
 
 def length(column: Any) -> int:
     """Of an array, or of the shortest part of a struct."""
-    if isinstance(column, Parts):
+    if isinstance(column, Parts) or (isinstance(column, dict) and not column):
         raise Uncut
     if isinstance(column, dict):
-        return min(map(length, column.values()), default=0)
+        return min(map(length, column.values()))
     return len(column)
 
 
@@ -192,4 +192,4 @@ def rows(column: Any) -> List[Any]:
     if isinstance(column, dict):
         inner: Dict[str, List[Any]] = {name: rows(one) for name, one in column.items()}
         return [dict(zip(inner, values)) for values in zip(*inner.values())]
-    return list(quiet(column))
+    return elements(column)

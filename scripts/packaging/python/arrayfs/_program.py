@@ -35,12 +35,9 @@ def _installed() -> Optional[str]:
         files = importlib.metadata.files("arrayfs") or []
     except importlib.metadata.PackageNotFoundError:
         return None
-    for file in files:
-        if file.name == "arrayfs" and file.parent.name == "bin":
-            found = os.path.realpath(str(file.locate()))
-            if os.access(found, os.X_OK):
-                return found
-    return None
+    places = [str(file.locate()) for file in files if file.parts[-2:] == ("bin", "arrayfs")]
+    places.append(os.path.join(os.path.dirname(os.path.dirname(__file__)), "bin", "arrayfs"))  # pip install --target
+    return next((os.path.realpath(place) for place in places if os.access(place, os.X_OK)), None)
 
 
 def program() -> str:
@@ -48,14 +45,13 @@ def program() -> str:
     found = os.environ.get("ARRAYFS") or _installed() or shutil.which("arrayfs")
     if not found:
         raise Error("there is no program arrayfs: install it, or tell where it is in $ARRAYFS")
-    return found
+    return os.path.abspath(found)
 
 
 def located(source: Path) -> str:
-    """A source as the program is told it: a later chdir() does not change what it is, and no word of the
-    command line or option is meant."""
+    """A source as the program is told it: no command of this name is meant."""
     text = os.fsdecode(source)
-    return text if "://" in text else os.path.join(os.getcwd(), text)
+    return text if "/" in text or "." in text else f"./{text}"
 
 
 def options(*, dataset: bool = False, records: Union[bool, str] = False, follow: bool = False, split: Optional[str] = None,
@@ -69,10 +65,10 @@ def options(*, dataset: bool = False, records: Union[bool, str] = False, follow:
     return [argument for word in (*words, *others) for argument in ("-o", word)]
 
 
-def start(arguments: Iterable[str], stdout: int = subprocess.PIPE) -> "subprocess.CompletedProcess[bytes]":
+def start(arguments: Iterable[str], stdout: int = subprocess.PIPE, cwd: Optional[str] = None) -> "subprocess.CompletedProcess[bytes]":
     """Runs it to its end."""
     try:
-        return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False)
+        return subprocess.run([program(), *arguments], stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, cwd=cwd, check=False)
     except OSError as fault:
         raise Error(f"{program()}: {fault.strerror}") from fault
     except ValueError as fault:  # a NUL in a path
@@ -92,9 +88,9 @@ def failure(finished: "subprocess.CompletedProcess[bytes]") -> Error:
     return Error("; ".join(sentences(finished)) or f"the program returned {finished.returncode}")
 
 
-def run(arguments: Iterable[str], stdout: int = subprocess.PIPE) -> bytes:
+def run(arguments: Iterable[str], stdout: int = subprocess.PIPE, cwd: Optional[str] = None) -> bytes:
     """What it wrote; an Error if it failed."""
-    finished = start(arguments, stdout)
+    finished = start(arguments, stdout, cwd)
     if finished.returncode != 0:
         raise failure(finished)
     return finished.stdout or b""
