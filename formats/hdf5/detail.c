@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Further details of a dataset: its layout, its filters, its fill value. */
+/* Further details of a dataset: how it may grow, its layout, its filters, its fill value. */
 #include <inttypes.h>
 
 #include "formats/hdf5/store.h"
@@ -100,11 +100,36 @@ static int put_fill(const struct h5_file *f, const struct h5_store *s, uint64_t 
 	return r;
 }
 
+/* The extents that the dataset may grow to, null where that is without limit; nothing if it cannot grow. */
+static int put_maxshape(const struct h5_file *f, uint64_t address, struct text *t, struct error *err)
+{
+	struct arena scratch = arena_apart(&f->a->arena);
+	struct h5_header h;
+	struct h5_space space = {0};
+	struct cursor c;
+	int r = h5_header(f, &scratch, address, &h, err);
+	if (r == 0 && h5_message(f, &scratch, &h, H5_DATASPACE, &c, &r, err))
+		r = h5_dataspace(f, c, &space, err);
+	if (r == 0 && memcmp(space.dims, space.max, space.rank * sizeof *space.dims) != 0) {
+		text_add(t, ",\"maxshape\":");
+		for (uint32_t i = 0; i < space.rank; i++)
+			if (space.max[i] == H5_UNDEFINED)
+				text_print(t, "%snull", i ? "," : "[");
+			else
+				text_print(t, "%s%" PRIu64, i ? "," : "[", space.max[i]);
+		text_add(t, "]");
+	}
+	arena_free(&scratch);
+	return r;
+}
+
 static int put_store(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
 {
 	const char *layout = layout_name(s);
 	uint64_t size;
-	int r;
+	int r = put_maxshape(f, address, t, err);
+	if (r < 0)
+		return r;
 	if (layout)
 		text_print(t, ",\"layout\":\"%s\"", layout);
 	if (s->chunk && s->rank)

@@ -34,6 +34,18 @@ def test_hdf5_groups_compounds_and_the_file_have_their_attributes():
         assert set(told) == set(expected) | {"full/points/x", "full/points/y", "full/words/offsets", "full/words/values"}, set(told)
 
 
+def test_hdf5_datasets_that_may_grow():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "a.h5")
+        with h5py.File(path, "w") as f:
+            f.create_dataset("grows", (2, 3), "i2", maxshape=(None, 7), chunks=(2, 3))
+            f.create_dataset("words", (2,), h5py.string_dtype(), maxshape=(None,), chunks=(2,))
+            f.create_dataset("stays", (2, 3), "i2", maxshape=(2, 3), chunks=(2, 3))
+            maxshapes = {name: list(item.maxshape) for name, item in f.items()}
+        told = {o["path"]: o.get("maxshape", o.get("shape")) for o in listed(path, inner=True)}
+        assert {name: told[name] for name in maxshapes} == maxshapes, (told, maxshapes)
+
+
 def test_parquet_key_values_and_nested_columns():
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(os.path.join(folder, "sub"))
