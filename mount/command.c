@@ -29,6 +29,18 @@ const struct command commands[] = {
 			 TAKES(OPTION_COLOR),
 	},
 	{
+		.word = "info", .about = "what it is, at a glance",
+		.synopsis = "[--json] SOURCE [PATH]",
+		.help = "Tells in 20 lines what SOURCE is: format, writer, number of arrays and of\n"
+			"parameters, dtypes, attributes, the largest arrays; of a table its rows and\n"
+			"columns.  With PATH: what is known of that array, or of all in that directory.\n"
+			"Reads no more than metadata, and the first values of an array.\n"
+			"\n"
+			"      --json        one object\n",
+		.operands = {"SOURCE"}, .most = 2, .run = info_run,
+		.takes = TAKES(OPTION_JSON),
+	},
+	{
 		.word = "cat", .about = "the bytes of an array",
 		.synopsis = "[--rows A:B] [--force] SOURCE PATH...",
 		.help = "Writes the bytes of each PATH to standard output, without a header.\n"

@@ -209,6 +209,7 @@ static int read_file(struct opening *o)
 		return error_set(o->err, ENOTSUP, "metadata of version V%" PRId64 ", where V4 and V5 are read", version + 1);
 	if (!f.failed && !schema.at)
 		return error_set(o->err, EBADMSG, "a footer without a schema");
+	o->arrow->version = (uint8_t)(version + 1);
 	r = arrow_schema_read(o, &schema);
 	for (int dictionaries = 1; dictionaries >= 0 && r == 0; dictionaries--)
 		r = read_blocks(o, &footer, dictionaries);
@@ -223,6 +224,8 @@ static int take_message(struct opening *o, struct found *found, uint32_t number)
 	found->batch.order = number;
 	if (type == MESSAGE_TENSOR || type == MESSAGE_SPARSE)
 		return error_set(o->err, ENOTSUP, "a %stensor, which arrayfs does not read", type == MESSAGE_SPARSE ? "sparse " : "");
+	if (number == 0)
+		o->arrow->version = (uint8_t)(found->message.version + 1);
 	if (number == 0 && type == MESSAGE_SCHEMA)
 		return arrow_schema_read(o, &found->message.header);
 	if (number == 0 || (type != MESSAGE_BATCH && type != MESSAGE_DICTIONARY))
@@ -363,6 +366,16 @@ static int open_shown(struct archive *a, struct error *err)
 	return r;
 }
 
+static void summary(struct archive *a, struct summary *ret)
+{
+	const struct arrow *arrow = a->priv;
+	ret->versioned = arrow->file ? "file of metadata version" : "stream of metadata version";
+	snprintf(ret->version, sizeof ret->version, "%u", arrow->version);
+	ret->rows = arrow->tables[0]->rows;
+	ret->parts = "batches";
+	ret->count = arrow->tables[0]->nbatches;
+}
+
 const char *const arrow_suffixes[] = {".arrow", ".feather", ".ipc", ".arrows", NULL};
 
 const struct format format_arrow = {
@@ -376,4 +389,5 @@ const struct format format_arrow = {
 	.extent = arrow_extent,
 	.read = arrow_read,
 	.details = arrow_details,
+	.summary = summary,
 };

@@ -110,6 +110,7 @@ struct arrow {
 	uint32_t ntables;
 	bool big;              /* endianness */
 	bool file;
+	uint8_t version;       /* of the metadata, from 1 on */
 	bool compressed;       /* some batch is */
 	const struct field_detail *detail; /* of the schema; NULL: nothing is said of it */
 	const struct arrow_files *files;   /* of a table over files; else NULL */

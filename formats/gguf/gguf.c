@@ -22,6 +22,7 @@
 #include "formats/gguf/gguf.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 enum { NUMBERS = 24 }; /* where the first pair begins */
 
@@ -100,6 +101,13 @@ static int gguf_open(struct archive *a, struct error *err)
 	return r;
 }
 
+static void gguf_summary(struct archive *a, struct summary *ret)
+{
+	const struct gguf *g = a->priv;
+	ret->versioned = g->header.big ? "big-endian version" : "version";
+	snprintf(ret->version, sizeof ret->version, "%" PRIu32, g->header.version);
+}
+
 const struct format format_gguf = {
 	.name = "gguf",
 	.suffixes = (const char *const[]){".gguf", NULL},
@@ -108,4 +116,5 @@ const struct format format_gguf = {
 	.read = lazy_read,
 	.attrs = gguf_attrs,
 	.details = gguf_details,
+	.summary = gguf_summary,
 };

@@ -172,6 +172,7 @@ static void add_numbers(struct tree *t, struct tree_path path, const struct gguf
 		array.byteorder = big ? BYTEORDER_BIG : BYTEORDER_LITTLE;
 	uint32_t id = tree_range(t, path.parent, path.leaf, 0, size ? p->at : 0, size);
 	tree_describe(t, id, tree_array(t, &array));
+	tree_aside(t, id);
 	tree_path_end(t, &path, id);
 }
 

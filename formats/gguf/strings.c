@@ -35,6 +35,7 @@ void gguf_strings_add(struct tree *t, struct tree_path path, const struct gguf_s
 	struct column_file values = {.kind = NODE_LAZY, .lazy = &s->values, .size = SIZE_UNKNOWN};
 	struct column c = column_list(t, (struct column_at){path.parent, path.leaf, false}, &strings, s->count, offsets);
 	column_array(t, c.rest, &bytes, values);
+	tree_aside(t, c.dir);
 	tree_path_end(t, &path, c.dir);
 }
 

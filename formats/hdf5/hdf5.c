@@ -24,6 +24,7 @@
 #include "formats/hdf5/store.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static int hdf5_open(struct archive *a, struct error *err)
 {
@@ -137,6 +138,16 @@ static int hdf5_details(struct archive *a, uint32_t index, const struct node *n,
 	return h5_details(a, index, ret, err);
 }
 
+static void hdf5_summary(struct archive *a, struct summary *ret)
+{
+	struct h5_archive *h = a->priv;
+	uint8_t version;
+	if (source_read(&a->source, h->file.base + 8, &version, 1, NULL) < 0)
+		return;
+	ret->versioned = "superblock version";
+	snprintf(ret->version, sizeof ret->version, "%u", version);
+}
+
 /* Only groups can be the same directory under several paths. */
 static uint64_t hdf5_same(const struct archive *a, uint32_t index)
 {
@@ -175,6 +186,7 @@ const struct format format_hdf5 = {
 	.attrs = hdf5_attrs,
 	.sources = h5_sources_of,
 	.details = hdf5_details,
+	.summary = hdf5_summary,
 	.references = &(const struct references){refer, refer_width},
 	.same = hdf5_same,
 	.identity = hdf5_identity,

@@ -12,6 +12,8 @@
  *
  * numpy/lib/_format_impl.py, "Format Version 1.0" to "3.0".
  */
+#include <stdio.h>
+
 #include "formats/numpy/numpy.h"
 
 static bool npy_probe(const struct peek *p)
@@ -26,10 +28,20 @@ static int npy_open(struct archive *a, struct error *err)
 	return npy_show(a, TREE_ROOT, SLICE("data"), &bytes, &id, err);
 }
 
+static void npy_summary(struct archive *a, struct summary *ret)
+{
+	uint8_t version[2];
+	if (source_read(&a->source, 6, version, sizeof version, NULL) < 0)
+		return;
+	ret->versioned = "version";
+	snprintf(ret->version, sizeof ret->version, "%u.%u", version[0], version[1]);
+}
+
 const struct format format_npy = {
 	.name = "npy",
 	.suffixes = (const char *const[]){".npy", NULL},
 	.probe = npy_probe,
 	.open = npy_open,
 	.read = lazy_read,
+	.summary = npy_summary,
 };

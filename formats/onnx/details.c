@@ -158,6 +158,23 @@ static void emit_metadata(struct walk *w)
 	}
 }
 
+void onnx_summary(struct archive *a, struct summary *ret)
+{
+	struct model d;
+	struct error err = {0};
+	if (a->priv && open_model(a, &d, &err) == 0) {
+		read_model(&d);
+		ret->versioned = "IR version";
+		snprintf(ret->version, sizeof ret->version, "%" PRId64, (int64_t)d.one[MODEL_IR_VERSION].value);
+		text_put(&ret->writer, proto_text(&d.in, &d.one[MODEL_PRODUCER_NAME], &d.scratch));
+		struct slice version = proto_text(&d.in, &d.one[MODEL_PRODUCER_VERSION], &d.scratch);
+		text_add(&ret->writer, version.len ? " " : "");
+		text_put(&ret->writer, version);
+	}
+	if (a->priv)
+		arena_free(&d.scratch);
+}
+
 int onnx_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err)
 {
 	struct model d;

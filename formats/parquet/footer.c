@@ -172,6 +172,8 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 			r = read_groups(a, p, &c, n, err);
 		else if (f.id == 5 && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))
 			pq_key_values_skip(p, &c, n);
+		else if (f.id == 1)
+			pq_thrift_i32(&c, &f, &p->version);
 		else if (f.id == 6)
 			pq_thrift_binary(&c, &f, &created_by);
 		else if (f.id == 7 && p->elements && pq_thrift_list(&c, &f, THRIFT_STRUCT, &n))

@@ -31,6 +31,9 @@
  * column and their sums, read.c which bytes of a file come from which page; dataset.h a
  * directory of files as one table.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "formats/parquet/schema.h"
 #include "formats/parquet/statistics.h"
 
@@ -59,6 +62,17 @@ static int parquet_open(struct archive *a, struct error *err)
 	return r < 0 ? r : left;
 }
 
+static void parquet_summary(struct archive *a, struct summary *ret)
+{
+	const struct parquet *p = a->priv;
+	ret->versioned = "version";
+	snprintf(ret->version, sizeof ret->version, "%" PRId32, p->version);
+	text_put(&ret->writer, p->created_by);
+	ret->rows = p->first_row[p->ngroups];
+	ret->parts = "row_groups";
+	ret->count = p->ngroups;
+}
+
 const struct format format_parquet = {
 	.name = "parquet",
 	.table = true,
@@ -69,4 +83,5 @@ const struct format format_parquet = {
 	.read = pq_read,
 	.attrs = pq_attrs,
 	.details = pq_details,
+	.summary = parquet_summary,
 };

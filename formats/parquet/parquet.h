@@ -95,6 +95,7 @@ struct parquet {
 	uint32_t ngroups;
 	uint64_t *first_row;      /* ngroups + 1 */
 	struct slice created_by;  /* in the arena */
+	int32_t version;          /* of the format, as the writer says */
 	uint32_t *chunks;         /* their offsets in the footer, ngroups × nleaves */
 	size_t key_values_at;     /* likewise */
 	uint32_t key_values;

@@ -77,8 +77,14 @@ static struct column_file offsets_of(struct showing *s, const struct element *e,
 static void add_validity(struct showing *s, const struct element *e, const struct place *at, uint32_t id)
 {
 	struct leaf *leaf = pq_leaf_first(s->p, e);
-	if (!at->nullable || !leaf || (e->physical != GROUP && is_whole(s, leaf)))
+	if (!at->nullable || !leaf)
 		return;
+	if (e->physical != GROUP && is_whole(s, leaf)) {
+		struct node *n = tree_edit(s->t, id);
+		if (n)
+			n->nullable = true;
+		return;
+	}
 	struct shown as = {.leaf = leaf, .what = WHAT_VALIDITY, .depth = at->depth, .level = at->def, .group = e};
 	column_validity(s->t, id, extent(s, at->depth), file_of(s, as));
 }

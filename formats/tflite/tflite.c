@@ -56,6 +56,7 @@ static void show_metadata_buffer(struct tflite_opening *o, uint32_t dir, const s
 					      : tree_range(t, at.parent, at.leaf, 0, bytes.at, bytes.len);
 	if (found != TFLITE_OUTSIDE)
 		tree_describe(t, id, tree_array(t, &(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = &bytes.len}));
+	tree_aside(t, id);
 	tree_path_end(t, &at, id);
 	if (slice_equal(name, SLICE("min_runtime_version")) && found == TFLITE_BYTES && range_within(bytes.at, bytes.len, file.len) && bytes.len <= 64)
 		tell_text(o, ATTR_OWN "min_runtime_version", (struct slice){file.data + bytes.at, (size_t)bytes.len});

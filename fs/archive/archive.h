@@ -43,6 +43,15 @@ struct references {
 	size_t (*width)(struct archive *a, const struct node *n);
 };
 
+/* What people want to know of an archive first, and no attribute of its root tells: for `info`. */
+struct summary {
+	const char *versioned; /* what has the version: "version", "superblock version"; NULL: nothing is told */
+	char version[16];
+	struct text writer;    /* what wrote it, as that says of itself; the caller's to free */
+	const char *parts;     /* what the rows of a table are in: "row_groups", NULL: nothing */
+	uint64_t rows, count;  /* of a table; and of those parts */
+};
+
 /*
  * A format.  name, open and one of the probes are required; the other members only for the
  * features they implement.  Formats are probed in registry order.
@@ -118,6 +127,10 @@ struct format {
 	 * of a JSON object, each preceded by a comma: `,"name":value`.  Reads metadata only.
 	 * Called concurrently. */
 	int (*details)(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
+
+	/* Optional: adds what it knows of the archive.  Reads metadata only; what it cannot read, it
+	 * leaves out.  Any thread. */
+	void (*summary)(struct archive *a, struct summary *ret);
 
 	const struct references *references; /* optional */
 

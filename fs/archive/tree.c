@@ -220,6 +220,13 @@ uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t 
 	return id;
 }
 
+void tree_aside(struct tree *t, uint32_t id)
+{
+	struct node *n = tree_edit(t, id);
+	if (n)
+		n->aside = true;
+}
+
 uint32_t tree_copy(struct tree *t, uint32_t parent, const char *name, const struct node *like)
 {
 	struct slice shown = slice_text(name);
@@ -233,6 +240,8 @@ uint32_t tree_copy(struct tree *t, uint32_t parent, const char *name, const stru
 	n->array = like->array;
 	n->attrs = like->attrs;
 	n->companion = like->companion;
+	n->nullable = like->nullable;
+	n->aside = like->aside;
 	n->sound = like->sound;
 	if (like->kind == NODE_DIR) {
 		n->open = !node_filled(like);

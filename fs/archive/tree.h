@@ -84,6 +84,8 @@ struct node {
 	bool companion : 1;    /* made by tree_companion() */
 	bool sound : 1;        /* FAULT, or DIR that cannot be filled: the archive is not broken there */
 	bool own : 1;          /* DIR: made by tree_branch(): no name that implies it leads here */
+	bool aside : 1;        /* no data: the archive says it of itself, and maybe its attributes do, too */
+	bool nullable : 1;     /* the archive allows nulls, though there are none, and so no NAME.validity */
 };
 
 /* The names of one filling: an open-addressed table of node indices by parent
@@ -193,6 +195,9 @@ void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice
 /* Records why the node cannot be read, or not in full.  NULL: it can be. */
 void tree_error(struct tree *t, uint32_t id, const char *sentence);
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
+
+/* Says of a node that it is aside. */
+void tree_aside(struct tree *t, uint32_t id);
 
 /* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard
  * link to that of the node itself. */

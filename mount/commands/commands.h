@@ -4,6 +4,7 @@
 
 /* The commands that work without a mount; each returns the exit code. */
 int list_run(const struct options *o);
+int info_run(const struct options *o);
 int cat_run(const struct options *o);
 int rows_run(const struct options *o);
 int stats_run(const struct options *o);

@@ -42,6 +42,7 @@ _arrayfs_offer() { # lines, quoted as the shell needs it
 # The options of each command.
 declare -gA _arrayfs_options=(
 	[list]='-l --long --tree --json -h -H --human-readable --depth --color'
+	[info]='--json'
 	[cat]='--rows --force'
 	[rows]='--csv --tsv --jsonl --rows'
 	[stats]='--hist --json --fail-nan'
@@ -88,7 +89,7 @@ _arrayfs() {
 		mapfile -t COMPREPLY < <(compgen -W "${command:+${_arrayfs_options[$command]}} -o --help" -- "$cur")
 		[[ -n $command ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -W '-f -d -s -h -V --version
 			--list --cat --extract --diff -u' -- "$cur")
-	elif [[ $command == extract && ${#operands[@]} -ge 2 || $command == @(list|cat|stats) && ${#operands[@]} -ge 1 ]]; then
+	elif [[ $command == extract && ${#operands[@]} -ge 2 || $command == @(list|info|cat|stats) && ${#operands[@]} -ge 1 ]]; then
 		_arrayfs_offer < <(_arrayfs_paths "${operands[0]}" "$typed")
 	elif [[ $command == rows && ${#operands[@]} -ge 1 ]]; then
 		mapfile -t COMPREPLY < <(_arrayfs_columns "${operands[0]}" "$cur")

@@ -26,7 +26,7 @@ function __arrayfs_parse
                 set command list
             case umount
                 set command unmount
-            case list cat rows stats extract diff verify unmount
+            case list info cat rows stats extract diff verify unmount
                 set command $operands[1]
         end
         set -q command[1]; and set -e operands[1]
@@ -67,6 +67,7 @@ function __arrayfs_mounts
 end
 
 complete -c arrayfs -n __arrayfs_none -a list -d 'names, types, shapes, sizes'
+complete -c arrayfs -n __arrayfs_none -a info -d 'what it is, at a glance'
 complete -c arrayfs -n __arrayfs_none -a cat -d 'the bytes of an array'
 complete -c arrayfs -n __arrayfs_none -a rows -d 'rows of a table as text'
 complete -c arrayfs -n __arrayfs_none -a stats -d 'min, max, mean, std, NaN'
@@ -77,7 +78,7 @@ complete -c arrayfs -n __arrayfs_none -a unmount -d 'end a mount'
 
 complete -c arrayfs -n '__arrayfs_at list 0' -s l -l long -d 'with dtype, shape and size'
 complete -c arrayfs -n '__arrayfs_at list 0' -l tree -d 'as a tree'
-complete -c arrayfs -n '__arrayfs_at list,stats,diff,verify 0' -l json -d 'for programs'
+complete -c arrayfs -n '__arrayfs_at list,info,stats,diff,verify 0' -l json -d 'for programs'
 complete -c arrayfs -n '__arrayfs_at list 0' -s H -l human-readable -d 'sizes like 1.5G'
 complete -c arrayfs -n '__arrayfs_at list 0' -l depth -x -d 'at most so many directories deep'
 complete -c arrayfs -n '__arrayfs_at list 0' -l color -a 'always never auto' -d 'colours'
@@ -106,7 +107,7 @@ complete -c arrayfs -n __arrayfs_none -s V -l version -d 'version'
 complete -c arrayfs -l help -d 'help'
 complete -c arrayfs -s o -x -a 'dataset dataset=files split= follow cache= threads= verify=no sandbox=no log= log=syslog log=stderr records records= schema= message= framing= bad-records=skip delimiter= header=no quote=no null= nonempty allow_other fsname='
 
-complete -c arrayfs -n '__arrayfs_at list,cat,stats 1' -f -a '(__arrayfs_paths)'
+complete -c arrayfs -n '__arrayfs_at list,info,cat,stats 1' -f -a '(__arrayfs_paths)'
 complete -c arrayfs -n '__arrayfs_at extract 2' -f -a '(__arrayfs_paths)'
 complete -c arrayfs -n '__arrayfs_at rows 1' -f -a '(__arrayfs_columns)'
 complete -c arrayfs -n '__arrayfs_at unmount,status 0' -f -a '(__arrayfs_mounts)'

@@ -65,6 +65,14 @@ static int dataset_open(struct archive *a, struct error *err)
 	return r < 0 ? r : pq_schema_show(a, &d->p, err);
 }
 
+static void dataset_summary(struct archive *a, struct summary *ret)
+{
+	const struct dataset *d = a->priv;
+	ret->rows = d->p.first_row[d->p.ngroups];
+	ret->parts = "table_files";
+	ret->count = d->p.ngroups;
+}
+
 static const struct format table = {
 	.name = "parquet",
 	.table = true,
@@ -73,5 +81,6 @@ static const struct format table = {
 	.size = pq_dataset_size,
 	.read = pq_dataset_read,
 	.details = pq_dataset_details,
+	.summary = dataset_summary,
 };
 const struct table_kind table_parquet = {"Parquet", &part, &table, NULL};

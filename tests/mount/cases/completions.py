@@ -32,7 +32,7 @@ def test_options(s):
 
 def test_paths_in_an_archive(s):
     archive(s.path("m.safetensors"), [(n, "U8", [1], b"x") for n in ("a/b/c", "a/b/d", "a b", "ab", "q'")])
-    for cat, ls, extract in (("--cat", "--list", "--extract"), ("cat", "ls", "extract")):
+    for cat, ls, extract in (("--cat", "--list", "--extract"), ("cat", "ls", "extract"), ("info", "list", "extract")):
         same(offered(s, cat, "m.safetensors", ""), ["a/", "a\\ b", "ab", "q\\'"])
         same(offered(s, cat, "m.safetensors", "a/"), ["a/b/"])
         same(offered(s, cat, "--rows", "0:1", "m.safetensors", "a/"), ["a/b/"])
@@ -127,7 +127,7 @@ def test_zsh(s):
 def test_all_shells_know_all_options(s):
     """Those that the program's help names, of all commands."""
     helps = s.run("--help").ok().out.decode()
-    commands = re.findall(r"^  ([a-z]+) .*?(?:  ([a-z]+) +[a-z].*)?$", helps, re.M)
+    commands = re.findall(r"^  ([a-z]+) +\S.*?(?: {2,}([a-z]+) +\S.*)?$", helps, re.M)
     commands = [c for pair in commands for c in pair if c]
     holds(len(commands) > 6, f"only {commands}")
     named = set(re.findall(r"(?:^|[\s|\[,])(--[a-z]+)", helps + "".join(s.run(c, "--help").ok().out.decode() for c in commands)))
