@@ -366,7 +366,7 @@ static int open_shown(struct archive *a, struct error *err)
 	return r;
 }
 
-static void summary(struct archive *a, struct summary *ret)
+static void overview(struct archive *a, struct overview *ret)
 {
 	const struct arrow *arrow = a->priv;
 	ret->versioned = arrow->file ? "file of metadata version" : "stream of metadata version";
@@ -389,5 +389,5 @@ const struct format format_arrow = {
 	.extent = arrow_extent,
 	.read = arrow_read,
 	.details = arrow_details,
-	.summary = summary,
+	.overview = overview,
 };

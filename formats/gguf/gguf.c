@@ -101,7 +101,7 @@ static int gguf_open(struct archive *a, struct error *err)
 	return r;
 }
 
-static void gguf_summary(struct archive *a, struct summary *ret)
+static void gguf_overview(struct archive *a, struct overview *ret)
 {
 	const struct gguf *g = a->priv;
 	ret->versioned = g->header.big ? "big-endian version" : "version";
@@ -116,5 +116,5 @@ const struct format format_gguf = {
 	.read = lazy_read,
 	.attrs = gguf_attrs,
 	.details = gguf_details,
-	.summary = gguf_summary,
+	.overview = gguf_overview,
 };

@@ -138,7 +138,7 @@ static int hdf5_details(struct archive *a, uint32_t index, const struct node *n,
 	return h5_details(a, index, ret, err);
 }
 
-static void hdf5_summary(struct archive *a, struct summary *ret)
+static void hdf5_overview(struct archive *a, struct overview *ret)
 {
 	struct h5_archive *h = a->priv;
 	uint8_t version;
@@ -186,7 +186,7 @@ const struct format format_hdf5 = {
 	.attrs = hdf5_attrs,
 	.sources = h5_sources_of,
 	.details = hdf5_details,
-	.summary = hdf5_summary,
+	.overview = hdf5_overview,
 	.references = &(const struct references){refer, refer_width},
 	.same = hdf5_same,
 	.identity = hdf5_identity,

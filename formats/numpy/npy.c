@@ -28,7 +28,7 @@ static int npy_open(struct archive *a, struct error *err)
 	return npy_show(a, TREE_ROOT, SLICE("data"), &bytes, &id, err);
 }
 
-static void npy_summary(struct archive *a, struct summary *ret)
+static void npy_overview(struct archive *a, struct overview *ret)
 {
 	uint8_t version[2];
 	if (source_read(&a->source, 6, version, sizeof version, NULL) < 0)
@@ -43,5 +43,5 @@ const struct format format_npy = {
 	.probe = npy_probe,
 	.open = npy_open,
 	.read = lazy_read,
-	.summary = npy_summary,
+	.overview = npy_overview,
 };

@@ -158,7 +158,7 @@ static void emit_metadata(struct walk *w)
 	}
 }
 
-void onnx_summary(struct archive *a, struct summary *ret)
+void onnx_overview(struct archive *a, struct overview *ret)
 {
 	struct model d;
 	struct error err = {0};

@@ -78,5 +78,5 @@ const struct format format_onnx = {
 	.read = lazy_read,
 	.attrs = onnx_attrs,
 	.details = onnx_details,
-	.summary = onnx_summary,
+	.overview = onnx_overview,
 };

@@ -170,5 +170,5 @@ int onnx_show_model(struct onnx_reader *r);
 
 /* Of a model's root; all is read when it is asked for. */
 int onnx_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err);
-void onnx_summary(struct archive *a, struct summary *ret);
+void onnx_overview(struct archive *a, struct overview *ret);
 int onnx_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);

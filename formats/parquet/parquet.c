@@ -62,7 +62,7 @@ static int parquet_open(struct archive *a, struct error *err)
 	return r < 0 ? r : left;
 }
 
-static void parquet_summary(struct archive *a, struct summary *ret)
+static void parquet_overview(struct archive *a, struct overview *ret)
 {
 	const struct parquet *p = a->priv;
 	ret->versioned = "version";
@@ -83,5 +83,5 @@ const struct format format_parquet = {
 	.read = pq_read,
 	.attrs = pq_attrs,
 	.details = pq_details,
-	.summary = parquet_summary,
+	.overview = parquet_overview,
 };

@@ -44,7 +44,7 @@ struct references {
 };
 
 /* What people want to know of an archive first, and no attribute of its root tells: for `info`. */
-struct summary {
+struct overview {
 	const char *versioned; /* what has the version: "version", "superblock version"; NULL: nothing is told */
 	char version[16];
 	struct text writer;    /* what wrote it, as that says of itself; the caller's to free */
@@ -130,7 +130,7 @@ struct format {
 
 	/* Optional: adds what it knows of the archive.  Reads metadata only; what it cannot read, it
 	 * leaves out.  Any thread. */
-	void (*summary)(struct archive *a, struct summary *ret);
+	void (*overview)(struct archive *a, struct overview *ret);
 
 	const struct references *references; /* optional */
 

@@ -8,7 +8,7 @@
 #include "fs/archive/attrs.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/info.h"
-#include "mount/commands/outline.h"
+#include "mount/units.h"
 
 /* Lines for what a detail has many of, and for the files that an array is made of. */
 enum { LINES_DETAIL = 8, LINES_PARTS = 16 };

@@ -212,13 +212,13 @@ static void add_part(struct info *i, const struct node *n)
 
 uint64_t info_rows(struct archive *a)
 {
-	struct summary summary = {0};
+	struct overview overview = {0};
 	struct shaped root;
-	if (a->format->summary)
-		a->format->summary(a, &summary);
-	text_free(&summary.writer);
+	if (a->format->overview)
+		a->format->overview(a, &overview);
+	text_free(&overview.writer);
 	shape_known(a, tree_node(&a->tree, TREE_ROOT), &root);
-	return !root.array.unshaped && root.array.rank ? root.array.shape[0] : summary.rows;
+	return !root.array.unshaped && root.array.rank ? root.array.shape[0] : overview.rows;
 }
 
 bool info_is_table(const struct archive *a)

@@ -20,10 +20,10 @@ static void put_number(struct text *t, const char *member, uint64_t n)
 
 static void put_archive(struct text *t, struct archive *a)
 {
-	struct summary s = {0};
+	struct overview s = {0};
 	put_text(t, "format", a->format->name);
-	if (a->format->summary)
-		a->format->summary(a, &s);
+	if (a->format->overview)
+		a->format->overview(a, &s);
 	if (s.versioned)
 		put_text(t, "version", s.version);
 	if (s.writer.bytes)

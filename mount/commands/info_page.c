@@ -6,7 +6,7 @@
 
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/info.h"
-#include "mount/commands/outline.h"
+#include "mount/units.h"
 #include "mount/commands/walk.h"
 
 /* Lines of all, of the dtypes, and those that attributes have in any case. */
@@ -23,7 +23,7 @@ static const char *plural(uint64_t n, const char *one, char ret[PLURAL_TEXT])
 
 /* --- the archive as a whole ------------------------------------------------------- */
 
-static void put_format(struct page *p, struct archive *a, const struct summary *s)
+static void put_format(struct page *p, struct archive *a, const struct overview *s)
 {
 	char size[COUNT_TEXT], files[PLURAL_TEXT];
 	uint64_t bytes = archive_bytes(a);
@@ -36,7 +36,7 @@ static void put_format(struct page *p, struct archive *a, const struct summary *
 		page_field(p, "size", "%s", bytes_text(bytes, size));
 }
 
-static void put_rows(struct page *p, const struct info *i, const struct summary *s)
+static void put_rows(struct page *p, const struct info *i, const struct overview *s)
 {
 	char rows[COUNT_TEXT], count[COUNT_TEXT];
 	struct text t = {.limit = 200};
@@ -258,18 +258,18 @@ bool info_page(struct info *i, const struct mirror_ref *top)
 {
 	struct page p = page_new();
 	struct archive *whole = i->below ? NULL : i->archive;
-	struct summary summary = {0};
+	struct overview overview = {0};
 	bool table = whole && info_is_table(whole);
 	if (*i->path)
 		page_field(&p, "path", "%s", i->path);
-	if (whole && whole->format->summary)
-		whole->format->summary(whole, &summary);
+	if (whole && whole->format->overview)
+		whole->format->overview(whole, &overview);
 	if (whole)
-		put_format(&p, whole, &summary);
+		put_format(&p, whole, &overview);
 	else if (!i->archive)
 		put_archives(&p, i);
 	if (table)
-		put_rows(&p, i, &summary);
+		put_rows(&p, i, &overview);
 	else
 		put_sums(&p, i);
 	put_dtypes(&p, i);
@@ -277,7 +277,7 @@ bool info_page(struct info *i, const struct mirror_ref *top)
 	put_scales(&p, i);
 	put_faults(&p, i);
 	put_rest(&p, i, top, table);
-	text_free(&summary.writer);
+	text_free(&overview.writer);
 	bool fine = page_put(&p);
 	page_free(&p);
 	return fine;

@@ -10,7 +10,7 @@
 
 #include "fs/base/list.h"
 #include "fs/base/name.h"
-#include "mount/commands/outline.h"
+#include "mount/units.h"
 
 enum { LABEL = 13, GAP = 2, CELL_MOST = 1024, CELL_LEAST = 4, CELL_WIDE = 14, NARROWEST = 20 };
 
@@ -235,7 +235,7 @@ static size_t put_cell(const struct page *p, const struct page_section *s, const
 	const char *text = row->cells[c] ? row->cells[c] : "";
 	size_t own = terminal_width(&p->terminal, text), before = s->right[c] && own < width ? width - own : 0;
 	printf("%*s", (int)before, "");
-	return before + (is_last(row, c) ? put_beginning(&p->terminal, text, width) : terminal_put_within(&p->terminal, text, width));
+	return before + (is_last(row, c) ? put_beginning(&p->terminal, text, width) : terminal_put_within(&p->terminal, text, width, 0));
 }
 
 static void put_row(const struct page *p, const struct page_section *s, const struct page_row *row, const size_t width[PAGE_CELLS])

@@ -67,7 +67,7 @@ static int dataset_details(struct archive *a, uint32_t index, const struct node 
 	return 0;
 }
 
-static void summary(struct archive *a, struct summary *ret)
+static void overview(struct archive *a, struct overview *ret)
 {
 	const struct table *t = ((const struct arrow *)a->priv)->tables[0];
 	ret->rows = t->rows;
@@ -84,6 +84,6 @@ static const struct format table = {
 	.read = arrow_read,
 	.extent = arrow_extent,
 	.details = dataset_details,
-	.summary = summary,
+	.overview = overview,
 };
 const struct table_kind table_arrow = {"Arrow", &arrow_file, &table, arrow_huggingface};

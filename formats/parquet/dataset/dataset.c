@@ -65,7 +65,7 @@ static int dataset_open(struct archive *a, struct error *err)
 	return r < 0 ? r : pq_schema_show(a, &d->p, err);
 }
 
-static void dataset_summary(struct archive *a, struct summary *ret)
+static void dataset_overview(struct archive *a, struct overview *ret)
 {
 	const struct dataset *d = a->priv;
 	ret->rows = d->p.first_row[d->p.ngroups];
@@ -81,6 +81,6 @@ static const struct format table = {
 	.size = pq_dataset_size,
 	.read = pq_dataset_read,
 	.details = pq_dataset_details,
-	.summary = dataset_summary,
+	.overview = dataset_overview,
 };
 const struct table_kind table_parquet = {"Parquet", &part, &table, NULL};
