@@ -11,7 +11,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2,fma,f16c")))
+#define AVX2 __attribute__((target("avx2,fma")))
 
 /* Sums of doubles around a pivot, and how much the bits tell. */
 struct lanes {
@@ -121,6 +121,19 @@ AVX2 static bool brains(const uint8_t *p, size_t n, struct summary_sums *ret)
 	return _mm256_testz_si256(l.odd, l.odd);
 }
 
+/* Of halves that are finite, each in 32 bits: the exponent is moved to its place, and subnormals, which
+ * have none, are what is left when 2^-14 is taken away. */
+AVX2 static inline __m256 widen(__m256i half)
+{
+	const __m256i one = _mm256_set1_epi32(1 << 23), least = _mm256_set1_epi32(113 << 23);
+	__m256i size = _mm256_slli_epi32(_mm256_and_si256(half, _mm256_set1_epi32(0x7fff)), 13);
+	__m256i sign = _mm256_slli_epi32(_mm256_and_si256(half, _mm256_set1_epi32(0x8000)), 16);
+	__m256 normal = _mm256_castsi256_ps(_mm256_add_epi32(size, _mm256_sub_epi32(least, one)));
+	__m256 small = _mm256_sub_ps(_mm256_castsi256_ps(_mm256_add_epi32(size, least)), _mm256_castsi256_ps(least));
+	__m256 value = _mm256_blendv_ps(normal, small, _mm256_castsi256_ps(_mm256_cmpgt_epi32(one, size)));
+	return _mm256_or_ps(value, _mm256_castsi256_ps(sign));
+}
+
 AVX2 static bool halves(const uint8_t *p, size_t n, struct summary_sums *ret)
 {
 	struct lanes l = begin(0);
@@ -129,8 +142,8 @@ AVX2 static bool halves(const uint8_t *p, size_t n, struct summary_sums *ret)
 	for (const uint8_t *end = p + n * 2; p < end; p += 32) {
 		__m256i v = load(p);
 		look_16(&l, v, 0x7bff);
-		add_floats(&l, _mm256_cvtph_ps(_mm256_castsi256_si128(v)));
-		add_floats(&l, _mm256_cvtph_ps(_mm256_extracti128_si256(v, 1)));
+		add_floats(&l, widen(v));
+		add_floats(&l, widen(_mm256_srli_epi32(v, 16)));
 	}
 	end_16(&l, &least, &most, &ret->zeros);
 	ret->sum = total(l.sum);
@@ -242,7 +255,7 @@ AVX2 static void doubles(const double *x, size_t n, struct summary_sums *ret)
 
 static bool is_able(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 bool summary_fast_doubles(const double *x, size_t n, struct summary_sums *ret)

@@ -118,6 +118,24 @@ static void one_nan_anywhere_is_found(void **state)
 		}
 }
 
+/* Subnormals and zeros of either sign among them. */
+static void every_half_is_its_value(void **state)
+{
+	(void)state;
+	enum { N = 16 };
+	const struct array a = {.dtype = DTYPE_FLOAT16, .byteorder = BYTEORDER_LITTLE, .unshaped = true};
+	for (uint32_t bits = 0; bits < 1 << 16; bits++) {
+		uint16_t x[N];
+		double v = float16_value((uint16_t)bits);
+		for (int i = 0; i < N; i++)
+			x[i] = htole16((uint16_t)bits);
+		if (!isfinite(v))
+			continue;
+		struct summary r = run(&a, x, N, NULL);
+		assert_true(r.least == v && r.most == v && summary_mean(&r, 0) == v && r.zeros == (v == 0 ? N : 0));
+	}
+}
+
 static void squares_of_no_double_are_taken_all_the_same(void **state)
 {
 	(void)state;
@@ -367,6 +385,7 @@ int main(void)
 		cmocka_unit_test(of_no_finite_values_there_is_no_mean),
 		cmocka_unit_test(every_length_is_added_up_to_its_end),
 		cmocka_unit_test(one_nan_anywhere_is_found),
+		cmocka_unit_test(every_half_is_its_value),
 		cmocka_unit_test(squares_of_no_double_are_taken_all_the_same),
 		cmocka_unit_test(a_great_mean_takes_nothing_from_the_deviation),
 		cmocka_unit_test(floats_of_8_bits_and_less_are_their_values),
