@@ -60,6 +60,8 @@ static void refuse(struct stats *s, const char *path, const struct mirror_ref *r
 	struct error why = {0};
 	if (blocks_of(ref))
 		error_set(&why, ENOTSUP, "blocks of type %s are not decoded, so there are no numbers", blocks_of(ref)->name);
+	else if (ref->open && ino_view(ref->ino))
+		error_set(&why, ENOTSUP, "is a view; name the array itself");
 	else
 		error_set(&why, ENOTSUP, a && a->dtype != DTYPE_NONE ? "has no numbers" : "is no array");
 	complain(s, path, why.text);

@@ -285,6 +285,8 @@ def paths_and_patterns():
         assert list(told(path, "-o", "threads=1")) == ["a/x", "a/y", "b/x", "c"]
         lines = [json.loads(line)["path"] for line in arrayfs("stats", "--json", path, "c", "a", "*/x").stdout.splitlines()]
         assert lines == ["c", "a/x", "a/y", "a/x", "b/x"], lines
+        r = arrayfs("stats", path, ".arrayfs/npy/c.npy", code=1)
+        assert b"c.npy: is a view; name the array itself" in r.stderr, r.stderr
         r = arrayfs("stats", path, "nowhere", "c", code=1)
         assert b"nowhere" in r.stderr and len(r.stdout.splitlines()) == 2
         # a folder: an array that an index shows, too, is told once

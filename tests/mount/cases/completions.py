@@ -26,6 +26,7 @@ def test_options(s):
     same(offered(s, "list", "--"), ["--long", "--tree", "--json", "--human-readable", "--depth", "--color", "--help"])
     same(offered(s, "--list", "--lo"), ["--long"])
     same(offered(s, "rows", "--r"), ["--rows"])
+    same(offered(s, "stats", "--f"), ["--fail-nan"])
     same(offered(s, "-o", "sp"), ["split="])
     same(offered(s, "-o", "split=.,follow,ca"), ["split=.,follow,cache="])
 
