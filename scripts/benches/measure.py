@@ -23,7 +23,7 @@ ARRAYFS = BUILD / "mount" / "arrayfs"
 MINIMAL = BUILD / "tests" / "minimal"
 PACKAGES = ["safetensors==0.8.0", "numpy==2.4.6", "ml_dtypes==0.6.0", "ratarmount==1.3.0",
             "pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0", "h5py==3.16.0", "torch==2.13.0", "joblib==1.6.0",
-            "onnx==1.23.2", "gguf==0.19.0", "ai-edge-litert==2.3.0", "flax==0.12.8", "msgpack==1.2.4", "google-crc32c==1.9.0"]
+            "onnx==1.23.2", "gguf==0.19.0", "ai-edge-litert==2.3.0", "flax==0.12.8", "msgpack==1.2.4", "google-crc32c==1.9.0", "sft-cli==0.2.2"]
 
 
 # --- set-up ---------------------------------------------------------------
