@@ -146,7 +146,7 @@ class Archive(Mapping[str, Any]):
 
     def _missing(self, path: str) -> str:
         like = difflib.get_close_matches(path, self._paths[:10000], n=1)
-        return f"{self.source}: there is no {path}" + (f"; is it {like[0]}?" if like else "")
+        return f"{self.source}: {path}: no such array" + (f"; did you mean '{like[0]}'?" if like else "")
 
     # --- the arrays ------------------------------------------------------------
 
