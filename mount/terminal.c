@@ -64,6 +64,38 @@ size_t terminal_harm(const char *text, bool on_terminal)
 	return n == 0 ? 1 : is_harmful(c, n) ? n : 0;
 }
 
+/* Of a character at the end of s, which nothing need end. */
+static size_t harm_at(struct slice s, bool on_terminal)
+{
+	char c[5] = "";
+	memcpy(c, s.data, s.len < 4 ? s.len : 4);
+	return *c ? terminal_harm(c, on_terminal) : 1;
+}
+
+static bool ends_line(struct slice s)
+{
+	return *s.data == '\n' || *s.data == '\t' || (*s.data == '\r' && s.len > 1 && s.data[1] == '\n');
+}
+
+void terminal_escape(struct text *ret, struct slice s, bool on_terminal, bool lines)
+{
+	for (size_t fine, harm; s.len; s.data += fine + harm, s.len -= fine + harm) {
+		for (fine = harm = 0; fine < s.len; fine++) {
+			struct slice rest = {s.data + fine, s.len - fine};
+			if (*rest.data >= ' ' && *rest.data < 0x7f)
+				continue;
+			harm = lines && ends_line(rest) ? 0 : harm_at(rest, on_terminal);
+			if (harm)
+				break;
+			size_t n = utf8_length(rest);
+			fine += n ? n - 1 : 0;
+		}
+		text_put(ret, (struct slice){s.data, fine});
+		for (size_t i = 0; i < harm; i++)
+			text_print(ret, "%%%02X", s.data[fine + i]);
+	}
+}
+
 struct characters {
 	uint32_t first, last;
 };

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "fs/base/text.h"
+
 /*
  * What a terminal can show, and what may be written to it: no byte of a name may move its
  * cursor, change its colours or reorder its text.
@@ -22,6 +24,9 @@ size_t terminal_columns(int fd);
 /* How many bytes at the start of the text must be escaped as %XX: always control bytes;
  * on a terminal also invalid UTF-8, C1 controls, and characters that end lines or reorder text. */
 size_t terminal_harm(const char *text, bool on_terminal);
+
+/* Appends text with such bytes escaped; of text in lines, their ends and tabs stay. */
+void terminal_escape(struct text *ret, struct slice s, bool on_terminal, bool lines);
 
 /* Writes a name to standard output, and returns the columns it takes. */
 size_t terminal_put(const struct terminal *t, const char *name);

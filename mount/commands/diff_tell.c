@@ -3,30 +3,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "fs/base/name.h"
 #include "mount/commands/diff.h"
 
 static const char *const sides[] = {"A", "B"};
 
-/* Length of the next UTF-8 character, or 1 for an invalid byte. */
-static size_t character(const char *text)
-{
-	size_t n = utf8_length((struct slice){(const uint8_t *)text, strnlen(text, 4)});
-	return n ? n : 1;
-}
-
-/* Like terminal_put(), but appends to a text. */
 static void put_escaped(const struct diff *d, struct text *t, const char *name)
 {
-	while (*name) {
-		size_t harm = 0, fine = 0;
-		while (name[fine] && !(harm = terminal_harm(name + fine, d->terminal.is)))
-			fine += name[fine] & 0x80 ? character(name + fine) : 1;
-		text_put(t, (struct slice){(const uint8_t *)name, fine});
-		for (size_t i = 0; i < harm; i++)
-			text_print(t, "%%%02X", (unsigned char)name[fine + i]);
-		name += fine + harm;
-	}
+	terminal_escape(t, slice_text(name), d->terminal.is, false);
 }
 
 /* Writes the beginning that all differences share. */

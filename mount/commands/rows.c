@@ -21,6 +21,7 @@
 #include "mount/log.h"
 #include "mount/source.h"
 #include "mount/suggest.h"
+#include "mount/terminal.h"
 #include "mount/units.h"
 
 enum {
@@ -56,6 +57,7 @@ struct table {
 	uint64_t row_bytes;          /* about how many a row takes, with its text */
 	bool measured;               /* by rows that were read */
 	bool stop, lost;
+	bool shown;                  /* on a terminal */
 	int code;
 };
 
@@ -309,12 +311,22 @@ static int write_all(const char *bytes, size_t len)
 	return 0;
 }
 
+/* To a terminal, which what is in a table is not to command. */
+static int write_escaped(const char *bytes, size_t len)
+{
+	struct text t = {0};
+	terminal_escape(&t, (struct slice){(const uint8_t *)bytes, len}, true, true);
+	int r = t.failed ? t.failed : write_all(t.bytes, t.len);
+	text_free(&t);
+	return r;
+}
+
 static int write_text(struct rows_out *o, const char *bytes, size_t len)
 {
 	struct worker *w = o->arg;
 	w->stopped = await_turn(w);
 	if (w->stopped == 0)
-		w->stopped = write_all(bytes, len);
+		w->stopped = w->t->shown ? write_escaped(bytes, len) : write_all(bytes, len);
 	w->text += len;
 	return w->stopped;
 }
@@ -502,7 +514,8 @@ int rows_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct table t = {.options = o, .blocks = opened.blocks, .format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV};
+	struct table t = {.options = o, .blocks = opened.blocks, .format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV,
+			  .shown = isatty(STDOUT_FILENO)};
 	init(&t);
 	if (!mirror_is_archive(opened.mirror)) {
 		complain(&t, "is a directory; name one table in it, or show all of them as one: -o dataset");
