@@ -103,7 +103,7 @@ static int measure(const struct stats_rows *rows, struct layout *l)
 
 static size_t longest_path(const struct stats *s)
 {
-	size_t longest = 0, n;
+	size_t longest = strlen("path"), n; /* the heading */
 	for (size_t i = 0; i < s->rows->count; i++)
 		longest = (n = terminal_width(&s->terminal, s->rows->all[i].path)) > longest ? n : longest;
 	return longest;

@@ -123,6 +123,12 @@ def test_no_line_is_wider_than_the_terminal(s):
                 fit(lines, columns, (folder, form))
 
 
+def test_nor_one_of_info_and_stats(s):
+    for file in ("arrow/pandas.feather", "gguf/types.gguf", "hdf5/netcdf.nc", "parquet/pyarrow-encodings.parquet", "pickle/out-of-band.pkl"):
+        for command in ("info", "stats"):
+            fit(screen(s, command, os.path.join(DATA, file), columns=60), 60, (command, file))
+
+
 def hostile(s):
     wide = "\u5c42" * 70
     named = [wide, "x" * 300, "a" + "\u0301" * 100, "e\u0301" * 90, "\u202e\u2028\u2029\u009b31mred", "\x1b[2Jclear", "\U0001f600" * 40,
