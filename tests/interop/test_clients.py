@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import xml.dom.minidom
 import zipfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -334,6 +335,27 @@ def loader_of_the_docs_loads():
                 assert torch.equal(got, tensor), name
 
 
+def readme_shows_recipes_of_the_page():
+    top = pathlib.Path(__file__).resolve().parents[2]
+    recipes = (top / "docs/recipes.md").read_text() + "    $ arrayfs packed.npz packed\n"    # which are mounted before
+    chapter = (top / "README.md").read_text().split("\n## Recipes\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in chapter.splitlines() if line.startswith("    ") and "numpy" not in line]
+    assert len(lines) > 10
+    others = [line for line in lines if line.strip() not in recipes]
+    assert not others, others
+
+
+def pictures_of_the_readme_can_be_drawn():
+    need_tool("getfattr")
+    need_mounts()
+    top = pathlib.Path(__file__).resolve().parents[2]
+    with folder() as drawn:
+        tool(top / "scripts/pictures", pathlib.Path(ARRAYFS).parents[1], drawn)
+        for path in sorted((top / "docs/pictures").iterdir()):
+            image = xml.dom.minidom.parseString((drawn / path.name).read_bytes())
+            assert len(image.getElementsByTagName("text")) > 10, path.name
+
+
 def fresh(test):
     """Each test has its own archives."""
     def run():
@@ -346,5 +368,6 @@ def fresh(test):
 run_all([fresh(f) for f in (
     numpy_reads_every_tensor, pyarrow_takes_the_files_as_buffers, duckdb_asks_the_files, polars_reads_text_and_npy,
     gnuplot_makes_a_histogram_of_the_raw_file, two_versions_of_a_model_differ_in_one_element, copies_are_as_the_mount,
-    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [loader_of_the_docs_loads, recipes_of_the_docs_are_a_run])
+    getfattr_tells_all_and_nothing_else, sums_zips_finds_and_du)] + [
+    pictures_of_the_readme_can_be_drawn, readme_shows_recipes_of_the_page, loader_of_the_docs_loads, recipes_of_the_docs_are_a_run])
 done()

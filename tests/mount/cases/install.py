@@ -8,6 +8,7 @@ from harness import *
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 PAGES = sorted(os.path.relpath(path, TOP) for path in glob.glob(f"{TOP}/docs/**/*.md", recursive=True))
+PAGES_AND_PICTURES = sorted(PAGES + [os.path.relpath(path, TOP) for path in glob.glob(f"{TOP}/docs/pictures/*.svg")])
 MANUAL = sorted(f"share/man/man7/arrayfs-{os.path.basename(page)[:-3]}.7" for page in PAGES if page != "docs/inside.md")
 INSTALLED = [
     "bin/arrayfs",
@@ -15,7 +16,7 @@ INSTALLED = [
     "share/bash-completion/completions/arrayfs",
     "share/doc/arrayfs/CHANGELOG.md",
     "share/doc/arrayfs/README.md",
-    *(f"share/doc/arrayfs/{page}" for page in PAGES),
+    *(f"share/doc/arrayfs/{page}" for page in PAGES_AND_PICTURES),
     "share/doc/arrayfs/examples/arrayfs.service",
     "share/doc/arrayfs/examples/fstab",
     "share/doc/arrayfs/examples/mnt-model.mount",
