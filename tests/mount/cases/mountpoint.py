@@ -232,3 +232,32 @@ def test_signals_in_the_background(s):
             except ProcessLookupError:
                 pass  # the first that is told ends the others
         until(lambda: not os.path.exists(s.path("mnt")), "the mountpoint removed")
+
+
+def test_rights_of_a_container(s):
+    """docs/operation.md: as root, CAP_SYS_ADMIN is enough, and no-new-privileges may stay."""
+    need_root()
+    need("setpriv")
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    for also in ([], ["--no-new-privs"]):
+        s.tool("setpriv", *also, "--inh-caps=-all", "--bounding-set=-all,+sys_admin", s.exe, *OPTIONS, s.path("m.safetensors"), s.path("mnt"))
+        same(read(s.path("mnt/a")), data)
+        s.run("unmount", s.path("mnt")).ok()
+    r = s.command("setpriv", "--inh-caps=-all", "--bounding-set=-all", s.exe, *OPTIONS, s.path("m.safetensors"), s.path("mnt"))
+    same((r.code, os.path.exists(s.path("mnt"))), (1, False))
+
+
+def test_readers_of_a_detached_mount_finish(s):
+    """docs/operation.md: the daemon goes on for them while another serves the next mount."""
+    need_root()
+    need("umount")
+    fuse_works()
+    data = simple(s.path("m.safetensors"))
+    s.run(s.path("m.safetensors"), s.path("mnt")).ok()
+    with open(s.path("mnt/a"), "rb", buffering=0) as f:
+        s.tool("umount", "-l", s.path("mnt"))
+        s.run(s.path("m.safetensors"), s.path("mnt")).ok()
+        same(read(s.path("mnt/a")), data)
+        same(f.read(len(data)), data)
+    s.run("unmount", s.path("mnt")).ok()
