@@ -6,6 +6,7 @@
 
 #include "mount/commands/commands.h"
 #include "mount/daemon/daemon.h"
+#include "mount/status.h"
 
 const struct command command_mount = {
 	.synopsis = "[options] SOURCE MOUNTPOINT", .operands = {"SOURCE", "MOUNTPOINT"}, .most = 2, .two = true, .run = daemon_run,
@@ -108,6 +109,18 @@ const struct command commands[] = {
 			"\n"
 			"Exit codes: 0 whole, 1 faults, 2 trouble.\n",
 		.operands = {"SOURCE"}, .most = 1, .run = verify_run,
+		.takes = TAKES(OPTION_JSON),
+	},
+	{
+		.word = "status", .about = "mounts, and how they do",
+		.synopsis = "[--json] [MOUNTPOINT]",
+		.help = "Lists the mounts of this machine: source, pid, for how long, failed reads.  Of\n"
+			"one MOUNTPOINT also the version, the options, and where its log goes.\n"
+			"\n"
+			"      --json        one object a line\n"
+			"\n"
+			"Exit codes: 0; 1 if MOUNTPOINT is none of arrayfs.\n",
+		.most = 1, .run = status_run,
 		.takes = TAKES(OPTION_JSON),
 	},
 	{

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,6 +27,9 @@ void log_fault(const char *where, const char *why);
  * means the default. From here on, the last lines are also kept in memory. Returns 0, or
  * the exit code after reporting why. */
 int log_prepare(const char *where, bool foreground, bool debug);
+
+/* Where that is: "stderr", "syslog" or an absolute path; "memory", if there is no system log. */
+void log_where(char ret[PATH_MAX]);
 
 /* Switches to the daemon's log and, unless in the foreground, detaches from the terminal. */
 void log_go(void);

@@ -24,7 +24,9 @@ enum { KEPT = 1000 };
 static struct {
 	enum { TO_STDERR, TO_SYSTEM, TO_FILE } to;
 	int fd, null;
+	char *path;
 	bool prepared, foreground, debug;
+	bool alone; /* there is no system log */
 	_Atomic bool going;
 	_Atomic unsigned lost;
 } sink = {.fd = -1, .null = -1};
@@ -125,8 +127,10 @@ static int open_file(const char *path)
 	struct stat st;
 	sink.to = TO_FILE;
 	sink.fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
-	if (sink.fd >= 0 && fstat(sink.fd, &st) == 0 && S_ISREG(st.st_mode))
+	if (sink.fd >= 0 && fstat(sink.fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		sink.path = realpath(path, NULL);
 		return 0;
+	}
 	log_say("log=%s: %s", path, sink.fd >= 0 || errno == ENXIO ? "not a regular file" : errno == ELOOP ? "a symbolic link" : strerror(errno));
 	return 1;
 }
@@ -142,12 +146,19 @@ int log_prepare(const char *where, bool foreground, bool debug)
 		r = open_file(where);
 	} else if (where ? strcmp(where, "syslog") == 0 : !foreground) {
 		/* Without a system log, as in a container, only the lines in memory remain. */
-		if (open_system() < 0 && where) {
+		sink.alone = open_system() < 0;
+		if (sink.alone && where) {
 			log_say("log=syslog: /dev/log: %s (log=FILE writes to a file)", strerror(errno));
 			r = 1;
 		}
 	}
 	return r;
+}
+
+void log_where(char ret[PATH_MAX])
+{
+	const char *name = sink.to == TO_FILE ? sink.path : sink.to == TO_STDERR ? "stderr" : sink.alone ? "memory" : "syslog";
+	snprintf(ret, PATH_MAX, "%s", name ? name : "");
 }
 
 void log_go(void)

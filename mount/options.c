@@ -410,7 +410,8 @@ int options_parse(struct options *o, int argc, char **argv, bool words)
 	bool operands = true;
 	*o = (struct options){.command = &command_mount, .cache = (size_t)CACHE_DEFAULT_MB << 20};
 	o->fuse = calloc(1, 1);
-	if (!o->fuse)
+	o->mount = calloc(1, 1);
+	if (!o->fuse || !o->mount)
 		return options_usage("no memory for the options");
 	opterr = 0;
 	const struct command *named = words ? find_word(argc, argv, &operands) : NULL;
@@ -431,4 +432,5 @@ int options_parse(struct options *o, int argc, char **argv, bool words)
 void options_free(struct options *o)
 {
 	free(o->fuse);
+	free(o->mount);
 }

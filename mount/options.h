@@ -54,6 +54,7 @@ struct options {
 	struct archive_records records; /* the schema's bytes are read from `schema` later */
 	const char *schema; /* the file's name; NULL if not given */
 	const char *log;  /* NULL if not given */
+	char *mount;      /* all of them as they were given; "" for none */
 	char *fuse;       /* options for libfuse, like "allow_other,fsname=x"; "" for none */
 };
 

@@ -188,13 +188,23 @@ static int set_word(struct options *o, char *word)
 	return among(ignored, word) ? 0 : refuse_word(word);
 }
 
+/* For one more list, behind a comma. */
+static bool make_room(char **lists, const char *list)
+{
+	char *grown = realloc(*lists, strlen(*lists) + strlen(list) + 2);
+	if (grown)
+		*lists = grown;
+	return grown;
+}
+
 /* An escaped comma is part of the word, as in libfuse. */
 int options_mount(struct options *o, char *list)
 {
-	char *grown = realloc(o->fuse, strlen(o->fuse) + strlen(list) + 2);
-	if (!grown)
+	if (!make_room(&o->fuse, list) || !make_room(&o->mount, list))
 		return options_usage("no memory for the options");
-	o->fuse = grown;
+	if (*o->mount)
+		strcat(o->mount, ",");
+	strcat(o->mount, list);
 	while (*list) {
 		char *end = list;
 		while (*end && *end != ',')

@@ -34,7 +34,7 @@ enum { VIEW_SHIFT = 28 };
 _Static_assert(VIEW_IDS == 1 << (32 - VIEW_SHIFT), "the ids of views fill their bits");
 
 /* Indexes within VIEW_TOP, which has no nodes. */
-enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3, TOP_LOG = 4 };
+enum { TOP_DIR = 1, TOP_ARCHIVE = 2, TOP_STATS = 3, TOP_LOG = 4, TOP_METRICS = 5, TOP_STATUS = 6 };
 
 /* The least index of a file within VIEW_ORIGINAL, which has none either. A reference to what is in it
  * has neither archive nor node, as none to other files of SOURCE has. */
@@ -47,12 +47,15 @@ static inline uint64_t ino_of(uint64_t like, enum view_id view, uint32_t index)
 	return (like & ~(uint64_t)UINT32_MAX) | (uint64_t)view << VIEW_SHIFT | index;
 }
 
-/* The daemon's statistics, which change with every read, and its log, which only the mounting
- * user may read, since it names files that others may not list. Whoever keeps a log serves its
- * contents; here the file is empty. */
+/* The daemon's statistics, in two forms, and its state, which change with every read; and its
+ * log, which only the mounting user may read, since it names files that others may not list.
+ * Whoever has a state and keeps a log serves their contents; here these files are empty. */
+enum { LIVE_FIRST = TOP_STATS, LIVE_COUNT = 4 };
 #define STATS_INO ino_of(0, VIEW_TOP, TOP_STATS)
 #define LOG_INO ino_of(0, VIEW_TOP, TOP_LOG)
-static inline bool ino_live(uint64_t ino) { return ino == STATS_INO || ino == LOG_INO; }
+#define METRICS_INO ino_of(0, VIEW_TOP, TOP_METRICS)
+#define STATUS_INO ino_of(0, VIEW_TOP, TOP_STATUS)
+static inline bool ino_live(uint64_t ino) { return ino >= STATS_INO && ino < STATS_INO + LIVE_COUNT; }
 
 /* What an inode number refers to, pinned for as long as the reference is held. `ino` is the
  * number by which mirror and kernel know the inode; stat and readdir report another, which
@@ -209,4 +212,8 @@ uint64_t mirror_bytes(const struct mirror *m);
 /* Statistics since the mirror was opened, as a JSON object and a newline: the contents of
  * .arrayfs/stats.json. */
 void mirror_stats(struct mirror *m, struct text *ret);
+
+/* The same for Prometheus: .arrayfs/metrics. */
+void mirror_metrics(struct mirror *m, struct text *ret);
+uint64_t mirror_failed_reads(const struct mirror *m);
 unsigned mirror_archives_open(struct mirror *m);

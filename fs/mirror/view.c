@@ -71,7 +71,8 @@ enum shown view_shows(struct archive *a, const struct view *view, uint32_t index
 
 const char *view_top_next(uint64_t like, uint64_t *at, uint64_t *ret_ino)
 {
-	static const char *const files[] = {[TOP_ARCHIVE] = "archive.json", [TOP_STATS] = "stats.json", [TOP_LOG] = "log.txt"};
+	static const char *const files[] = {[TOP_ARCHIVE] = "archive.json", [TOP_STATS] = "stats.json", [TOP_LOG] = "log.txt",
+					     [TOP_METRICS] = "metrics", [TOP_STATUS] = "status.json"};
 	for (uint64_t i = *at; i < VIEW_IDS + sizeof files / sizeof *files; i++) {
 		bool view = i < VIEW_IDS;
 		const char *name = !view ? files[i - VIEW_IDS] : i == views[i].directories ? views[i].name : NULL;
@@ -165,13 +166,16 @@ int view_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice nam
 /* --- files --------------------------------------------------------------- */
 
 /* Statistics change from read to read, so they come in a single read, at offset 0. */
-static int read_stats(struct mirror *m, uint64_t offset, uint64_t len, struct answer *ret)
+static int read_live(struct mirror *m, uint64_t ino, uint64_t offset, uint64_t len, struct answer *ret)
 {
 	struct text t = {0};
 	uint8_t *own;
-	if (offset > 0)
+	if (offset > 0 || (ino != STATS_INO && ino != METRICS_INO))
 		return 0;
-	mirror_stats(m, &t);
+	if (ino == STATS_INO)
+		mirror_stats(m, &t);
+	else
+		mirror_metrics(m, &t);
 	int r = t.failed ? t.failed : answer_own(ret, t.len, &own);
 	if (r == 0)
 		memcpy(own, t.bytes, t.len);
@@ -262,10 +266,8 @@ int view_read(struct mirror *m, const struct mirror_ref *ref, int fd, uint64_t o
 {
 	const struct view *v = &views[ino_view(ref->ino)];
 	struct mirror_ref plain = view_plain(ref);
-	if (ref->ino == STATS_INO)
-		return read_stats(m, offset, len, ret);
-	if (ref->ino == LOG_INO)
-		return 0;
+	if (ino_live(ref->ino))
+		return read_live(m, ref->ino, offset, len, ret);
 	if (v->original)
 		return original_read(m, ref, fd, offset, len, ret, err);
 	if (is_dir(&plain) && !view_is_file(ref->ino))

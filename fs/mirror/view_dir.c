@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/mirror/impl.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
 #include "fs/base/list.h"
-#include "fs/blocks/blocks.h"
 
 /* --- .arrayfs itself ------------------------------------------------------ */
 
@@ -165,30 +162,4 @@ int view_next(struct mirror *m, struct mirror_dir *dir, off_t offset, struct mir
 	if (ino_view(dir->ref.ino) == VIEW_TOP)
 		return next_top(dir, offset, ret);
 	return dir->ref.open ? next_in_archive(dir, offset, ret) : next_mirrored(dir, offset, ret);
-}
-
-/* --- statistics ----------------------------------------------------------- */
-
-/* Peak resident memory. The current value is only in /proc, which a sandboxed process cannot
- * see. */
-static uint64_t resident_most(void)
-{
-	struct rusage usage;
-	return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
-}
-
-void mirror_stats(struct mirror *m, struct text *t)
-{
-	struct blocks_stats b = {0};
-	if (m->options.archive.blocks)
-		blocks_stats(m->options.archive.blocks, &b);
-	text_print(t, "{\"requests\":{\"lookup\":%" PRIu64 ",\"stat\":%" PRIu64 ",\"list\":%" PRIu64 ",\"read\":%" PRIu64
-		      ",\"failed\":%" PRIu64 "},\"bytes\":%" PRIu64,
-		   atomic_load(&m->lookups), atomic_load(&m->stats), atomic_load(&m->listings), atomic_load(&m->reads),
-		   atomic_load(&m->failed), atomic_load(&m->bytes));
-	text_print(t, ",\"cache\":{\"hits\":%" PRIu64 ",\"decoded\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"bytes\":%" PRIu64
-		      ",\"seconds\":%.6f,\"used\":%zu,\"budget\":%zu}",
-		   b.hits, b.decoded, b.failed, b.bytes, (double)b.nanoseconds / 1e9, b.used, b.budget);
-	text_print(t, ",\"archives_open\":%u,\"files_open\":%u,\"resident_most\":%" PRIu64 "}\n", mirror_archives_open(m),
-		   atomic_load(&m->files), resident_most());
 }

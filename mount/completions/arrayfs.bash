@@ -49,6 +49,7 @@ declare -gA _arrayfs_options=(
 	[extract]='--force --resume --npy'
 	[diff]='--atol --rtol --json'
 	[verify]='--json'
+	[status]='--json'
 	[unmount]=''
 )
 

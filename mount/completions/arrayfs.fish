@@ -26,7 +26,7 @@ function __arrayfs_parse
                 set command list
             case umount
                 set command unmount
-            case list info cat rows stats extract diff verify unmount
+            case list info cat rows stats extract diff verify status unmount
                 set command $operands[1]
         end
         set -q command[1]; and set -e operands[1]
@@ -74,11 +74,12 @@ complete -c arrayfs -n __arrayfs_none -a stats -d 'min, max, mean, std, NaN'
 complete -c arrayfs -n __arrayfs_none -a extract -d 'write plain files'
 complete -c arrayfs -n __arrayfs_none -a diff -d 'what differs between two'
 complete -c arrayfs -n __arrayfs_none -a verify -d 'check every checksum'
+complete -c arrayfs -n __arrayfs_none -a status -d 'mounts, and how they do'
 complete -c arrayfs -n __arrayfs_none -a unmount -d 'end a mount'
 
 complete -c arrayfs -n '__arrayfs_at list 0' -s l -l long -d 'with dtype, shape and size'
 complete -c arrayfs -n '__arrayfs_at list 0' -l tree -d 'as a tree'
-complete -c arrayfs -n '__arrayfs_at list,info,stats,diff,verify 0' -l json -d 'for programs'
+complete -c arrayfs -n '__arrayfs_at list,info,stats,diff,verify,status 0' -l json -d 'for programs'
 complete -c arrayfs -n '__arrayfs_at list 0' -s H -l human-readable -d 'sizes like 1.5G'
 complete -c arrayfs -n '__arrayfs_at list 0' -l depth -x -d 'at most so many directories deep'
 complete -c arrayfs -n '__arrayfs_at list 0' -l color -a 'always never auto' -d 'colours'

@@ -286,7 +286,7 @@ static int open_source(struct daemon *d, struct opened *ret)
 
 int daemon_run(const struct options *o)
 {
-	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.debug = o->debug,
+	struct daemon d = {.options = o, .parent = -1, .mount.source = o->source, .mount.options = o->mount, .mount.debug = o->debug,
 			   .mount.ready = on_ready, .handed = strncmp(o->destination, "/dev/fd/", 8) == 0};
 	struct opened opened;
 	int r = log_prepare(o->log, o->foreground, o->debug);
@@ -302,6 +302,7 @@ int daemon_run(const struct options *o)
 	if (!o->dataset)
 		hint_dataset(o->source);
 	fuse_set_log_func(on_fuse_log);
+	d.mount.real = realpath(o->source, NULL);
 	d.list = option_list(o);
 	if (!d.list || (!d.handed && (r = keeper_start(&d.keeper, o, d.list, d.parent)) < 0)) {
 		log_say("cannot start a daemon: %s", strerror(d.list ? -r : ENOMEM));

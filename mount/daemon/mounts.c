@@ -91,6 +91,11 @@ unsigned mountpoint_look(const char *path, struct mounted *ret)
 	return l.count;
 }
 
+void mountpoint_each(bool (*each)(void *arg, const struct mounted *m, const char *place), void *arg)
+{
+	each_mount("/proc/self/mountinfo", each, arg);
+}
+
 int mountpoint_resolve(const char *path, char ret[PATH_MAX])
 {
 	char copy[PATH_MAX], parent[PATH_MAX];

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- open files and directories ---------------------------------------- */
@@ -47,7 +48,7 @@ void handle_put(struct mount *m, struct handle *h)
 	if (h->original)
 		passthrough_end(&m->passthrough, h->ref.ino);
 	mirror_close_file(m->mirror, h->fd);
-	text_free(&h->figures);
+	text_free(&h->live);
 	if (h->ref.dentry)
 		mirror_put(m->mirror, &h->ref);
 	pthread_mutex_destroy(&h->lock);
@@ -58,6 +59,8 @@ void mount_init(struct mount *m)
 {
 	pthread_mutex_init(&m->lock, NULL);
 	passthrough_init(&m->passthrough);
+	m->since = time(NULL);
+	clock_gettime(CLOCK_BOOTTIME, &m->began);
 	if (getrandom(&m->generation, sizeof m->generation, 0) != sizeof m->generation || !m->generation)
 		m->generation = (uint32_t)getpid();
 }
@@ -66,8 +69,9 @@ void mount_close(struct mount *m)
 {
 	while (m->handles)
 		handle_put(m, m->handles);
-	text_free(&m->figures);
-	text_free(&m->log);
+	for (size_t i = 0; i < LIVE_COUNT; i++)
+		text_free(&m->live[i]);
+	free(m->real);
 	passthrough_close(&m->passthrough);
 	pthread_mutex_destroy(&m->lock);
 }

@@ -14,6 +14,10 @@ struct fuse_session;
 struct mount {
 	struct mirror *mirror;
 	const char *source;       /* as the user named it, for messages */
+	char *real;               /* its absolute path, without links; or NULL */
+	const char *options;      /* those of -o, as they were given */
+	time_t since;             /* when the mount began, and the same by CLOCK_BOOTTIME */
+	struct timespec began;
 	bool debug;               /* log every request */
 	bool fixed;               /* SOURCE is one archive: nothing ever changes */
 	bool stateless;           /* and no file or directory in it needs an open */
@@ -23,9 +27,9 @@ struct mount {
 	struct passthrough passthrough; /* of original files */
 	_Atomic bool originals;   /* one has been looked up */
 	void (*ready)(struct mount *); /* called when FUSE_INIT arrives */
-	pthread_mutex_t lock;     /* of handles and figures */
+	pthread_mutex_t lock;     /* of handles and snapshots */
 	struct handle *handles;   /* all open files and directories */
-	struct text figures, log; /* snapshots, if the kernel opens files by itself */
+	struct text live[LIVE_COUNT]; /* snapshots, if the kernel opens files by itself */
 	struct fuse_session *_Atomic session; /* while it serves */
 	pthread_t watcher;        /* checks the source's files, if the kernel opens files by itself */
 	bool watching, watch_ends;

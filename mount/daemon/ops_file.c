@@ -8,57 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "mount/log.h"
-
-/* --- the daemon's figures and log -------------------------------------- */
-
-/*
- * stats.json and log.txt are snapshots taken at open, and stat() shows a size of 0. Where
- * the kernel opens files without asking us, it does not read a file beyond its known
- * size; but before a read there it requests the attributes, with the open file set, as it
- * does for nothing else. That is when the snapshot is taken, and its size returned.
- */
-static void put_live(struct mount *m, uint64_t ino, struct text *ret)
-{
-	if (ino == LOG_INO)
-		log_put(ret);
-	else
-		mirror_stats(m->mirror, ret);
-}
-
-static struct text *unopened(struct mount *m, uint64_t ino)
-{
-	return ino == LOG_INO ? &m->log : &m->figures;
-}
-
-void live_size(struct mount *m, uint64_t ino, struct stat *st)
-{
-	struct text *t = unopened(m, ino);
-	pthread_mutex_lock(&m->lock);
-	text_free(t);
-	put_live(m, ino, t);
-	st->st_size = (off_t)t->len;
-	pthread_mutex_unlock(&m->lock);
-}
-
-static void reply_text(fuse_req_t req, const struct text *t, size_t size, off_t offset)
-{
-	size_t at = offset < 0 || (size_t)offset > t->len ? t->len : (size_t)offset;
-	fuse_reply_buf(req, t->bytes + at, size < t->len - at ? size : t->len - at);
-}
-
-static void reply_live(fuse_req_t req, uint64_t ino, struct handle *h, size_t size, off_t offset)
-{
-	struct mount *m = mount_of(req);
-	if (h) {
-		reply_text(req, &h->figures, size, offset);
-		return;
-	}
-	pthread_mutex_lock(&m->lock);
-	reply_text(req, unopened(m, ino), size, offset);
-	pthread_mutex_unlock(&m->lock);
-}
-
 /* --- opening ----------------------------------------------------------- */
 
 /* Does the kernel open files by itself? It does so for good, once it is told to: so it is not, if
@@ -113,7 +62,7 @@ void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fi->fh = (uintptr_t)h;
 		fi->keep_cache = mirror_keeps(m->mirror, &h->ref, h->fd);
 		if (ino_live(ino)) {
-			put_live(m, ino, &h->figures);
+			live_put(m, ino, &h->live);
 			fi->keep_cache = 0;
 			fi->direct_io = 1;
 		}
@@ -196,7 +145,7 @@ void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct f
 	struct answer a;
 	if (ino_live(ino)) {
 		trace(m, "read", ino, "%zu at %" PRIu64, size, (uint64_t)offset);
-		reply_live(req, ino, h, size, offset);
+		live_reply(req, ino, h, size, offset);
 		handle_put(m, h);
 		return;
 	}

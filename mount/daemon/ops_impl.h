@@ -22,7 +22,7 @@ struct handle {
 	struct mirror_ref ref;     /* of an open file */
 	int fd;                    /* of a file that is passed through, else -1 */
 	bool original;             /* passthrough_begin() was called for it */
-	struct text figures;       /* content of stats.json or log.txt, as of open */
+	struct text live;          /* content of stats.json and the like, as of open */
 };
 
 struct handle *handle_new(struct mount *m);
@@ -51,8 +51,12 @@ void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struc
 void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
-/* ops_file.c */
+/* live.c, for ino_live() */
+void live_put(struct mount *m, uint64_t ino, struct text *ret);
 void live_size(struct mount *m, uint64_t ino, struct stat *st); /* takes a snapshot, to size it */
+void live_reply(fuse_req_t req, uint64_t ino, struct handle *h, size_t size, off_t offset);
+
+/* ops_file.c */
 void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi);
 void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);

@@ -29,7 +29,8 @@ def two(s):
 def test_found_but_not_listed(s):
     m = s.mount(two(s))
     same(names(m.path), ["b", "d", "e"])
-    same(sorted(os.listdir(m / ".arrayfs")), ["archive.json", "f32", "json", "log.txt", "npy", "original", "stats.json", "text"])
+    same(sorted(os.listdir(m / ".arrayfs")), ["archive.json", "f32", "json", "log.txt", "metrics", "npy", "original", "stats.json",
+                                               "status.json", "text"])
     same(sorted(os.listdir(m / ".arrayfs/npy")), ["b.npy", "d", "e.npy"])
     same(os.listdir(m / ".arrayfs/npy/d"), ["a.npy"])
     same(sorted(os.listdir(m / ".arrayfs/json")), ["b.json", "d", "d.json", "e.json"])
