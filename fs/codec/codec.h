@@ -75,6 +75,9 @@ const struct codec_steps *codec_steps(enum codec_id codec);
 /* Continues a CRC-32 (that of gzip and zip) over the bytes of s; start with crc 0. */
 uint32_t codec_crc32(uint32_t crc, struct slice s);
 
+/* Likewise an Adler-32 (that of zlib); start with 1. */
+uint32_t codec_adler32(uint32_t adler, struct slice s);
+
 /* Scratch memory for decoding, which the caller accounts for and frees afterwards; and
  * whether the input may change. */
 struct codec_memory {

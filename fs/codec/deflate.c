@@ -68,6 +68,11 @@ uint32_t codec_crc32(uint32_t crc, struct slice s)
 	return s.len ? libdeflate_crc32(crc, s.data, s.len) : crc;
 }
 
+uint32_t codec_adler32(uint32_t adler, struct slice s)
+{
+	return s.len ? libdeflate_adler32(adler, s.data, s.len) : adler;
+}
+
 const struct codec codec_deflate = {.name = "deflate", .whole = deflate_whole, .steps = &codec_steps_deflate};
 const struct codec codec_zlib = {.name = "zlib", .whole = zlib_whole, .steps = &codec_steps_zlib};
 const struct codec codec_gzip = {.name = "gzip", .whole = gzip_whole, .steps = &codec_steps_gzip};

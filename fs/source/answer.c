@@ -261,13 +261,24 @@ int answer_detach(struct answer *a, struct error *err)
 	return r;
 }
 
+int answer_take(struct answer_place *p, size_t len, uint8_t *to, struct error *err)
+{
+	while (len > 0 && p->span < p->from->count) {
+		const struct iovec *v = &p->from->spans[p->span];
+		size_t n = v->iov_len - p->at < len ? v->iov_len - p->at : len;
+		if (!source_copy(to, (const uint8_t *)v->iov_base + p->at, n))
+			return error_set(err, EIO, "the file was cut short, or cannot be read");
+		to += n;
+		len -= n;
+		p->at += n;
+		if (p->at == v->iov_len)
+			p->span++, p->at = 0;
+	}
+	memset(to, 0, len);
+	return 0;
+}
+
 int answer_copy(const struct answer *a, void *buf, struct error *err)
 {
-	uint8_t *to = buf;
-	for (size_t i = 0; i < a->count; i++) {
-		if (!source_copy(to, a->spans[i].iov_base, a->spans[i].iov_len))
-			return error_set(err, EIO, "the file was cut short, or cannot be read");
-		to += a->spans[i].iov_len;
-	}
-	return 0;
+	return answer_take(&(struct answer_place){.from = a}, (size_t)a->len, buf, err);
 }

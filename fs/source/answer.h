@@ -76,5 +76,14 @@ int answer_gather(struct answer *a, struct error *err);
 /* Likewise, but into memory of the answer's own. */
 int answer_detach(struct answer *a, struct error *err);
 
+/* A place in an answer that is read in order; it starts as {.from = the answer}. */
+struct answer_place {
+	const struct answer *from;
+	size_t span, at;
+};
+
+/* Copies the next bytes; what is missing at the end is zeros.  -EIO if mapped bytes are gone. */
+int answer_take(struct answer_place *p, size_t len, uint8_t *to, struct error *err);
+
 /* Copies the spans into one buffer of a->len bytes; -EIO if mapped bytes are gone. */
 int answer_copy(const struct answer *a, void *buf, struct error *err);

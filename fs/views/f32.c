@@ -61,30 +61,6 @@ int view_f32_size(struct archive *a, struct node *n, uint64_t *ret, struct error
 
 /* --- reading ----------------------------------------------------------------- */
 
-/* The stored bytes, taken out of an answer from its start on. */
-struct taken {
-	const struct answer *from;
-	size_t span, at;
-};
-
-/* What is missing of the last group is zeros, and no element of the array. */
-static int take(struct taken *t, size_t len, uint8_t *to, struct error *err)
-{
-	while (len > 0 && t->span < t->from->count) {
-		const struct iovec *v = &t->from->spans[t->span];
-		size_t n = v->iov_len - t->at < len ? v->iov_len - t->at : len;
-		if (!source_copy(to, (const uint8_t *)v->iov_base + t->at, n))
-			return error_set(err, EIO, "the file was cut short, or cannot be read");
-		to += n;
-		len -= n;
-		t->at += n;
-		if (t->at == v->iov_len)
-			t->span++, t->at = 0;
-	}
-	memset(to, 0, len);
-	return 0;
-}
-
 static void little(float *values, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -97,7 +73,7 @@ static void little(float *values, size_t n)
 
 /* Decodes the groups from `group` on into [offset, offset + len) of the view: where they belong,
  * or, if they are only partly wanted or would lie askew, elsewhere first. */
-static int decode(const struct widen *w, struct taken *from, uint64_t group, uint64_t offset, uint64_t len, uint8_t *to, struct error *err)
+static int decode(const struct widen *w, struct answer_place *from, uint64_t group, uint64_t offset, uint64_t len, uint8_t *to, struct error *err)
 {
 	uint8_t stored[STEP_BYTES];
 	float values[STEP];
@@ -107,7 +83,7 @@ static int decode(const struct widen *w, struct taken *from, uint64_t group, uin
 	for (uint64_t at = group * each; at < end;) {
 		uint64_t left = (end - at - 1) / each + 1, stop;
 		size_t n = left < most ? (size_t)left : most;
-		int r = take(from, n * w->bytes, stored, err);
+		int r = answer_take(from, n * w->bytes, stored, err); /* zeros behind the last element are none of the array */
 		if (r < 0)
 			return r;
 		stop = at + n * each;
@@ -146,7 +122,7 @@ int view_f32_read(struct archive *a, struct node *n, uint64_t offset, uint64_t l
 	if (r == 0)
 		r = answer_own(ret, (size_t)len, &own);
 	if (r == 0)
-		r = decode(&w, &(struct taken){.from = &stored}, first, offset, len, own, err);
+		r = decode(&w, &(struct answer_place){.from = &stored}, first, offset, len, own, err);
 	answer_close(&stored);
 	if (r < 0)
 		answer_reset(ret);

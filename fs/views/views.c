@@ -5,6 +5,7 @@
 #include "fs/views/json.h"
 #include "fs/views/lines.h"
 #include "fs/views/npy.h"
+#include "fs/views/png.h"
 #include "fs/views/text.h"
 
 const struct view views[VIEW_IDS] = {
@@ -20,5 +21,7 @@ const struct view views[VIEW_IDS] = {
 					  .write = view_json_write},
 	[VIEW_F32] = {.name = "f32", .suffix = "", .directories = VIEW_F32, .files = VIEW_F32,
 		      .exists = view_f32_exists, .size = view_f32_size, .read = view_f32_read, .array = view_f32_array},
+	[VIEW_PNG] = {.name = "png", .suffix = ".png", .directories = VIEW_PNG, .files = VIEW_PNG,
+		      .exists = view_png_exists, .size = view_png_size, .read = view_png_read},
 	[VIEW_ORIGINAL] = {.name = "original", .suffix = "", .directories = VIEW_ORIGINAL, .files = VIEW_ORIGINAL, .original = true},
 };

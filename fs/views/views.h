@@ -17,7 +17,8 @@ enum view_id {
 	VIEW_JSON_FILE, /* its files */
 	VIEW_F32,
 	VIEW_LINES,     /* in VIEW_TEXT's directories: the text of a column that is a directory itself */
-	VIEW_ORIGINAL = 9, /* SOURCE's own files, whatever they contain */
+	VIEW_PNG,
+	VIEW_ORIGINAL, /* SOURCE's own files, whatever they contain */
 	VIEW_IDS = 16,
 };
 

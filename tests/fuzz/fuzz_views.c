@@ -124,11 +124,24 @@ static void check_npy(struct look *l, const struct mirror_ref *ref, const char *
 	mirror_put(l->m, &plain);
 }
 
+/* A picture takes all of a large array to be read. */
+static bool is_slow(struct look *l, const struct mirror_ref *ref)
+{
+	struct mirror_ref plain;
+	struct stat st;
+	struct error err = {0};
+	if (ino_view(ref->ino) != VIEW_PNG || mirror_sibling(l->m, ref, ino_of(ref->ino, VIEW_NONE, ino_index(ref->ino)), &plain) < 0)
+		return false;
+	bool slow = mirror_stat(l->m, &plain, -1, &st, &err) < 0 || st.st_size > 4 * BYTES;
+	mirror_put(l->m, &plain);
+	return slow;
+}
+
 static void look_at_file(struct look *l, const struct mirror_ref *ref, const char *name, uint64_t size)
 {
 	bool json = views[ino_view(ref->ino)].write && !ino_live(ref->ino);
 	size_t len = json ? JSON_MAX : BYTES;
-	if (!opens(l, ref))
+	if (!opens(l, ref) || is_slow(l, ref))
 		return;
 	uint8_t *buf = malloc(len);
 	if (!buf || (ino_live(ref->ino) ? 0 : size) > INT64_MAX)

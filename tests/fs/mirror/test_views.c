@@ -72,8 +72,8 @@ static size_t read_at(struct mirror *m, const struct mirror_ref *ref, uint64_t a
 /* It is as long as is told, and in pieces what it is as a whole. */
 static void check_bytes_in_pieces(struct mirror *m, const struct mirror_ref *ref)
 {
-	static const size_t pieces[] = {1, 7, 64, 509};
-	uint8_t whole[4096], part[512];
+	static const size_t pieces[] = {1, 7, 64, 509, 9973};
+	static uint8_t whole[1 << 17], part[9973];
 	struct error err = {0};
 	struct stat st;
 	int fd;
@@ -83,7 +83,7 @@ static void check_bytes_in_pieces(struct mirror *m, const struct mirror_ref *ref
 	size_t size = (size_t)st.st_size;
 	assert_in_range(size, 1, sizeof whole - 1);
 	assert_int_equal(read_at(m, ref, 0, sizeof whole, whole), size);
-	for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+	for (size_t i = size < 4096 ? 0 : 3; i < sizeof pieces / sizeof *pieces; i++)
 		for (size_t at = 0, n; at < size; at += n) {
 			n = read_at(m, ref, at, pieces[i], part);
 			assert_int_equal(n, pieces[i] < size - at ? pieces[i] : size - at);
@@ -91,6 +91,19 @@ static void check_bytes_in_pieces(struct mirror *m, const struct mirror_ref *ref
 		}
 	assert_int_equal(read_at(m, ref, size, 10, part), 0);
 	assert_int_equal(read_at(m, ref, size + 1000, 10, part), 0);
+}
+
+/* No two views of a node have one st_ino. */
+static void check_number(struct mirror *m, const struct mirror_ref *ref, const struct mirror_ref *plain)
+{
+	struct error err = {0};
+	struct stat st;
+	assert_int_equal(mirror_stat(m, ref, -1, &st, &err), 0);
+	for (enum view_id v = VIEW_NONE; v < VIEW_IDS; v++) {
+		struct mirror_ref sibling = *ref;
+		sibling.ino = ino_of(plain->ino, v, ino_index(plain->ino));
+		assert_true((sibling.ino == ref->ino) == (mirror_number(m, &sibling, sibling.ino) == st.st_ino));
+	}
 }
 
 /* NAME and the suffix is the view's file of the node, or is not there.  How many names that is. */
@@ -113,6 +126,7 @@ static unsigned check_file(struct mirror *m, const struct view *v, const struct 
 		assert_string_equal(target + strlen(target) - strlen(v->suffix), v->suffix);
 	} else {
 		check_bytes_in_pieces(m, &ref);
+		check_number(m, &ref, plain);
 	}
 	mirror_put(m, &ref);
 	return 1;

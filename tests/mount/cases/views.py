@@ -29,12 +29,13 @@ def two(s):
 def test_found_but_not_listed(s):
     m = s.mount(two(s))
     same(names(m.path), ["b", "d", "e"])
-    same(sorted(os.listdir(m / ".arrayfs")), ["archive.json", "f32", "json", "log.txt", "metrics", "npy", "original", "stats.json",
+    same(sorted(os.listdir(m / ".arrayfs")), ["archive.json", "f32", "json", "log.txt", "metrics", "npy", "original", "png", "stats.json",
                                                "status.json", "text"])
     same(sorted(os.listdir(m / ".arrayfs/npy")), ["b.npy", "d", "e.npy"])
     same(os.listdir(m / ".arrayfs/npy/d"), ["a.npy"])
+    same((os.listdir(m / ".arrayfs/png"), os.listdir(m / ".arrayfs/png/d")), (["d"], ["a.png"]))
     same(sorted(os.listdir(m / ".arrayfs/json")), ["b.json", "d", "d.json", "e.json"])
-    for wrong in ("npy/b", "npy/x.npy", "npy/.npy", "npy/d.npy", "npy/.arrayfs", "json/x.json", "none", "npy/d/b.npy"):
+    for wrong in ("npy/b", "npy/x.npy", "npy/.npy", "npy/d.npy", "npy/.arrayfs", "json/x.json", "none", "npy/d/b.npy", "png/b.png", "png/e.png"):
         holds(not os.path.lexists(m / (".arrayfs/" + wrong)), f"{wrong} is there")
     holds(not os.path.lexists(m / "d/.arrayfs"), "views below the root")
 

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "fs/views/picture.h"
+
+/* Sums of the cells of a row of them, to which numbers are added in the order of the elements. */
+struct sums {
+	const struct picture_layout *layout;
+	double *to;
+	uint64_t column; /* of the next number */
+	uint32_t cell;   /* that it belongs to, */
+	uint64_t left;   /* and numbers that this takes until its last column */
+};
+
+static void begin_row(struct sums *s)
+{
+	s->column = s->cell = 0;
+	s->left = s->layout->each_columns;
+}
+
+/* Eight sums, so that the processor need not wait for one after another; the same each time. */
+static double sum(const double *v, size_t n)
+{
+	double lanes[8] = {0}, rest = 0;
+	size_t i = 0;
+	for (; i + 8 <= n; i += 8)
+		for (unsigned k = 0; k < 8; k++)
+			lanes[k] += v[i + k];
+	for (; i < n; i++)
+		rest += v[i];
+	return rest + ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+/* To the end of the row at most; how many. */
+static size_t add_some(struct sums *s, const double *v, size_t n)
+{
+	const struct picture_layout *l = s->layout;
+	size_t done = 0;
+	n = l->columns - s->column < n ? (size_t)(l->columns - s->column) : n;
+	if (l->each_columns == 1)
+		for (; done < n; done++)
+			s->to[s->cell++] += v[done];
+	while (done < n) {
+		size_t some = s->left < n - done ? (size_t)s->left : n - done;
+		s->to[s->cell] += sum(v + done, some);
+		done += some;
+		s->left -= some;
+		if (s->left == 0) {
+			s->cell++;
+			s->left = l->each_columns;
+		}
+	}
+	s->column += n;
+	if (s->column == l->columns)
+		begin_row(s);
+	return n;
+}
+
+/* Of whole rows, one after another. */
+static void add(void *arg, const double *v, size_t n)
+{
+	for (size_t some; n > 0; v += some, n -= some)
+		some = add_some(arg, v, n);
+}
+
+/* Of one cell. */
+static void add_to_cell(void *arg, const double *v, size_t n)
+{
+	*(double *)arg += sum(v, n);
+}
+
+struct work {
+	const struct picture_layout *layout;
+	const struct picture_values *values;
+	struct archive *archive;
+	struct node *node;
+	struct picture_room *room;
+};
+
+static uint64_t within(uint64_t each, uint64_t index, uint64_t extent)
+{
+	uint64_t left = extent - each * index;
+	return left < each ? left : each;
+}
+
+/* Rows of a tile; `base` is its first element. */
+static int add_rows(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, double *to, struct error *err)
+{
+	struct sums s = {.layout = w->layout, .to = to};
+	begin_row(&s);
+	return picture_read(w->values, w->archive, w->node, base + row * w->layout->columns, rows * w->layout->columns, w->room, add, &s, err);
+}
+
+/* Some elements of one row, for each of the cells; divides by how many these are. */
+static int average_few(const struct work *w, uint64_t base, uint64_t row, double *to, struct error *err)
+{
+	const struct picture_layout *l = w->layout;
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < l->cell_columns; i++) {
+		uint64_t there = within(l->each_columns, i, l->columns), few = there < l->few ? there : l->few;
+		uint64_t first = base + row * l->columns + i * l->each_columns + (there - few) / 2;
+		r = picture_read(w->values, w->archive, w->node, first, few, w->room, add_to_cell, to + i, err);
+		to[i] /= (double)few;
+	}
+	return r;
+}
+
+/* Pieces of rows, evenly spread, or all of them; *ret: how many rows. */
+static int add_pieces(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, double *to, uint64_t *ret, struct error *err)
+{
+	const struct picture_layout *l = w->layout;
+	*ret = rows;
+	if (!l->sampled || rows <= l->pieces * l->piece_rows)
+		return add_rows(w, base, row, rows, to, err);
+	*ret = l->pieces * l->piece_rows;
+	int r = 0;
+	for (uint64_t i = 0; r == 0 && i < l->pieces; i++) {
+		uint64_t at = (uint64_t)((unsigned __int128)i * (rows - l->piece_rows) / (l->pieces > 1 ? l->pieces - 1 : 1));
+		at = l->pieces == 1 ? (rows - l->piece_rows) / 2 : at;
+		r = add_rows(w, base, row + at, l->piece_rows, to, err);
+	}
+	return r;
+}
+
+/* A row of cells of a tile. */
+static int average_row(const struct work *w, uint64_t tile, uint32_t cell_row, double *to, struct error *err)
+{
+	const struct picture_layout *l = w->layout;
+	uint64_t base = tile * l->rows * l->columns, row = cell_row * l->each_rows;
+	uint64_t rows = within(l->each_rows, cell_row, l->rows), added;
+	memset(to, 0, l->cell_columns * sizeof *to);
+	if (l->few)
+		return average_few(w, base, row + rows / 2, to, err);
+	int r = add_pieces(w, base, row, rows, to, &added, err);
+	for (uint32_t i = 0; i < l->cell_columns; i++)
+		to[i] /= (double)within(l->each_columns, i, l->columns) * (double)added;
+	return r;
+}
+
+int picture_cells(const struct picture_layout *l, const struct picture_values *v, struct archive *a, struct node *n, uint64_t row,
+		  uint64_t rows, struct picture_room *room, double *to, struct error *err)
+{
+	struct work w = {l, v, a, n, room};
+	int r = 0;
+	for (uint64_t end = row + rows; r == 0 && row < end; row++, to += l->cell_columns) {
+		uint32_t place = (uint32_t)(row / l->cell_rows), within_tile = (uint32_t)(row % l->cell_rows);
+		r = average_row(&w, picture_tile(l, place), within_tile, to, err);
+	}
+	return r;
+}
