@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "fs/views/picture.h"
 
-/* Sums of the cells of a row of them, to which numbers are added in the order of the elements. */
+/* Sums of cells, to which numbers are added in the order of the elements. */
 struct sums {
 	const struct picture_layout *layout;
-	double *to;
+	double *to;      /* a row of cells */
+	uint64_t rows;   /* that it still takes; UINT64_MAX: all that come */
 	uint64_t column; /* of the next number */
 	uint32_t cell;   /* that it belongs to, */
 	uint64_t left;   /* and numbers that this takes until its last column */
@@ -14,6 +15,15 @@ static void begin_row(struct sums *s)
 {
 	s->column = s->cell = 0;
 	s->left = s->layout->each_columns;
+}
+
+static void end_row(struct sums *s)
+{
+	if (--s->rows == 0) {
+		s->to += s->layout->cell_columns;
+		s->rows = s->layout->each_rows;
+	}
+	begin_row(s);
 }
 
 /* Eight sums, so that the processor need not wait for one after another; the same each time. */
@@ -50,7 +60,7 @@ static size_t add_some(struct sums *s, const double *v, size_t n)
 	}
 	s->column += n;
 	if (s->column == l->columns)
-		begin_row(s);
+		end_row(s);
 	return n;
 }
 
@@ -81,12 +91,19 @@ static uint64_t within(uint64_t each, uint64_t index, uint64_t extent)
 	return left < each ? left : each;
 }
 
-/* Rows of a tile; `base` is its first element. */
-static int add_rows(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, double *to, struct error *err)
+/* Rows of a tile, `base` being its first element: to one row of cells, or as many to each as it takes. */
+static int add_rows(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, bool to_one, double *to, struct error *err)
 {
-	struct sums s = {.layout = w->layout, .to = to};
+	const struct picture_layout *l = w->layout;
+	struct sums s = {.layout = l, .to = to, .rows = to_one ? UINT64_MAX : l->each_rows};
 	begin_row(&s);
-	return picture_read(w->values, w->archive, w->node, base + row * w->layout->columns, rows * w->layout->columns, w->room, add, &s, err);
+	return picture_read(w->values, w->archive, w->node, base + row * l->columns, rows * l->columns, w->room, add, &s, err);
+}
+
+static void divide(const struct picture_layout *l, uint64_t rows, double *to)
+{
+	for (uint32_t i = 0; i < l->cell_columns; i++)
+		to[i] /= (double)within(l->each_columns, i, l->columns) * (double)rows;
 }
 
 /* Some elements of one row, for each of the cells; divides by how many these are. */
@@ -103,36 +120,40 @@ static int average_few(const struct work *w, uint64_t base, uint64_t row, double
 	return r;
 }
 
-/* Pieces of rows, evenly spread, or all of them; *ret: how many rows. */
-static int add_pieces(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, double *to, uint64_t *ret, struct error *err)
+/* Of pieces of rows, evenly spread. */
+static int average_pieces(const struct work *w, uint64_t base, uint64_t row, uint64_t rows, double *to, struct error *err)
 {
 	const struct picture_layout *l = w->layout;
-	*ret = rows;
-	if (!l->sampled || rows <= l->pieces * l->piece_rows)
-		return add_rows(w, base, row, rows, to, err);
-	*ret = l->pieces * l->piece_rows;
+	uint64_t taken = l->pieces * l->piece_rows, spare = rows - l->piece_rows;
 	int r = 0;
 	for (uint64_t i = 0; r == 0 && i < l->pieces; i++) {
-		uint64_t at = (uint64_t)((unsigned __int128)i * (rows - l->piece_rows) / (l->pieces > 1 ? l->pieces - 1 : 1));
-		at = l->pieces == 1 ? (rows - l->piece_rows) / 2 : at;
-		r = add_rows(w, base, row + at, l->piece_rows, to, err);
+		uint64_t at = l->pieces == 1 ? spare / 2 : (uint64_t)((unsigned __int128)i * spare / (l->pieces - 1));
+		r = add_rows(w, base, row + at, l->piece_rows, true, to, err);
 	}
+	divide(l, taken, to);
 	return r;
 }
 
-/* A row of cells of a tile. */
-static int average_row(const struct work *w, uint64_t tile, uint32_t cell_row, double *to, struct error *err)
+/* Rows of cells of one tile, of which all elements are read, as many at a time as there are. */
+static int average_all(const struct work *w, uint64_t base, uint32_t cell_row, uint32_t cell_rows, double *to, struct error *err)
 {
 	const struct picture_layout *l = w->layout;
-	uint64_t base = tile * l->rows * l->columns, row = cell_row * l->each_rows;
-	uint64_t rows = within(l->each_rows, cell_row, l->rows), added;
-	memset(to, 0, l->cell_columns * sizeof *to);
+	uint64_t row = cell_row * l->each_rows, end = (uint64_t)(cell_row + cell_rows) * l->each_rows;
+	int r = add_rows(w, base, row, (end < l->rows ? end : l->rows) - row, false, to, err);
+	for (uint32_t i = 0; r == 0 && i < cell_rows; i++)
+		divide(l, within(l->each_rows, cell_row + i, l->rows), to + (size_t)i * l->cell_columns);
+	return r;
+}
+
+static int average_some(const struct work *w, uint64_t base, uint32_t cell_row, double *to, struct error *err)
+{
+	const struct picture_layout *l = w->layout;
+	uint64_t row = cell_row * l->each_rows, rows = within(l->each_rows, cell_row, l->rows);
 	if (l->few)
 		return average_few(w, base, row + rows / 2, to, err);
-	int r = add_pieces(w, base, row, rows, to, &added, err);
-	for (uint32_t i = 0; i < l->cell_columns; i++)
-		to[i] /= (double)within(l->each_columns, i, l->columns) * (double)added;
-	return r;
+	if (rows <= l->pieces * l->piece_rows) /* the last ones */
+		return average_all(w, base, cell_row, 1, to, err);
+	return average_pieces(w, base, row, rows, to, err);
 }
 
 int picture_cells(const struct picture_layout *l, const struct picture_values *v, struct archive *a, struct node *n, uint64_t row,
@@ -140,9 +161,12 @@ int picture_cells(const struct picture_layout *l, const struct picture_values *v
 {
 	struct work w = {l, v, a, n, room};
 	int r = 0;
-	for (uint64_t end = row + rows; r == 0 && row < end; row++, to += l->cell_columns) {
-		uint32_t place = (uint32_t)(row / l->cell_rows), within_tile = (uint32_t)(row % l->cell_rows);
-		r = average_row(&w, picture_tile(l, place), within_tile, to, err);
+	memset(to, 0, (size_t)(rows * l->cell_columns) * sizeof *to);
+	for (uint64_t end = row + rows, some; r == 0 && row < end; row += some, to += some * l->cell_columns) {
+		uint32_t place = (uint32_t)(row / l->cell_rows), first = (uint32_t)(row % l->cell_rows);
+		uint64_t base = picture_tile(l, place) * l->rows * l->columns, left = l->cell_rows - first;
+		some = l->sampled ? 1 : left < end - row ? left : end - row;
+		r = l->sampled ? average_some(&w, base, first, to, err) : average_all(&w, base, first, (uint32_t)some, to, err);
 	}
 	return r;
 }
