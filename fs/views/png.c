@@ -147,11 +147,8 @@ static void draw_line(const struct picture_file *f, uint32_t y, uint8_t *to)
 static void tell(const struct picture_layout *l, const struct picture_range *range, char ret[PICTURE_COMMENT + 1])
 {
 	struct text t = {.limit = PICTURE_COMMENT};
-	text_double(&t, range->low);
-	text_add(&t, " to ");
-	text_double(&t, range->high);
-	text_print(&t, "; a cell is the mean of %s%" PRIu64 " x %" PRIu64 "; NaN is magenta", l->sampled ? "some of " : "",
-		   l->turned ? l->each_columns : l->each_rows, l->turned ? l->each_rows : l->each_columns);
+	text_print(&t, "%.6g to %.6g; a cell is the mean of %s%" PRIu64 " x %" PRIu64 "; NaN is magenta", range->low, range->high,
+		   l->sampled ? "some of " : "", l->turned ? l->each_columns : l->each_rows, l->turned ? l->each_rows : l->each_columns);
 	snprintf(ret, PICTURE_COMMENT + 1, "%s", t.failed ? "" : t.bytes);
 	text_free(&t);
 }

@@ -115,7 +115,7 @@ def same(data, cells, grown, what):
     assert np.abs(palette[FIRST:] - theirs).max() <= 1, f"{what}: another palette"
     assert palette[NAN].tolist() == [255, 0, 255]
     told = [float(w) for w in text.split(";")[0].split(" to ")]
-    assert np.allclose(told, [low, high], rtol=1e-12, atol=0), f"{what}: {text}, not {low} to {high}"
+    assert np.allclose(told, [low, high], rtol=1e-5, atol=0), f"{what}: {text}, not {low} to {high}"
 
 
 def plain(a):
@@ -287,7 +287,7 @@ def arrays_without_end_are_sampled():
         for name, value in (("square", 3), ("wide", 0), ("high", -2), ("tiles", 0)):
             pixels, _, text = decoded(png(top / "f.h5", name))
             assert ((pixels == FIRST + LEVELS // 2) | (pixels == NONE)).all() and (pixels > NONE).mean() > 0.5, name
-            assert text.startswith(f"{value}.0 to {value}.0; a cell is the mean of some of "), text
+            assert text.startswith(f"{value} to {value}; a cell is the mean of some of "), text
         arrayfs("--cat", top / "f.h5", ".arrayfs/png/too large.png", code=1)
         pixels = decoded(png(top / "f.h5", "dims"))[0]
         assert pixels[0, 0] != pixels[-1, -1]
@@ -345,7 +345,7 @@ def cut(pictures):
 
 
 def fixtures_have_their_pictures():
-    for path, nodes in fixtures(3, "*/*"):
+    for path, nodes in fixtures(5, "*/*"):
         files = [o for o in nodes if o["kind"] == "file" and o["path"] and not set(o["path"]) & set("*?[") and "error" not in o]
         drawn = [o for o in files if is_drawn(o)][:100]
         got = all_of(path, "png", ".png", drawn) if drawn else None
