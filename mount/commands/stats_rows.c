@@ -220,6 +220,7 @@ static void put_rows(struct stats *s)
 		free(rows->all[i].bins);
 	}
 	rows->count = 0;
+	fflush(stdout); /* before the progress line is shown again */
 }
 
 static time_t now(void)

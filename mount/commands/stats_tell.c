@@ -173,10 +173,14 @@ void stats_tell(struct stats *s, const struct job *j)
 		note_nan(s, j);
 		set_cells(j, &row);
 	}
-	if (s->options->list_json && s->terminal.is)
+	if (!s->options->list_json) {
+		if (!j->same)
+			stats_hold(s, j, &row);
+		return;
+	}
+	if (s->terminal.is)
 		progress_clear(&s->progress);
-	if (s->options->list_json)
-		tell_json(s, j, &row);
-	else if (!j->same)
-		stats_hold(s, j, &row);
+	tell_json(s, j, &row);
+	if (s->terminal.is)
+		fflush(stdout);
 }
