@@ -248,7 +248,7 @@ static bool look_views(struct look *l, struct archive *a, struct node *n)
 	uint64_t size;
 	int r = archive_size(a, n, &size, &err);
 	for (const struct view *v = views; v < views + VIEW_IDS; v++) {
-		bool slow = v == &views[VIEW_PNG] && (r < 0 || size > 4 * l->bytes); /* all of it is read */
+		bool slow = v == &views[VIEW_PNG] && (!l->split || r < 0 || size > 4 * l->bytes); /* all of it is read */
 		if (v->read && !slow && view_exists(v, n) && !look_view(l, v, a, n))
 			return false;
 	}

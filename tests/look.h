@@ -13,7 +13,7 @@
 struct look {
 	uint32_t nodes; /* the most to look at */
 	size_t bytes;   /* the most to read of a node, from its start and from its end */
-	bool split;     /* read once more, in pieces, which must give the same bytes */
+	bool split;     /* read once more, in pieces, which must give the same bytes; and make pictures of small arrays */
 
 	/* What is told. */
 	uint64_t work;    /* a measure of what it cost */

@@ -76,7 +76,7 @@ bool picture_is_numeric(const struct array *a);
 /* Bits of an element as stored, on average. */
 unsigned picture_bits(const struct array *a);
 
-enum { PICTURE_STEP = 4096 };
+enum { PICTURE_STEP = 1024 };
 
 /* Memory for PICTURE_STEP elements. */
 struct picture_room {
@@ -112,8 +112,7 @@ struct picture_range {
 	bool diverging; /* low is -high */
 };
 
-/* `counts` has room for 1 << 16. */
-struct picture_range picture_range(const double *cells, size_t n, uint32_t *counts);
+struct picture_range picture_range(const double *cells, size_t n);
 uint8_t picture_color(const struct picture_range *r, double cell);
 void picture_palette(bool diverging, uint8_t rgb[COLORS][3]);
 

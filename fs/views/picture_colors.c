@@ -21,27 +21,27 @@ static double value_of(uint64_t key)
 	return v;
 }
 
-/* The finite number of that rank: 16 bits of it at a time. */
-static double ranked(const double *cells, size_t n, uint64_t rank, uint32_t *counts)
+/* The finite number of that rank: some bits of it at a time. */
+static double ranked(const double *cells, size_t n, uint64_t rank)
 {
-	enum { BITS = 16 };
+	enum { BITS = 8, ALL = 64 };
 	uint64_t known = 0;
-	for (int shift = 64 - BITS; shift >= 0; shift -= BITS) {
-		memset(counts, 0, sizeof *counts << BITS);
+	for (unsigned shift = ALL - BITS;; shift -= BITS) {
+		uint32_t counts[1 << BITS] = {0}, digit = 0;
 		for (size_t i = 0; i < n; i++) {
 			uint64_t key = key_of(cells[i]);
-			if (isfinite(cells[i]) && (shift == 64 - BITS || key >> (shift + BITS) == known))
+			if (isfinite(cells[i]) && (shift == ALL - BITS || key >> (shift + BITS) == known))
 				counts[key >> shift & ((1u << BITS) - 1)]++;
 		}
-		uint32_t digit = 0;
 		while (rank >= counts[digit])
 			rank -= counts[digit++];
 		known = known << BITS | digit;
+		if (shift == 0)
+			return value_of(known);
 	}
-	return value_of(known);
 }
 
-struct picture_range picture_range(const double *cells, size_t n, uint32_t *counts)
+struct picture_range picture_range(const double *cells, size_t n)
 {
 	struct picture_range r = {0};
 	uint64_t finite = 0;
@@ -50,11 +50,11 @@ struct picture_range picture_range(const double *cells, size_t n, uint32_t *coun
 	if (finite == 0)
 		return r;
 	uint64_t beyond = finite / 100;
-	r.low = ranked(cells, n, beyond, counts);
-	r.high = ranked(cells, n, finite - 1 - beyond, counts);
+	r.low = ranked(cells, n, beyond);
+	r.high = ranked(cells, n, finite - 1 - beyond);
 	if (!(r.low < r.high)) { /* but for a few all are equal, and these are what is to be seen */
-		r.low = ranked(cells, n, 0, counts);
-		r.high = ranked(cells, n, finite - 1, counts);
+		r.low = ranked(cells, n, 0);
+		r.high = ranked(cells, n, finite - 1);
 	}
 	r.diverging = r.low < 0 && r.high > 0;
 	if (r.diverging) {

@@ -47,9 +47,12 @@ static uint8_t *put_u32(uint8_t *to, uint32_t v)
 	return put(to, &v, sizeof v);
 }
 
-static uint8_t *begin_chunk(uint8_t *to, const char name[static 4], size_t len)
+static uint8_t *begin_chunk(uint8_t *to, const char *name, size_t len)
 {
-	return put(put_u32(to, (uint32_t)len), name, 4);
+	to = put_u32(to, (uint32_t)len);
+	while (*name)
+		*to++ = (uint8_t)*name++;
+	return to;
 }
 
 /* `to` is behind the chunk's bytes. */
@@ -58,7 +61,7 @@ static uint8_t *end_chunk(uint8_t *to, size_t len)
 	return put_u32(to, codec_crc32(0, (struct slice){to - len - 4, len + 4}));
 }
 
-static uint8_t *put_chunk(uint8_t *to, const char name[static 4], const void *bytes, size_t len)
+static uint8_t *put_chunk(uint8_t *to, const char *name, const void *bytes, size_t len)
 {
 	return end_chunk(put(begin_chunk(to, name, len), bytes, len), len);
 }
@@ -124,5 +127,5 @@ void picture_file(const struct picture_file *f, uint8_t *to)
 	to = put_chunk(to, "tRNS", &transparent, 1);
 	to = put_chunk(to, "tEXt", text, sizeof text - 1);
 	to = put_pixels(f, to);
-	put_chunk(to, "IEND", "", 0);
+	end_chunk(begin_chunk(to, "IEND", 0), 0);
 }

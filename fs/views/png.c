@@ -122,8 +122,9 @@ static void make_axis(uint32_t tiles, uint32_t cells, uint32_t grown, uint32_t g
 {
 	uint32_t each = cells * grown + gap;
 	for (uint32_t i = 0; i < tiles * each - gap; i++) {
+		uint32_t cell = i % each / grown;
 		ret->tile[i] = (uint16_t)(i / each);
-		ret->cell[i] = i % each < cells * grown ? (uint16_t)(i % each / grown) : NOWHERE;
+		ret->cell[i] = (uint16_t)(cell < cells ? cell : NOWHERE);
 	}
 }
 
@@ -171,14 +172,13 @@ static int make_file(const struct block_source *from, const struct picture_layou
 	size_t count = (size_t)(rows_of(l) * l->cell_columns);
 	uint8_t *file = block_room(ret, (size_t)picture_file_size(width_of(l), height_of(l)), err);
 	double *cells = (double *)(void *)block_scratch(ret, count * sizeof *cells, err);
-	uint32_t *counts = (uint32_t *)(void *)block_scratch(ret, sizeof *counts << 16, err);
 	uint8_t *colors = block_scratch(ret, count, err);
-	if (!file || !cells || !counts || !colors)
+	if (!file || !cells || !colors)
 		return -ENOMEM;
 	int r = gather(from, l, ret, cells, err);
 	if (r < 0)
 		return r;
-	struct picture_range range = picture_range(cells, count, counts);
+	struct picture_range range = picture_range(cells, count);
 	for (size_t i = 0; i < count; i++)
 		colors[i] = picture_color(&range, cells[i]);
 	draw(l, &range, colors, file);
