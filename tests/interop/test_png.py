@@ -10,7 +10,7 @@ import sys
 import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from tap import arrayfs, done, folder, mounted, need, run_all, sampled  # noqa: E402
+from tap import WORK, arrayfs, done, folder, mounted, need, run_all, sampled  # noqa: E402
 
 np, ml_dtypes, h5py, pa = need("numpy", "ml_dtypes", "h5py", "pyarrow")
 np.seterr(all="ignore")
@@ -366,7 +366,7 @@ def quantized_numbers_are_drawn_by_their_values():
                 each, grown = plain(a)
                 same(png(path, o["path"]), means(a, *each), grown, f"{path} {o['path']}")
                 seen += 1
-    assert seen > 0
+    assert seen > 0 or WORK < 1
 
 
 def sizes_are_told_and_bytes_stay_the_same():
