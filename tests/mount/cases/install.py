@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What `meson install` puts where, and what the package holds."""
+import base64
 import glob
 import gzip
 import re
+import zipfile
 
 from harness import *
 
@@ -112,6 +114,43 @@ def test_deb(s):
     license_ = read(os.path.join(TOP, "LICENSE")).decode().split()
     have = [w for w in read(s.path("root", "usr/share/doc/arrayfs/copyright")).decode().split() if w != "."]
     holds(" ".join(license_[license_.index("Permission"):]) in " ".join(have), "the licence in copyright")
+
+
+def test_wheel(s):
+    """Of the program as it was built here, so that it goes along with all that it loads; scripts/package --wheel
+    links it anew, and its --check installs and uses it."""
+    need("dpkg", "meson", "ninja", "readelf", "objdump", "gcc")
+    if sanitized(s.exe):
+        return      # it loads what no wheel has
+    build, name = build_of(s), f"arrayfs-{version()}"
+    s.tool("meson", "install", "-C", build, "--destdir", s.path("root"), "--no-rebuild", "--quiet")
+    prefix = os.path.dirname(os.path.dirname(next(p for p in files_in(s.path("root")) if p.endswith("bin/arrayfs"))))
+    for out in ("one", "two"):
+        s.mkdir(out)
+        made = s.tool("env", "SOURCE_DATE_EPOCH=1700000000", os.path.join(TOP, "scripts/packaging/wheel"), version(), build,
+                      s.path("root", prefix), s.path(out)).decode().strip()
+    wheel = os.path.basename(made)
+    holds(re.fullmatch(rf"{name}-py3-none-manylinux_2_\d+_\w+\.whl", wheel), wheel)
+    same(read(s.path("one", wheel)), read(s.path("two", wheel)), "twice the same")
+    with zipfile.ZipFile(made) as z:
+        files = {i.filename: z.read(i) for i in z.infolist()}
+        runs = {i.filename for i in z.infolist() if i.external_attr >> 16 & 0o111}
+        same({i.date_time for i in z.infolist()}, {(2023, 11, 14, 22, 13, 20)}, "times")
+    rows = [line.rsplit(",", 2) for line in files[f"{name}.dist-info/RECORD"].decode().splitlines()]
+    same([r[0] for r in rows], list(files), "what RECORD lists")
+    for path, digest, size in rows[:-1]:
+        data = files[path]
+        same((digest, size), ("sha256=" + base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode(), str(len(data))), path)
+    same(rows[-1], [f"{name}.dist-info/RECORD", "", ""])
+    same(files[f"{name}.data/scripts/arrayfs"], read(s.path("root", prefix, "bin/arrayfs")))
+    same(runs, {p for p in files if ".data/scripts/" in p or "/libexec/" in p}, "what can be run")
+    holds("arrayfs/py.typed" in files and f"{name}.data/data/share/man/man1/arrayfs.1" in files, list(files))
+    holds(f"Tag: {wheel[len(name) + 1:-4]}\n" in files[f"{name}.dist-info/WHEEL"].decode(), "the tag")
+    fields = files[f"{name}.dist-info/METADATA"].decode().split("\n\n")[0].splitlines()
+    holds(f"Version: {version()}" in fields and "Requires-Python: >=3.9" in fields, fields)
+    licences = {p.rpartition("/")[2] for p in files if "/licenses/" in p}
+    same({f[14:] for f in fields if f.startswith("License-File: ")}, licences)
+    holds({"LICENSE", "NOTICE", "LGPL-2.1", "libfuse3.copyright", "libzstd.copyright"} <= licences, licences)
 
 
 def test_examples_are_systemds(s):
