@@ -32,7 +32,7 @@ static void the_numbers_of_a_name(void **state)
 static void told(const char *names, bool bare, bool utf8, const char *expected)
 {
 	char copy[1024], *save = NULL;
-	uint64_t list[256];
+	uint64_t list[256] = {0};
 	size_t n = 0;
 	struct text t = {0};
 	strcpy(copy, names);
@@ -72,7 +72,7 @@ static void numbers_are_told_in_runs(void **state)
 static void boxed(size_t places, const char *points, const char *expected)
 {
 	char copy[1024], got[1024] = "", *save = NULL;
-	uint64_t list[256];
+	uint64_t list[256] = {0};
 	size_t n = 0;
 	struct boxes b;
 	strcpy(copy, points);
