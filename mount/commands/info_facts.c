@@ -209,7 +209,7 @@ bool info_elements(const struct array *a, uint64_t *ret)
 		none |= extent == 0;
 		*ret = extent && *ret > UINT64_MAX / extent ? UINT64_MAX : *ret * (extent ? extent : 1);
 	}
-	*ret = none ? 0 : *ret;
+	*ret = none || a->unshaped ? 0 : *ret;
 	return !a->unshaped;
 }
 

@@ -147,6 +147,10 @@ def test_hdf5():
         one = told(d / "a.h5", "grows")
         assert (one["maxshape"], one["chunks"], one["values"]) == ([None, 3], [2, 3], [0] * 6), one
         assert "maxshape" not in told(d / "a.h5", "g/b")
+        with h5py.File(d / "empty.h5", "w") as f:
+            f["null"], f["type"] = h5py.Empty("f4"), np.dtype("i4")
+            f["two"] = np.zeros(2, "f4")
+        assert told(d / "empty.h5")["parameters"] == 2, "a null dataspace and a type have no elements"
 
 
 def test_netcdf():
