@@ -32,6 +32,8 @@ bool view_png_exists(const struct array *a)
 static int find(struct archive *a, struct node *n, struct picture_layout *ret, uint64_t *ret_count, struct error *err)
 {
 	struct shaped s;
+	if (n->array->rank > SHAPE_MAX)
+		return -ENOENT;
 	int r = shape_find(a, n, &s, err);
 	if (r == 0 && !n->array->unshaped && widen_exists(n->array))
 		view_f32_array(n->array, &s);
@@ -148,8 +150,13 @@ static void draw_line(const struct picture_file *f, uint32_t y, uint8_t *to)
 static void tell(const struct picture_layout *l, const struct picture_range *range, char ret[PICTURE_COMMENT + 1])
 {
 	struct text t = {.limit = PICTURE_COMMENT};
-	text_print(&t, "%.6g to %.6g; a cell is the mean of %s%" PRIu64 " x %" PRIu64 "; NaN is magenta", range->low, range->high,
-		   l->sampled ? "some of " : "", l->turned ? l->each_columns : l->each_rows, l->turned ? l->each_rows : l->each_columns);
+	text_print(&t, "%.6g to %.6g; a cell is ", range->low, range->high);
+	if (l->each_rows == 1 && l->each_columns == 1)
+		text_add(&t, "an element");
+	else
+		text_print(&t, "the mean of %s%" PRIu64 " x %" PRIu64, l->sampled ? "some of " : "",
+			   l->turned ? l->each_columns : l->each_rows, l->turned ? l->each_rows : l->each_columns);
+	text_add(&t, "; NaN is magenta");
 	snprintf(ret, PICTURE_COMMENT + 1, "%s", t.failed ? "" : t.bytes);
 	text_free(&t);
 }
