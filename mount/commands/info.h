@@ -17,6 +17,7 @@
  *   info_page.c     the sums, for people
  *   info_json.c     the same as JSON
  *   info_array.c    one array
+ *   info_values.c   its first values
  */
 
 /* Something that is counted by name, with the bytes it has: dtypes, codecs, formats. */
@@ -114,6 +115,12 @@ void info_scale(struct info *i, const struct mirror_ref *ref, const char *path, 
 
 /* The names of an array's dimensions, "(time, lat)"; false if they have none. */
 bool info_dimensions(const struct mirror_ref *ref, struct text *ret);
+
+/* --- info_values.c -------------------------------------------------------------- */
+
+/* The first values, for people, or as the elements of a list of JSON.  Nothing where there is no text of them, or where
+ * even the first ones would take decoding all. */
+void info_values(struct mirror *m, const struct mirror_ref *ref, bool json, struct text *ret);
 
 /* --- what is written ------------------------------------------------------------ */
 

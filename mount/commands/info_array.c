@@ -131,112 +131,6 @@ static struct one look_at(const struct info *i, const struct mirror_ref *ref)
 	return o;
 }
 
-/* --- its first values -------------------------------------------------------------- */
-
-enum { VALUES_BYTES = 512 };
-
-/* Reads the beginning of a view of it; *ret_all: that is all. */
-static size_t read_view(const struct one *o, enum view_id id, char ret[VALUES_BYTES], bool *ret_all)
-{
-	struct mirror *m = o->info->m;
-	struct mirror_ref view;
-	struct answer answer;
-	struct error err = {0};
-	struct stat st;
-	size_t n = VALUES_BYTES, got = 0;
-	if (mirror_sibling(m, o->ref, ino_of(o->ref->ino, id, ino_index(o->ref->ino)), &view) < 0)
-		return 0;
-	bool ends = views[id].finds_end && views[id].finds_end(o->archive, o->ref->node), known = false;
-	if (!ends) {
-		known = mirror_stat(m, &view, -1, &st, &err) == 0;
-		n = !known ? 0 : st.st_size < VALUES_BYTES ? (size_t)st.st_size : VALUES_BYTES;
-	}
-	answer_init(&answer);
-	if (n && mirror_read(m, &view, -1, 0, n, &answer, &err) == 0 && answer.len <= VALUES_BYTES &&
-	    answer_copy(&answer, ret, &err) == 0)
-		got = (size_t)answer.len;
-	*ret_all = known ? (uint64_t)st.st_size == got : got < VALUES_BYTES;
-	answer_close(&answer);
-	mirror_put(m, &view);
-	return got;
-}
-
-/* Is it a number as JSON has them, of all that are written here? */
-static bool is_number(const char *at, const char *end)
-{
-	at += at < end && *at == '-';
-	for (const char *c = at; c < end; c++)
-		if (!strchr(c > at ? "0123456789.e+-" : "0123456789", *c))
-			return false;
-	return at < end && (*at != '0' || end == at + 1 || strchr(".e", at[1]));
-}
-
-/* Values are separated by spaces for people, and by commas in a list of JSON. */
-static void put_value(const char *at, const char *end, bool string, bool json, struct text *ret)
-{
-	struct slice s = {(const uint8_t *)at, (size_t)(end - at)};
-	bool null = slice_equal(s, string ? SLICE("\\N") : SLICE("-"));
-	text_add(ret, ret->len == 0 ? "" : json ? "," : " ");
-	if (null)
-		text_add(ret, "null");
-	else if (string || (json && !is_number(at, end)))
-		text_json(ret, s);
-	else
-		text_put(ret, s);
-}
-
-/* Fields are padded with spaces, and strings are lines.  The last one may be cut: it is left out. */
-static void put_words(const char *at, const char *end, bool lines, bool all, bool json, struct text *ret)
-{
-	for (const char *next; at < end; at = next + 1) {
-		for (next = at; next < end && *next != '\n' && (lines || *next != ' '); next++)
-			;
-		if ((lines || next > at) && (next < end || all))
-			put_value(at, next, lines, json, ret);
-	}
-}
-
-static void put_floats(const char *bytes, size_t n, bool json, struct text *ret)
-{
-	for (size_t i = 0; i + sizeof(float) <= n; i += sizeof(float)) {
-		struct text one = {0};
-		float v;
-		memcpy(&v, bytes + i, sizeof v);
-		text_float(&one, v);
-		bool quoted = one.len > 1 && *one.bytes == '"'; /* NaN and Infinity */
-		if (one.bytes)
-			put_value(one.bytes + quoted, one.bytes + one.len - quoted, false, json, ret);
-		text_free(&one);
-	}
-}
-
-/* As what the first values are read: GGML's blocks as numbers. */
-static enum view_id view_of(const struct node *n)
-{
-	if (n->kind == NODE_DIR)
-		return view_of_directory(&views[VIEW_TEXT], n);
-	if (n->array->quant && n->array->quant->blocks)
-		return view_exists(&views[VIEW_F32], n) ? VIEW_F32 : VIEW_NONE;
-	return view_exists(&views[VIEW_TEXT], n) ? VIEW_TEXT : VIEW_NONE;
-}
-
-/* Nothing where there is no text, or where even the first values would take decoding all. */
-static void first_values(const struct one *o, bool json, struct text *ret)
-{
-	char bytes[VALUES_BYTES];
-	const struct node *n = o->ref->node;
-	bool all = true;
-	if (!n->array || n->kind == NODE_FAULT || (n->kind != NODE_DIR && !mirror_size_known(o->ref)))
-		return;
-	enum view_id id = view_of(n);
-	size_t got = id ? read_view(o, id, bytes, &all) : 0;
-	if (id == VIEW_F32)
-		put_floats(bytes, got, json, ret);
-	else
-		put_words(bytes, bytes + got, id == VIEW_LINES, all, json, ret);
-	text_add(ret, all || json ? "" : " …");
-}
-
 /* --- for people ----------------------------------------------------------------------- */
 
 /* The archive's own word, where it says something else. */
@@ -337,7 +231,7 @@ static void put_one(struct page *p, const struct one *o)
 	put_parts(p, o);
 	page_section(p, "attributes")->noun = "attributes";
 	info_attrs(o->archive, ino_index(o->ref->ino), o->ref->node, put_attr, p);
-	first_values(o, false, &values);
+	info_values(o->info->m, o->ref, false, &values);
 	if (values.len)
 		page_field(p, "values", "%s", values.bytes);
 	text_free(&values);
@@ -381,7 +275,7 @@ static void put_json(const struct info *i, const struct mirror_ref *ref, const s
 		text_print(t, ",\"elements\":%" PRIu64, elements);
 	if (o->told)
 		text_print(t, ",\"stored_size\":%" PRIu64, o->stored);
-	first_values(o, true, &values);
+	info_values(i->m, o->ref, true, &values);
 	text_add(t, values.len ? ",\"values\":[" : "");
 	text_put(t, text_slice(&values));
 	text_add(t, values.len ? "]" : "");

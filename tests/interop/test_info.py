@@ -182,6 +182,26 @@ def test_netcdf():
         assert "dimensions   (time, lat, lon)\n" in one and "long_name" in one and "values       280.0 280.0" in one, one
 
 
+def test_first_values():
+    """Numbers are numbers in JSON, all else is strings, as the text views have it; null is null."""
+    with folder() as d:
+        t = pa.table({"i": pa.array([1, None, -3], pa.int16()), "s": ["say \"x\"", None, "two\nlines"], "b": [True, False, None],
+                      "d": pa.array([0, None, 19000], pa.date32()), "f": pa.array([1.5, float("nan"), None], pa.float32()),
+                      "m": pa.array([1, None, 3], pa.decimal128(9, 2))})
+        pq.write_table(t, d / "t.parquet")
+        values = {name: told(d / "t.parquet", name)["values"] for name in t.column_names}
+        assert values == {"i": [1, None, -3], "s": ['say "x"', None, "two\\nlines"], "b": [1, 0, None], "d": ["1970-01-01", None, "2022-01-08"],
+                          "f": [1.5, "nan", None], "m": ["1.00", None, "3.00"]}, values
+        np.savez(d / "a.npz", s=np.array([b"-", b"12", b""]), u=np.array(["5", "é-"]), c=np.array([1 + 2j]), v=np.array([b"\x12\x34"], "V2"),
+                 t=np.array(["2024-02-29"], "M8[D]"), h=np.array([[1, 2], [3, 4]], "f2"), many=np.arange(10000), none=np.zeros(0))
+        values = {name: told(d / "a.npz", name).get("values") for name in ("s", "u", "c", "v", "t", "h", "none")}
+        assert values["s"][:2] == ["-", "12"] and values["u"] == ["5", "é-"] and values["v"] == ["1234"] and values["t"] == ["2024-02-29"], values
+        assert values["h"] == [1.0, 2.0, 3.0, 4.0] and isinstance(values["c"][0], str) and values["none"] is None, values
+        many = told(d / "a.npz", "many")["values"]
+        assert many == list(range(len(many))) and 20 < len(many) < 512, many
+        assert page(d / "a.npz", "many").splitlines()[-1].endswith("…"), page(d / "a.npz", "many")
+
+
 def test_gguf_and_onnx():
     with folder() as d:
         writer = gguf.GGUFWriter(d / "m.gguf", "llama")

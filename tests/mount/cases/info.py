@@ -137,6 +137,19 @@ def test_json_of_every_fixture_is_an_object(s):
             same(json.loads(r.out)["source"], path)
 
 
+def test_arrays_of_every_kind(s):
+    """Of every eighth fixture some arrays and directories: no line is too wide, and JSON is JSON."""
+    for path in fixtures()[::8]:
+        nodes = [json.loads(line) for line in s.run("list", "--json", path).out.splitlines()]
+        names = [o["path"] for o in nodes if o["kind"] != "link"]
+        for name in names[1::max(1, len(names) // 4)]:
+            fits(s.run("info", path, name).out.decode("utf-8", "surrogateescape"), 80, (path, name), lines=200)
+            r = s.run("info", "--json", path, name)
+            holds(r.code in (0, 1), (path, name, r.code, r.err))
+            if r.out:
+                same(json.loads(r.out)["path"], name)
+
+
 def test_hostile_names_and_shapes(s):
     big = 1 << 61
     archive(s.path("m.safetensors"), [("\x1b[31mred\u202e", "F32", [2], bytes(8)), ("x" * 300, "F32", [1] * 64, bytes(4)),
