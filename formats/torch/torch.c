@@ -255,6 +255,17 @@ static int torch_open(struct archive *a, struct error *err)
 	return open_zip(f, err);
 }
 
+void torch_overview(struct archive *a, struct overview *ret)
+{
+	const struct torch_file *f = a->priv;
+	uint8_t head[2];
+	size_t n = 0;
+	if (f->data.size < sizeof head || content_head(a, &f->data, head, sizeof head, &n, NULL) < 0 || n < sizeof head)
+		return;
+	ret->versioned = f->zipped ? "zip of pickle protocol" : "protocol";
+	snprintf(ret->version, sizeof ret->version, "%u", head[0] == 0x80 ? head[1] : 0u); /* older ones do not say */
+}
+
 /* Storages that torch.serialization.skip_data() left out are holes, whose records have no checksum. */
 static int torch_checks(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err)
 {
@@ -280,6 +291,7 @@ const struct format format_torch = {
 	.checks = torch_checks,
 	.attrs = torch_attrs,
 	.details = torch_details,
+	.overview = torch_overview,
 	.same = torch_same,
 	.identity = torch_identity,
 	.ordinal = torch_ordinal,

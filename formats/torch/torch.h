@@ -220,6 +220,7 @@ int torch_show(struct torch_file *f, bool arrays, struct error *err);
 /* struct format's functions, for a->priv == struct torch_file. */
 int torch_list(struct archive *a, uint32_t dir, struct error *err);
 int torch_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_each *each, void *arg, struct error *err);
+void torch_overview(struct archive *a, struct overview *ret);
 int torch_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 uint64_t torch_same(const struct archive *a, uint32_t index);
 uint64_t torch_identity(const struct archive *a, uint32_t index, const struct node *n);

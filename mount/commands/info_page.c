@@ -66,10 +66,16 @@ static int by_bytes(const void *a, const void *b)
 	return x->bytes != y->bytes ? (x->bytes < y->bytes ? 1 : -1) : x->count < y->count ? 1 : x->count > y->count ? -1 : strcmp(x->name, y->name);
 }
 
+static void sort(struct tally *t)
+{
+	if (t->count)
+		qsort(t->ones, t->count, sizeof *t->ones, by_bytes);
+}
+
 static void put_archives(struct page *p, struct info *i)
 {
 	char size[SIZE_TEXT], count[COUNT_TEXT], rows[PLURAL_TEXT], bytes[COUNT_TEXT];
-	qsort(i->formats.ones, i->formats.count, sizeof *i->formats.ones, by_bytes);
+	sort(&i->formats);
 	struct page_section *s = page_section(p, "archives");
 	s->right[1] = s->right[2] = true;
 	s->lines = LINES_DTYPES;
@@ -108,7 +114,7 @@ static void put_dtypes(struct page *p, struct info *i)
 	struct page_section *s;
 	if (i->dtypes.count == 0)
 		return;
-	qsort(i->dtypes.ones, i->dtypes.count, sizeof *i->dtypes.ones, by_bytes);
+	sort(&i->dtypes);
 	s = page_section(p, "dtypes");
 	s->noun = "dtypes";
 	s->lines = LINES_DTYPES;
@@ -126,7 +132,7 @@ static void put_codecs(struct page *p, struct info *i)
 	char count[PLURAL_TEXT];
 	if (i->codecs.count == 0 || (i->codecs.count == 1 && strcmp(i->codecs.ones->name, "none") == 0))
 		return;
-	qsort(i->codecs.ones, i->codecs.count, sizeof *i->codecs.ones, by_bytes);
+	sort(&i->codecs);
 	for (size_t k = 0; k < i->codecs.count; k++)
 		text_print(&t, "%s%s (%s)", k ? ", " : "", i->codecs.ones[k].name, plural(i->codecs.ones[k].count, i->table ? "column" : "array", count));
 	if (t.bytes)

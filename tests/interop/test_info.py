@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import pickle
 
 from tap import arrayfs, done, folder, need, run_all
 
@@ -69,6 +70,16 @@ def test_torch_counts_a_tied_weight_once():
         o = told(d / "m.pt")
         assert (o["arrays"], o["parameters"]) == (len(state), sum(t.numel() for t in state.values())), o
         assert o["array_bytes"] == sum(t.nbytes for t in state.values()), o
+
+
+def test_pickles_tell_their_protocol():
+    with folder() as d:
+        for protocol in (0, 2, 4):
+            (d / "a.pkl").write_bytes(pickle.dumps({"a": np.arange(6)}, protocol))
+            assert told(d / "a.pkl")["version"] == str(protocol), protocol
+            for zipped in (True, False):
+                torch.save({"a": torch.arange(6)}, d / "a.pt", pickle_protocol=max(protocol, 2), _use_new_zipfile_serialization=zipped)
+                assert told(d / "a.pt")["version"] == str(max(protocol, 2)), (protocol, zipped)
 
 
 def table():
