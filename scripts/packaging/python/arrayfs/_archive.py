@@ -235,6 +235,9 @@ class Archive(Mapping[str, Any]):
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
+    def _ipython_key_completions_(self) -> List[str]:
+        return self._paths
+
 
 def open(source: Path, *, dataset: bool = False, records: Union[bool, str] = False, follow: bool = False,
          split: Optional[str] = None, others: Iterable[str] = ()) -> Archive:
