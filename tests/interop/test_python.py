@@ -266,7 +266,10 @@ def test_it_is_a_mapping():
         raises(KeyError, lambda: m["a"], "a is a directory of arrays")
         raises(KeyError, lambda: m[0], "a path is a str")
         assert m.glob("a/*") == ["a/w", "a/b"] and m.glob("**/[wx]") == ["a/w"] and m.glob("*") == ["scalar", "none"]
-        assert m.glob("**") == list(m) and m.glob("?calar") == ["scalar"] and m.glob("a.w") == []
+        assert m.glob("**") == list(m) and m.glob("?calar") == ["scalar"] and m.glob("a.w") == m.glob("a?w") == m.glob("a[!x]w") == []
+        assert m.glob("**/w") == ["a/w"] and m.glob("[!s]*") == ["none"] and m.glob("*a*r*") == ["scalar"] and m.glob("a*") == []
+        assert m.glob("[!]") == [] and m.glob("[") == []
+        raises(arrayfs.Error, lambda: m.glob("[z-a]"), "[z-a]: bad character range")
         assert m.read("a/w") == as_stored(m["a/w"]) and m.read(".arrayfs/text/scalar.txt").strip() == b"7"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import fnmatch
 import functools
 import html
 import json
@@ -25,6 +24,17 @@ if TYPE_CHECKING:
 
 _HOPS = 40  # links on one way, as the kernel allows
 _LINES = 60  # of a tree in a notebook
+_PIECES = r"\*\*/|\*\*|\[!?[^\]/][^\]/]*\]|."  # of a pattern
+
+
+def _piece(piece: str) -> str:
+    """The regular expression for it."""
+    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    if len(piece) > 2 and piece[0] == "[":
+        negative = piece[1] == "!" and len(piece) > 3
+        inner = re.sub(r"([\\^\[&~|])", r"\\\1", piece[1 + negative:-1])
+        return f"(?!/)[{'^' if negative else ''}{inner}]"
+    return known.get(piece, re.escape(piece))
 
 
 class Archive(Mapping[str, Any]):
@@ -120,10 +130,11 @@ class Archive(Mapping[str, Any]):
 
     def glob(self, pattern: str) -> List[str]:
         """The paths that match: * within a name, ** over any number of directories, ? and [abc]."""
-        pieces = (".*" if p == "**" else fnmatch.translate(p)[:-2].replace(".*", "[^/]*") if p != "/" else "/"
-                  for p in re.split(r"(\*\*|/)", pattern))
-        wanted = re.compile("(?s:" + "".join(pieces).replace(".*/", "(?:.*/)?") + r")\Z")
-        return [path for path in self if wanted.match(path)]
+        try:
+            wanted = re.compile("".join(_piece(p) for p in re.findall(_PIECES, pattern, re.DOTALL)), re.DOTALL)
+        except re.error as fault:  # [z-a]
+            raise Error(f"{pattern}: {fault.msg}") from None
+        return [path for path in self if wanted.fullmatch(path)]
 
     def _resolve(self, path: str) -> str:
         """The path of the node itself, over links and second paths of what is shown once."""
