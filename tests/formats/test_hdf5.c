@@ -121,7 +121,7 @@ static void details_are_layout_chunks_and_filters(void **state)
 	open_fixture(&a, "old.h5");
 	uint32_t id = test_find(&a, "c");
 	assert_int_equal(format_hdf5.details(&a, id, tree_node(&a.tree, id), &t, &err), 0);
-	assert_string_equal(t.bytes, ",\"layout\":\"chunked\",\"chunks\":[4,4],\"index\":\"btree1\",\"filters\":["
+	assert_string_equal(t.bytes, ",\"maxshape\":[null,10],\"layout\":\"chunked\",\"chunks\":[4,4],\"index\":\"btree1\",\"filters\":["
 				     "{\"name\":\"shuffle\",\"id\":2,\"options\":[8],\"optional\":true},"
 				     "{\"name\":\"deflate\",\"id\":1,\"options\":[4],\"optional\":true},"
 				     "{\"name\":\"fletcher32\",\"id\":3,\"options\":[]}],"
