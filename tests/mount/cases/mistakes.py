@@ -153,7 +153,9 @@ def test_where_nothing_can_be_mounted(s):
     need("unshare", "mount")
     need_root()
     make(s)
-    bare = "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && "
+    # It lets go of the mounts of other tests, whose daemons would wait for it.
+    bare = ("awk '/ fuse.arrayfs / { print $2 }' /proc/self/mounts | xargs -r umount -l; "
+            "mount -t tmpfs none /dev && mknod -m 666 /dev/null c 1 3 && ")
     environment = {k: "" for k in ("container", "KUBERNETES_SERVICE_HOST")}
 
     def mounts_not(before, *who):
