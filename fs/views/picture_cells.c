@@ -106,17 +106,28 @@ static void divide(const struct picture_layout *l, uint64_t rows, double *to)
 		to[i] /= (double)within(l->each_columns, i, l->columns) * (double)rows;
 }
 
-/* Some elements of one row, for each of the cells; divides by how many these are. */
-static int average_few(const struct work *w, uint64_t base, uint64_t row, double *to, struct error *err)
+/* The mean of some elements in the middle of a cell. */
+static int average_spot(const struct work *w, uint64_t row, uint32_t column, double *to, struct error *err)
+{
+	const struct picture_layout *l = w->layout;
+	uint32_t place = (uint32_t)(row / l->cell_rows), cell_row = (uint32_t)(row % l->cell_rows);
+	uint64_t high = within(l->each_rows, cell_row, l->rows), wide = within(l->each_columns, column, l->columns);
+	uint64_t few = wide < l->few ? wide : l->few;
+	uint64_t at = (picture_tile(l, place) * l->rows + cell_row * l->each_rows + high / 2) * l->columns;
+	int r = picture_read(w->values, w->archive, w->node, at + column * l->each_columns + (wide - few) / 2, few, w->room, add_to_cell, to, err);
+	*to /= (double)few;
+	return r;
+}
+
+/* Column by column, since what is decoded for one cell is more likely to have some of the next row than of
+ * one far to the right, and of what was decoded for the left-most nothing may be left by then. */
+static int average_spots(const struct work *w, uint64_t row, uint64_t rows, double *to, struct error *err)
 {
 	const struct picture_layout *l = w->layout;
 	int r = 0;
-	for (uint32_t i = 0; r == 0 && i < l->cell_columns; i++) {
-		uint64_t there = within(l->each_columns, i, l->columns), few = there < l->few ? there : l->few;
-		uint64_t first = base + row * l->columns + i * l->each_columns + (there - few) / 2;
-		r = picture_read(w->values, w->archive, w->node, first, few, w->room, add_to_cell, to + i, err);
-		to[i] /= (double)few;
-	}
+	for (uint32_t i = 0; i < l->cell_columns; i++)
+		for (uint64_t k = 0; r == 0 && k < rows; k++)
+			r = average_spot(w, row + k, i, to + k * l->cell_columns + i, err);
 	return r;
 }
 
@@ -149,8 +160,6 @@ static int average_some(const struct work *w, uint64_t base, uint32_t cell_row, 
 {
 	const struct picture_layout *l = w->layout;
 	uint64_t row = cell_row * l->each_rows, rows = within(l->each_rows, cell_row, l->rows);
-	if (l->few)
-		return average_few(w, base, row + rows / 2, to, err);
 	if (rows <= l->pieces * l->piece_rows) /* the last ones */
 		return average_all(w, base, cell_row, 1, to, err);
 	return average_pieces(w, base, row, rows, to, err);
@@ -162,6 +171,8 @@ int picture_cells(const struct picture_layout *l, const struct picture_values *v
 	struct work w = {l, v, a, n, room};
 	int r = 0;
 	memset(to, 0, (size_t)(rows * l->cell_columns) * sizeof *to);
+	if (l->few)
+		return average_spots(&w, row, rows, to, err);
 	for (uint64_t end = row + rows, some; r == 0 && row < end; row += some, to += some * l->cell_columns) {
 		uint32_t place = (uint32_t)(row / l->cell_rows), first = (uint32_t)(row % l->cell_rows);
 		uint64_t base = picture_tile(l, place) * l->rows * l->columns, left = l->cell_rows - first;

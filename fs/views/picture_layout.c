@@ -14,7 +14,8 @@ enum {
 
 	/* Of what is compressed and that many times too large, each read costs a whole block, of unknown
 	 * size and shape: then there are fewer cells, and of long rows fewer still. */
-	FAR = 8, FEW_ROWS = 256, FEW = 64, LONG_ROW = 64 << 10
+	FAR = 8, FEW_ROWS = 256, FEW = 64, LONG_ROW = 64 << 10,
+	SPOT_ROWS = 8 /* rows of spots that are read together, for they may share blocks */
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -168,7 +169,7 @@ static void sample(struct picture_layout *l, unsigned bits, bool compressed, uin
 	l->piece_rows = compressed ? rows : least(rows, most(piece / l->columns, 1));
 	l->pieces = l->piece_rows ? rows / l->piece_rows : 0;
 	uint64_t band = (uint64_t)BAND * 8 / bits / most(l->few ? l->few * l->cell_columns : taken, 1);
-	l->band = (uint32_t)least(most(band, 1), (uint64_t)l->shown * l->cell_rows);
+	l->band = (uint32_t)least(most(band, l->few ? SPOT_ROWS : 1), (uint64_t)l->shown * l->cell_rows);
 }
 
 /* --- all ----------------------------------------------------------------------------------------- */
