@@ -6,18 +6,20 @@
 #include "fs/views/png.h"
 #include "tests/support.h"
 
-enum { ROWS = 3000, COLUMNS = 2000 };
+enum { ROWS = 3000, COLUMNS = 2000, LONG = 1 << 26 };
 static _Atomic int resizes, failing;
 static _Atomic uint64_t asked;
 
 static int open_planted(struct archive *a, struct error *err)
 {
-	static const uint64_t shape[] = {ROWS, COLUMNS}, below[] = {COLUMNS};
+	static const uint64_t shape[] = {ROWS, COLUMNS}, below[] = {COLUMNS}, few[] = {4, LONG};
 	static const int here;
 	const struct array whole = {.dtype = DTYPE_FLOAT32, .byteorder = BYTEORDER_LITTLE, .rank = 2, .shape = shape};
+	const struct array wide = {.dtype = DTYPE_FLOAT32, .byteorder = BYTEORDER_LITTLE, .rank = 2, .shape = few};
 	const struct array sized = {.dtype = DTYPE_FLOAT32, .byteorder = BYTEORDER_LITTLE, .unshaped = true, .sized = true, .rank = 1, .shape = below};
 	(void)err;
 	tree_describe(&a->tree, tree_lazy(&a->tree, TREE_ROOT, SLICE("a"), &here, (uint64_t)ROWS * COLUMNS * 4), tree_array(&a->tree, &whole));
+	tree_describe(&a->tree, tree_lazy(&a->tree, TREE_ROOT, SLICE("long"), &here, (uint64_t)LONG * 16), tree_array(&a->tree, &wide));
 	tree_describe(&a->tree, tree_lazy(&a->tree, TREE_ROOT, SLICE("sized"), &here, SIZE_UNKNOWN), tree_array(&a->tree, &sized));
 	tree_describe(&a->tree, tree_fault(&a->tree, TREE_ROOT, SLICE("fault"), "it is broken", NULL), tree_array(&a->tree, &sized));
 	return 0;
@@ -134,6 +136,22 @@ static void it_is_the_same_with_any_cache(void **state)
 	free(want);
 }
 
+static void of_long_rows_spots_are_read(void **state)
+{
+	struct archive a;
+	(void)state;
+	open_with(&a, 0);
+	uint8_t *want = whole_of(&a, "long");
+	assert_in_range(asked, 1 << 20, (uint64_t)LONG * 16 / 8);
+	close_all(&a);
+	open_with(&a, 64 << 20);
+	uint8_t *got = whole_of(&a, "long");
+	assert_memory_equal(got, want, size_of(&a, "long"));
+	free(got);
+	free(want);
+	close_all(&a);
+}
+
 static void *read_all(void *arg)
 {
 	return whole_of(arg, "a");
@@ -202,6 +220,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_the_same_with_any_cache),
+		cmocka_unit_test(of_long_rows_spots_are_read),
 		cmocka_unit_test(many_readers_make_it_once),
 		cmocka_unit_test(a_size_that_was_wrong_is_found_anew),
 		cmocka_unit_test(faults_are_told),
