@@ -96,6 +96,19 @@ static int touch_attr(void *arg, const struct attr *at)
 	return at->put ? touch_long(t, at) : 0;
 }
 
+/* What it tells of itself is text, of parts that rows are in only if it has rows. */
+static bool look_over(struct look *l, struct archive *a)
+{
+	struct overview o = {0};
+	if (!a->format->overview)
+		return true;
+	a->format->overview(a, &o);
+	l->work += touch(text_slice(&o.writer)) + READ_WORK;
+	bool fine = (!*o.version || o.versioned) && (!o.rows || o.count) && !memchr(o.version, '\n', sizeof o.version);
+	text_free(&o.writer);
+	return fine || broken(l, "an overview of %" PRIu64 " rows in %" PRIu64 " parts", o.rows, o.count);
+}
+
 /* Touches every byte of what is told of the node. */
 static bool look_told(struct look *l, struct archive *a, uint32_t id, const struct node *n, bool *ret_fault)
 {
@@ -104,6 +117,7 @@ static bool look_told(struct look *l, struct archive *a, uint32_t id, const stru
 	struct text text = {.limit = 1 << 24};
 	int r = attrs_walk(a, id, n, touch_attr, &t, &err);
 	bool fine = r >= 0 || sentence(l, "attributes", n->name, r, &err);
+	fine = fine && (id != TREE_ROOT || look_over(l, a));
 	if (fine && a->format->details) {
 		err.text[0] = '\0';
 		r = a->format->details(a, id, n, &text, &err);
