@@ -124,8 +124,9 @@ void page_row(struct page *p, const char *const cells[PAGE_CELLS])
 	if (p->full)
 		return;
 	struct page_section *s = &p->sections[p->count - 1];
+	if (++s->total > PAGE_ROWS)
+		return;
 	struct page_row *grown = list_grow(s->rows, s->count, sizeof *grown);
-	s->total++;
 	if (!grown) {
 		p->failed = true;
 		return;

@@ -13,7 +13,7 @@
  * A cell's text is copied, at most CELL_MOST bytes of it, and written as terminal.h has it.
  * Memory that runs out leaves rows out, and is told by page_put().
  */
-enum { PAGE_CELLS = 5, PAGE_SECTIONS = 40, PAGE_WIDTH = 80 };
+enum { PAGE_CELLS = 5, PAGE_SECTIONS = 40, PAGE_ROWS = 1000, PAGE_WIDTH = 80 };
 
 struct page_section {
 	char label[16];
@@ -21,7 +21,7 @@ struct page_section {
 		char *cells[PAGE_CELLS]; /* NULL: empty */
 	} *rows;
 	size_t count;
-	uint64_t total;    /* rows that there are, of which only the first may have been added */
+	uint64_t total;    /* rows that there are: those that were added, of which the first PAGE_ROWS are kept, or more */
 	const char *noun;  /* what the rows are, of those that are left out: "more columns"; or NULL */
 	unsigned lines;    /* how many lines it may take; 0: as many as there are rows */
 	bool right[PAGE_CELLS]; /* aligned to the right */

@@ -829,6 +829,7 @@ def compare_details(path):
             have, plist = told[name], d.id.get_create_plist()
             assert have["layout"] == names[plist.get_layout()], (name, have)
             assert have.get("chunks") == (list(d.chunks) if d.chunks else None), (name, have)
+            assert have.get("maxshape") == (list(d.maxshape) if d.maxshape != d.shape else None), (name, have, d.maxshape)
             filters = [plist.get_filter(i) for i in range(plist.get_nfilters())]
             assert [(x["id"], x["options"]) for x in have.get("filters", [])] == [(x[0], list(x[2])) for x in filters], (name, have, filters)
             if "storage_size" in have:
