@@ -67,8 +67,8 @@ static const char *path_of(const struct mirror *m, uint32_t number)
 static bool place_of(const struct mirror *m, uint32_t index, struct place *ret)
 {
 	*ret = (struct place){.path = ""};
-	if (index == TREE_ROOT)
-		return true;
+	if (index <= TREE_ROOT)
+		return index == TREE_ROOT;
 	index -= ORIGINAL_FILE;
 	ret->number = index / DEPTH;
 	ret->depth = index % DEPTH;
@@ -78,7 +78,8 @@ static bool place_of(const struct mirror *m, uint32_t index, struct place *ret)
 	if (ret->file)
 		ret->len = strlen(ret->path);
 	for (uint32_t i = 0; i < ret->depth; i++) {
-		ret->len += strcspn(ret->path + ret->len, "/") + (i + 1 < ret->depth);
+		ret->len += i > 0; /* the slash */
+		ret->len += strcspn(ret->path + ret->len, "/");
 		if (!ret->path[ret->len])
 			return false;
 	}
