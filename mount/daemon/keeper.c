@@ -176,15 +176,19 @@ static void do_unmount(const struct keeping *k)
 
 /* --- both ends --------------------------------------------------------- */
 
-/* The daemon's device and a file of it, which the kernel is to read by itself, or no longer. */
+/* The daemon's device and a file of it, which the kernel is to read by itself, or no longer. The
+ * daemon reads untrusted data, so it is not believed to have sent a device of FUSE. */
 static void do_back(const struct keeping *k, enum word word, const int fds[MESSAGE_FDS], uint32_t number)
 {
+	struct stat st;
+	bool fuse = fstat(fds[0], &st) == 0 && mountpoint_is_device(&st);
 	if (word == UNBACK) {
-		ioctl(fds[0], BACKING_CLOSE, &number);
+		if (fuse)
+			ioctl(fds[0], BACKING_CLOSE, &number);
 		return;
 	}
-	int32_t r = ioctl(fds[0], BACKING_OPEN, &(struct backing_map){.fd = fds[1]});
-	r = r < 0 ? -errno : r;
+	int32_t r = fuse ? ioctl(fds[0], BACKING_OPEN, &(struct backing_map){.fd = fds[1]}) : -1;
+	r = r < 0 ? fuse ? -errno : -EBADF : r;
 	message_send(k->socket, BACK, &r, sizeof r, NULL, 0);
 }
 

@@ -85,6 +85,11 @@ static bool is_number(const char *text)
 	return n > 0 && n < 9 && text[n] == '\0';
 }
 
+bool mountpoint_is_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(MISC, FUSE);
+}
+
 int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, struct error *err)
 {
 	*ret = (struct mountpoint){.dir = -1};
@@ -93,7 +98,7 @@ int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, 
 		int fd = atoi(path + 8);
 		ret->handed = true;
 		snprintf(ret->path, sizeof ret->path, "/dev/fd/%d", fd);
-		if (!is_number(path + 8) || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(MISC, FUSE))
+		if (!is_number(path + 8) || fstat(fd, &st) < 0 || !mountpoint_is_device(&st))
 			return error_set(err, EBADF, "not an open /dev/fuse");
 		return 0;
 	}

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "fs/base/error.h"
@@ -21,6 +22,9 @@ struct mountpoint {
 
 /* Rejects a file, and unless `nonempty` a directory that is not empty. */
 int mountpoint_prepare(struct mountpoint *ret, const char *path, bool nonempty, struct error *err);
+
+/* Is it /dev/fuse? */
+bool mountpoint_is_device(const struct stat *st);
 
 /* Removes the directory if mountpoint_prepare() created it. */
 void mountpoint_finish(struct mountpoint *p);
