@@ -118,7 +118,7 @@ void picture_palette(bool diverging, uint8_t rgb[COLORS][3]);
 
 /* --- picture_file.c ------------------------------------------------------------------------------- */
 
-/* A PNG of such a size, and how many bytes it has. */
+/* How many bytes a PNG of such a size has. */
 uint64_t picture_file_size(uint32_t width, uint32_t height);
 
 struct picture_file {
@@ -129,4 +129,4 @@ struct picture_file {
 	const void *arg;
 };
 enum { PICTURE_COMMENT = 160 };
-void picture_file(const struct picture_file *f, uint8_t *to);
+int picture_file(const struct picture_file *f, uint8_t *to, struct error *err);

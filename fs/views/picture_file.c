@@ -1,131 +1,117 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A PNG (Third Edition) of 8-bit indices into a palette:
+ * A PNG of 8-bit indices into a palette, by libpng: IHDR, PLTE, tRNS (the first colour is not to be
+ * seen), tEXt (Comment), IDAT, fiLl, IEND.
  *
- *	signature
- *	IHDR  width, height, 8 bits, a palette, nothing optional
- *	PLTE  COLORS of three bytes
- *	tRNS  the first of them is not to be seen
- *	tEXt  Comment, filled up with spaces
- *	IDAT  a zlib stream of stored blocks: for each line a 0, which is no filter, and its pixels
- *	IEND
- *
- * A chunk is its length, its name, that many bytes, and the CRC-32 of name and bytes.
+ * How many bytes IDAT takes is another in each version of zlib, even if nothing is compressed.  So
+ * there is room for the worst, and fiLl, which is ours and which readers ignore, fills it.
  */
-#include <endian.h>
-#include <stdio.h>
+#include <png.h>
+#include <stdlib.h>
 
-#include "fs/codec/codec.h"
 #include "fs/views/picture.h"
 
-static const uint8_t signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-static const char keyword[] = "Comment"; /* its NUL, too, is in the file */
+/* What a chunk has around its bytes; what a file has around the stream, at most; the bytes of an IDAT. */
+enum { AROUND = 12, FRAME = 4096, IDAT_BYTES = 64 << 10 };
 
-enum { AROUND = 12, STORED_MOST = 65535, STORED_HEAD = 5, ZLIB_HEAD = 2, ZLIB_END = 4 };
+/* Ancillary, private, safe to copy. */
+static const png_byte fill[] = "fiLl";
 
-static uint64_t stream_size(uint64_t raw)
-{
-	return ZLIB_HEAD + raw + (raw + STORED_MOST - 1) / STORED_MOST * STORED_HEAD + ZLIB_END;
-}
-
+/* zlib stores a byte in little more than a byte: 1 + 1 / 32 is its own bound. */
 uint64_t picture_file_size(uint32_t width, uint32_t height)
 {
 	uint64_t raw = (uint64_t)height * (width + 1);
-	return sizeof signature + AROUND + 13 + AROUND + COLORS * 3 + AROUND + 1 + AROUND + sizeof keyword + PICTURE_COMMENT + AROUND +
-	       stream_size(raw) + AROUND;
+	return raw + raw / 32 + FRAME;
 }
 
-static uint8_t *put(uint8_t *to, const void *bytes, size_t len)
-{
-	memcpy(to, bytes, len);
-	return to + len;
-}
-
-static uint8_t *put_u32(uint8_t *to, uint32_t v)
-{
-	v = htobe32(v);
-	return put(to, &v, sizeof v);
-}
-
-static uint8_t *begin_chunk(uint8_t *to, const char *name, size_t len)
-{
-	to = put_u32(to, (uint32_t)len);
-	while (*name)
-		*to++ = (uint8_t)*name++;
-	return to;
-}
-
-/* `to` is behind the chunk's bytes. */
-static uint8_t *end_chunk(uint8_t *to, size_t len)
-{
-	return put_u32(to, codec_crc32(0, (struct slice){to - len - 4, len + 4}));
-}
-
-static uint8_t *put_chunk(uint8_t *to, const char *name, const void *bytes, size_t len)
-{
-	return end_chunk(put(begin_chunk(to, name, len), bytes, len), len);
-}
-
-/* --- the pixels ------------------------------------------------------------------------------------ */
-
-struct stream {
+struct sink {
 	uint8_t *to;
-	uint64_t left;   /* bytes that are still to come */
-	uint32_t room;   /* of the block */
-	uint32_t adler;
+	size_t left;
 };
 
-static void begin_block(struct stream *s)
+static void take(png_structp png, png_bytep bytes, size_t len)
 {
-	uint16_t len = s->left < STORED_MOST ? (uint16_t)s->left : STORED_MOST;
-	uint8_t head[STORED_HEAD] = {s->left <= STORED_MOST, (uint8_t)len, (uint8_t)(len >> 8), (uint8_t)~len, (uint8_t)(~len >> 8)};
-	s->to = put(s->to, head, sizeof head);
-	s->room = len;
+	struct sink *s = png_get_io_ptr(png);
+	if (len > s->left)
+		png_error(png, "no room");
+	memcpy(s->to, bytes, len);
+	s->to += len;
+	s->left -= len;
 }
 
-static void store(struct stream *s, const uint8_t *bytes, size_t len)
+static void flush(png_structp png)
 {
-	s->adler = codec_adler32(s->adler, (struct slice){bytes, len});
-	while (len > 0) {
-		if (s->room == 0)
-			begin_block(s);
-		size_t n = s->room < len ? s->room : len;
-		s->to = put(s->to, bytes, n);
-		bytes += n;
-		len -= n;
-		s->room -= (uint32_t)n;
-		s->left -= n;
+	(void)png;
+}
+
+_Noreturn static void on_error(png_structp png, png_const_charp why)
+{
+	(void)why;
+	png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp why)
+{
+	(void)png, (void)why;
+}
+
+static void put_head(png_structp png, png_infop info, const struct picture_file *f)
+{
+	static char keyword[] = "Comment";
+	static const png_byte transparent = 0;
+	png_color colors[COLORS];
+	png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = keyword, .text = (char *)(uintptr_t)f->comment};
+	for (unsigned i = 0; i < COLORS; i++)
+		colors[i] = (png_color){f->palette[i][0], f->palette[i][1], f->palette[i][2]};
+	png_set_IHDR(png, info, f->width, f->height, 8, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+		     PNG_FILTER_TYPE_DEFAULT);
+	png_set_PLTE(png, info, colors, COLORS);
+	png_set_tRNS(png, info, &transparent, 1, NULL);
+	png_set_text(png, info, &text, 1);
+	png_write_info(png, info);
+}
+
+/* Leaves no more than what IEND takes. */
+static void put_fill(png_structp png, const struct sink *s)
+{
+	static const png_byte zeros[1024];
+	if (s->left < 2 * AROUND)
+		png_error(png, "no room");
+	size_t len = s->left - 2 * AROUND;
+	png_write_chunk_start(png, fill, (png_uint_32)len);
+	for (size_t n; len > 0; len -= n) {
+		n = len < sizeof zeros ? len : sizeof zeros;
+		png_write_chunk_data(png, zeros, n);
 	}
+	png_write_chunk_end(png);
 }
 
-static uint8_t *put_pixels(const struct picture_file *f, uint8_t *to)
+/* false: no memory. */
+static bool write_file(png_structp png, png_infop info, const struct picture_file *f, struct sink *s)
 {
-	static const uint8_t head[ZLIB_HEAD] = {0x78, 0x01};
-	uint8_t line[1 + PICTURE_SIDE] = {0};
-	uint64_t raw = (uint64_t)f->height * (f->width + 1);
-	size_t len = (size_t)stream_size(raw);
-	struct stream s = {.left = raw, .adler = 1};
-	s.to = put(begin_chunk(to, "IDAT", len), head, sizeof head);
+	uint8_t line[PICTURE_SIDE];
+	if (setjmp(png_jmpbuf(png)))
+		return false;
+	png_set_write_fn(png, s, take, flush);
+	png_set_compression_level(png, 0);
+	png_set_compression_buffer_size(png, IDAT_BYTES);
+	png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
+	put_head(png, info, f);
 	for (uint32_t y = 0; y < f->height; y++) {
-		f->line(f, y, line + 1);
-		store(&s, line, f->width + 1);
+		f->line(f, y, line);
+		png_write_row(png, line);
 	}
-	return end_chunk(put_u32(s.to, s.adler), len);
+	put_fill(png, s);
+	png_write_end(png, NULL);
+	return s->left == 0;
 }
 
-void picture_file(const struct picture_file *f, uint8_t *to)
+int picture_file(const struct picture_file *f, uint8_t *to, struct error *err)
 {
-	static const uint8_t transparent = 0;
-	uint8_t head[13] = {[8] = 8, [9] = 3};
-	char text[sizeof keyword + PICTURE_COMMENT + 1];
-	put_u32(put_u32(head, f->width), f->height);
-	snprintf(text + sizeof keyword, PICTURE_COMMENT + 1, "%-*s", PICTURE_COMMENT, f->comment);
-	memcpy(text, keyword, sizeof keyword);
-	to = put(to, signature, sizeof signature);
-	to = put_chunk(to, "IHDR", head, sizeof head);
-	to = put_chunk(to, "PLTE", f->palette, COLORS * 3);
-	to = put_chunk(to, "tRNS", &transparent, 1);
-	to = put_chunk(to, "tEXt", text, sizeof text - 1);
-	to = put_pixels(f, to);
-	end_chunk(begin_chunk(to, "IEND", 0), 0);
+	struct sink s = {to, (size_t)picture_file_size(f->width, f->height)};
+	png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, on_error, on_warning);
+	png_infop info = png ? png_create_info_struct(png) : NULL;
+	bool fine = info && write_file(png, info, f, &s);
+	png_destroy_write_struct(&png, &info);
+	return fine ? 0 : error_no_memory(err, "a picture");
 }

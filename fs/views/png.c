@@ -161,7 +161,8 @@ static void tell(const struct picture_layout *l, const struct picture_range *ran
 	text_free(&t);
 }
 
-static void draw(const struct picture_layout *l, const struct picture_range *range, const uint8_t *colors, uint8_t *to)
+static int draw(const struct picture_layout *l, const struct picture_range *range, const uint8_t *colors, uint8_t *to,
+		struct error *err)
 {
 	struct drawing d = {.layout = l, .colors = colors};
 	uint8_t palette[COLORS][3];
@@ -171,7 +172,7 @@ static void draw(const struct picture_layout *l, const struct picture_range *ran
 	make_axis(l->down, l->cell_rows, l->grown_rows, l->gap, &d.y);
 	picture_palette(range->diverging, palette);
 	tell(l, range, comment);
-	picture_file(&f, to);
+	return picture_file(&f, to, err);
 }
 
 static int make_file(const struct block_source *from, const struct picture_layout *l, struct block *ret, struct error *err)
@@ -188,9 +189,9 @@ static int make_file(const struct block_source *from, const struct picture_layou
 	struct picture_range range = picture_range(cells, count);
 	for (size_t i = 0; i < count; i++)
 		colors[i] = picture_color(&range, cells[i]);
-	draw(l, &range, colors, file);
+	r = draw(l, &range, colors, file, err);
 	blocks_costly(ret);
-	return 0;
+	return r;
 }
 
 static int decode(const struct block_source *from, uint64_t number, struct block *ret, struct error *err)

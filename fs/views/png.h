@@ -19,9 +19,8 @@
  *              its elements, spread over it, and where not even a row in each can be read, cells are fewer.
  *
  * Its size follows from the shape alone, so that listing a directory of pictures, which asks for
- * all sizes, reads no array: the pixels are in deflate's stored blocks, so that a file is
- * 1 MiB and a little at most.  That is also why the file is written here: how an encoder cuts
- * stored blocks, or how well it compresses, is another in each version of zlib.
+ * all sizes, reads no array: the pixels are not compressed, so that a file is little more than
+ * 1 MiB at most.
  *
  * The picture is made at the first read, by all processors, and cached; its bytes are the same
  * each time.

@@ -20,6 +20,7 @@ class Arrayfs < Formula
   depends_on "libaec"
   depends_on "libdeflate"
   depends_on "libfuse"
+  depends_on "libpng"
   depends_on "libseccomp"
   depends_on :linux
   depends_on "lz4"

@@ -16,7 +16,7 @@ pkgs.stdenv.mkDerivation {
   };
   nativeBuildInputs = with pkgs; [ meson ninja pkg-config python3 lowdown ];
   buildInputs = with pkgs; [
-    fuse3 libseccomp openssl zstd snappy lz4 xxHash brotli libdeflate isa-l xz c-blosc bzip2 libaec
+    fuse3 libseccomp openssl zstd snappy lz4 xxHash brotli libdeflate isa-l xz libpng c-blosc bzip2 libaec
   ];
   mesonFlags = [ "-Dtests=disabled" ];
   # What `verify` loads when it needs SHA-256; the link that mount(8) looks for leads to the program.
