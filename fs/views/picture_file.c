@@ -60,7 +60,10 @@ static void put_head(png_structp png, png_infop info, const struct picture_file 
 	static char keyword[] = "Comment";
 	static const png_byte transparent = 0;
 	png_color colors[COLORS];
-	png_text text = {.compression = PNG_TEXT_COMPRESSION_NONE, .key = keyword, .text = (char *)(uintptr_t)f->comment};
+	png_text text = {0};
+	text.compression = PNG_TEXT_COMPRESSION_NONE;
+	text.key = keyword;
+	text.text = (char *)(uintptr_t)f->comment;
 	for (unsigned i = 0; i < COLORS; i++)
 		colors[i] = (png_color){f->palette[i][0], f->palette[i][1], f->palette[i][2]};
 	png_set_IHDR(png, info, f->width, f->height, 8, PNG_COLOR_TYPE_PALETTE, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
