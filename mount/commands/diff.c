@@ -53,8 +53,14 @@ static bool pair_by_value(const struct diff *d, struct pair *p)
 	       same_shapes(a->values ? a->values : a->shape, b->values ? b->values : b->shape);
 }
 
+/* Some formats describe a whole table as a struct of so many rows, others not at all. */
+static bool is_whole(const struct item *item)
+{
+	return item->kind == ITEM_DIR && ino_index(item->ino) == TREE_ROOT;
+}
+
 /* Compares types and shapes, of arrays and of directories that stand for one; returns
- * false if they differ. */
+ * false if they differ.  What is in a whole archive is compared in any case. */
 static bool pair_types(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;
@@ -63,7 +69,8 @@ static bool pair_types(struct diff *d, struct pair *p)
 	const char *blocks[] = {a->blocks ? a->blocks : "none", b->blocks ? b->blocks : "none"};
 	bool typed = strcmp(dtypes[0], dtypes[1]) == 0, shaped = same_shapes(shapes[0], shapes[1]);
 	p->by_value = pair_by_value(d, p);
-	if (p->by_value)
+	bool whole = is_whole(a) && is_whole(b);
+	if (p->by_value || (whole && (strcmp(dtypes[0], "none") == 0 || strcmp(dtypes[1], "none") == 0)))
 		return true;
 	if (typed && shaped && strcmp(blocks[0], blocks[1]) != 0) {
 		tell_unequal(d, &p->lines, a, "type", blocks[0], blocks[1], false);
@@ -75,7 +82,7 @@ static bool pair_types(struct diff *d, struct pair *p)
 			     shapes[1][0] == '[' ? shapes[1] : "null", true);
 	if (a->fortran != b->fortran)
 		tell_unequal(d, &p->lines, a, "order", a->fortran ? "F" : "C", b->fortran ? "F" : "C", false);
-	return typed && shaped && a->fortran == b->fortran;
+	return whole || (typed && shaped && a->fortran == b->fortran);
 }
 
 /* Compares names and types; returns false if what lies below cannot be compared. */

@@ -145,6 +145,22 @@ def test_every_fixture_is_itself_and_no_other(s):
                 same(json.loads(r.out)["same"], False, f"{f} and {g}")
 
 
+def test_columns_of_tables_are_compared_whatever_is_told_of_the_whole(s):
+    """CSV tells of a table that it is a struct of so many rows; Parquet tells of none."""
+    write(s.path("a.csv"), b"id,city\n1,Oslo\n2,Rome\n")
+    write(s.path("b.csv"), b"id,town\n1,Oslo\n")
+    rows = [".: shape [2] in A, [1] in B", "id: shape [2] in A, [1] in B", "only in A: city/", "only in B: town/"]
+    same(told(s, s.path("a.csv"), s.path("b.csv")), rows)
+    for a in "a", "b":
+        os.rename(s.path(a + ".csv"), os.path.join(s.mkdir(a), "t.csv"))
+    same(told(s, "-o", "records", s.path("a"), s.path("b")),
+         [line.replace(".:", "t.csv:") if line[0] == "." else line.replace("A: ", "A: t.csv/").replace("B: ", "B: t.csv/")
+          if line[:4] == "only" else "t.csv/" + line for line in rows])
+    archive(s.path("m.safetensors"), [("id", "I64", [2], struct.pack("<2q", 1, 3)), ("new", "U8", [1], b"x")])
+    same(told(s, s.path("a", "t.csv"), s.path("m.safetensors")),
+         ["id: 1 of 2 elements differ, largest absolute difference 1 at [1]", "only in A: city/", "only in B: new"])
+
+
 def test_an_index_is_its_tensors(s):
     folder = os.path.join(DATA, "safetensors_index")
     index = os.path.join(folder, "model.safetensors.index.json")
