@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "mount/command.h"
+#include "mount/commands/near.h"
 #include "mount/log.h"
 #include "mount/suggest.h"
 
@@ -217,10 +218,30 @@ static int set_given(struct options *o, enum option_id option)
 	}
 }
 
+/* Options of other programs, and what does the same here. */
+static const struct {
+	const char *option, *command, *meant;
+} strange_options[] = {
+	{"-n", "rows", "--rows 0:N"},     {"--head", "rows", "--rows 0:N"},   {"--limit", "rows", "--rows 0:N"},
+	{"--tail", "rows", "--rows -N:"}, {"--json", "rows", "--jsonl"},      {"--text", "cat", "the PATH .arrayfs/text/PATH.txt"},
+	{"-r", "list", "--tree"},         {"-R", "list", "--tree"},
+};
+
+static const char *meant_by(const char *option)
+{
+	for (size_t i = 0; current->word && i < sizeof strange_options / sizeof *strange_options; i++)
+		if (strcmp(option, strange_options[i].option) == 0 && strcmp(current->word, strange_options[i].command) == 0)
+			return strange_options[i].meant;
+	return NULL;
+}
+
 /* As typed; `word` is where it is, and may hold several letters. */
 static int refuse_option(const char *word)
 {
 	struct suggestion s = {.word = word + 2};
+	const char *meant = meant_by(word);
+	if (meant)
+		return options_hint("unknown option %s; did you mean %s?", word, meant);
 	if (optopt > 0 && optopt < COMMANDS)
 		return options_usage("unknown option -%c", optopt);
 	if (optopt)
@@ -296,13 +317,17 @@ static const unsigned excluded[] = {
 /* Reports an option that the command does not take, with those that do. */
 static int refuse_foreign(enum option_id option)
 {
-	char takers[128] = "";
+	char takers[128] = "", word[32];
+	snprintf(word, sizeof word, "--%s", option_name(option));
+	const char *meant = meant_by(word);
+	if (meant)
+		return options_hint("unknown option %s; did you mean %s?", word, meant);
 	for (const struct command *c = commands; c->word; c++)
 		if (c->takes & TAKES(option)) {
 			size_t n = strlen(takers);
 			snprintf(takers + n, sizeof takers - n, "%s%s", n ? ", " : "", c->word);
 		}
-	return options_usage("--%s is an option of: %s", option_name(option), takers);
+	return options_usage("%s is an option of: %s", word, takers);
 }
 
 static int check_options(const struct options *o)
@@ -328,6 +353,12 @@ static int check_options(const struct options *o)
 static int refuse_few(const struct options *o, int n, char **operands)
 {
 	const struct command *c = o->command;
+	struct error err = {0};
+	struct stat st;
+	if (c->word && n == 1 && stat(operands[0], &st) < 0 && errno == ENOTDIR && near_source(operands[0], errno, &err))
+		return options_hint("%s: %s", operands[0], err.text);
+	if (c->word && n == 1 && strcmp(c->operands[n], "PATH") == 0)
+		return options_hint("%s needs a PATH; arrayfs list %s shows what there is", c->word, operands[0]);
 	if (c->word)
 		return options_usage("%s needs a %s", c->word, c->operands[n]);
 	if (n == 0)

@@ -152,6 +152,17 @@ static int check_there(const char *source, struct error *err)
 	return stat(source, &st) == 0 ? 0 : near_source(source, errno, err);
 }
 
+/* Of a SOURCE that is missing while what is named after it is a file. */
+static int check_order(const struct options *o, struct error *err)
+{
+	const char *next = o->command->two ? o->destination : *o->paths;
+	struct stat st;
+	if (o->command == command_find("diff") || stat(o->source, &st) == 0 || errno != ENOENT ||
+	    !next || stat(next, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	return error_set(err, ENOENT, "No such file or directory; SOURCE comes first");
+}
+
 /* Opens `other` as well, unless it is NULL, with the same cache.  *ret_fault is the source that
  * the error is about. */
 static int open_all(struct opened *ret, struct opened *other, const struct options *o, const char **ret_fault, struct error *err)
@@ -160,7 +171,9 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	inheritance_init(&inheritance);
-	int r = check_there(o->source, err);
+	int r = check_order(o, err);
+	if (r == 0)
+		r = check_there(o->source, err);
 	if (r == 0 && other) {
 		*ret_fault = o->destination;
 		r = check_there(o->destination, err);

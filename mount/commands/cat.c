@@ -37,7 +37,8 @@ static int refuse_directory(struct cat *c, const char *path, const struct mirror
 	struct error err = {0}, ignored = {0};
 	struct mirror_dir d;
 	struct mirror_name name;
-	char names[160] = "";
+	bool text = !ino_view(ref->ino) && ref->node && ref->node->array && view_of_directory(&views[VIEW_TEXT], ref->node) != VIEW_NONE;
+	char names[160] = "", also[32] = "";
 	size_t len = 0, more = 0;
 	if (mirror_open_dir(c->m, ref, &d, &err) < 0)
 		return complain(c, path, &err);
@@ -52,9 +53,13 @@ static int refuse_directory(struct cat *c, const char *path, const struct mirror
 	}
 	mirror_close_dir(c->m, &d);
 	if (more)
-		error_set(&err, EISDIR, "is a directory of %s and %zu more", len ? names : "…", more);
+		snprintf(also, sizeof also, " and %zu more", more);
+	if (text)
+		error_set(&err, EISDIR, "is a directory of %s%s; .arrayfs/text/%.120s.txt is its text", names, also, path);
+	else if (len || more)
+		error_set(&err, EISDIR, "is a directory of %s%s", len ? names : "…", also);
 	else
-		error_set(&err, EISDIR, len ? "is a directory of %s" : "is an empty directory", names);
+		error_set(&err, EISDIR, "is an empty directory");
 	return complain(c, path, &err);
 }
 

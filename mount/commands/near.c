@@ -45,6 +45,24 @@ static bool is_directory(const char *path, size_t len)
 	return stat(len ? copy : ".", &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Of a path that leads into a file. */
+static int inside_file(const char *path, struct error *err)
+{
+	size_t len = 0;
+	for (size_t end; path[len]; len = end) {
+		end = len + strspn(path + len, "/");
+		end += strcspn(path + end, "/");
+		if (!is_directory(path, end)) {
+			len = end;
+			break;
+		}
+	}
+	const char *inside = path + len + strspn(path + len, "/");
+	if (!*inside)
+		return error_set(err, ENOTDIR, "%s", strerror(ENOTDIR));
+	return error_set(err, ENOTDIR, "Not a directory; a PATH in an archive follows it after a space: %.*s %s", (int)len, path, inside);
+}
+
 /* Of `path`, up to `len`, whose last component is `name`. */
 static int missing_file(const char *path, size_t len, const char *name, struct error *err)
 {
@@ -67,7 +85,7 @@ int near_source(const char *source, int code, struct error *err)
 	char target[PATH_MAX];
 	ssize_t n = readlink(source, target, sizeof target);
 	if (code == ENOTDIR)
-		return error_set(err, code, "Not a directory; a PATH in an archive is an operand of its own");
+		return inside_file(source, err);
 	if (code != ENOENT)
 		return error_set(err, code, "%s", strerror(code));
 	if (n >= 0)

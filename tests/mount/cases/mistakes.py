@@ -8,6 +8,7 @@ from harness import *
 FLAGS = "--device /dev/fuse --cap-add SYS_ADMIN --security-opt apparmor=unconfined"
 NEED_NONE = "(list, info, cat, rows, stats, extract, diff and verify need no mount)"
 GONE = "No such file or directory"
+INSIDE = "Not a directory; a PATH in an archive follows it after a space"
 CUT = "; it is cut short or still being written"
 
 
@@ -49,7 +50,11 @@ MISTAKES = [
     ("", "SOURCE and MOUNTPOINT are needed, or a command (see arrayfs --help)", 2),
     ("m.safetensors", "a MOUNTPOINT is needed; arrayfs list m.safetensors needs none", 2),
     ("list", "list needs a SOURCE (see arrayfs list --help)", 2),
-    ("cat m.safetensors", "cat needs a PATH (see arrayfs cat --help)", 2),
+    ("cat m.safetensors", "cat needs a PATH; arrayfs list m.safetensors shows what there is", 2),
+    ("cat ./m.safetensors//lm_head.weight", f"./m.safetensors//lm_head.weight: {INSIDE}: ./m.safetensors lm_head.weight", 2),
+    ("cat lm_head.weight m.safetensors", f"lm_head.weight: {GONE}; SOURCE comes first"),
+    ("extract out m.safetensors", f"out: {GONE}; SOURCE comes first"),
+    ("mnt m.safetensors", f"mnt: {GONE}; SOURCE comes first"),
     ("extract m.safetensors", "extract needs a DEST (see arrayfs extract --help)", 2),
     ("diff m.safetensors", "diff needs a second SOURCE (see arrayfs diff --help)", 2),
     ("m.safetensors t.parquet mnt", "unexpected operand 'mnt'; one SOURCE is mounted at a time, and a directory shows all that are in it", 2),
@@ -57,6 +62,11 @@ MISTAKES = [
     ("list --lnog m.safetensors", "unknown option --lnog; did you mean --long?", 2),
     ("list --jsn m.safetensors", "unknown option --jsn; did you mean --json?", 2),
     ("cat --csv m.safetensors x", "--csv is an option of: rows (see arrayfs cat --help)", 2),
+    ("rows --json t.csv", "unknown option --json; did you mean --jsonl?", 2),
+    ("rows t.csv -n 3", "unknown option -n; did you mean --rows 0:N?", 2),
+    ("rows t.csv --head 3", "unknown option --head; did you mean --rows 0:N?", 2),
+    ("cat --text m.safetensors lm_head.weight", "unknown option --text; did you mean the PATH .arrayfs/text/PATH.txt?", 2),
+    ("list -n m.safetensors", "unknown option -n (see arrayfs list --help)", 2),
     ("list --long --json m.safetensors", "--long and --json cannot be combined (see arrayfs list --help)", 2),
     ("cat m.safetensors x --rows", "--rows needs a value (see arrayfs cat --help)", 2),
     ("cat --rows 5 m.safetensors x", "--rows 5: must be two numbers A:B, such as 0:10 (see arrayfs cat --help)", 2),
@@ -70,7 +80,7 @@ MISTAKES = [
     ("list modles/m.safetensors", f"modles/m.safetensors: {GONE}; there is no directory 'modles'"),
     ("list gone", "gone: a link to nowhere, which does not exist"),
     ("list https://example.org/m.safetensors", f"https://example.org/m.safetensors: {GONE}; a URL has to be downloaded first"),
-    ("list m.safetensors/lm_head.weight", "m.safetensors/lm_head.weight: Not a directory; a PATH in an archive is an operand of its own"),
+    ("list m.safetensors/lm_head.weight", f"m.safetensors/lm_head.weight: {INSIDE}: m.safetensors lm_head.weight"),
     ("list cut.safetensors", f"cut.safetensors: tensors of 9 bytes in a file with room for 8{CUT}"),
     ("list head.safetensors", None),
     ("list cut.parquet", f"cut.parquet: no PAR1 at its end{CUT}"),
@@ -93,6 +103,7 @@ MISTAKES = [
     ("list m.safetensors bias", f"m.safetensors: bias: {GONE}; arrayfs list shows what there is"),
     ("cat models m.safetensors", "models: m.safetensors: is a directory of model.norm.weight, model.embed.weight, lm_head.weight"),
     ("cat models out", "models: out: a link to /etc/hostname-of-another leads out of SOURCE"),
+    ("cat t.csv city", "t.csv: city: is a directory of offsets, values; .arrayfs/text/city.txt is its text"),
     ("rows t.csv ctiy", "t.csv: no column 'ctiy'; did you mean 'city'?"),
     ("rows m.safetensors", "m.safetensors: is no table (safetensors); its arrays are shown by arrayfs list and arrayfs cat"),
     # mounting
