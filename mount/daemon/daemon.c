@@ -297,6 +297,7 @@ int daemon_run(const struct options *o)
 		if (code >= 0)
 			return code;
 	}
+	hint_word(o->destination);
 	if (!o->follow && !o->dataset)
 		hint_links(o->source);
 	if (!o->dataset)

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "mount/command.h"
 #include "mount/log.h"
 
 enum { NAMES = 1000 };
@@ -54,6 +55,13 @@ void hint_links(const char *source)
 		closedir(d);
 	else if (fd >= 0)
 		close(fd);
+}
+
+void hint_word(const char *mountpoint)
+{
+	struct stat st;
+	if (command_find(mountpoint) && lstat(mountpoint, &st) < 0 && errno == ENOENT)
+		log_say("%s: a directory of that name is made and mounted on; as a command, it comes before SOURCE", mountpoint);
 }
 
 void hint_dataset(const char *source)

@@ -6,6 +6,9 @@
  * reach. Checks the folder's first names only, and does not descend. */
 void hint_links(const char *source);
 
+/* Logs a hint if a mountpoint that is to be made is called as a command is. */
+void hint_word(const char *mountpoint);
+
 /* Logs a hint if the folder SOURCE is one that Hugging Face's datasets wrote, or a checkpoint of
  * torch.distributed: without -o dataset it is shown file by file. */
 void hint_dataset(const char *source);

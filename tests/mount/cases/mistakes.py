@@ -194,6 +194,18 @@ def test_what_is_mounted_already(s):
     s.run("unmount", "/proc").refused("/proc: a mount of type proc, not arrayfs's: umount(8) unmounts it")
 
 
+def test_a_command_behind_its_source_is_a_mountpoint_and_told_so(s):
+    fuse_works(None)
+    make(s)
+    r = s.run("m.safetensors", "list", cwd=s.dir)
+    same(r.code, 0)
+    same(r.err.decode(), "arrayfs: list: a directory of that name is made and mounted on; as a command, it comes before SOURCE\n")
+    s.run("unmount", s.path("list")).ok()
+    s.mkdir("list")
+    same(s.run("m.safetensors", "list", cwd=s.dir).ok().err, b"")
+    s.run("unmount", s.path("list")).ok()
+
+
 def test_links_that_lead_out_are_told_at_the_mount(s):
     make(s)
     write(s.path("outside"), b"x")
