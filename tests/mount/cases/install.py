@@ -119,7 +119,7 @@ def test_deb(s):
 def test_wheel(s):
     """Of the program as it was built here, so that it goes along with all that it loads; scripts/package --wheel
     links it anew, and its --check installs and uses it."""
-    need("dpkg", "meson", "ninja", "readelf", "objdump", "gcc")
+    need("dpkg", "meson", "ninja", "ldd", "objdump", "gcc")
     if sanitized(s.exe):
         return      # it loads what no wheel has
     build, name = build_of(s), f"arrayfs-{version()}"
