@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Columns by name, each worker's own and those that all have in common. */
-#include "formats/shared/records_impl.h"
+#include "formats/shared/records_pass.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -193,4 +193,47 @@ void records_join(struct records_column *to, const struct records_column *c)
 	to->total += c->total;
 	to->raw += c->raw;
 	to->empties += c->empties;
+}
+
+/* --- those that the workers of a pass have in common ----------------------------------------- */
+
+static struct records_column *common_of(struct records_pass *p, const struct records_column *c)
+{
+	struct records_column *parent = c->parent ? p->columns[c->parent->number] : NULL;
+	struct records_column *common = !parent ? (p->count ? p->columns[0] : NULL)
+				       : c->name.data ? records_column_find(parent, c->name) : parent->element;
+	if (common)
+		return common;
+	struct records_column **grown = list_grow(p->columns, p->count, sizeof(void *));
+	if (!grown)
+		return NULL;
+	p->columns = grown;
+	p->leaves += !parent || parent->first || parent->element;
+	common = parent && c->name.data ? records_column_add(parent, c->name, &p->arena) : arena_alloc(&p->arena, sizeof *common);
+	if (!common)
+		return NULL;
+	common->parent = parent;
+	common->number = p->count;
+	common->born = UINT64_MAX;
+	if (parent && !c->name.data)
+		parent->element = common;
+	return p->columns[p->count++] = common;
+}
+
+bool records_join_new(struct records_scan *w, struct records_column *c)
+{
+	struct records_pass *p = w->private->pass;
+	pthread_mutex_lock(&p->lock);
+	struct records_column *common = common_of(p, c);
+	bool many = p->leaves > RECORDS_COLUMNS + p->t->kind->hidden;
+	if (common && c->born < common->born)
+		common->born = c->born;
+	pthread_mutex_unlock(&p->lock);
+	if (!common)
+		records_fail(w, error_no_memory(w->err, "its columns"));
+	else if (many)
+		records_fail(w, error_set(w->err, ENOTSUP, "records of over %d columns", RECORDS_COLUMNS));
+	else
+		c->number = common->number;
+	return common && !many;
 }

@@ -48,6 +48,14 @@ struct records_pass {
 	uint32_t noverwritten;
 };
 
+/* --- workers, records_workers.c ---------------------------------------------------------------- */
+
+/* Has all spans passed, on all processors; what fails in one is in `failed`. */
+int records_run_workers(struct records_pass *p, struct error *err);
+
+/* Makes a slot of twice as many spans, so that there are half as many; false: no memory. */
+bool records_halve_slots(struct records_pass *p);
+
 /* --- of a file that grows, records_grow.c ----------------------------------------------------- */
 
 /* Leaves what the pass found, before it is settled, for a later one. */
