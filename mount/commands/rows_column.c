@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "fs/base/name.h"
-#include "mount/commands/rows.h"
+#include "mount/commands/rows_names.h"
 
 /* How deep columns are nested, dimensions included. */
 enum { DEPTH = 200 };
@@ -69,89 +69,6 @@ static int add_named(const struct building *b, struct rows_column *to, const cha
 	int r = column_of(b, index, at, &c, err);
 	if (r == 0)
 		chain(to, c);
-	return r;
-}
-
-/* --- names ---------------------------------------------------------------------------------- */
-
-/* Columns by a name: an open-addressed table. */
-struct rows_names {
-	size_t mask;
-	struct rows_names_slot {
-		struct slice name;
-		struct rows_column *column; /* NULL: free */
-	} slots[];
-};
-
-static struct rows_names *names_new(struct arena *arena, size_t count)
-{
-	size_t size = 16;
-	while (size < count * 2)
-		size *= 2;
-	struct rows_names *m = arena_alloc(arena, sizeof *m + size * sizeof *m->slots);
-	if (m)
-		m->mask = size - 1;
-	return m;
-}
-
-static struct rows_names_slot *names_slot(const struct rows_names *m, struct slice name)
-{
-	size_t i = slice_hash(name, m) & m->mask;
-	while (m->slots[i].column && !slice_equal(m->slots[i].name, name))
-		i = (i + 1) & m->mask;
-	return (struct rows_names_slot *)(uintptr_t)&m->slots[i];
-}
-
-/* False: the name is taken. */
-static bool names_add(struct rows_names *m, struct slice name, struct rows_column *c)
-{
-	struct rows_names_slot *slot = names_slot(m, name);
-	if (slot->column)
-		return false;
-	*slot = (struct rows_names_slot){name, c};
-	return true;
-}
-
-/* No two members of an object have one name: where the archive has one twice, the later is called as it is shown. */
-static int name_member(struct arena *arena, struct rows_names *m, struct rows_column *c)
-{
-	c->member = c->name;
-	if (names_add(m, c->member, c))
-		return 0;
-	c->member = c->shown;
-	for (unsigned i = 2; !names_add(m, c->member, c); i++) {
-		const char *other = arena_printf(arena, "%.*s~%u", (int)c->shown.len, (const char *)c->shown.data, i);
-		if (!other)
-			return -ENOMEM;
-		c->member = slice_text(other);
-	}
-	return 0;
-}
-
-static int put_label(struct arena *arena, struct rows_column *c)
-{
-	struct text t = {0};
-	text_add(&t, ",");
-	text_json(&t, c->member);
-	text_add(&t, ":");
-	char *label = t.failed ? NULL : arena_text(arena, text_slice(&t));
-	c->label = (struct slice){(const uint8_t *)label, t.len};
-	text_free(&t);
-	return label ? 0 : -ENOMEM;
-}
-
-static int name_members(const struct building *b, const struct rows_column *of, struct rows_names **ret)
-{
-	size_t count = 0;
-	for (const struct rows_column *c = of->first; c; c = c->next)
-		count++;
-	struct rows_names *m = *ret = names_new(b->arena, count);
-	int r = m ? 0 : -ENOMEM;
-	for (struct rows_column *c = of->first; r == 0 && c; c = c->next) {
-		r = name_member(b->arena, m, c);
-		if (r == 0)
-			r = put_label(b->arena, c);
-	}
 	return r;
 }
 
@@ -252,7 +169,7 @@ static int put_in_order(const struct building *b, struct rows_column *of)
 static int take_fields(const struct building *b, struct rows_column *c, uint32_t dir, struct place at, struct rows_names **ret, struct error *err)
 {
 	int r = add_fields(b, c, dir, "", at, 0, err);
-	if (r == 0 && (put_in_order(b, c) < 0 || name_members(b, c, ret) < 0))
+	if (r == 0 && (put_in_order(b, c) < 0 || rows_name_members(b->arena, c, ret) < 0))
 		r = no_memory(err);
 	return r;
 }
@@ -488,16 +405,16 @@ int rows_columns(struct archive *a, uint32_t dir, struct arena *arena, struct ro
 	size_t others = 0;
 	for (const struct rows_column *c = all.first; r == 0 && c; c = c->next)
 		others += !slice_equal(c->shown, c->member);
-	if (r == 0 && !(ret->paths = names_new(arena, others)))
+	if (r == 0 && !(ret->paths = rows_names_new(arena, others)))
 		r = no_memory(err);
 	for (struct rows_column *c = all.first; r == 0 && c; c = c->next)
 		if (!slice_equal(c->shown, c->member))
-			names_add(ret->paths, c->shown, c);
+			rows_names_add(ret->paths, c->shown, c);
 	return r;
 }
 
 struct rows_column *rows_find(const struct rows_table *t, struct slice name)
 {
-	struct rows_column *c = names_slot(t->members, name)->column;
-	return c ? c : names_slot(t->paths, name)->column;
+	struct rows_column *c = rows_names_slot(t->members, name)->column;
+	return c ? c : rows_names_slot(t->paths, name)->column;
 }

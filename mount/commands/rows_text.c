@@ -10,249 +10,10 @@
 #include "fs/base/name.h"
 #include "fs/values/decimal.h"
 #include "fs/views/text.h"
-#include "mount/commands/rows.h"
+#include "mount/commands/rows_out.h"
 
 /* Bytes of JSON in a field that are held until it is known whether they are quoted. */
 enum { NESTED = 64 << 10 };
-
-/* --- bytes ------------------------------------------------------------------------------ */
-
-static void fail_unless(struct rows_out *o, bool fine)
-{
-	o->failed |= !fine;
-}
-
-static void flush(struct rows_out *o)
-{
-	if (!o->failed && o->len)
-		fail_unless(o, o->flush(o, o->bytes, o->len) == 0);
-	o->len = 0;
-}
-
-static __attribute__((noinline)) char *grow(struct rows_out *o, size_t n)
-{
-	if (o->flush && o->len + n > o->most)
-		flush(o);
-	if (o->room - o->len < n) {
-		size_t want = o->room * 2 > o->len + n ? o->room * 2 : o->len + n;
-		want = o->flush && want > o->most && o->len + n <= o->most ? o->most : want;
-		char *grown = o->failed ? NULL : realloc(o->bytes, want);
-		if (!grown) {
-			o->failed = true;
-			return NULL;
-		}
-		o->bytes = grown;
-		o->room = want;
-	}
-	return o->bytes + o->len;
-}
-
-/* Room for n bytes more; NULL: no memory. */
-static inline char *room(struct rows_out *o, size_t n)
-{
-	return o->room - o->len >= n ? o->bytes + o->len : grow(o, n);
-}
-
-static __attribute__((noinline)) void put_long(struct rows_out *o, const void *bytes, size_t len)
-{
-	if (o->flush && len > o->most / 2) { /* as it is, without a copy */
-		flush(o);
-		if (!o->failed)
-			fail_unless(o, o->flush(o, bytes, len) == 0);
-		return;
-	}
-	char *to = room(o, len);
-	if (to) {
-		memcpy(to, bytes, len);
-		o->len += len;
-	}
-}
-
-static inline void put(struct rows_out *o, const void *bytes, size_t len)
-{
-	if (o->room - o->len < len) {
-		put_long(o, bytes, len);
-	} else if (len) {
-		memcpy(o->bytes + o->len, bytes, len);
-		o->len += len;
-	}
-}
-
-static inline void put_byte(struct rows_out *o, char c)
-{
-	char *to = room(o, 1);
-	if (to) {
-		*to = c;
-		o->len++;
-	}
-}
-
-void rows_out_free(struct rows_out *o)
-{
-	if (o->nested)
-		rows_out_free(o->nested);
-	free(o->nested);
-	free(o->bytes);
-	*o = (struct rows_out){0};
-}
-
-/* --- strings -------------------------------------------------------------------------------- */
-
-/* Does a field have to be quoted: is there a delimiter, a quote or a line end in it? */
-static bool needs_quotes(const uint8_t *p, size_t len, char delimiter)
-{
-	const uint8_t *end = p + len;
-#ifdef __SSE2__
-	const __m128i a = _mm_set1_epi8(delimiter), b = _mm_set1_epi8('"'), c = _mm_set1_epi8('\n'), d = _mm_set1_epi8('\r');
-	for (; end - p >= 16; p += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-		__m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, a), _mm_cmpeq_epi8(x, b)), _mm_or_si128(_mm_cmpeq_epi8(x, c), _mm_cmpeq_epi8(x, d)));
-		if (_mm_movemask_epi8(found))
-			return true;
-	}
-#endif
-	for (; p < end; p++)
-		if (*p == (uint8_t)delimiter || *p == '"' || *p == '\n' || *p == '\r')
-			return true;
-	return false;
-}
-
-/* A field of at most ROWS_SLACK bytes, behind which as many may be read; false: it has to be quoted. */
-static inline bool put_short(struct rows_out *o, const uint8_t *p, size_t len, char delimiter)
-{
-#ifdef __SSE2__
-	char *to = room(o, 16);
-	if (!to || len == 0)
-		return false;
-	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
-	__m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(delimiter)), _mm_cmpeq_epi8(x, _mm_set1_epi8('"'))),
-				     _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\r'))));
-	if ((unsigned)_mm_movemask_epi8(found) & ((1u << len) - 1))
-		return false;
-	_mm_storeu_si128((__m128i *)(void *)to, x);
-	o->len += len;
-	return true;
-#else
-	(void)o, (void)p, (void)len, (void)delimiter;
-	return false;
-#endif
-}
-
-/* With its quotes doubled. */
-static void put_doubled(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	const uint8_t *end = p + len, *quote;
-	while (p < end && !o->failed && (quote = memchr(p, '"', (size_t)(end - p)))) {
-		put(o, p, (size_t)(quote + 1 - p));
-		put_byte(o, '"');
-		p = quote + 1;
-	}
-	put(o, p, (size_t)(end - p));
-}
-
-static void put_quoted(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	put_byte(o, '"');
-	put_doubled(o, p, len);
-	put_byte(o, '"');
-}
-
-static void put_field(struct rows_out *o, const uint8_t *p, size_t len, char delimiter)
-{
-	if (len == 0 || needs_quotes(p, len, delimiter))
-		put_quoted(o, p, len);
-	else
-		put(o, p, len);
-}
-
-/* Is it valid within quotes as it stands? */
-static bool is_plain(const uint8_t *p, size_t len)
-{
-	const uint8_t *end = p + len, *at = p;
-	bool high = false;
-#ifdef __SSE2__
-	const __m128i least = _mm_set1_epi8(0x20), quote = _mm_set1_epi8('"'), back = _mm_set1_epi8('\\');
-	for (; end - at >= 16; at += 16) {
-		__m128i x = _mm_loadu_si128((const __m128i *)(const void *)at);
-		__m128i fine = _mm_cmpeq_epi8(_mm_max_epu8(x, least), x);
-		__m128i special = _mm_or_si128(_mm_cmpeq_epi8(x, quote), _mm_cmpeq_epi8(x, back));
-		if (_mm_movemask_epi8(_mm_andnot_si128(special, fine)) != 0xffff)
-			return false;
-		high |= _mm_movemask_epi8(x) != 0;
-	}
-#endif
-	for (; at < end; at++) {
-		if (*at < 0x20 || *at == '"' || *at == '\\')
-			return false;
-		high |= *at >= 0x80;
-	}
-	return !high || utf8_valid((struct slice){p, len});
-}
-
-/* What is valid UTF-8, escaped. */
-static void put_escaped(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t from = 0;
-	for (size_t i = 0; i < len && !o->failed; i++) {
-		uint8_t c = p[i];
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		put(o, p + from, i - from);
-		from = i + 1;
-		const char code[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
-		const char *brief = c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : c == '"' ? "\\\"" : c == '\\' ? "\\\\" : NULL;
-		put(o, brief ? brief : code, brief ? 2 : 6);
-	}
-	put(o, p + from, len - from);
-}
-
-/* Bytes that are not UTF-8 are %XX, as everywhere in our JSON. */
-static void put_json_string(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	put_byte(o, '"');
-	if (is_plain(p, len)) {
-		put(o, p, len);
-		len = 0;
-	}
-	while (len && !o->failed) {
-		size_t valid = utf8_prefix((struct slice){p, len});
-		put_escaped(o, p, valid);
-		p += valid;
-		len -= valid;
-		if (len) {
-			put(o, (const char[]){'%', digits[*p >> 4], digits[*p & 15]}, 3);
-			p++;
-			len--;
-		}
-	}
-	put_byte(o, '"');
-}
-
-static void put_base64(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t group = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
-		char *to = room(o, 4);
-		if (!to)
-			return;
-		to[0] = digits[group >> 18];
-		to[1] = digits[group >> 12 & 63];
-		to[2] = left > 1 ? digits[group >> 6 & 63] : '=';
-		to[3] = left > 2 ? digits[group & 63] : '=';
-		o->len += 4;
-	}
-}
-
-static void put_json_base64(struct rows_out *o, const uint8_t *p, size_t len)
-{
-	put_byte(o, '"');
-	put_base64(o, p, len);
-	put_byte(o, '"');
-}
 
 /* --- elements -------------------------------------------------------------------------------- */
 
@@ -282,10 +43,10 @@ static void put_chars(struct rows_out *o, const struct rows_column *c, const uin
 	while (s.len > 0 && s.data[s.len - 1] == 0)
 		s.len--;
 	if (json)
-		put_json_string(o, s.data, s.len);
+		rows_put_json_string(o, s.data, s.len);
 	else
-		put_field(o, s.data, s.len, delimiter);
-	fail_unless(o, t.failed == 0);
+		rows_put_field(o, s.data, s.len, delimiter);
+	o->failed |= t.failed != 0;
 	text_free(&t);
 }
 
@@ -297,7 +58,7 @@ static bool is_text_kind(enum dtype_kind kind)
 static void put_number(struct rows_out *o, const struct rows_column *c, const uint8_t *p, bool json)
 {
 	enum dtype_kind kind = dtype_kind(c->array.dtype);
-	char *to = room(o, VIEW_TEXT_NUMBER + 8);
+	char *to = rows_room(o, VIEW_TEXT_NUMBER + 8);
 	if (!to)
 		return;
 	char *begin = to;
@@ -329,7 +90,7 @@ static bool put_usual(struct rows_out *o, const struct rows_column *c, const uin
 {
 	uint64_t wide;
 	uint32_t narrow;
-	char *to = c->plain ? room(o, DECIMAL_FLOAT_MAX) : NULL;
+	char *to = c->plain ? rows_room(o, DECIMAL_FLOAT_MAX) : NULL;
 	if (!to)
 		return false;
 	switch ((enum dtype)c->array.dtype) {
@@ -359,13 +120,13 @@ static void put_element(struct rows_out *o, const struct rows_column *c, const u
 		return;
 	switch (dtype_kind(c->array.dtype)) {
 	case KIND_BOOL:
-		put(o, *p ? "true" : "false", *p ? 4 : 5);
+		rows_add(o, *p ? "true" : "false", *p ? 4 : 5);
 		break;
 	case KIND_RAW:
 		if (json)
-			put_json_base64(o, p, c->width);
+			rows_put_json_base64(o, p, c->width);
 		else
-			put_base64(o, p, c->width);
+			rows_put_base64(o, p, c->width);
 		break;
 	case KIND_CHARS:
 	case KIND_UNICODE:
@@ -461,46 +222,46 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 
 static void put_json_elements(struct rows_out *o, const struct rows_batch *b, uint64_t begin, uint64_t end)
 {
-	put_byte(o, '[');
+	rows_add_byte(o, '[');
 	for (uint64_t i = begin; i < end && !o->failed; i++) {
 		if (i > begin)
-			put_byte(o, ',');
+			rows_add_byte(o, ',');
 		put_json(o, b, i);
 	}
-	put_byte(o, ']');
+	rows_add_byte(o, ']');
 }
 
 static void put_json_pairs(struct rows_out *o, const struct rows_batch *keys, uint64_t begin, uint64_t end)
 {
-	put_byte(o, '[');
+	rows_add_byte(o, '[');
 	for (uint64_t i = begin; i < end && !o->failed; i++) {
-		put(o, i > begin ? ",{\"key\":" : "{\"key\":", i > begin ? 8 : 7);
+		rows_add(o, i > begin ? ",{\"key\":" : "{\"key\":", i > begin ? 8 : 7);
 		put_json(o, keys, i);
 		if (keys->next) {
-			put(o, ",\"value\":", 9);
+			rows_add(o, ",\"value\":", 9);
 			put_json(o, keys->next, i);
 		}
-		put_byte(o, '}');
+		rows_add_byte(o, '}');
 	}
-	put_byte(o, ']');
+	rows_add_byte(o, ']');
 }
 
 static void put_json_fields(struct rows_out *o, const struct rows_batch *fields, uint64_t i)
 {
-	put_byte(o, '{');
+	rows_add_byte(o, '{');
 	for (const struct rows_batch *f = fields; f && !o->failed; f = f->next) {
 		bool first = f == fields;
-		put(o, f->column->label.data + first, f->column->label.len - first);
+		rows_add(o, f->column->label.data + first, f->column->label.len - first);
 		put_json(o, f, i);
 	}
-	put_byte(o, '}');
+	rows_add_byte(o, '}');
 }
 
 /* As deep as columns are nested. */
 static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 {
 	if (!resolve(&b, &i)) {
-		put(o, "null", 4);
+		rows_add(o, "null", 4);
 		return;
 	}
 	switch ((enum rows_kind)b->column->kind) {
@@ -511,9 +272,9 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 		const uint8_t *p = b->data + (b->offsets[i] - b->data_first);
 		size_t len = (size_t)(b->offsets[i + 1] - b->offsets[i]);
 		if (b->column->bytes)
-			put_json_base64(o, p, len);
+			rows_put_json_base64(o, p, len);
 		else
-			put_json_string(o, p, len);
+			rows_put_json_string(o, p, len);
 		break;
 	}
 	case ROWS_LIST:
@@ -532,6 +293,27 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 
 /* --- CSV --------------------------------------------------------------------------------------------- */
 
+/* A field of at most ROWS_SLACK bytes, behind which as many may be read; false: it has to be quoted. */
+static inline bool put_short(struct rows_out *o, const uint8_t *p, size_t len, char delimiter)
+{
+#ifdef __SSE2__
+	char *to = rows_room(o, 16);
+	if (!to || len == 0)
+		return false;
+	__m128i x = _mm_loadu_si128((const __m128i *)(const void *)p);
+	__m128i found = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8(delimiter)), _mm_cmpeq_epi8(x, _mm_set1_epi8('"'))),
+				     _mm_or_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')), _mm_cmpeq_epi8(x, _mm_set1_epi8('\r'))));
+	if ((unsigned)_mm_movemask_epi8(found) & ((1u << len) - 1))
+		return false;
+	_mm_storeu_si128((__m128i *)(void *)to, x);
+	o->len += len;
+	return true;
+#else
+	(void)o, (void)p, (void)len, (void)delimiter;
+	return false;
+#endif
+}
+
 /* JSON in a field.  What is longer than NESTED is made twice: to see whether it has to be quoted, and to be written. */
 struct nesting {
 	struct rows_out *out;
@@ -545,24 +327,24 @@ static int pass_on(struct rows_out *json, const char *bytes, size_t len)
 	const uint8_t *p = (const uint8_t *)bytes;
 	n->longer = true;
 	if (!n->again)
-		n->quotes = n->quotes || needs_quotes(p, len, n->delimiter);
+		n->quotes = n->quotes || rows_needs_quotes(p, len, n->delimiter);
 	else if (n->quotes)
-		put_doubled(n->out, p, len);
+		rows_put_doubled(n->out, p, len);
 	else
-		put(n->out, p, len);
+		rows_add(n->out, p, len);
 	return n->out->failed ? -1 : 0;
 }
 
 static void put_again(struct nesting *n, struct rows_out *json, const struct rows_batch *b, uint64_t i)
 {
-	flush(json);
+	rows_flush(json);
 	n->again = true;
 	if (n->quotes)
-		put_byte(n->out, '"');
+		rows_add_byte(n->out, '"');
 	put_json(json, b, i);
-	flush(json);
+	rows_flush(json);
 	if (n->quotes)
-		put_byte(n->out, '"');
+		rows_add_byte(n->out, '"');
 }
 
 static void put_nested(struct rows_out *o, const struct rows_batch *b, uint64_t i, char delimiter)
@@ -581,8 +363,8 @@ static void put_nested(struct rows_out *o, const struct rows_batch *b, uint64_t 
 	if (n.longer)
 		put_again(&n, json, b, i);
 	else
-		put_field(o, (const uint8_t *)json->bytes, json->len, delimiter);
-	fail_unless(o, !json->failed);
+		rows_put_field(o, (const uint8_t *)json->bytes, json->len, delimiter);
+	o->failed |= json->failed;
 	o->lost |= json->lost;
 }
 
@@ -590,7 +372,7 @@ static void put_cell(struct rows_out *o, const struct rows_batch *b, uint64_t i,
 {
 	if (!resolve(&b, &i)) {
 		if (alone)
-			put(o, "\"\"", 2);
+			rows_add(o, "\"\"", 2);
 		return;
 	}
 	const struct rows_column *c = b->column;
@@ -600,9 +382,9 @@ static void put_cell(struct rows_out *o, const struct rows_batch *b, uint64_t i,
 		const uint8_t *p = b->data + (b->offsets[i] - b->data_first);
 		size_t len = (size_t)(b->offsets[i + 1] - b->offsets[i]);
 		if (c->bytes && len)
-			put_base64(o, p, len);
+			rows_put_base64(o, p, len);
 		else if (len > ROWS_SLACK || !put_short(o, p, len, delimiter))
-			put_field(o, p, len, delimiter);
+			rows_put_field(o, p, len, delimiter);
 	} else {
 		put_nested(o, b, i, delimiter);
 	}
@@ -616,10 +398,10 @@ void rows_put_header(struct rows_out *o, enum rows_format format, const struct r
 	if (format == ROWS_JSONL)
 		return;
 	if (!columns)
-		put_byte(o, '\n');
+		rows_add_byte(o, '\n');
 	for (const struct rows_column *c = columns; c; c = c->next) {
-		put_field(o, c->name.data, c->name.len, delimiter);
-		put_byte(o, c->next ? delimiter : '\n');
+		rows_put_field(o, c->name.data, c->name.len, delimiter);
+		rows_add_byte(o, c->next ? delimiter : '\n');
 	}
 }
 
@@ -633,9 +415,9 @@ void rows_put(struct rows_out *o, enum rows_format format, const struct rows_bat
 			for (const struct rows_batch *b = columns; b && !o->failed; b = b->next) {
 				put_cell(o, b, i, delimiter, !columns->next);
 				if (b->next)
-					put_byte(o, delimiter);
+					rows_add_byte(o, delimiter);
 			}
 		}
-		put_byte(o, '\n');
+		rows_add_byte(o, '\n');
 	}
 }
