@@ -123,6 +123,26 @@ def test_parquet():
         assert [(a["format"], a["archives"], a["rows"]) for a in o["archives"]] == [("parquet", 3, 300)], o
 
 
+def test_ten_thousand_columns_are_twenty_lines():
+    with folder() as d:
+        pq.write_table(pa.table({f"column {i}": [i] for i in range(10000)}), d / "t.parquet", compression="none")
+        lines = page(d / "t.parquet").splitlines()
+        assert len(lines) == 20 and max(map(len, lines)) <= 80, lines
+        shown = len([line for line in lines if "int64" in line and "column " in line and "10,000" not in line])
+        assert lines[-1].split(None, 1)[1] == f"{10000 - shown:,} more columns", lines
+        assert len(told(d / "t.parquet")["columns"]) == 10000
+
+
+def test_two_to_the_62_elements():
+    with folder() as d:
+        with h5py.File(d / "a.h5", "w") as f:
+            f.create_dataset("huge", (1 << 31, 1 << 31), "i1", chunks=(1024, 1024))
+            f["few"] = np.arange(3.0)
+        lines = page(d / "a.h5").splitlines()
+        assert any("huge" in line for line in lines) and max(map(len, lines)) <= 80, lines
+        assert told(d / "a.h5")["arrays"] == 2 and page(d / "a.h5", "huge")
+
+
 def test_arrow():
     with folder() as d:
         feather.write_feather(table(), d / "t.arrow", compression="zstd", chunksize=40)
