@@ -34,7 +34,7 @@ unsigned picture_bits(const struct array *a)
 static int find_validity(struct picture_values *v, struct archive *a, struct node *n, uint64_t count, struct error *err)
 {
 	uint64_t slots;
-	v->validity = view_validity(a, n);
+	v->validity = view_nulls(a, n);
 	int r = v->validity ? archive_size(a, v->validity, &slots, err) : 0;
 	if (r < 0 || !v->validity)
 		return r;

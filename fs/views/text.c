@@ -46,6 +46,17 @@ struct node *view_validity(struct archive *a, const struct node *n)
 	return found;
 }
 
+struct node *view_nulls(struct archive *a, const struct node *n)
+{
+	struct node *found;
+	do {
+		if ((found = view_validity(a, n)))
+			return found;
+		n = tree_node(&a->tree, n->parent);
+	} while (n && n->array && n->array->dtype == DTYPE_STRUCT);
+	return NULL;
+}
+
 bool view_text_exists(const struct array *a)
 {
 	return view_text_width(a) > 0;

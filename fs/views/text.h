@@ -43,6 +43,9 @@ size_t view_text_number(const struct array *a, const uint8_t *element, char ret[
  * as there is one.  It was made for NAME and is not an array that happens to have that name.  NULL: there is none. */
 struct node *view_validity(struct archive *a, const struct node *n);
 
+/* The same; where a field of a struct has none, that of the struct, whose nulls are its own. */
+struct node *view_nulls(struct archive *a, const struct node *n);
+
 int view_text_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err);
 
 /* Like archive_read(), but of the text.  Any thread. */

@@ -32,7 +32,7 @@ static uint64_t bytes_of(const struct job *j, uint64_t n)
 
 static int find_validity(struct archive *a, struct job *j)
 {
-	struct node *n = view_validity(a, j->ref.node);
+	struct node *n = view_nulls(a, j->ref.node);
 	j->each = 1;
 	if (!n)
 		return 0;
@@ -59,7 +59,7 @@ static void cut(struct job *j)
 
 static int find_size(struct archive *a, struct job *j)
 {
-	if (archive_finds_end(a, j->ref.node) && !view_validity(a, j->ref.node)) {
+	if (archive_finds_end(a, j->ref.node) && !view_nulls(a, j->ref.node)) {
 		j->size = j->count = UINT64_MAX;
 		j->serial = true;
 		return 0;

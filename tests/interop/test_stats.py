@@ -188,6 +188,12 @@ def columns_with_nulls():
     columns["day"] = pa.array(RNG.integers(0, 20000, n).astype(np.int32), pa.int32(), mask=null).cast(pa.date32())
     columns["price"] = pa.array([decimal.Decimal(int(i)) / 100 for i in RNG.integers(-10**9, 10**9, n)], pa.decimal128(20, 2), mask=null)
     columns["list"] = pa.array([None if i % 5 == 0 else [i, None, 1] for i in range(n)], pa.list_(pa.int32()))
+    record = pa.struct([pa.field("must", pa.int32(), nullable=False), pa.field("inner", pa.struct([
+        pa.field("must", pa.float64(), nullable=False), pa.field("may", pa.int8())]), nullable=False)])
+    columns["record"] = pa.array([None if no else {"must": i + 5, "inner": {"must": i / 2, "may": None if i % 3 else 7}}
+                                  for i, no in enumerate(null)], record)
+    columns["records"] = pa.array([[{"must": i, "inner": {"must": 1.0, "may": 1}}, None] if i % 3 else None for i in range(n)],
+                                  pa.list_(record))
     columns["pair"] = pa.FixedSizeListArray.from_arrays(pa.array(np.arange(2 * n, dtype=np.int32)), 2, mask=pa.array(null))
     table = pa.table(columns)
     with folder() as f:
@@ -206,6 +212,11 @@ def columns_with_nulls():
             assert o["price"]["count"] == len(prices) and decimal.Decimal(str(o["price"]["min"])) == min(prices), o["price"]
             assert near(o["price"]["mean"], float(sum(prices) / len(prices)), 1e4) and near(o["price"]["std"], float(np.std(np.array(prices, float))))
             same(o["list/values"], np.array([i for v in table["list"].to_pylist() if v for i in v if i is not None]), name)
+            kept = np.arange(n)[~null] # what is null in a struct is told by the struct alone
+            same(o["record/must"], kept.astype(np.int32) + 5, name)
+            same(o["record/inner/must"], kept / 2, name)
+            same(o["record/inner/may"], np.full((kept % 3 == 0).sum(), 7, np.int8), name)
+            same(o["records/values/must"], np.array([i for i in range(n) if i % 3], np.int32), name)
             pair = [k for k in o if k.startswith("pair")]
             same(o[pair[0]], np.arange(2 * n, dtype=np.int32).reshape(n, 2)[~null], name)
             assert not [k for k in o if "text" in k or "validity" in k or "offsets" in k], list(o)
