@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount/commands/info.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/commands.h"
+#include "mount/commands/near.h"
 #include "mount/commands/walk.h"
 #include "mount/log.h"
 
@@ -54,6 +56,8 @@ static int find(struct info *i, struct mirror_ref *ret, char ret_path[PATH_MAX],
 {
 	struct mirror_ref named;
 	int r = walk_resolve(i->m, i->path, false, &named, err);
+	if (r == -ENOENT)
+		near_path(i->m, i->path, err);
 	if (r < 0)
 		return r;
 	if (mirror_readlink(i->m, &named, ret_path, &(struct error){0}) == -EINVAL) {

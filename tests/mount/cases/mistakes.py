@@ -94,11 +94,14 @@ MISTAKES = [
     ("list -o dataset full", "full: no Parquet or Arrow file in it"),
     # paths and columns
     ("cat m.safetensors lm_head", f"m.safetensors: lm_head: {GONE}; did you mean 'lm_head.weight'?"),
+    ("info m.safetensors lm_head", f"m.safetensors: lm_head: {GONE}; did you mean 'lm_head.weight'?"),
     ("cat m.safetensors norm.weight", f"m.safetensors: norm.weight: {GONE}; did you mean 'model.norm.weight'?"),
     ("list m.safetensors model/norm/weight", f"m.safetensors: model/norm/weight: {GONE}; did you mean 'model.norm.weight'?"),
     ("cat -o split=. m.safetensors model.norm.weight", f"m.safetensors: model.norm.weight: {GONE}; did you mean 'model/norm/weight'?"),
     ("cat m.safetensors .arrayfs/npy/lm_head.weight", f"m.safetensors: .arrayfs/npy/lm_head.weight: {GONE}; did you mean "
      "'.arrayfs/npy/lm_head.weight.npy'?"),
+    ("cat m.safetensors .arrayfs/png/lm_head.weight.png", f"m.safetensors: .arrayfs/png/lm_head.weight.png: {GONE}; 'lm_head.weight' is not shown "
+     "as png"),
     ("extract m.safetensors out model.nrom.weight", f"m.safetensors: model.nrom.weight: {GONE}; did you mean 'model.norm.weight'?"),
     ("list m.safetensors bias", f"m.safetensors: bias: {GONE}; arrayfs list shows what there is"),
     ("cat models m.safetensors", "models: m.safetensors: is a directory of model.norm.weight, model.embed.weight, lm_head.weight"),
