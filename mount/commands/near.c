@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fs/views/views.h"
 #include "mount/commands/walk.h"
 #include "mount/suggest.h"
 
@@ -183,12 +184,37 @@ static bool is_beside(struct mirror *m, const char *path, struct error *err)
 	return k.s.best.data;
 }
 
+/* Of .arrayfs/VIEW/PATH.SUFFIX, is PATH there, though it has no such view?  Other arrays' would not help. */
+static bool is_without_view(struct mirror *m, const char *path, struct error *err)
+{
+	static const char top[] = ".arrayfs/";
+	struct mirror_ref ref;
+	const char *rest = path + sizeof top - 1;
+	if (strncmp(path, top, sizeof top - 1) != 0)
+		return false;
+	for (const struct view *v = views; v < views + VIEW_IDS; v++) {
+		size_t n = v->name ? strlen(v->name) : 0, suffix = v->suffix ? strlen(v->suffix) : 0, len = strlen(rest);
+		if (n == 0 || v->original || strncmp(rest, v->name, n) != 0 || rest[n] != '/' || len < n + 2 + suffix ||
+		    strcmp(rest + len - suffix, v->suffix) != 0)
+			continue;
+		char *of = strndup(rest + n + 1, len - n - 1 - suffix);
+		bool there = of && walk_resolve(m, of, true, &ref, &(struct error){0}) == 0;
+		if (there)
+			error_set(err, ENOENT, "No such file or directory; '%.120s' is not shown as %s", of, v->name);
+		if (there)
+			mirror_put(m, &ref);
+		free(of);
+		return there;
+	}
+	return false;
+}
+
 void near_path(struct mirror *m, const char *path, struct error *err)
 {
 	struct error near = {0};
 	if (strcmp(err->text, strerror(ENOENT)) != 0)
 		return; /* a link that leads out, which says so itself */
-	if (!is_somewhere(m, path, &near) && !is_beside(m, path, &near))
+	if (!is_without_view(m, path, &near) && !is_somewhere(m, path, &near) && !is_beside(m, path, &near))
 		error_set(&near, ENOENT, "No such file or directory; arrayfs list shows what there is");
 	*err = near;
 }
