@@ -26,7 +26,7 @@ static void put_archive(struct text *t, struct archive *a)
 		a->format->overview(a, &s);
 	if (s.versioned)
 		put_text(t, "version", s.version);
-	if (s.writer.bytes)
+	if (s.writer.len)
 		put_text(t, "writer", s.writer.bytes);
 	text_free(&s.writer);
 	put_number(t, "files", archive_sources(a));

@@ -28,7 +28,7 @@ static void put_format(struct page *p, struct archive *a, const struct overview 
 	char size[COUNT_TEXT], files[PLURAL_TEXT];
 	uint64_t bytes = archive_bytes(a);
 	page_field(p, "format", s->versioned ? "%s, %s %s" : "%s", a->format->name, s->versioned, s->version);
-	if (s->writer.bytes)
+	if (s->writer.len)
 		page_field(p, "writer", "%s", s->writer.bytes);
 	if (archive_sources(a) > 1)
 		page_field(p, "size", "%s in %s", bytes_text(bytes, size), plural(archive_sources(a), "file", files));

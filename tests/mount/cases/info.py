@@ -126,6 +126,15 @@ def test_no_line_on_a_narrow_terminal_is_too_wide(s):
             fits(on_terminal(s, "info", path, columns=columns), max(columns, 20), path)
 
 
+def test_a_writer_without_a_name_is_none(s):
+    """As onnx.helper writes it: `producer_name`, the second field, is there and empty."""
+    tensor = b"\x08\x01\x10\x02\x42\x01w\x4a\x01x"
+    graph = b"\x12\x01g\x2a" + bytes([len(tensor)]) + tensor
+    write(s.path("m.onnx"), b"\x08\x08\x12\x00\x3a" + bytes([len(graph)]) + graph + b"\x42\x02\x10\x15")
+    holds("writer" not in s.run("info", s.path("m.onnx")).ok().out.decode(), "a writer")
+    same((told(s, s.path("m.onnx"))["arrays"], "writer" in told(s, s.path("m.onnx"))), (1, False))
+
+
 def told(s, *args):
     return json.loads(s.run("info", "--json", *args).ok().out)
 
