@@ -17,7 +17,8 @@ const struct command commands[] = {
 	{
 		.word = "list", .alias = "ls", .about = "names, types, shapes, sizes",
 		.synopsis = "[-l | --tree | --json] [-h] [--depth N] SOURCE [PATH...]",
-		.help = "Prints the paths in SOURCE, or those at and below PATH, one a line.\n"
+		.help = "Prints the paths in SOURCE, or those at and below PATH, one a line.  PATH may\n"
+			"be a pattern such as 'layers.*', also of cat, stats and extract.\n"
 			"\n"
 			"  -l, --long        with dtype, shape and size\n"
 			"      --tree        as a tree with totals, equal layers as one line\n"
@@ -57,7 +58,7 @@ const struct command commands[] = {
 		.help = "Prints a table's rows, or those columns of it.\n"
 			"\n"
 			"      --csv         comma-separated, with a header (the default)\n"
-			"      --tsv         the same with tabulators\n"
+			"      --tsv         the same with tabs\n"
 			"      --jsonl       one JSON object a line\n"
 			"      --rows A:B    only these rows, as a Python slice\n",
 		.operands = {"SOURCE"}, .most = -1, .run = rows_run,
@@ -119,7 +120,7 @@ const struct command commands[] = {
 			"\n"
 			"      --json        one object a line\n"
 			"\n"
-			"Exit codes: 0; 1 if MOUNTPOINT is none of arrayfs.\n",
+			"Exit codes: 0 done, 1 if MOUNTPOINT is not a mount of arrayfs.\n",
 		.most = 1, .run = status_run,
 		.takes = TAKES(OPTION_JSON),
 	},
@@ -145,7 +146,8 @@ static void help_of(const struct command *c)
 	printf("usage: arrayfs %s %s\n\n%s\n", c->word, c->synopsis, c->help);
 	if (c->alias)
 		printf("`%s` is the same.  ", c->alias);
-	puts("-o OPT[,OPT]: `arrayfs -o help`.  More: `man arrayfs`.");
+	fputs(strcmp(c->synopsis, "MOUNTPOINT") == 0 || c->run == status_run ? "" : "Mount options (-o): arrayfs -o help.  ", stdout);
+	puts("More: man arrayfs");
 }
 
 /* The commands in two columns, read downwards. */

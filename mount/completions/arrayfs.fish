@@ -85,7 +85,7 @@ complete -c arrayfs -n '__arrayfs_at list 0' -l depth -x -d 'at most so many dir
 complete -c arrayfs -n '__arrayfs_at list 0' -l color -a 'always never auto' -d 'colours'
 complete -c arrayfs -n '__arrayfs_at cat,rows 0' -l rows -x -d 'only these of the first dimension'
 complete -c arrayfs -n '__arrayfs_at rows 0' -l csv -d 'comma-separated'
-complete -c arrayfs -n '__arrayfs_at rows 0' -l tsv -d 'with tabulators'
+complete -c arrayfs -n '__arrayfs_at rows 0' -l tsv -d 'with tabs'
 complete -c arrayfs -n '__arrayfs_at rows 0' -l jsonl -d 'as JSON lines'
 complete -c arrayfs -n '__arrayfs_at stats 0' -l hist -x -d 'a histogram, too, of so many bins'
 complete -c arrayfs -n '__arrayfs_at stats 0' -l fail-nan -d 'fail if there is a NaN'
