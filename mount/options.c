@@ -218,28 +218,11 @@ static int set_given(struct options *o, enum option_id option)
 	}
 }
 
-/* Options of other programs, and what does the same here. */
-static const struct {
-	const char *option, *command, *meant;
-} strange_options[] = {
-	{"-n", "rows", "--rows 0:N"},     {"--head", "rows", "--rows 0:N"},   {"--limit", "rows", "--rows 0:N"},
-	{"--tail", "rows", "--rows -N:"}, {"--json", "rows", "--jsonl"},      {"--text", "cat", "the PATH .arrayfs/text/PATH.txt"},
-	{"-r", "list", "--tree"},         {"-R", "list", "--tree"},
-};
-
-static const char *meant_by(const char *option)
-{
-	for (size_t i = 0; current->word && i < sizeof strange_options / sizeof *strange_options; i++)
-		if (strcmp(option, strange_options[i].option) == 0 && strcmp(current->word, strange_options[i].command) == 0)
-			return strange_options[i].meant;
-	return NULL;
-}
-
 /* As typed; `word` is where it is, and may hold several letters. */
 static int refuse_option(const char *word)
 {
 	struct suggestion s = {.word = word + 2};
-	const char *meant = meant_by(word);
+	const char *meant = options_meant(current, word);
 	if (meant)
 		return options_hint("unknown option %s; did you mean %s?", word, meant);
 	if (optopt > 0 && optopt < COMMANDS)
@@ -319,7 +302,7 @@ static int refuse_foreign(enum option_id option)
 {
 	char takers[128] = "", word[32];
 	snprintf(word, sizeof word, "--%s", option_name(option));
-	const char *meant = meant_by(word);
+	const char *meant = options_meant(current, word);
 	if (meant)
 		return options_hint("unknown option %s; did you mean %s?", word, meant);
 	for (const struct command *c = commands; c->word; c++)
@@ -364,34 +347,6 @@ static int refuse_few(const struct options *o, int n, char **operands)
 	if (n == 0)
 		return options_usage("SOURCE and MOUNTPOINT are needed, or a command");
 	return options_hint("a MOUNTPOINT is needed; arrayfs list %s needs none", operands[0]);
-}
-
-/* Words of other programs, and what is called otherwise here. */
-static const struct {
-	const char *word, *meant;
-} strange[] = {
-	{"help", "arrayfs --help"},     {"version", "arrayfs --version"}, {"mount", "arrayfs SOURCE MOUNTPOINT"},
-	{"tree", "arrayfs list --tree"}, {"find", "arrayfs list"},        {"du", "arrayfs list --tree"},
-	{"head", "arrayfs rows --rows 0:10"}, {"compare", "arrayfs diff"}, {"check", "arrayfs verify"},
-	{"export", "arrayfs extract"},  {"unpack", "arrayfs extract"},    {"get", "arrayfs cat"},
-};
-
-/* A SOURCE that does not exist may be meant as a command. */
-static int check_word(int n, char **operands)
-{
-	struct stat st;
-	if (n == 0 || strchr(operands[0], '/') || lstat(operands[0], &st) == 0)
-		return 0;
-	for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
-		if (strcmp(operands[0], strange[i].word) == 0)
-			return options_hint("'%s' is neither a command nor a file; did you mean `%s`?", operands[0], strange[i].meant);
-	struct suggestion s = {.word = operands[0]};
-	for (const struct command *c = commands; c->word; c++) {
-		suggest(&s, slice_text(c->word));
-		if (c->alias)
-			suggest(&s, slice_text(c->alias));
-	}
-	return s.best.data ? options_hint("'%s' is neither a command nor a file; did you mean '%s'?", operands[0], (const char *)s.best.data) : 0;
 }
 
 static int take_operands(struct options *o, int n, char **operands)
@@ -456,7 +411,7 @@ int options_parse(struct options *o, int argc, char **argv, bool words)
 	argc -= optind + o->by_word;
 	argv += optind + o->by_word;
 	if (words && o->command == &command_mount)
-		r = check_word(argc, argv);
+		r = options_check_word(argc, argv);
 	return r ? r : take_operands(o, argc, argv);
 }
 

@@ -25,6 +25,12 @@ void options_unescape(char *text);
 /* Takes one of -o records and what belongs to it; false: it is none of these. */
 bool options_records(struct options *o, char *word, int *ret);
 
+/* What the command calls an option that it lacks and other programs have; NULL: nothing. */
+const char *options_meant(const struct command *command, const char *option);
+
+/* A SOURCE that does not exist may be meant as a command.  0, or 2 after reporting. */
+int options_check_word(int n, char **operands);
+
 /* Do they fit each other?  0, or 2 after reporting. */
 int options_records_check(struct options *o);
 
