@@ -359,6 +359,8 @@ static int take_operands(struct options *o, int n, char **operands)
 		return refuse_few(o, n, operands);
 	if (n > 2 && c == &command_mount)
 		return options_hint("unexpected operand '%s'; one SOURCE is mounted at a time, and a directory shows all that are in it", operands[2]);
+	if (n > 0 && !*operands[0])
+		return options_usage("an empty %s", c->operands[0] ? c->operands[0] : "MOUNTPOINT");
 	if (c->most >= 0 && n > c->most)
 		return options_usage("unexpected operand '%s'", operands[c->most]);
 	if ((r = options_records_check(o)))

@@ -149,7 +149,9 @@ static int open_one(struct opened *ret, const char *source, const struct options
 static int check_there(const char *source, struct error *err)
 {
 	struct stat st;
-	return stat(source, &st) == 0 ? 0 : near_source(source, errno, err);
+	if (stat(source, &st) < 0)
+		return near_source(source, errno, err);
+	return S_ISFIFO(st.st_mode) ? error_set(err, EINVAL, "a pipe, which has to be saved to a file first") : 0;
 }
 
 /* Of a SOURCE that is missing while what is named after it is a file. */

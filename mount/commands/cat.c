@@ -122,7 +122,7 @@ static int refuse_binary(struct cat *c, const char *path, const struct mirror_re
 		error_set(&err, EINVAL, "binary, which a terminal cannot show; .arrayfs/text/%.120s.txt is its text, `| od -tx1` its bytes, "
 			  "and --force insists", path);
 	else
-		error_set(&err, EINVAL, "binary, which a terminal cannot show; `| od -tx1` shows its bytes, and --force insists");
+		error_set(&err, EINVAL, "binary, which a terminal cannot show; `>FILE` saves it, `| od -tx1` shows its bytes, and --force insists");
 	return complain(c, path, &err);
 }
 

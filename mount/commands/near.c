@@ -91,6 +91,8 @@ int near_source(const char *source, int code, struct error *err)
 		return error_set(err, code, "%s", strerror(code));
 	if (n >= 0)
 		return error_set(err, code, "a link to %.*s, which does not exist", (int)n, target);
+	if (strcmp(source, "-") == 0)
+		return error_set(err, code, "No such file; standard input has to be saved to a file first");
 	if (strstr(source, "://"))
 		return error_set(err, code, "No such file or directory; a URL has to be downloaded first");
 	/* the first component that is missing */

@@ -36,6 +36,7 @@ def make(s):
     shutil.copy(s.path("m.safetensors"), s.mkdir("models"))
     os.symlink("/etc/hostname-of-another", s.path("models", "out"))
     os.symlink("nowhere", s.path("gone"))
+    os.mkfifo(s.path("pipe"))
 
 
 # What is typed, the sentence, and the exit code where it is not 1.
@@ -79,6 +80,8 @@ MISTAKES = [
     ("list ./M.safetensors", f"./M.safetensors: {GONE}; did you mean './m.safetensors'?"),
     ("list modles/m.safetensors", f"modles/m.safetensors: {GONE}; there is no directory 'modles'"),
     ("list gone", "gone: a link to nowhere, which does not exist"),
+    ("list -", "-: No such file; standard input has to be saved to a file first"),
+    ("list pipe", "pipe: a pipe, which has to be saved to a file first"),
     ("list https://example.org/m.safetensors", f"https://example.org/m.safetensors: {GONE}; a URL has to be downloaded first"),
     ("list m.safetensors/lm_head.weight", f"m.safetensors/lm_head.weight: {INSIDE}: m.safetensors lm_head.weight"),
     ("list cut.safetensors", f"cut.safetensors: tensors of 9 bytes in a file with room for 8{CUT}"),
