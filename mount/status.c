@@ -274,6 +274,7 @@ _Noreturn static void on_overdue(int sig)
 
 static bool find_place(const char *mountpoint, char ret[PATH_MAX])
 {
+	char above[PATH_MAX];
 	struct mounted mounted;
 	snprintf(overdue, sizeof overdue, "arrayfs: %s: the file system that it is on does not answer\n", mountpoint);
 	signal(SIGALRM, on_overdue);
@@ -282,6 +283,8 @@ static bool find_place(const char *mountpoint, char ret[PATH_MAX])
 	alarm(0);
 	if (r < 0)
 		log_say("%s: %s; arrayfs status lists the mounts", mountpoint, strerror(errno));
+	else if (!mountpoint_look(ret, &mounted) && mountpoint_above(ret, above))
+		log_say("%s: lies in the mount %s; name that", mountpoint, above);
 	else if (!mountpoint_look(ret, &mounted))
 		log_say("%s: nothing is mounted there; arrayfs status lists the mounts", mountpoint);
 	else if (strcmp(mounted.type, "fuse.arrayfs") != 0)

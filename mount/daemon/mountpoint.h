@@ -47,6 +47,9 @@ unsigned mountpoint_look(const char *path, struct mounted *ret);
 /* Calls it for each mount of this mount namespace, until it returns false. `m->bdi` is 0. */
 void mountpoint_each(bool (*each)(void *arg, const struct mounted *m, const char *place), void *arg);
 
+/* The mount of arrayfs that the path, which is resolved, lies in; false: in none. */
+bool mountpoint_above(const char *path, char ret[PATH_MAX]);
+
 /* Finds the absolute path of a mountpoint, with symbolic links resolved, but without
  * touching what is mounted there, which may not answer. Returns -1 and sets errno on
  * failure. */

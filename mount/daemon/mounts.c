@@ -96,6 +96,18 @@ void mountpoint_each(bool (*each)(void *arg, const struct mounted *m, const char
 	each_mount("/proc/self/mountinfo", each, arg);
 }
 
+bool mountpoint_above(const char *path, char ret[PATH_MAX])
+{
+	struct mounted mounted;
+	strcpy(ret, path);
+	for (char *slash; (slash = strrchr(ret, '/')) && slash != ret;) {
+		*slash = '\0';
+		if (mountpoint_look(ret, &mounted))
+			return strcmp(mounted.type, "fuse.arrayfs") == 0;
+	}
+	return false;
+}
+
 int mountpoint_resolve(const char *path, char ret[PATH_MAX])
 {
 	char copy[PATH_MAX], parent[PATH_MAX];

@@ -98,7 +98,7 @@ static int await_daemon(const char *shown, const char *path, int fd, const struc
 int unmount_run(const struct options *o)
 {
 	const char *mountpoint = o->source;
-	char path[PATH_MAX];
+	char path[PATH_MAX], above[PATH_MAX];
 	struct mounted mounted;
 	bound(mountpoint);
 	if (mountpoint_resolve(mountpoint, path) < 0) {
@@ -106,6 +106,10 @@ int unmount_run(const struct options *o)
 		return 1;
 	}
 	unsigned count = mountpoint_look(path, &mounted);
+	if (!count && mountpoint_above(path, above)) {
+		log_say("%s: lies in the mount %s, which is unmounted as a whole", mountpoint, above);
+		return 1;
+	}
 	if (!count) {
 		log_say("%s: nothing is mounted there; arrayfs status lists the mounts", mountpoint);
 		return 1;

@@ -197,6 +197,8 @@ def test_what_is_mounted_already(s):
     make(s)
     m = s.mount(s.path("m.safetensors"))
     s.run(s.path("t.parquet"), m.path).refused(f"{m.path}: {s.path('m.safetensors')} is mounted there already (arrayfs unmount ends it)")
+    s.run("unmount", f"{m.path}/model.embed.weight").refused(f"{m.path}/model.embed.weight: lies in the mount {m.path}, which is unmounted as a whole")
+    s.run("status", f"{m.path}/model.embed.weight").refused(f"{m.path}/model.embed.weight: lies in the mount {m.path}; name that")
     s.run("unmount", "/proc").refused("/proc: a mount of type proc, not arrayfs's: umount(8) unmounts it")
 
 
