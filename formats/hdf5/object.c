@@ -284,7 +284,9 @@ static int emit_committed(struct archive *a, struct arena *s, struct column_at a
 	int r = count_links(g, h, &e.links, err);
 	if (r < 0 || !h5_message(g->file, s, h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(g->file, s, &c, &type, err)) < 0)
 		return r;
-	return emit_empty(&e, at, &type, ret);
+	r = emit_empty(&e, at, &type, ret);
+	tree_aside(&a->tree, *ret);
+	return r;
 }
 
 static int emit_dataset(struct archive *a, struct arena *s, struct column_at at, const struct h5_group *g,
