@@ -275,7 +275,7 @@ int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const
 	struct parse p = {f, keep, s, h, t, space, ret, &why, opens};
 	*ret = (struct h5_store){.file = f, .element = t->size, .rank = space->rank, .count = space->count, .address = H5_UNDEFINED};
 	if (__builtin_mul_overflow(space->count, t->size, &ret->size) || ret->size > INT64_MAX / 8)
-		return error_set(err, EBADMSG, "%" PRIu64 " elements of %" PRIu32 " bytes, which is more than 2^60 bytes", space->count, t->size);
+		return error_set(err, EBADMSG, "%" PRIu64 " elements of %" PRIu32 " bytes are more than 2^60 bytes", space->count, t->size);
 	if (!(ret->dims = numbers(&p, space->rank)))
 		return error_set(err, ENOMEM, "no memory for a dataset");
 	memcpy(ret->dims, space->dims, space->rank * sizeof *ret->dims);

@@ -181,7 +181,11 @@ def test_hdf5():
         with h5py.File(d / "empty.h5", "w") as f:
             f["null"], f["type"] = h5py.Empty("f4"), np.dtype("i4")
             f["two"] = np.zeros(2, "f4")
-        assert told(d / "empty.h5")["parameters"] == 2, "a null dataspace and a type have no elements"
+        o = told(d / "empty.h5")
+        assert (o["arrays"], o["parameters"]) == (2, 2), "a null dataspace has no elements, a type is no array"
+        with h5py.File(d / "huge.h5", "w") as f:
+            f.create_dataset("x", (1 << 62,), "u1", chunks=(1 << 20,))
+        assert "4611686018427387904 elements of 1 bytes are more than 2^60 bytes" in page(d / "huge.h5", "x")
 
 
 def test_netcdf():
