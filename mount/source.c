@@ -3,10 +3,13 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "formats/formats.h"
 #include "fs/archive/inherit.h"
@@ -15,6 +18,7 @@
 #include "mount/command.h"
 #include "mount/commands/near.h"
 #include "mount/commands/progress.h"
+#include "mount/daemon/mountpoint.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
 
@@ -145,12 +149,28 @@ static int open_one(struct opened *ret, const char *source, const struct options
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
 }
 
+/* In a mount of ours arrays are plain files, of which only their source tells more. */
+static void hint_mounted(const char *source)
+{
+	char real[PATH_MAX], above[PATH_MAX];
+	struct mounted mounted;
+	struct statfs fs;
+	if (statfs(source, &fs) < 0 || fs.f_type != FUSE_SUPER_MAGIC || !realpath(source, real) || strstr(real, "/.arrayfs"))
+		return;
+	if (!mountpoint_look(real, &mounted) && !(mountpoint_above(real, above) && mountpoint_look(above, &mounted)))
+		return;
+	if (strcmp(mounted.type, "fuse.arrayfs") == 0)
+		log_say("%s: in a mount of arrayfs, where arrays are plain files; name its source, %s", source, mounted.source);
+}
+
 /* Before the sandbox hides what is near a source that is missing. */
 static int check_there(const char *source, struct error *err)
 {
 	struct stat st;
 	if (stat(source, &st) < 0)
 		return near_source(source, errno, err);
+	if (S_ISDIR(st.st_mode))
+		hint_mounted(source);
 	return S_ISFIFO(st.st_mode) ? error_set(err, EINVAL, "a pipe, which has to be saved to a file first") : 0;
 }
 

@@ -199,6 +199,9 @@ def test_what_is_mounted_already(s):
     s.run(s.path("t.parquet"), m.path).refused(f"{m.path}: {s.path('m.safetensors')} is mounted there already (arrayfs unmount ends it)")
     s.run("unmount", f"{m.path}/model.embed.weight").refused(f"{m.path}/model.embed.weight: lies in the mount {m.path}, which is unmounted as a whole")
     s.run("status", f"{m.path}/model.embed.weight").refused(f"{m.path}/model.embed.weight: lies in the mount {m.path}; name that")
+    r = s.run("info", m.path)
+    same((r.code, r.err.decode()), (0, f"arrayfs: {m.path}: in a mount of arrayfs, where arrays are plain files; name its source, {s.path('m.safetensors')}\n"))
+    s.run("info", f"{m.path}/.arrayfs/original").ok()
     s.run("unmount", "/proc").refused("/proc: a mount of type proc, not arrayfs's: umount(8) unmounts it")
 
 
