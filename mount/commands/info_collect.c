@@ -270,10 +270,6 @@ static int visit_node(struct info *i, const char *path, const struct mirror_ref 
 		return n->kind == NODE_DIR ? WALK_SKIP : 0;
 	if (n->kind == NODE_FAULT || (n->array && n->array->dtype != DTYPE_NONE))
 		begin(i, ref, path);
-	else if (n->kind != NODE_DIR)
-		i->files++;
-	else
-		i->directories++;
 	return 0;
 }
 

@@ -205,8 +205,8 @@ def test_parts_and_directories(s):
     write(s.path("d", "bad.safetensors"), b"\xff" * 100)
     os.symlink("m.safetensors/b", s.path("d", "link"))
     o = told(s, d)
-    same((o["archives"], o["arrays"], o["parameters"], o["other_files"], o["unreadable"]),
-         ([{"format": "safetensors", "archives": 1, "bytes": os.path.getsize(s.path("d", "m.safetensors"))}], 3, 10, 3, 1))
+    same((o["archives"], o["arrays"], o["parameters"], o["other_files"], o["directories"], o["unreadable"]),
+         ([{"format": "safetensors", "archives": 1, "bytes": os.path.getsize(s.path("d", "m.safetensors"))}], 3, 10, 3, 0, 1))
     holds(o["reason"].startswith("bad.safetensors: "), o)
     o = told(s, d, "m.safetensors")
     same((o["path"], o["format"], o["attributes"], o["parameters"]), ("m.safetensors", "safetensors", {"who": "me"}, 10))
