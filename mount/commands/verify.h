@@ -108,6 +108,9 @@ void verify_lists(struct verify *v, const char *folder, const char *list, const 
  * one. */
 void verify_blob(struct verify *v, const char *path, const struct mirror_ref *ref);
 
+/* Is the path that of a blob, called by its SHA-256 or, as in git, by its SHA-1? */
+bool verify_is_blob(const struct verify *v, const char *path);
+
 /* Does the link lead to a file that is not below SOURCE, and so is not followed? */
 bool verify_leads_out(const struct verify *v, const char *path);
 

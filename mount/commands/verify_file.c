@@ -200,6 +200,20 @@ void verify_blob(struct verify *v, const char *path, const struct mirror_ref *re
 	verify_add(v, &t);
 }
 
+bool verify_is_blob(const struct verify *v, const char *path)
+{
+	char *whole, *name, *folder;
+	if (asprintf(&whole, "%s/%s", v->real ? v->real : "", path) < 0)
+		return false;
+	name = strrchr(whole, '/');
+	*name++ = '\0';
+	folder = strrchr(whole, '/');
+	size_t n = strspn(name, "0123456789abcdef");
+	bool is = folder && strcmp(folder, "/blobs") == 0 && !name[n] && (n == 40 || n == 2 * SHA256_BYTES);
+	free(whole);
+	return is;
+}
+
 bool verify_leads_out(const struct verify *v, const char *path)
 {
 	int fd = folder_open(&v->folder, path, REACH_ANY, NULL);

@@ -240,12 +240,15 @@ def test_blobs_of_a_hub(s):
         os.symlink("../../blobs/" + sha(data), os.path.join(snapshot, name + ".safetensors"))
     write(os.path.join(cache, "0" * 64 + ".incomplete"), b"half")
     write(os.path.join(cache, hashlib.sha1(b"config").hexdigest()), b"config")
+    listed = b'{"weight_map": {"a": "good.safetensors"}}'
+    write(os.path.join(cache, hashlib.sha1(listed).hexdigest()), listed)
+    os.symlink("../../blobs/" + hashlib.sha1(listed).hexdigest(), os.path.join(snapshot, "model.safetensors.index.json"))
     fault = f"its SHA-256 is {sha(bad[:-1] + b'?')}, not what its blob is called"
     same(lines(s, s.path("hub")), [f"blobs/{sha(bad)}: {fault}"])
     same(lines(s, cache), [f"{sha(bad)}: {fault}"])
     same(lines(s, "-o", "follow", snapshot), [f"bad.safetensors: {fault}"])
     r = s.run("verify", snapshot)
-    same((r.code, r.out, len(r.lines)), (2, b"", 2))
+    same((r.code, r.out, len(r.lines)), (2, b"", 3))
     r.told("-o follow", "good.safetensors", "bad.safetensors")
 
 
