@@ -18,6 +18,7 @@
 #include "mount/command.h"
 #include "mount/commands/near.h"
 #include "mount/commands/progress.h"
+#include "mount/daemon/hint.h"
 #include "mount/daemon/mountpoint.h"
 #include "mount/log.h"
 #include "mount/sandbox.h"
@@ -164,13 +165,16 @@ static void hint_mounted(const char *source)
 }
 
 /* Before the sandbox hides what is near a source that is missing. */
-static int check_there(const char *source, struct error *err)
+static int check_there(const char *source, bool hint, struct error *err)
 {
 	struct stat st;
 	if (stat(source, &st) < 0)
 		return near_source(source, errno, err);
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st.st_mode)) {
 		hint_mounted(source);
+		if (hint)
+			hint_links(source);
+	}
 	return S_ISFIFO(st.st_mode) ? error_set(err, EINVAL, "a pipe, which has to be saved to a file first") : 0;
 }
 
@@ -193,12 +197,15 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	*ret = (struct opened){.limits = limits_take()};
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	inheritance_init(&inheritance);
+	const struct command *c = o->command;
+	/* A mount does it before it forks; of cat and verify each link is an error that says so. */
+	bool hint = c->word && c != command_find("cat") && c != command_find("verify") && !o->follow && !o->dataset;
 	int r = check_order(o, err);
 	if (r == 0)
-		r = check_there(o->source, err);
+		r = check_there(o->source, hint, err);
 	if (r == 0 && other) {
 		*ret_fault = o->destination;
-		r = check_there(o->destination, err);
+		r = check_there(o->destination, hint, err);
 		*ret_fault = r < 0 ? o->destination : o->source;
 	}
 	if (r == 0)

@@ -63,7 +63,7 @@ static int step(struct mirror *m, struct steps *s, struct trail *t, bool follow,
 	if (strcmp(name, "..") == 0) {
 		free(name);
 		if (t->count == 1)
-			return error_set(err, ENOENT, "leads out of SOURCE");
+			return error_set(err, ENOENT, "leads out of SOURCE (-o follow follows such links)");
 		mirror_put(m, &t->refs[--t->count]);
 		return 0;
 	}

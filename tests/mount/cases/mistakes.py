@@ -217,6 +217,21 @@ def test_a_command_behind_its_source_is_a_mountpoint_and_told_so(s):
     s.run("unmount", s.path("list")).ok()
 
 
+def test_links_that_lead_out_are_told_by_commands(s):
+    """Else a snapshot in a hub's cache would be a folder without arrays, and no word why."""
+    blob = s.mkdir("hub", "blobs")
+    snapshot = s.mkdir("hub", "snapshots", "x")
+    archive(os.path.join(blob, "1"), [("w", "U8", [1], b"x")])
+    os.symlink("../../blobs/1", os.path.join(snapshot, "m.safetensors"))
+    hint = (f"arrayfs: {snapshot}: links in it lead out, as m.safetensors -> ../../blobs/1 does, and are shown as links "
+            "(-o follow shows what they lead to)")
+    for command in "info", "list", "stats":
+        same(s.run(command, snapshot).lines[:1], [hint], command)
+        s.run(command, "-o", "follow", snapshot).ok()
+    s.run("info", s.path("hub")).ok()
+    s.run("cat", snapshot, "m.safetensors").refused(f"{snapshot}: m.safetensors: leads out of SOURCE (-o follow follows such links)")
+
+
 def test_links_that_lead_out_are_told_at_the_mount(s):
     make(s)
     write(s.path("outside"), b"x")
