@@ -518,7 +518,7 @@ int rows_run(const struct options *o)
 			  .shown = isatty(STDOUT_FILENO)};
 	init(&t);
 	if (!mirror_is_archive(opened.mirror)) {
-		complain(&t, "is a directory; name one table in it, or show all of them as one: -o dataset");
+		complain(&t, "is a directory; name one table in it as SOURCE, or show all of them as one: -o dataset");
 	} else if (mirror_get(opened.mirror, TREE_ROOT, &root, &err) < 0) {
 		complain(&t, err.text);
 	} else {

@@ -111,6 +111,7 @@ MISTAKES = [
     ("cat models out", "models: out: a link to /etc/hostname-of-another leads out of SOURCE"),
     ("cat t.csv city", "t.csv: city: is a directory of offsets, values; .arrayfs/text/city.txt is its text"),
     ("rows t.csv ctiy", "t.csv: no column 'ctiy'; did you mean 'city'?"),
+    ("rows . t.parquet", ".: is a directory; name one table in it as SOURCE, or show all of them as one: -o dataset"),
     ("rows m.safetensors", "m.safetensors: is no table (safetensors); its arrays are shown by arrayfs list and arrayfs cat"),
     # mounting
     ("m.safetensors full", "full: not empty (-o nonempty mounts over it)"),
