@@ -229,6 +229,8 @@ static int refuse_option(const char *word)
 		return options_usage("unknown option -%c", optopt);
 	if (optopt)
 		return options_usage("%s takes no value", word);
+	if (command_find(word + 2))
+		return options_hint("unknown option %s; did you mean `arrayfs %s`?", word, word + 2);
 	for (const struct option *o = long_options; o->name; o++)
 		suggest(&s, slice_text(o->name));
 	return s.best.data ? options_hint("unknown option %s; did you mean --%s?", word, (const char *)s.best.data) : options_usage("unknown option %s", word);
@@ -346,6 +348,8 @@ static int refuse_few(const struct options *o, int n, char **operands)
 		return options_usage("%s needs a %s", c->word, c->operands[n]);
 	if (n == 0)
 		return options_usage("SOURCE and MOUNTPOINT are needed, or a command");
+	if (lstat(operands[0], &st) < 0 && !strchr(operands[0], '/'))
+		return options_usage("'%s' is neither a command nor a file", operands[0]);
 	return options_hint("a MOUNTPOINT is needed; arrayfs list %s needs none", operands[0]);
 }
 

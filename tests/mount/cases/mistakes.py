@@ -50,6 +50,7 @@ MISTAKES = [
     ("mount m.safetensors mnt", "'mount' is neither a command nor a file; did you mean `arrayfs SOURCE MOUNTPOINT`?", 2),
     ("", "SOURCE and MOUNTPOINT are needed, or a command (see arrayfs --help)", 2),
     ("m.safetensors", "a MOUNTPOINT is needed; arrayfs list m.safetensors needs none", 2),
+    ("modle", "'modle' is neither a command nor a file (see arrayfs --help)", 2),
     ("list", "list needs a SOURCE (see arrayfs list --help)", 2),
     ("cat m.safetensors", "cat needs a PATH; arrayfs list m.safetensors shows what there is", 2),
     ("cat ./m.safetensors//lm_head.weight", f"./m.safetensors//lm_head.weight: {INSIDE}: ./m.safetensors lm_head.weight", 2),
@@ -61,6 +62,7 @@ MISTAKES = [
     ("m.safetensors t.parquet mnt", "unexpected operand 'mnt'; one SOURCE is mounted at a time, and a directory shows all that are in it", 2),
     # options
     ("list --lnog m.safetensors", "unknown option --lnog; did you mean --long?", 2),
+    ("--info m.safetensors", "unknown option --info; did you mean `arrayfs info`?", 2),
     ("list --jsn m.safetensors", "unknown option --jsn; did you mean --json?", 2),
     ("cat --csv m.safetensors x", "--csv is an option of: rows (see arrayfs cat --help)", 2),
     ("rows --json t.csv", "unknown option --json; did you mean --jsonl?", 2),
