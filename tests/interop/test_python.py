@@ -375,6 +375,18 @@ def test_contrived_shapes():
         raises(arrayfs.Error, lambda: m["deep"], "deep")
 
 
+def test_more_than_there_is_memory_for_is_refused():
+    h5py = library("h5py")
+    with folder() as top:
+        with h5py.File(top / "a.h5", "w") as f:
+            f.create_dataset("x", (1 << 28, 1 << 28), "u1", chunks=(1 << 10, 1 << 10))
+            f["y"] = np.arange(3)
+        archive = arrayfs.open(top / "a.h5")
+        raises(arrayfs.Error, lambda: archive["x"], f"x: {1 << 56} bytes, where ", " of memory are available")
+        raises(arrayfs.Error, lambda: archive.float32("x"), f"x: {1 << 58} bytes")
+        assert archive["y"].tolist() == [0, 1, 2]
+
+
 def in_python(code, *args, path=PACKAGE, **env):
     return subprocess.run([sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONPATH": str(path), **env})

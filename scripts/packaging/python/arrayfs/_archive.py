@@ -13,7 +13,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Union
 
-from ._arrays import Array, Node, Place, fixed, mapped, mapping
+from ._arrays import Array, Node, Place, available, fixed, mapped, mapping
 from ._columns import Builder, Layout
 from ._program import Error, MissingError, Path, failure, located, options, printable, run, sentences, start
 
@@ -193,6 +193,9 @@ class Archive(Mapping[str, Any]):
         return places
 
     def _decode(self, paths: List[str], size: int) -> Place:
+        room = available()
+        if room is not None and size > room:  # chunks that were never written take no room in the file
+            raise Error(f"{self.source}: {paths[0]}: {size} bytes, where {room} of memory are available")
         fd = os.memfd_create("arrayfs")
         try:
             run(["--cat", *self._arguments, "--", self.source, *paths], stdout=fd, cwd=self._cwd)

@@ -198,6 +198,16 @@ def mapped(folder: str, node: Node) -> Optional[Place]:
         os.close(fd)
 
 
+def available() -> Optional[int]:
+    """Bytes of memory that may be filled before the machine has none left; None where that is not known."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            told = next((line.split()[1] for line in lines if line.startswith("MemAvailable:")), None)
+    except OSError:
+        return None
+    return int(told) * 1024 if told else None
+
+
 def mapping(fd: int, offset: int, size: int) -> Place:
     """Maps part of a file; private, so that a tensor of it may be written to."""
     if size == 0:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, 
 
 import numpy as np
 
-from ._arrays import Node, Place, element, elements, fixed, meant, objects, packed, shape_of
+from ._arrays import Node, Place, available, element, elements, fixed, meant, objects, packed, shape_of
 from ._program import Error
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Builder:
         node = self.nodes[path]
         if node.get("dtype") == "null":
             count = shape_of(node)
-            if np.prod(count, dtype=float) > 1 << 31:
+            if np.prod(count, dtype=float) > min(1 << 31, (available() or 1 << 34) // 8):
                 raise Error(f"{path}: {list(count)} nulls")
             return np.full(count, None, dtype=object)
         array = fixed(node, self.places[path])
