@@ -352,6 +352,7 @@ def test_refusals_are_the_programs_sentences():
     with folder() as top:
         raises(arrayfs.Error, lambda: arrayfs.open(top / "nothing"), f"{top}/nothing: No such file or directory")
         raises(arrayfs.Error, lambda: arrayfs.open("a\0b"), "null byte")
+        raises(arrayfs.Error, lambda: arrayfs.open(""), "an empty SOURCE")
         (top / "bad.safetensors").write_bytes(b"\xff" * 16)
         raises(arrayfs.Error, lambda: arrayfs.open(top / "bad.safetensors"), "bad.safetensors: header")
         raises(arrayfs.Error, lambda: arrayfs.open(top, others=["nonsense"]), "nonsense")

@@ -51,7 +51,7 @@ def program() -> str:
 def located(source: Path) -> str:
     """A source as the program is told it: no command of this name is meant."""
     text = os.fsdecode(source)
-    return text if "/" in text or "." in text else f"./{text}"
+    return text if not text or "/" in text or "." in text else f"./{text}"
 
 
 def options(*, dataset: bool = False, records: Union[bool, str] = False, follow: bool = False, split: Optional[str] = None,
