@@ -135,21 +135,30 @@ static void put_row(const struct terminal *t, const char *place, const char *sou
 	fputs("  ", stdout);
 	put_name(t, source, widths[1]);
 	for (int c = 0; c < STATE; c++)
-		printf("  %*s", (int)widths[2 + c], cells[c]);
+		if (widths[2 + c])
+			printf("  %*s", (int)widths[2 + c], cells[c]);
 	printf("  %s\n", cells[STATE]);
 }
 
-/* Both names share what the terminal has left for them, and neither takes more than it needs. */
+enum { NAME_LEAST = 4 };
+
+static size_t width_behind(const size_t widths[2 + COLUMNS])
+{
+	size_t all = 0;
+	for (int c = 0; c < COLUMNS; c++)
+		all += widths[2 + c] ? widths[2 + c] + 2 : 0;
+	return all;
+}
+
+/* Both names share what the terminal has left for them, and neither takes more than it needs.  Where
+ * that is next to nothing, two columns give way. */
 static void fit(const struct terminal *t, size_t widths[2 + COLUMNS])
 {
-	size_t taken = 2 + widths[0] + widths[1];
-	for (int c = 0; c < COLUMNS; c++)
-		taken += widths[2 + c] + 2;
-	if (!t->width || taken <= t->width)
+	if (t->width && width_behind(widths) + 2 + 2 * NAME_LEAST > t->width)
+		widths[2 + UP] = widths[2 + FAILED] = 0;
+	size_t taken = width_behind(widths) + 2, room = t->width > taken + 2 * NAME_LEAST ? t->width - taken : 2 * NAME_LEAST, half = room / 2;
+	if (!t->width || widths[0] + widths[1] <= room)
 		return;
-	size_t room = widths[0] + widths[1] - (taken - t->width), half = room / 2;
-	if (taken - t->width >= widths[0] + widths[1])
-		room = half = 2;
 	if (widths[0] <= half)
 		widths[1] = room - widths[0];
 	else if (widths[1] <= room - half)
