@@ -100,6 +100,7 @@ def told(source, below):
     out = []
     for o in listed(source, below, inner=True):
         o["path"] = o["path"].removeprefix(below)
+        o.pop("stored", None)  # another file, or another place in it
         if o["kind"] != "directory":
             o.pop("same_as", None)
         elif "same_as" in o:
