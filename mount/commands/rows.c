@@ -7,7 +7,7 @@
  * and the text of a batch.  Text that is longer is written as it grows, once it is the batch's turn; a batch that is larger
  * is made in parts; and for a single row there is, in its turn, all that is left.
  */
-#include "mount/commands/rows.h"
+#include "mount/commands/rows_choose.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,6 @@
 #include "mount/commands/progress.h"
 #include "mount/log.h"
 #include "mount/source.h"
-#include "mount/suggest.h"
 #include "mount/terminal.h"
 #include "mount/units.h"
 
@@ -36,14 +35,9 @@ enum {
 };
 
 struct table {
-	const struct options *options;
-	struct archive *archive;
+	struct rows_choice of;
 	struct blocks *blocks;
-	struct arena arena;
-	struct rows_table all;
-	struct rows_column *columns; /* those that are wanted, chained */
 	uint64_t begin, end;         /* rows that are wanted */
-	enum rows_format format;
 	struct progress progress;
 	struct rows_kept kept;
 	unsigned threads;
@@ -63,118 +57,8 @@ struct table {
 
 static void complain(struct table *t, const char *what)
 {
-	log_say("%s: %s", t->options->source, what);
+	log_say("%s: %s", t->of.options->source, what);
 	t->code = 1;
-}
-
-/* --- which table ------------------------------------------------------------------------------ */
-
-/* The name of the column that the path is; "" for all of the table; NULL and a sentence. */
-static const char *column_in(struct table *t, const char *path, uint32_t dir, bool only, struct error *err)
-{
-	const char *column = path;
-	uint32_t led;
-	if (dir == TREE_ROOT)
-		return path;
-	if (rows_lead(t->archive, path, &led, &column)) {
-		if (led == dir)
-			return column;
-		error_set(err, ENOTSUP, "%s is of another table than %s", path, t->options->paths[0]);
-		return NULL;
-	}
-	if (only)
-		return path;
-	error_set(err, ENOENT, "%s: no such table, nor a column of one", path);
-	return NULL;
-}
-
-static int find_table(struct table *t, uint32_t *ret, bool *ret_only, struct error *err)
-{
-	const char *first = t->options->paths[0], *column;
-	*ret = TREE_ROOT;
-	*ret_only = false;
-	if (rows_is_table(t->archive, TREE_ROOT) || (first && rows_lead(t->archive, first, ret, &column)))
-		return 0;
-	*ret_only = true;
-	return rows_only_table(t->archive, t->options->source, ret, err);
-}
-
-/* --- which columns ---------------------------------------------------------------------------- */
-
-static int no_column(struct table *t, const char *name, struct error *err)
-{
-	struct suggestion s = {.word = name};
-	for (const struct rows_column *c = t->all.columns; c; c = c->next)
-		suggest(&s, c->name);
-	if (!s.best.data)
-		return error_set(err, ENOENT, "no column '%s'; arrayfs list tells them", name);
-	return error_set(err, ENOENT, "no column '%s'; did you mean '%.*s'?", name, (int)s.best.len, (const char *)s.best.data);
-}
-
-/* Names of the columns that have text, or of those that have none, for a sentence. */
-static void name_columns(const struct table *t, bool refused, const char *between, char *ret, size_t room)
-{
-	size_t len = 0;
-	ret[0] = '\0';
-	for (const struct rows_column *c = t->all.columns; c && len < room; c = c->next)
-		if ((c->refused != NULL) == refused)
-			len += (size_t)snprintf(ret + len, room - len, "%s%.*s", len ? between : "", (int)c->shown.len, (const char *)c->shown.data);
-	if (len >= room)
-		memcpy(ret + room - 4, "...", 4);
-}
-
-static int refuse_all(struct table *t, struct error *err)
-{
-	const struct rows_column *c = t->all.columns;
-	char without[64], with[64];
-	while (!c->refused)
-		c = c->next;
-	name_columns(t, true, ", ", without, sizeof without);
-	name_columns(t, false, " ", with, sizeof with);
-	if (t->all.refused == t->all.count)
-		return error_set(err, ENOTSUP, "%s: %s", without, c->refused);
-	return error_set(err, ENOTSUP, "%s: %.60s; name the others: arrayfs rows SOURCE %s", without, c->refused, with);
-}
-
-static int choose_column(struct table *t, const char *name, struct rows_column ***at, struct error *err)
-{
-	struct rows_column *c = rows_find(&t->all, slice_text(name));
-	if (!c)
-		return no_column(t, name, err);
-	if (c->refused)
-		return error_set(err, ENOTSUP, "%s: %s", name, c->refused);
-	if (c->chosen && t->format == ROWS_JSONL) /* an object has it once */
-		return 0;
-	c->chosen = true;
-	struct rows_column *copy = arena_alloc(&t->arena, sizeof *copy);
-	if (!copy)
-		return error_no_memory(err, "the columns");
-	*copy = *c;
-	copy->next = NULL;
-	**at = copy;
-	*at = &copy->next;
-	return 0;
-}
-
-/* In the order in which they were asked for; all, if none was or the table itself was. */
-static int choose_columns(struct table *t, uint32_t dir, bool only, struct error *err)
-{
-	struct rows_column **at = &t->columns;
-	bool all = !t->options->paths[0];
-	for (char **path = t->options->paths; *path; path++) {
-		const char *name = column_in(t, *path, dir, only, err);
-		if (!name)
-			return -ENOTSUP;
-		all |= !*name && dir != TREE_ROOT;
-		int r = *name || dir == TREE_ROOT ? choose_column(t, name, &at, err) : 0;
-		if (r < 0)
-			return r;
-	}
-	if (all && t->all.refused)
-		return refuse_all(t, err);
-	if (all)
-		t->columns = t->all.columns;
-	return 0;
 }
 
 /* --- how many rows at a time --------------------------------------------------------------------- */
@@ -209,17 +93,17 @@ static size_t least(uint64_t a, uint64_t b)
 /* In wide tables a batch should be as long as pages are, lest these be decoded again and again. */
 static void divide_memory(struct table *t)
 {
-	size_t all = FREE + t->options->cache / 2, shares = all / 4 * 3;
+	size_t all = FREE + t->of.options->cache / 2, shares = all / 4 * 3;
 	uint64_t columns = 0;
-	for (const struct rows_column *c = t->columns; c; c = c->next)
+	for (const struct rows_column *c = t->of.columns; c; c = c->next)
 		columns++;
 	t->threads = (unsigned)least(blocks_threads(t->blocks), least(WORKERS_MOST, shares / SHARE_LEAST));
 	t->batch_bytes = columns * COLUMN_BYTES < BATCH_BYTES ? BATCH_BYTES : columns * COLUMN_BYTES;
 	t->share = least(t->batch_bytes < SHARE / 2 ? SHARE : t->batch_bytes * 2, shares / t->threads);
 	t->batch_bytes = least(t->batch_bytes, t->share / 2);
-	t->kept.arena.limit = (all - least(all, t->threads * t->share)) / 2 + t->options->cache / 4;
+	t->kept.arena.limit = (all - least(all, t->threads * t->share)) / 2 + t->of.options->cache / 4;
 	t->large = t->kept.arena.limit;
-	t->row_bytes = slot_bytes(t->columns) + 1;
+	t->row_bytes = slot_bytes(t->of.columns) + 1;
 }
 
 static size_t rows_share(const struct table *t)
@@ -234,18 +118,12 @@ static size_t text_share(const struct table *t)
 
 static int open_table(struct table *t, struct error *err)
 {
-	uint32_t dir;
-	bool only;
-	int r = find_table(t, &dir, &only, err);
-	if (r == 0)
-		r = rows_columns(t->archive, dir, &t->arena, &t->all, err);
-	if (r == 0)
-		r = choose_columns(t, dir, only, err);
+	int r = rows_choose(&t->of, err);
 	if (r < 0)
 		return r;
-	const struct rows *wanted = &t->options->rows;
-	t->begin = wanted->given ? clip(wanted->begin, t->all.rows) : 0;
-	t->end = wanted->given ? clip(wanted->end, t->all.rows) : t->all.rows;
+	const struct rows *wanted = &t->of.options->rows;
+	t->begin = wanted->given ? clip(wanted->begin, t->of.all.rows) : 0;
+	t->end = wanted->given ? clip(wanted->end, t->of.all.rows) : t->of.all.rows;
 	t->end = t->end > t->begin ? t->end : t->begin;
 	t->at = t->begin;
 	divide_memory(t);
@@ -336,10 +214,10 @@ static int write_text(struct rows_out *o, const char *bytes, size_t len)
 static int load_columns(struct worker *w, uint64_t first, uint64_t count, struct rows_batch **ret, struct error *err)
 {
 	struct table *t = w->t;
-	struct rows_reader reader = {.archive = t->archive, .kept = &t->kept, .arena = &w->arena};
+	struct rows_reader reader = {.archive = t->of.archive, .kept = &t->kept, .arena = &w->arena};
 	struct rows_batch **at = ret;
 	*ret = NULL;
-	for (const struct rows_column *c = t->columns; c; c = c->next, at = &(*at)->next) {
+	for (const struct rows_column *c = t->of.columns; c; c = c->next, at = &(*at)->next) {
 		*at = arena_alloc(&w->arena, sizeof **at);
 		int r = *at ? rows_load(&reader, c, first, count, *at, err) : error_set(err, E2BIG, "too large");
 		if (r < 0) {
@@ -423,7 +301,7 @@ static int make_rows(struct worker *w, struct error *err)
 			return refuse_row(w, w->first + done, &why, err);
 		if (r < 0)
 			return error_set(err, -r, "%s", why.text);
-		rows_put(&w->out, w->t->format, columns, count);
+		rows_put(&w->out, w->t->of.format, columns, count);
 		if (w->out.failed)
 			return w->stopped ? w->stopped : error_no_memory(err, "the rows' text");
 		w->bytes += w->arena.used;
@@ -466,7 +344,7 @@ static void *work(void *arg)
 		struct error err = {0};
 		w.out.len = 0;
 		if (w.number == 0)
-			rows_put_header(&w.out, t->format, t->columns);
+			rows_put_header(&w.out, t->of.format, t->of.columns);
 		int r = make_rows(&w, &err);
 		end_batch(&w, r, &err);
 		shrink(&w);
@@ -480,7 +358,7 @@ static void run(struct table *t)
 {
 	pthread_t all[WORKERS_MOST];
 	unsigned started = 0;
-	size_t taken = t->threads * t->share + t->arena.used;
+	size_t taken = t->threads * t->share + t->of.arena.used;
 	blocks_metadata(t->blocks, 0, taken);
 	t->progress = progress_begin(0);
 	while (started + 1 < t->threads && pthread_create(&all[started], NULL, work, t) == 0)
@@ -490,8 +368,8 @@ static void run(struct table *t)
 		pthread_join(all[i], NULL);
 	blocks_metadata(t->blocks, taken + t->kept.counted, 0);
 	progress_clear(&t->progress);
-	if (t->lost && t->format == ROWS_JSONL)
-		log_say("%s: NaN and infinities, which JSON has no numbers for, are null", t->options->source);
+	if (t->lost && t->of.format == ROWS_JSONL)
+		log_say("%s: NaN and infinities, which JSON has no numbers for, are null", t->of.options->source);
 }
 
 static void init(struct table *t)
@@ -503,7 +381,7 @@ static void init(struct table *t)
 	pthread_mutexattr_destroy(&recursive);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->turn, NULL);
-	t->arena.limit = FREE + t->options->cache / 2;
+	t->of.arena.limit = FREE + t->of.options->cache / 2;
 }
 
 int rows_run(const struct options *o)
@@ -514,7 +392,7 @@ int rows_run(const struct options *o)
 	int r = source_command_open(&opened, o);
 	if (r)
 		return r;
-	struct table t = {.options = o, .blocks = opened.blocks, .format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV,
+	struct table t = {.of.options = o, .of.format = o->rows_tsv ? ROWS_TSV : o->rows_jsonl ? ROWS_JSONL : ROWS_CSV, .blocks = opened.blocks,
 			  .shown = isatty(STDOUT_FILENO)};
 	init(&t);
 	if (!mirror_is_archive(opened.mirror)) {
@@ -522,7 +400,7 @@ int rows_run(const struct options *o)
 	} else if (mirror_get(opened.mirror, TREE_ROOT, &root, &err) < 0) {
 		complain(&t, err.text);
 	} else {
-		t.archive = &root.open->archive;
+		t.of.archive = &root.open->archive;
 		if (open_table(&t, &err) < 0)
 			complain(&t, err.text);
 		else
@@ -530,7 +408,7 @@ int rows_run(const struct options *o)
 		mirror_put(opened.mirror, &root);
 	}
 	arena_free(&t.kept.arena);
-	arena_free(&t.arena);
+	arena_free(&t.of.arena);
 	source_command_close(&opened);
 	return t.code;
 }
