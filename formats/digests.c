@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <strings.h>
 
-#include "formats/shared/json.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 
 enum { BYTES = 32, DIGITS = 64 };
 

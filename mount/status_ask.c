@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/shared/json.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 #include "mount/status.h"
 
 enum { PATIENCE_MS = 2000, ROOM = 32768, COVERED = 254, ODD = 253 };

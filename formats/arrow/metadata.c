@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Schema.fbs, KeyValue; Columnar.html, "Extension Types". */
 #include "formats/arrow/meta.h"
-#include "formats/shared/json.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 
 static bool copy(struct arena *arena, struct slice s, struct slice *ret)
 {

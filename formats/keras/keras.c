@@ -12,8 +12,8 @@
  * https://github.com/keras-team/keras/blob/v3.15.1/keras/src/saving/saving_lib.py
  */
 #include "formats/keras/keras.h"
-#include "formats/shared/json.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 
 enum { CONFIG = 1, METADATA = 2, WEIGHTS = 4, ALL = 7, MEMBERS = 10000 };
 

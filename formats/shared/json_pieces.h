@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/shared/json.h"
+#include "fs/source/source.h"
+#include "fs/values/json.h"
 
 /*
  * Reads a JSON text from a source in pieces, each once, so that a text of any length

@@ -4,10 +4,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "formats/shared/json.h"
 #include "formats/shared/json_header.h"
 #include "fs/base/list.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 
 /* INDEX_MAX: the limit of a safetensors header, too. */
 enum { INDEX_MAX = 100000000, SHOWN = 100 };

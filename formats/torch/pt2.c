@@ -13,11 +13,11 @@
  */
 #include <inttypes.h>
 
-#include "formats/shared/json.h"
 #include "formats/torch/graph.h"
 #include "formats/torch/record.h"
 #include "formats/torch/tensor.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 
 enum { CONFIG_MAX = 100000000, RANK_MAX = 64 };
 

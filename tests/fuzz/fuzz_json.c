@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A JSON text: reading all of it ends where stepping over it ends, and finds the same
  * fault. */
-#include "formats/shared/json.h"
 #include "fs/base/name.h"
+#include "fs/values/json.h"
 #include "tests/fuzz/fuzz.h"
 
 static void read_number(struct json *j)

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "formats/formats.h"
-#include "formats/shared/json.h"
 #include "formats/shared/slice_map.h"
 #include "fs/base/name.h"
 #include "fs/mirror/mirror.h"
+#include "fs/values/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 #include "formats/arrow/dataset/dataset.h"
-#include "formats/shared/json.h"
+#include "fs/values/json.h"
 
 /* What huggingface.c reads a folder with: huggingface_files.c. */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 
-#include "formats/shared/json.h"
+#include "fs/values/json.h"
 #include "tests/support.h"
 
 static struct arena arena;

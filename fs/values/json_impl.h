@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/shared/json.h"
+#include "fs/values/json.h"
 
 /* Shared by the files of the reader; json_number.c reads numbers. */
 

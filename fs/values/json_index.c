@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/json_index.h"
+#include "fs/values/json_index.h"
 
 #include <endian.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
 
-#include "formats/shared/json.h"
+#include "fs/values/json.h"
 #include "tests/support.h"
 
 enum { LONGEST = 5 * JSON_INDEX_BLOCK };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-#include "formats/shared/json_index.h"
-#include "fs/archive/archive.h"
+#include "fs/base/arena.h"
+#include "fs/base/cursor.h"
+#include "fs/values/json_index.h"
 
 /* Bytes of text indexed at a time. */
 enum { JSON_INDEXED = 4096 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/json_impl.h"
+#include "fs/values/json_impl.h"
 #include "fs/values/number.h"
 
 /* Reads the digits at p; NULL on overflow. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "formats/shared/json_impl.h"
+#include "fs/values/json_impl.h"
 
 #include "fs/base/name.h"
 
