@@ -271,3 +271,9 @@ void source_command_close(struct opened *opened)
 	inheritance_close(&inheritance);
 	free(opened->schema);
 }
+
+unsigned source_command_threads(const struct opened *opened, const struct options *o, unsigned most)
+{
+	unsigned n = o->single_threaded ? 1 : blocks_threads(opened->blocks);
+	return n < most ? n : most;
+}

@@ -20,6 +20,9 @@ int source_command_open(struct opened *ret, const struct options *o);
 int source_command_try(struct opened *ret, const struct options *o, struct error *err);
 void source_command_close(struct opened *opened);
 
+/* How many threads a command is to have, `most` at most: as many as decode, or one with -s. */
+unsigned source_command_threads(const struct opened *opened, const struct options *o, unsigned most);
+
 /* Opens SOURCE and a second source, o->destination, for a comparison: they share one
  * sandbox and one cache. */
 int source_command_open_two(struct opened ret[2], const struct options *o);

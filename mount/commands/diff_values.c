@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <inttypes.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -316,14 +315,6 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static unsigned processors(const struct options *o)
-{
-	cpu_set_t set;
-	unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-	n = o->single_threaded ? 1 : o->threads ? o->threads : n;
-	return n < WORKERS_MAX ? n : WORKERS_MAX;
-}
-
 int diff_start(struct diff *d)
 {
 	struct workers *ws = d->workers = calloc(1, sizeof *ws);
@@ -333,7 +324,7 @@ int diff_start(struct diff *d)
 	pthread_mutex_init(&ws->lock, NULL);
 	pthread_cond_init(&ws->more, NULL);
 	pthread_cond_init(&ws->told, NULL);
-	for (unsigned n = processors(d->options); ws->count < n; ws->count++)
+	for (unsigned n = source_command_threads(&d->sources[0], d->options, WORKERS_MAX); ws->count < n; ws->count++)
 		if (pthread_create(&ws->threads[ws->count], NULL, worker, d) != 0)
 			break;
 	if (ws->count == 0)

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -187,18 +186,10 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-static unsigned processors(const struct options *o)
-{
-	cpu_set_t set;
-	unsigned n = sched_getaffinity(0, sizeof set, &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
-	n = o->single_threaded ? 1 : o->threads ? o->threads : n;
-	return n < STATS_THREADS_MAX ? n : STATS_THREADS_MAX;
-}
-
 void stats_start(struct stats *s)
 {
 	s->tail = &s->works;
-	for (unsigned n = processors(s->options); s->count < n; s->count++)
+	for (unsigned n = source_command_threads(&s->opened, s->options, STATS_THREADS_MAX); s->count < n; s->count++)
 		if (pthread_create(&s->threads[s->count], NULL, worker, s) != 0)
 			break;
 }

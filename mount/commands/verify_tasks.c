@@ -205,8 +205,7 @@ static void *worker(void *arg)
 
 void verify_start(struct verify *v)
 {
-	unsigned n = v->options->single_threaded ? 1 : blocks_threads(v->opened.blocks);
-	for (; v->count < n && v->count < VERIFIERS_MAX; v->count++)
+	for (unsigned n = source_command_threads(&v->opened, v->options, VERIFIERS_MAX); v->count < n; v->count++)
 		if (pthread_create(&v->threads[v->count], NULL, worker, v) != 0)
 			break;
 }
