@@ -374,15 +374,23 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 	return r < 0 ? r : error_set(err, EIO, "the reader answered other than %" PRIu64 " bytes", len);
 }
 
-int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
-		 struct answer *ret, struct error *err)
+int archive_read_settled(archive_reading *read, struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+			 struct answer *ret, struct error *err)
 {
 	for (;;) {
 		unsigned then = atomic_load(&a->resized);
 		struct error why = {0};
-		int r = read_once(a, n, offset, len, ret, &why);
+		int r = read(a, n, offset, len, ret, &why);
+		if (r < 0)
+			answer_reset(ret);
 		if (atomic_load(&a->resized) == then)
 			return r < 0 ? error_set(err, -r, "%s", why.text) : r;
 		answer_reset(ret);
 	}
+}
+
+int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+		 struct answer *ret, struct error *err)
+{
+	return archive_read_settled(read_once, a, n, offset, len, ret, err);
 }

@@ -329,6 +329,12 @@ bool archive_finds_end(const struct archive *a, const struct node *n);
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
 
+/* For what reads as archive_read() does: calls `read` again if a size turned out to be wrong meanwhile
+ * (archive_resize()), and answers nothing if it fails. */
+typedef int archive_reading(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
+int archive_read_settled(archive_reading *read, struct archive *a, struct node *n, uint64_t offset, uint64_t len,
+			 struct answer *ret, struct error *err);
+
 /* Who knows the content; else whom the name wishes for, unless it is empty or a text, as the
  * pointers are that version control leaves in a file's place.  NULL: nobody. */
 const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name,

@@ -300,16 +300,7 @@ int view_lines_read(struct archive *a, struct node *n, uint64_t offset, uint64_t
 	if (offset > INT64_MAX)
 		return 0;
 	len = len < INT64_MAX - offset ? len : INT64_MAX - offset;
-	for (;;) {
-		unsigned then = atomic_load(&a->resized);
-		struct error why = {0};
-		int r = read_once(a, n, offset, len, ret, &why);
-		if (r < 0)
-			answer_reset(ret);
-		if (atomic_load(&a->resized) == then)
-			return r < 0 ? error_set(err, -r, "%s", why.text) : r;
-		answer_reset(ret);
-	}
+	return archive_read_settled(read_once, a, n, offset, len, ret, err);
 }
 
 bool view_lines_finds_end(struct archive *a, struct node *n)

@@ -276,17 +276,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 	return blocks_answer(a->options->blocks, file, (size_t)offset, (size_t)(len < size - offset ? len : size - offset), ret);
 }
 
-/* What was found while sizes turned out to be wrong is found anew. */
 int view_png_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
 {
-	for (;;) {
-		unsigned then = atomic_load(&a->resized);
-		struct error why = {0};
-		int r = read_once(a, n, offset, len, ret, &why);
-		if (r < 0)
-			answer_reset(ret);
-		if (atomic_load(&a->resized) == then)
-			return r < 0 && why.text[0] ? error_set(err, -r, "%s", why.text) : r;
-		answer_reset(ret);
-	}
+	return archive_read_settled(read_once, a, n, offset, len, ret, err);
 }
