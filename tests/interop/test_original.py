@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: MIT
 """The formats' own libraries, through .arrayfs/original of one mount: each reads there what it reads from the plain file."""
 import gc
-import importlib.util
 import json
 import os
 import pathlib
@@ -11,9 +10,9 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from tap import done, folder, mounted, need, need_mounts, run_all  # noqa: E402
 
-np, safetensors, st, stt, h5py, pa, pq, feather, torch, onnx, gguf, netcdf, duckdb, pl = need(
+np, safetensors, st, stt, h5py, pa, pq, feather, torch, onnx, gguf, netcdf, duckdb, pl, transformers = need(
     "numpy", "safetensors", "safetensors.numpy", "safetensors.torch", "h5py", "pyarrow", "pyarrow.parquet", "pyarrow.feather", "torch", "onnx",
-    "gguf", "netCDF4", "duckdb", "polars")
+    "gguf", "netCDF4", "duckdb", "polars", "transformers")
 
 
 # --- archives, by their libraries -------------------------------------------
@@ -153,7 +152,6 @@ def each_library_reads_a_mounted_archive():
 def transformers_loads_a_model():
     """A checkpoint of two shards, as save_pretrained writes it."""
     need_mounts()
-    transformers = importlib.import_module("transformers")
     with folder() as top:
         config = transformers.GPT2Config(n_layer=2, n_head=2, n_embd=32, vocab_size=100, n_positions=16,
                                          bos_token_id=1, eos_token_id=2)
@@ -187,8 +185,5 @@ def shards_load_by_their_index():
                 assert {n: t.tobytes() for n, t in got.items()} == {n: t.tobytes() for n, t in tensors.items()}
 
 
-tests = [each_library_reads_a_mounted_folder, each_library_reads_a_mounted_archive, shards_load_by_their_index]
-if importlib.util.find_spec("transformers"):
-    tests.append(transformers_loads_a_model)
-run_all(tests)
+run_all([each_library_reads_a_mounted_folder, each_library_reads_a_mounted_archive, transformers_loads_a_model, shards_load_by_their_index])
 done()
