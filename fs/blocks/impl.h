@@ -60,6 +60,7 @@ struct blocks {
 	pthread_cond_t changed; /* a block was decoded, or memory was freed */
 	pthread_cond_t work;    /* wakes workers */
 	struct block_private **buckets;
+	size_t known; /* blocks in them */
 	struct block_list behind, unused, costly; /* unused blocks: of drop-behind, others, costly ones, each an LRU */
 	struct block_list queue;                  /* prefetch queue */
 	unsigned queued;

@@ -68,6 +68,7 @@ void blocks_forget(struct blocks *b, struct block_private *p)
 	while (*at != p)
 		at = &(*at)->same;
 	*at = p->same;
+	b->known--;
 	blocks_leave_client(p);
 }
 
@@ -81,6 +82,7 @@ struct block_private *blocks_remember(struct blocks *b, const struct block_sourc
 	p->charged = BLOCKS_OVERHEAD;
 	b->used += BLOCKS_OVERHEAD;
 	*at = p;
+	b->known++;
 	join_client(p);
 	return p;
 }
