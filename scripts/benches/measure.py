@@ -19,7 +19,7 @@ DATA = BUILD / "bench"
 OUT = pathlib.Path("/dev/shm" if os.access("/dev/shm", os.W_OK) else BUILD) / "arrayfs-bench-out"
 VENV = BUILD / "bench-venv"
 PYTHON = VENV / "bin" / "python"
-ARRAYFS = BUILD / "mount" / "arrayfs"
+ARRAYFS = pathlib.Path(os.environ.get("ARRAYFS", BUILD / "mount" / "arrayfs"))
 MINIMAL = BUILD / "tests" / "minimal"
 PACKAGES = ["safetensors==0.8.0", "numpy==2.4.6", "ml_dtypes==0.6.0", "ratarmount==1.3.0",
             "pyarrow==26.0.1", "duckdb==2.0.0", "polars==2.1.0", "h5py==3.16.0", "torch==2.13.0", "joblib==1.6.0",
