@@ -86,11 +86,30 @@ static int approach(struct stream *s, uint64_t index, struct block *within, cons
 	return 0;
 }
 
-static void reached(struct stream *s, uint64_t index)
+static void raise_to(_Atomic uint64_t *to, uint64_t index)
 {
-	uint64_t before = s->reached;
-	while (before < index && !atomic_compare_exchange_weak(&s->reached, &before, index))
+	uint64_t before = *to;
+	while (before < index && !atomic_compare_exchange_weak(to, &before, index))
 		;
+}
+
+/* A reader has come to the stretch, and goes on: those after it are to be decoded, of which some can be
+ * at once.  Those that nobody has come to yet follow in turn: see go_on(). */
+static void decode_ahead(struct stream *s, uint64_t index)
+{
+	enum { IN_TURN = 8 };
+	struct block_source from = stretches(s);
+	uint64_t most = blocks_ahead(s->blocks, s->stretch), at_once = s->steps->save ? most : 1;
+	raise_to(&s->ahead, index + (most < IN_TURN ? most : IN_TURN));
+	for (uint64_t i = index + 1; i <= index + at_once && i <= s->reached && !is_last(s, i - 1); i++)
+		blocks_prefetch(s->blocks, &from, i);
+}
+
+/* The stretch was the first that had not been decoded: the same worker is to go on, if nobody else does. */
+static void go_on(struct stream *s, const struct block_source *from, uint64_t index)
+{
+	if (s->reached == index + 1 && index < s->ahead)
+		blocks_prefetch(s->blocks, from, index + 1);
 }
 
 static int decode_stretch(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
@@ -113,9 +132,11 @@ static int decode_stretch(const struct block_source *from, uint64_t index, struc
 		taken.run->index++;
 		if (ended) /* before stream_check() can see that all was reached */
 			s->found = index * s->stretch + made;
-		reached(s, index + 1);
+		raise_to(&s->reached, index + 1);
 	}
 	place_give(&taken, ret, r == 0 && !ended);
+	if (r == 0 && !ended)
+		go_on(s, from, index);
 	return r;
 }
 
@@ -147,7 +168,7 @@ int stream_open(struct stream *s, struct error *err)
 	s->steps = codec_steps(s->codec);
 	s->stretch = STREAM_STRETCH;
 	s->found = STREAM_SIZE_UNKNOWN;
-	s->reached = 0;
+	s->reached = s->ahead = 0;
 	if (!s->steps)
 		return error_set(err, ENOTSUP, "%s is not decoded in steps", codec_name(s->codec));
 	if (!range_within(s->offset, s->len, s->source->size))
@@ -221,7 +242,6 @@ static int get_stretch(struct stream *s, uint64_t index, const _Atomic bool *gon
 static int answer_stretch(struct stream *s, uint64_t offset, uint64_t len, bool in_order, struct answer *answer, uint64_t *ret,
 			  struct error *err)
 {
-	struct block_source from = stretches(s);
 	struct block *block;
 	uint64_t index = offset / s->stretch;
 	size_t at = (size_t)(offset % s->stretch);
@@ -230,8 +250,8 @@ static int answer_stretch(struct stream *s, uint64_t offset, uint64_t len, bool 
 	if (r < 0)
 		return r;
 	*ret = block->len <= at ? 0 : block->len - at < len ? block->len - at : len;
-	if (in_order && !is_last(s, index))
-		blocks_prefetch(s->blocks, &from, index + 1);
+	if (in_order)
+		decode_ahead(s, index);
 	if (in_order && at + *ret == block->len)
 		blocks_drop_behind(block);
 	return blocks_answer(s->blocks, block, *ret ? at : 0, (size_t)*ret, answer);
@@ -255,7 +275,6 @@ int stream_answer(struct stream *s, uint64_t offset, uint64_t len, struct answer
 
 int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool *ret_last, struct error *err)
 {
-	struct block_source from = stretches(s);
 	struct block *block;
 	if (s->found != STREAM_SIZE_UNKNOWN && index > 0 && index * s->stretch >= s->found)
 		return error_set(err, EBADMSG, "%s ends after %" PRIu64 " bytes", codec_name(s->codec), s->found);
@@ -263,8 +282,7 @@ int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool
 	if (r < 0)
 		return r;
 	*ret_last = is_last(s, index);
-	if (!*ret_last)
-		blocks_prefetch(s->blocks, &from, index + 1);
+	decode_ahead(s, index);
 	blocks_drop_behind(block);
 	return blocks_answer(s->blocks, block, 0, block->len, answer);
 }

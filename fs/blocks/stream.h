@@ -21,7 +21,8 @@
  *   points                           1     2     3     4
  *
  * Stretches are first decoded in their order, each by the first reader who needs it or one
- * behind it, while the others wait.  So no byte is decoded twice before the end, and the
+ * behind it, while the others wait; ahead of a reader who goes through the stream, by one worker, each once
+ * the one before it is there.  So no byte is decoded twice before the end, and the
  * CRC-32 of what is decoded is known there.  The stretch in which the stream turns out to
  * be truncated, corrupt, followed by other data, not of the stated size or not of the
  * stated CRC-32 fails, and those before it do not.
@@ -52,6 +53,7 @@ struct stream {
 	uint64_t every; /* which points are kept: those before each so many stretches */
 	_Atomic uint64_t found;   /* decoded size, once the end was reached; STREAM_SIZE_UNKNOWN before */
 	_Atomic uint64_t reached; /* so many stretches have been decoded, from the first on */
+	_Atomic uint64_t ahead;   /* the last stretch that is to be decoded ahead of readers */
 };
 
 /* Reads nothing.  -ENOTSUP if the codec cannot decode in steps; -EBADMSG if the stream is

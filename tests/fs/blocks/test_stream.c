@@ -307,6 +307,56 @@ static void the_first_read_decodes_up_to_there(void **state)
 	close_stream(t);
 }
 
+static void await_stretches(const struct tried *t, uint64_t count)
+{
+	for (int i = 0; t->s.reached < count && i < 10000; i++)
+		usleep(1000);
+	assert_int_equal(t->s.reached, count);
+}
+
+/* One worker decodes them in turn, as far as is good for the cache. */
+static void stretches_are_decoded_ahead_of_a_reader_in_order(void **state)
+{
+	(void)state;
+	setup();
+	for (size_t w = 0; w < WAYS; w++) {
+		size_t n = pack(LONG, ways[w].window_bits);
+		struct tried *t = open_stream(ways[w].codec, (struct slice){packed, n}, LONG, 64 << 20);
+		t->s.stretch = STREAM_STRETCH / 2;
+		check_read(t, 0, 4096, LONG);
+		await_stretches(t, 1);
+		check_read(t, 4096, 4096, LONG);
+		await_stretches(t, 1 + 8);
+		usleep(20000);
+		await_stretches(t, 1 + 8);
+		close_stream(t);
+	}
+}
+
+/* Who once went through it in order leaves no trace. */
+static void after_a_pass_a_random_read_decodes_little(void **state)
+{
+	enum { EVERY = 8, PART = 64 << 10 };
+	uint64_t blocks, first;
+	(void)state;
+	setup();
+	size_t n = pack(LONG, RAW);
+	struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, (5 << 20) / 2);
+	t->s.stretch = PART;
+	t->s.every = EVERY;
+	for (uint64_t at = 0; at < LONG; at += PART / 2)
+		check_read(t, at, PART / 2, LONG);
+	await_stretches(t, LONG / PART + 1);
+	for (uint64_t i = 0; i < 20; i++) {
+		decoded(t, &first);
+		check_read(t, i * 50000017 % LONG, 10, LONG);
+		usleep(2000);
+		decoded(t, &blocks);
+		assert_true(blocks - first <= 2 * (EVERY + 1));
+	}
+	close_stream(t);
+}
+
 /* One block of the stream, in zlib's words, of several stretches. */
 static void points_lie_within_a_deflate_block_too(void **state)
 {
@@ -807,6 +857,8 @@ int main(void)
 		cmocka_unit_test(in_the_smallest_cache_it_is_decoded_once),
 		cmocka_unit_test(some_points_are_kept_of_many),
 		cmocka_unit_test(the_first_read_decodes_up_to_there),
+		cmocka_unit_test(stretches_are_decoded_ahead_of_a_reader_in_order),
+		cmocka_unit_test(after_a_pass_a_random_read_decodes_little),
 		cmocka_unit_test(points_lie_within_a_deflate_block_too),
 		cmocka_unit_test(a_decoder_waits_where_it_is),
 		cmocka_unit_test(lzma_may_end_without_a_mark),
