@@ -8,29 +8,37 @@
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/walk.h"
 
-enum { STEP = 1 << 20 /* no block of such a file is smaller, so each is met */ };
+enum {
+	STEP = 1 << 20, /* no block of such a file is smaller, so each is met */
+	FILES = 2,      /* that it may be ahead of who follows */
+};
 
 struct scout {
 	struct mirror *m;
-	uint64_t most; /* of each file: what the cache can hold until it is wanted */
+	uint64_t most; /* what the cache can hold until it is wanted */
 	void (*whole)(void *arg, struct scout *s);
 	void *arg;
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t followed;
 	uint64_t met, written; /* files that the scout, and who follows, has come to */
+	uint64_t ahead, decoded[FILES]; /* bytes that were decoded ahead: all, and of each file by number */
 	bool stop;
 };
 
-/* Is the file still to be written? Waits until it is the next. */
-static bool is_next(struct scout *s, uint64_t number)
+/* Is the file still to be written? Waits until a step more of it may be decoded, and counts that. */
+static bool may_step(struct scout *s, uint64_t number)
 {
 	pthread_mutex_lock(&s->lock);
-	while (!s->stop && s->written + 1 < number)
+	while (!s->stop && s->written < number && (s->written + FILES < number || s->ahead + STEP > s->most))
 		pthread_cond_wait(&s->followed, &s->lock);
-	bool next = !s->stop && s->written < number;
+	bool may = !s->stop && s->written < number;
+	if (may) {
+		s->ahead += STEP;
+		s->decoded[number % FILES] += STEP;
+	}
 	pthread_mutex_unlock(&s->lock);
-	return next;
+	return may;
 }
 
 int scout_visit(struct scout *s, const struct mirror_ref *ref)
@@ -40,14 +48,12 @@ int scout_visit(struct scout *s, const struct mirror_ref *ref)
 	uint64_t number = ++s->met;
 	if (!ref->node || ref->node->kind != NODE_LAZY || mirror_stat(s->m, ref, -1, &st, &err) < 0 || st.st_size < STEP)
 		return s->stop;
-	uint64_t end = (uint64_t)st.st_size < s->most ? (uint64_t)st.st_size : s->most;
-	bool next = is_next(s, number);
-	for (uint64_t at = 0; next && at < end; at += STEP) { /* who follows reports what is wrong */
+	int r = 0; /* who follows reports what is wrong */
+	for (uint64_t at = 0; r == 0 && at < (uint64_t)st.st_size && may_step(s, number); at += STEP) {
 		struct answer a;
 		answer_init(&a);
-		int r = mirror_read(s->m, ref, -1, at, 1, &a, &err);
+		r = mirror_read(s->m, ref, -1, at, 1, &a, &err);
 		answer_close(&a);
-		next = r == 0 && is_next(s, number);
 	}
 	return s->stop;
 }
@@ -79,7 +85,7 @@ struct scout *scout_begin(struct mirror *m, struct blocks *blocks, void (*whole)
 		return NULL;
 	blocks_stats(blocks, &stats);
 	s->m = m;
-	s->most = stats.budget / 2;
+	s->most = stats.budget / 8 * 5;
 	s->whole = whole;
 	s->arg = arg;
 	pthread_mutex_init(&s->lock, NULL);
@@ -96,6 +102,8 @@ void scout_follow(struct scout *s)
 		return;
 	pthread_mutex_lock(&s->lock);
 	s->written++;
+	s->ahead -= s->decoded[s->written % FILES];
+	s->decoded[s->written % FILES] = 0;
 	pthread_cond_signal(&s->followed);
 	pthread_mutex_unlock(&s->lock);
 }

@@ -6,8 +6,8 @@
 
 /*
  * Goes ahead of --extract in an archive whose files only one processor at a time can decode:
- * while one is written, the next is decoded into the cache, by another thread.  It takes the
- * same walk, and is wherever that was not yet.
+ * while one is written, the next two are decoded into the cache, as far as that holds them, by another
+ * thread.  It takes the same walk, and is wherever that was not yet.
  */
 struct scout;
 
