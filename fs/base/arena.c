@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-/* Blocks double in size from FIRST to LARGEST, their heads included: a tiny archive costs little, a
- * large one few calls.  An allocation larger than a quarter of a block gets a block of its
- * own, linked after the one being filled.  From HUGE_PAGE on they are mapped so that the kernel can use
- * huge pages: a fault for each 4 KiB took a fifth of the time that 20,000 tensors' names take. */
-enum { HUGE_PAGE = 2 << 20, PAGE_MOST = 64 << 10, FIRST = 4096, LARGEST = HUGE_PAGE };
+/* Blocks double in size from FIRST to SMALL, their heads included, and are huge pages from then on: a tiny
+ * archive costs little, a large one few calls.  An allocation larger than a quarter of a block gets a block
+ * of its own, linked after the one being filled.  What is at least a huge page is mapped so that the kernel can
+ * use these: a fault for each 4 KiB took a fifth of the time that 20,000 tensors' names take. */
+enum { HUGE_PAGE = 2 << 20, PAGE_MOST = 64 << 10, FIRST = 4096, SMALL = HUGE_PAGE / 4 };
 
 struct arena_block {
 	struct arena_block *next;
@@ -95,6 +95,16 @@ static void count(struct arena *a, size_t n)
 		a->of->lent += n;
 }
 
+/* The next block's length, head included, where `left` bytes are left in this one; 0: the allocation gets a
+ * block of its own.  Of half a huge page or more, what comes next has the rest, unless more is left here. */
+static size_t next_len(const struct arena_block *b, size_t left, size_t n)
+{
+	size_t before = b ? sizeof *b + b->size : 0, len = before < FIRST ? FIRST : before < SMALL ? before * 2 : HUGE_PAGE;
+	if (n >= HUGE_PAGE / 2 && n <= HUGE_PAGE - sizeof *b && HUGE_PAGE - sizeof *b - n >= left)
+		return HUGE_PAGE;
+	return n > len / 4 ? 0 : len;
+}
+
 static void *take(struct arena *a, size_t n, size_t align)
 {
 	if (!fits(a, n))
@@ -102,8 +112,8 @@ static void *take(struct arena *a, size_t n, size_t align)
 	struct arena_block *b = a->blocks;
 	size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
 	if (!b || at > b->size || n > b->size - at) {
-		size_t before = b ? sizeof *b + b->size : 0, len = before < FIRST ? FIRST : before < LARGEST ? before * 2 : LARGEST;
-		if (n > len / 4) {
+		size_t len = next_len(b, b && at < b->size ? b->size - at : 0, n);
+		if (!len) {
 			void *own = own_block(a, n);
 			count(a, own ? n : 0);
 			return own;
