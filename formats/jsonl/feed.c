@@ -23,14 +23,6 @@ static bool broken(struct jsonl_feed *f, const char *why)
 	return false;
 }
 
-/* White space, but of lines not their end. */
-static const uint8_t *pass_white(const struct jsonl_feed *f, const uint8_t *p)
-{
-	while (p < f->end && (*p == ' ' || *p == '\t' || *p == '\r' || (*p == '\n' && f->array)))
-		p++;
-	return p;
-}
-
 /* Why nothing follows. */
 static bool cut(struct jsonl_feed *f)
 {
@@ -157,103 +149,15 @@ static bool take_key(struct jsonl_feed *f, struct record_value *v)
 	if (!take_string(f, v))
 		return false;
 	v->kind = RECORD_KEY;
-	f->p = pass_white(f, f->p);
+	f->p = jsonl_pass_white(f, f->p);
 	if (f->p == f->end || *f->p == '\n')
 		return cut(f);
 	if (*f->p != ':')
 		return broken(f, "a key without a colon behind it");
-	f->p = pass_white(f, f->p + 1);
+	f->p = jsonl_pass_white(f, f->p + 1);
 	f->value = true;
 	f->first = false;
 	return true;
-}
-
-/* --- many numbers ------------------------------------------------------------------------------------ */
-
-static bool exact(uint64_t n)
-{
-	return n == 0 || 64 - __builtin_clzll(n) - __builtin_ctzll(n) <= 53;
-}
-
-/* What is seen of a number that is in no way strange; false: it is, and read as any other value. */
-static bool note(const uint8_t *p, const uint8_t *end, const uint8_t **behind, struct records_numbers *n)
-{
-	struct number number;
-	bool far;
-	*behind = number_pass(p, end, NUMBER_JSON, &number, &far);
-	if (!*behind || far)
-		return false;
-	if (!number.integer) {
-		n->seen |= 1u << RECORD_FLOAT64;
-		return true;
-	}
-	if (!number.fits || (number.negative && number.mantissa > UINT64_C(1) << 63))
-		return false;
-	n->seen |= 1u << RECORD_INT;
-	n->negative |= number.negative && number.mantissa;
-	n->beyond |= !number.negative && number.mantissa > INT64_MAX;
-	n->inexact |= !exact(number.mantissa);
-	return true;
-}
-
-/* Writes it, if it is of the type. */
-static bool put(const uint8_t *p, const uint8_t *end, const uint8_t **behind, struct records_numbers *n)
-{
-	struct number number;
-	uint64_t bits;
-	*behind = number_read(p, end, NUMBER_JSON, &number);
-	if (!*behind)
-		return false;
-	if (n->type == RECORDS_FLOAT64) {
-		double value = number_double(&number, p, *behind);
-		memcpy(&bits, &value, sizeof bits);
-	} else {
-		bool fits = number.fits && (!number.negative || number.mantissa <= UINT64_C(1) << 63);
-		if (!fits || (n->type == RECORDS_INT64 && !number.negative && number.mantissa > INT64_MAX))
-			return false;
-		bits = number.negative ? -number.mantissa : number.mantissa;
-	}
-	bits = htole64(bits);
-	memcpy(n->out + 8 * n->count, &bits, sizeof bits);
-	return true;
-}
-
-/* One number; false: it is to be read as any other value. */
-static bool take_one(const uint8_t *p, const uint8_t *end, const uint8_t **behind, struct records_numbers *n)
-{
-	if (!(n->out ? put(p, end, behind, n) : note(p, end, behind, n)))
-		return false;
-	n->raw += (uint64_t)(*behind - p);
-	n->count++;
-	return true;
-}
-
-/* Numbers, one after another, with commas between them; what is none is left to next(). */
-static void feed_numbers(struct records_feed *feed, struct records_numbers *n)
-{
-	enum { MANY = 4 }; /* where those at p are not read at once, so many are read one by one */
-	struct jsonl_feed *f = feed_of(feed);
-	if (f->feed.failed || f->depth == 0 || f->object[f->depth - 1] || f->value)
-		return;
-	if (n->out && n->type != RECORDS_FLOAT64 && n->type != RECORDS_INT64 && n->type != RECORDS_UINT64)
-		return;
-	uint64_t most = n->out ? n->room : UINT64_MAX, next = n->count;
-	while (n->count < most) {
-		const uint8_t *p = pass_white(f, f->p), *behind = p;
-		if (!f->first) {
-			if (p == f->end || *p != ',')
-				return;
-			behind = p = pass_white(f, p + 1);
-		}
-		if (n->count >= next) {
-			behind = jsonl_numbers(p, f->end, n);
-			next = n->count + (behind == p ? MANY : 0);
-		}
-		if (behind == p && !take_one(p, f->end, &behind, n))
-			return;
-		f->p = behind;
-		f->first = false;
-	}
 }
 
 /* --- records ------------------------------------------------------------------------------------- */
@@ -265,7 +169,7 @@ static bool end_record(struct jsonl_feed *f)
 		f->more = true;
 		return true;
 	}
-	f->p = pass_white(f, f->p);
+	f->p = jsonl_pass_white(f, f->p);
 	if (f->p < f->end && *f->p != '\n')
 		return broken(f, "a second value on the line");
 	return true;
@@ -284,13 +188,13 @@ static bool end_container(struct jsonl_feed *f, struct record_value *v)
 static bool end_array(struct jsonl_feed *f)
 {
 	f->closed = true;
-	f->p = pass_white(f, f->p + 1);
+	f->p = jsonl_pass_white(f, f->p + 1);
 	return f->p == f->end ? false : broken(f, "something behind the array");
 }
 
 static bool begin_element(struct jsonl_feed *f)
 {
-	f->p = pass_white(f, f->p);
+	f->p = jsonl_pass_white(f, f->p);
 	if (f->p == f->end)
 		return f->last && !f->closed ? broken(f, "the file ends within the array") : false;
 	if (*f->p == ']')
@@ -300,16 +204,16 @@ static bool begin_element(struct jsonl_feed *f)
 	if (*f->p != ',')
 		return broken(f, "two records without a comma between them");
 	f->more = false;
-	f->p = pass_white(f, f->p + 1);
+	f->p = jsonl_pass_white(f, f->p + 1);
 	return f->p < f->end ? true : cut(f);
 }
 
 static bool begin_line(struct jsonl_feed *f)
 {
-	f->p = pass_white(f, f->p);
+	f->p = jsonl_pass_white(f, f->p);
 	while (f->p < f->end && *f->p == '\n') {
 		f->lines++;
-		f->p = pass_white(f, f->p + 1);
+		f->p = jsonl_pass_white(f, f->p + 1);
 	}
 	return f->p < f->end;
 }
@@ -329,7 +233,7 @@ static bool is_whole(const struct jsonl_feed *f)
 		return false;
 	while (alone.depth > 0) {
 		struct records_numbers n = {.only_count = true};
-		feed_numbers(&alone.feed, &n);
+		jsonl_feed_numbers(&alone.feed, &n);
 		if (!next(&alone, &v))
 			return false;
 	}
@@ -372,7 +276,7 @@ static bool next(struct jsonl_feed *f, struct record_value *ret)
 	if (f->value)
 		return take_value(f, ret);
 	bool object = f->object[f->depth - 1];
-	f->p = pass_white(f, f->p);
+	f->p = jsonl_pass_white(f, f->p);
 	if (f->p == f->end || *f->p == '\n')
 		return cut(f);
 	if (*f->p == (object ? '}' : ']'))
@@ -380,7 +284,7 @@ static bool next(struct jsonl_feed *f, struct record_value *ret)
 	if (!f->first) {
 		if (*f->p != ',')
 			return broken(f, object ? "neither a comma nor a } behind a value" : "neither a comma nor a ] behind a value");
-		f->p = pass_white(f, f->p + 1);
+		f->p = jsonl_pass_white(f, f->p + 1);
 	}
 	return object ? take_key(f, ret) : take_value(f, ret);
 }
@@ -453,7 +357,7 @@ static uint64_t feed_tell(const struct records_feed *feed)
 void jsonl_feed_init(struct jsonl_feed *f, const struct records_table *t, const struct records_span *s, struct error *err)
 {
 	static const struct records_feed_type type = {
-		.next = feed_next, .skip = feed_skip, .read = feed_read, .json = feed_json, .tell = feed_tell, .numbers = feed_numbers,
+		.next = feed_next, .skip = feed_skip, .read = feed_read, .json = feed_json, .tell = feed_tell, .numbers = jsonl_feed_numbers,
 		.rest = feed_rest, .texts = true,
 	};
 	*f = (struct jsonl_feed){

@@ -24,6 +24,17 @@ struct jsonl_feed {
 /* Over the bytes of the span, from a boundary between records on. */
 void jsonl_feed_init(struct jsonl_feed *f, const struct records_table *t, const struct records_span *s, struct error *err);
 
+/* White space, but of lines not their end. */
+static inline const uint8_t *jsonl_pass_white(const struct jsonl_feed *f, const uint8_t *p)
+{
+	while (p < f->end && (*p == ' ' || *p == '\t' || *p == '\r' || (*p == '\n' && f->array)))
+		p++;
+	return p;
+}
+
+/* As records_feed_type's numbers(). */
+void jsonl_feed_numbers(struct records_feed *feed, struct records_numbers *n);
+
 /* A string, whose first byte behind the quote p is. */
 struct jsonl_string {
 	const uint8_t *end; /* its closing quote */

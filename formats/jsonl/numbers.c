@@ -11,7 +11,7 @@
  * once; a run of digits is passed by adding a bit to its first: the carry lands behind it.
  *
  * Read so are numbers as most writers have them: DIGITS and DIGITS.DIGITS, with or without a minus, with `,` or `, `
- * between them.  Whatever else comes is left to feed.c, which would have found the same of these.
+ * between them.  Whatever else comes is left to feed_numbers.c, which would have found the same of these.
  */
 #include "formats/jsonl/impl.h"
 
