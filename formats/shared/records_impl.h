@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
+#include <endian.h>
 #include <pthread.h>
 
 #include "formats/shared/records.h"
@@ -100,3 +101,20 @@ int records_decode(struct archive *a, const struct records_file *file, const str
  * source, as two uint64_t.  *ret holds how many of `most` there are. */
 int records_extents(struct archive *a, const struct records_file *file, const struct records_index *x, uint64_t block, uint64_t *out,
 		    uint64_t most, uint64_t *ret, struct error *err);
+
+/* A part as those of enum records_part: what records_extents() finds. */
+enum { RECORDS_EXTENTS = RECORDS_VALIDITY + 1 };
+
+/* The next slot: the low bytes of a number, little-endian. */
+static inline void records_put_le(struct records_decode *d, uint64_t value, uint32_t width)
+{
+	uint8_t *to = records_room(d, width);
+	value = htole64(value);
+	if (to && width == 8)
+		memcpy(to, &value, 8);
+	else if (to)
+		memcpy(to, &value, width);
+}
+
+/* `rows` records of the feed, or, UINT64_MAX, as many as there are. */
+int records_decode_rows(struct records_decode *d, struct records_feed *f, uint64_t rows);
