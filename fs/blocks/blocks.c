@@ -9,7 +9,7 @@ enum {
 	METADATA_MOST = 48 << 20, /* limit for all metadata, on top of most of the budget */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,          /* the budget that remains, however much metadata there is */
-	PASSED = 32 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
+	PASSED = 16 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
 	PASSED_EACH = 8 << 20,    /* of each thread, up to a quarter of the budget */
 };
 

@@ -147,9 +147,9 @@ static void the_oldest_goes_when_the_budget_is_reached(void **state)
 
 static void what_is_spent_leaves_room_for_the_next(void **state)
 {
-	enum { LEN = 1 << 20, PASSING = 40 * LEN };
+	enum { LEN = 1 << 20, PASSING = 20 * LEN };
 	struct plan p = {.len = LEN};
-	struct blocks *b = cache(4 * (size_t)PASSING, 1);
+	struct blocks *b = cache(8 * (size_t)PASSING, 1);
 	struct blocks_stats stats;
 	(void)state;
 	blocks_release(get(b, &p, 1000));
@@ -168,7 +168,7 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 
 static void who_is_a_little_behind_finds_what_others_passed(void **state)
 {
-	enum { LEN = 1 << 20, OTHERS = 50, PASSED = 30 };
+	enum { LEN = 1 << 20, OTHERS = 50, PASSED = 15 };
 	struct plan p = {.len = LEN};
 	struct blocks *b = cache(200 * LEN, 1);
 	(void)state;
