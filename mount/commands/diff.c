@@ -7,6 +7,7 @@
 
 #include "fs/base/list.h"
 #include "mount/commands/commands.h"
+#include "mount/commands/part.h"
 #include "mount/log.h"
 
 enum { SAME, DIFFERENT, TROUBLE };
@@ -56,11 +57,11 @@ static bool pair_by_value(const struct diff *d, struct pair *p)
 /* Some formats describe a whole table as a struct of so many rows, others not at all. */
 static bool is_whole(const struct item *item)
 {
-	return item->kind == ITEM_DIR && ino_index(item->ino) == TREE_ROOT;
+	return item->kind == ITEM_DIR && (item->len == 0 || ino_index(item->ino) == TREE_ROOT);
 }
 
 /* Compares types and shapes, of arrays and of directories that stand for one; returns
- * false if they differ.  What is in a whole archive is compared in any case. */
+ * false if they differ.  What is in a whole archive, or in the part that was named, is compared in any case. */
 static bool pair_types(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;
@@ -245,11 +246,11 @@ static int put_pairs(struct diff *d, int so_far)
 	return r;
 }
 
-static int compare(struct diff *d, struct items *a, struct items *b)
+static int compare(struct diff *d, const struct part parts[2], struct items *a, struct items *b)
 {
 	int r = TROUBLE;
-	bool fine = items_walk(a, d->sources[0].mirror, d->options->source) &&
-		    items_walk(b, d->sources[1].mirror, d->options->destination);
+	bool fine = items_walk(a, d->sources[0].mirror, d->options->source, parts[0].within) &&
+		    items_walk(b, d->sources[1].mirror, d->options->destination, parts[1].within);
 	d->progress = progress_begin(0);
 	if (!fine || !pair_all(d, a, b) || !pair_rest(d, b) || diff_start(d) < 0) {
 		log_say("%s: no memory", d->options->source);
@@ -270,12 +271,22 @@ int diff_run(const struct options *o)
 	struct tolerance tolerance = {o->atol, o->rtol};
 	struct diff d = {.options = o, .tolerance = o->close ? &tolerance : NULL, .terminal = terminal_of(STDOUT_FILENO)};
 	struct items a = {0}, b = {0};
-	if (source_command_open_two(d.sources, o))
-		return TROUBLE;
-	progress_heed_signals();
-	int r = compare(&d, &a, &b);
-	items_free(&a);
-	items_free(&b);
-	source_command_close_two(d.sources);
+	struct part parts[2] = {0};
+	struct options whole = *o; /* with the archives that are to be opened */
+	bool fine = part_split(o->source, &parts[0]) && part_split(o->destination, &parts[1]);
+	int r = TROUBLE;
+	whole.source = parts[0].source;
+	whole.destination = parts[1].source;
+	if (!fine)
+		log_say("%s: no memory", o->source);
+	else if (!source_command_open_two(d.sources, &whole)) {
+		progress_heed_signals();
+		r = compare(&d, parts, &a, &b);
+		items_free(&a);
+		items_free(&b);
+		source_command_close_two(d.sources);
+	}
+	free(parts[0].source);
+	free(parts[1].source);
 	return r & TROUBLE ? TROUBLE : r;
 }

@@ -54,13 +54,16 @@ struct items {
 	struct item *all; /* folders before their contents */
 	size_t count;
 	struct idmap by_name; /* hash of folder and name: 1 + the first item's index */
-	const char *source;
+	const char *source, *within;
+	size_t begin; /* the length of the path where the walk began */
 	struct mirror *m;
 	bool trouble, no_memory;
 };
 
-/* Returns false without memory; faults are reported. Free it in any case. */
-bool items_walk(struct items *ret, struct mirror *m, const char *source);
+/* What is below the path `within`, or all of it if that is "".  Paths are relative to that; `source`
+ * is what faults are told about.  Returns false without memory; faults are reported. Free it in any
+ * case. */
+bool items_walk(struct items *ret, struct mirror *m, const char *source, const char *within);
 void items_free(struct items *l);
 
 /* Finds the item of that name in the folder, or NULL; with a folder of NULL, "" is SOURCE

@@ -8,6 +8,7 @@
 #include "fs/base/name.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
+#include "mount/commands/near.h"
 #include "mount/commands/walk.h"
 #include "mount/log.h"
 
@@ -132,11 +133,33 @@ static struct item *new_item(struct items *l, const char *path, size_t len)
 	return l->all[l->count].name ? &l->all[l->count++] : NULL;
 }
 
+/* The path from where the walk began, which it came to first. */
+static const char *relative(const struct items *l, const char *path, size_t *len)
+{
+	size_t skipped = l->begin + (l->begin > 0 && *len > l->begin); /* and the slash */
+	*len -= skipped;
+	return path + skipped;
+}
+
+static void tell_fault(struct items *l, const char *path, const struct error *fault)
+{
+	struct error err = *fault;
+	l->trouble = true;
+	if (*path || !*l->within) {
+		log_say("%s: %s: %s", l->source, *path ? path : ".", err.text);
+		return;
+	}
+	near_path(l->m, l->within, &err);
+	log_say("%s: %s", l->source, err.text);
+}
+
 /* A directory with several paths is a single directory. So is an array that several
  * archives share; but it is compared again if the other source shares it under another
  * path. */
-static bool take_same(struct item *item, const struct mirror_ref *ref, const char *same)
+static bool take_same(const struct items *l, struct item *item, const struct mirror_ref *ref, const char *same)
 {
+	size_t len = strlen(same);
+	same = relative(l, same, &len);
 	char **to = ref->node->kind == NODE_DIR ? &item->more : &item->same;
 	if (to == &item->same)
 		item->kind = ITEM_FILE;
@@ -151,18 +174,18 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		[WALK_FAULT] = ITEM_FAULT,
 	};
 	struct items *l = arg;
+	l->begin = l->count ? l->begin : len;
+	path = relative(l, path, &len);
 	struct item *item = new_item(l, path, len);
 	bool fine = item != NULL;
-	if (kind == WALK_FAULT) {
-		log_say("%s: %s: %s", l->source, *path ? path : ".", fault->text);
-		l->trouble = true;
-	}
+	if (kind == WALK_FAULT)
+		tell_fault(l, path, fault);
 	if (fine) {
 		item->kind = (uint8_t)kinds[kind];
 		item->ino = ref ? ref->ino : 0;
 	}
 	if (fine && kind == WALK_SAME)
-		fine = take_same(item, ref, same);
+		fine = take_same(l, item, ref, same);
 	if (fine && item->kind == ITEM_FILE)
 		fine = take_file(l, item, ref) == 0;
 	if (fine && kind != WALK_FAULT && ref->open && ref->node->array && item->kind != ITEM_LINK)
@@ -178,10 +201,10 @@ static uint64_t id_of(const struct item *folder, const char *name)
 	return id ? id : 1;
 }
 
-bool items_walk(struct items *l, struct mirror *m, const char *source)
+bool items_walk(struct items *l, struct mirror *m, const char *source, const char *within)
 {
-	*l = (struct items){.source = source, .m = m};
-	walk(m, "", visit, l);
+	*l = (struct items){.source = source, .within = within, .m = m};
+	walk_path(m, within, visit, l);
 	for (size_t i = 0; i < l->count && !l->no_memory; i++) {
 		struct item *item = &l->all[i];
 		item->up = i ? &l->all[item->folder] : NULL;

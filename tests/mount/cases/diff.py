@@ -42,6 +42,25 @@ def test_the_same_is_silence_and_0(s):
     same(told(s, a, b, code=0), [])
 
 
+def test_a_part_of_an_archive(s):
+    a, b = pair(s, [("in/it/x", "F32", [2], f32(1, 2)), ("in/it/y", "U8", [1], b"1"), ("z", "U8", [1], b"1")],
+                [("x", "F32", [2], f32(1, 3)), ("y", "U8", [1], b"1"), ("w", "U8", [1], b"1")], {"format": "pt"})
+    lines = ["x: 1 of 2 elements differ, largest absolute difference 1.0 at [1]", "only in B: w"]
+    for part in (f"{a}/in/it", f"{a}/in/it/", f"{a}//in//it"):
+        same(told(s, part, b), lines)
+    same(told(s, b, f"{a}/in/it"), [lines[0], "only in A: w"])
+    same([d["path"] for d in differences(s, f"{a}/in/it", b)], ["x", "w"])
+    same(told(s, f"{a}/in/it/x", f"{b}/x"), [".: 1 of 2 elements differ, largest absolute difference 1.0 at [1]"])
+    same(told(s, f"{a}/in/it/y", f"{b}/y", code=0), [])
+    same(told(s, f"{a}/in", f"{a}/in", code=0), [])
+    for part, why in (("in/at", "did you mean 'in/it'?"), ("in/it/x/y", "")):
+        r = s.run("--diff", f"{a}/{part}", b)
+        same((r.code, r.out), (2, b""))
+        same((r.err.decode().startswith(f"arrayfs: {a}/{part}: "), why in r.err.decode()), (True, True), r.err)
+    r = s.run("--diff", s.path("missing/in"), b)
+    same((r.code, r.err.decode()), (2, f"arrayfs: {s.path('missing/in')}: No such file or directory; there is no directory '{s.path('missing')}'\n"))
+
+
 def test_names_types_shapes_and_values(s):
     a, b = pair(s, [("only/a", "U8", [1], b"1"), ("only/b", "U8", [1], b"1"), ("type", "F32", [1], f32(1)), ("shape", "U8", [2, 3], b"123456"),
                     ("same", "U8", [1], b"1"), ("w", "F32", [2, 3], f32(0, 1, 2, 3, 4, 5)), ("bits", "BOOL", [3], b"\0\1\0"), ("both", "F32", [1], f32(1)),
