@@ -221,7 +221,8 @@ static const struct element *repeated_above(const struct parquet *p, const struc
 	return e;
 }
 
-/* For a lost row group: lists have the same lengths in the other columns below them. */
+/* For a lost row group: lists have the same lengths in the other columns below them.  Where these hold nothing,
+ * nothing is lost. */
 static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, struct block *within, uint64_t *ret,
 		      struct error *err)
 {
@@ -242,6 +243,8 @@ static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, stru
 			break;
 		}
 	}
+	if (leaf->strings && ret[leaf->max_rep] == 0)
+		ret[leaf->max_rep + 1] = 0;
 	return 0;
 }
 

@@ -95,6 +95,19 @@ static void what_is_lost_below_a_list_moves_nothing(void **state)
 	close_spoilt(&o);
 }
 
+/* An empty map, and a chunk below it that tells entries it does not have: pyarrow reads no value. */
+static void below_lists_that_hold_nothing_nothing_is_lost(void **state)
+{
+	struct error err = {""};
+	struct opened o = {.options = test_options(), .file = test_data("lies/entries.parquet")};
+	(void)state;
+	assert_int_equal(test_open(&o.a, &format_parquet, o.file, &err), 0);
+	assert_int_equal(size_of(&o, "m/values/value/values/key/values"), 0);
+	assert_int_equal(size_of(&o, "m/values/value/values/key/offsets"), 8);
+	check_part(&o, "m/values/value/values/key/offsets", 0, ((int64_t[]){0}), 8);
+	close_spoilt(&o);
+}
+
 /* 5000 to 5063: indices first, then the values themselves. */
 static void a_dictionary_that_is_lost_costs_what_uses_it(void **state)
 {
@@ -115,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_of_a_page_of_strings_that_is_lost_are_a_fault),
 		cmocka_unit_test(what_is_lost_below_a_list_moves_nothing),
+		cmocka_unit_test(below_lists_that_hold_nothing_nothing_is_lost),
 		cmocka_unit_test(a_dictionary_that_is_lost_costs_what_uses_it),
 	};
 	return cmocka_run_group_tests_name("parquet_faults", tests, NULL, NULL);
