@@ -95,8 +95,8 @@ static int measure_page(struct archive *a, struct leaf *leaf, uint64_t index, ui
 	r = pq_leaf_get(a, leaf, KIND_VALUES, index, within, &values, &own);
 	if (error_passes(r))
 		return error_set(err, -r, "%s", own.text);
-	*ret_lost = r < 0;
-	ret[leaf->max_rep + 1] = r < 0 ? LOST : block_strings(values, ret[leaf->max_rep]);
+	*ret_lost = r < 0 && ret[leaf->max_rep] > 0;
+	ret[leaf->max_rep + 1] = *ret_lost ? LOST : r < 0 ? 0 : block_strings(values, ret[leaf->max_rep]);
 	if (r == 0)
 		blocks_release(values);
 	return 0;
@@ -243,8 +243,8 @@ static int count_lost(struct archive *a, struct leaf *leaf, uint32_t group, stru
 			break;
 		}
 	}
-	if (leaf->strings && ret[leaf->max_rep] == 0)
-		ret[leaf->max_rep + 1] = 0;
+	for (unsigned q = 1; q < pq_leaf_quantities(leaf); q++)
+		ret[q] = ret[q - 1] > 0 ? ret[q] : 0;
 	return 0;
 }
 
