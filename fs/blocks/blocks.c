@@ -9,7 +9,7 @@ enum {
 	METADATA_MOST = 48 << 20, /* limit for all metadata, on top of most of the budget */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,          /* the budget that remains, however much metadata there is */
-	PASSED = 16 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
+	PASSED = 20 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
 	PASSED_EACH = 8 << 20,    /* of each thread, up to a quarter of the budget */
 };
 
@@ -360,6 +360,7 @@ void blocks_drop(struct blocks *b, struct block_client *client)
 
 	if (!b)
 		return;
+	client->cancels++;
 	pthread_mutex_lock(&b->lock);
 	while (making) {
 		struct block_private *gone = take_out(b, client, &making);

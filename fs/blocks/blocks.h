@@ -32,6 +32,7 @@ struct block_client {
 	unsigned making, waiting; /* threads that are decoding its blocks, or waiting for their turn */
 	unsigned ahead;           /* workers that are decoding its blocks */
 	bool past;                /* one of its decodes exceeds the budget */
+	_Atomic unsigned cancels; /* how often its prefetches were cancelled, or it was dropped */
 };
 
 /* Where blocks come from: the decode function and its context.  Two are equal if client,
@@ -91,7 +92,8 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
 void blocks_prefetch(struct blocks *b, const struct block_source *from, uint64_t index);
 
 /* A reader of the client has gone: cancels the client's queued prefetches.  Its other
- * readers ask again, or decode what they need themselves. */
+ * readers ask again, or decode what they need themselves.  Who prefetches while he decodes looks
+ * whether client->cancels is what it was when that was asked for. */
 void blocks_cancel_prefetch(struct blocks *b, struct block_client *client);
 
 /* Records a read of [offset, offset + len) of an array made of blocks, identified by

@@ -83,6 +83,7 @@ void blocks_cancel_prefetch(struct blocks *b, struct block_client *client)
 	struct block_private *gone = NULL, *next;
 	if (!b)
 		return;
+	client->cancels++;
 	pthread_mutex_lock(&b->lock);
 	for (struct block_private *p = b->queue.oldest; p; p = next) {
 		next = p->newer;

@@ -100,6 +100,7 @@ static void decode_ahead(struct stream *s, uint64_t index)
 	enum { IN_TURN = 8 };
 	struct block_source from = stretches(s);
 	uint64_t most = blocks_ahead(s->blocks, s->stretch), at_once = s->steps->save ? most : 1;
+	s->cancels = s->client->cancels;
 	raise_to(&s->ahead, index + (most < IN_TURN ? most : IN_TURN));
 	for (uint64_t i = index + 1; i <= index + at_once && i <= s->reached && !is_last(s, i - 1); i++)
 		blocks_prefetch(s->blocks, &from, i);
@@ -108,7 +109,7 @@ static void decode_ahead(struct stream *s, uint64_t index)
 /* The stretch was the first that had not been decoded: the same worker is to go on, if nobody else does. */
 static void go_on(struct stream *s, const struct block_source *from, uint64_t index)
 {
-	if (s->reached == index + 1 && index < s->ahead)
+	if (s->reached == index + 1 && index < s->ahead && s->cancels == s->client->cancels)
 		blocks_prefetch(s->blocks, from, index + 1);
 }
 

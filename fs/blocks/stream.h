@@ -54,6 +54,7 @@ struct stream {
 	_Atomic uint64_t found;   /* decoded size, once the end was reached; STREAM_SIZE_UNKNOWN before */
 	_Atomic uint64_t reached; /* so many stretches have been decoded, from the first on */
 	_Atomic uint64_t ahead;   /* the last stretch that is to be decoded ahead of readers */
+	_Atomic unsigned cancels; /* the client's when they asked for that */
 };
 
 /* Reads nothing.  -ENOTSUP if the codec cannot decode in steps; -EBADMSG if the stream is

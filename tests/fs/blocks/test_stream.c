@@ -333,6 +333,26 @@ static void stretches_are_decoded_ahead_of_a_reader_in_order(void **state)
 	}
 }
 
+/* What a reader who has gone had asked for is not decoded. */
+static void nothing_is_decoded_ahead_after_a_cancel(void **state)
+{
+	(void)state;
+	setup();
+	for (unsigned cancelled = 0; cancelled < 2; cancelled++) {
+		size_t n = pack(LONG, RAW);
+		struct tried *t = open_stream(CODEC_DEFLATE, (struct slice){packed, n}, LONG, 64 << 20);
+		t->s.ahead = 3;
+		t->s.cancels = client.cancels;
+		if (cancelled)
+			blocks_cancel_prefetch(t->blocks, &client);
+		check_read(t, 0, 10, LONG);
+		if (cancelled)
+			usleep(20000);
+		await_stretches(t, cancelled ? 1 : 1 + 3);
+		close_stream(t);
+	}
+}
+
 /* Who once went through it in order leaves no trace. */
 static void after_a_pass_a_random_read_decodes_little(void **state)
 {
@@ -858,6 +878,7 @@ int main(void)
 		cmocka_unit_test(some_points_are_kept_of_many),
 		cmocka_unit_test(the_first_read_decodes_up_to_there),
 		cmocka_unit_test(stretches_are_decoded_ahead_of_a_reader_in_order),
+		cmocka_unit_test(nothing_is_decoded_ahead_after_a_cancel),
 		cmocka_unit_test(after_a_pass_a_random_read_decodes_little),
 		cmocka_unit_test(points_lie_within_a_deflate_block_too),
 		cmocka_unit_test(a_decoder_waits_where_it_is),
