@@ -92,7 +92,7 @@ const struct command commands[] = {
 		.word = "diff", .about = "what differs between two",
 		.synopsis = "[--atol X] [--rtol Y] [--json] A B",
 		.help = "Compares two sources, of any format: names, types, shapes, values, attributes.\n"
-			"Either may be a part of one: last.ckpt/state_dict.\n"
+			"Either may be a part of a file: last.ckpt/state_dict.\n"
 			"\n"
 			"      --atol X, --rtol Y   numbers are the same if |a - b| <= X + Y * |b|\n"
 			"      --json               one object\n"

@@ -8,7 +8,6 @@
 #include "fs/base/name.h"
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/diff.h"
-#include "mount/commands/near.h"
 #include "mount/commands/walk.h"
 #include "mount/log.h"
 
@@ -143,14 +142,11 @@ static const char *relative(const struct items *l, const char *path, size_t *len
 
 static void tell_fault(struct items *l, const char *path, const struct error *fault)
 {
-	struct error err = *fault;
 	l->trouble = true;
-	if (*path || !*l->within) {
-		log_say("%s: %s: %s", l->source, *path ? path : ".", err.text);
-		return;
-	}
-	near_path(l->m, l->within, &err);
-	log_say("%s: %s", l->source, err.text);
+	if (*path || !*l->within)
+		log_say("%s: %s: %s", l->source, *path ? path : ".", fault->text);
+	else
+		log_say("%s: %s", l->source, fault->text);
 }
 
 /* A directory with several paths is a single directory. So is an array that several
@@ -173,7 +169,11 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 		[WALK_FILE] = ITEM_FILE, [WALK_DIR] = ITEM_DIR, [WALK_EMPTY_DIR] = ITEM_DIR, [WALK_SAME] = ITEM_SAME,
 		[WALK_FAULT] = ITEM_FAULT,
 	};
+	static const struct error view = {"a view, whose bytes are not an array's: name the array that it shows"};
 	struct items *l = arg;
+	bool refused = ref && ino_view(ref->ino);
+	if (refused)
+		kind = WALK_FAULT, fault = &view, ref = NULL;
 	l->begin = l->count ? l->begin : len;
 	path = relative(l, path, &len);
 	struct item *item = new_item(l, path, len);
@@ -191,7 +191,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	if (fine && kind != WALK_FAULT && ref->open && ref->node->array && item->kind != ITEM_LINK)
 		fine = take_array(item, ref);
 	l->no_memory |= !fine;
-	return !fine;
+	return !fine ? 1 : refused ? WALK_SKIP : 0;
 }
 
 /* The key by which a folder's items of that name are found. */
@@ -204,7 +204,7 @@ static uint64_t id_of(const struct item *folder, const char *name)
 bool items_walk(struct items *l, struct mirror *m, const char *source, const char *within)
 {
 	*l = (struct items){.source = source, .within = within, .m = m};
-	walk_path(m, within, visit, l);
+	walk_from(m, within, visit, l);
 	for (size_t i = 0; i < l->count && !l->no_memory; i++) {
 		struct item *item = &l->all[i];
 		item->up = i ? &l->all[item->folder] : NULL;

@@ -360,14 +360,14 @@ static bool push_clean(struct walker *w, const char *path)
 	return fine;
 }
 
-int walk_path_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg)
+static int walk_at(struct mirror *m, const char *path, bool follow, struct walk_depth *depth, walk_visit *visit, void *arg)
 {
 	struct walker w = {.m = m, .depth = depth, .visit = visit, .arg = arg, .path = calloc(1, 64), .room = 64};
 	struct mirror_ref ref;
 	struct error err = {0};
 	if (!w.path)
 		return visit(arg, WALK_FAULT, "", 0, NULL, NULL, &(struct error){"no memory"});
-	int r = walk_resolve(m, path, false, &ref, &err);
+	int r = walk_resolve(m, path, follow, &ref, &err);
 	bool fine = push_clean(&w, path);
 	depth->from = w.len;
 	if (!fine) {
@@ -386,7 +386,17 @@ int walk_path_to(struct mirror *m, const char *path, struct walk_depth *depth, w
 	return r;
 }
 
+int walk_path_to(struct mirror *m, const char *path, struct walk_depth *depth, walk_visit *visit, void *arg)
+{
+	return walk_at(m, path, false, depth, visit, arg);
+}
+
 int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg)
 {
-	return walk_path_to(m, path, &(struct walk_depth){0}, visit, arg);
+	return walk_at(m, path, false, &(struct walk_depth){0}, visit, arg);
+}
+
+int walk_from(struct mirror *m, const char *path, walk_visit *visit, void *arg)
+{
+	return walk_at(m, path, true, &(struct walk_depth){0}, visit, arg);
 }

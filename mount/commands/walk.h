@@ -29,6 +29,9 @@ typedef int walk_visit(void *arg, enum walk_kind kind, const char *path, size_t 
  * visit ended the walk; a path that does not exist is a WALK_FAULT. */
 int walk_path(struct mirror *m, const char *path, walk_visit *visit, void *arg);
 
+/* The same, but a path that is a link leads to what that leads to. */
+int walk_from(struct mirror *m, const char *path, walk_visit *visit, void *arg);
+
 /* The same, but a path that does not exist may be a pattern (mount/commands/glob.h):
  * visits all that matches, and everything below that. */
 int walk(struct mirror *m, const char *path, walk_visit *visit, void *arg);

@@ -57,6 +57,10 @@ def test_a_part_of_an_archive(s):
         r = s.run("--diff", f"{a}/{part}", b)
         same((r.code, r.out), (2, b""))
         same((r.err.decode().startswith(f"arrayfs: {a}/{part}: "), why in r.err.decode()), (True, True), r.err)
+    latest = os.path.join(DATA, "hdf5", "latest.h5") # g/soft is a link to ../a
+    same(told(s, f"{latest}/g/soft", f"{latest}/a", code=0), [])
+    r = s.run("--diff", f"{a}/.arrayfs/npy", b)
+    same((r.code, r.out, r.err.decode()), (2, b"", f"arrayfs: {a}/.arrayfs/npy: a view, whose bytes are not an array's: name the array that it shows\n"))
     r = s.run("--diff", s.path("missing/in"), b)
     same((r.code, r.err.decode()), (2, f"arrayfs: {s.path('missing/in')}: No such file or directory; there is no directory '{s.path('missing')}'\n"))
 
