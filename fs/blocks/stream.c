@@ -98,6 +98,8 @@ static void raise_to(_Atomic uint64_t *to, uint64_t index)
 static void decode_ahead(struct stream *s, uint64_t index)
 {
 	enum { IN_TURN = 8 };
+	if (!s->blocks)
+		return;
 	struct block_source from = stretches(s);
 	uint64_t most = blocks_ahead(s->blocks, s->stretch), at_once = s->steps->save ? most : 1;
 	s->cancels = s->client->cancels;
@@ -170,6 +172,7 @@ int stream_open(struct stream *s, struct error *err)
 	s->stretch = STREAM_STRETCH;
 	s->found = STREAM_SIZE_UNKNOWN;
 	s->reached = s->ahead = 0;
+	s->cancels = 0;
 	if (!s->steps)
 		return error_set(err, ENOTSUP, "%s is not decoded in steps", codec_name(s->codec));
 	if (!range_within(s->offset, s->len, s->source->size))
