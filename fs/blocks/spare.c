@@ -31,11 +31,13 @@ static void small_put(uint8_t *at)
 		free(at - at[-1]);
 }
 
-/* Where there are no huge pages, the advice fails, and small ones serve. */
+/* All of it is about to be written: small pages are had at once, huge ones by a fault each.  Where there are
+ * no huge pages, the advice fails, and small ones serve. */
 static void *map(size_t size)
 {
 	size_t room = size < HUGE_PAGE ? size : size + HUGE_PAGE;
-	uint8_t *all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int populate = size < HUGE_PAGE ? MAP_POPULATE : 0;
+	uint8_t *all = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | populate, -1, 0);
 	if (all == MAP_FAILED || size < HUGE_PAGE)
 		return all == MAP_FAILED ? NULL : all;
 	size_t before = -(uintptr_t)all % HUGE_PAGE;

@@ -23,12 +23,16 @@ void blocks_list_remove(struct block_private *p)
 	l->bytes -= p->charged;
 }
 
+/* Blocks that are read one after the other lie side by side: each page of the table that is touched for the
+ * first time costs two page faults. */
 static struct block_private **bucket(struct blocks *b, const struct block_source *from, uint64_t index)
 {
-	uint64_t h = (uintptr_t)from->client ^ ((uintptr_t)from->owner + from->kind) * 0x9e3779b97f4a7c15 ^ index * 0xc2b2ae3d27d4eb4f;
+	enum { NEIGHBOURS = 512 };
+	uint64_t h = (uintptr_t)from->client ^ ((uintptr_t)from->owner + from->kind) * 0x9e3779b97f4a7c15 ^
+		     index / NEIGHBOURS * 0xc2b2ae3d27d4eb4f;
 	h ^= h >> 29;
 	h *= 0xbf58476d1ce4e5b9;
-	return &b->buckets[(h >> 40) % BLOCKS_BUCKETS];
+	return &b->buckets[((h >> 40) + index % NEIGHBOURS) % BLOCKS_BUCKETS];
 }
 
 static bool is_same(const struct block_source *a, const struct block_source *b)
