@@ -9,8 +9,8 @@ enum {
 	METADATA_MOST = 48 << 20, /* limit for all metadata, on top of most of the budget */
 	METADATA_FREE = 24 << 20, /* metadata that does not count against the budget */
 	LEAST = 8 << 20,          /* the budget that remains, however much metadata there is */
-	PASSED = 20 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
-	PASSED_EACH = 8 << 20,    /* of each thread, up to a quarter of the budget */
+	PASSED = 10 << 20,        /* what blocks of drop-behind may take, or more where many threads read */
+	PASSED_EACH = 5 << 20,    /* of each thread, up to a quarter of the budget: a command's thread reads 4 MiB at a time */
 };
 
 /* --- making --------------------------------------------------------------- */
@@ -92,12 +92,14 @@ static void wait_turn(struct blocks *b, const struct block_private *p)
 		pthread_cond_broadcast(&b->work);
 }
 
-/* Memory that has not been touched yet is slower than what was just freed. */
-static size_t most_behind(const struct blocks *b)
+/* Memory that has not been touched yet is slower than what was just freed.  But the block itself stays,
+ * however large it is. */
+static size_t most_behind(const struct blocks *b, const struct block_private *p)
 {
 	size_t most = b->budget / 4, each = b->nthreads * (size_t)PASSED_EACH;
 	most = each < most ? each : most;
-	return most > PASSED ? most : PASSED;
+	most = most > PASSED ? most : PASSED;
+	return most > p->charged ? most : p->charged;
 }
 
 struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
@@ -107,7 +109,7 @@ struct block_private *blocks_let_go(struct blocks *b, struct block_private *p)
 	b->pinned -= p->state == READY ? p->charged : 0;
 	if (p->known && b->used <= b->budget) {
 		blocks_unused_add(b, p);
-		return p->drop_behind ? blocks_trim_behind(b, most_behind(b)) : NULL;
+		return p->drop_behind ? blocks_trim_behind(b, most_behind(b, p)) : NULL;
 	}
 	if (p->known)
 		blocks_forget(b, p);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Columns of Parquet files and datasets."""
 import os
+import subprocess
 
 from measure import (ARRAYFS, OUT, PYTHON, Mount, best_peer, cat_to_file, compare, make, read_through, resident, run, say, tell, timed)
 
@@ -96,11 +97,11 @@ def case_parquet_mount(runs):
     for name in ("int64", "double"):
         path = column(name)
 
-        def through():
-            with Mount(ARRAYFS, "-f", path) as m:
-                return timed(lambda: run("cp", m.point / "c", OUT))
-        tell(f"parquet {name} through a mount", "cp from the mount", "arrayfs --cat",
-             compare(runs, through, lambda: timed(lambda: cat_to_file(path, "c"))), "0.6")
+        def through():  # into the same pages as the other: cp would free those of the file first, and ask for new ones
+            with Mount(ARRAYFS, "-f", path) as m, open(OUT, "r+b") as out:
+                return timed(lambda: subprocess.run(["cat", m.point / "c"], stdout=out, check=True))
+        tell(f"parquet {name} through a mount", "cat from the mount", "arrayfs --cat",
+             compare(runs, through, lambda: timed(lambda: cat_to_file(path, "c"))), "0.85")
 
 
 def case_parquet_wide(runs):

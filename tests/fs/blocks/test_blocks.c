@@ -147,7 +147,7 @@ static void the_oldest_goes_when_the_budget_is_reached(void **state)
 
 static void what_is_spent_leaves_room_for_the_next(void **state)
 {
-	enum { LEN = 1 << 20, PASSING = 20 * LEN };
+	enum { LEN = 1 << 20, PASSING = 10 * LEN };
 	struct plan p = {.len = LEN};
 	struct blocks *b = cache(8 * (size_t)PASSING, 1);
 	struct blocks_stats stats;
@@ -168,7 +168,7 @@ static void what_is_spent_leaves_room_for_the_next(void **state)
 
 static void who_is_a_little_behind_finds_what_others_passed(void **state)
 {
-	enum { LEN = 1 << 20, OTHERS = 50, PASSED = 15 };
+	enum { LEN = 1 << 20, OTHERS = 50, PASSED = 8 };
 	struct plan p = {.len = LEN};
 	struct blocks *b = cache(200 * LEN, 1);
 	(void)state;
@@ -182,6 +182,23 @@ static void who_is_a_little_behind_finds_what_others_passed(void **state)
 	for (uint64_t i = 0; i < PASSED; i++)
 		blocks_release(get(b, &p, i));
 	assert_int_equal(p.calls, OTHERS + PASSED);
+	blocks_close(b);
+}
+
+static void the_last_one_passed_stays_however_large(void **state)
+{
+	struct plan p = {.len = 16 << 20};
+	struct blocks *b = cache(200 << 20, 1);
+	(void)state;
+	for (uint64_t i = 0; i < 3; i++) {
+		struct block *block = get(b, &p, i);
+		blocks_drop_behind(block);
+		blocks_release(block);
+		blocks_release(get(b, &p, i));
+		blocks_drop_behind(block = get(b, &p, i));
+		blocks_release(block);
+	}
+	assert_int_equal(p.calls, 3);
 	blocks_close(b);
 }
 
@@ -532,6 +549,7 @@ int main(void)
 		cmocka_unit_test(the_oldest_goes_when_the_budget_is_reached),
 		cmocka_unit_test(what_is_spent_leaves_room_for_the_next),
 		cmocka_unit_test(who_is_a_little_behind_finds_what_others_passed),
+		cmocka_unit_test(the_last_one_passed_stays_however_large),
 		cmocka_unit_test(what_was_passed_goes_first),
 		cmocka_unit_test(what_is_in_use_does_not_go),
 		cmocka_unit_test(a_failure_tells_all_and_is_tried_again),
