@@ -5,31 +5,29 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "fs/codec/shuffle.h"
-
-static h5_decode_fn unshuffle, fletcher32;
+#include "fs/codec/filter.h"
 
 /* The filters: the library's own, below 256, and those registered with The HDF Group. They
- * are decoded by a codec, or by a decoder if HDF5 adds framing or parameters; a filter with
- * neither is known only by name. */
+ * are undone by a codec, or by a filter of fs/codec if there are framing or parameters; one
+ * with neither is known only by name. */
 static const struct known {
 	uint16_t id;
 	const char *name;
-	h5_decode_fn *decode;
+	filter_fn *undo;
 	enum codec_id codec;
 } table[] = {
 	{1, "deflate", .codec = CODEC_ZLIB},
-	{2, "shuffle", unshuffle},
-	{3, "fletcher32", fletcher32},
-	{4, "szip", h5_szip},
-	{5, "nbit", h5_nbit},
-	{6, "scaleoffset", h5_scaleoffset},
+	{2, "shuffle", filter_shuffle},
+	{3, "fletcher32", filter_fletcher32},
+	{4, "szip", filter_szip},
+	{5, "nbit", filter_nbit},
+	{6, "scaleoffset", filter_scaleoffset},
 	{305, "lzo", .codec = CODEC_LZO},
 	{307, "bzip2", .codec = CODEC_BZIP2},
 	{32000, "lzf", .codec = CODEC_LZF},
 	{32001, "blosc", .codec = CODEC_BLOSC},
-	{32004, "lz4", h5_lz4},
-	{32008, "bitshuffle", h5_bitshuffle},
+	{32004, "lz4", filter_lz4},
+	{32008, "bitshuffle", filter_bitshuffle},
 	{32013, "zfp", NULL},
 	{32015, "zstd", .codec = CODEC_ZSTD},
 	{32017, "sz", NULL},
@@ -39,7 +37,7 @@ static const struct known {
 
 static bool built_in(const struct known *k)
 {
-	return k->decode || (k->codec != CODEC_NONE && codec_known(k->codec));
+	return k->undo || (k->codec != CODEC_NONE && codec_known(k->codec));
 }
 
 static const struct known *lookup(uint16_t id)
@@ -120,63 +118,6 @@ int h5_pipeline_check(const struct h5_pipeline *p, uint32_t mask, struct error *
 	return 0;
 }
 
-/* --- shuffle and fletcher32 ---------------------------------------------------------- */
-
-static int unshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-		     const struct codec_memory *memory, struct error *err)
-{
-	size_t size = f->nvalues ? f->values[0] : 0;
-	(void)memory;
-	if (in.len > room || size == 0)
-		return error_set(err, EBADMSG, "shuffled bytes: %zu of elements of %zu in room for %zu", in.len, size, room);
-	unshuffle_bytes(in, out, size);
-	*ret = in.len;
-	return 0;
-}
-
-static uint32_t fletcher(const uint8_t *p, size_t len)
-{
-	uint32_t a = 0, b = 0;
-	for (size_t words = len / 2; words;) {
-		size_t some = words > 360 ? 360 : words;
-		words -= some;
-		for (; some; some--, p += 2) {
-			a += (uint32_t)p[0] << 8 | p[1];
-			b += a;
-		}
-		a = (a & 0xffff) + (a >> 16);
-		b = (b & 0xffff) + (b >> 16);
-	}
-	if (len % 2) {
-		a += (uint32_t)*p << 8;
-		b += a;
-		a = (a & 0xffff) + (a >> 16);
-		b = (b & 0xffff) + (b >> 16);
-	}
-	a = (a & 0xffff) + (a >> 16);
-	b = (b & 0xffff) + (b >> 16);
-	return b << 16 | a;
-}
-
-/* Old releases swapped the bytes of each half. */
-static int fletcher32(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-		      const struct codec_memory *memory, struct error *err)
-{
-	(void)f;
-	(void)memory;
-	if (in.len < 4 || in.len - 4 > room)
-		return error_set(err, EBADMSG, "a fletcher32 checksum in %zu bytes", in.len);
-	size_t len = in.len - 4;
-	struct cursor c = cursor_over((struct slice){in.data + len, 4});
-	memcpy(out, in.data, len);
-	uint32_t stored = cursor_u32le(&c), sum = fletcher(out, len);
-	uint32_t swapped = (sum & 0x00ff00ff) << 8 | (sum >> 8 & 0x00ff00ff);
-	*ret = len;
-	if (stored == sum || stored == swapped)
-		return 0;
-	return error_set(err, EBADMSG, "a fletcher32 checksum of %08" PRIx32 ", but the bytes make %08" PRIx32, stored, sum);
-}
-
 /* --- a pipeline ------------------------------------------------------------------------ */
 
 /* Data between two filters, and a filter's own memory, come from the block or the arena. */
@@ -192,8 +133,9 @@ static int undo(const struct h5_filter *f, struct slice in, uint8_t *out, size_t
 		const struct codec_memory *memory, struct error *err)
 {
 	const struct known *k = lookup(f->id);
-	int r = k->decode ? k->decode(f, in, out, room, ret, memory, err)
-			  : codec_run_some(k->codec, in, out, room, ret, memory, err);
+	struct filter_parameters p = {f->values, f->nvalues};
+	int r = k->undo ? k->undo(p, in, out, room, ret, memory, err)
+			: codec_run_some(k->codec, in, out, room, ret, memory, err);
 	return r < 0 && r != -ENOMEM ? error_prefix(err, r, f->name) : r;
 }
 

@@ -232,11 +232,6 @@ const char *h5_enum_json(struct arena *a, const struct h5_type *t);
 int h5_filters(const struct h5_file *f, struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err);
 const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p);
 
-/* A filter's decoder: writes *ret bytes, at most `room`. */
-typedef int h5_decode_fn(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-			 const struct codec_memory *memory, struct error *err);
-h5_decode_fn h5_nbit, h5_scaleoffset, h5_szip, h5_lz4, h5_bitshuffle;
-
 /* Decodes a chunk through the pipeline, to exactly len bytes in the block's room. */
 int h5_pipeline_run(const struct h5_pipeline *p, uint32_t mask, struct slice in, size_t len, struct block *block,
 		    struct error *err);

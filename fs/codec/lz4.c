@@ -3,7 +3,7 @@
 #define XXH_STATIC_LINKING_ONLY /* a state on the stack */
 #include <xxhash.h>
 
-#include "fs/codec/codec.h"
+#include "fs/codec/filter.h"
 
 /* --- one block ---------------------------------------------------------------- */
 
@@ -150,3 +150,31 @@ static int any(struct slice in, uint8_t *out, size_t room, size_t *ret)
 }
 
 const struct codec codec_lz4 = {.name = "lz4", .whole = any, .double_fetch = true};
+
+/* --- HDF5's filter ------------------------------------------------------------------ */
+
+/* The total size (u64) and the block size (u32), big-endian; then blocks, each preceded
+ * by its size. A block as large as its contents is stored uncompressed. */
+int filter_lz4(struct filter_parameters p, struct slice in, uint8_t *out, size_t room, size_t *ret,
+	       const struct codec_memory *memory, struct error *err)
+{
+	struct cursor c = cursor_over(in);
+	uint64_t size = cursor_be(&c, 8), each = cursor_be(&c, 4);
+	(void)p;
+	(void)memory;
+	if (c.failed || size > room || each == 0)
+		return error_set(err, EBADMSG, "a header that does not fit");
+	for (uint64_t done = 0; done < size;) {
+		size_t want = (size_t)(each < size - done ? each : size - done);
+		struct slice block = cursor_take(&c, cursor_be(&c, 4));
+		if (c.failed)
+			return error_set(err, EBADMSG, "the stream is cut short");
+		/* Neither codec fetches its input twice. */
+		int r = codec_run(block.len == want ? CODEC_NONE : CODEC_LZ4_RAW, block, out + done, want, NULL, err);
+		if (r < 0)
+			return r;
+		done += want;
+	}
+	*ret = (size_t)size;
+	return 0;
+}

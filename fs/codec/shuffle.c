@@ -3,6 +3,8 @@
 
 #include <endian.h>
 
+#include "fs/codec/filter.h"
+
 /* Plain loops over a fixed element size, so that the compiler vectorises them. */
 static void unshuffle_by_4(const uint8_t *restrict in, uint8_t *restrict out, size_t n)
 {
@@ -54,6 +56,18 @@ void unshuffle_bytes(struct slice in, uint8_t *out, size_t size)
 			for (size_t i = 0; i < n; i++)
 				out[i * size + k] = in.data[k * n + i];
 	memcpy(out + n * size, in.data + n * size, in.len - n * size);
+}
+
+int filter_shuffle(struct filter_parameters p, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		   const struct codec_memory *memory, struct error *err)
+{
+	size_t size = p.count ? p.values[0] : 0;
+	(void)memory;
+	if (in.len > room || size == 0)
+		return error_set(err, EBADMSG, "shuffled bytes: %zu of elements of %zu in room for %zu", in.len, size, room);
+	unshuffle_bytes(in, out, size);
+	*ret = in.len;
+	return 0;
 }
 
 /* --- bits ------------------------------------------------------------------------ */

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The decoders of HDF5's filters that are not a codec alone:
+ * The filters of arrays, which are not a codec alone:
  *
  *   filter, number of parameters, room (u16), the parameters (u32); the rest is coded
  *
  * What is decoded fits the room, and does not depend on what was in memory before.
  */
-#include "formats/hdf5/hdf5.h"
+#include "fs/base/arena.h"
+#include "fs/codec/filter.h"
 #include "tests/fuzz/fuzz.h"
 
-static h5_decode_fn *const decoders[] = {
-	h5_nbit, h5_scaleoffset, h5_szip, h5_lz4, h5_bitshuffle,
+static filter_fn *const filters[] = {
+	filter_nbit, filter_scaleoffset, filter_szip, filter_lz4, filter_bitshuffle,
 };
 
-enum { DECODERS = sizeof decoders / sizeof *decoders, PARAMETERS = 64 };
+enum { FILTERS = sizeof filters / sizeof *filters, PARAMETERS = 64 };
 
 static uint8_t *take(void *arena, size_t len, struct error *err)
 {
@@ -26,11 +27,11 @@ static uint8_t *take(void *arena, size_t len, struct error *err)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct cursor c = cursor_over((struct slice){data, size});
-	h5_decode_fn *decode = decoders[cursor_u8(&c) % DECODERS];
+	filter_fn *undo = filters[cursor_u8(&c) % FILTERS];
 	uint32_t values[PARAMETERS];
-	struct h5_filter f = {.name = "a filter", .values = values, .nvalues = cursor_u8(&c) % PARAMETERS};
+	struct filter_parameters p = {values, cursor_u8(&c) % PARAMETERS};
 	size_t room = cursor_u16le(&c), made[2] = {0};
-	for (uint32_t i = 0; i < f.nvalues; i++)
+	for (uint32_t i = 0; i < p.count; i++)
 		values[i] = cursor_u32le(&c);
 	if (c.failed)
 		return 0;
@@ -42,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct arena arena = {.limit = 1 << 24};
 		struct codec_memory memory = {.take = take, .arg = &arena, .changing = true};
 		memset(out[i], i ? 0xff : 0x00, room);
-		r[i] = decode(&f, in, out[i], room, &made[i], &memory, &err);
+		r[i] = undo(p, in, out[i], room, &made[i], &memory, &err);
 		arena_free(&arena);
 		HOLDS(r[i] == 0 ? made[i] <= room : err.text[0] != '\0');
 	}

@@ -5,7 +5,7 @@
  */
 #include <libaec.h>
 
-#include "formats/hdf5/hdf5.h"
+#include "fs/codec/filter.h"
 
 /* From H5Zpublic.h. The parameters are: options, pixels per block, bits per pixel, pixels per
  * scanline. */
@@ -17,11 +17,11 @@ struct szip {
 	unsigned planes;           /* byte planes that wide pixels are split into; 0: not split */
 };
 
-static bool set_up(const struct h5_filter *f, struct szip *z)
+static bool set_up(struct filter_parameters p, struct szip *z)
 {
-	if (f->nvalues < 4)
+	if (p.count < 4)
 		return false;
-	unsigned options = f->values[0], block = f->values[1], bits = f->values[2], line = f->values[3];
+	unsigned options = p.values[0], block = p.values[1], bits = p.values[2], line = p.values[3];
 	if ((bits > 32 && bits != 64) || bits == 0 || block < 2 || block > 32 || block % 2 || line < block || line > 4096 * 32)
 		return false;
 	z->planes = bits == 32 || bits == 64 ? bits / 8 : 0;
@@ -65,16 +65,16 @@ static void join_planes(const struct szip *z, const uint8_t *planes, uint8_t *ou
 			*out++ = planes[k * pixels + i];
 }
 
-int h5_szip(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-	    const struct codec_memory *memory, struct error *err)
+int filter_szip(struct filter_parameters p, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		const struct codec_memory *memory, struct error *err)
 {
 	int r = codec_hold_still(memory, &in, err); /* libaec fetches its input twice */
 	if (r < 0)
 		return r;
 	struct cursor c = cursor_over(in);
 	struct szip z = {.size = cursor_u32le(&c)};
-	if (c.failed || z.size > room || !set_up(f, &z) || (z.planes && z.size % z.planes))
-		return error_set(err, EBADMSG, "%zu bytes in room for %zu, by %u parameters", z.size, room, f->nvalues);
+	if (c.failed || z.size > room || !set_up(p, &z) || (z.planes && z.size % z.planes))
+		return error_set(err, EBADMSG, "%zu bytes in room for %zu, by %u parameters", z.size, room, p.count);
 	*ret = z.size;
 	in = cursor_take(&c, cursor_left(&c));
 	if (z.size == 0)

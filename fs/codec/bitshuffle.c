@@ -1,37 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5's own framing around a codec's blocks, as written by filters that are registered with
- * The HDF Group. */
-#include "formats/hdf5/hdf5.h"
-
+/* Bitshuffle, by Kiyoshi Masui, with the framing of its filter for HDF5. */
+#include "fs/codec/filter.h"
 #include "fs/codec/shuffle.h"
-
-/* LZ4: the total size (u64) and the block size (u32), big-endian; then blocks, each preceded
- * by its size. A block as large as its contents is stored uncompressed. */
-int h5_lz4(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-	   const struct codec_memory *memory, struct error *err)
-{
-	struct cursor c = cursor_over(in);
-	uint64_t size = cursor_be(&c, 8), each = cursor_be(&c, 4);
-	(void)f;
-	(void)memory;
-	if (c.failed || size > room || each == 0)
-		return error_set(err, EBADMSG, "a header that does not fit");
-	for (uint64_t done = 0; done < size;) {
-		size_t want = (size_t)(each < size - done ? each : size - done);
-		struct slice block = cursor_take(&c, cursor_be(&c, 4));
-		if (c.failed)
-			return error_set(err, EBADMSG, "the stream is cut short");
-		/* Neither codec fetches its input twice. */
-		int r = codec_run(block.len == want ? CODEC_NONE : CODEC_LZ4_RAW, block, out + done, want, NULL, err);
-		if (r < 0)
-			return r;
-		done += want;
-	}
-	*ret = (size_t)size;
-	return 0;
-}
-
-/* --- bitshuffle ---------------------------------------------------------------------- */
 
 /* One block: compressed and preceded by its size, or uncompressed. */
 static int bit_block(struct cursor *c, unsigned codec, size_t n, size_t size, uint8_t *planes, uint8_t *out, struct error *err)
@@ -52,12 +22,12 @@ static int bit_block(struct cursor *c, unsigned codec, size_t n, size_t size, ui
 	return 0;
 }
 
-int h5_bitshuffle(const struct h5_filter *f, struct slice in, uint8_t *out, size_t room, size_t *ret,
-		  const struct codec_memory *memory, struct error *err)
+int filter_bitshuffle(struct filter_parameters p, struct slice in, uint8_t *out, size_t room, size_t *ret,
+		      const struct codec_memory *memory, struct error *err)
 {
 	struct cursor c = cursor_over(in);
-	size_t size = f->nvalues > 2 ? f->values[2] : 0, each = f->nvalues > 3 ? f->values[3] : 0;
-	unsigned codec = f->nvalues > 4 ? f->values[4] : 0;
+	size_t size = p.count > 2 ? p.values[2] : 0, each = p.count > 3 ? p.values[3] : 0;
+	unsigned codec = p.count > 4 ? p.values[4] : 0;
 	if (size == 0 || (codec != 0 && codec != 2 && codec != 3))
 		return error_set(err, EBADMSG, "elements of %zu bytes, codec %u", size, codec);
 	uint64_t bytes = in.len;
