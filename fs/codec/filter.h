@@ -7,7 +7,8 @@
  * depends on parameters that the file keeps apart from the stream, or is a framing that
  * nothing else uses.  It needs nothing else of the file.  Thread-safe.
  *
- * To add one: a line here, a file with its function, a line in tests/fuzz/fuzz_filters.c.
+ * To add one: a line here, a file with its function, a chunk in scripts/fixtures/filter.py,
+ * which tests/fs/codec/test_filter.c reads, and a line in tests/fuzz/fuzz_filters.c.
  */
 
 /* As they stand in the file: neither their number nor their values have been checked. */

@@ -70,15 +70,16 @@ int filter_scaleoffset(struct filter_parameters given, struct slice in, uint8_t 
 {
 	(void)memory;
 	struct scale p = {0};
-	struct cursor c = cursor_over(in);
+	struct cursor c = cursor_over(in), packed = c;
 	int r = scale_parameters(given, &p, room, err);
 	if (r < 0)
 		return r;
 	p.bits = cursor_u32le(&c);
 	unsigned len = cursor_u8(&c);
 	p.min = cursor_le(&c, len < 8 ? len : 8);
-	struct bits bits = {{in.data + SCALE_DATA, in.len - SCALE_DATA}, 0};
-	if (c.failed || in.len < SCALE_DATA || p.bits > p.size * 8 || !bits_have(&bits, (uint64_t)p.bits * p.count))
+	cursor_skip(&packed, SCALE_DATA);
+	struct bits bits = {{packed.pos, cursor_left(&packed)}, 0};
+	if (packed.failed || p.bits > p.size * 8 || !bits_have(&bits, (uint64_t)p.bits * p.count))
 		return error_set(err, EBADMSG, "%u elements of %u bits in %zu bytes", p.count, p.bits, in.len);
 	*ret = (size_t)p.count * p.size;
 	for (uint32_t i = 0; i < p.count; i++) {
