@@ -112,7 +112,7 @@ def encodings():
 
 # --- HDF5 ------------------------------------------------------------------
 
-FILTERS = {5: 0, 6: 1, 4: 2, 32004: 3, 32008: 4}  # as fuzz_filters.c has them
+FILTERS = {5: 0, 6: 1, 4: 2, 32004: 3, 32008: 4, 2: 5, 3: 6}  # as fuzz_filters.c has them
 
 
 def filters():
@@ -121,7 +121,7 @@ def filters():
     made = {
         "scaleoffset": dict(scaleoffset=0), "szip": dict(compression="szip", compression_opts=("nn", 16)),
         "lz4": dict(hdf5plugin.LZ4()), "bitshuffle": dict(hdf5plugin.Bitshuffle(cname="lz4")),
-        "bitshuffle-none": dict(hdf5plugin.Bitshuffle(cname="none")),
+        "bitshuffle-none": dict(hdf5plugin.Bitshuffle(cname="none")), "shuffle": dict(shuffle=True), "fletcher32": dict(fletcher32=True),
     }
     with h5py.File("seeds", "w", driver="core", backing_store=False) as f:
         for name, options in made.items():

@@ -11,7 +11,7 @@
 #include "tests/fuzz/fuzz.h"
 
 static filter_fn *const filters[] = {
-	filter_nbit, filter_scaleoffset, filter_szip, filter_lz4, filter_bitshuffle,
+	filter_nbit, filter_scaleoffset, filter_szip, filter_lz4, filter_bitshuffle, filter_shuffle, filter_fletcher32,
 };
 
 enum { FILTERS = sizeof filters / sizeof *filters, PARAMETERS = 64 };
