@@ -58,7 +58,7 @@ static int read_filter(struct arena *s, struct cursor *c, unsigned version, stru
 	unsigned count = cursor_u16le(c);
 	if (version == 1)
 		name_len = (name_len + 7) & ~7u;
-	struct slice name = cursor_take(c, name_len);
+	cursor_skip(c, name_len);
 	f->nvalues = (uint32_t)cursor_count(c, count, 4);
 	int r = cursor_check(c, err, "a filter");
 	if (r < 0)
@@ -66,7 +66,6 @@ static int read_filter(struct arena *s, struct cursor *c, unsigned version, stru
 	f->values = arena_array(s, f->nvalues, sizeof *f->values);
 	const struct known *k = lookup(f->id);
 	f->name = k ? k->name : arena_printf(s, "filter-%u", f->id);
-	(void)name;
 	if ((!f->values && f->nvalues) || !f->name)
 		return error_set(err, ENOMEM, "no memory for a filter");
 	for (uint32_t i = 0; i < f->nvalues; i++)
@@ -76,10 +75,9 @@ static int read_filter(struct arena *s, struct cursor *c, unsigned version, stru
 	return 0;
 }
 
-int h5_filters(const struct h5_file *f, struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err)
+int h5_filters(struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err)
 {
 	unsigned version = cursor_u8(&c), count = cursor_u8(&c);
-	(void)f;
 	*ret = (struct h5_pipeline){0};
 	if (version != 1 && version != 2)
 		return error_set(err, ENOTSUP, "a filter pipeline of version %u", version);

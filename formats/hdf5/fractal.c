@@ -12,7 +12,7 @@ static int read_filters(const struct h5_file *f, struct cursor *c, unsigned len,
 	ret->root_mask = cursor_u32le(c);
 	struct slice message = cursor_take(c, len);
 	int r = cursor_check(c, err, "a fractal heap");
-	return r < 0 ? r : h5_filters(f, ret->s, cursor_over(message), &ret->pipeline, err);
+	return r < 0 ? r : h5_filters(ret->s, cursor_over(message), &ret->pipeline, err);
 }
 
 int h5_fractal(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_fractal *ret, struct error *err)

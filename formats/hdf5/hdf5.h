@@ -229,7 +229,7 @@ const char *h5_enum_json(struct arena *a, const struct h5_type *t);
 
 /* --- filter.c --------------------------------------------------------------- */
 
-int h5_filters(const struct h5_file *f, struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err);
+int h5_filters(struct arena *s, struct cursor c, struct h5_pipeline *ret, struct error *err);
 const char *h5_pipeline_name(struct arena *a, const struct h5_pipeline *p);
 
 /* Decodes a chunk through the pipeline, to exactly len bytes in the block's room. */

@@ -258,7 +258,7 @@ static int read_all(struct parse *p)
 	if (r < 0)
 		return r;
 	if (h5_message(p->f, p->s, p->h, H5_FILTERS, &c, &r, p->err))
-		r = h5_filters(p->f, p->keep, c, &p->store->pipeline, p->err);
+		r = h5_filters(p->keep, c, &p->store->pipeline, p->err);
 	if (r < 0 || (r = read_layout(p)) < 0)
 		return r;
 	if (p->store->storage == H5_CONTIGUOUS && h5_has(p->h, H5_EXTERNAL)) {
