@@ -270,6 +270,10 @@ struct h5_vlen {
 	bool string;
 	uint64_t count;     /* number of descriptors; undefined if nested in another sequence */
 };
+/* The bytes of the sequence that a descriptor points at, of a string those before its NUL;
+ * release *ret_block if it is not NULL. */
+int h5_vlen_sequence(const struct h5_vlen *v, struct block *within, const uint8_t *descriptor, struct slice *ret,
+		     struct block **ret_block, struct error *err);
 int h5_vlen_total(const struct h5_vlen *v, struct block *within, uint64_t *ret, struct error *err); /* bytes */
 int h5_vlen_read(const struct h5_vlen *v, struct block *within, uint64_t offset, uint64_t len, uint8_t *out,
 		 struct error *err);

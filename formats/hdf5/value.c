@@ -158,29 +158,20 @@ static int put_list(struct teller *a, const struct h5_type *t, const uint8_t **p
 /* A string or sequence in a global heap; `bare`: a string that is the whole value. */
 static int put_vlen(struct teller *a, const struct h5_type *t, const uint8_t *p, bool bare, unsigned depth)
 {
-	struct cursor c = cursor_over((struct slice){p, t->size});
-	uint64_t len = cursor_u32le(&c), address = h5_address(a->f, &c);
-	uint32_t index = cursor_u32le(&c);
-	struct slice bytes = {0};
-	struct block *block = NULL;
-	int r = 0;
-	if (len && address && address != H5_UNDEFINED)
-		r = h5_global(a->f, NULL, address, index, &bytes, &block, a->err);
+	struct h5_vlen vlen = {.of.file = a->f, .base = t->base->size, .string = t->vlen_string};
+	struct slice bytes;
+	struct block *block;
+	int r = h5_vlen_sequence(&vlen, NULL, p, &bytes, &block, a->err);
 	if (r < 0)
 		return r;
-	len = block ? len : 0;
-	if (len > bytes.len / t->base->size) {
-		r = error_set(a->err, EBADMSG, "a sequence longer than its object");
-	} else if (t->vlen_string) {
-		bytes.len = len ? strnlen((const char *)bytes.data, (size_t)len) : 0;
-		if (bare)
-			text_put(a->t, bytes);
-		else
-			text_json(a->t, bytes);
-	} else {
-		const uint8_t *at = bytes.data;
+	const uint8_t *at = bytes.data;
+	uint64_t len = bytes.len / t->base->size;
+	if (!t->vlen_string)
 		r = put_list(a, t->base, &at, &len, 1, depth);
-	}
+	else if (bare)
+		text_put(a->t, bytes);
+	else
+		text_json(a->t, bytes);
 	if (block)
 		blocks_release(block);
 	return r;

@@ -2,9 +2,10 @@
 /* Variable length: each element is a descriptor {length u32, heap address, index u32} of a
  * sequence in a global heap.  Shown as offsets and values; the offsets of the sequences are
  * computed once, in blocks of the cache. */
-#include "formats/hdf5/store.h"
-
 #include <inttypes.h>
+
+#include "formats/hdf5/store.h"
+#include "fs/archive/pieces.h"
 
 enum {
 	GROUP = 4096, /* descriptors per block of the cache */
@@ -33,9 +34,8 @@ static struct descriptor descriptor(const struct h5_file *f, const uint8_t *p)
 	return d;
 }
 
-/* The bytes of a sequence; release *ret_block if it is not NULL. */
-static int sequence(const struct h5_vlen *v, struct block *within, const uint8_t *p, struct slice *ret,
-		    struct block **ret_block, struct error *err)
+int h5_vlen_sequence(const struct h5_vlen *v, struct block *within, const uint8_t *p, struct slice *ret,
+		     struct block **ret_block, struct error *err)
 {
 	const struct h5_file *f = v->of.file;
 	struct descriptor d = descriptor(f, p);
@@ -107,7 +107,7 @@ static int decode_group(const struct h5_vlen *v, uint64_t group, uint64_t count,
 		struct block *heap = NULL;
 		begins[i] = sum;
 		if (v->string) {
-			r = sequence(v, ret, raw + i * v->of.width, &s, &heap, err);
+			r = h5_vlen_sequence(v, ret, raw + i * v->of.width, &s, &heap, err);
 			sum += s.len;
 		} else {
 			struct descriptor d = descriptor(v->of.file, raw + i * v->of.width);
@@ -130,7 +130,7 @@ static int decode(const struct block_source *from, uint64_t index, struct block 
 	if (from->kind == GROUPS)
 		return decode_group(v, index, count, ret, err);
 	uint64_t groups = count / GROUP + (count % GROUP != 0);
-	uint64_t *sums = groups < SIZE_MAX / 16 ? (void *)block_room(ret, (size_t)(groups + 1) * 8, err) : NULL;
+	uint64_t *sums = groups < UINT32_MAX ? (void *)block_room(ret, (size_t)(groups + 1) * 8, err) : NULL;
 	if (!sums)
 		return error_set(err, ENOMEM, "no memory for %" PRIu64 " sequences", count);
 	for (uint64_t g = 0; g < groups; g++) {
@@ -163,20 +163,6 @@ int h5_vlen_total(const struct h5_vlen *v, struct block *within, uint64_t *ret, 
 	return 0;
 }
 
-/* The last entry at or before `at`. */
-static size_t before(const uint64_t *words, size_t count, uint64_t at)
-{
-	size_t low = 0, high = count;
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (words[mid] <= at)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low - 1;
-}
-
 /* Copies [offset, offset + len) of a group, or as much of that as there is. */
 static int read_group(const struct h5_vlen *v, struct block *within, uint64_t group, uint64_t offset, uint64_t len,
 		      uint8_t *out, uint64_t *ret, struct error *err)
@@ -187,7 +173,7 @@ static int read_group(const struct h5_vlen *v, struct block *within, uint64_t gr
 	if (r < 0)
 		return r;
 	size_t n = block->len / 8 - 1, width = v->of.width;
-	size_t i = before(begins, n, offset), end = before(begins, n + 1, offset + len - 1) + 1;
+	size_t i = pieces_search(begins, 1, (uint32_t)n, offset), end = pieces_search(begins, 1, (uint32_t)n + 1, offset + len - 1) + 1;
 	end = end > n ? n : end;
 	struct arena scratch = arena_apart(&v->of.file->a->arena);
 	uint8_t *raw = arena_alloc(&scratch, (end - i) * width);
@@ -197,7 +183,7 @@ static int read_group(const struct h5_vlen *v, struct block *within, uint64_t gr
 	for (size_t first = i; r == 0 && i < end && len > 0; i++) {
 		struct slice s;
 		struct block *heap;
-		if ((r = sequence(v, within, raw + (i - first) * width, &s, &heap, err)) < 0)
+		if ((r = h5_vlen_sequence(v, within, raw + (i - first) * width, &s, &heap, err)) < 0)
 			break;
 		uint64_t in = offset - begins[i];
 		if (s.len != begins[i + 1] - begins[i]) {
@@ -231,7 +217,7 @@ int h5_vlen_read(const struct h5_vlen *v, struct block *within, uint64_t offset,
 	if (!range_within(offset, len, sums[groups]))
 		r = error_set(err, EIO, "%" PRIu64 " bytes at %" PRIu64 " of %" PRIu64, len, offset, sums[groups]);
 	while (r == 0 && len > 0) {
-		size_t g = before(sums, groups, offset);
+		uint32_t g = pieces_search(sums, 1, (uint32_t)groups, offset);
 		uint64_t some = sums[g + 1] - offset, made = 0;
 		some = some < len ? some : len;
 		r = read_group(v, within, g, offset - sums[g], some, out, &made, err);
