@@ -78,13 +78,11 @@ int h5_dataset(const struct h5_file *f, struct arena *s, uint64_t address, struc
 	struct h5_header h;
 	struct h5_type type;
 	struct h5_space space;
-	struct cursor c;
 	*ret = (struct h5_store){0};
 	int r = h5_header(f, s, address, &h, err);
 	if (r < 0 || !(h5_has(&h, H5_LAYOUT) || h5_has(&h, H5_DATASPACE)))
 		return r;
-	if (!h5_message(f, s, &h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(f, s, &c, &type, err)) < 0 ||
-	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
+	if (!h5_elements(f, s, &h, &type, &space, &r, err))
 		return r < 0 ? r : h5_changed(err);
 	return space.null ? 0 : h5_store(f, s, s, &h, &type, &space, false, ret, err);
 }

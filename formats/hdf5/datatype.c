@@ -308,3 +308,11 @@ int h5_dataspace(const struct h5_file *f, struct cursor c, struct h5_space *ret,
 		ret->count = 0;
 	return 0;
 }
+
+bool h5_elements(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_type *type,
+		 struct h5_space *space, int *ret_code, struct error *err)
+{
+	struct cursor c;
+	return h5_message(f, s, h, H5_DATATYPE, &c, ret_code, err) && (*ret_code = h5_datatype(f, s, &c, type, err)) == 0 &&
+	       h5_message(f, s, h, H5_DATASPACE, &c, ret_code, err) && (*ret_code = h5_dataspace(f, c, space, err)) == 0;
+}

@@ -74,62 +74,49 @@ static bool storage_size(const struct h5_store *s, uint64_t *ret)
 	return true;
 }
 
-static int put_fill(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
+static void put_fill(const struct h5_store *s, const struct h5_type *type, struct arena *scratch, struct text *t)
 {
-	struct arena scratch = arena_apart(&f->a->arena);
-	struct h5_header h;
-	struct h5_type type;
-	struct h5_space scalar = {.count = 1};
+	static const struct h5_space scalar = {.count = 1};
 	struct text value = {.limit = 16 * FILL_MAX};
-	struct cursor c;
+	struct error why = {0};
 	bool json;
-	int r = h5_header(f, &scratch, address, &h, err);
-	if (r == 0 && h5_message(f, &scratch, &h, H5_DATATYPE, &c, &r, err) &&
-	    (r = h5_datatype(f, &scratch, &c, &type, err)) == 0 && !type.has_vlen && type.size == s->element) {
-		const uint8_t *fill = s->fill ? s->fill : arena_alloc(&scratch, type.size);
-		if (fill && h5_value(f, &type, &scalar, (struct slice){fill, type.size}, &value, &json, err) == 0 && !value.failed) {
-			text_add(t, ",\"fill_value\":");
-			if (json)
-				text_put(t, text_slice(&value));
-			else
-				text_json(t, text_slice(&value));
-		}
+	const uint8_t *fill = s->fill ? s->fill : arena_alloc(scratch, type->size);
+	if (fill && h5_value(s->file, type, &scalar, (struct slice){fill, type->size}, &value, &json, &why) == 0 && !value.failed) {
+		text_add(t, ",\"fill_value\":");
+		if (json)
+			text_put(t, text_slice(&value));
+		else
+			text_json(t, text_slice(&value));
 	}
 	text_free(&value);
-	arena_free(&scratch);
-	return r;
 }
 
 /* The extents that the dataset may grow to, null where that is without limit; nothing if it cannot grow. */
-static int put_maxshape(const struct h5_file *f, uint64_t address, struct text *t, struct error *err)
+static void put_maxshape(const struct h5_space *space, struct text *t)
 {
-	struct arena scratch = arena_apart(&f->a->arena);
-	struct h5_header h;
-	struct h5_space space = {0};
-	struct cursor c;
-	int r = h5_header(f, &scratch, address, &h, err);
-	if (r == 0 && h5_message(f, &scratch, &h, H5_DATASPACE, &c, &r, err))
-		r = h5_dataspace(f, c, &space, err);
-	if (r == 0 && memcmp(space.dims, space.max, space.rank * sizeof *space.dims) != 0) {
-		text_add(t, ",\"maxshape\":");
-		for (uint32_t i = 0; i < space.rank; i++)
-			if (space.max[i] == H5_UNDEFINED)
-				text_print(t, "%snull", i ? "," : "[");
-			else
-				text_print(t, "%s%" PRIu64, i ? "," : "[", space.max[i]);
-		text_add(t, "]");
-	}
-	arena_free(&scratch);
-	return r;
+	if (memcmp(space->dims, space->max, space->rank * sizeof *space->dims) == 0)
+		return;
+	text_add(t, ",\"maxshape\":");
+	for (uint32_t i = 0; i < space->rank; i++)
+		if (space->max[i] == H5_UNDEFINED)
+			text_print(t, "%snull", i ? "," : "[");
+		else
+			text_print(t, "%s%" PRIu64, i ? "," : "[", space->max[i]);
+	text_add(t, "]");
 }
 
-static int put_store(const struct h5_file *f, const struct h5_store *s, uint64_t address, struct text *t, struct error *err)
+/* The store does not have all that the dataset's header says. */
+static int put_store(const struct h5_store *s, uint64_t address, struct arena *scratch, struct text *t, struct error *err)
 {
 	const char *layout = layout_name(s);
+	struct h5_header h;
+	struct h5_type type;
+	struct h5_space space;
 	uint64_t size;
-	int r = put_maxshape(f, address, t, err);
-	if (r < 0)
+	int r = h5_header(s->file, scratch, address, &h, err);
+	if (r < 0 || !h5_elements(s->file, scratch, &h, &type, &space, &r, err))
 		return r;
+	put_maxshape(&space, t);
 	if (layout)
 		text_print(t, ",\"layout\":\"%s\"", layout);
 	if (s->chunk && s->rank)
@@ -139,22 +126,25 @@ static int put_store(const struct h5_file *f, const struct h5_store *s, uint64_t
 		text_print(t, ",\"storage_size\":%" PRIu64, size);
 	if (s->storage == H5_VIRTUAL && (r = h5_virtual_details(s, t, err)) < 0)
 		return r;
-	return s->element <= FILL_MAX ? put_fill(f, s, address, t, err) : 0;
+	if (s->element <= FILL_MAX && type.size == s->element && !type.has_vlen)
+		put_fill(s, &type, scratch, t);
+	return 0;
 }
 
-int h5_details(struct archive *a, uint32_t index, struct text *t, struct error *err)
+int h5_details(struct archive *a, uint32_t index, const struct node *n, struct text *t, struct error *err)
 {
 	struct h5_archive *h = a->priv;
 	struct h5_place place = h5_place_of(a, index);
 	struct arena s = arena_apart(&a->arena);
 	struct h5_store again;
 	int r = 0;
+	(void)n;
 	if (place.store) {
-		r = put_store(&h->file, place.store, place.address, t, err);
+		r = put_store(place.store, place.address, &s, t, err);
 	} else if (place.address && tree_node(&a->tree, index)->kind != NODE_DIR) { /* no group */
 		r = h5_dataset(&h->file, &s, place.address, &again, err);
 		if (r == 0 && again.file)
-			r = put_store(&h->file, &again, place.address, t, err);
+			r = put_store(&again, place.address, &s, t, err);
 	}
 	arena_free(&s);
 	return r;

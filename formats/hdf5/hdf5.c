@@ -132,12 +132,6 @@ static int hdf5_attrs(struct archive *a, uint32_t index, const struct node *n, a
 	return place.address ? h5_attributes(&h->file, place.address, each, arg, err) : 0;
 }
 
-static int hdf5_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
-{
-	(void)n;
-	return h5_details(a, index, ret, err);
-}
-
 static void hdf5_overview(struct archive *a, struct overview *ret)
 {
 	struct h5_archive *h = a->priv;
@@ -185,7 +179,7 @@ const struct format format_hdf5 = {
 	.read = hdf5_read,
 	.attrs = hdf5_attrs,
 	.sources = h5_sources_of,
-	.details = hdf5_details,
+	.details = h5_details,
 	.overview = hdf5_overview,
 	.references = &(const struct references){refer, refer_width},
 	.same = hdf5_same,

@@ -220,6 +220,10 @@ struct h5_space {
 };
 int h5_dataspace(const struct h5_file *f, struct cursor c, struct h5_space *ret, struct error *err);
 
+/* A dataset's datatype and dataspace; returns false if one is missing, with *ret_code 0. */
+bool h5_elements(const struct h5_file *f, struct arena *s, const struct h5_header *h, struct h5_type *type,
+		 struct h5_space *space, int *ret_code, struct error *err);
+
 /* describe.c: a type's name as shown. NULL without memory. */
 #define H5_TYPE_REGION "H5T_STD_REF_DSETREG"
 void h5_describe(struct arena *a, const struct h5_type *t, struct array *ret);
@@ -347,7 +351,7 @@ int h5_object(struct archive *a, uint32_t parent, struct slice name, const struc
 /* --- attr.c, detail.c, value.c, reference.c: what is told when asked; any thread ---------- */
 
 /* detail.c: implements struct format's details(). */
-int h5_details(struct archive *a, uint32_t index, struct text *ret, struct error *err);
+int h5_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 /* virtual_detail.c: the mappings as stored in the file, as a member of a JSON object. */
 int h5_virtual_details(const struct h5_store *s, struct text *ret, struct error *err);
 int h5_attributes(const struct h5_file *f, uint64_t address, attrs_each *each, void *arg, struct error *err);

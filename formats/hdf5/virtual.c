@@ -31,15 +31,13 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 	struct h5_header h;
 	struct h5_type own;
 	struct h5_space space;
-	struct cursor c;
 	uint64_t address = H5_UNDEFINED;
 	int r = h5_find(f, s, path, &address, err);
 	if (r < 0 || address == H5_UNDEFINED)
 		return r;
 	if ((r = h5_header(f, s, address, &h, err)) < 0)
 		return r;
-	if (!h5_message(f, s, &h, H5_DATATYPE, &c, &r, err) || (r = h5_datatype(f, s, &c, &own, err)) < 0 ||
-	    !h5_message(f, s, &h, H5_DATASPACE, &c, &r, err) || (r = h5_dataspace(f, c, &space, err)) < 0)
+	if (!h5_elements(f, s, &h, &own, &space, &r, err))
 		return r < 0 ? r : error_set(err, EBADMSG, "a virtual dataset's source is not a dataset");
 	const struct h5_convert *convert = NULL;
 	bool same = h5_type_equal(&own, type);
