@@ -101,7 +101,7 @@ static struct h5_fractal_block *kept(struct h5_fractal *h, uint64_t address)
 			if (old[i].key)
 				*kept(h, old[i].key - 1) = old[i];
 	}
-	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32) & h->kept_mask;
+	uint32_t i = h5_hash(address) & h->kept_mask;
 	while (h->kept[i].key && h->kept[i].key != address + 1)
 		i = (i + 1) & h->kept_mask;
 	h->kept_used += h->kept[i].key == 0;

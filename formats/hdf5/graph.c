@@ -34,11 +34,6 @@ struct h5_counts {
 	} *slots; /* of objects with several paths */
 };
 
-static uint32_t hash(uint64_t address)
-{
-	return (uint32_t)((address * 0x9e3779b97f4a7c15) >> 32);
-}
-
 /* --- reading ------------------------------------------------------------------------------------ */
 
 static bool grow(struct graph *g)
@@ -53,7 +48,7 @@ static bool grow(struct graph *g)
 	if (g->count)
 		memcpy(list, g->list, g->count * sizeof *list);
 	for (uint32_t k = 0, i; k < g->count; k++) {
-		for (i = hash(list[k].address) & mask; slots[i];)
+		for (i = h5_hash(list[k].address) & mask; slots[i];)
 			i = (i + 1) & mask;
 		slots[i] = k + 1;
 	}
@@ -67,7 +62,7 @@ static int add_object(struct graph *g, uint64_t address, uint32_t *ret)
 {
 	if (!grow(g))
 		return -ENOMEM;
-	uint32_t i = hash(address) & g->mask;
+	uint32_t i = h5_hash(address) & g->mask;
 	while (g->slots[i] && g->list[g->slots[i] - 1].address != address)
 		i = (i + 1) & g->mask;
 	if (!g->slots[i]) {
@@ -158,7 +153,7 @@ static void count_leaves(struct graph *g)
 
 static struct count *slot(const struct h5_counts *c, uint64_t address)
 {
-	uint32_t i = hash(address) & c->mask;
+	uint32_t i = h5_hash(address) & c->mask;
 	while (c->slots[i].address && c->slots[i].address != address)
 		i = (i + 1) & c->mask;
 	return &c->slots[i];

@@ -61,6 +61,12 @@ static inline uint64_t h5_length(const struct h5_file *f, struct cursor *c)
 unsigned h5_enc_size(uint64_t limit);
 unsigned h5_log2(uint64_t n); /* index of the highest bit set; 0 for 0 */
 
+/* Of an address, for an open-addressed table. */
+static inline uint32_t h5_hash(uint64_t address)
+{
+	return (uint32_t)(address * 0x9e3779b97f4a7c15 >> 32);
+}
+
 /* --- header.c: object headers -------------------------------------------- */
 
 enum h5_message_type {

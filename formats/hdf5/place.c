@@ -9,7 +9,7 @@
 /* The file's slot, or a free one, whose address is undefined. */
 static struct h5_shown *slot(const struct h5_archive *h, uint64_t address, uint32_t part)
 {
-	uint32_t i = (uint32_t)(((address + part) * 0x9e3779b97f4a7c15) >> 32) & h->shown_mask;
+	uint32_t i = h5_hash(address + part) & h->shown_mask;
 	while (h->shown[i].address != H5_UNDEFINED && (h->shown[i].address != address || h->shown[i].part != part))
 		i = (i + 1) & h->shown_mask;
 	return &h->shown[i];

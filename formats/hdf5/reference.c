@@ -21,7 +21,7 @@ struct h5_paths {
 
 static uint32_t *slot(const struct h5_paths *p, uint64_t address)
 {
-	uint32_t i = (uint32_t)((address * 0x9e3779b97f4a7c15) >> 40) % SLOTS;
+	uint32_t i = h5_hash(address) % SLOTS;
 	while (p->slots[i] && p->list[p->slots[i] - 1].address != address)
 		i = (i + 1) % SLOTS;
 	return &p->slots[i];

@@ -14,7 +14,7 @@ struct h5_visited h5_visited(const struct h5_file *f, struct arena *s)
 /* Where the address is, or belongs.  A slot holds it plus one; 0 is free. */
 static uint64_t *slot_of(uint64_t *slots, uint32_t mask, uint64_t address)
 {
-	uint32_t i = (uint32_t)(address * 0x9e3779b97f4a7c15 >> 32) & mask;
+	uint32_t i = h5_hash(address) & mask;
 	while (slots[i] != 0 && slots[i] != address + 1)
 		i = (i + 1) & mask;
 	return &slots[i];
