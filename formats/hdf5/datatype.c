@@ -11,7 +11,7 @@ static const struct h5_type *parse_base(const struct h5_file *f, struct arena *s
 					int *ret_code, struct error *err)
 {
 	struct h5_type *t = arena_alloc(s, sizeof *t);
-	*ret_code = t ? parse(f, s, c, t, depth + 1, err) : error_set(err, ENOMEM, "no memory for a datatype");
+	*ret_code = t ? parse(f, s, c, t, depth + 1, err) : error_no_memory(err, "a datatype");
 	return t;
 }
 
@@ -60,7 +60,7 @@ static const struct h5_type *old_array(struct arena *s, struct cursor dims, cons
 		return base;
 	struct h5_type *t = arena_alloc(s, sizeof *t);
 	if (!t || !(t->dims = arena_array(s, 4, sizeof *t->dims))) {
-		*ret_code = error_set(err, ENOMEM, "no memory for a datatype");
+		*ret_code = error_no_memory(err, "a datatype");
 		return base;
 	}
 	t->class = H5_ARRAY;
@@ -112,7 +112,7 @@ static int parse_compound(const struct h5_file *f, struct arena *s, struct curso
 	t->nmembers = (uint32_t)count;
 	t->members = arena_array(s, count, sizeof *t->members);
 	if (!t->members)
-		return error_set(err, ENOMEM, "no memory for a datatype");
+		return error_no_memory(err, "a datatype");
 	for (uint32_t i = 0; r == 0 && i < count; i++)
 		r = parse_member(f, s, c, version, t, &t->members[i], depth, err);
 	return r;
@@ -132,7 +132,7 @@ static int parse_enum(const struct h5_file *f, struct arena *s, struct cursor *c
 	t->nmembers = (uint32_t)count;
 	t->members = arena_array(s, count, sizeof *t->members);
 	if (!t->members && count)
-		return error_set(err, ENOMEM, "no memory for a datatype");
+		return error_no_memory(err, "a datatype");
 	for (uint32_t i = 0; i < count; i++)
 		t->members[i].name = parse_name(c, version);
 	for (uint32_t i = 0; i < count; i++)
@@ -152,7 +152,7 @@ static int parse_array(const struct h5_file *f, struct arena *s, struct cursor *
 		return error_set(err, EBADMSG, "an array datatype of rank %" PRIu32, t->rank);
 	t->dims = arena_array(s, t->rank, sizeof *t->dims);
 	if (!t->dims)
-		return error_set(err, ENOMEM, "no memory for a datatype");
+		return error_no_memory(err, "a datatype");
 	for (uint32_t i = 0; i < t->rank; i++)
 		t->dims[i] = cursor_u32le(c);
 	if (version < 3)

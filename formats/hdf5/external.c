@@ -22,7 +22,7 @@ static int read_external(const struct h5_file *f, struct h5_external *e, struct 
 	if (error_passes(r))
 		return error_set(err, -r, "%s", why.text);
 	e->fault = arena_printf(&f->a->arena, "its external file cannot be had: %s", why.text);
-	return e->fault ? 0 : error_set(err, ENOMEM, "no memory for a dataset");
+	return e->fault ? 0 : error_no_memory(err, "a dataset");
 }
 
 int h5_externals(const struct h5_file *f, struct arena *scratch, const struct h5_header *h, struct h5_store *s,
@@ -44,7 +44,7 @@ int h5_externals(const struct h5_file *f, struct arena *scratch, const struct h5
 		return error_set(err, ENOTSUP, "a list of external files of version %u", version);
 	struct h5_external *list = arena_array(&f->a->arena, s->nexternals, sizeof *list);
 	if (!list && s->nexternals)
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	r = h5_local_heap(f, scratch, heap_at, &heap, err);
 	for (uint32_t i = 0; r == 0 && i < s->nexternals; i++) {
 		r = read_external(f, &list[i], &c, &heap, left, err);

@@ -67,7 +67,7 @@ static int read_filter(struct arena *s, struct cursor *c, unsigned version, stru
 	const struct known *k = lookup(f->id);
 	f->name = k ? k->name : arena_printf(s, "filter-%u", f->id);
 	if ((!f->values && f->nvalues) || !f->name)
-		return error_set(err, ENOMEM, "no memory for a filter");
+		return error_no_memory(err, "a filter");
 	for (uint32_t i = 0; i < f->nvalues; i++)
 		f->values[i] = cursor_u32le(c);
 	if (version == 1 && count % 2)
@@ -87,7 +87,7 @@ int h5_filters(struct arena *s, struct cursor c, struct h5_pipeline *ret, struct
 		cursor_skip(&c, 6);
 	ret->filters = arena_array(s, count, sizeof *ret->filters);
 	if (!ret->filters && count)
-		return error_set(err, ENOMEM, "no memory for filters");
+		return error_no_memory(err, "filters");
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < count; i++)
 		r = read_filter(s, &c, version, &ret->filters[i], err);

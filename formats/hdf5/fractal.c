@@ -165,7 +165,7 @@ static int block_at(const struct h5_file *f, struct h5_fractal *h, const struct 
 	if (p->address == H5_UNDEFINED)
 		return error_set(err, EBADMSG, "a required address is undefined");
 	if (!slot)
-		return error_set(err, ENOMEM, "no memory for a heap's blocks");
+		return error_no_memory(err, "a heap's blocks");
 	if (slot->why)
 		return error_set(err, -slot->code, "%s", slot->why->text);
 	*ret = slot->bytes;
@@ -296,7 +296,7 @@ int h5_fractal_get(const struct h5_file *f, struct h5_fractal *h, struct slice i
 		int r = cursor_check(&c, err, "a heap's tiny object");
 		/* It is the ID itself, which the caller may free. */
 		if (r == 0 && !(ret->data = (const uint8_t *)arena_text(h->s, *ret)))
-			r = error_set(err, ENOMEM, "no memory for a heap's object");
+			r = error_no_memory(err, "a heap's object");
 		return r;
 	}
 	default:

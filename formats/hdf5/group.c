@@ -35,7 +35,7 @@ static int add(struct links *l, struct h5_link link, struct error *err)
 	struct h5_link *kept = arena_alloc(l->s, sizeof *kept);
 	struct h5_link **grown = kept ? list_grow_in(l->s, l->list, l->count, sizeof *grown) : NULL;
 	if (!grown)
-		return error_set(err, ENOMEM, "no memory for a group");
+		return error_no_memory(err, "a group");
 	*kept = link;
 	l->list = grown;
 	l->list[l->count++] = kept;
@@ -95,7 +95,7 @@ static int read_dense(struct links *l, struct cursor c, struct error *err)
 		return r;
 	l->heap = arena_alloc(l->s, sizeof *l->heap);
 	if (!l->heap)
-		return error_set(err, ENOMEM, "no memory for a group");
+		return error_no_memory(err, "a group");
 	if ((r = h5_fractal(l->f, l->s, heap, l->heap, err)) < 0 || (r = h5_btree2(l->f, l->s, names, &tree, err)) < 0)
 		return r;
 	if (tree.type != 5 || tree.record_size != 4u + l->heap->id_len)
@@ -111,7 +111,7 @@ static int read_links(struct links *l, const struct h5_header *h, struct error *
 		struct h5_local_heap *heap = arena_alloc(l->s, sizeof *heap);
 		uint64_t tree = h5_address(l->f, &c), at = h5_address(l->f, &c);
 		if (!heap)
-			return error_set(err, ENOMEM, "no memory for a group");
+			return error_no_memory(err, "a group");
 		if ((r = cursor_check(&c, err, "a symbol table's message")) < 0 ||
 		    (r = h5_local_heap(l->f, l->s, at, heap, err)) < 0)
 			return r;

@@ -32,7 +32,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	struct h5_archive *h = arena_alloc(&a->arena, sizeof *h);
 	struct h5_header root;
 	if (!h)
-		return error_set(err, ENOMEM, "no memory for the file");
+		return error_no_memory(err, "the file");
 	a->priv = h;
 	a->members.later = true; /* when a dataset is met whose bytes are in other files */
 	h->file = (struct h5_file){.a = a};

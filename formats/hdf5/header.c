@@ -36,7 +36,7 @@ static int add_block(struct walk *w, struct cursor c, struct error *err)
 		return error_set(err, EBADMSG, "an object header of more than %u blocks", BLOCKS_MAX);
 	struct block_at *blocks = list_grow_in(w->s, w->blocks, w->count, sizeof *blocks);
 	if (!blocks)
-		return error_set(err, ENOMEM, "no memory for an object header");
+		return error_no_memory(err, "an object header");
 	w->blocks = blocks;
 	w->blocks[w->count++] = b;
 	return 0;
@@ -68,7 +68,7 @@ static int add_message(struct walk *w, struct h5_message m, struct error *err)
 		return error_set(err, EBADMSG, "an object header of more than %u messages", MESSAGES_MAX);
 	struct h5_message *messages = list_grow_in(w->s, h->messages, h->count, sizeof *messages);
 	if (!messages)
-		return error_set(err, ENOMEM, "no memory for an object header");
+		return error_no_memory(err, "an object header");
 	h->messages = messages;
 	h->messages[h->count++] = m;
 	return 0;
@@ -186,7 +186,7 @@ static int from_table(const struct h5_file *f, struct arena *s, struct slice id,
 		struct h5_fractal *heap = arena_alloc(s, sizeof *heap);
 		struct slice bytes;
 		if (!heap)
-			return error_set(err, ENOMEM, "no memory for a heap");
+			return error_no_memory(err, "a heap");
 		if ((r = h5_fractal(f, s, heap_at, heap, err)) < 0 || (r = h5_fractal_get(f, heap, id, &bytes, err)) < 0)
 			return r;
 		*ret = cursor_over(bytes);

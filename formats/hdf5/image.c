@@ -81,7 +81,7 @@ int h5_image(struct h5_file *f, struct cursor message, struct error *err)
 		return error_set(err, EBADMSG, "a metadata cache image of %" PRIu64 " bytes in %" PRIu64, told, len);
 	struct h5_image *image = arena_alloc(keep, sizeof *image + (size_t)count * sizeof(struct entry));
 	if (!image)
-		return error_set(err, ENOMEM, "no memory for a metadata cache image");
+		return error_no_memory(err, "a metadata cache image");
 	*image = (struct h5_image){.count = (uint32_t)count};
 	if ((r = read_entries(f, &c, image, err)) == 0)
 		f->image = image;

@@ -354,7 +354,7 @@ static int emit_group(struct archive *a, uint32_t parent, struct slice name, con
 		}
 	struct h5_group *child = arena_alloc(&a->arena, sizeof *child);
 	if (!child)
-		return error_set(err, ENOMEM, "no memory for a group");
+		return error_no_memory(err, "a group");
 	*child = (struct h5_group){g->file, g, address, g->shared || h->links > 1};
 	*ret = tree_open_dir(&a->tree, parent, name, child);
 	return 0;

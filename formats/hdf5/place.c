@@ -27,7 +27,7 @@ int h5_show(struct archive *a, uint64_t address, uint32_t part, uint32_t node, s
 		struct h5_archive grown = {.shown_mask = h->shown ? h->shown_mask * 2 + 1 : 63};
 		grown.shown = arena_array(&a->arena, grown.shown_mask + 1u, sizeof *grown.shown);
 		if (!grown.shown)
-			return error_set(err, ENOMEM, "no memory for a dataset");
+			return error_no_memory(err, "a dataset");
 		for (uint32_t i = 0; i <= grown.shown_mask; i++)
 			grown.shown[i].address = H5_UNDEFINED;
 		for (uint32_t i = 0; h->shown && i <= h->shown_mask; i++)
@@ -58,7 +58,7 @@ int h5_place(struct archive *a, uint32_t node, struct h5_place place, struct err
 	unsigned k = chunk_of(node, &at);
 	if (!h->places[k] && place.address &&
 	    !(h->places[k] = arena_array(&a->arena, (size_t)TREE_FIRST_CHUNK << k, sizeof place)))
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	if (h->places[k])
 		h->places[k][at] = place;
 	return 0;

@@ -100,7 +100,7 @@ int h5_selection_whole(struct arena *keep, const uint64_t *dims, uint32_t rank, 
 	ret->rank = rank;
 	ret->spans = arena_array(keep, rank + 1u, sizeof *ret->spans);
 	if (!ret->spans)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
+		return error_no_memory(err, "a virtual dataset");
 	for (uint32_t i = 0; i < rank; i++)
 		ret->spans[i] = (struct span){0, dims[i] ? dims[i] : 1, 1, dims[i], dims[i]};
 	return 0;
@@ -118,7 +118,7 @@ static int list_of_blocks(struct arena *keep, struct cursor *c, unsigned each, s
 		return h5_selection_impossible(err);
 	ret->blocks = arena_array(keep, count * 2 * ret->rank, sizeof *ret->blocks);
 	if (!ret->blocks)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
+		return error_no_memory(err, "a virtual dataset");
 	for (uint64_t b = 0; b < count * 2 * ret->rank; b++)
 		ret->blocks[b] = cursor_le(c, each);
 	for (uint64_t b = 0; b < count; b++)
@@ -137,7 +137,7 @@ static int list_of_blocks(struct arena *keep, struct cursor *c, unsigned each, s
 		uint64_t len = start[ret->rank + i] - start[i] + 1;
 		ret->spans[i] = (struct span){start[i], len, 1, len, 0};
 	}
-	return ret->spans ? cursor_check(c, err, "a selection") : error_set(err, ENOMEM, "no memory for a virtual dataset");
+	return ret->spans ? cursor_check(c, err, "a selection") : error_no_memory(err, "a virtual dataset");
 }
 
 static int hyperslab(struct arena *keep, struct cursor *c, uint32_t version, struct selection *ret, struct error *err)
@@ -155,7 +155,7 @@ static int hyperslab(struct arena *keep, struct cursor *c, uint32_t version, str
 		return list_of_blocks(keep, c, each, ret, err);
 	ret->spans = arena_array(keep, ret->rank + 1u, sizeof *ret->spans);
 	if (!ret->spans)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
+		return error_no_memory(err, "a virtual dataset");
 	for (uint32_t i = 0; i < ret->rank; i++) {
 		uint64_t v[4];
 		for (unsigned k = 0; k < 4; k++)
@@ -257,7 +257,7 @@ int h5_selection_runs(struct arena *keep, struct selection *s, const uint64_t *d
 		return r;
 	struct run *runs = arena_array(keep, count, sizeof *runs), *end = runs;
 	if (!runs)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
+		return error_no_memory(err, "a virtual dataset");
 	for (uint32_t b = 0; b < s->nblocks; b++)
 		end = block_rows(s, s->blocks + 2 * (uint64_t)b * s->rank, extent, end);
 	qsort(runs, count, sizeof *runs, by_place);

@@ -48,11 +48,11 @@ int h5_sources(struct arena *scratch, struct h5_store *s, struct error *err)
 		return 0;
 	m.marked = arena_array(scratch, m.room, sizeof *m.marked);
 	if (!m.marked)
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	mark_all(&m, s);
 	uint32_t *list = arena_array(&a->arena, m.count, sizeof *list);
 	if (!list)
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	for (uint32_t i = 0; i < m.room; i++)
 		if (m.marked[i])
 			list[s->nsources++] = i;

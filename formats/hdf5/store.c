@@ -59,7 +59,7 @@ static int read_fill(struct parse *p)
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i]) { /* all zeros need not be kept */
 			p->store->fill = (const uint8_t *)arena_text(p->keep, value);
-			return p->store->fill ? 0 : error_set(p->err, ENOMEM, "no memory for a fill value");
+			return p->store->fill ? 0 : error_no_memory(p->err, "a fill value");
 		}
 	return 0;
 }
@@ -73,7 +73,7 @@ static int set_chunks(struct parse *p, const uint64_t *dims, unsigned rank)
 	if (rank != s->rank + 1 || s->rank == 0)
 		return error_set(p->err, EBADMSG, "chunks of rank %u in a dataset of rank %" PRIu32, rank ? rank - 1 : 0, s->rank);
 	if (!(s->chunk = numbers(p, s->rank)) || !(s->chunks = numbers(p, s->rank)) || !(s->max_chunks = numbers(p, s->rank)))
-		return error_set(p->err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(p->err, "a dataset");
 	s->flat = true;
 	for (uint32_t i = 0; i < s->rank; i++) {
 		if (dims[i] == 0)
@@ -239,13 +239,13 @@ static int check_store(struct parse *p)
 			return error_set(p->err, EBADMSG, "%zu bytes for a dataset of %" PRIu64, s->compact.len, s->size);
 		s->compact.data = (const uint8_t *)arena_text(p->keep, s->compact);
 		if (!s->compact.data)
-			return error_set(p->err, ENOMEM, "no memory for a dataset");
+			return error_no_memory(p->err, "a dataset");
 	}
 	/* Only reported: chunks that were never written, and those that skipped the filter, can
 	 * still be read. */
 	if (s->storage == H5_CHUNKED && h5_pipeline_check(&s->pipeline, 0, &why) < 0 &&
 	    !(s->fault = arena_printf(p->keep, "%s", why.text)))
-		return error_set(p->err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(p->err, "a dataset");
 	if (s->storage == H5_CONTIGUOUS && s->address == H5_UNDEFINED)
 		s->storage = H5_UNWRITTEN;
 	return 0;
@@ -277,7 +277,7 @@ int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const
 	if (__builtin_mul_overflow(space->count, t->size, &ret->size) || ret->size > INT64_MAX / 8)
 		return error_set(err, EBADMSG, "%" PRIu64 " elements of %" PRIu32 " bytes are more than 2^60 bytes", space->count, t->size);
 	if (!(ret->dims = numbers(&p, space->rank)))
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	memcpy(ret->dims, space->dims, space->rank * sizeof *ret->dims);
 	int r = read_all(&p);
 	if (error_passes(r))
@@ -288,7 +288,7 @@ int h5_store(const struct h5_file *f, struct arena *keep, struct arena *s, const
 		ret->fault = arena_printf(keep, "%s", why.text);
 	}
 	if (r < 0 && !ret->fault)
-		return error_set(err, ENOMEM, "no memory for a dataset");
+		return error_no_memory(err, "a dataset");
 	return h5_sources(s, ret, err);
 }
 

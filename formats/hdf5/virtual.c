@@ -50,7 +50,7 @@ static int open_dataset(const struct h5_file *f, bool own_file, struct arena *s,
 		return error_set(err, ENOTSUP, "more than %d sources of virtual datasets", SOURCES_MAX);
 	struct h5_store *store = arena_alloc(&f->a->arena, sizeof *store);
 	if (!store)
-		return error_set(err, ENOMEM, "no memory for a virtual dataset");
+		return error_no_memory(err, "a virtual dataset");
 	*ret = store;
 	r = h5_store(f, &f->a->arena, s, &h, &own, &space, true, store, err);
 	store->convert = convert;
@@ -63,11 +63,6 @@ struct opened {
 	const struct h5_file *file; /* NULL: not there */
 };
 
-static int no_memory(struct error *err)
-{
-	return error_set(err, ENOMEM, "no memory for a virtual dataset");
-}
-
 /* What its superblock says is read once. */
 static int other_file(struct archive *a, uint32_t number, struct arena *s, const struct h5_file **ret, struct error *err)
 {
@@ -76,7 +71,7 @@ static int other_file(struct archive *a, uint32_t number, struct arena *s, const
 		uint32_t room = number < 8 ? 16 : number * 2;
 		struct h5_file **grown = arena_array(&a->arena, room, sizeof *grown);
 		if (!grown)
-			return no_memory(err);
+			return error_no_memory(err, "a virtual dataset");
 		if (all->others_room)
 			memcpy(grown, all->others, all->others_room * sizeof *grown);
 		all->others = grown;
@@ -85,7 +80,7 @@ static int other_file(struct archive *a, uint32_t number, struct arena *s, const
 	if (!(*ret = all->others[number])) {
 		struct h5_file *f = arena_alloc(&a->arena, sizeof *f);
 		if (!f)
-			return no_memory(err);
+			return error_no_memory(err, "a virtual dataset");
 		*f = (struct h5_file){.a = a, .number = number};
 		int r = h5_superblock(f, s, err);
 		if (r < 0)

@@ -39,7 +39,7 @@ int h5_visit(struct h5_visited *v, uint64_t address, struct error *err)
 	if (address == H5_UNDEFINED)
 		return error_set(err, EBADMSG, "a B-tree's node without an address");
 	if ((!v->slots || v->count > v->mask / 2) && !grow(v))
-		return error_set(err, ENOMEM, "no memory for the nodes of a B-tree");
+		return error_no_memory(err, "the nodes of a B-tree");
 	uint64_t *slot = slot_of(v->slots, v->mask, address);
 	if (*slot)
 		return error_set(err, EBADMSG, "a B-tree's node at %" PRIu64 " has two parents", address);
@@ -53,7 +53,7 @@ int h5_visit_bytes(struct h5_visited *v, uint64_t len, struct error *err)
 	if (len > v->file)
 		return error_set(err, ELOOP, "a B-tree has more nodes than the file can hold");
 	if (len > v->memory || v->memory - len < NODE_COST)
-		return error_set(err, ENOMEM, "no memory for so large a B-tree");
+		return error_no_memory(err, "so large a B-tree");
 	v->file -= len;
 	v->memory -= len + NODE_COST;
 	return 0;

@@ -178,7 +178,7 @@ static int read_group(const struct h5_vlen *v, struct block *within, uint64_t gr
 	struct arena scratch = arena_apart(&v->of.file->a->arena);
 	uint8_t *raw = arena_alloc(&scratch, (end - i) * width);
 	r = raw ? h5_view_read(&v->of, within, (group * GROUP + i) * width, (end - i) * width, raw, err)
-		: error_set(err, ENOMEM, "no memory for sequences");
+		: error_no_memory(err, "sequences");
 	*ret = 0;
 	for (size_t first = i; r == 0 && i < end && len > 0; i++) {
 		struct slice s;
@@ -267,7 +267,7 @@ int h5_vlen_offsets(const struct h5_vlen *v, uint64_t offset, uint64_t len, uint
 		return r;
 	struct arena scratch = {.limit = len + 4096};
 	uint64_t *words = arena_array(&scratch, last - first + 1, 8);
-	r = !words ? error_set(err, ENOMEM, "no memory for offsets") : entries(v, sums, count, first, last, words, err);
+	r = !words ? error_no_memory(err, "offsets") : entries(v, sums, count, first, last, words, err);
 	if (r == 0)
 		memcpy(out, (uint8_t *)words + offset % 8, (size_t)len);
 	arena_free(&scratch);
