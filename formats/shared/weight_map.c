@@ -134,7 +134,8 @@ static int read_index(struct weight_map *m, struct slice text, struct error *err
 	return r < 0 || seen ? r : error_set(err, EBADMSG, "the index has no weight_map");
 }
 
-int weight_map_read(struct archive *a, struct weight_map *map, struct error *err)
+/* The archive's own file. */
+static int read_map(struct archive *a, struct weight_map *map, struct error *err)
 {
 	struct cursor c;
 	map->tensors.arena = map->shards.arena = map->scratch;
@@ -150,19 +151,13 @@ int weight_map_read(struct archive *a, struct weight_map *map, struct error *err
 
 /* --- the shards -------------------------------------------------------- */
 
-int weight_map_fault(const struct weight_map *map, uint32_t shard, int error, struct error *err)
+/* Whatever is wrong with a shard, it is the index that is reported as corrupt. */
+static int fault(const struct weight_map *map, uint32_t shard, int error, struct error *err)
 {
 	struct slice path = map->shards.keys[shard];
 	char name[128];
 	snprintf(name, sizeof name, "shard %.*s", cut(path), path.data);
-	/* Whatever is wrong with the shard, it is the index that is reported as corrupt. */
 	return error_prefix(err, error_passes(error) ? error : -EBADMSG, name);
-}
-
-int weight_map_open(struct archive *a, const struct weight_map *map, uint32_t shard, uint32_t *ret, struct error *err)
-{
-	int r = archive_sibling(a, map->shards.keys[shard], REACH_HUB, ret, err);
-	return r < 0 ? weight_map_fault(map, shard, r, err) : 0;
 }
 
 uint32_t weight_map_find(struct weight_map *map, uint32_t shard, struct slice name, uint32_t number)
@@ -174,7 +169,7 @@ uint32_t weight_map_find(struct weight_map *map, uint32_t shard, struct slice na
 	return tensor;
 }
 
-int weight_map_check(const struct weight_map *map, struct error *err)
+static int check_found(const struct weight_map *map, struct error *err)
 {
 	for (uint32_t i = 0; i < map->tensors.count; i++) {
 		struct slice name = map->tensors.keys[i], path = map->shards.keys[map->shard_of[i]];
@@ -186,7 +181,7 @@ int weight_map_check(const struct weight_map *map, struct error *err)
 
 /* --- the metadata ------------------------------------------------------ */
 
-int weight_map_attrs(struct archive *a, const struct weight_map *map, struct error *err)
+static int add_attrs(struct archive *a, const struct weight_map *map, struct error *err)
 {
 	struct slice_map seen = {.arena = map->scratch};
 	struct json j = json_over(map->metadata, map->scratch);
@@ -206,7 +201,60 @@ int weight_map_attrs(struct archive *a, const struct weight_map *map, struct err
 	return 0;
 }
 
-int weight_map_details(struct archive *a, struct text *ret, struct error *err)
+int weight_map_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
 {
-	return json_header_put(&a->source, 0, a->source.size, ret, err);
+	(void)n;
+	return index == TREE_ROOT ? json_header_put(&a->source, 0, a->source.size, ret, err) : 0;
+}
+
+/* --- the archive ------------------------------------------------------- */
+
+struct shards {
+	struct arena *scratch; /* of each */
+	uint8_t *bytes;        /* what the format keeps of them */
+};
+
+static int open_shards(struct archive *a, const struct weight_map_use *use, struct weight_map *map, const struct shards *s,
+		       struct error *err)
+{
+	int r = 0;
+	for (uint32_t i = 0; r == 0 && i < map->shards.count; i++) {
+		uint32_t source;
+		s->scratch[i] = arena_scratch(&a->arena);
+		r = archive_sibling(a, map->shards.keys[i], REACH_HUB, &source, err);
+		if (r == 0)
+			r = use->open(a, map, i, source, &s->scratch[i], s->bytes + i * use->shard, err);
+		if (r < 0)
+			r = fault(map, i, r, err);
+	}
+	return r;
+}
+
+static int show_shards(struct archive *a, const struct weight_map_use *use, struct weight_map *map, struct error *err)
+{
+	uint32_t count = map->shards.count;
+	struct shards s = {arena_array(map->scratch, count, sizeof *s.scratch), arena_array(map->scratch, count, use->shard)};
+	if (!s.scratch || !s.bytes)
+		return error_set(err, ENOMEM, "no memory for %" PRIu32 " shards", count);
+	int r = open_shards(a, use, map, &s, err);
+	if (r == 0)
+		r = check_found(map, err);
+	if (r == 0)
+		r = use->add(a, map, s.bytes, err);
+	for (uint32_t i = 0; i < count; i++)
+		arena_free(&s.scratch[i]);
+	return r;
+}
+
+int weight_map_show(struct archive *a, const struct weight_map_use *use, struct error *err)
+{
+	struct arena scratch = arena_scratch(&a->arena);
+	struct weight_map map = {.scratch = &scratch};
+	int r = read_map(a, &map, err);
+	if (r == 0)
+		r = show_shards(a, use, &map, err);
+	if (r == 0)
+		r = add_attrs(a, &map, err);
+	arena_free(&scratch);
+	return r;
 }

@@ -11,13 +11,10 @@
  * FILE is a path relative to the index's folder, without "..".  It may lead through no symbolic
  * link except as the last component (hubs keep shards as links to blobs).
  *
- *	weight_map_read(a, &map, err)                        the index, of which `a` is
- *	for each shard:
- *		weight_map_open(a, &map, shard, &source, err)    archive_source(a, source)
- *		for each of its tensors:
- *			weight_map_find(&map, shard, name, number)
- *	weight_map_check(&map, err)                          were all found?
- *	weight_map_attrs(a, &map, err)
+ * A format of such indexes says how a shard is opened, and how the tensors are added:
+ *
+ *	static const struct weight_map_use use = {sizeof(struct shard), open_shard, add_tensors};
+ *	return weight_map_show(a, &use, err);
  *
  * https://huggingface.co/docs/transformers/big_models, "Shard metadata".
  */
@@ -34,28 +31,28 @@ struct weight_map {
 /* For probes: is it an object with a weight_map whose first file ends in one of `ends`? */
 bool weight_map_probe(const struct peek *p, const char *const *ends);
 
-/* Reads the archive's own file.  Refused beyond what is no JSON: repeated names, and files that
- * are not below the index's folder.  All that is read is in map->scratch. */
-int weight_map_read(struct archive *a, struct weight_map *map, struct error *err);
+/* Shows the tensors of the index, of which `a` is, and its metadata as attributes of the root: text as it
+ * stands, anything else as JSON.  Refused beyond what is no JSON: repeated names, files that are not below
+ * the index's folder, a tensor that its shard does not have, and what a shard is refused for. */
+struct weight_map_use {
+	size_t shard; /* the bytes of what open() keeps of a shard, zeroed at first */
 
-/* Opens the shard's file. */
-int weight_map_open(struct archive *a, const struct weight_map *map, uint32_t shard, uint32_t *ret, struct error *err);
+	/* Reads the shard in archive_source(a, source), and calls weight_map_find() for each of its
+	 * tensors.  `scratch` lives until all have been added. */
+	int (*open)(struct archive *a, struct weight_map *map, uint32_t number, uint32_t source, struct arena *scratch, void *shard,
+		    struct error *err);
 
-/* What is wrong with a shard, as a fault of the index; returns the error. */
-int weight_map_fault(const struct weight_map *map, uint32_t shard, int error, struct error *err);
+	/* Adds the index's tensors in its order.  All have been found.  `shards`: of map->shards.count. */
+	int (*add)(struct archive *a, const struct weight_map *map, const void *shards, struct error *err);
+};
+int weight_map_show(struct archive *a, const struct weight_map_use *use, struct error *err);
 
 /* The shard has a tensor of that name, number `number` among its own: is it one that the index
  * expects there?  If so, its number in the index, which is noted; else SLICE_MAP_NONE. */
 uint32_t weight_map_find(struct weight_map *map, uint32_t shard, struct slice name, uint32_t number);
 
-/* -EBADMSG if a tensor was not found. */
-int weight_map_check(const struct weight_map *map, struct error *err);
-
-/* The index's metadata as attributes of the root: text as it stands, anything else as JSON. */
-int weight_map_attrs(struct archive *a, const struct weight_map *map, struct error *err);
-
-/* The root's details: the index as stored, but on one line: `,"header":{…}`. */
-int weight_map_details(struct archive *a, struct text *ret, struct error *err);
+/* A format's details(): of the root, the index as stored, but on one line: `,"header":{…}`. */
+int weight_map_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
 /* Is it a relative path that leads no way up, as indexes name files? */
 bool weight_map_path_fine(struct slice path);

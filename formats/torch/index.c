@@ -7,7 +7,6 @@
  * other; the index's own metadata as attributes of the root.  Anything else in the shards is not
  * shown.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "formats/shared/weight_map.h"
@@ -16,7 +15,6 @@
 #include "formats/torch/record.h"
 
 struct shard {
-	struct arena scratch;
 	struct torch_file file;
 	struct torch_zip zip;
 };
@@ -58,7 +56,7 @@ static int read_shard(struct archive *a, struct shard *s, struct error *err)
 }
 
 /* Finds those tensors in the shard that the index expects there: what number_of has is their node. */
-static int find_tensors(struct weight_map *map, uint32_t number, struct shard *s, struct error *err)
+static int find_tensors(struct weight_map *map, uint32_t number, struct shard *s, struct arena *scratch, struct error *err)
 {
 	uint32_t root = s->file.pickle.root;
 	if (torch_meaning(&s->file, &root) != TORCH_CONTAINER)
@@ -68,24 +66,20 @@ static int find_tensors(struct weight_map *map, uint32_t number, struct shard *s
 	struct torch_child child;
 	struct slice name;
 	while (r == 0 && torch_next(&children, &child)) {
-		r = torch_child_name(&s->file, &child, &s->scratch, &name, err);
+		r = torch_child_name(&s->file, &child, scratch, &name, err);
 		if (r == 0 && torch_meaning(&s->file, &child.node) != TORCH_PLAIN)
 			weight_map_find(map, number, name, child.node);
 	}
 	return r;
 }
 
-static int open_shard(struct archive *a, struct weight_map *map, uint32_t number, struct shard *s, struct error *err)
+static int open_shard(struct archive *a, struct weight_map *map, uint32_t number, uint32_t source, struct arena *scratch, void *shard,
+		      struct error *err)
 {
-	s->scratch = arena_scratch(&a->arena);
-	s->file = (struct torch_file){.a = a, .keep = &s->scratch};
-	int r = weight_map_open(a, map, number, &s->file.source, err);
-	if (r < 0)
-		return r;
-	r = read_shard(a, s, err);
-	if (r == 0)
-		r = find_tensors(map, number, s, err);
-	return r < 0 ? weight_map_fault(map, number, r, err) : 0;
+	struct shard *s = shard;
+	s->file = (struct torch_file){.a = a, .source = source, .keep = scratch};
+	int r = read_shard(a, s, err);
+	return r == 0 ? find_tensors(map, number, s, scratch, err) : r;
 }
 
 /* --- tensors -------------------------------------------------------------------------------------- */
@@ -205,7 +199,7 @@ static int note(struct adding *g)
 	return 0;
 }
 
-static int add_tensors(struct archive *a, const struct weight_map *map, const struct shard *shards, struct error *err)
+static int add_tensors(struct archive *a, const struct weight_map *map, const void *shards, struct error *err)
 {
 	struct adding g = {.a = a, .map = map, .shards = shards, .tied.arena = map->scratch, .err = err};
 	uint32_t count = map->tensors.count;
@@ -221,40 +215,12 @@ static int add_tensors(struct archive *a, const struct weight_map *map, const st
 	return r == 0 ? note(&g) : r;
 }
 
-static int open_shards(struct archive *a, struct weight_map *map, struct error *err)
-{
-	struct shard *shards = arena_array(map->scratch, map->shards.count, sizeof *shards);
-	int r = shards ? 0 : error_set(err, ENOMEM, "no memory for %" PRIu32 " shards", map->shards.count);
-	for (uint32_t i = 0; r == 0 && i < map->shards.count; i++)
-		r = open_shard(a, map, i, &shards[i], err);
-	if (r == 0)
-		r = weight_map_check(map, err);
-	if (r == 0)
-		r = add_tensors(a, map, shards, err);
-	for (uint32_t i = 0; shards && i < map->shards.count; i++)
-		arena_free(&shards[i].scratch);
-	return r;
-}
+/* --- the format ----------------------------------------------------------------------------------- */
 
 static int index_open(struct archive *a, struct error *err)
 {
-	struct arena scratch = arena_scratch(&a->arena);
-	struct weight_map map = {.scratch = &scratch};
-	int r = weight_map_read(a, &map, err);
-	if (r == 0)
-		r = open_shards(a, &map, err);
-	if (r == 0)
-		r = weight_map_attrs(a, &map, err);
-	arena_free(&scratch);
-	return r;
-}
-
-/* --- the format ----------------------------------------------------------------------------------- */
-
-static int index_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err)
-{
-	(void)n;
-	return index == TREE_ROOT ? weight_map_details(a, ret, err) : 0;
+	static const struct weight_map_use use = {sizeof(struct shard), open_shard, add_tensors};
+	return weight_map_show(a, &use, err);
 }
 
 static const uint32_t *index_sources(const struct archive *a, const struct node *n, uint32_t *ret_count)
@@ -281,6 +247,6 @@ const struct format format_torch_index = {
 	.open = index_open,
 	.read = lazy_read,
 	.sources = index_sources,
-	.details = index_details,
+	.details = weight_map_details,
 	.ordinal = index_ordinal,
 };
