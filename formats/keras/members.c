@@ -87,15 +87,7 @@ static int show_member(struct archive *a, const struct zip_member *m, struct err
 
 int keras_open(struct archive *a, struct error *err)
 {
-	struct arena scratch = arena_scratch(&a->arena);
-	struct zip zip;
-	int r = zip_read(&a->source, &scratch, &scratch, &zip, err);
-	if (r == 0)
-		tree_expect(&a->tree, zip.count);
-	for (uint32_t i = 0; r == 0 && i < zip.count && !a->tree.failed; i++)
-		r = show_member(a, &zip.members[i], err);
-	arena_free(&scratch);
-	return r;
+	return zip_show(a, show_member, err);
 }
 
 int keras_list(struct archive *a, uint32_t dir, struct error *err)

@@ -303,6 +303,19 @@ int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, 
 	return zip_read_part(s, 0, s->size, keep, scratch, ret, err);
 }
 
+int zip_show(struct archive *a, zip_show_member *show, struct error *err)
+{
+	struct arena scratch = arena_scratch(&a->arena);
+	struct zip zip;
+	int r = zip_read(&a->source, &scratch, &scratch, &zip, err);
+	if (r == 0)
+		tree_expect(&a->tree, zip.count);
+	for (uint32_t i = 0; r == 0 && i < zip.count && !a->tree.failed; i++)
+		r = show(a, &zip.members[i], err);
+	arena_free(&scratch);
+	return r;
+}
+
 /* --- members ------------------------------------------------------------------------ */
 
 const struct zip_member *zip_find(const struct zip *z, struct slice name)

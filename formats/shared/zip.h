@@ -61,6 +61,11 @@ int zip_read(const struct source *s, struct arena *keep, struct arena *scratch, 
 int zip_read_part(const struct source *s, uint64_t offset, uint64_t size, struct arena *keep, struct arena *scratch, struct zip *ret,
 		  struct error *err);
 
+/* How an archive whose members are its files is opened: reads the directory of a->source, and calls
+ * show() for each member, which need not outlive the call. */
+typedef int zip_show_member(struct archive *a, const struct zip_member *m, struct error *err);
+int zip_show(struct archive *a, zip_show_member *show, struct error *err);
+
 /* The member of that name, or NULL. */
 const struct zip_member *zip_find(const struct zip *z, struct slice name);
 
