@@ -7,6 +7,7 @@
 #endif
 
 #include "fs/base/name.h"
+#include "fs/values/json_escape.h"
 
 /* --- bytes that matter --------------------------------------------------------------------- */
 
@@ -97,46 +98,6 @@ const uint8_t *jsonl_pass(const uint8_t *p, const uint8_t *end, uint64_t depth)
 
 /* --- escapes ----------------------------------------------------------------------------------- */
 
-static int hex4(const uint8_t *p, const uint8_t *end)
-{
-	int value = 0;
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		uint8_t c = p[i], low = c | 0x20;
-		int digit = c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-		if (digit < 0)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
-}
-
-/* What the escape at p, a backslash, stands for; *ret_next is behind it.  Negative: it is none; LONE: half a pair. */
-enum { NONE = -1, LONE = -2 };
-static int32_t read_escape(const uint8_t *p, const uint8_t *end, const uint8_t **ret_next)
-{
-	static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
-	if (end - p < 2)
-		return NONE;
-	uint8_t c = p[1];
-	const char *letter = c ? strchr(letters, c) : NULL;
-	*ret_next = p + 2;
-	if (letter)
-		return meant[letter - letters];
-	int code = c == 'u' ? hex4(p + 2, end) : -1;
-	if (code < 0)
-		return NONE;
-	*ret_next = p + 6;
-	if (code < 0xd800 || code > 0xdfff)
-		return code;
-	int low = code < 0xdc00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' ? hex4(p + 8, end) : -1;
-	if (low < 0xdc00 || low > 0xdfff)
-		return LONE;
-	*ret_next = p + 12;
-	return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-}
-
 static unsigned bytes_of(int32_t c)
 {
 	return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
@@ -157,9 +118,9 @@ const char *jsonl_string(const uint8_t *p, const uint8_t *end, struct jsonl_stri
 			break;
 		if (c != '\\')
 			return c == '\n' ? "a string without an end" : "a control character in a string";
-		int32_t code = read_escape(p, end, &p);
+		int32_t code = json_escape(p, end, &p);
 		if (code < 0)
-			return code == LONE ? "half a surrogate pair in a string" : "an escape that JSON does not have";
+			return code == JSON_ESCAPE_HALF ? "half a surrogate pair in a string" : "an escape that JSON does not have";
 		ret->len += bytes_of(code);
 		ret->escaped = true;
 	}
@@ -179,14 +140,12 @@ size_t jsonl_unescape(const uint8_t *p, const uint8_t *end, uint8_t *ret, size_t
 		made += n;
 		if (made == len || p == end || *p != '\\')
 			break;
-		int32_t c = read_escape(p, end, &p);
-		unsigned size = c < 0 ? 0 : bytes_of(c);
+		uint8_t character[4];
+		int32_t code = json_escape(p, end, &p);
+		size_t size = code < 0 ? 0 : utf8_put((uint32_t)code, character);
 		if (size == 0 || size > len - made)
 			break;
-		static const uint8_t leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
-		for (unsigned i = size; i-- > 1; c >>= 6)
-			ret[made + i] = (uint8_t)(0x80 | (c & 0x3f));
-		ret[made] = (uint8_t)(leads[size] | c);
+		memcpy(ret + made, character, size);
 		made += size;
 	}
 	return made;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* NumPy's scalars as values: as Python's would be told. */
+#include "fs/base/name.h"
 #include "fs/values/decimal.h"
 #include "formats/torch/ndarray.h"
 #include "formats/torch/storage.h"
@@ -27,16 +28,6 @@ static void put_float(const struct array *a, uint64_t bits, struct text *ret)
 		text_put(ret, (struct slice){(const uint8_t *)digits, decimal_float(dtype_float_kind(a->dtype), bits, digits)});
 }
 
-static size_t put_character(uint32_t c, uint8_t *to)
-{
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const uint8_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	for (size_t i = n; i-- > 1; c >>= 6)
-		to[i] = (uint8_t)(0x80 | (c & 0x3f));
-	to[0] = (uint8_t)(first[n] | c);
-	return n;
-}
-
 /* Four bytes a character, without the NULs at the end. */
 static int put_string(struct cursor c, bool big, bool json, struct arena *scratch, struct text *ret, struct error *err)
 {
@@ -46,7 +37,7 @@ static int put_string(struct cursor c, bool big, bool json, struct arena *scratc
 		return error_no_memory(err, "a string");
 	while (cursor_left(&c) >= 4) {
 		uint32_t code = (uint32_t)(big ? cursor_be(&c, 4) : cursor_le(&c, 4));
-		len += put_character(code <= 0x10ffff ? code : 0xfffd, text + len);
+		len += utf8_put_surrogate(code <= 0x10ffff ? code : 0xfffd, text + len);
 		end = code ? len : end;
 	}
 	if (json)

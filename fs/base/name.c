@@ -167,18 +167,18 @@ size_t name_show(struct slice raw, char ret[NAME_ROOM])
 	return n;
 }
 
-size_t utf8_put(uint32_t c, uint8_t *out)
+size_t utf8_put_surrogate(uint32_t c, uint8_t *out)
 {
 	static const uint8_t lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
-		c = 0xfffd;
-	if (c < 0x80) {
-		out[0] = (uint8_t)c;
-		return 1;
-	}
-	size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 	for (size_t i = n - 1; i > 0; i--, c >>= 6)
 		out[i] = (uint8_t)(0x80 | (c & 0x3f));
 	out[0] = (uint8_t)(lead[n] | c);
 	return n;
+}
+
+size_t utf8_put(uint32_t c, uint8_t *out)
+{
+	bool none = c > 0x10ffff || (c >= 0xd800 && c < 0xe000);
+	return utf8_put_surrogate(none ? 0xfffd : c, out);
 }

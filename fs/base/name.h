@@ -37,3 +37,4 @@ size_t utf8_length(struct slice s);
 bool utf8_valid(struct slice s);
 size_t utf8_prefix(struct slice s); /* the length of the valid prefix */
 size_t utf8_put(uint32_t c, uint8_t *out); /* at most 4 bytes; U+FFFD for what is no character */
+size_t utf8_put_surrogate(uint32_t c, uint8_t *out); /* the same for c up to 0x10ffff, but a surrogate as Python's surrogatepass */

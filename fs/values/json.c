@@ -2,6 +2,7 @@
 #include "fs/values/json_impl.h"
 
 #include "fs/base/name.h"
+#include "fs/values/json_escape.h"
 
 struct json json_over(struct slice text, struct arena *arena)
 {
@@ -154,45 +155,6 @@ static inline const uint8_t *next_stop(struct json *j, const uint8_t *p)
 	return p;
 }
 
-static int hex4(const uint8_t *p, const uint8_t *end)
-{
-	int value = 0;
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0'
-			    : (p[i] | 32) >= 'a' && (p[i] | 32) <= 'f' ? (p[i] | 32) - 'a' + 10 : -1;
-		if (digit < 0)
-			return -1;
-		value = value << 4 | digit;
-	}
-	return value;
-}
-
-/* Decodes the escape at p, after its '\'; returns the bytes read, 0 on a fault. */
-static size_t escape(const uint8_t *p, const uint8_t *end, uint8_t *out, size_t *wrote)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *simple = p < end && *p ? strchr(from, *p) : NULL;
-	if (simple) {
-		*wrote = 1;
-		*out = (uint8_t)to[simple - from];
-		return 1;
-	}
-	int high = p < end && *p == 'u' ? hex4(p + 1, end) : -1;
-	if (high < 0 || (high >= 0xdc00 && high <= 0xdfff))
-		return 0;
-	if (high < 0xd800 || high > 0xdbff) {
-		*wrote = utf8_put((uint32_t)high, out);
-		return 5;
-	}
-	int low = end - p >= 11 && p[5] == '\\' && p[6] == 'u' ? hex4(p + 7, end) : -1;
-	if (low < 0xdc00 || low > 0xdfff)
-		return 0; /* half a surrogate pair is not a character */
-	*wrote = utf8_put(0x10000 + ((uint32_t)(high - 0xd800) << 10) + (uint32_t)(low - 0xdc00), out);
-	return 11;
-}
-
 /* Finds the closing quote of a string that begins at the cursor; its first escape, or a
  * fault, is at p. */
 static bool string_end(struct json *j, const uint8_t *p, const uint8_t **ret)
@@ -225,18 +187,18 @@ static struct slice escaped_string(struct json *j, const uint8_t *first)
 		return ret;
 	}
 	for (const uint8_t *p = start; p < end;) {
-		size_t run = (size_t)(next_stop(j, p) - p), took, wrote = 0;
+		size_t run = (size_t)(next_stop(j, p) - p);
 		memcpy(out + n, p, run);
 		n += run, p += run;
 		if (p == end)
 			break;
-		took = escape(p + 1, end, out + n, &wrote);
-		if (took == 0) {
+		int32_t code = json_escape(p, end, &p);
+		if (code < 0) {
 			j->c.pos = p;
 			json_fail(j, "an escape is not valid");
 			return ret;
 		}
-		p += 1 + took, n += wrote;
+		n += utf8_put((uint32_t)code, out + n);
 	}
 	j->c.pos = end + 1;
 	return (struct slice){out, n};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fs/base/name.h"
 #include "fs/values/numpy_impl.h"
 
 int numpy_fault(struct numpy_reader *r, const char *what)
@@ -48,16 +49,6 @@ static bool hex_digits(struct slice s, size_t n, uint32_t *ret)
 	return *ret <= 0x10ffff;
 }
 
-static size_t put_utf8(uint32_t c, char *to)
-{
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-	static const uint8_t first[] = {0, 0, 0xc0, 0xe0, 0xf0};
-	for (size_t i = n; i-- > 1; c >>= 6)
-		to[i] = (char)(0x80 | (c & 0x3f));
-	to[0] = (char)(first[n] | c);
-	return n;
-}
-
 /* Decodes what follows a backslash; returns the bytes consumed, or 0.  The UTF-8 is
  * never longer than the escape. */
 static size_t escape(struct slice s, char *to, size_t *ret_len)
@@ -74,7 +65,7 @@ static size_t escape(struct slice s, char *to, size_t *ret_len)
 	}
 	if (digits == 0 || !hex_digits((struct slice){s.data + 1, s.len - 1}, digits, &code))
 		return 0;
-	*ret_len = put_utf8(code, to);
+	*ret_len = utf8_put_surrogate(code, (uint8_t *)to);
 	return 1 + digits;
 }
 
