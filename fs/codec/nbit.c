@@ -49,8 +49,8 @@ static int nbit_copy(struct nbit *n, uint8_t *out, uint32_t size)
 
 static int nbit_array(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size, unsigned depth)
 {
-	uint32_t start = *at, each = parameter(n, start + 1);
-	if (parameter(n, start) == NBIT_COPY) { /* all items at once, whatever their size */
+	uint32_t start = *at, class = parameter(n, start), each = parameter(n, start + 1);
+	if (class == NBIT_COPY) { /* all items at once, whatever their size */
 		*at += 2;
 		return nbit_copy(n, out, size);
 	}
@@ -62,6 +62,10 @@ static int nbit_array(struct nbit *n, uint32_t *at, uint8_t *out, uint32_t size,
 		if (r < 0)
 			return r;
 	}
+	/* HDF5 returns to the items' parameters after the last one, too.  It has also packed by them what
+	 * follows, which is lost: findings/hdf5-nbit-array-members.sh. */
+	if (class != NBIT_ATOMIC)
+		*at = start + 1;
 	return 0;
 }
 
