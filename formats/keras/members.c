@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "formats/formats.h"
+#include "formats/shared/content.h"
 #include "formats/shared/lazy.h"
-#include "formats/shared/ndarray.h"
 
 extern const struct format format_archives, format_known;
 
@@ -51,7 +51,7 @@ static int show_packed(struct archive *a, const struct tree_path *at, const stru
 	char sentence[160];
 	int r = identify_head(a, bytes, &f, err);
 	if (r == 0 && !f)
-		return ndarray_show_bytes(a, at->parent, at->leaf, bytes, NULL, ret, err);
+		return content_show(a, at->parent, at->leaf, bytes, NULL, ret, err);
 	if (r < 0)
 		return r;
 	snprintf(sentence, sizeof sentence, "an archive of format %s that is compressed in the zip (%s): only stored ones are read there",

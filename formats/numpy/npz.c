@@ -70,7 +70,7 @@ static int show_member(struct archive *a, const struct zip_member *m, struct err
 	if (r == 0 && array)
 		r = npy_show(a, at.parent, at.leaf, &bytes, &id, &why);
 	else if (r == 0)
-		r = ndarray_show_bytes(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
+		r = content_show(a, at.parent, at.leaf, &bytes, NULL, &id, &why);
 	if (r < 0 && !error_passes(r))
 		r = show_fault(a, m, array, &at, r, &why, &id);
 	if (r < 0)

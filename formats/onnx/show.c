@@ -4,7 +4,6 @@
 #include <inttypes.h>
 
 #include "formats/onnx/onnx.h"
-#include "formats/shared/json_header.h"
 #include "fs/archive/column.h"
 #include "fs/base/list.h"
 
@@ -56,7 +55,7 @@ static void say_all(struct onnx_reader *r, uint32_t id, const struct onnx_tensor
 	}
 	for (uint32_t i = 0; i < keys.count && !r->in.failed; i++) {
 		struct slice value = proto_text(&r->in, &last[i], &scratch);
-		json_header_attr(r->a, id, &scratch, keys.keys[i], value);
+		tree_attr_own(&r->a->tree, id, keys.keys[i], value);
 	}
 	arena_free(&scratch);
 }

@@ -45,7 +45,7 @@ static int safetensors_open(struct archive *a, struct error *err)
 	int r = safetensors_header_read(&a->source, a->options->split, &a->tree, &scratch, &h, err);
 
 	for (uint32_t i = 0; r == 0 && i < h.metadata_names.count; i++)
-		json_header_attr(a, TREE_ROOT, &scratch, h.metadata_names.keys[i], h.metadata[i]);
+		tree_attr_own(&a->tree, TREE_ROOT, h.metadata_names.keys[i], h.metadata[i]);
 	if (r == 0)
 		r = add_tensors(a, &h, &scratch, err);
 	arena_free(&scratch);

@@ -3,6 +3,20 @@
 
 #include <inttypes.h>
 
+#include "formats/shared/lazy.h"
+
+int content_decoded(struct archive *a, uint32_t source, uint64_t offset, uint64_t len, enum codec_id codec, uint64_t size,
+		    struct content *ret, struct error *err)
+{
+	struct stream *s = arena_alloc(&a->arena, sizeof *s);
+	*ret = (struct content){.stream = s, .source = source, .size = size};
+	if (!s)
+		return error_no_memory(err, "decoding");
+	*s = (struct stream){.client = &a->blocks, .blocks = a->options->blocks, .source = archive_source(a, source),
+			     .offset = offset, .len = len, .codec = codec, .size = size};
+	return stream_open(s, err);
+}
+
 int content_read(struct archive *a, const struct content *c, uint64_t offset, size_t len, uint8_t *out, const _Atomic bool *gone,
 		 struct error *err)
 {
@@ -58,4 +72,40 @@ int content_answer(struct archive *a, const struct content *c, uint64_t offset, 
 const char *content_codec(const struct content *c)
 {
 	return c->stream && codec_compresses(c->stream->codec) ? codec_name(c->stream->codec) : NULL;
+}
+
+/* --- in the tree --------------------------------------------------------------- */
+
+struct content_file {
+	struct lazy lazy;
+	struct content content;
+};
+
+static int read_file(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
+{
+	const struct content_file *f = n->lazy;
+	return content_answer(a, &f->content, offset, len, ret, err);
+}
+
+int content_show(struct archive *a, uint32_t parent, struct slice name, const struct content *c, const struct array *array,
+		 uint32_t *ret, struct error *err)
+{
+	struct tree *t = &a->tree;
+	if (c->stream) {
+		struct content_file *f = arena_alloc(&a->arena, sizeof *f);
+		if (!f)
+			return error_no_memory(err, "its arrays");
+		*f = (struct content_file){{read_file}, *c};
+		*ret = tree_lazy(t, parent, name, f, c->size);
+	} else if (c->memory) {
+		*ret = tree_bytes(t, parent, name, c->memory + c->offset, (size_t)c->size);
+	} else {
+		*ret = tree_range(t, parent, name, c->source, c->offset, c->size);
+	}
+	if (array) {
+		struct array described = *array;
+		described.codec = content_codec(c);
+		tree_describe(t, *ret, tree_array(t, &described));
+	}
+	return 0;
 }

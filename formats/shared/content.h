@@ -16,6 +16,12 @@ struct content {
 	const uint8_t *memory; /* if they are there; or NULL */
 };
 
+/* All that the codec makes of [offset, offset + len) of archive_source(a, source); `size`: how many bytes
+ * that is, or STREAM_SIZE_UNKNOWN.  Decodes nothing; fails as stream_open() does.  The stream lives as long
+ * as the archive, since the cache knows it by its address. */
+int content_decoded(struct archive *a, uint32_t source, uint64_t offset, uint64_t len, enum codec_id codec, uint64_t size,
+		    struct content *ret, struct error *err);
+
 /* The part [offset, offset + size), which must be within it. */
 static inline struct content content_part(const struct content *c, uint64_t offset, uint64_t size)
 {
@@ -34,6 +40,11 @@ int content_head(struct archive *a, const struct content *c, uint8_t *out, size_
 /* A cursor over a copy of all of it, from `arena`; -ENOTSUP if it has more than `most` bytes. */
 int content_load(struct archive *a, const struct content *c, struct arena *arena, size_t most, struct cursor *ret,
 		 struct error *err);
+
+/* Adds a file of the bytes; `array` describes them, or is NULL.  Lazy if they are to be decoded: the format's
+ * read() is then lazy_read(). */
+int content_show(struct archive *a, uint32_t parent, struct slice name, const struct content *c, const struct array *array,
+		 uint32_t *ret, struct error *err);
 
 /* For read(): answers [offset, offset + len), without a copy where none is needed. */
 int content_answer(struct archive *a, const struct content *c, uint64_t offset, uint64_t len, struct answer *ret,

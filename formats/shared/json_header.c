@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/shared/json_header.h"
 
-void json_header_attr(struct archive *a, uint32_t node, struct arena *scratch, struct slice name, struct slice value)
-{
-	const size_t own = strlen(ATTR_OWN);
-	uint8_t *full = arena_alloc(scratch, own + name.len);
-	if (!full) {
-		a->tree.failed = -ENOMEM;
-		return;
-	}
-	memcpy(full, ATTR_OWN, own);
-	if (name.len)
-		memcpy(full + own, name.data, name.len);
-	tree_attr(&a->tree, node, (struct slice){full, own + name.len}, value);
-}
-
 int json_header_put(const struct source *s, uint64_t offset, uint64_t len, struct text *ret, struct error *err)
 {
 	char piece[1 << 14];

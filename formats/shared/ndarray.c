@@ -3,44 +3,9 @@
 
 #include "fs/archive/column.h"
 
-/* A lazy node of compressed bytes as they are. */
-struct ndarray_bytes {
-	struct lazy lazy;
-	struct content bytes;
-};
-
 static int no_memory(struct error *err)
 {
 	return error_set(err, ENOMEM, "no memory for its arrays");
-}
-
-static int read_bytes(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	const struct ndarray_bytes *f = n->lazy;
-	return content_answer(a, &f->bytes, offset, len, ret, err);
-}
-
-int ndarray_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
-		       const struct array *array, uint32_t *ret, struct error *err)
-{
-	struct tree *t = &a->tree;
-	if (bytes->stream) {
-		struct ndarray_bytes *f = arena_alloc(&a->arena, sizeof *f);
-		if (!f)
-			return no_memory(err);
-		*f = (struct ndarray_bytes){{read_bytes}, *bytes};
-		*ret = tree_lazy(t, parent, name, f, bytes->size);
-	} else if (bytes->memory) {
-		*ret = tree_bytes(t, parent, name, bytes->memory + bytes->offset, (size_t)bytes->size);
-	} else {
-		*ret = tree_range(t, parent, name, bytes->source, bytes->offset, bytes->size);
-	}
-	if (array) {
-		struct array described = *array;
-		described.codec = content_codec(bytes);
-		tree_describe(t, *ret, tree_array(t, &described));
-	}
-	return 0;
 }
 
 /* --- structured arrays ------------------------------------------------------- */
@@ -179,5 +144,5 @@ int ndarray_show(struct archive *a, uint32_t parent, struct slice name, const st
 {
 	if (type->array.dtype == DTYPE_STRUCT)
 		return show_records(a, parent, name, elements, type, ret, err);
-	return ndarray_show_bytes(a, parent, name, elements, &type->array, ret, err);
+	return content_show(a, parent, name, elements, &type->array, ret, err);
 }

@@ -14,7 +14,3 @@
  * be; `elements` are exactly its bytes. */
 int ndarray_show(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type,
 		 const struct content *elements, uint32_t *ret, struct error *err);
-
-/* Adds a file of the bytes as they are; `array` describes them, or is NULL. */
-int ndarray_show_bytes(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
-		       const struct array *array, uint32_t *ret, struct error *err);

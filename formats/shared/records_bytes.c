@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The bytes that records are read from: a source's, or those of a stream that it is. */
+#include "formats/shared/content.h"
 #include "formats/shared/records_impl.h"
 
 #include <inttypes.h>
@@ -32,18 +33,11 @@ int records_bytes_open(struct archive *a, struct records_bytes *ret, struct erro
 	const struct wrapper_magic *wrapper = r == 0 ? wrapper_of((struct slice){head, n}) : NULL;
 	if (!wrapper)
 		return r;
-	struct stream *s = arena_alloc(&a->arena, sizeof *s);
-	if (!s)
-		return error_no_memory(err, "decoding");
-	s->client = &a->blocks;
-	s->blocks = a->options->blocks;
-	s->source = &a->source;
-	s->len = a->source.size;
-	s->codec = wrapper->codec;
-	s->size = STREAM_SIZE_UNKNOWN;
-	ret->stream = s;
+	struct content whole;
+	r = content_decoded(a, 0, 0, a->source.size, wrapper->codec, STREAM_SIZE_UNKNOWN, &whole, err);
+	ret->stream = whole.stream;
 	ret->size = UINT64_MAX;
-	return stream_open(s, err);
+	return r;
 }
 
 int records_bytes_head(const struct records_bytes *b, uint8_t *ret, size_t len, size_t *ret_len, struct error *err)

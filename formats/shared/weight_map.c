@@ -196,7 +196,7 @@ static int add_attrs(struct archive *a, const struct weight_map *map, struct err
 			return error_set(err, ENOMEM, "no memory for the index's metadata");
 		if (!fresh)
 			return error_set(err, EBADMSG, "metadata %.*s appears twice in the index", cut(name), name.data);
-		json_header_attr(a, TREE_ROOT, map->scratch, name, value);
+		tree_attr_own(&a->tree, TREE_ROOT, name, value);
 	}
 	return 0;
 }

@@ -336,18 +336,10 @@ int zip_open(struct archive *a, uint32_t source, const struct zip_member *m, str
 		return error_set(err, EIO, "%s", m->fault);
 	if (m->codec == CODEC_NONE)
 		return 0;
-	struct stream *s = arena_alloc(&a->arena, sizeof *s);
-	if (!s)
-		return error_no_memory(err, "its members");
-	s->client = &a->blocks;
-	s->blocks = a->options->blocks;
-	s->source = archive_source(a, source);
-	s->offset = m->data;
-	s->len = m->packed;
-	s->codec = m->codec;
-	s->size = m->size;
-	s->crc32 = m->crc;
-	s->has_crc32 = !a->options->no_verify;
-	*ret = (struct content){.stream = s, .source = source, .size = m->size};
-	return stream_open(s, err);
+	int r = content_decoded(a, source, m->data, m->packed, m->codec, m->size, ret, err);
+	if (r == 0) {
+		ret->stream->crc32 = m->crc;
+		ret->stream->has_crc32 = !a->options->no_verify;
+	}
+	return r;
 }

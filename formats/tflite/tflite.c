@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "formats/shared/ndarray.h"
+#include "formats/shared/content.h"
 #include "formats/shared/zip.h"
 
 /* --- probing --------------------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ static int show_member(struct tflite_opening *o, uint32_t dir, const struct zip_
 	}
 	int r = zip_open(a, 0, m, &bytes, &why);
 	if (r == 0)
-		r = ndarray_show_bytes(a, at.parent, at.leaf, &bytes, &(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = &bytes.size}, &id, &why);
+		r = content_show(a, at.parent, at.leaf, &bytes, &(struct array){.dtype = DTYPE_UINT8, .rank = 1, .shape = &bytes.size}, &id, &why);
 	if (r < 0 && error_passes(r))
 		return error_set(o->err, -r, "%s", why.text);
 	const char *sentence = r < 0 ? arena_text(&a->arena, slice_text(why.text)) : NULL;

@@ -55,14 +55,8 @@ static int open_content(struct torch_file *f, struct error *err)
 	f->data = (struct content){.size = a->source.size};
 	if (r < 0 || codec == CODEC_NONE)
 		return r;
-	struct stream *s = arena_alloc(&a->arena, sizeof *s);
-	if (!s)
-		return error_no_memory(err, "a compressed file");
-	*s = (struct stream){.client = &a->blocks, .blocks = a->options->blocks, .source = &a->source, .len = a->source.size, .codec = codec,
-			     .size = STREAM_SIZE_UNKNOWN};
-	f->data = (struct content){.stream = s};
-	r = stream_open(s, err);
-	return r < 0 ? r : stream_size(s, &f->data.size, err);
+	r = content_decoded(a, 0, 0, a->source.size, codec, STREAM_SIZE_UNKNOWN, &f->data, err);
+	return r < 0 ? r : stream_size(f->data.stream, &f->data.size, err);
 }
 
 /* --- opening ------------------------------------------------------------------------------------- */

@@ -43,18 +43,7 @@ static int open_latin1(const struct torch_file *f, const struct pickle_node *tex
 	struct content at;
 	if (!pickle_bytes(&f->pickle, text, &at) || at.stream)
 		return decode_latin1(f, text, ret, err);
-	struct stream *s = arena_alloc(&f->a->arena, sizeof *s); /* the cache knows it by its address */
-	if (!s)
-		return error_no_memory(err, "its bytes");
-	s->client = &f->a->blocks;
-	s->blocks = f->a->options->blocks;
-	s->source = archive_source(f->a, at.source);
-	s->offset = at.offset;
-	s->len = at.size;
-	s->codec = CODEC_LATIN1;
-	s->size = size;
-	*ret = (struct content){.stream = s, .source = at.source, .size = size};
-	return stream_open(s, err);
+	return content_decoded(f->a, at.source, at.offset, at.size, CODEC_LATIN1, size, ret, err);
 }
 
 /* The characters of the text: its bytes, less those that continue one. */

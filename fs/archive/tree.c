@@ -345,10 +345,20 @@ void tree_describe(struct tree *t, uint32_t id, const struct array *array)
 		tree_at(t, id)->array = array;
 }
 
-static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slice value, bool json)
+static char *join(struct arena *a, struct slice prefix, struct slice name)
+{
+	char *joined = arena_aligned(a, prefix.len + name.len + 1, 1);
+	if (joined && prefix.len)
+		memcpy(joined, prefix.data, prefix.len);
+	if (joined && name.len)
+		memcpy(joined + prefix.len, name.data, name.len);
+	return joined;
+}
+
+static void add_attr(struct tree *t, uint32_t id, struct slice prefix, struct slice name, struct slice value, bool json)
 {
 	struct attr *attr = id ? arena_alloc(t->arena, sizeof *attr) : NULL;
-	char *name_kept = attr ? arena_text(t->arena, name) : NULL;
+	char *name_kept = attr ? join(t->arena, prefix, name) : NULL;
 	char *value_kept = name_kept ? arena_text(t->arena, value) : NULL;
 	if (id == 0)
 		return;
@@ -356,7 +366,7 @@ static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slic
 		tree_fail(t, -ENOMEM);
 		return;
 	}
-	*attr = (struct attr){NULL, {(uint8_t *)name_kept, name.len}, {(uint8_t *)value_kept, value.len}, json};
+	*attr = (struct attr){NULL, {(uint8_t *)name_kept, prefix.len + name.len}, {(uint8_t *)value_kept, value.len}, json};
 	if (t->attr_node != id || !tree_at(t, id)->attrs) { /* mostly the same node again */
 		t->attr_node = id;
 		t->attr_tail = &tree_at(t, id)->attrs;
@@ -369,12 +379,17 @@ static void add_attr(struct tree *t, uint32_t id, struct slice name, struct slic
 
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value)
 {
-	add_attr(t, id, name, value, false);
+	add_attr(t, id, SLICE(""), name, value, false);
+}
+
+void tree_attr_own(struct tree *t, uint32_t id, struct slice name, struct slice value)
+{
+	add_attr(t, id, SLICE(ATTR_OWN), name, value, false);
 }
 
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value)
 {
-	add_attr(t, id, name, value, true);
+	add_attr(t, id, SLICE(""), name, value, true);
 }
 
 void tree_error(struct tree *t, uint32_t id, const char *sentence)

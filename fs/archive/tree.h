@@ -181,15 +181,18 @@ void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
 void tree_open_root(struct tree *t, const void *lazy);
 
 /* Says more of a node of the filling under way (or of the root, while opening).
- * The array stays the caller's, with the arena's lifetime. */
+ * Keeps the pointer: the array must live in the archive's arena, which tree_array() sees to. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
-/* A copy of the array and its shape, or an equal one made recently, so that nodes of equal
+/* A copy of the array, its shape, type and codec, or an equal one made recently, so that nodes of equal
  * description share one.  NULL if the tree has failed. */
 const struct array *tree_array(struct tree *t, const struct array *array);
 uint64_t tree_array_size(const struct array *array); /* in bytes; or SIZE_UNKNOWN */
 
+/* Copies both.  Names and values may have any length: a mount leaves out what does not fit, the JSON view
+ * has it.  _own: metadata of the archive's own, whose name becomes ATTR_OWN NAME; _json: the value is JSON. */
 void tree_attr(struct tree *t, uint32_t id, struct slice name, struct slice value);
+void tree_attr_own(struct tree *t, uint32_t id, struct slice name, struct slice value);
 void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice value);
 
 /* Records why the node cannot be read, or not in full.  NULL: it can be. */
