@@ -277,6 +277,8 @@ static bool look_once(struct look *l, struct archive *a, struct node *n, bool fa
 	bool answered;
 	int r = archive_size(a, n, &size, &err);
 
+	if (n->kind == NODE_LAZY && !a->format->read)
+		return broken(l, "%s: a lazy file of a format without read()", n->name);
 	if (r < 0)
 		return sentence(l, "size", n->name, r, &err);
 	if (size > INT64_MAX)

@@ -61,8 +61,10 @@ struct slice test_open_fixture(struct archive *a, const struct format *f, const 
 int test_open_file(struct archive *a, const struct format *f, const char *path, struct error *err);
 
 /* It is refused, for this reason. */
-void check_refused(const struct format *f, struct slice file, int code, const char *sentence);
-void check_refused_file(const struct format *f, const char *path, int code, const char *sentence);
+#define check_refused(f, bytes, code, sentence) check_refused_at(f, bytes, code, sentence, __FILE__, __LINE__)
+#define check_refused_file(f, path, code, sentence) check_refused_file_at(f, path, code, sentence, __FILE__, __LINE__)
+void check_refused_at(const struct format *f, struct slice bytes, int code, const char *sentence, const char *file, int line);
+void check_refused_file_at(const struct format *f, const char *path, int code, const char *sentence, const char *file, int line);
 
 /* The node at a shown path ("" is the root), directories filled on the way; 0 if
  * there is none. */

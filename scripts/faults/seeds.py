@@ -276,7 +276,7 @@ def flatbuffers():
 
 def protobufs():
     """A model's messages, and a tensor with entries of every kind."""
-    out = folder("protobuf")
+    out = folder("protobuf_walk")
     t = onnx.TensorProto(name="w", data_type=7, dims=[2, 300], int64_data=[-1, 5], float_data=[1, 2], double_data=[3], string_data=[b"x", b""])
     t.metadata_props.add(key="k", value="v")
     g = onnx.GraphProto(name="g", node=[onnx.helper.make_node("Conv", ["x"], ["y"], kernel_shape=[3, 3], alpha=1.5)], initializer=[t])
@@ -305,5 +305,5 @@ def pickles():
 if __name__ == "__main__":
     for make in (thrift, encodings, filters, objects, codecs, texts, headers, flatbuffers, protobufs, pickles):
         make()
-    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "protobuf", "pickle_machine") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
+    sizes = [p.stat().st_size for t in ("thrift", "encodings", "filters", "object", "codecs", "json", "numpy", "flatbuffers", "protobuf_walk", "pickle_machine") for p in (TESTS / "fuzz" / t).iterdir() if p.is_file()]
     print(len(sizes), "seeds,", sum(sizes), "bytes")

@@ -385,7 +385,7 @@ static void a_signature_alone_is_refused(void **state)
 {
 	static const char head[] = "\x89HDF\r\n\x1a\n\t";
 	(void)state;
-	check_refused(&format_hdf5, (struct slice){(const uint8_t *)head, 9}, -ENOTSUP, "superblock version 9");
+	check_refused(&format_hdf5, ((struct slice){(const uint8_t *)head, 9}), -ENOTSUP, "superblock version 9");
 }
 
 /* The chunks' rank must be the dataset's (CVE-2026-19025): one byte of the layout

@@ -43,7 +43,7 @@ static void a_tar_is_known_by_what_stands_in_its_middle(void **state)
 	uint8_t tar[512] = "name";
 	(void)state;
 	memcpy(tar + 257, "ustar", 6);
-	check_refused(&format_known, (struct slice){tar, sizeof tar}, -ENOTSUP,
+	check_refused(&format_known, ((struct slice){tar, sizeof tar}), -ENOTSUP,
 		      "a tar file, which arrayfs does not read: extract it first (`tar -xf`)");
 }
 

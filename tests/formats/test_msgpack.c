@@ -141,7 +141,7 @@ static void of_fields_that_come_twice_the_last_counts(void **state)
 
 static void check_sentence(const char *bytes, size_t len, int code, const char *sentence)
 {
-	check_refused(&format_msgpack, (struct slice){(const uint8_t *)bytes, len}, code, sentence);
+	check_refused(&format_msgpack, ((struct slice){(const uint8_t *)bytes, len}), code, sentence);
 }
 
 static void faults_are_told(void **state)

@@ -293,7 +293,7 @@ static void check_header(struct slice header, const char *data, const char *sent
 		file[i] = (uint8_t)((uint64_t)header.len >> 8 * i);
 	memcpy(file + 8, header.data, header.len);
 	memcpy(file + 8 + header.len, data, n);
-	check_refused(&format_safetensors, (struct slice){file, 8 + header.len + n}, -EBADMSG, sentence);
+	check_refused(&format_safetensors, ((struct slice){file, 8 + header.len + n}), -EBADMSG, sentence);
 	free(file);
 }
 
@@ -382,7 +382,7 @@ static void a_header_over_the_formats_limit_is_refused(void **state)
 	assert_non_null(file);
 	memset(file, ' ', 8 + n);
 	memcpy(file, "\x01\xe1\xf5\x05\0\0\0\0{}", 10);
-	check_refused(&format_safetensors, (struct slice){file, 8 + n}, -EBADMSG,
+	check_refused(&format_safetensors, ((struct slice){file, 8 + n}), -EBADMSG,
 		      "header of 100000001 bytes, over the format's limit of 100000000");
 	free(file);
 }
