@@ -23,7 +23,7 @@ static int check_tree(struct archive *a, uint32_t first, struct error *err)
 	return 0;
 }
 
-/* So much freed memory goes back to the system: the C library would keep it, a share for each thread. */
+/* From this much on, freed memory goes back to the system: the C library would keep it, in each thread's arena. */
 enum { TRIM = 1 << 20 };
 
 /* Reports the current size of the metadata to the block cache. */
@@ -75,7 +75,7 @@ static void archive_init(struct archive *a, const struct archive_options *option
 	pthread_mutex_init(&a->access_lock, NULL);
 }
 
-/* What is outside is its owner's alone until its way is known. */
+/* An archive outside is accessible to its owner alone until the folders on its path are known. */
 static void take_own(struct archive *a, const struct stat *st)
 {
 	a->own = *st;
@@ -213,7 +213,7 @@ static int log_grow(struct archive *a, struct error *err)
 static int fill(struct archive *a, uint32_t dir, size_t most, struct error *err)
 {
 	uint32_t first = a->tree.made;
-	struct error unsaid = {0}; /* formats count on one */
+	struct error unsaid = {0}; /* formats rely on having one */
 	err = err ? err : &unsaid;
 	int r = log_grow(a, err);
 	if (r < 0 || (r = tree_fill(&a->tree, dir, err)) < 0)
@@ -365,7 +365,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 				    : error_set(err, EIO, "a file that nobody reads");
 		break;
 	}
-	if (r == -EINTR) /* nobody waits for it: nor for what was to come after it */
+	if (r == -EINTR) /* the reader has gone: what was to come after it is not needed, either */
 		archive_cancel_prefetch(a);
 	if (r < 0 || (finds_end ? ret->len > len : ret->len != len))
 		answer_reset(ret);

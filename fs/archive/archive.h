@@ -23,12 +23,12 @@ struct peek {
 	struct cursor head; /* the first HEAD_SIZE bytes, or the whole file */
 	uint64_t size;
 	const struct source *source;
-	int failed; /* the first error of a probe that passes (error_passes()): who it is is not known */
+	int failed; /* the first transient error (error_passes()) in a probe: then the format is not known */
 	uint8_t bytes[HEAD_SIZE];
 };
 int peek(struct peek *ret, const struct source *s, struct error *err);
 bool peek_at(const struct peek *p, uint64_t offset, void *ret, size_t len); /* false if they cannot be read */
-void peek_failed(const struct peek *p, int r); /* for probes that read otherwise: notes such an error */
+void peek_failed(const struct peek *p, int r); /* for probes that read by other means: records such an error */
 
 /* Called for each attribute, which is valid only during the call; nonzero ends the walk. */
 typedef int attrs_each(void *arg, const struct attr *attr);
@@ -43,12 +43,12 @@ struct references {
 	size_t (*width)(struct archive *a, const struct node *n);
 };
 
-/* What people want to know of an archive first, and no attribute of its root tells: for `info`. */
+/* What people want to know about an archive first, and no attribute of its root states: for `info`. */
 struct overview {
-	const char *versioned; /* what has the version: "version", "superblock version"; NULL: nothing is told */
+	const char *versioned; /* what `version` is called: "version", "superblock version"; NULL: there is none */
 	char version[16];
-	struct text writer;    /* what wrote it, as that says of itself; the caller's to free */
-	const char *parts;     /* what the rows of a table are in: "row_groups", NULL: nothing */
+	struct text writer;    /* the program that wrote it, as it names itself; the caller frees it */
+	const char *parts;     /* what the rows of a table are in: "row_groups"; or NULL */
 	uint64_t rows, count;  /* of a table; and of those parts */
 };
 
@@ -68,11 +68,11 @@ struct format {
 	 * so it should read little beyond the head. */
 	bool (*probe)(const struct peek *p);
 
-	/* For a format of records without an index, which are shown as a table only where that is asked for
-	 * (archive_options.records), or where the file alone is the source: is the file of this format, by its
-	 * contents, by its name, or as the options say?  Asked in registry order, of files that no other format's
-	 * contents tell.  Such a file that cannot be opened stays a file in a mirrored directory: -ENOTSUP without a
-	 * sentence says no more, -EBADMSG and a sentence is its error there. */
+	/* For a format of records without an index, which are shown as a table only on request
+	 * (archive_options.records), or if the file itself is the source: is the file of this format, by its
+	 * contents, its name or the options?  Asked in registry order, for files that no probe() recognises.  If
+	 * such a file cannot be opened, it stays a file in a mirrored directory: -EBADMSG and a sentence is its
+	 * error there, -ENOTSUP without a sentence gives it none. */
 	bool (*claims)(const struct peek *p, const char *name, const struct archive_options *options);
 
 	/* For a format whose archives are folders: a->members, no source.  Tried only if the user
@@ -81,11 +81,11 @@ struct format {
 	 * reports what is missing. */
 	bool (*probe_members)(const struct members *m);
 
-	/* A lazy file is decoded by one thread at a time, mostly: whoever wants several of them
-	 * does well to read them at once. */
+	/* A lazy file is mostly decoded by one thread at a time, so several of them are best
+	 * read at once. */
 	bool serial;
 
-	/* Sizes take decoding, which reading from the beginning to the end does not need. */
+	/* Finding a size takes decoding; reading from beginning to end does not need the size. */
 	bool finds_end;
 
 	/* Reads the metadata and fills a->tree, where a filling of the root is open.  On
@@ -101,10 +101,10 @@ struct format {
 	 * decoded only once. */
 	int (*size)(struct archive *a, const struct node *n, uint64_t *ret, struct error *err);
 
-	/* Optional: the first extent of a node's array where that is not known (`sized`) and the
-	 * node has no bytes that tell it: a directory, for example.  Without it, the sizes of its
-	 * files tell.  If not `decode`, fails where that would take reading data.  Called
-	 * concurrently. */
+	/* Optional: the first extent of a node's array, if that is not known (`sized`) and does
+	 * not follow from bytes of the node's own: a directory's, for example.  Without this, it
+	 * follows from the sizes of the files in it.  Unless `decode`, fails where that would
+	 * take reading data.  Called concurrently. */
 	int (*extent)(struct archive *a, const struct node *n, bool decode, uint64_t *ret, struct error *err);
 
 	/* Answers exactly [offset, offset + len) of a lazy node, which is within its size; or, if
@@ -138,28 +138,27 @@ struct format {
 	 * path can.  Any thread. */
 	uint64_t (*same)(const struct archive *a, uint32_t index);
 
-	/* Optional: by which number the published node is known for ever: it follows from what
-	 * the archive contains and from nothing else, so not from the order in which directories
-	 * were filled, as the index does.  All names of one file have one, and every path to a
-	 * directory has its own.  It is a hash of 64 bits, without a secret: that two nodes have
-	 * the same is unlikely but may be contrived.  0 where the index is such a number.  Any
-	 * thread. */
+	/* Optional: a number that identifies the published node for ever: it depends only on
+	 * what the archive contains, and not, like the index, on the order in which directories
+	 * were filled.  All names of one file share one, and every path to a directory has its
+	 * own.  It is an unkeyed 64-bit hash: a collision is unlikely, but can be contrived.  0
+	 * if the index itself is such a number.  Any thread. */
 	uint64_t (*identity)(const struct archive *a, uint32_t index, const struct node *n);
 
-	/* Optional, of archives whose arrays an index may show, too, and of such indexes: a RANGE
-	 * node's number among all of its source, below 2^24, the same wherever it is shown.  Any
-	 * thread. */
+	/* Optional, for archives whose arrays an index may show, too, and for such indexes: a
+	 * RANGE node's number among all those of its source, below 2^24, the same wherever it is
+	 * shown.  Any thread. */
 	uint32_t (*ordinal)(const struct archive *a, uint32_t index, const struct node *n);
 
-	/* Optional, of an index: what the names of such files end in; ends with NULL. */
+	/* Optional, for an index: the suffixes of such files; NULL-terminated. */
 	const char *const *indexes;
 
-	/* Optional: the bytes of which the archive has checksums of its own (fs/archive/check.h),
+	/* Optional: the bytes for which the archive has checksums of its own (fs/archive/check.h),
 	 * allocated from `keep`.  Lazy files must be made of these bytes alone, and be readable if
-	 * all of them are as their checksums say: then to check them is to check these. */
+	 * all of them match their checksums: then checking the bytes checks the files. */
 	int (*checks)(struct archive *a, struct arena *keep, struct check **ret, uint32_t *ret_count, struct error *err);
 
-	/* Optional: a lazy file of which that is not so: it has to be decoded to be checked. */
+	/* Optional: is it a lazy file for which that does not hold, so that it must be decoded to be checked? */
 	bool (*unchecked)(const struct archive *a, uint32_t index);
 
 	/* Frees what is not in the arena. */
@@ -169,7 +168,7 @@ struct format {
 /* How records without an index are read: -o records and what belongs to it. */
 struct archive_records {
 	bool on;              /* those in mirrored directories are tables, too */
-	const char *kind;     /* "jsonl", "csv" …, where neither content nor name tells; or NULL */
+	const char *kind;     /* "jsonl", "csv" …, where neither content nor name shows it; or NULL */
 	bool skip_bad;        /* -o bad-records=skip */
 	char delimiter;       /* of CSV; 0: by the name */
 	bool no_quote, no_header;
@@ -200,8 +199,8 @@ struct archive {
 	char *path;           /* kept for members.folder.path */
 	bool mirrored;        /* its siblings are shown next to it, one level up */
 	bool outside;         /* it lies elsewhere: a link that is followed leads to it */
-	const char *told;     /* what the log is to say of it, once; or NULL */
-	const struct format *const *parts; /* of what its members are: parts.h */
+	const char *told;     /* a message for the log, once; or NULL */
+	const struct format *const *parts; /* the formats of its members: parts.h */
 	struct archive *within;  /* it lies within this one; or NULL */
 	struct grafts *grafts;   /* those that lie within it: graft.h; or NULL */
 	struct stat own;      /* its own file, or folder, at the last look */
@@ -240,7 +239,7 @@ struct archive_at {
 
 /*
  * Opens the archive.  Refusals:
- *   -ENOTSUP with err->text "" empty: no format knows it, and its name wishes nothing
+ *   -ENOTSUP with err->text "" empty: no format recognises it, nor claims its name
  *   otherwise a sentence: it is, or is called, an archive and cannot be shown.
  */
 int archive_open(struct archive *ret, const struct format *const *formats,
@@ -252,8 +251,9 @@ int archive_open_source(struct archive *ret, const struct format *const *formats
 			const char *name, const struct archive_options *options, struct error *err);
 
 /* The same for an archive that lies within another, where its siblings are shown next to it:
- * `source` is a window of one of that one's.  It has the other's options, brings in no files, and leaves it to that one to count its memory.
- * -E2BIG if it takes more than `most` bytes. */
+ * `source` is a window of one of the outer archive's sources.  It has that archive's options,
+ * brings in no files, and its memory is counted there.  -E2BIG if it takes more than `most`
+ * bytes. */
 int archive_open_within(struct archive *ret, struct archive *within, const struct format *const *formats, struct source source,
 			const char *name, size_t most, struct error *err);
 
@@ -264,9 +264,9 @@ int archive_open_folder(struct archive *ret, const struct format *const *formats
 
 void archive_close(struct archive *a);
 
-/* For formats.  Opens another file below the archive's own folder, unless it is open; it
- * stays so as long as the archive, without a descriptor, as there may be thousands.  *ret
- * is its number for tree_range(). */
+/* For formats.  Opens another file below the archive's own folder, unless it is open already.
+ * It stays open as long as the archive, without a descriptor, since there may be thousands.
+ * *ret is its number for tree_range(). */
 int archive_sibling(struct archive *a, struct slice path, enum reach reach, uint32_t *ret, struct error *err);
 
 /* Records that bytes of the member are shown, and who may read it.  `st` is of the open
@@ -309,7 +309,7 @@ void archive_stat(struct archive *a, const struct node *n, struct stat *ret);
 /* The same of one of its files, archive_source(number), with its own size. */
 void archive_stat_file(struct archive *a, uint32_t number, struct stat *ret);
 
-/* May all who may read the archive read that source, too?  Any thread. */
+/* May everyone who may read the archive read that source, too?  Any thread. */
 bool archive_opens_to_all(struct archive *a, uint32_t source);
 
 /* A hash of all that archive_restat() examines: changes when that does. */
@@ -329,14 +329,15 @@ bool archive_finds_end(const struct archive *a, const struct node *n);
 int archive_read(struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 		 struct answer *ret, struct error *err);
 
-/* For what reads as archive_read() does: calls `read` again if a size turned out to be wrong meanwhile
- * (archive_resize()), and answers nothing if it fails. */
+/* For functions that read like archive_read(): calls `read` again if a size turned out to be wrong
+ * meanwhile (archive_resize()), and answers nothing if it fails. */
 typedef int archive_reading(struct archive *a, struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err);
 int archive_read_settled(archive_reading *read, struct archive *a, struct node *n, uint64_t offset, uint64_t len,
 			 struct answer *ret, struct error *err);
 
-/* Who knows the content; else whom the name wishes for, unless it is empty or a text, as the
- * pointers are that version control leaves in a file's place.  NULL: nobody. */
+/* The format that recognises the content; otherwise the one that claims the name, unless the
+ * file is empty or a text, such as a pointer that version control leaves in a file's place.
+ * NULL: none. */
 const struct format *archive_detect(const struct format *const *formats, const struct peek *p, const char *name,
 				    const struct archive_options *options, bool mirrored);
 

@@ -53,7 +53,7 @@ static int each_shape(const char *name, const struct array *array, attrs_each *e
 	return r;
 }
 
-/* Of an array of blocks, whose rows are told in bytes, the shape in elements. */
+/* For an array of blocks, whose last extent counts bytes, the shape in elements. */
 static int each_logical_shape(const struct array *array, attrs_each *each, void *arg)
 {
 	const struct quant_block *block = array->quant ? quant_block(array->quant->blocks) : NULL;

@@ -4,8 +4,8 @@
 #include "fs/codec/codec.h"
 
 /*
- * Bytes of which an archive has a CRC-32 of its own, a member of a zip for example.  Reads of
- * stored bytes do not look at it: it is of all of them, and few are asked for.
+ * Bytes for which an archive has a CRC-32 of its own, for example a member of a zip.  Reads of
+ * stored bytes do not check it: it covers all of them, and a read asks for few.
  */
 struct check {
 	struct slice name;     /* as the archive has it */
@@ -16,7 +16,7 @@ struct check {
 	uint32_t crc32;        /* of the decoded bytes */
 };
 
-/* Reads, decodes and checks them, in bounded memory and beside the cache.  `each` is called
+/* Reads, decodes and checks them, in bounded memory, bypassing the cache.  `each` is called
  * with the number of bytes just checked; what it returns, unless 0, ends the check and is
  * returned.  Any thread. */
 int check_run(struct archive *a, const struct check *c, int (*each)(void *arg, uint64_t bytes), void *arg, struct error *err);

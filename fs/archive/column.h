@@ -13,12 +13,12 @@
  *	dictionary   NAME/indices      NAME/dictionary
  *	validity     NAME.validity, next to any of these
  *
- * Offsets are int64, little-endian, one more than there are lists; validity is a bool
- * for each element.  How a file comes by its bytes is the format's own matter: here is
- * only what files there are, what they are called and what is said of them.
+ * Offsets are int64, little-endian, one more than there are lists; validity is a bool for each
+ * element.  Where a file's bytes come from is up to the format: this is only about which files
+ * there are, their names and their descriptions.
  *
- * While a tree is being filled, as tree.h's: each call returns the index of what it added, 0
- * once the tree has failed.
+ * For use while a tree is being filled, like tree.h's functions: each returns the index of what
+ * it added, 0 once the tree has failed.
  */
 
 /* Where it goes.  `merges`: what becomes a directory may be one that another name
@@ -31,21 +31,20 @@ struct column_at {
 
 /* Where a file's bytes come from, as for tree_lazy(), tree_range() and the others. */
 struct column_file {
-	uint8_t kind; /* NODE_LAZY, NODE_RANGE, NODE_BYTES; NODE_HARD, of which nothing else is said */
+	uint8_t kind; /* NODE_LAZY, NODE_RANGE, NODE_BYTES; NODE_HARD, which is not described */
 	uint32_t source;
 	union {
 		const void *lazy, *bytes;
 		uint64_t offset;
 		uint32_t twin;
 	};
-	uint64_t size;     /* SIZE_UNKNOWN: as its array tells, or else the format's size() */
+	uint64_t size;     /* SIZE_UNKNOWN: that of its array, or else the format's size() */
 	const char *fault; /* why it cannot be read, or NULL */
 };
 
 #define COLUMN_UNKNOWN UINT64_MAX /* how many there are is not known before they are decoded */
 
-/* The array with the one extent *count, which has to live as long, or with one that is
- * not known. */
+/* The array with the one extent *count, which must live as long, or with an unknown one. */
 static inline struct array column_of(struct array array, const uint64_t *count)
 {
 	array.rank = *count != COLUMN_UNKNOWN;
@@ -54,22 +53,22 @@ static inline struct array column_of(struct array array, const uint64_t *count)
 	return array;
 }
 
-/* One file.  This and all arrays below need live only until the call returns, but their
- * words as long as the archive. */
+/* One file.  This and all arrays below need to live only until the call returns, but their
+ * strings as long as the archive. */
 uint32_t column_array(struct tree *t, struct column_at at, const struct array *array, struct column_file file);
 
 /* A directory: the fields go below it. */
 uint32_t column_struct(struct tree *t, struct column_at at, const struct array *array);
 
-/* A directory and the file that leads into the rest of it, which the caller adds. */
+/* A directory, and the file that leads to the rest, which the caller adds. */
 struct column {
 	uint32_t dir;
 	uint32_t index;        /* its offsets or indices */
 	struct column_at rest; /* its values or dictionary; of a map: where its keys go */
 };
 
-/* `count` lists, strings or maps; the offsets' array follows from it.  A file of no kind
- * (0): nothing tells the offsets, and there are none. */
+/* `count` lists, strings or maps; the offsets' array follows from it.  A file of no kind (0):
+ * the offsets are not known, and there are none. */
 struct column column_list(struct tree *t, struct column_at at, const struct array *array, uint64_t count, struct column_file offsets);
 
 /* The same; `pairs` of all maps together.  The values go next to the keys. */
@@ -84,13 +83,13 @@ struct column column_dictionary(struct tree *t, struct column_at at, const struc
 uint32_t column_validity(struct tree *t, uint32_t id, uint64_t count, struct column_file file);
 
 /*
- * NAME.validity is that of NAME, wherever a field called so stands among the others: so
- * whoever adds the fields of a struct, or the columns of a table, goes through them once
- * for each round, and adds those whose round it is, with their validity.
+ * NAME.validity is always that of NAME, even if there is a field of that name, wherever it is.
+ * Therefore, whoever adds the fields of a struct, or the columns of a table, goes through them
+ * once for each round, and adds those of that round, with their validity.
  */
 enum { COLUMN_ROUNDS = 2 };
 unsigned column_round(struct slice name);
 
-/* Does a published node hold characters, or say where elements are, rather than numbers of somebody's:
- * offsets, indices, the bytes of strings? */
+/* Does a published node hold characters or structure (offsets, indices, the bytes of strings), rather
+ * than numbers? */
 bool column_is_structure(const struct tree *t, const struct node *n);

@@ -3,16 +3,16 @@
 #include "fs/archive/archive.h"
 
 /*
- * Archives that lie within an archive as they are, as stored members of a zip do.  Each is opened
- * by its own format over a window of the source, and is a directory of the outer archive, which is
- * filled from the inner archive's tree, one directory at a time.
+ * Archives stored as they are within another archive, such as uncompressed members of a zip.  Each
+ * is opened by its own format over a window of the source, and is a directory of the outer
+ * archive, which is filled from the inner archive's tree, one directory at a time.
  *
- * Whoever calls graft_add() has the functions below in its struct format, or calls them from its
- * own: each hands the question on to the inner archive's format, and answers nothing where the
- * node is not an inner archive's.
+ * A format that calls graft_add() has the functions below in its struct format, or calls them from
+ * its own: each forwards to the inner archive's format, and does nothing for a node that is not an
+ * inner archive's.
  */
 
-/* How many archives may lie in one another, below the outermost. */
+/* How deep archives may be nested, below the outermost. */
 enum { GRAFT_DEPTH = 2 };
 
 /* Adds what lies there, which must be within the source: a directory if it is an archive, and

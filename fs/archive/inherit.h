@@ -3,8 +3,9 @@
 #include "fs/archive/archive.h"
 
 /*
- * What an archive leaves for the next one of the same file, which may only have grown: of the last few
- * files, told by device and inode number.  Whether it still holds is for the heir to see.  Any thread.
+ * What an archive leaves for the next one of the same file, in case that has only grown: for the last
+ * few files, identified by device and inode number.  The next archive must check whether it still
+ * holds.  Any thread.
  */
 enum { INHERIT_FILES = 8 };
 
@@ -16,7 +17,7 @@ struct inheritance {
 		ino_t ino;
 		uint64_t when;
 		void *what;
-		void (*discard)(void *what); /* tells what it is, too */
+		void (*discard)(void *what); /* also identifies its kind */
 	} all[INHERIT_FILES];
 };
 

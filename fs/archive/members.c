@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* Open at a time, and the bytes that they take, as long as nobody holds more. */
+/* How many are open at a time, and the bytes that they take, unless more are held. */
 enum { OPEN_MAX = 64, OPEN_MAX_BYTES = 6 << 20 };
 
 void members_init(struct members *m, struct descriptors *descriptors)

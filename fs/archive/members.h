@@ -101,10 +101,10 @@ struct member *members_neighbour(const struct members *m, const char *path, enum
 bool members_any(const struct members *m, bool (*is)(const char *name));
 
 /*
- * What the archive makes of a name on the way: `path` is below the folder, `name` its last
- * component, `type` as in st_mode: of a link first the link, then what it leads to.
- * -errno and a sentence refuse the folder.  A MEMBER_SURE that cannot be had refuses it,
- * too: half a table is none.
+ * What the archive makes of a name that is met: `path` is below the folder, `name` its last
+ * component, `type` as in st_mode: of a link first the link, then what it leads to.  -errno and
+ * a sentence refuse the folder.  A MEMBER_SURE that cannot be opened refuses it, too: half a
+ * table is not a table.
  */
 enum { MEMBER_NO, MEMBER_MAYBE, MEMBER_SURE };
 typedef int members_choose(void *arg, const char *path, const char *name, mode_t type, struct error *err);

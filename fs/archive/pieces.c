@@ -9,7 +9,7 @@ struct frontier {
 	bool begun;
 	uint64_t next;  /* the first that was not */
 	uint64_t last;  /* the furthest that the reader needs so far, */
-	uint64_t ahead; /* and how many behind it are wanted */
+	uint64_t ahead; /* and how many after it are wanted */
 };
 
 void pieces_repeat(struct slice unit, uint64_t at, uint64_t len, uint8_t *to)
@@ -44,8 +44,9 @@ static uint64_t worth(const struct pieces *p, uint64_t bytes)
 	return p->next.readers ? most / p->next.readers : most;
 }
 
-/* The same, of what lies behind the pieces at hand: as much as the reader has passed, and one more.  So
- * one that ends soon has cost little more than it read, and one that goes on soon has all. */
+/* The same, for what is after the current pieces: as much as the reader has passed, and one more.  So a
+ * reader that ends soon has cost little more than it read, and one that continues soon gets the full
+ * amount. */
 static uint64_t worth_ahead(const struct pieces *p)
 {
 	uint64_t most = blocks_ahead(p->blocks, (size_t)p->bytes), fit, passed = p->bytes ? p->next.passed / p->bytes : most;
@@ -63,7 +64,7 @@ static uint64_t prefetch_range(struct pieces *p, uint64_t number, uint64_t last)
 	return number;
 }
 
-/* Those from `first` to `last` are needed now; behind them none is, after `stop`. */
+/* Those from `first` to `last` are needed now; of those after them, none past `stop`. */
 static void prefetch_ahead(struct pieces *p, struct frontier *r, uint64_t first, uint64_t last, uint64_t stop)
 {
 	if (r->begun && last <= r->last)

@@ -38,10 +38,11 @@ struct piece {
 
 struct pieces {
 	const struct pieces_type {
-		/* The piece that holds the byte: begin, end, number, last.  `len`: so much is asked for from there on. */
+		/* The piece that holds the byte: begin, end, number, last.  `len`: how much is
+		 * requested from there on. */
 		int (*place)(struct pieces *p, uint64_t offset, uint64_t len, struct piece *ret, struct error *err);
 
-		/* What it is made of, the piece of the last place(): for bytes [at, at + len) of it. */
+		/* What the piece of the last place() is made of, for its bytes [at, at + len). */
 		int (*get)(struct pieces *p, struct piece *piece, uint64_t at, uint64_t len, struct answer *ret,
 			   struct error *err);
 
@@ -49,8 +50,8 @@ struct pieces {
 		 * not known yet. */
 		uint64_t (*find)(struct pieces *p, uint64_t offset);
 
-		/* That one will be needed: has it made by a worker.  The next number, or PIECES_END.  May be
-		 * asked for the one behind the last of all, which is none. */
+		/* That piece will be needed: has a worker make it.  Returns the next number, or PIECES_END.
+		 * May be called for the number after the last. */
 		uint64_t (*prefetch)(struct pieces *p, uint64_t number);
 	} *type;
 	void *owner;
@@ -75,8 +76,8 @@ void piece_number(struct piece *piece, int64_t number, uint32_t width);
 /* Writes `len` bytes of the repeated unit, starting at byte `at` of the repetition. */
 void pieces_repeat(struct slice unit, uint64_t at, uint64_t len, uint8_t *to);
 
-/* The last of n positions, each `stride` behind the one before, that is at or below
- * `at`; the first if none is. */
+/* The last of n positions, each `stride` after the one before, that is at or below `at`; the
+ * first if none is. */
 static inline uint32_t pieces_search(const uint64_t *positions, size_t stride, uint32_t n, uint64_t at)
 {
 	uint32_t low = 0, high = n;

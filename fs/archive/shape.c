@@ -33,7 +33,7 @@ static bool fill_in(const struct array *array, uint64_t count, struct shaped *re
 	return true;
 }
 
-/* Does the size of a file tell how many elements it has? */
+/* Does the number of elements follow from the size of the file? */
 static bool has_bytes(const struct node *n)
 {
 	uint64_t inner;

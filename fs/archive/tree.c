@@ -41,7 +41,7 @@ struct naming {
 	uint32_t parent;
 	struct slice raw, shown;
 	bool merge; /* the directory that is already there will do */
-	bool stays; /* the raw name lies in the arena, in a text that ends in a NUL, and has this hash */
+	bool stays; /* the raw name is in the arena, NUL-terminated, and has this hash */
 	uint32_t hash;
 };
 
@@ -316,7 +316,7 @@ struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, c
 	return path;
 }
 
-/* The name is the first that is said of a node. */
+/* The name is a node's first attribute. */
 void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf)
 {
 	struct node *n = tree_edit(t, leaf);

@@ -11,16 +11,15 @@ struct archive;
 /*
  * What the mount shows of one archive.
  *
- * Nodes sit in one table and know each other by index; the index is also the
- * inode number within the archive, so TREE_ROOT is 1 and 0 is nobody.  A format
- * adds nodes while it opens, and fills the directories it left open on first access;
- * each such round is a filling.  Its nodes are published at its end and never
- * change again, so that any thread may read them without a lock.
+ * Nodes are in one table and refer to each other by index; the index is also the inode number
+ * within the archive, so TREE_ROOT is 1 and 0 is no node.  A format adds nodes while it opens,
+ * and fills the directories it left open on first access; each such round is a filling.  Its
+ * nodes are published at its end and never change again, so that any thread may read them
+ * without a lock.
  *
- * Names are made safe here (fs/base/name.h) and made unique: of two equal names the
- * later gets "~2", "~3" …; directories that names imply merge with each other, and with no
- * other node, so that what an array has made of several files is never mixed with what
- * lies below a name.
+ * Names are made safe here (fs/base/name.h) and made unique: of two equal names the later gets
+ * "~2", "~3" …; directories that names imply merge with each other, and with no other node, so
+ * that the several files of one array are never mixed with what is below a name.
  */
 enum { TREE_ROOT = 1 };
 
@@ -43,8 +42,8 @@ struct attr {
 	bool json;  /* the value is JSON; else it is a string as it stands */
 	bool later; /* the value is not here: attrs_shape_later() makes it */
 
-	/* If not NULL, the value is not here, since it is longer than an extended attribute may be,
-	 * or not to be one: put() appends it, which is JSON.  `from` is the format's. */
+	/* If not NULL, the value is not here, since it is too long for an extended attribute, or
+	 * must not be one: put() appends it, as JSON.  `from` is the format's. */
 	int (*put)(struct archive *a, const struct attr *attr, struct text *ret, struct error *err);
 	const void *from;
 };
@@ -84,7 +83,7 @@ struct node {
 	bool companion : 1;    /* made by tree_companion() */
 	bool sound : 1;        /* FAULT, or DIR that cannot be filled: the archive is not broken there */
 	bool own : 1;          /* DIR: made by tree_branch(): no name that implies it leads here */
-	bool aside : 1;        /* no data: the archive says it of itself, and maybe its attributes do, too */
+	bool aside : 1;        /* not data, but about the archive, whose attributes may state it, too */
 	bool nullable : 1;     /* the archive allows nulls, though there are none, and so no NAME.validity */
 };
 
@@ -93,7 +92,7 @@ struct node {
 struct names {
 	uint32_t mask, used;
 	struct names_slot {
-		uint32_t hash, id; /* id 0: nobody */
+		uint32_t hash, id; /* id 0: free */
 	} *slots;
 };
 
@@ -116,10 +115,9 @@ struct tree {
 int tree_init(struct tree *t, struct arena *a);
 void tree_free(struct tree *t);
 
-/* A filling.  tree_fill() opens it for a directory; after it every tree_*()
- * that adds may be used below that directory; tree_publish() ends it, and is an
- * error if anything failed meanwhile: then nothing was published, and the
- * directory stays open. */
+/* A filling. tree_fill() opens it for a directory, below which every tree_*() that adds may
+ * then be used; tree_publish() ends it, and fails if anything failed meanwhile: then nothing is
+ * published, and the directory stays open. */
 int tree_fill(struct tree *t, uint32_t dir, struct error *err);
 int tree_publish(struct tree *t, struct error *err);
 
@@ -129,7 +127,7 @@ int tree_publish(struct tree *t, struct error *err);
  * component, raw: it has no '/' that separates.
  */
 uint32_t tree_dir(struct tree *t, uint32_t parent, struct slice name); /* or finds the one that is implied */
-uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, with which none merges */
+uint32_t tree_branch(struct tree *t, uint32_t parent, struct slice name); /* one of its own, which merges with no other */
 uint32_t tree_open_dir(struct tree *t, uint32_t parent, struct slice name, const void *lazy);
 uint32_t tree_link(struct tree *t, uint32_t parent, struct slice name, const char *target);
 uint32_t tree_range(struct tree *t, uint32_t parent, struct slice name, uint32_t source, uint64_t offset, uint64_t size);
@@ -137,10 +135,10 @@ uint32_t tree_bytes(struct tree *t, uint32_t parent, struct slice name, const vo
 uint32_t tree_lazy(struct tree *t, uint32_t parent, struct slice name, const void *lazy, uint64_t size);
 uint32_t tree_hard(struct tree *t, uint32_t parent, struct slice name, uint32_t twin);
 
-/* Adds a node like one of another tree, which is to live as long: with its name, kind, contents,
+/* Adds a node like one of another tree, which must live as long: with its name, kind, contents,
  * description and attributes.  A directory is added without what is in it; so is one that is
- * still to be filled.  Hard links and ranges keep indices and sources of the other tree: these
- * are the caller's to mend. */
+ * still to be filled.  Hard links and ranges keep indices and sources of the other tree: the
+ * caller must correct these. */
 uint32_t tree_copy(struct tree *t, uint32_t parent, const char *name, const struct node *like);
 
 /* Hint: about `count` nodes will be added; avoids growing the table step by step. */
@@ -148,7 +146,7 @@ bool tree_expect(struct tree *t, uint32_t count);
 
 /* For many ranges in one directory: tree_expect_name() prefetches into the CPU cache the hash
  * slot of a name that will be added soon, and returns the hash, for tree_range_named().  The
- * name is of a text in the arena that ends in a NUL: it need not be copied. */
+ * name is not copied: it must be in the arena and end in a NUL. */
 uint32_t tree_expect_name(const struct tree *t, uint32_t parent, struct slice name);
 uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, uint32_t hash, uint32_t source,
 			  uint64_t offset, uint64_t size);
@@ -157,18 +155,17 @@ uint32_t tree_range_named(struct tree *t, uint32_t parent, struct slice name, ui
  * `suffix`, which is short enough always to fit. */
 uint32_t tree_companion(struct tree *t, uint32_t id, const char *suffix, const void *lazy, uint64_t size);
 
-/* What is listed and cannot be read, for the reason that the sentence gives.  It has the
- * size that the array tells, if there is one and it does. */
+/* Adds what is listed but cannot be read, for the reason that the sentence gives.  Its size is
+ * the array's, if that is given and has one. */
 uint32_t tree_fault(struct tree *t, uint32_t parent, struct slice name, const char *sentence, const struct array *array);
 
-/* Says of such a node that it is as it should be, though nothing here reads it.  Returns id. */
+/* Marks such a node as valid in the archive, only not supported here.  Returns id. */
 uint32_t tree_sound(struct tree *t, uint32_t id);
 
-/* Makes the directories that a name like "a/b/c" implies below `parent`, and
- * tells the last component and its directory.  '/' separates, and so does
- * `split` unless it is 0; empty components are dropped.  After the leaf is
- * added, tree_path_end() notes the archive's whole name if the shown path
- * differs. */
+/* Makes the directories that a name like "a/b/c" implies below `parent`, and returns the last
+ * component and its directory.  '/' separates, and so does `split` unless it is 0; empty
+ * components are dropped.  After the leaf is added, tree_path_end() notes the archive's whole
+ * name if the shown path differs. */
 struct tree_path {
 	struct slice whole, leaf;
 	uint32_t parent;
@@ -180,8 +177,8 @@ void tree_path_end(struct tree *t, const struct tree_path *path, uint32_t leaf);
 /* Leaves the root to be filled on first access. */
 void tree_open_root(struct tree *t, const void *lazy);
 
-/* Says more of a node of the filling under way (or of the root, while opening).
- * Keeps the pointer: the array must live in the archive's arena, which tree_array() sees to. */
+/* Describes a node of the current filling (or the root, while opening).  Keeps the pointer: the array
+ * must live in the archive's arena, which tree_array() sees to. */
 void tree_describe(struct tree *t, uint32_t id, const struct array *array);
 
 /* A copy of the array, its shape, type and codec, or an equal one made recently, so that nodes of equal
@@ -199,7 +196,7 @@ void tree_attr_json(struct tree *t, uint32_t id, struct slice name, struct slice
 void tree_error(struct tree *t, uint32_t id, const char *sentence);
 struct node *tree_edit(struct tree *t, uint32_t id); /* NULL for 0 */
 
-/* Says of a node that it is aside. */
+/* Marks a node as aside. */
 void tree_aside(struct tree *t, uint32_t id);
 
 /* Lookup among published nodes, from any thread.  tree_resolve() takes the index of a hard

@@ -4,8 +4,8 @@
 
 /*
  * What the files of the tree share: tree_fill.c begins and publishes fillings, tree.c adds
- * nodes and finds them, tree_names.c has the table of names of a filling, tree_arrays.c what
- * nodes are described by.
+ * nodes and finds them, tree_names.c has the table of names of a filling, tree_arrays.c the
+ * nodes' descriptions.
  */
 static inline struct node *tree_at(const struct tree *t, uint32_t id)
 {
@@ -37,8 +37,8 @@ struct tree_key tree_key(const struct tree *t, uint32_t parent, struct slice nam
 /* The node of that name; 0 if there is none. */
 uint32_t tree_names_find(const struct tree *t, const struct names *names, const struct tree_key *key);
 
-/* Enters the node by a name that nobody bears and for which there is room; a directory
- * whose name gave way by that which it wished for, too. */
+/* Enters the node under a free name, for which the table has room; a directory that got a
+ * suffix, also under the name without it. */
 void tree_names_put(struct names *names, const struct tree_key *key, uint32_t id);
 void tree_names_put_suffixed(struct tree *t, struct names *names, uint32_t id);
 

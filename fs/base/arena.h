@@ -30,14 +30,15 @@ char *arena_printf(struct arena *a, const char *format, ...) __attribute__((form
 bool arena_charge(struct arena *a, size_t n);
 void arena_refund(struct arena *a, size_t n);
 
-/* How much may still be charged; and the same as a charge of more than that. */
+/* How much may still be charged; arena_deny() acts like a charge of more than that. */
 size_t arena_left(const struct arena *a);
 void arena_deny(struct arena *a);
 
 /*
- * A scratch arena for temporary data while `kept` is being filled: used by the thread
- * that fills `kept`, freed with arena_free().  Each has the same limit as `kept`, but a
- * scratch arena of a scratch arena only what is left of that one's; under a soft limit, all scratch arenas of `kept` share what arena_try() allows.
+ * A scratch arena for temporary data while `kept` is being filled: used by the thread that
+ * fills `kept`, freed with arena_free().  Each has the same limit as `kept`, but a scratch
+ * arena of a scratch arena only what is left of that one's.  Under a soft limit, all scratch
+ * arenas of `kept` share what arena_try() allows.
  */
 struct arena arena_scratch(struct arena *kept);
 
@@ -53,5 +54,5 @@ bool arena_tried(struct arena *a);
 
 void arena_free(struct arena *a);
 
-/* The same, but what comes next has its memory: for scratch that is needed again and again. */
+/* The same, but keeps the memory for reuse: for scratch that is needed again and again. */
 void arena_clear(struct arena *a);

@@ -24,7 +24,7 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4), cold));
 
-/* Behind a sentence about a file that is shorter than it says: what is likely. */
+/* Ends a sentence about a file that is shorter than it states: the likely cause. */
 #define ERROR_CUT "; it is cut short or still being written"
 
 /* Says "no memory for WHAT" and returns -ENOMEM. */

@@ -152,7 +152,7 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 	       struct block **ret, struct error *err)
 {
 	struct block_private *p, *gone = NULL;
-	bool nested = within || decoding; /* who decodes has had its turn: it would wait for itself */
+	bool nested = within || decoding; /* a thread that is decoding has had its turn: it would wait for itself */
 	int r;
 
 	if (!b)

@@ -45,7 +45,7 @@ struct block_source {
 	 * -errno and a sentence fail all callers that wait; a later call retries.
 	 * -ECANCELED: not an error, there is just nothing to cache. */
 	int (*decode)(const struct block_source *from, uint64_t index, struct block *ret, struct error *err);
-	unsigned kind; /* tells apart the kinds of block that an owner has */
+	unsigned kind; /* distinguishes the kinds of block that an owner has */
 };
 
 struct block {
@@ -63,8 +63,8 @@ unsigned blocks_threads(const struct blocks *b);
 
 /*
  * Returns the block, decoding it if it is not cached; it stays until blocks_release().
- * `within` is the block that the caller itself is decoding, or NULL; that it decodes is known without, too.  Here and below,
- * b may be NULL: then nothing is cached, and every call decodes.
+ * `within` is the block that the caller itself is decoding; it may be NULL even while it
+ * decodes one.  Here and below, b may be NULL: then nothing is cached, and every call decodes.
  */
 int blocks_get(struct blocks *b, struct block *within, const struct block_source *from, uint64_t index,
 	       struct block **ret, struct error *err);
@@ -91,9 +91,9 @@ int blocks_answer(struct blocks *b, struct block *block, size_t offset, size_t l
 /* Prefetch: a worker may decode the block soon.  Cheap; dropped when the queue is full. */
 void blocks_prefetch(struct blocks *b, const struct block_source *from, uint64_t index);
 
-/* A reader of the client has gone: cancels the client's queued prefetches.  Its other
- * readers ask again, or decode what they need themselves.  Who prefetches while he decodes looks
- * whether client->cancels is what it was when that was asked for. */
+/* A reader of the client has gone: cancels the client's queued prefetches.  Its other readers
+ * ask again, or decode what they need themselves.  Code that prefetches while decoding checks
+ * that client->cancels has not changed since the request. */
 void blocks_cancel_prefetch(struct blocks *b, struct block_client *client);
 
 /* Records a read of [offset, offset + len) of an array made of blocks, identified by

@@ -8,7 +8,7 @@
 
 enum { POINT = 60 << 10 /* approximate size of a point */ };
 
-/* --- stated size and CRC against what is there ---------------------------------- */
+/* --- stated size and CRC against the actual ones ---------------------------------- */
 
 static uint64_t size_known(const struct stream *s)
 {
@@ -66,8 +66,8 @@ static struct block_source stretches(const struct stream *s)
 	return (struct block_source){s->client, s, decode_stretch, STRETCHES};
 }
 
-/* Has what comes before the stretch decoded, each stretch by whoever comes first, until a
- * decoder could begin at it.  Where that does not lead there, since the cache is too small,
+/* Has what is before the stretch decoded, each stretch by the thread that comes first, until a
+ * decoder could begin at it.  If that does not get there, since the cache is too small,
  * place_take() goes the rest of the way. */
 static int approach(struct stream *s, uint64_t index, struct block *within, const _Atomic bool *gone, struct error *err)
 {
@@ -93,8 +93,8 @@ static void raise_to(_Atomic uint64_t *to, uint64_t index)
 		;
 }
 
-/* A reader has come to the stretch, and goes on: those after it are to be decoded, of which some can be
- * at once.  Those that nobody has come to yet follow in turn: see go_on(). */
+/* A sequential reader has come to the stretch: those after it are to be decoded, and some can be at
+ * once.  Those that no thread has reached yet follow in turn: see go_on(). */
 static void decode_ahead(struct stream *s, uint64_t index)
 {
 	enum { IN_TURN = 8 };
@@ -108,7 +108,7 @@ static void decode_ahead(struct stream *s, uint64_t index)
 		blocks_prefetch(s->blocks, &from, i);
 }
 
-/* The stretch was the first that had not been decoded: the same worker is to go on, if nobody else does. */
+/* The stretch was the first that had not been decoded: the same worker continues, unless another thread does. */
 static void go_on(struct stream *s, const struct block_source *from, uint64_t index)
 {
 	if (s->reached == index + 1 && index < s->ahead && s->cancels == s->client->cancels)
@@ -291,11 +291,11 @@ int stream_stretch(struct stream *s, uint64_t index, struct answer *answer, bool
 	return blocks_answer(s->blocks, block, 0, block->len, answer);
 }
 
-/* A prefix is decoded outside the cache's books.  What its decoder may take is what the usual compressors ask for, or
+/* A prefix is decoded outside the cache's accounting.  Its decoder may take what the usual compressors need, or
  * whatever fits the cache. */
 static int check_decoder(const struct stream *s, struct error *err)
 {
-	enum { USUAL = 130 << 20 }; /* the window that zstd takes without being asked to take more, and what is beside it */
+	enum { USUAL = 130 << 20 }; /* the largest window that zstd accepts by default, and what else it takes */
 	size_t memory;
 	int r = run_memory(s, &memory, err);
 	if (r < 0 || memory <= USUAL || blocks_fit(s->blocks, memory, 1))

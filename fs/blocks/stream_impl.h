@@ -52,7 +52,7 @@ struct taken {
 };
 
 /* Takes a decoder that is, or has been brought, to the start of the stretch.  `within` is the
- * block that is being decoded.  If it succeeds, place_give() is to follow. */
+ * block that is being decoded.  If it succeeds, place_give() must follow. */
 int place_take(const struct stream *s, uint64_t index, struct block *within, struct taken *ret, struct error *err);
 
 /* The decoder, which has passed a stretch, will be wanted for the next one, or, without

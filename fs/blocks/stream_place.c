@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The places where decoding can go on, all of them blocks of the cache, so that its budget
- * bounds them.  A point is a saved state: it can be resumed from again and again.  A seat
- * holds one decoder, of a codec whose state cannot be saved: whoever goes on takes it, and
+ * The places where decoding can continue, all of them blocks of the cache, so that its budget
+ * bounds them.  A point is a saved state: it can be resumed from again and again.  A seat holds
+ * one decoder, of a codec whose state cannot be saved: the thread that continues takes it, and
  * gives it back further along the stream.
  */
 #include <stdlib.h>
@@ -10,10 +10,10 @@
 #include "fs/blocks/stream_impl.h"
 
 enum kind { STRETCHES, POINTS, SEATS };
-enum { SEAT_COUNT = 4 /* readers at different places of one stream that go on where they were */ };
+enum { SEAT_COUNT = 4 /* readers at different places of one stream that can continue where they were */ };
 
 struct seat {
-	_Atomic bool busy;      /* somebody has its decoder */
+	_Atomic bool busy;      /* its decoder is taken */
 	_Atomic uint64_t index; /* the stretch where that is */
 	struct run *run;        /* or NULL */
 };
@@ -96,7 +96,7 @@ static void drop_seat(struct block *block)
 	run_close(seat_of(block)->run);
 }
 
-/* It counts what its decoder will take. */
+/* It accounts for what its decoder will take. */
 static int make_seat(const struct block_source *from, uint64_t index, struct block *ret, struct error *err)
 {
 	struct seat *seat = (struct seat *)(void *)block_room(ret, sizeof *seat, err);
@@ -116,15 +116,15 @@ static struct block_source seats(const struct stream *s)
 	return (struct block_source){s->client, s, make_seat, SEATS};
 }
 
-/* How well a seat serves to get to `index`: its own index plus one if its decoder can go on;
- * 0 if it would have to begin anew. */
+/* How well a seat serves to get to `index`: its own index plus one if its decoder can continue;
+ * 0 if it would have to start over. */
 static uint64_t fitness(const struct seat *seat, uint64_t index)
 {
 	uint64_t at = seat->index;
 	return at > 0 && at <= index ? at + 1 : 0;
 }
 
-/* The seat, unless somebody has it.  `within`: it is made if it is not there. */
+/* The seat, unless it is taken.  `within`: it is made if it is not there. */
 static struct block *try_seat(const struct stream *s, uint64_t i, struct block *within)
 {
 	struct block_source from = seats(s);
@@ -163,7 +163,7 @@ static uint64_t fittest(const struct stream *s, uint64_t index)
 	return best;
 }
 
-/* That one, or one without a decoder, or one whose decoder has to begin anew. */
+/* That one, or one without a decoder, or one whose decoder has to start over. */
 static struct block *find_seat(const struct stream *s, uint64_t index, struct block *within)
 {
 	uint64_t best = fittest(s, index);

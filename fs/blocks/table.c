@@ -23,8 +23,8 @@ void blocks_list_remove(struct block_private *p)
 	l->bytes -= p->charged;
 }
 
-/* Blocks that are read one after the other lie side by side: each page of the table that is touched for the
- * first time costs two page faults. */
+/* Blocks that are read one after another are adjacent in the table: touching a page of it for the first
+ * time costs two page faults. */
 static struct block_private **bucket(struct blocks *b, const struct block_source *from, uint64_t index)
 {
 	enum { NEIGHBOURS = 512 };

@@ -8,7 +8,7 @@ struct bits {
 	size_t at; /* in bits */
 };
 
-/* The next n bits, at most 32; zeros behind the end. */
+/* The next n bits, at most 32; zeros past the end. */
 static inline unsigned bits_take(struct bits *b, unsigned n)
 {
 	unsigned value = 0;

@@ -23,7 +23,7 @@ static int one(struct slice in, uint8_t *out, size_t room, size_t *ret_taken, si
 	return r == BZ_STREAM_END ? 0 : r == BZ_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
-/* Other bytes behind a stream are ignored, as bzip2 and HDF5's filter do. */
+/* Other bytes after a stream are ignored, as in bzip2 and HDF5's filter. */
 static bool another(struct slice in)
 {
 	return in.len >= 3 && memcmp(in.data, "BZh", 3) == 0;
@@ -68,7 +68,7 @@ static void end(struct decoder *d)
 	free(d);
 }
 
-/* 4 bytes for each of a block, of which the header says the size: "BZh9" is 900,000. */
+/* 4 bytes for each byte of a block, whose size is in the header: "BZh9" is 900,000. */
 static size_t memory(struct slice head, uint64_t size)
 {
 	enum { EACH = 400000, BESIDES = 100000 };

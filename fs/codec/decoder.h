@@ -18,17 +18,18 @@ enum decoder_step {
 };
 
 struct codec_steps {
-	/* At the beginning of a stream, whose first bytes are `head`: as much as a container that
-	 * states the decoded size (otherwise UINT64_MAX) knows before.  NULL: no memory. */
+	/* At the beginning of a stream, whose first bytes are `head`.  `size` is the decoded
+	 * size, if a container states it, otherwise UINT64_MAX.  NULL: no memory. */
 	struct decoder *(*open)(struct slice head, uint64_t size);
 	void (*close)(struct decoder *d);
 
 	/* The memory that it takes, at most, if that is more than 256 KiB; NULL: it is less. */
 	size_t (*memory)(struct slice head, uint64_t size);
 
-	/* Decodes from `in` to *out, advancing both, until either is used up or the stream
-	 * ends; *room is not 0.  At the end, it gives back up to DECODER_BACK bytes that it took before: `in` then
-	 * begins so much earlier, and these bytes must still lie there.  An enum decoder_step; -EBADMSG if the stream is corrupt, or -ENOMEM. */
+	/* Decodes from `in` to *out, advancing both, until either is used up or the stream ends; *room is not 0.
+	 * At the end, it gives back up to DECODER_BACK bytes that it took before: `in` then begins that much
+	 * earlier, so these bytes must still be there.  An enum decoder_step; -EBADMSG if the stream is corrupt,
+	 * or -ENOMEM. */
 	int (*step)(struct decoder *d, struct slice *in, uint8_t **out, size_t *room);
 
 	/* The library's message after -EBADMSG, or NULL.  May be NULL itself. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HDF5's filter fletcher32: behind the bytes, the checksum of their big-endian words, as H5_checksum_fletcher32() has it. */
+/* HDF5's filter fletcher32: after the bytes, the checksum of their big-endian words, as computed by
+ * H5_checksum_fletcher32(). */
 #include <inttypes.h>
 
 #include "fs/codec/filter.h"

@@ -5,9 +5,9 @@
  * decoded before.  So decoding can resume at any byte, not just at a deflate block's start,
  * and even a stream that is one large block can be resumed anywhere.
  *
- * It takes and refuses what zlib does, with one exception: a set of Huffman codes that is
- * incomplete is taken, as long as none of the codes that are missing is met.  What was
- * decoded is then what the checksum says, and without a checksum one does not know more.
+ * It accepts and refuses what zlib does, with one exception: an incomplete set of Huffman codes
+ * is accepted, as long as none of the missing codes occurs.  A checksum, if there is one, then
+ * still covers what was decoded.
  */
 #include <isa-l/igzip_lib.h>
 #include <stdlib.h>
@@ -20,9 +20,9 @@ struct decoder {
 	bool several;
 	const char *why;
 	struct wrapper wrapper;
-	unsigned nheld;  /* input that ISA-L took and that lies behind the deflate stream */
+	unsigned nheld;  /* input that ISA-L took, past the end of the deflate stream */
 	uint8_t held[8];
-	struct inflate_state isal; /* the last of its members is what was decoded before */
+	struct inflate_state isal; /* its last member is what was decoded before */
 };
 
 /* What is saved before the decoded bytes. */
@@ -85,7 +85,7 @@ static const char *reason(int r)
 	}
 }
 
-/* ISA-L buffers 8 bytes of its input: those behind the stream's last bit are none of it. */
+/* ISA-L buffers 8 bytes of its input: those past the stream's last bit do not belong to it. */
 static void hold(struct decoder *d)
 {
 	uint64_t bits = d->isal.read_in >> d->isal.read_in_length % 8;
@@ -178,7 +178,7 @@ static const char *why(const struct decoder *d)
 
 /* --- points ----------------------------------------------------------------------- */
 
-/* Of the bytes that were decoded: the window, and behind it what was not asked for yet. */
+/* Of the bytes that were decoded: the window, and after it what was not requested yet. */
 static size_t window(const struct decoder *d)
 {
 	size_t valid = (size_t)d->isal.tmp_out_valid, past = (size_t)d->isal.tmp_out_processed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bytes kept as text: a code point U+00NN of UTF-8 (RFC 3629) is the byte NN.  Pickles of
- * protocol 2, which has no bytes, hold arrays so.
+ * Bytes stored as text: a code point U+00NN in UTF-8 (RFC 3629) is the byte NN.  Pickles of
+ * protocol 2, which has no bytes, store arrays in this way.
  *
  *	00 to 7f      itself
  *	c2 80 to bf   80 to bf
@@ -32,8 +32,8 @@ static size_t copy_ascii(const uint8_t *in, uint8_t *out, size_t n)
 enum { BATCH = 128 };
 
 /* Decodes up to BATCH bytes, for as many of which `out` has room.  Without branches, which would
- * mostly be mispredicted: of an array's bytes half are two, in no order.  The compiler makes
- * vectors of the first loop.  Returns the number of bytes made; n + 1 if the text is corrupt. */
+ * mostly be mispredicted: half of an array's bytes take two, at random.  The compiler vectorises
+ * the first loop.  Returns the number of bytes made; n + 1 if the text is corrupt. */
 static size_t decode(struct decoder *d, const uint8_t *in, uint8_t *out, size_t n)
 {
 	uint8_t text[1 + BATCH], bytes[BATCH], corrupt = 0;
@@ -42,7 +42,7 @@ static size_t decode(struct decoder *d, const uint8_t *in, uint8_t *out, size_t 
 	memcpy(text + 1, in, n);
 	for (size_t i = 0; i < n; i++) {
 		uint8_t byte = text[i + 1], before = text[i];
-		corrupt |= (byte >= 0x80 && byte < 0xc0) != (before >= 0xc0); /* follows, if and only if that leads */
+		corrupt |= (byte >= 0x80 && byte < 0xc0) != (before >= 0xc0); /* a continuation byte, if and only if it follows a lead byte */
 		corrupt |= byte > 0xc3 || byte == 0xc0 || byte == 0xc1;
 		bytes[i] = (uint8_t)(byte + (before == 0xc3 ? 0x40 : 0)); /* c2 bb is bb */
 	}
@@ -54,7 +54,7 @@ static size_t decode(struct decoder *d, const uint8_t *in, uint8_t *out, size_t 
 	return corrupt ? n + 1 : made;
 }
 
-/* Text may end behind any code point: what is read on is another text. */
+/* Text may end after any code point: what follows is another text. */
 static int step(struct decoder *d, struct slice *in, uint8_t **out, size_t *room)
 {
 	while (in->len > 0 && *room > 0) {

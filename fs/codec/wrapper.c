@@ -8,7 +8,7 @@
 
 enum { DEFLATE = 8, WINDOW_MOST = 7, DICTIONARY = 0x20 };
 
-/* RFC 1952, 2.3: the parts of the header in their order, and the flags that tell of them. */
+/* RFC 1952, 2.3: the parts of the header in order, and the flags that announce them. */
 enum part { FIXED, EXTRA_LEN, EXTRA, NAME, COMMENT, HEAD_CRC, PARTS };
 static const uint8_t flag_of[PARTS] = {[EXTRA_LEN] = 4, [EXTRA] = 4, [NAME] = 8, [COMMENT] = 16, [HEAD_CRC] = 2};
 enum { RESERVED = 0xe0 };

@@ -3,9 +3,9 @@
 #include "fs/base/cursor.h"
 
 /*
- * What stands around a deflate stream: header and trailer of zlib (RFC 1950) or gzip
- * (RFC 1952), and the checksum in between.  It takes one byte after another, so its input
- * may be cut anywhere, and is plain data, which can be copied.  As strict as zlib.
+ * What surrounds a deflate stream: header and trailer of zlib (RFC 1950) or gzip (RFC 1952),
+ * and the checksum in between.  It takes one byte after another, so its input may be cut
+ * anywhere, and is plain data, which can be copied.  As strict as zlib.
  */
 enum wrapper_kind { WRAPPER_NONE, WRAPPER_ZLIB, WRAPPER_GZIP };
 

@@ -34,7 +34,7 @@ struct decoder {
 	uint64_t size;     /* of what it decodes to */
 	uint64_t memory;
 	unsigned nheader;  /* of zip's LZMA */
-	unsigned padding;  /* zero bytes behind an xz stream */
+	unsigned padding;  /* zero bytes after an xz stream */
 	bool ended;
 	uint8_t header[ZIP_HEADER];
 };
@@ -89,7 +89,7 @@ static int decode(struct decoder *d, struct slice *in, uint8_t **out, size_t *ro
 
 /* --- xz */
 
-/* The decoder itself says what the first block takes. */
+/* The decoder itself reports what the first block takes. */
 static size_t xz_memory(struct slice head, uint64_t size)
 {
 	enum { BESIDES = 256 << 10 };
@@ -117,7 +117,7 @@ static struct decoder *xz_open(struct slice head, uint64_t size)
 	return NULL;
 }
 
-/* Behind a stream come groups of 4 zero bytes, then the end or another stream. */
+/* After a stream come groups of 4 zero bytes, then the end or another stream. */
 static int xz_step(struct decoder *d, struct slice *in, uint8_t **out, size_t *room)
 {
 	for (; d->ended && in->len > 0 && *in->data == 0; in->data++, in->len--)

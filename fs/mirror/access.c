@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Changes of modes and owners in the source: noticed by the next access to the archive, and
- * passed on to whoever was told the old ones. */
+ * passed on to the kernel, which may have the old ones. */
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -80,7 +80,7 @@ static void look_again(struct mirror *m, const struct mirror_ref *ref, struct op
 
 bool mirror_watch(struct mirror *m, const struct mirror_ref *ref)
 {
-	/* A single archive tells the modes of its files, too. */
+	/* For a single archive, the modes of its files are reported, too. */
 	struct open_archive *h = ino_view(ref->ino) == VIEW_ORIGINAL ? m->root->open : ref->open;
 	if (!h || now_ms() - atomic_load(&h->looked) < LOOK_MS)
 		return false;

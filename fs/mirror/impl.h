@@ -87,8 +87,8 @@ void links_close(struct links *l);
 int mirror_open_archive(struct mirror *m, struct dentry *e, struct open_archive **ret, struct error *err);
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err);
 
-/* Opens a file that is new or has changed, to identify it. Called with m->lock held, which is
- * dropped meanwhile; `opening` makes others wait for the dentry. -ENFILE, -EMFILE: cannot tell now. */
+/* Opens a file that is new or has changed, to identify it. Called with m->lock held, which is dropped
+ * meanwhile; `opening` makes others wait for the dentry. -ENFILE, -EMFILE: not known yet. */
 int mirror_identify(struct mirror *m, struct dentry *e, struct error *err);
 
 /* Stats the name in the open folder, as it is to be shown (lookup.c). */

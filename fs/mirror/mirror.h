@@ -25,7 +25,7 @@ struct open_archive;
 struct mirror_options {
 	bool follow; /* show symlinks that lead out of SOURCE as their targets */
 	bool dataset; /* a SOURCE directory is one archive */
-	void (*note)(const char *path, const char *text); /* told when an archive has something to say; or NULL */
+	void (*note)(const char *path, const char *text); /* called with an archive's message for the log; or NULL */
 	unsigned files_max; /* limit on open files and directories; 0: 512 */
 	struct archive_options archive;
 };

@@ -40,8 +40,8 @@ static size_t take_memory(struct mirror *m, size_t own, size_t least, size_t mos
 
 /*
  * How much memory something takes is not known in advance, so it is tried with a little, which
- * is enough for most, then with more, then with all there is. try() is told what it may take in
- * addition to `own`, 0 for any amount, and fails with -E2BIG if that is not enough.
+ * is enough for most, then with more, then with all there is. try() is given what it may take
+ * in addition to `own`, 0 for any amount, and fails with -E2BIG if that is not enough.
  */
 static int try_by_size(struct mirror *m, size_t own, int (*try)(void *arg, size_t most, struct error *err), void *arg,
 		       struct error *err)
@@ -121,7 +121,7 @@ static int try_fill(void *arg, size_t most, struct error *err)
 int mirror_fill(struct mirror *m, struct archive *a, uint32_t dir, struct error *err)
 {
 	const struct node *n = tree_node(&a->tree, dir);
-	/* Nobody else needs memory, or there is nothing to fill. */
+	/* No other thread needs memory, or there is nothing to fill. */
 	if (mirror_is_archive(m) || !n || n->kind != NODE_DIR || node_filled(n))
 		return archive_fill(a, dir, err);
 	return try_by_size(m, a->counted, try_fill, &(struct filling){a, dir}, err);

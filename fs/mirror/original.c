@@ -241,7 +241,7 @@ int original_lookup(struct mirror *m, const struct mirror_ref *dir, struct slice
 	return 0;
 }
 
-/* Every name, as opening the files tells which are archives, whose numbers differ. */
+/* Every name, since opening the files shows which are archives, whose numbers differ. */
 static int list_mirrored(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
 {
 	struct mirror_name name;

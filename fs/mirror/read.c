@@ -180,8 +180,8 @@ void mirror_close_file(struct mirror *m, int fd)
 	atomic_fetch_sub(&m->files, 1);
 }
 
-/* A file passed through may change at any time. Of an original, as large as it may be, the times
- * are believed, if they tell every change. */
+/* A file passed through may change at any time. For an original, which may be large, the times
+ * are trusted, if every change shows in them. */
 bool mirror_keeps(struct mirror *m, const struct mirror_ref *ref, int fd)
 {
 	struct dentry *e = ref->dentry;

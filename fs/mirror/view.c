@@ -247,7 +247,7 @@ int view_readlink(struct mirror *m, const struct mirror_ref *ref, char ret[PATH_
 	return r;
 }
 
-/* What has a size of its own may fail to tell it although the array does not. */
+/* A view that has a size of its own may fail to find it although the array does not. */
 int view_open_file(struct mirror *m, const struct mirror_ref *ref, int *ret_fd, struct error *err)
 {
 	struct mirror_ref plain = view_plain(ref);

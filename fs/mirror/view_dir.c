@@ -83,7 +83,7 @@ static uint64_t number_as(struct mirror *m, const struct mirror_ref *ref, enum v
 	return mirror_number(m, ref, ino_of(ref->ino, view, ino_index(ref->ino)));
 }
 
-/* Reads the whole directory, as only opening its files tells which are shown here. */
+/* Reads the whole directory, since only opening its files shows which appear here. */
 static int read_all(struct mirror *m, struct mirror_dir *plain, struct mirror_dir *ret, struct error *err)
 {
 	const struct view *view = &views[ino_view(ret->ref.ino)];

@@ -7,7 +7,7 @@
 /* View files that are generated as one text. */
 
 /* How much of one text is cached: readers ask for 128 KiB at a time, and to generate a text of
- * 100 MB anew for each would take a minute. */
+ * 100 MB again for each would take a minute. */
 enum { TEXT_CACHE_MAX = 8 << 20 };
 
 /* Selects the part of a generated text that is kept. */

@@ -76,8 +76,8 @@ struct descriptors {
 	_Atomic int left;
 };
 
-/* For a source just opened: takes one descriptor from the budget, or puts the source at
- * rest if none is left.  NULL: no budget, it keeps its descriptor. */
+/* For a source just opened: takes one descriptor from the budget, or drops the source's
+ * descriptor if none is left.  NULL: no budget, it keeps its descriptor. */
 void source_keep(struct source *s, struct descriptors *of);
 
 /* Is the whole range still in the file, and without a hole?  Costs one fstat().

@@ -5,7 +5,8 @@
 
 #include "fs/values/pow10.h"
 
-/* Decimal numbers as floats, for number.c and for those who read very many of them: the method is told in number.h. */
+/* Decimal numbers as floats, for number.c and for code that reads very many of them: number.h
+ * describes the method. */
 
 static inline double number_of_bits(uint64_t mantissa, int64_t exponent, bool negative)
 {
@@ -22,7 +23,8 @@ static inline unsigned __int128 number_power_of_ten(int64_t q)
 	return ((unsigned __int128)up[0] << 64 | up[1]) - (q < -27 || q > 55);
 }
 
-/* The nearest float64 of w * 10^q, w not 0; false if that cannot be told from 128 bits.  Of none that could be subnormal is there a power. */
+/* The nearest float64 of w * 10^q, w not 0; false if 128 bits do not decide it.  There are no
+ * powers for numbers that could be subnormal. */
 static inline bool number_nearest(uint64_t w, int64_t q, bool negative, double *ret)
 {
 	if (q < POW10_MIN || q > 308)

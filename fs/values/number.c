@@ -114,7 +114,7 @@ static void take_digits(const struct parts *a, struct number *n)
 	n->fits = n->integer && take_wide(a, n);
 }
 
-/* Behind the e; NULL if that is none.  What is beyond any float is as good as that. */
+/* The part after the e; NULL if it is not an exponent.  It saturates beyond the range of any float. */
 static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, int64_t *ret)
 {
 	const int64_t most = INT64_C(1) << 40;
@@ -133,7 +133,7 @@ static const uint8_t *read_exponent(const uint8_t *p, const uint8_t *end, int64_
 
 enum { AHEAD = 32 }; /* bytes that are looked at, at once */
 
-/* A bit for each of the 32 bytes at p that is no digit. */
+/* A bit for each of the 32 bytes at p that is not a digit. */
 static uint32_t others_ahead(const uint8_t *p)
 {
 #ifdef __SSE2__
@@ -151,8 +151,9 @@ static uint32_t others_ahead(const uint8_t *p)
 #endif
 }
 
-/* Digits, or digits, a point and digits, without an exponent, all of them in 32 bytes, behind a minus or not: where the first is,
- * and how many there are before and behind the point.  NULL: it is no such number, or one that is to be looked at more closely. */
+/* Digits, or digits, a point and digits, without an exponent, all within 32 bytes, perhaps
+ * after a minus: where the first is, and how many there are before and after the point.  NULL:
+ * it is not such a number, or needs a closer look. */
 static inline const uint8_t *find_usual(const uint8_t *p, const uint8_t *end, bool *negative, unsigned *whole, unsigned *fraction)
 {
 	if (end - p < 1 + AHEAD + 24) /* as much as is read at once */
@@ -179,7 +180,7 @@ static inline const uint8_t *find_usual(const uint8_t *p, const uint8_t *end, bo
 	return p[next] != '.' && (p[next] | 0x20) != 'e' ? p : NULL;
 }
 
-/* n digits at p, up to 19, where 24 bytes can be read, behind those that make `value`. */
+/* n digits at p, up to 19, where 24 bytes can be read, appended to those in `value`. */
 static uint64_t more_digits(uint64_t value, const uint8_t *p, unsigned n)
 {
 	static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
@@ -278,7 +279,7 @@ const uint8_t *number_read(const uint8_t *p, const uint8_t *end, enum number_gra
 
 const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret, bool *far)
 {
-	enum { FEW = 300 }; /* digits and exponent of a float that is none of those that could be infinite */
+	enum { FEW = 300 }; /* digits and exponent of a float that cannot be infinite */
 	const uint8_t *usual = pass_usual(p, end, ret);
 	struct parts a;
 	*far = false;
@@ -300,10 +301,10 @@ struct kept {
 	char text[MATTER + 40];
 	size_t len;
 	int64_t exponent; /* of the last one that is kept */
-	bool more;        /* what follows them is not nothing */
+	bool more;        /* some digit after them is not 0 */
 };
 
-/* The digits from p on; returns what is behind them. */
+/* The digits from p on; returns their end. */
 static const uint8_t *keep(struct kept *k, const uint8_t *p, const uint8_t *end, bool fraction)
 {
 	const uint8_t *behind = pass_digits(p, end);
@@ -317,8 +318,8 @@ static const uint8_t *keep(struct kept *k, const uint8_t *p, const uint8_t *end,
 	return behind;
 }
 
-/* By the C library, from as many digits as matter, and one more that stands for all that follow.  Without a point, which is the
- * locale's. */
+/* By the C library, from as many digits as matter, and one more for all that follow.  Without a
+ * point, which depends on the locale. */
 static double ask_library(const struct number *n, const uint8_t *p, const uint8_t *end)
 {
 	struct kept k;

@@ -11,9 +11,9 @@
  *
  *	-  DIGITS  .  DIGITS  e  +-DIGITS
  *
- * A float is the nearest to what stands there, ties to even, however many digits it has.  It is
- * found from the first 19 digits by the method of Daniel Lemire, "Number parsing at a gigabyte per second"
- * (2021), which knows when it cannot decide; then the C library does.
+ * A float is the nearest to the decimal, ties to even, however many digits that has.  It is found from the
+ * first 19 digits by the method of Daniel Lemire, "Number parsing at a gigabyte per second" (2021), which
+ * detects when it cannot decide; then the C library does.
  */
 struct number {
 	uint64_t mantissa;   /* the digits, as far as they fit: at most 19 significant ones; of an integer that `fits` all */
@@ -28,20 +28,20 @@ struct number {
 /* JSON's grammar, or that of tables: 1. and .5 are numbers there, and so are 007 and 00.5. */
 enum number_grammar { NUMBER_JSON, NUMBER_TABLE };
 
-/* Reads the number at p; returns what is behind it, NULL if there is none. */
+/* Reads the number at p; returns its end, NULL if there is none. */
 const uint8_t *number_read(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret);
 
-/* The same, where only this is wanted: of a float nothing but that it is one, is not `far`, and its end. */
+/* The same, but of a float finds only that it is one, its end, and whether it is `far`. */
 const uint8_t *number_pass(const uint8_t *p, const uint8_t *end, enum number_grammar grammar, struct number *ret, bool *far);
 
 /* The nearest float64 of the number that was read from [p, end); infinite if that is. */
 double number_double(const struct number *n, const uint8_t *p, const uint8_t *end);
 
-/* Both at once, of a number as most are: digits, a point and digits, at most 19, without an exponent, where there is
- * something to read far behind it; NULL: of any other. */
+/* Both at once, for the usual number: digits, a point and digits, at most 19, without an exponent, and with readable
+ * bytes well past its end; NULL for any other. */
 const uint8_t *number_usual_double(const uint8_t *p, const uint8_t *end, double *ret);
 
-/* Of an integer that does not fit: is that float64 the same number? */
+/* For an integer that does not fit: is that float64 the same number? */
 bool number_is_exact(double value, const uint8_t *p, const uint8_t *end);
 
 /* How many of the eight bytes at p are leading digits, and their value, without a loop over them. */

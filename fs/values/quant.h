@@ -56,7 +56,7 @@ enum quant_blocks {
  * points, or none of these where all are 0.  Lives as long as the archive. */
 struct quant {
 	enum quant_blocks blocks;
-	bool unordered; /* nothing tells the byte order of the numbers in the blocks */
+	bool unordered; /* the byte order of the numbers in the blocks is not known */
 	uint32_t axis, count;
 	const float *scales;
 	const int64_t *zero_points;

@@ -72,7 +72,7 @@ QUANT_INLINE void q8_0(const uint8_t *restrict b, float *restrict to)
 }
 QUANT_DECODER(q8_0, 32, 34)
 
-/* The sums behind the elements are for multiplication only. */
+/* The sums after the elements are for multiplication only. */
 QUANT_INLINE void q8_k(const uint8_t *restrict b, float *restrict to)
 {
 	float d = quant_float(quant_u32(b));

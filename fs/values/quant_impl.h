@@ -10,8 +10,8 @@
  * float32 and in its order, so that every bit is the same: no multiplication may be fused with an
  * addition (-ffp-contract=off).
  *
- * A decoder is a function of one block, inlined into a loop.  Loops that only unpack, and others
- * that only multiply what was unpacked, are what compilers make vector instructions of.
+ * A decoder is a function of one block, inlined into a loop.  Compilers vectorise loops that only
+ * unpack, and others that only multiply what was unpacked.
  */
 #define QUANT_DECODER(name, elements, size)                                      \
 	void quant_##name(const uint8_t *from, size_t blocks, float *to)         \
@@ -83,12 +83,11 @@ QUANT_INLINE void quant_scale(const int8_t *restrict q, unsigned n, float d, flo
 		to[i] = d * (float)q[i];
 }
 
-/* The same byte eight times; numbers of eight bytes are computed with as one, where none of them
+/* The same byte eight times, for computing with eight bytes as one number, where none of them
  * overflows. */
 #define QUANT_EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
-/* Sixteen bytes by one instruction: whoever reads as many at a time would otherwise have to wait
- * for two to be written. */
+/* Sixteen bytes in one store: a 16-byte load would otherwise have to wait for two. */
 QUANT_INLINE void quant_put(uint64_t low, uint64_t high, void *to)
 {
 	typedef uint64_t pair __attribute__((vector_size(16)));

@@ -8,7 +8,7 @@
  * deviation (ddof 0), how many are zero, NaN and infinite.  In one pass, by any number of threads.
  *
  *   integers       least and greatest exactly, of any width up to 256 bits; bool is 0 and 1
- *   floats         of any kind; NaN and infinities are counted, and the rest is of the others
+ *   floats         of any kind; NaN and infinities are counted, and left out of the rest
  *   complex        no order, so neither least nor greatest; the deviation is numpy's, a real number;
  *                  NaN or infinite if a part is
  *   dates, times   as integers in their unit; NumPy's NaT counts as NaN
@@ -17,8 +17,8 @@
  *
  * Means and deviations are those of numpy in float64 or better: elements are added up in blocks,
  * each around one of its own values, and blocks are merged as by Chan, Golub and LeVeque, "Updating
- * formulae and a pairwise algorithm for computing sample variances" (1979).  So they are independent
- * of how the array was cut into parts but for the last bits of a long double.
+ * formulae and a pairwise algorithm for computing sample variances" (1979).  So they do not depend
+ * on how the array was cut into parts, except in the last bits of a long double.
  */
 enum summary_kind { SUMMARY_NONE, SUMMARY_REAL, SUMMARY_COMPLEX, SUMMARY_WHOLE };
 
@@ -57,8 +57,8 @@ struct summary {
 	struct summary_whole least_whole, most_whole; /* WHOLE, likewise */
 };
 
-/* Whether its elements are numbers here; the others are for arrays that have them.  The array must
- * outlive the plan. */
+/* Whether its elements are numbers; the other functions are for arrays where they are.  The array
+ * must outlive the plan. */
 bool summary_exists(const struct array *a);
 void summary_init(struct summary_plan *ret, const struct array *a);
 
@@ -82,7 +82,7 @@ double summary_deviation(const struct summary *r);
 
 /*
  * Bins of equal width between the least and the greatest finite value, whose counts are those of
- * numpy.histogram(a.astype(float64), bins=n): a bin has its lower edge, the last both.
+ * numpy.histogram(a.astype(float64), bins=n): a bin includes its lower edge, the last one both.
  */
 struct summary_bins {
 	unsigned count;

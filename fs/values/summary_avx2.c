@@ -2,9 +2,9 @@
 /*
  * The usual case, finite floats, where the processor has AVX2.
  *
- * What the bits alone tell is taken from these: of a float's without its sign, zero is the least and
- * what is not finite the greatest; and with the others turned over where the sign is set, they order
- * as integers do.
+ * What follows from the bits alone is taken from them: of a float's without its sign, zero is the
+ * least and what is not finite the greatest; and with the others turned over where the sign is set,
+ * they order as integers do.
  */
 #include "fs/values/summary_impl.h"
 
@@ -13,7 +13,7 @@
 
 #define AVX2 __attribute__((target("avx2,fma")))
 
-/* Sums of doubles around a pivot, and how much the bits tell. */
+/* Sums of doubles around a pivot, and what follows from the bits. */
 struct lanes {
 	__m256d pivot, sum[2], squares[2];
 	__m256i least, most, zeros, odd;
@@ -68,7 +68,7 @@ static uint16_t unorder_16(int16_t order)
 	return (uint16_t)((uint16_t)order ^ (order < 0 ? 0x7fff : 0));
 }
 
-/* What the bits told, as bits. */
+/* The results of all lanes, as bits. */
 AVX2 static inline void end_16(const struct lanes *l, uint16_t *ret_least, uint16_t *ret_most, uint64_t *ret_zeros)
 {
 	int16_t least[16], most[16];

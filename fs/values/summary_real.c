@@ -147,7 +147,7 @@ static void add_moments(const double *x, size_t n, const struct summary_sums *s,
 static void add_range(const struct summary_sums *s, struct summary *r)
 {
 	bool first = r->parts[0].count == 0;
-	double least = s->least + 0.0, most = s->most + 0.0; /* of a zero, the order would tell the sign */
+	double least = s->least + 0.0, most = s->most + 0.0; /* a zero's sign would depend on the order */
 	r->zeros += s->zeros;
 	r->least = first || least < r->least ? least : r->least;
 	r->most = first || most > r->most ? most : r->most;

@@ -3,8 +3,9 @@
 #include "fs/values/array.h"
 
 /*
- * The values of an array as float32, where its elements are less than that or stand for something
- * else: float16, bfloat16 and narrower floats, GGML's blocks, and integers with a scale.
+ * The values of an array as float32, where its elements are narrower than that or stand for
+ * something else: float16, bfloat16 and narrower floats, GGML's blocks, and integers with a
+ * scale.
  *
  *   floats      exactly; a NaN of 16 bits keeps its payload, as in NumPy, others are quiet, as in
  *               ml_dtypes

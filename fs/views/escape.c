@@ -102,7 +102,7 @@ uint64_t escape_length(const uint8_t *p, size_t len)
 	return length;
 }
 
-/* The first n of STEP bytes, which are copied; those that the bits tell are not shown as they are. */
+/* The first n of STEP bytes, which are copied; those whose bits are set are escaped. */
 static uint8_t *put_step(const uint8_t *p, unsigned n, unsigned bits, uint8_t *to)
 {
 	unsigned done = 0;

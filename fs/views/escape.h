@@ -10,8 +10,8 @@
  *	control bytes, 7F  \xHH, in lower case
  *	all else           as it is, UTF-8 or not
  *
- * Each byte alone tells what it becomes, so a string may be cut anywhere.  ESCAPE_MORE bytes
- * behind a string are read, whatever they are, and behind the result written.
+ * Each byte is escaped on its own, so a string may be cut anywhere.  ESCAPE_MORE bytes after a
+ * string are read, whatever they are, and as many after the result are written.
  */
 enum { ESCAPE_MORE = 16 };
 

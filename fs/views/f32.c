@@ -11,7 +11,7 @@ enum { STEP = 4096, STEP_BYTES = 1 << 14 };
 
 bool view_f32_exists(const struct array *a)
 {
-	/* More dimensions than that are nowhere told of. */
+	/* Arrays of more dimensions have no shape anywhere. */
 	return widen_exists(a) && a->rank <= SHAPE_MAX;
 }
 
@@ -71,8 +71,8 @@ static void little(float *values, size_t n)
 	}
 }
 
-/* Decodes the groups from `group` on into [offset, offset + len) of the view: where they belong,
- * or, if they are only partly wanted or would lie askew, elsewhere first. */
+/* Decodes the groups from `group` on into [offset, offset + len) of the view: directly, or, if
+ * they are only partly wanted or would be unaligned, by way of a buffer. */
 static int decode(const struct widen *w, struct answer_place *from, uint64_t group, uint64_t offset, uint64_t len, uint8_t *to, struct error *err)
 {
 	uint8_t stored[STEP_BYTES];
@@ -83,7 +83,7 @@ static int decode(const struct widen *w, struct answer_place *from, uint64_t gro
 	for (uint64_t at = group * each; at < end;) {
 		uint64_t left = (end - at - 1) / each + 1, stop;
 		size_t n = left < most ? (size_t)left : most;
-		int r = answer_take(from, n * w->bytes, stored, err); /* zeros behind the last element are none of the array */
+		int r = answer_take(from, n * w->bytes, stored, err); /* zeros past the last element do not belong to the array */
 		if (r < 0)
 			return r;
 		stop = at + n * each;

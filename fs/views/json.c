@@ -104,7 +104,7 @@ static void put_text(struct text *t, const char *member, const char *value)
 	}
 }
 
-/* With what tells whether it still is that file; the time as decimals, which are more than a double holds. */
+/* With what shows whether it still is that file; the time as a string, since a double has too few digits. */
 static void put_stored(struct text *t, const struct stored *s)
 {
 	if (!s->file)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text is made in pieces of some rows each.  An index tells where in the text each begins, as
- * far as that is known: it grows as pieces are made, in order, for a reader who began at the start;
- * or all of it is counted, by all processors, without making the text.
+ * The text is made in pieces of some rows each.  An index has the position of each in the text, as
+ * far as that is known: it grows as pieces are made, in order, for a reader that began at the
+ * start; or everything is counted, on all processors, without making the text.
  *
- * Most pieces are one block: their text.  One that is larger than that has a table of points in
- * its stead, between which its parts are made, however long a string is.
+ * Most pieces are one block: their text.  A larger one has a table of points instead, between
+ * which its parts are made, however long a string is.
  */
 #include "fs/views/lines.h"
 
@@ -34,7 +34,7 @@ static uint64_t known(const struct lines_index *x)
 	return atomic_load_explicit(&x->known, memory_order_acquire);
 }
 
-/* Whoever knows a piece's length may say so; all know the same. */
+/* Any thread that knows a piece's length may record it; all find the same. */
 static int tell(struct lines_index *x, uint64_t piece, uint64_t length, bool large, struct error *err)
 {
 	uint64_t begin = begin_of(x, piece), none = 0, before = piece;
@@ -92,7 +92,7 @@ static bool is_gone(const struct reading *q)
 	return q->gone && atomic_load(q->gone);
 }
 
-/* Has the next ones made by others, of which `first` is the first that is wanted; each takes so many bytes to decode. */
+/* Has the next ones, from `first` on, made by workers; each takes so many bytes to decode. */
 static void prefetch_some(const struct reading *q, const struct block_source *from, size_t bytes, uint64_t *next, uint64_t first,
 			  uint64_t end)
 {
@@ -122,7 +122,7 @@ static int count_to(const struct reading *q, uint64_t upto, struct error *err)
 	return r;
 }
 
-/* By the pieces themselves, which the reader who wants to know will read. */
+/* From the pieces themselves, which the reader will read next. */
 static int make_to(const struct reading *q, uint64_t upto, struct error *err)
 {
 	struct lines_index *x = q->index;
@@ -141,7 +141,8 @@ static int make_to(const struct reading *q, uint64_t upto, struct error *err)
 	return r;
 }
 
-/* Knows the text up to there, or all.  What lies so near that it stays in the cache until it is read is made at once. */
+/* Finds where pieces begin, up to there, or all.  If that is so near that it stays in the cache
+ * until it is read, the text is made at once. */
 static int reach(const struct reading *q, uint64_t upto, struct error *err)
 {
 	if (!is_short_of(q, upto))
@@ -266,7 +267,7 @@ static int read_once(struct archive *a, struct node *n, uint64_t offset, uint64_
 		r = reach(&q, offset + len, err);
 	if (r == 0)
 		r = read_known(&q, offset, len, &next, ret, err);
-	if (r == -EINTR) /* nobody waits for what was to come after it, either */
+	if (r == -EINTR) /* the reader has gone: what was to come after it is not needed, either */
 		archive_cancel_prefetch(a);
 	close_reading(&q);
 	return r;
@@ -283,7 +284,7 @@ static int size_once(struct archive *a, struct node *n, uint64_t *ret, struct er
 	return r;
 }
 
-/* What was found while sizes turned out to be wrong is found anew. */
+/* What was found while sizes turned out to be wrong is found again. */
 int view_lines_size(struct archive *a, struct node *n, uint64_t *ret, struct error *err)
 {
 	for (;;) {

@@ -79,7 +79,8 @@ static int count_small(void *arg, const struct lines_strings *s, struct error *e
 	return !is_all(s, piece_begin(c->index, c->piece), piece_begin(c->index, c->piece + 1));
 }
 
-/* The lengths of some pieces, one after another, as in at[].  Of large ones the tables are made, which their readers need. */
+/* The lengths of some pieces, one after another, as in at[].  For large ones, the tables are made,
+ * which their readers need. */
 static int make_counts(const struct block_source *from, const struct lines_index *x, uint64_t number, struct block *ret, struct error *err)
 {
 	struct block *large;
@@ -106,7 +107,7 @@ struct piece_making {
 	struct lines_point begin, end, at;
 	bool small;
 	struct lines_place *places; /* of a large one */
-	uint64_t n, room, step, text; /* `step`: every so many points are kept */
+	uint64_t n, room, step, text; /* `step`: one point in so many is kept */
 	uint64_t passed;
 };
 

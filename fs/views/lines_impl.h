@@ -4,7 +4,7 @@
 
 /*
  * Shared by the files of the text of strings: lines_rows.c reads strings and makes their lines,
- * lines_blocks.c makes blocks of these, lines.c knows where in the text they are.
+ * lines_blocks.c makes blocks of these, lines.c knows their positions in the text.
  */
 
 /* The files of a column of strings. */
@@ -23,8 +23,8 @@ struct lines_point {
 	uint64_t row, byte; /* LINES_ROW: before the row */
 };
 
-/* Strings in memory: `rows` whole ones, of which the first may be the rest of one; or, if that is 0,
- * a part of one.  All bytes from `begin` to `end`. */
+/* Strings in memory: `rows` of them, the first perhaps without its beginning; or, if `rows` is 0, a
+ * part of one.  All bytes from `begin` to `end`. */
 struct lines_strings {
 	struct lines_point begin, end;
 	uint64_t rows, len;
@@ -32,14 +32,14 @@ struct lines_strings {
 	const uint8_t *bytes, *valid; /* valid: a byte a row; NULL: all are */
 };
 
-/* The length of their text, and the text, behind which ESCAPE_MORE bytes are written (fs/views/escape.h). */
+/* The length of their text, and the text, after which ESCAPE_MORE bytes are written (fs/views/escape.h). */
 uint64_t lines_length(const struct lines_strings *s);
 uint8_t *lines_put(const struct lines_strings *s, uint8_t *to);
 
 /*
- * Calls `each` for all strings between two points, some LINES_BYTES and LINES_ROWS of them at a
- * time; ends when that returns other than 0, and returns it.  The memory is scratch of the block
- * that is being decoded.
+ * Calls `each` for all strings between two points, about LINES_BYTES and LINES_ROWS of them at a
+ * time; stops if it returns nonzero, and returns that.  The memory is scratch of the block being
+ * decoded.
  */
 enum { LINES_BYTES = 1 << 20, LINES_ROWS = 1 << 16 };
 typedef int lines_each(void *arg, const struct lines_strings *s, struct error *err);
@@ -65,7 +65,7 @@ enum lines_kind {
 #define LINES_LARGE ((uint64_t)1 << 63) /* the piece has parts */
 
 /* Where pieces begin: at[0] to at[known] are known, in at[] with LINES_LARGE if the piece before has
- * parts.  Entries are set once, by whoever knows. */
+ * parts.  Each entry is set once. */
 struct lines_index {
 	struct lines lines;
 	uint64_t per, pieces; /* rows of a piece; and how many there are */
@@ -73,7 +73,7 @@ struct lines_index {
 	_Atomic uint64_t at[];
 };
 
-/* A piece: its text, behind this; or, if it has parts, where each begins, and the end. */
+/* A piece: its text, after this; or, if it has parts, where each begins, and the end. */
 struct lines_table {
 	uint64_t parts;
 	struct lines_place {
@@ -82,7 +82,8 @@ struct lines_table {
 	} at[];
 };
 
-/* Of a column's node.  What sizes that turned out to be wrong gave is of another generation. */
+/* The source of a column's blocks.  Blocks made from sizes that turned out to be wrong are of an
+ * earlier generation. */
 struct block_source lines_source(struct archive *a, const void *column, unsigned generation, enum lines_kind kind);
 
 static inline struct lines_index *lines_index_in(const struct block *b)

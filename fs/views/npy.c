@@ -99,7 +99,7 @@ int view_npy_read(struct archive *a, struct node *n, uint64_t offset, uint64_t l
 		return r < 0 ? r : archive_read(a, n, offset - length, len, ret, err);
 	}
 	answer_init(&data);
-	if (own_len < len) /* archive_read() begins anew where it fails, so the bytes come first */
+	if (own_len < len) /* archive_read() starts over if it fails, so the bytes come first */
 		r = archive_read(a, n, 0, len - own_len, &data, err);
 	if (r == 0)
 		r = answer_own(ret, own_len, &own);

@@ -4,25 +4,26 @@
 #include "fs/values/widen.h"
 
 /*
- * Shared by the files of the picture of an array: picture_layout.c says which elements a cell is
- * made of, picture_values.c makes numbers of elements, picture_cells.c averages them,
- * picture_colors.c makes colours of cells, picture_file.c a file of these; png.c has each made
- * once.  None of them keeps anything.
+ * Shared by the files of the picture of an array: picture_layout.c decides which elements a cell
+ * is made of, picture_values.c converts elements to numbers, picture_cells.c averages them,
+ * picture_colors.c maps cells to colours, picture_file.c writes the file; png.c makes each
+ * picture once.  None of them keeps state.
  */
 
 enum {
 	PICTURE_SIDE = 1024,      /* pixels, at most */
-	PICTURE_BYTES = 256 << 20 /* that are read of an array, at most; but one element a cell */
+	PICTURE_BYTES = 256 << 20 /* read of an array, at most; but at least one element per cell */
 };
 
 /* --- picture_layout.c ----------------------------------------------------------------------------- */
 
 /*
- * Extents of 1 are left out.  Of the rest the last two are the rows and columns of a tile; a last
- * one of up to 4, as of the channels of an image, is joined with the one before; a mean is of all.  The others, joined,
- * count the tiles, which stand in rows, a pixel apart, so that the whole is about square.  If there
- * are so many that a tile would be less than 32 pixels a side, and less than it has itself, or more
- * than 16 and more than are to be read, fewer are shown, evenly chosen.
+ * Extents of 1 are left out.  Of the rest, the last two are the rows and columns of a tile; a last
+ * extent of up to 4, such as the channels of an image, is joined with the one before, and a mean is
+ * over all channels.  The product of the others is the number of tiles, which are placed in rows, a
+ * pixel apart, so that the whole is about square.  If there are so many that a tile would have
+ * fewer than 32 pixels a side, and fewer than it has elements, or if there are more than 16 and
+ * more than may be read, an even selection is shown.
  *
  * All of this is of the array as it is stored.  One in Fortran order is drawn as if its
  * dimensions were reversed, and then turned: rows become columns, in tiles and of tiles.
@@ -37,9 +38,9 @@ struct picture_layout {
 	uint32_t grown_rows, grown_columns; /* pixels of a cell */
 	uint32_t gap;                    /* pixels between tiles */
 
-	/* Which elements are read, if not all, of all cells alike.  Either whole rows: `pieces` of
-	 * `piece_rows`, evenly spread over those of a cell; or, if `few` is not 0, so many elements in the
-	 * middle of each cell. */
+	/* Which elements are read, if not all: the same ones in every cell.  Either whole rows: `pieces`
+	 * of `piece_rows`, evenly spread over those of a cell; or, if `few` is not 0, that many elements
+	 * in the middle of each cell. */
 	bool sampled;
 	uint64_t piece_rows, pieces, few;
 	uint32_t band; /* rows of cells that are worth being made together */
@@ -58,7 +59,7 @@ uint32_t picture_high(const struct picture_layout *l);
 
 /* --- picture_values.c ----------------------------------------------------------------------------- */
 
-/* Makes numbers of an array's elements.  Not to be moved or copied. */
+/* Converts an array's elements to numbers.  Must not be moved or copied. */
 struct picture_values {
 	struct array array;
 	struct quant plain;     /* of integers that stand for themselves */
@@ -104,7 +105,7 @@ int picture_cells(const struct picture_layout *l, const struct picture_values *v
 
 /* --- picture_colors.c ----------------------------------------------------------------------------- */
 
-/* Colour 0 is what is between tiles, 1 is NaN, then come the levels. */
+/* Colour 0 is the gap between tiles, 1 is NaN, then come the levels. */
 enum { COLOR_NONE, COLOR_NAN, COLOR_FIRST, COLOR_LEVELS = 253, COLORS = COLOR_FIRST + COLOR_LEVELS };
 
 struct picture_range {
@@ -118,7 +119,7 @@ void picture_palette(bool diverging, uint8_t rgb[COLORS][3]);
 
 /* --- picture_file.c ------------------------------------------------------------------------------- */
 
-/* How many bytes a PNG of such a size has. */
+/* The size in bytes of a PNG of these dimensions. */
 uint64_t picture_file_size(uint32_t width, uint32_t height);
 
 struct picture_file {

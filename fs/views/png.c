@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks: the cells, in bands of some rows, which whoever wants the picture has made first, one by
- * one, so that all processors do it, and nobody who has gone is waited for; and the file.
+ * Blocks: the cells, in bands of some rows, which the reader of the picture has made first, one by
+ * one, so that all processors do it, and it stops once the reader has gone; and the file.
  */
 #include "fs/views/png.h"
 
@@ -100,7 +100,7 @@ static int gather(const struct block_source *from, const struct picture_layout *
 			return r;
 		memcpy(to, band->bytes, band->len);
 		to += band->len / sizeof *to;
-		blocks_drop_behind(band); /* nobody will want it again */
+		blocks_drop_behind(band); /* it is not needed again */
 		blocks_release(band);
 	}
 	return r;

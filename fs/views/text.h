@@ -39,8 +39,9 @@ void view_text_field(const struct array *a, const uint8_t *element, char *field,
 enum { VIEW_TEXT_NUMBER = 384 };
 size_t view_text_number(const struct array *a, const uint8_t *element, char ret[VIEW_TEXT_NUMBER]);
 
-/* Which elements are null: NAME.validity, or that of what is in lists of fixed length, NAME.values.validity and so on, as deep
- * as there is one.  It was made for NAME and is not an array that happens to have that name.  NULL: there is none. */
+/* The file that says which elements are null: NAME.validity, or, for what is in lists of fixed length,
+ * NAME.values.validity and so on, the deepest there is.  Never an array that happens to have that name.  NULL: there
+ * is none. */
 struct node *view_validity(struct archive *a, const struct node *n);
 
 /* The same; where a field of a struct has none, that of the struct, whose nulls are its own. */

@@ -22,7 +22,7 @@ enum view_id {
 	VIEW_IDS = 16,
 };
 
-/* Where bytes lie that are shown as they stand: others may map them there, too. */
+/* Where bytes that are shown as they are stored lie in a file, so that others can map them there. */
 struct stored {
 	const char *file;      /* below SOURCE, or below the folder of a SOURCE that is one file; NULL: nowhere */
 	const struct stat *st; /* of the file, when it was opened */
@@ -55,8 +55,8 @@ struct view {
 	/* Optional: does it cost less to read the file to its end than to ask for its size first? */
 	bool (*finds_end)(struct archive *a, struct node *n);
 
-	/* Or one text, generated from its start, without which its size is not known. It holds
-	 * what would otherwise be extended attributes. */
+	/* Or one text, whose size is known only once it is generated. It holds what would
+	 * otherwise be extended attributes. */
 	void (*write)(const struct described *of, struct text *ret);
 
 	/* The id of the file that stands next to a directory which is a column; VIEW_NONE: there is none. */
@@ -65,7 +65,7 @@ struct view {
 	/* Or its files are SOURCE's own, and not made of nodes: fs/mirror/original.c. */
 	bool original;
 
-	/* What its files are told to be in their attributes; NULL: the node's own array. */
+	/* The array that its files' attributes describe; NULL: the node's own. */
 	void (*array)(const struct array *a, struct shaped *ret);
 };
 
