@@ -85,7 +85,7 @@ static int take(struct list *l, struct slice name, struct slice text, bool surel
 	return 0;
 }
 
-/* An object that tells a file's digest among other things, and perhaps its name. */
+/* An object that gives a file's digest among other things, and perhaps its name. */
 static int take_entry(struct list *l, struct json *from, struct slice name)
 {
 	struct slice key, digest = {0};

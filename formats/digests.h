@@ -20,7 +20,7 @@ struct digest_list {
 	const char *file;
 
 	/* Calls each() for all that the text names.  -EBADMSG if the text, or a line of it, is
-	 * broken; what is sound is told all the same. */
+	 * broken; what is valid is reported all the same. */
 	int (*read)(struct slice text, struct arena *arena, digest_each *each, void *arg, struct error *err);
 };
 

@@ -3,7 +3,8 @@
  * Arrow IPC: files (Feather V2) and streams.  The format is drawn in arrow.h.
  *
  * Shown: each column, of all record batches together; a file for fixed-width values, a
- * directory for the rest.  Batches, codecs and dictionaries that are told in parts do not show.
+ * directory for the rest.  How batches, codecs and delta dictionaries divide a column does not
+ * show.
  *
  * Files are read by their footer alone, streams message by message: only the head of each
  * message is looked at.
@@ -22,8 +23,8 @@ enum { MAGIC = 8, TRAILER = 10, BLOCK = 24 };
 
 /* --- probing ------------------------------------------------------------------------------------ */
 
-/* Is there a message that begins a stream at the head?  Its flatbuffer may be longer than
- * the head is: what is out of sight counts as in order, with the mark. */
+/* Is there a message that begins a stream at the head?  Its flatbuffer may be longer than the
+ * head: what is past it counts as valid, if the mark is there. */
 static bool begins_stream(const struct peek *p)
 {
 	struct cursor c = p->head;
@@ -56,7 +57,7 @@ bool arrow_probe(const struct peek *p)
 
 /* --- batches ------------------------------------------------------------------------------------ */
 
-/* Where the values begin that indices count from once this batch of a dictionary has come. */
+/* Where the values begin that indices count from after this batch of a dictionary. */
 static int append_start(struct opening *o, struct table *t, bool delta)
 {
 	uint64_t *starts = list_grow_in(&o->scratch, t->starts, t->nbatches, sizeof *starts);
@@ -183,8 +184,8 @@ static int read_blocks(struct opening *o, const struct flat_table *footer, bool 
 	return 0;
 }
 
-/* Arrow 0.14 wrote V1 into the footer, whatever its messages are of; so that is looked at for what
- * is yet to come only. */
+/* Arrow 0.14 wrote V1 into the footer, whatever the version of its messages; so only later
+ * versions are refused by it. */
 static int read_file(struct opening *o)
 {
 	uint64_t size = o->archive->source.size;
@@ -233,7 +234,7 @@ static int take_message(struct opening *o, struct found *found, uint32_t number)
 	return take_batch(o, &found->message, found->batch);
 }
 
-/* It may end without an end mark; what is behind one is not of the stream. */
+/* It may end without an end mark; what follows one does not belong to the stream. */
 static int read_stream(struct opening *o)
 {
 	uint64_t at = 0, size = o->archive->source.size;
@@ -258,7 +259,7 @@ static int read_stream(struct opening *o)
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
-/* What is said of all of its fields. */
+/* Their descriptions, for all of its fields. */
 static void settle_fields(struct growing *g)
 {
 	static const char *const names[CODEC_COUNT + 1] = {[CODEC_LZ4_FRAME] = "lz4", [CODEC_ZSTD] = "zstd"};
@@ -270,7 +271,7 @@ static void settle_fields(struct growing *g)
 	}
 }
 
-/* From scratch to memory that stays, of the size that it has come to. */
+/* Moves it from scratch to lasting memory, of its final size. */
 static int settle_table(struct opening *o, struct growing *g)
 {
 	struct arena *arena = &o->archive->arena;

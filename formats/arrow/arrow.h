@@ -21,7 +21,7 @@
  *   show.c     the tree
  *   view.c     the buffers of one batch that a field needs, decoded
  *   runs.c     which slots of a batch are shown, through all that it is nested in
- *   totals.c   how many slots came before each batch, where rows do not tell
+ *   totals.c   how many slots came before each batch, if that does not follow from rows
  *   making.c   what one batch adds to a shown file; make.c its bytes, views.c those of string views
  *   read.c     the bytes of a shown file
  *   dataset/   a directory of files as one table
@@ -47,7 +47,7 @@ enum layout {
 
 struct field {
 	uint8_t layout;
-	bool nullable;  /* says the schema; or it has nulls all the same */
+	bool nullable;  /* according to the schema; or because it has nulls */
 	bool is_signed; /* of INDICES */
 	uint8_t shown;  /* of INDICES: bytes of an index as shown */
 	uint32_t width;
@@ -62,7 +62,7 @@ struct field {
 	 * views and, in V4, of the unions before it add to. */
 	uint32_t node, buffer, views, unions;
 
-	/* What is said of it. */
+	/* Its description. */
 	struct slice name;
 	const char *fault; /* why no slot of it can be read, or NULL */
 	struct array array; /* without a shape: dtype, byteorder, type; of INDICES the indices' */
@@ -70,10 +70,10 @@ struct field {
 
 	struct field **codes; /* of a union: the child of each of the 128 type codes, or NULL */
 
-	/* totals.c's: before each batch, and after the last, as far as somebody asked. */
+	/* totals.c's: before each batch, and after the last, as far as was requested. */
 	struct counts {
-		_Atomic(uint64_t *) first; /* NULL: nobody did */
-		_Atomic uint32_t known;    /* so many batches were counted; they do not change any more */
+		_Atomic(uint64_t *) first; /* NULL: nothing was */
+		_Atomic uint32_t known;    /* how many batches were counted; their counts no longer change */
 	} leads, /* slots of a list's values, bytes of a string, runs of RUN_END */
 	  slots; /* of a child of DENSE: its own */
 };
@@ -99,7 +99,7 @@ struct table {
 	uint32_t number;        /* 0: the record batches; of a dictionary from 1 */
 	int64_t id;             /* of a dictionary */
 	uint64_t rows;          /* of all batches */
-	struct batch *batches;  /* and one behind the last, of which only `first` counts: all rows */
+	struct batch *batches;  /* and one after the last, of which only `first` counts: all rows */
 	uint32_t nbatches;
 	uint64_t *starts;       /* of a dictionary: for each batch, the number of the value that indices count from
 				 * once it has come: where the last replacement began */
@@ -112,7 +112,7 @@ struct arrow {
 	bool file;
 	uint8_t version;       /* of the metadata, from 1 on */
 	bool compressed;       /* some batch is */
-	const struct field_detail *detail; /* of the schema; NULL: nothing is said of it */
+	const struct field_detail *detail; /* of the schema; NULL: it has none */
 	const struct arrow_files *files;   /* of a table over files; else NULL */
 };
 
@@ -138,9 +138,9 @@ struct extent {
 /* What a batch has of one field. */
 struct part {
 	uint64_t length;
-	uint64_t nulls;           /* 0: its bitmap is not looked at; UINT64_MAX: not told, the bitmap decides */
+	uint64_t nulls;           /* 0: its bitmap is not read; UINT64_MAX: not stated, the bitmap decides */
 	struct extent buffers[3]; /* in the order of enum layout, without the validity of unions; those that it lacks are empty */
-	uint32_t number;          /* of buffers[0] in its batch: numbers are what blocks are known by */
+	uint32_t number;          /* of buffers[0] in its batch: blocks are identified by these numbers */
 	uint32_t extra, extras;   /* VIEW: the number of the first buffer of bytes, and how many there are */
 	uint8_t codec;            /* enum codec_id: CODEC_NONE, CODEC_LZ4_FRAME, CODEC_ZSTD.  Compressed, a buffer that is not
 				   * empty is an int64 of its decoded length, or -1 if it is not compressed, and the rest */

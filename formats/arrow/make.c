@@ -125,7 +125,7 @@ static int make_dense_offsets(struct making *m, struct run run, uint8_t *out, st
 	return 0;
 }
 
-/* Offsets of slots that all are valid: re-based as they are.  *last_before: the one before, as stored. */
+/* Offsets of slots that are all valid: just rebased.  *last_before: the one before, as stored. */
 static int make_offsets_in_place(struct making *m, struct run run, uint64_t *last_before, uint8_t *out, struct error *err)
 {
 	struct level *l = view_last(&m->view);
@@ -275,7 +275,7 @@ static int make_run_ends(struct making *m, struct runs *runs, uint64_t at, uint6
 
 /* --- bytes of strings -------------------------------------------------------------------------------- */
 
-/* Of strings in one buffer that do not lie side by side. */
+/* Of strings in one buffer that are not contiguous. */
 static int make_strings(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err)
 {
 	const struct level *l = view_last(&m->view);

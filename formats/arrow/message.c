@@ -200,8 +200,8 @@ static int read_node(struct looked *l, const struct field *f, struct part *ret, 
 	return 0;
 }
 
-/* What has a bitmap has nulls only if that is there; a union and runs have one in V4 alone,
- * which must say nothing. */
+/* A field with a bitmap has nulls only if the bitmap is there; unions and run-end encoded
+ * fields have one in V4 alone, which must not mark nulls. */
 static int settle_nulls(struct looked *l, const struct field *f, struct part *ret, struct error *err)
 {
 	struct extent bitmap = ret->buffers[0];

@@ -15,7 +15,7 @@ struct reading {
 	const struct arrow_files *files; /* NULL: batches are of the archive itself */
 	unsigned width;
 	struct sums sums;  /* elements before each batch */
-	int64_t last;      /* the offset behind the last, where there is one and it is known */
+	int64_t last;      /* the offset after the last, where there is one and it is known */
 };
 
 /* Is there one more offset than slots? */

@@ -124,7 +124,7 @@ int64_t arrow_level_run_end(struct view *v, unsigned level, uint64_t run)
 	return load_signed(arrow_buffer_at(&l->offsets, run * w, w), w, v->big);
 }
 
-/* The first run that ends behind the slot; as many as there are if none does. */
+/* The first run that ends after the slot; their number if none does. */
 static uint64_t search_run(struct view *v, unsigned level, uint64_t slot)
 {
 	uint64_t low = 0, high = v->levels[level].ends;
@@ -175,7 +175,7 @@ struct runs *arrow_runs_begin(struct view *v, unsigned level, struct error *err)
 
 static int next_at(struct runs *r, unsigned level, uint64_t most, struct run *ret, struct error *err);
 
-/* What the next slots of the list above lead to, as far as that lies side by side. */
+/* What the next slots of the list above lead to, as far as that is contiguous. */
 static int next_leads(struct runs *r, unsigned level, struct error *err)
 {
 	struct walk *w = &r->walks[level];
@@ -321,7 +321,7 @@ static int add(struct adding *to, const struct run *leads, uint64_t n, struct er
 	return 0;
 }
 
-/* Of views that all are valid, a step at a time. */
+/* For views that are all valid, a step at a time. */
 static int add_views(struct view *v, struct adding *to, struct run run, struct error *err)
 {
 	struct level *l = view_last(v);

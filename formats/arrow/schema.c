@@ -196,7 +196,7 @@ struct growing *arrow_dictionary(const struct opening *o, int64_t id)
 	return number == SLICE_MAP_NONE ? NULL : &o->tables[o->dictionaries[number]];
 }
 
-/* One whose id another has already, with values of another type, never gets any. */
+/* One whose id another dictionary already has, with values of another type, never gets any values. */
 static int add_dictionary(struct opening *o, const struct making *m, int64_t id, struct table **ret)
 {
 	struct growing g = {.codec = CODEC_NONE}, *tables = list_grow_in(&o->scratch, o->tables, o->ntables, sizeof *tables);
@@ -220,7 +220,7 @@ static int add_dictionary(struct opening *o, const struct making *m, int64_t id,
 	return 0;
 }
 
-/* Types of one word are stored alike. */
+/* Types with the same name are stored alike. */
 static bool is_same(const struct field *a, const struct field *b)
 {
 	return strcmp(a->array.type, b->array.type) == 0;

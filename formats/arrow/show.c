@@ -11,8 +11,8 @@ struct showing {
 	const struct table *table;
 };
 
-/* The most dimensions behind the rows: one for each of the fixed-size lists in each other, and as
- * many more for those of tensors. */
+/* The most dimensions after the rows: one for each level of nested fixed-size lists, and as many
+ * more for those of tensors. */
 enum { DIMS = 2 * ARROW_DEPTH };
 
 /* A field on the way down. */
@@ -21,7 +21,7 @@ struct place {
 	bool whole_name;     /* '/' in it is a separator */
 	const char *type;    /* of the fixed-size list that it is shown as, or NULL */
 	uint32_t rank;
-	uint64_t dims[DIMS]; /* of the fixed-size lists around it, behind the rows: */
+	uint64_t dims[DIMS]; /* of the fixed-size lists around it, after the rows: */
 	uint64_t rows;       /* or what else counts them; COLUMN_UNKNOWN below lists */
 };
 
@@ -86,7 +86,7 @@ static void add_file(struct showing *s, uint32_t dir, struct slice name, struct 
 /* --- validity ----------------------------------------------------------------------------------- */
 
 /* That of what is in a fixed-size list is NAME.values.validity, and so on: the list has no
- * directory that it could stand in. */
+ * directory for it. */
 static uint32_t add_validity_of_values(struct showing *s, uint32_t id, unsigned depth, const struct column_file *file,
 				       uint64_t size)
 {

@@ -37,8 +37,8 @@ void arrow_prefetch(struct archive *a, const void *owner, enum kind kind, uint64
 
 /* --- counting one batch ---------------------------------------------------------------- */
 
-/* If nothing tells how much a batch adds, it counts as this much, and reading that fails: so
- * nothing is left out in silence, and what follows can be read at its place. */
+/* If it is not known how much a batch adds, it counts as this much, and reading that fails: so
+ * nothing is omitted silently, and what follows can be read at its place. */
 enum { LOST = 1 };
 
 /* Files that are opened ahead. */
@@ -68,7 +68,8 @@ static int check_lead(struct view *v, const struct lead *lead, struct error *err
 }
 
 /* What is counted is read next, from the first batch on: the first stay in the cache, as many as it
- * has room for beside what is read with them.  Were the last to stay, none would be there in time. */
+ * has room for beside what is read with them.  If the last ones stayed instead, none would be cached
+ * when it is read. */
 static void keep_the_first(struct view *v)
 {
 	struct block *b = view_last(v)->offsets.block;
@@ -194,7 +195,7 @@ int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, u
 	return counted(a, t, f, COUNT_LEADS, batches, within, ret, err);
 }
 
-/* What tells how many slots of a field there are: a count of *ret_of for each batch, times
+/* What the number of slots of a field follows from: a count of *ret_of for each batch, times
  * *ret_factor. */
 static enum counter counter_of(const struct table *t, const struct field *f, struct field **ret_of, uint64_t *ret_factor, bool *ret_fits)
 {

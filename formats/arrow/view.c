@@ -11,7 +11,7 @@ static uint64_t buffer_index(uint32_t batch, uint32_t number)
 	return (uint64_t)batch << 32 | number;
 }
 
-/* The decoded length stands before the compressed bytes. */
+/* The decoded length precedes the compressed bytes. */
 static int buffer_head(struct archive *a, struct extent where, int64_t *ret, struct error *err)
 {
 	uint8_t head[8];
@@ -193,7 +193,7 @@ static int lead_by_steps(struct view *v, struct level *l, struct block *within, 
 	return 0;
 }
 
-/* The offsets at both ends tell. */
+/* From the offsets at both ends. */
 static int lead_by_offsets(struct view *v, struct level *l, struct lead *ret, struct error *err)
 {
 	unsigned w = l->field->width;

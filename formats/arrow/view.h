@@ -6,12 +6,12 @@
 #include "fs/archive/pieces.h"
 
 /*
- * One batch as seen from one field: the fields on the way down to it, with the buffers that
- * tell which of its slots are shown, and which of those are null.
+ * One batch as seen from one field: the fields on the path down to it, with the buffers that
+ * determine which of its slots are shown, and which of those are null.
  *
- * A slot of a field's buffers is shown unless it belongs to a null list, or to no list at
- * all: what a file holds there is nobody's.  The slots that are shown, in the order in which
- * they are, make up runs of slots that lie next to each other.  Mostly there is one.
+ * A slot of a field's buffers is shown unless it belongs to a null list, or to no list at all:
+ * what a file holds there has no meaning.  The slots that are shown, in their order, form runs
+ * of adjacent slots.  Mostly there is one.
  */
 
 /* A buffer of a batch, decoded.  A mapped one is read only between arrow_view_enter() and
@@ -39,13 +39,13 @@ struct level {
 	struct buffer validity; /* empty: no nulls */
 	struct buffer offsets;  /* LIST, STRING, LIST_VIEW; the views of VIEW; the run ends of RUN_END */
 	struct buffer sizes;    /* LIST_VIEW */
-	unsigned reach; /* so many levels, this one and above, of which a null makes its slots null, */
+	unsigned reach; /* in how many levels, from this one upwards, a null makes its slots null, */
 	bool masked;    /* if any of them has nulls */
 	bool single;    /* its slots that are shown are one run: */
 	uint64_t at, count; /* from there on; how many they are, in any case */
 	uint64_t ends;  /* of RUN_END: how many run ends there are */
 
-	/* Where what it leads to is not single, or only these tell. */
+	/* Where what it leads to is not single, or known only from these. */
 	const struct steps *steps;
 	struct block *steps_block;
 };
@@ -73,7 +73,7 @@ static inline struct level *view_last(struct view *v)
 }
 
 /* What the shown slots of the last level lead to: the slots of a child, the bytes of strings.  Also
- * has the buffers that tell. */
+ * gets the buffers needed for that. */
 struct lead {
 	bool single;        /* one run: */
 	uint64_t at, count; /* from there on; how many, in any case */
@@ -148,7 +148,7 @@ struct runs {
 	struct view *view;
 	unsigned level;
 	struct walk {
-		struct run left;    /* not yet told of the level's run */
+		struct run left;    /* not yet returned, of the level's run */
 		struct run *leads;  /* of the slots of the level above */
 		unsigned nleads, next;
 	} walks[VIEW_DEPTH];
@@ -167,7 +167,7 @@ int arrow_runs_next(struct runs *r, uint64_t most, struct run *ret, struct error
 enum { STEP = 4096 };
 struct steps {
 	uint64_t total;
-	bool single; /* nothing was left out, and all in order: one run from `at` on */
+	bool single; /* nothing is left out, and everything in order: one run from `at` on */
 	uint64_t at;
 	uint64_t before[]; /* count / STEP + 1 of them */
 };
@@ -181,9 +181,9 @@ struct making {
 	struct view view;
 	const struct shown *shown;
 	struct lead lead;      /* of OFFSETS and BYTES */
-	uint64_t count;        /* elements that it adds, but for the one behind the last offset */
+	uint64_t count;        /* elements that it adds, without the one after the last offset */
 	uint64_t base;         /* what OFFSETS begin with in this batch */
-	bool passed;           /* a reader in order needs it up to its end, and then no more */
+	bool passed;           /* a sequential reader needs it up to its end, and then no more */
 	uint64_t dictionary, dictionary_end; /* INDICES: of the values that they count */
 	struct buffer values;  /* VALUES, and BYTES of a STRING; the types of OFFSETS of DENSE */
 	struct buffer places;  /* and its offsets */
@@ -202,13 +202,13 @@ bool arrow_making_in_place(const struct making *m, uint64_t *ret_at);
 /* Where the bytes of a VIEW are gathered: views.c. */
 int arrow_make_views(struct making *m, struct runs *runs, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
 
-/* Before [at, at + len) of `values` is given as it lies: may it be? */
+/* Checks whether [at, at + len) of `values` may be returned in place. */
 int arrow_making_check(struct making *m, uint64_t at, uint64_t len, struct error *err);
 
 /* Its bytes [at, at + len). */
 int arrow_making_bytes(struct making *m, uint64_t at, uint64_t len, uint8_t *out, struct error *err);
 
-/* Has what a batch adds decoded by workers. */
+/* Has workers decode what a batch adds. */
 void arrow_making_prefetch(struct archive *a, const struct shown *shown, uint32_t batch);
 
 unsigned arrow_shown_width(const struct shown *s); /* bytes of an element; 0: it has none */
@@ -223,7 +223,7 @@ struct sums {
 	const uint64_t *first;
 	size_t stride;   /* in numbers */
 	uint64_t factor;
-	uint32_t known;  /* so many batches were counted: at least those that were asked for */
+	uint32_t known;  /* how many batches were counted: at least those requested */
 };
 static inline uint64_t sums_at(const struct sums *s, uint64_t batch)
 {
@@ -236,7 +236,7 @@ int arrow_slot_sums(struct archive *a, const struct table *t, const struct field
 int arrow_lead_sums(struct archive *a, const struct table *t, struct field *f, uint32_t batches, struct block *within, struct sums *ret,
 		    struct error *err);
 
-/* Of the elements of a shown file, without the one behind the last offset. */
+/* Of the elements of a shown file, without the one after the last offset. */
 int arrow_sums(struct archive *a, const struct shown *s, uint32_t batches, struct sums *ret, struct error *err);
 
 /* --- blocks --------------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
 
 #include "formats/arrow/view.h"
 
-/* Few are held at a time, since each may be a decoded block: views next to each other mostly
- * lead into the same. */
+/* Few are held at a time, since each may be a decoded block: adjacent views mostly point into
+ * the same one. */
 enum { AT_ONCE = 256, HELD = 4, INLINE = 12 };
 
 struct gathering {
@@ -21,7 +21,7 @@ struct gathering {
 	unsigned oldest;
 };
 
-/* Bytes of a buffer that are those of strings next to each other. */
+/* Bytes of a buffer that hold consecutive strings. */
 struct stretch {
 	uint64_t number, at, len;
 };
@@ -109,8 +109,8 @@ static int copy_view(struct gathering *g, const uint8_t *view, const struct run 
 	return same ? 0 : error_set(err, EBADMSG, "slot %" PRIu64 " has a prefix that differs from its bytes", lead->at);
 }
 
-/* How many strings from the i-th on, whole and together at most `len` bytes, lie side by side in one
- * buffer, as most writers have them. */
+/* How many strings from the i-th on, whole and together at most `len` bytes, are contiguous in one
+ * buffer, as most writers leave them. */
 static uint64_t find_stretch(const struct gathering *g, uint64_t i, uint64_t len, struct stretch *ret)
 {
 	bool big = g->m->view.big;

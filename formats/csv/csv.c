@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tables of text: comma-separated values, and the same with tabulators.
+ * Tables of text: comma-separated values, and the same with tabs.
  *
  *	id,name,score          id      int64      1 2
  *	1,"Ada, Countess",0.5  name    string     Ada, Countess · Grace
  *	2,Grace,               score   float64    0.5 null
  *
- * Types are those of all values together: formats/csv/value.c.  Rows end with a line feed, or
- * a carriage return and one.
+ * A column's type follows from all of its values: formats/csv/value.c.  Rows end with a line
+ * feed, or with a carriage return and a line feed.
  *
  * RFC 4180.
  */
@@ -77,7 +77,7 @@ static int take_names(struct archive *a, struct csv_how *how, struct slice row, 
 	return how->names ? 0 : error_no_memory(err, "its names");
 }
 
-/* The first row, which is as long as it is: of the bytes so far, if it ends in them. */
+/* The first row, of any length: from the bytes so far, if it ends in them. */
 static int find_header(struct records_table *t, struct slice bytes, bool last, struct slice *ret, struct error *err)
 {
 	const uint8_t *p = bytes.data, *end = bytes.data + bytes.len;

@@ -23,7 +23,7 @@ struct csv_how {
 struct csv_field {
 	const uint8_t *begin, *end; /* of a quoted one, within the quotes */
 	bool quoted, doubled;       /* doubled: some quotes stand for one */
-	enum csv_end { CSV_FIELD, CSV_ROW, CSV_BYTES } last; /* what is behind it: another field, the row's end, the end of the bytes */
+	enum csv_end { CSV_FIELD, CSV_ROW, CSV_BYTES } last; /* what follows it: another field, the row's end, the end of the bytes */
 };
 
 /* Reads any field at p, as csv_field(). */
@@ -85,11 +85,12 @@ uint32_t csv_kind(const uint8_t *p, const uint8_t *end, const uint8_t *room);
 /* The same, by a closer look. */
 uint32_t csv_kind_text(const uint8_t *p, const uint8_t *end);
 
-/* Most numbers are told by which of at most 63 bytes are no digits (`others`); 0: it is none, or one of many digits.  Once
- * integers were `seen` that no float64 is, longer ones tell no more. */
+/* Most numbers can be recognised by which of at most 63 bytes are not digits (`others`); 0: it
+ * is not a number, or has many digits.  Once integers were `seen` that are not exact in
+ * float64, longer ones add nothing. */
 static inline uint32_t csv_kind_few(const uint8_t *p, size_t len, uint64_t others, uint64_t seen)
 {
-	enum { EXACT = 15, INT64 = 18 }; /* so many digits are always exact in a float64; always fit */
+	enum { EXACT = 15, INT64 = 18 }; /* this many digits are always exact in a float64; always fit */
 	unsigned negative = *p == '-';
 	others >>= negative;
 	p += negative;
@@ -104,8 +105,8 @@ static inline uint32_t csv_kind_few(const uint8_t *p, size_t len, uint64_t other
 	return len == 0 || (len > 1 && *p == '0') ? 0 : CSV_INT | (negative && *p != '0' ? CSV_NEGATIVE : 0);
 }
 
-/* A value of that kind, as the bits of a number of the type; false: it is none.  `room`: where readable memory ends, if what is behind
- * the value is nothing that numbers have; else end. */
+/* A value of that kind, as the bits of a number of the type; false: it is not one.  `room`:
+ * where readable memory ends, if no byte that a number may have follows the value; else end. */
 bool csv_value(const uint8_t *p, const uint8_t *end, const uint8_t *room, enum records_type type, uint64_t *ret);
 
 /* Is it null in a column of that type? */

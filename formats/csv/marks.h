@@ -35,14 +35,14 @@ struct csv_breaks {
 
 static const uint64_t csv_ones = 0x0101010101010101, csv_low = 0x7f7f7f7f7f7f7f7f;
 
-/* The top bit of each of the bytes that are c, of no other: no carry passes between them. */
+/* The top bit of each byte that is c, and of no other: no carry passes between them. */
 static inline uint64_t csv_same(uint64_t w, uint8_t c)
 {
 	uint64_t x = w ^ csv_ones * c;
 	return ~(((x & csv_low) + csv_low) | x | csv_low);
 }
 
-/* Those of bytes that are no digits. */
+/* Those of bytes that are not digits. */
 static inline uint64_t csv_no_digits(uint64_t w)
 {
 	uint64_t x = w ^ csv_ones * '0';

@@ -85,14 +85,14 @@ const uint8_t *csv_field_any(const struct csv_how *how, const uint8_t *p, const 
 
 /* --- rows ---------------------------------------------------------------------------------------- */
 
-/* Behind the next line feed; where none follows, the end of the last bytes. */
+/* After the next line feed; if there is none, the end of the last bytes. */
 static const uint8_t *line_end(const uint8_t *p, const uint8_t *end, bool last)
 {
 	const uint8_t *feed = memchr(p, '\n', (size_t)(end - p));
 	return feed ? feed + 1 : last ? end : NULL;
 }
 
-/* A row that is broken ends with its line, so that those behind it can be read. */
+/* A broken row ends with its line, so that those after it can be read. */
 const uint8_t *csv_row_end(const struct csv_how *how, const uint8_t *p, const uint8_t *end, bool last)
 {
 	const uint8_t *row = p;

@@ -63,7 +63,7 @@ static void note(const struct csv_how *how, struct records_column *c, const stru
 		note_text(c, f);
 }
 
-/* Why the row is no row of the table. */
+/* Why the row does not belong to the table. */
 static int refuse(struct records_scan *w, const char *why, uint32_t fields)
 {
 	const struct csv_how *how = w->table->own;
@@ -125,8 +125,9 @@ static inline unsigned quoted_end(const struct csv_marks *m, unsigned at)
 	return to < CSV_MARKED && m->ends >> to & 1 ? to : CSV_MARKED;
 }
 
-/* Reads fields that end within the marks of p, on to the first that is none of the usual, or does not fit the table; returns of
- * how many bytes.  Twice in the code, for marks with quotes and without. */
+/* Reads fields that end within the marks of p, up to the first that is unusual or does not fit
+ * the table; returns how many bytes they take.  Compiled twice, for marks with and without
+ * quotes. */
 static inline __attribute__((always_inline)) unsigned scan_marked(struct records_scan *w, const uint8_t *p, const struct csv_marks *m,
 								  bool quotes, uint32_t *number)
 {
@@ -167,7 +168,7 @@ static const uint8_t *scan_usual(struct records_scan *w, const uint8_t *p, const
 {
 	const struct csv_how *how = w->table->own;
 	unsigned at = 1;
-	for (; at && end - p > CSV_MARKED; p += at) { /* the byte behind the marks is looked at, too */
+	for (; at && end - p > CSV_MARKED; p += at) { /* the byte after the marks is read, too */
 		struct csv_marks m = csv_mark(p, how->delimiter, how->quote);
 		at = m.quotes ? scan_marked(w, p, &m, true, number) : scan_marked(w, p, &m, false, number);
 	}
@@ -205,7 +206,7 @@ static const uint8_t *choose_row(struct records_scan *w, const uint8_t *p, const
 			return NULL;
 		}
 		if (!w->table->skip_bad)
-			return p; /* and it is told why */
+			return p; /* and it is reported why */
 		const uint8_t *next = csv_row_end(how, p, end, true);
 		w->units += csv_lines(p, next);
 		w->bad++;
@@ -219,7 +220,7 @@ int csv_scan(struct records_scan *w)
 	struct records_column **columns = w->own;
 	const struct csv_how *how = w->table->own;
 	const uint8_t *p = w->span.bytes, *end = p + w->span.len, *tail = NULL;
-	if (w->span.last && w->span.len && end[-1] != '\n') { /* the last row is not ended: it has begun behind a line feed, */
+	if (w->span.last && w->span.len && end[-1] != '\n') { /* the last row is not ended: it begins after a line feed, */
 		const uint8_t *feed = memrchr(p, '\n', w->span.len);
 		bool quotes = how->quote && memchr(p, '"', w->span.len); /* but which, if lines may be quoted, is not known */
 		tail = quotes || !feed ? p : feed + 1;
@@ -286,11 +287,11 @@ static const uint8_t *decode_row(struct records_decode *d, uint32_t number, cons
 	return csv_row_end(how, p, end, true);
 }
 
-/* A row that is being looked through for its field of that number. */
+/* A row that is being searched for its field of that number. */
 struct seek {
 	const uint8_t *row;    /* where it begins, */
 	const uint8_t *field;  /* and the field, once it is found, */
-	const uint8_t *behind; /* and what is behind that, once it was put */
+	const uint8_t *behind; /* and what follows it, once it was put */
 	uint32_t before;       /* delimiters that are still before it */
 };
 
@@ -299,7 +300,7 @@ static struct seek seek_in(const uint8_t *row, uint32_t number)
 	return (struct seek){.row = row, .field = number ? NULL : row, .before = number};
 }
 
-/* Goes on with the marked bytes at p, row by row; false: the row is none of the usual. */
+/* Continues with the marked bytes at p, row by row; false: the row is unusual. */
 static inline bool decode_marked(struct records_decode *d, uint32_t number, struct seek *s, const uint8_t *p, struct csv_breaks b)
 {
 	const struct csv_how *how = d->table->own;
@@ -329,7 +330,7 @@ static inline bool decode_marked(struct records_decode *d, uint32_t number, stru
 	}
 }
 
-/* Decodes rows up to the first quote, or whatever else is not usual; returns where the next begins. */
+/* Decodes rows up to the first quote, or anything else that is unusual; returns where the next begins. */
 static const uint8_t *decode_usual(struct records_decode *d, uint32_t number, const uint8_t *p, const uint8_t *end)
 {
 	const struct csv_how *how = d->table->own;

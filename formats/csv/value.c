@@ -27,7 +27,7 @@ static int two(const uint8_t *p, int most)
 	return value <= most ? value : -1;
 }
 
-/* Of the Gregorian calendar, also before there was one: the 400 years from a March on are alike. */
+/* In the proleptic Gregorian calendar: every 400 years from a March on are alike. */
 static int64_t days_of(int year, int month, int day)
 {
 	int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
@@ -102,7 +102,7 @@ static bool read_moment(const uint8_t *p, const uint8_t *end, struct moment *ret
 static bool in_nanoseconds(const struct moment *m, int64_t *ret)
 {
 	int64_t seconds = m->days * 86400 + m->seconds, nanoseconds = m->nanoseconds;
-	if (seconds < 0 && nanoseconds) { /* from above, so that the least of all is not passed on the way */
+	if (seconds < 0 && nanoseconds) { /* from above, so that the minimum does not overflow on the way */
 		seconds++;
 		nanoseconds -= 1000000000;
 	}
@@ -210,7 +210,7 @@ uint32_t csv_kind_text(const uint8_t *p, const uint8_t *end)
 	return len <= 9 && is_special(p, len, &special) ? CSV_FLOAT : CSV_STRING;
 }
 
-/* A bit for each of the 32 bytes at p that is no digit. */
+/* A bit for each of the 32 bytes at p that is not a digit. */
 static inline uint32_t others_ahead(const uint8_t *p)
 {
 	uint32_t digits = 0;

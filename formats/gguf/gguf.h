@@ -52,7 +52,7 @@ struct gguf_tensor {
 	struct slice name;
 	const struct array *array;
 	uint64_t offset, size; /* in the file */
-	bool known;            /* else nothing tells its size */
+	bool known;            /* else its size is not known */
 };
 
 /* All that precedes the data of one file. */

@@ -5,7 +5,7 @@
 /*
  * Reads a file from some place on, a window at a time, so that strings can be passed over without
  * having them in memory.  As with a cursor, the first failure sticks, and numbers are 0 from there
- * on; nothing behind the file's end is read, or passed over.
+ * on; nothing past the file's end is read, or skipped.
  */
 struct gguf_reader {
 	const struct source *source;
@@ -39,7 +39,7 @@ bool gguf_have(struct gguf_reader *r, size_t n);
 void gguf_skip(struct gguf_reader *r, uint64_t n);
 void gguf_copy(struct gguf_reader *r, void *to, uint64_t n);
 
-/* The next n bytes, in the arena, with a NUL behind. */
+/* The next n bytes, in the arena, NUL-terminated. */
 struct slice gguf_text(struct gguf_reader *r, uint64_t n, struct arena *arena);
 
 /* An unsigned integer of up to 8 bytes. */

@@ -137,7 +137,7 @@ static int read_header(struct extensible *e, struct error *err)
 	return 0;
 }
 
-/* Looks an element up in a data block, paged or not; `bits` tell which pages exist. */
+/* Looks up an element in a data block, paged or not; `bits` say which pages exist. */
 static int in_data_block(const struct extensible *e, uint64_t address, uint64_t count, uint64_t index, struct slice bits,
 			 uint64_t first_bit, struct h5_chunk_at *ret, struct error *err)
 {

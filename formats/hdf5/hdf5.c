@@ -12,11 +12,11 @@
  *                                    chunks with an index, in other files
  *      anywhere        global heaps: variable-length data
  *
- * Shown: groups as directories, filled when first looked into; datasets as files, or
- * as directories if elements are compounds or of variable length; attributes as
- * attributes, read on demand (attr.c).  Not shown: some virtual datasets (virtual.c),
- * filters without a decoder (filter.c), files split by a driver.  Those that have a
- * name are listed, with an error that says why.
+ * Shown: groups as directories, filled on first access; datasets as files, or as directories if
+ * elements are compounds or of variable length; attributes as attributes, read on demand
+ * (attr.c).  Not shown: some virtual datasets (virtual.c), filters without a decoder
+ * (filter.c), files split by a driver.  Those that have a name are listed, with an error that
+ * says why.
  *
  * HDF5 File Format Specification, versions 3.0 and 4.0; the files of this folder
  * follow its chapters.
@@ -34,7 +34,7 @@ static int hdf5_open(struct archive *a, struct error *err)
 	if (!h)
 		return error_no_memory(err, "the file");
 	a->priv = h;
-	a->members.later = true; /* when a dataset is met whose bytes are in other files */
+	a->members.later = true; /* for datasets whose bytes are in other files */
 	h->file = (struct h5_file){.a = a};
 	int r = h5_superblock(&h->file, &s, err);
 	if (r == 0)
@@ -63,7 +63,7 @@ static int hdf5_size(struct archive *a, const struct node *n, uint64_t *ret, str
 	switch (h->kind) {
 	case H5_NODE_VIEW:
 		return h5_view_size(h->view, ret, err);
-	case H5_NODE_DATASET: /* was told when it was listed */
+	case H5_NODE_DATASET: /* was reported when it was listed */
 		return error_set(err, EIO, "a dataset of no size");
 	case H5_NODE_STORE:
 		*ret = h->store->size;

@@ -19,7 +19,7 @@ struct h5_file {
 	struct archive *a;
 	uint32_t number; /* archive_source() */
 	uint64_t base, root;
-	uint64_t end;    /* of the file, as the superblock tells it */
+	uint64_t end;    /* of the file, according to the superblock */
 	uint64_t sohm;   /* address of the shared message table, or undefined */
 	uint8_t offsets, lengths; /* sizes in bytes of an address and of a length */
 	uint8_t sohm_indexes;
@@ -304,8 +304,8 @@ struct h5_node {
 /* dataset.c: stores are large, and most datasets are never read. Where a dataset can be
  * read without opening other files, only its address is kept. */
 
-/* Reads the store of the dataset at the address anew; all that it points at is in s.
- * ret->file is NULL if there is no dataset, or a null one. Any thread. */
+/* Reads the store of the dataset at the address again; all that it points at is in s. ret->file
+ * is NULL if there is no dataset, or a null one. Any thread. */
 int h5_dataset(const struct h5_file *f, struct arena *s, uint64_t address, struct h5_store *ret, struct error *err);
 
 /* The store of a node of kind DATASET, from the block cache. *ret is valid until
@@ -354,7 +354,7 @@ int h5_group_list(struct archive *a, uint32_t dir, const struct h5_group *g, str
 int h5_object(struct archive *a, uint32_t parent, struct slice name, const struct h5_group *g, uint64_t address,
 	      struct error *err);
 
-/* --- attr.c, detail.c, value.c, reference.c: what is told when asked; any thread ---------- */
+/* --- attr.c, detail.c, value.c, reference.c: reported on request; any thread ---------- */
 
 /* detail.c: implements struct format's details(). */
 int h5_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
@@ -396,8 +396,8 @@ struct h5_archive {
 uint32_t h5_twin(const struct h5_archive *h, uint64_t address, uint32_t part);
 int h5_show(struct archive *a, uint64_t address, uint32_t part, uint32_t node, struct error *err);
 
-/* graph.c: how many paths of the mount lead to the object; 0 if there are too many
- * groups, or too many links among them, to tell. Called with the archive's lock held. */
+/* graph.c: how many paths of the mount lead to the object; 0 if there are too many groups, or
+ * too many links among them, to count. Called with the archive's lock held. */
 int h5_path_count(const struct h5_file *f, uint64_t address, uint32_t *ret, struct error *err);
 
 /* place.c: the object that a node shows; address 0 if it shows a part of one. */

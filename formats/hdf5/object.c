@@ -27,7 +27,7 @@ struct emit {
 struct dims {
 	uint64_t *list;
 	uint32_t rank;
-	bool unknown; /* below sequences, only reading tells */
+	bool unknown; /* below sequences, known only by reading */
 };
 
 static struct array array_of(struct emit *e, const struct h5_type *t, const struct dims *dims)

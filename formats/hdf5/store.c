@@ -184,7 +184,7 @@ int h5_changed(struct error *err)
 	return error_set(err, EIO, "the dataset has changed since it was listed");
 }
 
-/* Of a dataset that was listed with its files, a reader meets none that needs some. */
+/* Datasets that need other files were listed with them, so a reader never meets one. */
 static int may_open_files(struct parse *p)
 {
 	p->store->needs_files = true;

@@ -145,7 +145,7 @@ static int add_mapping(struct mappings *v, const struct h5_mapping *m)
 	return 0;
 }
 
-/* Replaces %b in a name with the block's number, and %% with %; *ret_numbered tells whether
+/* Replaces %b in a name with the block's number, and %% with %; *ret_numbered says whether
  * there was a %b. */
 static int expand(struct mappings *v, struct slice name, uint64_t block, struct slice *ret, bool *ret_numbered)
 {

@@ -162,7 +162,7 @@ static bool take_key(struct jsonl_feed *f, struct record_value *v)
 
 /* --- records ------------------------------------------------------------------------------------- */
 
-/* Behind a record: of a line, nothing else is to be on it. */
+/* After a record: if records are lines, nothing else may be on it. */
 static bool end_record(struct jsonl_feed *f)
 {
 	if (f->array) {
@@ -184,7 +184,7 @@ static bool end_container(struct jsonl_feed *f, struct record_value *v)
 	return f->depth > 0 || end_record(f);
 }
 
-/* Behind the array only white space is to come. */
+/* After the array there may only be white space. */
 static bool end_array(struct jsonl_feed *f)
 {
 	f->closed = true;
@@ -240,7 +240,7 @@ static bool is_whole(const struct jsonl_feed *f)
 	return true;
 }
 
-/* Passes over lines that are not to be told; false: nothing follows. */
+/* Passes over lines that are left out; false: nothing follows. */
 static bool choose_line(struct jsonl_feed *f)
 {
 	while (begin_line(f)) {

@@ -19,7 +19,7 @@ static const char *const document[] = {".json", NULL};
 
 /* --- the kind -------------------------------------------------------------------------------- */
 
-/* In an array a boundary is behind the brace that closes a record. */
+/* In an array, a boundary is after the brace that closes a record. */
 static uint64_t split_array(const struct records_span *s, uint64_t from, uint64_t target)
 {
 	const uint8_t *p = s->bytes + (from - s->at), *end = s->bytes + s->len;

@@ -25,7 +25,7 @@
 
 enum {
 	AT_ONCE = 64,
-	BEHIND = 24,     /* bytes that are read behind them, for the last one's digits */
+	BEHIND = 24,     /* bytes that are read past them, for the last one's digits */
 	MANTISSA = 19,   /* digits that always fit it */
 };
 
@@ -52,11 +52,11 @@ AVX2 static inline __m256i are_digits(__m256i x)
 
 /* The numbers that end within the 64 bytes, up to the first that is odd. */
 struct row {
-	uint64_t ends;         /* behind each */
+	uint64_t ends;         /* after each */
 	uint64_t first, point; /* each one's first digit and point; others may follow these */
 	uint64_t minus, text;  /* minus signs; all bytes of numbers; likewise */
-	uint64_t ints;         /* of `ends`: behind those without a point; */
-	uint64_t negative;     /* of `ints`: behind those with a minus */
+	uint64_t ints;         /* of `ends`: after those without a point; */
+	uint64_t negative;     /* of `ints`: after those with a minus */
 	unsigned next;         /* where the next one begins; 0: something odd is before */
 };
 
@@ -69,7 +69,8 @@ static inline uint64_t find_16(uint64_t digits)
 	return digits & digits >> 8;
 }
 
-/* Where one begins.  What is behind the last byte is not known, so what ends with it is for the next row. */
+/* Where one begins.  What follows the last byte is not known, so a number that ends with it is left
+ * to the next row. */
 AVX2 static inline void read_row(const uint8_t *p, struct row *r)
 {
 	const uint64_t all_but_last = UINT64_MAX >> 1;
@@ -77,11 +78,11 @@ AVX2 static inline void read_row(const uint8_t *p, struct row *r)
 	uint64_t digit = gather(are_digits(a), are_digits(b)), point = equal(a, b, '.'), minus = equal(a, b, '-');
 	uint64_t comma = equal(a, b, ','), space = equal(a, b, ' ') & comma << 1;
 	uint64_t begin = 1 | (comma << 1 & ~space) | space << 1;
-	uint64_t first = (begin & ~minus) | (begin & minus) << 1, second = point << 1; /* of the digits before the point, and behind it */
+	uint64_t first = (begin & ~minus) | (begin & minus) << 1, second = point << 1; /* of the digits before the point, and after it */
 	uint64_t behind_first = (first + digit) & ~digit, behind_second = (second + digit) & ~digit;
 	uint64_t ints = behind_first & ~point, ends = (ints | behind_second) & all_but_last;
 
-	/* A byte that is none of these, or not where it may be, is where a digit or a comma has to be, or behind such a one. */
+	/* A byte that is none of these, or not where it may be, is where a digit or a comma must be, or after one. */
 	uint64_t odd = (first & ~digit) | (second & ~digit) | (ends & ~comma);
 	odd |= find_16(digit & ~(first + digit)); /* ints that are not exact as a float, or do not fit */
 	r->negative = (((begin & minus) << 1) + digit) & ints;
@@ -106,7 +107,7 @@ AVX2 static inline void read_row(const uint8_t *p, struct row *r)
 
 /* --- values --------------------------------------------------------------------------------------- */
 
-/* n digits at p, up to MANTISSA, behind those that make `value`. */
+/* n digits at p, up to MANTISSA, appended to those in `value`. */
 AVX2 static inline uint64_t add_digits(uint64_t value, const uint8_t *p, unsigned n)
 {
 	static const uint8_t right[] = {128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
@@ -126,7 +127,7 @@ AVX2 static inline uint64_t add_digits(uint64_t value, const uint8_t *p, unsigne
 	return value * tens[n] + (eights & UINT32_MAX) * 100000000 + (eights >> 32);
 }
 
-/* False: it has more digits than that, or cannot be told from them. */
+/* False: it has more digits than that, or they do not decide it. */
 AVX2 static inline bool read_float(const uint8_t *p, unsigned whole, unsigned fraction, bool negative, double *ret)
 {
 	const uint8_t *behind = p + whole + 1;
@@ -180,7 +181,7 @@ AVX2 static inline void put_row(const uint8_t *p, struct row *r, struct records_
 
 /* --- rows ------------------------------------------------------------------------------------------ */
 
-/* What is seen of it; returns what is behind the last number. */
+/* What is seen of it; returns the end of the last number. */
 AVX2 static inline const uint8_t *note_row(const uint8_t *p, const struct row *r, struct records_numbers *n)
 {
 	unsigned last = 63 - (unsigned)__builtin_clzll(r->ends);

@@ -63,7 +63,7 @@ uint64_t jsonl_lines(const uint8_t *p, const uint8_t *end)
 	return lines;
 }
 
-/* Behind the closing quote of a string that is not looked at; NULL if there is none. */
+/* The byte after the closing quote of a string, which is not parsed; NULL if there is none. */
 static const uint8_t *pass_string(const uint8_t *p, const uint8_t *end)
 {
 	while ((p = memchr(p, '"', (size_t)(end - p)))) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A zip of archives: a few archives in one file, with what is said of them beside, and nothing
- * else.  Many files are zips (documents, programs, packages), and none of them is to become a
- * directory; so all of this must hold:
+ * A zip of archives: a few archives in one file, with texts about them, and nothing else.  Many
+ * files are zips (documents, programs, packages), and none of them must become a directory; so
+ * all of this must hold:
  *
- *   - all members are stored, one behind the other as they are listed, from the file's start;
+ *   - all members are stored, one after another as they are listed, from the file's start;
  *   - they are at most MEMBERS_MOST;
  *   - each is an archive by its content, or a text by content and name; one is an archive.
  *
- * What a package says of itself (META-INF/, NAME.dist-info/) makes it a package.
+ * A zip with a package's metadata (META-INF/, NAME.dist-info/) is a package.
  */
 #include "formats/keras/keras.h"
 

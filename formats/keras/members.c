@@ -31,7 +31,7 @@ static int show_fault(struct archive *a, const struct zip_member *m, const struc
 	return 0;
 }
 
-/* As far as the head tells: that of a compressed member. */
+/* As far as the head shows it: for a compressed member. */
 static int identify_head(struct archive *a, const struct content *bytes, const struct format **ret, struct error *err)
 {
 	struct peek p = {.size = bytes->size};

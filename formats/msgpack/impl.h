@@ -17,12 +17,12 @@ struct msgpack_array {
 	struct content bytes;     /* exactly those of the shape */
 	const struct msgpack_chunks *chunks; /* or these; NULL */
 	const char *fault;        /* why it cannot be shown; the above may then be zero */
-	bool pickled;             /* that is no fault of the file */
+	bool pickled;             /* which is not a fault of the file */
 	double complex[2];        /* of a Python number that msgpack-numpy wrote */
 	bool number;
 };
 
-/* What lies in several parts of the file, one behind the other. */
+/* Bytes in several parts of the file, which are joined. */
 struct msgpack_chunks {
 	struct lazy lazy;
 	uint32_t count;
@@ -37,9 +37,9 @@ struct msgpack_feed {
 	struct records_feed feed;
 	struct msgpack_doc *d;
 	struct msgpack_object last;
-	uint32_t base, open;     /* containers around the records; and those that were told and have not ended */
+	uint32_t base, open;     /* containers around the records; and those that were reported and have not ended */
 	bool flat;               /* lists are passed over, and what they hold is the records */
-	bool arrays, others;     /* arrays are told as what no column holds; and there were some */
+	bool arrays, others;     /* arrays are reported as RECORD_OTHER; and there were some */
 	uint64_t objects;
 	char key[64];            /* of a number, for example */
 	struct msgpack_level {
@@ -77,7 +77,7 @@ int msgpack_array_show(struct msgpack_doc *d, uint32_t parent, struct slice name
 /* Adds a value that is neither a list nor a map. */
 int msgpack_value_show(struct msgpack_doc *d, uint32_t parent, struct slice name, const struct msgpack_object *o, uint32_t *ret);
 
-/* A string or binary of at most `most` bytes, copied, with a NUL behind it; data is NULL if it is
+/* A NUL-terminated copy of a string or binary of at most `most` bytes; data is NULL if it is
  * longer or anything else, or nothing is left. */
 struct slice msgpack_word(struct msgpack_doc *d, const struct msgpack_object *o, size_t most);
 

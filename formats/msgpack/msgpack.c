@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * MessagePack: one object, each with a header that tells its kind and length, without any frame.
+ * MessagePack: one object, each with a header that gives its kind and length, without any frame.
  *
  *	83                            a map of 3 pairs
  *	   a3 'l' 'r' '0'  ca 3d cc cc cd                        "lr0": 0.1
@@ -178,7 +178,7 @@ static int msgpack_open(struct archive *a, struct error *err)
 
 static const char *const suffixes[] = {".msgpack", ".mpk", ".mp", NULL};
 
-/* Records behind a wrapper, and what the user says is that. */
+/* Compressed records, and what the user says are records. */
 static bool msgpack_claims(const struct peek *p, const char *name, const struct archive_options *options)
 {
 	struct records_peek inner;

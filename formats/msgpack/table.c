@@ -92,7 +92,7 @@ int msgpack_table_stream(struct archive *a, const struct records_bytes *bytes, s
 	return r < 0 ? r : records_show_fields(a, t, TREE_ROOT, err);
 }
 
-/* Is the list one of maps, as far as its first element tells, which is no array? */
+/* Is the list one of maps, by its first element, which is not an array? */
 static int begins_with_map(struct msgpack_doc *d, const struct msgpack_object *list)
 {
 	struct msgpack_object first;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The array behind an .npy header. */
+/* The array after an .npy header. */
 #include "formats/numpy/numpy.h"
 
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NumPy's .npy: one array behind a header, which is the text of a Python dictionary.
+ * NumPy's .npy: one array after a header, which is the text of a Python dictionary.
  *
  *      0  magic "\x93NUMPY", version: u8 major, u8 minor
  *      8  n: u16, little-endian; u32 from version 2 on

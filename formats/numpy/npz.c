@@ -46,7 +46,7 @@ static int show_fault(struct archive *a, const struct zip_member *m, bool array,
 	*ret = tree_fault(&a->tree, at->parent, at->leaf, sentence, NULL);
 	if (code == -ENOTSUP)
 		tree_sound(&a->tree, *ret);
-	/* Bytes of that size, unless they are an array, which only they could tell. */
+	/* Bytes of that size, unless they are an array, which only the bytes could show. */
 	if (*ret && m->fault && m->data && !array && m->size <= INT64_MAX)
 		tree_edit(&a->tree, *ret)->size = m->size;
 	return 0;

@@ -254,7 +254,7 @@ static void put_type(struct text *t, struct proto m, struct proto *shape, bool *
 	text_add(t, kind.number == TYPE_TENSOR ? "" : ")");
 }
 
-/* Extents, symbols as strings; null where neither is told. */
+/* Extents, symbols as strings; null where neither is given. */
 static void put_shape(struct model *d, struct text *t, struct proto m)
 {
 	struct proto_field f, part;

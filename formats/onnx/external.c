@@ -14,7 +14,7 @@ static int cut(struct slice s)
 	return s.len < SHOWN ? (int)s.len : SHOWN;
 }
 
-/* Opens the file; why it cannot be had is a fault of those whose elements are in it. */
+/* Opens the file; if that fails, the reason is the fault of all tensors whose elements are in it. */
 static int open_file(struct onnx_reader *r, struct slice location, struct onnx_file *ret)
 {
 	struct error why = {0};

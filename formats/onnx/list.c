@@ -13,7 +13,7 @@
 enum { STRIDE = 1 << 14 };
 enum kind { MARKS, NUMBERS, OFFSETS };
 
-/* Within the message: behind some field, and within a packed run of which more is left. */
+/* Within the message: after some field, and within a packed run of which more is left. */
 struct walk {
 	struct proto m;
 	uint64_t at, end;

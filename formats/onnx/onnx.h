@@ -84,7 +84,7 @@ struct onnx_reader {
 	struct slice_map locations; /* of external data, and what each is */
 	struct onnx_file {
 		uint32_t source;
-		const char *fault; /* or why it cannot be had */
+		const char *fault; /* or why it cannot be opened */
 	} *files;
 };
 
@@ -95,7 +95,8 @@ void onnx_dims_read(struct onnx_reader *r, const struct proto_field *f, struct o
 void onnx_data_read(struct onnx_data *d, const struct proto_field *f, enum proto_wire wire);
 
 /* Of a tensor with its elements in it: are these exactly those of its shape?  Counts packed
- * varints, but no more than `most` bytes of them: of more, only what their length tells. */
+ * varints, but no more than `most` bytes of them: beyond that, only what follows from their
+ * length. */
 bool onnx_tensor_exact(struct onnx_reader *r, const struct onnx_tensor *t, uint64_t most);
 
 /* Entries of its field that a tensor of so many elements has. */
@@ -136,8 +137,8 @@ void onnx_show_list(struct onnx_reader *r, struct onnx_place *in, struct slice n
 void onnx_show_number(struct onnx_reader *r, struct onnx_place *in, struct slice name, uint8_t dtype, const char *type, uint64_t value);
 void onnx_show_string(struct onnx_reader *r, struct onnx_place *in, struct slice name, const struct proto_field *f);
 
-/* The file that a tensor's elements are in, at which offset; or why they cannot be had, in *why,
- * and -EIO.  Another error is not the tensor's. */
+/* The file that a tensor's elements are in, at which offset; or why they cannot be read, in
+ * *why, and -EIO.  Another error is not the tensor's. */
 int onnx_external(struct onnx_reader *r, const struct onnx_tensor *t, uint64_t size, uint32_t *ret_source, uint64_t *ret_offset,
 		  struct error *why);
 

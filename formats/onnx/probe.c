@@ -27,7 +27,7 @@ static bool wire_fits(const uint8_t *wires, size_t count, const struct proto_fie
 	return f->number < count && wires[f->number] == f->wire + 1;
 }
 
-/* What the head tells is not read again. */
+/* What is in the head is not read again. */
 static struct proto_input input_of(const struct peek *p, uint8_t *window)
 {
 	struct proto_input in = proto_input(p->source, window, WINDOW, NULL);

@@ -73,8 +73,8 @@ static uint64_t block_strings(const struct block *values, uint64_t slots)
 	return ((const uint32_t *)(const void *)values->bytes)[slots];
 }
 
-/* If nothing tells how much an unreadable page held, it counts as this much, and reading
- * that fails: so nothing is omitted silently, and what follows can be read at its place. */
+/* If it is not known how much an unreadable page held, it counts as this much, and reading that
+ * fails: so nothing is omitted silently, and what follows can be read at its place. */
 enum { LOST = 1 };
 
 /* Strings that cannot be decoded lose their page; levels that cannot be decoded lose the

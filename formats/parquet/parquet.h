@@ -76,7 +76,7 @@ struct leaf {
 	_Atomic bool counted;     /* the pages contradict `stated`, so the pages are counted instead */
 	_Atomic bool recounted;   /* `totals` have been counted from the pages, too */
 	const uint64_t *_Atomic totals; /* see pq_leaf_totals(); NULL until first needed */
-	uint64_t cost;            /* bytes to decode for all of it, as far as the footer tells */
+	uint64_t cost;            /* bytes to decode for all of it, as far as the footer says */
 	uint64_t rows;            /* while reading the footer: rows of the current row group, by its histogram */
 	const char *fault;        /* why none of its row groups can be read; NULL if some can */
 	const char *codec;        /* shared by all chunks; NULL for none, or if they differ */
@@ -152,10 +152,10 @@ int pq_chunk_peek(const struct parquet *p, const struct leaf *leaf, uint32_t gro
 
 /* --- chunk_sizes.c: "Size Statistics" ---------------------------------------- */
 
-/* Call between source_enter() and source_leave(). Stores a chunk's number of slots of
- * each depth, then the bytes of its strings, by its size statistics. Returns false if
- * they do not tell, or if the footer contradicts itself. ret[0], the rows, is set if a
- * histogram tells them, else left as it was. */
+/* Call between source_enter() and source_leave(). Stores a chunk's number of slots of each
+ * depth, then the bytes of its strings, by its size statistics. Returns false if they are
+ * missing, or if the footer contradicts itself. ret[0], the rows, is set if a histogram has
+ * them, else unchanged. */
 bool pq_chunk_sizes(const struct leaf *leaf, const struct chunk *chunk, uint64_t *ret);
 
 /* The same for callers outside such a section: the chunk's metadata, and its sizes. */
@@ -323,9 +323,8 @@ struct block_source pq_leaf_source(struct archive *a, struct leaf *leaf, enum ki
 int pq_leaf_get(struct archive *a, struct leaf *leaf, enum kind kind, uint64_t index, struct block *within,
 		struct block **ret, struct error *err);
 
-/* Iterates over a group's leaves: among those that can be read, the cheapest first; NULL
- * after the last. The group's offsets and validity come from the first leaf that can tell
- * them. */
+/* Iterates over a group's leaves: among those that can be read, the cheapest first; NULL after
+ * the last. The group's offsets and validity come from the first leaf that has them. */
 struct leaf *pq_leaf_first(const struct parquet *p, const struct element *group);
 struct leaf *pq_leaf_next(const struct parquet *p, const struct element *group, const struct leaf *leaf);
 

@@ -22,7 +22,7 @@ struct place {
 
 static void show(struct showing *s, const struct element *e, struct place at);
 
-/* The number of elements below that many lists: the rows; else only the file's size tells. */
+/* The number of elements below that many lists: the rows; else it follows only from the file's size. */
 static uint64_t extent(const struct showing *s, unsigned depth)
 {
 	return depth ? COLUMN_UNKNOWN : s->p->first_row[s->p->ngroups];
@@ -67,7 +67,7 @@ static struct column_file file_of(struct showing *s, struct shown as)
 	return (struct column_file){.kind = NODE_LAZY, .lazy = shown(s, as), .size = stated_size(&as), .fault = fault};
 }
 
-/* The offsets of a group's lists, if any leaf can tell them. */
+/* The offsets of a group's lists, if any leaf has them. */
 static struct column_file offsets_of(struct showing *s, const struct element *e, uint8_t depth)
 {
 	struct leaf *leaf = pq_leaf_first(s->p, e);

@@ -26,7 +26,7 @@ struct protobuf_field {
 	uint8_t type;           /* enum protobuf_type; of a message within itself PB_BYTES */
 	bool repeated, map;
 	bool presence;          /* absent is null, else the default */
-	bool utf8;              /* a string that is none breaks its record */
+	bool utf8;              /* a string that is not UTF-8 breaks its record */
 	bool group;             /* a message between tags of its own */
 	bool within;            /* a message within itself */
 	int32_t oneof;          /* its number in the message; -1: none */
@@ -68,13 +68,13 @@ bool protobuf_packed(const struct protobuf_field *f, struct wire *packed, uint64
 struct protobuf_slot {
 	bool set;
 	uint32_t times;
-	struct wire_field last; /* of a message that stands there several times: joined */
+	struct wire_field last; /* of a message that occurs several times: joined */
 };
 
 /* Reads it; slots by the fields' index, from the arena.  -EBADMSG: it is broken; or -ENOMEM; no sentence. */
 int protobuf_read(const struct protobuf_message *m, struct wire body, struct arena *arena, struct protobuf_slot **ret);
 
-/* The one field alone; likewise.  `once`: it is known to come once at most, and nothing is looked at behind it. */
+/* The one field alone; likewise.  `once`: it is known to come once at most, and nothing after it is read. */
 int protobuf_read_one(const struct protobuf_message *m, const struct protobuf_field *f, struct wire body, bool once, struct arena *arena,
 		       struct protobuf_slot *ret);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Messages of Protocol Buffers by a schema: one behind the other, each behind a varint of its length, are
- * one table, whose columns are the fields; one alone has a table for each message that repeats in it, an array for
- * each number that does, and attributes for all else.
+ * Messages of Protocol Buffers by a schema: one after another, each after a varint of its length, are one table,
+ * whose columns are the fields; one alone has a table for each repeated message in it, an array for each
+ * repeated number, and attributes for everything else.
  *
  *	-o schema=FILE,message=PACKAGE.NAME
  *
- * Fields that the schema does not know are passed over, as those are that have another wire type.
+ * Fields that the schema does not know are passed over, and so are those with another wire type.
  *
  * https://protobuf.dev/programming-guides/encoding
  */
@@ -156,7 +156,7 @@ static int protobuf_open(struct archive *a, struct error *err)
 	return s->single ? show_single(a, t, err) : records_show_fields(a, t, TREE_ROOT, err);
 }
 
-/* Nothing in a file tells it: only the options do. */
+/* Nothing in a file shows it: only the options do. */
 static bool protobuf_claims(const struct peek *p, const char *name, const struct archive_options *options)
 {
 	static const char *const suffixes[] = {".pb", ".binpb", ".protobuf", ".pbs", NULL};

@@ -91,7 +91,7 @@ bool protobuf_packed(const struct protobuf_field *f, struct wire *packed, uint64
 
 /* --- messages ---------------------------------------------------------------------------------- */
 
-/* Two messages one behind the other are what they are together. */
+/* The concatenation of two messages is the merged message. */
 static bool join(struct protobuf_slot *s, struct wire more, struct arena *arena)
 {
 	size_t before = wire_left(&s->last.body), len = wire_left(&more);

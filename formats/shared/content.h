@@ -4,9 +4,9 @@
 #include "fs/blocks/stream.h"
 
 /*
- * Bytes that a format reads as if they were a file of their own: part of one of the
- * archive's sources, as it is or to be decoded.  A member of a zip is one: zip_open().
- * A few were decoded as nothing else is, and are in the archive's memory.
+ * Bytes that a format reads as if they were a file of their own: part of one of the archive's
+ * sources, as it is or to be decoded.  A member of a zip is one: zip_open().  A few, decoded by
+ * other means, are in the archive's memory.
  */
 struct content {
 	struct stream *stream; /* if it is to be decoded; NULL: as it is */

@@ -39,10 +39,10 @@ struct flat_vector {
 	uint32_t at, count, each; /* at: the first element */
 };
 
-/* At most 2 GiB; what is beyond is not there. */
+/* At most 2 GiB; what is beyond is ignored. */
 struct flat flat_over(struct slice bytes);
 struct flat_table flat_root(struct flat *f);
-struct flat_table flat_at(struct flat *f, uint32_t at); /* a table whose `at` was that before */
+struct flat_table flat_at(struct flat *f, uint32_t at); /* a table by the `at` it had before */
 int flat_check(const struct flat *f, struct error *err, const char *what); /* 0, or -EBADMSG if any read failed */
 
 bool flat_has(const struct flat_table *t, unsigned field);

@@ -42,7 +42,7 @@ bool msgpack_fail(struct msgpack *m, const char *format, ...)
 	return false;
 }
 
-/* Who reads on behind the window gets twice as much; who leaps over it, little. */
+/* A reader that continues past the window gets twice as much; one that skips ahead, little. */
 static bool refill(struct msgpack *m, uint64_t at)
 {
 	uint64_t behind = m->window_at + m->have;
@@ -309,7 +309,7 @@ bool msgpack_nanoseconds(struct msgpack *m, const struct msgpack_object *o, int6
 	uint32_t nanoseconds;
 	if (!msgpack_timestamp(m, o, &seconds, &nanoseconds))
 		return false;
-	/* From above, so that the least of all is not passed on the way. */
+	/* From above, so that the minimum does not overflow on the way. */
 	if (seconds < 0 && nanoseconds)
 		return !__builtin_mul_overflow(seconds + 1, INT64_C(1000000000), ret) &&
 		       !__builtin_add_overflow(*ret, (int64_t)nanoseconds - 1000000000, ret);

@@ -9,8 +9,8 @@
  *
  *	msgpack_next(m, &o)    {"a": [1, 2]}    map of 1, str "a", array of 2, int 1, int 2
  *
- * Containers are kept on a stack of the reader's own: none is deeper than MSGPACK_DEPTH, and none
- * has more entries than there are bytes left.  What fails once stays failed.
+ * Containers are kept on the reader's own stack: none is deeper than MSGPACK_DEPTH, and none has
+ * more entries than there are bytes left.  The first failure sticks.
  *
  * https://github.com/msgpack/msgpack/blob/master/spec.md, "Formats".
  */
@@ -55,10 +55,10 @@ struct msgpack {
 	uint64_t left[MSGPACK_DEPTH]; /* objects that are still to come in each container */
 };
 
-/* A reader of the objects in [at, end) of the source.  All that is borrowed lives as long. */
+/* A reader of the objects in [at, end) of the source.  Everything borrowed must live as long. */
 void msgpack_init(struct msgpack *m, const struct source *source, uint64_t at, uint64_t end, uint8_t *window, struct error *err);
 
-/* The same of objects in memory, which begins at `at`; offsets are counted as if it were a source's. */
+/* The same for objects in memory, which begins at `at`; offsets count as if it were a source's. */
 void msgpack_init_memory(struct msgpack *m, struct slice bytes, uint64_t at, struct error *err);
 
 /* The next header.  False at the end of all objects, and once something failed. */
@@ -67,9 +67,9 @@ bool msgpack_next(struct msgpack *m, struct msgpack_object *ret);
 /* Is that what comes next? */
 bool msgpack_is_float32(const struct msgpack *m);
 
-/* What follows, if it is in the window: as many as `most` numbers of one width each, which are elements of the array at
- * hand: passes over them, and *ret is where they lie, `stride` bytes each, header and all; 0 if there are none.  All have
- * the header *first; only floats are looked for. */
+/* Passes over the floats of one width that come next in the current array, as far as they are
+ * in the window: at most `most`; 0 if there are none.  *ret is where they lie, each after its
+ * header, which is *first for all. */
 size_t msgpack_floats(struct msgpack *m, uint64_t most, const uint8_t **ret, uint8_t *first);
 
 /* Passes over the rest of an object: of a container, all that is in it. */
@@ -84,8 +84,7 @@ bool msgpack_read(struct msgpack *m, uint64_t at, void *ret, size_t len);
 /* Fails, unless it has already, with a sentence of the caller's; returns false. */
 bool msgpack_fail(struct msgpack *m, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 
-/* Goes elsewhere, to objects in [at, end) that are not those of the walk (such as an extension's),
- * and back. */
+/* Goes elsewhere, to objects in [at, end) outside the walk (such as an extension's), and back. */
 struct msgpack_place {
 	uint64_t at, end;
 	uint32_t depth, base;
@@ -99,5 +98,5 @@ bool msgpack_timestamp(struct msgpack *m, const struct msgpack_object *o, int64_
 /* The same in nanoseconds since 1970; false, too, if it is beyond these. */
 bool msgpack_nanoseconds(struct msgpack *m, const struct msgpack_object *o, int64_t *ret);
 
-/* The value of a number of any kind, as Python makes a float of it; false if it is none. */
+/* The value of a number of any kind, as Python converts it to a float; false if it is not a number. */
 bool msgpack_number(const struct msgpack_object *o, double *ret);

@@ -81,7 +81,7 @@ static void put_scalar(struct msgpack *m, struct arena *keep, const struct msgpa
 
 static void put_value(struct msgpack *m, struct arena *keep, const struct msgpack_object *o, struct text *t, unsigned depth);
 
-/* A key is a string: what is none is the text of it. */
+/* A key is a string: anything else becomes its text. */
 static void put_key(struct msgpack *m, struct arena *keep, const struct msgpack_object *o, struct text *t, unsigned depth)
 {
 	struct text inner = {.limit = t->limit};
@@ -103,7 +103,7 @@ static void put_key(struct msgpack *m, struct arena *keep, const struct msgpack_
 	text_add(t, ":");
 }
 
-/* The containers around what is put next; how much of each is still to come is what the reader knows. */
+/* The containers around what is put next; the reader knows how much of each is still to come. */
 struct open {
 	bool map[MSGPACK_DEPTH + 1], key[MSGPACK_DEPTH + 1], first[MSGPACK_DEPTH + 1];
 	uint32_t depth; /* open ones */

@@ -4,7 +4,7 @@
 enum {
 	RESIDENT = 8 << 20,      /* contents of at most so many bytes are kept */
 	WINDOW = 64 << 10,       /* of others, so much is read at once, */
-	JUMPED = 4 << 10,        /* and so much behind bytes that were skipped */
+	JUMPED = 4 << 10,        /* and so much after bytes that were skipped */
 	OPCODES_MAX = 1 << 28,
 };
 
@@ -85,7 +85,7 @@ struct slice pickle_line(struct pickle_machine *m, size_t skip)
 
 /* --- the loop ------------------------------------------------------------------------ */
 
-/* STOP, which has no function, or an opcode that nobody knows. */
+/* STOP, which has no function, or an unknown opcode. */
 static void stop(struct pickle_machine *m)
 {
 	if (*m->pos == '.') {
@@ -96,7 +96,7 @@ static void stop(struct pickle_machine *m)
 	}
 }
 
-/* At the end of the window: there is an opcode behind it. */
+/* At the end of the window: there is an opcode after it. */
 static bool begins_another(struct pickle_machine *m)
 {
 	if (pickle_left(m) == 0)
@@ -127,7 +127,7 @@ static void run(struct pickle_machine *m)
 	}
 }
 
-/* Unless it is large, all that is left of the content is kept: by the pickle before, if there was one. */
+/* Unless it is large, everything left of the content is kept: by the previous pickle, if there was one. */
 static void load_resident(struct pickle_machine *m, uint64_t offset)
 {
 	struct pickle *p = m->p;

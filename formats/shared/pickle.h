@@ -85,8 +85,8 @@ struct pickle {
 	uint16_t (*known)(struct slice module, struct slice name);
 
 	/* Optional: called after each BUILD with the object and *at, the offset in `in` of the next opcode,
-	 * which it may move on: joblib's arrays stand there.  It may read another pickle from there, with
-	 * pickle_read(), whose values join these; then p->scratch and p->built may be others meanwhile.
+	 * which it may move on: joblib's arrays are there.  It may read another pickle from there, with
+	 * pickle_read(), whose values are added to these; p->scratch and p->built may be changed for that.
 	 * -errno and a sentence refuse the pickle. */
 	int (*built)(struct pickle *p, uint32_t object, uint64_t *at, struct error *err);
 	void *arg; /* the caller's */
@@ -94,14 +94,14 @@ struct pickle {
 
 	/* Results. */
 	uint32_t root;
-	uint64_t end; /* offset in `in` behind STOP */
+	uint64_t end; /* offset in `in` after STOP */
 
 	/* Private. */
 	uint32_t count;
 	struct pickle_node *chunks[24]; /* chunk k holds 64 << k nodes */
 
-	/* Of the content, from `offset` to its end, if that is not much, for pickle_text(); or NULL.  Taken over
-	 * from another pickle of the same content and arena, it need not be read and kept again. */
+	/* The content from `offset` to its end, if that is small, for pickle_text(); or NULL.  Taken over from
+	 * another pickle of the same content and arena, it need not be read and kept again. */
 	struct pickle_resident {
 		const uint8_t *bytes;
 		uint64_t offset, len;
@@ -109,7 +109,7 @@ struct pickle {
 };
 
 /* Do the bytes begin as a pickle does?  Protocols 2 to 5 begin with PROTO; of 0 and 1 those
- * that begin with a global, a dictionary or a list.  Most that pass are none. */
+ * that begin with a global, a dictionary or a list.  Most files that pass are not pickles. */
 bool pickle_probe(struct slice head);
 
 /* Reads the pickle that begins at the byte.  -EBADMSG and a sentence that begins with
@@ -136,7 +136,7 @@ struct pickle_walk {
 struct pickle_walk pickle_items(const struct pickle_node *n);
 bool pickle_next_block(struct pickle_walk *w); /* private */
 
-/* Where the next one stands, to be changed before others look; NULL at the end. */
+/* The place of the next one, so that it can be changed before others read it; NULL at the end. */
 static inline uint32_t *pickle_next_place(struct pickle_walk *w)
 {
 	return w->at < w->end || pickle_next_block(w) ? w->at++ : NULL;
@@ -165,8 +165,8 @@ static inline uint32_t pickle_item(const struct pickle_node *n, uint32_t i)
 uint64_t pickle_size(const struct pickle_node *n);
 
 /* The bytes of a TEXT, STR, BYTES or BYTEARRAY of at most `most` bytes; of another, -ENOTSUP.
- * They lie in the pickle, or in the arena.  TEXT is UTF-8, in which surrogates may be lone; what
- * Python would refuse to decode is not looked for. */
+ * They lie in the pickle, or in the arena.  TEXT is UTF-8, in which surrogates may be lone; it
+ * is not checked for what Python would refuse to decode. */
 int pickle_text(const struct pickle *p, const struct pickle_node *n, struct arena *arena, uint64_t most, struct slice *ret,
 		struct error *err);
 

@@ -5,17 +5,17 @@
 #include "formats/shared/pickle.h"
 
 /*
- * The machine while it runs.  The first failure sticks in `code`: what is called after it
- * does no harm, and pickle_read() looks after each opcode.  Until then node 0, of which
- * nothing is ever made, stands for a value that is not there.
+ * The machine while it runs.  The first failure sticks in `code`: calls after it do no harm,
+ * and pickle_read() checks it after each opcode.  Until then node 0, which is never used,
+ * stands for a missing value.
  */
 enum {
-	PICKLE_FAR = 16,    /* texts behind the window that are remembered */
-	PICKLE_NAME = 1024, /* longer names are known to nobody */
+	PICKLE_FAR = 16,    /* texts outside the window that are kept */
+	PICKLE_NAME = 1024, /* longer names are never known ones */
 	PICKLE_INTERNED = 4 + 256,
 };
 
-/* The memo: a tree of three levels.  Its memory grows with what is put, whatever the numbers are. */
+/* The memo: a tree of three levels.  Its memory grows with the number of entries, whatever their indices. */
 struct pickle_memo_leaf {
 	uint32_t nodes[1024];
 };
@@ -120,7 +120,7 @@ static inline uint32_t pickle_pop(struct pickle_machine *m)
 
 /* --- values -------------------------------------------------------------------------- */
 
-/* New ones go behind those there are: another pickle may have made some. */
+/* New nodes go after existing ones, which another pickle may have made. */
 void pickle_continue(struct pickle_machine *m);
 
 /* Each returns the node's number, or 0: it failed. */

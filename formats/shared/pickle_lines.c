@@ -5,7 +5,7 @@
 
 #include "formats/shared/pickle_impl.h"
 
-/* A line behind the opcode, which the machine has then passed. */
+/* The line after the opcode, which the machine has then passed. */
 static struct slice pass_line(struct pickle_machine *m)
 {
 	struct slice line = pickle_line(m, 0);
@@ -54,7 +54,7 @@ static const uint8_t *keep(struct pickle_machine *m, struct slice s)
 	return bytes;
 }
 
-/* INT, of which 00 and 01 are False and True, and LONG, behind which an L may stand. */
+/* INT, for which 00 and 01 are False and True, and LONG, which may end in L. */
 void pickle_op_int(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg)
 {
 	struct slice line = pass_line(m);
@@ -142,7 +142,7 @@ static bool take_hex(struct cursor *c, unsigned n, uint32_t *ret)
 	return !c->failed;
 }
 
-/* What is behind a backslash in Python 2's repr() of a str. */
+/* What follows a backslash in Python 2's repr() of a str. */
 static bool decode_escape(struct cursor *c, uint8_t *out, size_t *len)
 {
 	static const char letters[] = "\\'\"abfnrtv", bytes[] = "\\'\"\a\b\f\n\r\t\v";
@@ -235,7 +235,7 @@ static void push_decoded(struct pickle_machine *m, enum pickle_kind kind, uint64
 		pickle_fail(m, EBADMSG, "a text with an escape that is not one");
 		return;
 	}
-	if (len == line.len && (kind == PICKLE_STR || is_ascii(line))) { /* every escape is longer than what it means */
+	if (len == line.len && (kind == PICKLE_STR || is_ascii(line))) { /* every escape is longer than what it stands for */
 		pickle_push(m, pickle_make_range(m, kind, at, len));
 		return;
 	}

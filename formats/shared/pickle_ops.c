@@ -34,7 +34,7 @@ RUN(op_mark)
 	}
 }
 
-/* Takes the mark and what lies above it, whose number is returned; *items until a push. */
+/* Takes the mark and the values above it, and returns their number; *items is valid until a push. */
 static uint32_t pop_mark(struct pickle_machine *m, const uint32_t **items)
 {
 	uint32_t n = m->depth - m->fence;
@@ -158,7 +158,7 @@ RUN(op_bytes)
 		pickle_seek(m, at + len);
 }
 
-/* Two's complement; as Python never writes them, leading bytes may say nothing. */
+/* Two's complement; leading bytes may be redundant, though Python never writes such. */
 RUN(op_long)
 {
 	uint64_t len = little(arg, op->arg), at = pickle_at(m), n = len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The nodes: how they are made, and what may be asked of them. */
+/* The nodes: making them, and queries about them. */
 #include "formats/shared/pickle_impl.h"
 
 /* Items, the last block first in the ring: its `next` is the first. */
@@ -170,7 +170,7 @@ void pickle_extend(struct pickle_machine *m, struct pickle_node *n, const uint32
 	}
 }
 
-/* Nothing is appended to a tuple, and most are of a few: two have room in the node. */
+/* Nothing is appended to a tuple, and most have few items: two fit in the node. */
 static void set_tuple(struct pickle_machine *m, struct pickle_node *n, const uint32_t *items, uint32_t count)
 {
 	uint32_t *to = count > 2 ? arena_aligned(m->p->keep, count * sizeof *to, sizeof *to) : n->pair;
@@ -196,8 +196,8 @@ uint32_t pickle_make_items(struct pickle_machine *m, enum pickle_kind kind, cons
 	return made;
 }
 
-/* A text of at most PICKLE_NAME bytes, as far as it is at hand: behind the window it is read again,
- * as often as a reasonable pickle needs. */
+/* A text of at most PICKLE_NAME bytes.  Outside the window it is read again, as often as a
+ * reasonable pickle needs. */
 static struct slice name_of(struct pickle_machine *m, uint32_t number, unsigned slot)
 {
 	const struct pickle_node *n = pickle_node(m->p, number);
@@ -334,7 +334,7 @@ static bool to_limbs(const uint8_t *bytes, size_t len, uint32_t limbs[LIMBS])
 		carry = byte >> 8;
 		limbs[i / 4] |= (byte & 0xff) << i % 4 * 8;
 	}
-	return negative; /* no carry is left: only of zero, which is not negative */
+	return negative; /* no carry is left: only zero has one, and is not negative */
 }
 
 static size_t to_parts(uint32_t limbs[LIMBS], uint32_t parts[PARTS])

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-/* FIRST: read at once behind a jump.  VARINT_MOST: bytes. */
+/* FIRST: read at once after a jump.  VARINT_MOST: bytes. */
 enum { FIRST = 512, VARINT_MOST = 10 };
 
 struct proto_input proto_input(const struct source *s, uint8_t *window, size_t room, struct error *err)

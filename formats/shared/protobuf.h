@@ -14,15 +14,15 @@
  *	            5  4 bytes
  *	varint    7 bits a byte, least significant first, 0x80 on all but the last; at most 10 bytes
  *
- * Numbers are little-endian.  What is long is stepped over by its length: of a file only a
- * window is read, which grows where reading goes on and is small again behind a jump.
+ * Numbers are little-endian.  Anything long is skipped by its length: only a window of the file is
+ * read, which grows while reading is sequential and is small again after a jump.
  *
  * As with a cursor, the first fault sticks, in the input: every walk over it ends there, and
- * proto_check() tells.  What a walk gave before that is to be used after the check only.
+ * proto_check() reports it.  Use what a walk returned only after that check.
  *
- * As readers in general do it: fields may come in any order; what has another wire type than
- * expected counts as unknown; of a field that is not repeated the last counts, but two
- * messages are merged, which is what reading one behind the other comes to (struct proto_part).
+ * As in other readers, fields may come in any order; a field with another wire type than expected
+ * counts as unknown; of a field that is not repeated the last counts, but two messages are merged,
+ * which amounts to reading one after the other (struct proto_part).
  *
  * https://protobuf.dev/programming-guides/encoding.  Limits are those of Google's readers.
  */
@@ -37,13 +37,13 @@ struct proto_input {
 	size_t room; /* of it: PROTO_WINDOW_LEAST or more */
 	uint64_t at; /* what is in it */
 	size_t len;
-	size_t ahead; /* how much to read when it goes on behind that */
+	size_t ahead; /* how much to read if reading continues after that */
 	struct error *err;
 	int failed; /* -errno */
 };
 enum { PROTO_WINDOW_LEAST = 64, PROTO_WINDOW = 1 << 16 };
 
-/* The room that is worth having for a source. */
+/* The useful size of a window for a source. */
 static inline size_t proto_room(const struct source *s)
 {
 	return s->size < PROTO_WINDOW_LEAST ? PROTO_WINDOW_LEAST : s->size < PROTO_WINDOW ? (size_t)s->size : PROTO_WINDOW;
@@ -51,7 +51,7 @@ static inline size_t proto_room(const struct source *s)
 
 struct proto_input proto_input(const struct source *s, uint8_t *window, size_t room, struct error *err);
 
-/* Where a message is; or where the parts of one that stands in several places are. */
+/* Where a message is; or, if it is in several places, where its parts are. */
 struct proto_part {
 	uint64_t at, len;
 	const struct proto_part *next;
@@ -61,7 +61,7 @@ struct proto_part {
 struct proto {
 	struct proto_input *in;
 	uint64_t at, end;
-	const struct proto_part *next; /* what is left of the message behind `end` */
+	const struct proto_part *next; /* what is left of the message after `end` */
 	unsigned depth;                /* messages that may be within this one */
 };
 
@@ -84,13 +84,13 @@ bool proto_next(struct proto *m, struct proto_field *ret);
 struct proto proto_enter(const struct proto *m, const struct proto_field *f);
 struct proto proto_enter_parts(const struct proto *m, const struct proto_part *parts);
 
-/* The parts of a message that stands in several places: usually one. */
+/* The parts of a message that may be in several places: usually one. */
 struct proto_parts {
 	struct proto_part *first, *last;
 };
 void proto_add_part(struct proto_input *in, struct proto_parts *parts, const struct proto_field *f, struct arena *arena);
 
-/* A copy of a field's bytes, with a NUL behind it; fails if there is no memory. */
+/* A NUL-terminated copy of a field's bytes; fails if there is no memory. */
 struct slice proto_text(struct proto_input *in, const struct proto_field *f, struct arena *arena);
 
 /* Are they these bytes? */
@@ -99,8 +99,8 @@ bool proto_equal(struct proto_input *in, const struct proto_field *f, struct sli
 /* Copies [at, at + len) of the source. */
 bool proto_copy(struct proto_input *in, uint64_t at, size_t len, uint8_t *out);
 
-/* The window from a byte on, read first if need be; *ret_len bytes of it, of which none is
- * behind `end`.  Valid until the next call. */
+/* The window from a byte on, read first if need be; *ret_len bytes of it, none of them past
+ * `end`.  Valid until the next call. */
 const uint8_t *proto_window(struct proto_input *in, uint64_t at, uint64_t end, size_t *ret_len);
 
 /*
@@ -119,8 +119,8 @@ struct proto_run {
 struct proto_run proto_run(struct proto_input *in, const struct proto_field *f, enum proto_wire wire);
 bool proto_number(struct proto_run *run, uint64_t *ret);
 
-/* Steps over `count` packed varints, or as many as there are, without reading what they are; how
- * many it were. */
+/* Steps over `count` packed varints, or as many as there are, without decoding them; returns how
+ * many that was. */
 uint64_t proto_skip_varints(struct proto_input *in, uint64_t *at, uint64_t end, uint64_t count);
 
 /* Fails at that byte, unless something did before. */

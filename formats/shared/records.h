@@ -5,22 +5,22 @@
 #include "fs/blocks/stream.h"
 
 /*
- * Records as columns: values one after another, each a scalar, a list or a struct, without an index
- * and mostly of no type that is told before; shown as one table.
+ * Records as columns: values one after another, each a scalar, a list or a struct, without an index and
+ * mostly without declared types; shown as one table.
  *
  *	{"a": 1, "b": ["x"]}        a            1  2           int64
  *	{"a": 2, "b": []}           b/offsets    0  1  1
  *	{"a": 2.5}                  b/values/…   x              b.validity  1 1 0
  *
- * Opening reads all of them once, on all processors (records_open): each takes a span of whole records
- * after another and notes in columns of its own what their values are.  Afterwards these are joined:
- * the columns are the union of the fields in order of first appearance, the type of each is settled by
- * what was seen (enum records_type).  Kept are the columns, and an index: where each block of records
- * begins, and how many rows, elements of each list, bytes of each string are before it.  A read decodes
- * the blocks that it needs, each for one file of one column.
+ * Opening reads all of them once, on all processors (records_open): each takes one span of whole records
+ * after another and notes in columns of its own what their values are.  Then these are joined: the
+ * columns are the union of the fields in order of first appearance, and the type of each follows from
+ * what was seen (enum records_type).  What is kept is the columns and an index: where each block of
+ * records begins, and how many rows, elements of each list and bytes of each string are before it.  A
+ * read decodes the blocks that it needs, each for one file of one column.
  *
- * A kind of records (JSON lines, CSV …) is a struct records_kind.  One whose values tell themselves what
- * they are gives events (struct records_feed) to records_scan_feed() and records_decode_feed().
+ * A kind of records (JSON lines, CSV …) is a struct records_kind.  One whose values are self-describing
+ * gives events (struct records_feed) to records_scan_feed() and records_decode_feed().
  */
 #define RECORDS_NO_MORE (UINT64_MAX - 1) /* of split() */
 enum {
@@ -33,22 +33,22 @@ enum {
 
 /* --- the bytes ------------------------------------------------------------------------ */
 
-/* All bytes of the archive's source, or of the gzip or Zstandard stream that it is.  Offsets of records are
- * those in these bytes. */
+/* All bytes of the archive's source, or of the gzip or Zstandard stream that it is.  Offsets of records
+ * count in these bytes. */
 struct records_bytes {
 	struct archive *a;
 	struct stream *stream; /* NULL: they lie in the source */
 	uint64_t size;         /* UINT64_MAX: not known before all has been decoded */
 };
 
-/* Of members of gzip and of frames of Zstandard as many as there are; no other stream is looked for. */
+/* Takes any number of gzip members or Zstandard frames; no other stream is looked for. */
 int records_bytes_open(struct archive *a, struct records_bytes *ret, struct error *err);
 
 /* The first of them, at most `len`; nothing is kept. */
 int records_bytes_head(const struct records_bytes *b, uint8_t *ret, size_t len, size_t *ret_len, struct error *err);
 
 /* Some of them, in memory.  The bytes of a mapping may change while they are read: whatever is relied on
- * has to be read once. */
+ * must be read only once. */
 struct records_span {
 	const uint8_t *bytes;
 	size_t len;
@@ -56,9 +56,9 @@ struct records_span {
 	bool last;   /* nothing follows */
 };
 
-/* What a file looks like behind its wrapper, for struct format's claims(): the first bytes, and the name
- * without an ending .gz or .zst.  Behind one that is broken from its beginning on there are none: whoever claims the
- * file by its name says in open() how it is broken. */
+/* What a file looks like once decompressed, for struct format's claims(): the first bytes, and the name without .gz
+ * or .zst.  If the stream is broken at its beginning, there are no bytes: a format that claims the file by its name
+ * reports the fault in open(). */
 struct records_peek {
 	struct slice head, name;
 	bool whole; /* the head is all there is */
@@ -107,14 +107,14 @@ struct records_column {
 	uint32_t number;      /* of a worker's column: which of all it is, once they are joined */
 	uint64_t born;        /* where it was first seen, in the bytes; fields of one record are in their order */
 
-	/* What was seen, noted by the kind.  Joined by |, + and, where said so, otherwise. */
+	/* What was seen, noted by the kind.  Joined by | and +, except where noted. */
 	uint64_t seen;        /* bits, the kind's own; of records_scan_feed() 1 << enum record_kind */
-	bool negative, beyond, inexact; /* ints: below 0; above INT64_MAX; some that no float64 is */
+	bool negative, beyond, inexact; /* some ints are below 0; above INT64_MAX; not exact as float64 */
 	bool coded, codes;    /* bytes that have a code; of several codes */
 	bool ragged;          /* lists of several lengths */
 	int16_t code;         /* of the first */
 	uint64_t lists, length; /* how many, and of the first */
-	uint64_t count, nulls; /* values with the nulls among them; and these */
+	uint64_t count, nulls; /* values, nulls included; and nulls */
 	uint64_t total;       /* elements of all lists, bytes of all strings as they are shown */
 	uint64_t empties;     /* a kind's own count */
 	uint64_t raw;         /* bytes of all values as JSON text, where the kind knows: for RECORDS_MIXED */
@@ -127,7 +127,7 @@ struct records_column {
 
 	/* Settled: by the kind, */
 	uint8_t type;         /* enum records_type */
-	bool by_raw;          /* `raw` is what it has of bytes in all, not `total` */
+	bool by_raw;          /* its bytes in all are `raw`, not `total` */
 	const char *word;     /* the archive's word for the type, or NULL */
 	const char *values;   /* of an enum: what its values are called, JSON; or NULL */
 	const void *own;      /* the kind's */
@@ -153,16 +153,16 @@ struct records_table {
 
 	/* Found by records_open(). */
 	uint64_t rows, bad;   /* records; and those left out */
-	bool cut;             /* the last one is not complete yet, and was left out: the end of the records is before it */
-	bool told;            /* something that is to be told once was seen: the kind's own */
+	bool cut;             /* the last one is not complete yet, and was left out: the records end before it */
+	bool told;            /* something was seen that is to be reported once: up to the kind */
 	const struct records_column *before; /* the root that was found by an earlier pass, or NULL */
-	uint64_t *overwritten; /* where keys are that come again in the same struct, in order: the last of them counts */
+	uint64_t *overwritten; /* offsets, in order, of keys that are repeated later in the same struct: the last counts */
 	uint32_t noverwritten;
 	struct records_column *root; /* a struct */
 	const struct records_index *index;
 	uint32_t indexed;     /* rows of the index */
 
-	/* Of a table without that: its index is made by the first read, from events. */
+	/* For a table without that: the first read makes its index, from events. */
 	struct records_feed *(*open)(struct archive *a, const struct records_table *t, uint64_t at, struct arena *scratch, struct error *err);
 	uint64_t per_block;   /* records */
 	bool flat, arrays;    /* the format's own */
@@ -177,19 +177,20 @@ struct records_kind {
 	/* Optional: adds the worker's columns that are known before. */
 	int (*begin)(struct records_scan *w);
 
-	/* The first boundary between records that is at or behind `target`, as an offset in the bytes, found from
-	 * `from` on, which is one, both within the span; the span's end if the last record reaches it.  Only if
-	 * the span is not the last: UINT64_MAX if there may be a boundary at or behind target, but not within it;
-	 * RECORDS_NO_MORE: a broken record is in the span behind which no other can be found.
-	 * Fast: one thread does so for all.  Broken records are for scan() to tell. */
+	/* The first boundary between records at or after `target`, as an offset in the bytes, searched from
+	 * `from`, itself a boundary; both are within the span.  The span's end if the last record reaches it.
+	 * Only if the span is not the last: UINT64_MAX if there may be a boundary at or after target, but not
+	 * within the span; RECORDS_NO_MORE if the span has a broken record after which no other can be found.
+	 * Must be fast: one thread does this for all. scan() reports broken records. */
 	uint64_t (*split)(const struct records_table *t, const struct records_span *s, uint64_t from, uint64_t target);
 
 	/* Reads the records of the span, which are whole unless the bytes themselves end within the last, and notes
 	 * them in the worker's columns. */
 	int (*scan)(struct records_scan *w);
 
-	/* Sets the column's type, and word, by what was seen; not its fields'.  A column of a type that is neither list,
-	 * map nor struct has no fields that are shown. */
+	/* Sets the column's type, and word, from what was seen; not those of its fields.  A
+	 * column of a type that is neither list, map nor struct has no fields that are
+	 * shown. */
 	void (*settle)(const struct records_table *t, struct records_column *c);
 
 	/* Appends one file's part of the records in the span, by the functions below. */
@@ -212,24 +213,25 @@ struct records_scan {
 
 	/* Set by scan(), of this span: */
 	uint64_t rows, bad;   /* whole records; and those left out, if table->skip_bad */
-	uint64_t units;       /* lines or records that were passed, with the broken ones */
-	uint64_t end;         /* where an incomplete last record begins that is left out, and is read anew if the file grows; else UINT64_MAX */
+	uint64_t units;       /* lines or records that were passed, broken ones included */
+	uint64_t end;         /* where an incomplete last record begins, which is left out, and read again if the file grows; else UINT64_MAX */
 	bool end_bad;         /* that is counted as one that is broken; not in `bad` and `units` */
 	bool told;
 
 	struct records_private *private;
 };
 
-/* The field of that name, or the lists' element, which is made if there is none yet; `at`: where it is, in the
- * bytes.  NULL if that fails: then `scan` returns records_failed(). */
+/* The field of that name, or the list's element, made if there is none yet; `at`: where it is, in the bytes.
+ * NULL if that fails: then `scan` returns records_failed(). */
 struct records_column *records_field(struct records_scan *w, struct records_column *of, struct slice name, uint64_t at);
 struct records_column *records_element(struct records_scan *w, struct records_column *list, uint64_t at);
 int records_failed(const struct records_scan *w);
 
-/* The record behind the w->units that were passed is broken: a sentence, without where that is.  Returns what scan() is to. */
+/* The record after the w->units that were passed is broken: a sentence, without the position.
+ * Returns what scan() must return. */
 int records_broken(struct records_scan *w, const char *format, ...) __attribute__((format(printf, 2, 3), cold));
 
-/* Which of a column's files: of scalars DATA, of strings, lists and maps OFFSETS, of strings VALUES too. */
+/* Which of a column's files: for scalars DATA; for strings, lists and maps OFFSETS; for strings also VALUES. */
 enum records_part { RECORDS_DATA, RECORDS_OFFSETS, RECORDS_VALUES, RECORDS_VALIDITY };
 
 /* One file's part of a block of records. */
@@ -249,7 +251,7 @@ struct records_decode {
 	const struct archive_options *options;
 };
 
-/* What does not fit what was found is an error: the file has changed since.  Returns false. */
+/* Fails, since the records are not what the pass found: the file has changed.  Returns false. */
 bool records_changed(struct records_decode *d);
 
 /* Room for the next bytes; NULL if there is none. */
@@ -272,12 +274,12 @@ void records_put_length(struct records_decode *d, uint64_t len);
 void records_put_bytes(struct records_decode *d, const void *bytes, size_t len);
 void records_put_valid(struct records_decode *d);
 
-/* Reads all records and keeps what was found in the archive's arena: kind, bytes, own, begin, end and skip_bad are
- * the caller's.  A broken record is told by its number. */
+/* Reads all records and keeps what was found in the archive's arena.  The caller sets kind, bytes, own, begin, end
+ * and skip_bad.  A broken record is reported by its number. */
 int records_open(struct archive *a, const struct records_table *how, struct records_table **ret, struct error *err);
 
-/* A walk over the bytes of a table that was opened, span by span, of whole records.  records_walk_next(): 1, 0 at the end, or an
- * error; the span is there until the next. */
+/* A walk over the bytes of a table that was opened, span by span, of whole records.
+ * records_walk_next(): 1, 0 at the end, or an error; the span is valid until the next call. */
 struct records_walk {
 	struct archive *a;
 	const struct records_table *table;
@@ -313,13 +315,13 @@ struct record_value {
 	bool negative;   /* of an int: `number` is that of an int64 */
 	bool wide;       /* of an int: it is beyond uint64 or int64; `number` is the nearest float64's bits, */
 	bool rounded;    /* which is another number than it */
-	int16_t code;    /* of bytes and keys: what tells them apart, as an extension's type does; RECORDS_PLAIN */
+	int16_t code;    /* of bytes and keys: what distinguishes them, such as an extension's type; RECORDS_PLAIN */
 	uint64_t number; /* of a bool, an int, a timestamp; the bits of a float */
 	double complex[2];
-	uint64_t at, len; /* of a key, string or bytes: where, in the bytes, and how many there are as shown; no two keys have one `at` */
+	uint64_t at, len; /* of a key, string or bytes: where, in the bytes, and how many there are as shown; no two keys have the same `at` */
 	const uint8_t *text; /* these, if they are in memory, until the next event; else NULL: read() copies them */
 	uint64_t raw;    /* of a scalar: bytes of its JSON text as it stands; 0 where that is not known */
-	uint64_t place;  /* where the value begins; of an END, what is behind it */
+	uint64_t place;  /* where the value begins; of an END, where it ends */
 };
 enum { RECORDS_PLAIN = 256 };
 
@@ -336,7 +338,7 @@ struct records_numbers {
 	bool only_count;      /* the other findings are not wanted */
 };
 
-/* How a format reads values.  One thread's at a time. */
+/* How a format reads values.  Used by one thread at a time. */
 struct records_feed {
 	const struct records_feed_type {
 		/* The next event; false at the end of all records, and once it failed. */
@@ -361,23 +363,23 @@ struct records_feed {
 		/* Optional: passes over the rest of the record, whatever is open, END and all. */
 		void (*rest)(struct records_feed *f);
 
-		bool texts;    /* the records are JSON text: from a value's place to behind its END is what it is as MIXED */
+		bool texts;    /* the records are JSON text: from a value's place to the end of its END is its text as MIXED */
 		bool in_place; /* a string's or bytes' `at` is where they lie, as they are shown */
 	} *type;
 	int failed; /* a negative errno, with a sentence */
 	struct error *err;
 };
 
-/* For a kind's scan(), settle() and decode().  scan: reads the records of the feed, whose `failed` the caller tells;
- * -E2BIG and the like are returned. */
+/* For a kind's scan(), settle() and decode().  scan: reads the records of the feed, whose `failed` the caller
+ * reports; -E2BIG and the like are returned. */
 int records_scan_feed(struct records_scan *w, struct records_feed *f);
 void records_settle_feed(const struct records_table *t, struct records_column *c);
 int records_decode_feed(struct records_decode *d, struct records_feed *f);
 
-/* For tables within an archive of another kind, whose index is made by the first read: how->open says how they are read.
- * Reads at most `most` records of the feed, and finds root and rows, all from the arena.  -E2BIG without a
- * sentence: over RECORDS_COLUMNS; -EAGAIN: some fields come twice in one struct: now it is known which, so call it
- * again, with a feed that begins anew; -EEXIST: the same, but their keys have several codes. */
+/* For tables within an archive of another kind, whose index the first read makes, through t->open.  Reads at most
+ * `most` records of the feed, and finds root and rows, all from the arena.  -E2BIG without a sentence: over
+ * RECORDS_COLUMNS; -EAGAIN: some fields are repeated in one struct: now that these are known, call it again, with
+ * a new feed; -EEXIST: the same, but their keys have several codes. */
 int records_infer(struct archive *a, struct records_feed *f, struct records_table *t, uint64_t most, struct arena *arena);
 
 /* Settles the types, from the root down. */
@@ -389,7 +391,7 @@ struct records_table *records_keep(const struct records_table *t, struct arena *
 /* All elements of the root column of few records, of one width, from a feed that begins with the first. */
 int records_decode_few(struct records_feed *f, const struct records_table *t, uint8_t *ret);
 
-/* Does the key come again in the same struct? */
+/* Is the key repeated later in the same struct? */
 bool records_overwritten(const struct records_table *t, uint64_t key_at);
 
 /* --- what is shown ------------------------------------------------------------------------------- */

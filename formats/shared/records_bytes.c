@@ -160,7 +160,7 @@ void records_reader_close(struct records_reader *r)
 	*r = (struct records_reader){.bytes = r->bytes};
 }
 
-/* --- all of them, once more ------------------------------------------------------------------ */
+/* --- all of them, a second time ------------------------------------------------------------------ */
 
 int records_walk_begin(struct records_walk *w, struct archive *a, const struct records_table *t)
 {

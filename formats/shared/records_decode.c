@@ -4,7 +4,7 @@
 
 /* --- slots -------------------------------------------------------------------------------- */
 
-/* What does not fit the types that were found was not there then. */
+/* Values that do not fit the types were not there when these were found. */
 bool records_changed(struct records_decode *d)
 {
 	if (!d->failed)

@@ -10,7 +10,7 @@ struct feeding {
 	struct records_decode *d;
 	struct records_feed *f;
 	bool leave;  /* the record has nothing more that is wanted, and was left */
-	bool direct; /* all that leads to the column are structs, of which no field comes twice */
+	bool direct; /* only structs lead to the column, and none has a field twice */
 };
 
 static void changed(struct feeding *e)
@@ -164,7 +164,7 @@ static void emit(struct feeding *e, const struct record_value *v)
 	}
 }
 
-/* The key's bytes, of which there are key->len. */
+/* The key's key->len bytes. */
 static bool read_key(struct feeding *e, const struct record_value *key, uint8_t *ret)
 {
 	if (!key->text)
@@ -196,7 +196,7 @@ static bool stopped(const struct feeding *e)
 	return e->f->failed || e->d->failed || e->leave;
 }
 
-/* Many numbers of a list at once, if the column is what it holds. */
+/* Many numbers of a list at once, if they are the column's values. */
 static void take_numbers(struct feeding *e, uint32_t step)
 {
 	struct records_decode *d = e->d;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Columns of values that tell themselves what they are. */
+/* Columns of self-describing values. */
 #include "formats/shared/records_impl.h"
 
 #include <stdlib.h>
@@ -34,7 +34,7 @@ bool records_overwritten(const struct records_table *t, uint64_t key_at)
 	return t->noverwritten && bsearch(&key_at, t->overwritten, t->noverwritten, sizeof *t->overwritten, compare);
 }
 
-/* Its key before is overwritten: what was noted of the value is not to be, in another pass. */
+/* Its key before is overwritten: that value must not be counted, so another pass is needed. */
 static int note_again(struct inferring *i, struct records_column *c, const struct record_value *key)
 {
 	struct records_private *p = i->w->private;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that has only grown: what was passed is not passed anew. */
+/* A file that has only grown: what was read is not read again. */
 #include <stdlib.h>
 
 #include "formats/shared/records_pass.h"
@@ -117,7 +117,7 @@ static bool copy_slots(struct state *s, const struct records_pass *p)
 
 /* --- left, and found --------------------------------------------------------------------------- */
 
-/* Only records one behind the other, of a file that lies there as it is, can go on. */
+/* Only consecutive records of an uncompressed file can be continued. */
 static bool grows(const struct records_pass *p)
 {
 	const struct records_table *t = p->t;

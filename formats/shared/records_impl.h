@@ -22,7 +22,7 @@ struct records_column *records_column_add(struct records_column *of, struct slic
 /* Makes the table of its fields, where they are many. */
 bool records_tabulate(struct records_column *of, struct arena *arena);
 
-/* The pass's side of a worker; `pass` is NULL where a worker is alone, and its columns are what is found. */
+/* The pass's side of a worker; `pass` is NULL for a lone worker, whose columns are the result. */
 struct records_private {
 	struct records_pass *pass;
 	struct records_column **all; /* its columns, in the order in which they came */
@@ -37,7 +37,7 @@ struct records_private {
 /* The column that all workers have in common, for a worker's new one; false if that fails. */
 bool records_join_new(struct records_scan *w, struct records_column *c);
 
-/* Adds what was seen of a column to that of another. */
+/* Adds what was seen of one column to another. */
 void records_join(struct records_column *to, const struct records_column *c);
 
 int records_fail(struct records_scan *w, int failed);
@@ -54,7 +54,7 @@ const struct records_column *records_space(const struct records_column *c);
 enum { RECORDS_AT, RECORDS_ROWS, RECORDS_BAD, RECORDS_TOTALS, RECORDS_INDEX_MOST = 16 << 20 };
 struct records_index {
 	uint64_t blocks;
-	const uint64_t *at; /* blocks + 1, as are the others, one behind the other */
+	const uint64_t *at; /* blocks + 1; the other lines follow, of the same length */
 };
 static inline const uint64_t *records_line(const struct records_index *x, uint32_t line)
 {
@@ -82,13 +82,13 @@ struct records_reader {
 	bool entered;      /* between source_enter() and source_leave() */
 };
 
-/* [at, at + len), or up to the end; `len` may be all that is known to be.  Until the next call, or records_reader_leave(),
- * which tells whether the bytes were all there. */
+/* [at, at + len), or up to the end; `len` may be all that is known to be.  Valid until the next
+ * call, or records_reader_leave(), which checks that the bytes were all there. */
 int records_reader_map(struct records_reader *r, uint64_t at, uint64_t len, struct records_span *ret, struct error *err);
 int records_reader_leave(struct records_reader *r, const struct records_span *s, struct error *err);
 void records_reader_close(struct records_reader *r);
 
-/* Its own memory is that large. */
+/* Makes its own memory that large. */
 int records_reader_room(struct records_reader *r, size_t len, struct error *err);
 
 /* --- decoding ------------------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-	LONG = 16 << 20, /* bytes of a file whose pass takes its time, */
+	LONG = 16 << 20, /* bytes of a file whose pass takes long, */
 	KEPT = 20 << 20, /* and what may be kept of it */
 };
 
@@ -131,7 +131,7 @@ static int tell_failure(const struct records_pass *p, struct error *err)
 	return error_set(err, EBADMSG, "%s %" PRIu64 ": %s", p->t->kind->unit, p->t->units + p->before + p->failed_units + 1, p->why.text);
 }
 
-/* -EAGAIN: fields come twice, and now it is known which. */
+/* -EAGAIN: some fields are repeated, and now it is known which. */
 static int run_pass(struct records_pass *p, struct records_table **ret, struct error *err)
 {
 	int r = records_run_workers(p, err);
@@ -186,7 +186,7 @@ static int pass_once(struct archive *a, struct records_table *t, struct records_
 	return r;
 }
 
-/* Once more, knowing what was found. */
+/* A second pass, knowing what was found. */
 static int pass_again(struct archive *a, const struct records_table *how, const struct records_table *found, struct records_table **ret,
 		      struct error *err)
 {

@@ -5,7 +5,7 @@
 /* The pass over all records: what its workers find together. */
 enum { WINDOW = 1024 /* spans that may be passed before an earlier one is */ };
 
-/* So many spans, one behind the other. */
+/* Some consecutive spans. */
 struct slot {
 	uint64_t at, rows, bad;
 	uint64_t *sums; /* of each column by its number: total, raw */
@@ -23,18 +23,18 @@ struct records_pass {
 	uint64_t next, size;
 	_Atomic uint64_t span;
 	bool ended;
-	uint8_t *carry;       /* of a stream: what has been decoded behind `next` */
+	uint8_t *carry;       /* of a stream: what has been decoded past `next` */
 	size_t carried, carry_room;
 	uint64_t stretch, skip; /* the next to decode; and bytes of that before the first record */
 	bool last;            /* there is none */
 
-	pthread_mutex_t lock; /* of all else */
+	pthread_mutex_t lock; /* of everything else */
 	pthread_cond_t passed;
 	struct slot *slots;
 	uint64_t nslots;
 	unsigned shift;       /* a slot is 1 << shift spans */
 	size_t used;          /* bytes of the slots */
-	uint64_t units[WINDOW]; /* of spans that were passed, behind */
+	uint64_t units[WINDOW]; /* of spans that were passed */
 	bool done[WINDOW];
 	uint64_t low, before; /* all spans before `low`, and the units of these */
 	int failed;
@@ -50,7 +50,7 @@ struct records_pass {
 
 /* --- workers, records_workers.c ---------------------------------------------------------------- */
 
-/* Has all spans passed, on all processors; what fails in one is in `failed`. */
+/* Passes over all spans, on all processors; a failure in one is in `failed`. */
 int records_run_workers(struct records_pass *p, struct error *err);
 
 /* Makes a slot of twice as many spans, so that there are half as many; false: no memory. */
@@ -61,5 +61,5 @@ bool records_halve_slots(struct records_pass *p);
 /* Leaves what the pass found, before it is settled, for a later one. */
 void records_leave(const struct records_pass *p);
 
-/* Goes on where an earlier pass ended, if the file has only grown since. */
+/* Continues where an earlier pass ended, if the file has only grown since. */
 void records_go_on(struct records_pass *p);

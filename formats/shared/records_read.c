@@ -6,7 +6,7 @@
 
 enum { KIND_BLOCK, KIND_INDEX, KIND_EXTENTS };
 
-/* Strings of a block that are longer together are not copied, but read where they lie. */
+/* If the strings of a block are longer than this in all, they are not copied, but read in place. */
 enum { TOGETHER = 4 << 20, COPIED = 16 << 10 };
 
 /* --- the index ---------------------------------------------------------------------------- */
@@ -122,7 +122,7 @@ static bool as_found(const struct records_column *c, const uint64_t *totals)
 	return true;
 }
 
-/* Of a table of one block everything is known since it was opened. */
+/* For a table of one block, everything is known from opening. */
 static void put_found(const struct records_column *c, uint64_t *ret)
 {
 	if (c->index)

@@ -40,7 +40,7 @@ static struct array array_of(const struct records_column *c)
 	};
 }
 
-/* What tells values of bytes apart, if they have a code. */
+/* What distinguishes values of bytes, if they have a code. */
 static const char *word_of(struct showing *s, const struct records_column *c)
 {
 	if (c->type != RECORDS_BYTES || !c->coded || c->code == RECORDS_PLAIN)

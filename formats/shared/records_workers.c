@@ -7,7 +7,7 @@
 #include "fs/base/list.h"
 
 enum {
-	WIDE = 8192,          /* columns: then few workers, as each has all of them */
+	WIDE = 8192,          /* columns: then few workers, since each has all of them */
 	WORKERS_WIDE = 2,
 	WORKERS_MOST = 64,
 	HELD_LEAST = 32 << 20, /* bytes of a span that is decoded */
@@ -42,7 +42,7 @@ static int append(struct worker *w, const struct answer *answer)
 	return 0;
 }
 
-/* Decodes on until there are `want` bytes behind p->next, in the worker's memory. */
+/* Continues decoding until there are `want` bytes from p->next on, in the worker's memory. */
 static int decode_on(struct worker *w, size_t want)
 {
 	struct records_pass *p = w->pass;
@@ -61,7 +61,7 @@ static int decode_on(struct worker *w, size_t want)
 	return r;
 }
 
-/* The bytes behind p->next, `want` of them if there are so many. */
+/* The bytes from p->next on, `want` of them if there are that many. */
 static int look_on(struct worker *w, uint64_t want, struct records_span *ret)
 {
 	struct records_pass *p = w->pass;
@@ -72,7 +72,7 @@ static int look_on(struct worker *w, uint64_t want, struct records_span *ret)
 	return r;
 }
 
-/* What was decoded before is in the memory of whoever came before. */
+/* What was decoded before is in the previous worker's memory. */
 static int take_over(struct worker *w)
 {
 	struct records_pass *p = w->pass;
@@ -290,7 +290,7 @@ static int add_span(struct worker *w)
 	return 0;
 }
 
-/* Of several that fail, the first in the file is told. */
+/* If several fail, the first in the file is reported. */
 static void note_failure(struct worker *w, int r, bool broken)
 {
 	struct records_pass *p = w->pass;
@@ -396,7 +396,7 @@ static unsigned workers_for(const struct records_pass *p)
 	return spans < most && !p->t->bytes.stream ? (unsigned)spans : most;
 }
 
-/* The first is the caller's thread; where no more can be had, it is alone. */
+/* The first is the caller's thread; if no more can be started, it is alone. */
 static int run_workers(struct records_pass *p, struct worker *all, unsigned count, struct error *err)
 {
 	size_t most = p->a->options->memory / 4;

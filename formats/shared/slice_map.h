@@ -25,9 +25,9 @@ bool slice_map_expect(struct slice_map *m, uint32_t count);
  * there is no memory. */
 uint32_t slice_map_add(struct slice_map *m, struct slice key, bool *ret_new);
 
-/* Makes the keys, which it keeps, those of an empty map: sooner than adding one after the other.  *ret_repeated
- * is the first that repeats an earlier one, and then the map is of no use, or SLICE_MAP_NONE.  False if there is
- * no memory. */
+/* Fills an empty map with the keys, which it keeps: faster than adding them one by one.  *ret_repeated is the
+ * first that repeats an earlier one, and then the map is unusable, or SLICE_MAP_NONE.  False if there is no
+ * memory. */
 bool slice_map_fill(struct slice_map *m, struct slice *keys, uint32_t count, uint32_t *ret_repeated);
 
 /* The key's number, or SLICE_MAP_NONE. */

@@ -31,9 +31,9 @@ bool strided_reach(uint64_t offset, const uint64_t *shape, const uint64_t *strid
 	return fits && !__builtin_add_overflow(last, (uint64_t)1, ret);
 }
 
-/* The whole view as a box: dimensions of one element are dropped, and those that lie one behind
- * the other are one.  As there are elements, and fewer than 2^64, fewer than 64 dimensions have
- * more than one. */
+/* The whole view as a box: dimensions of one element are dropped, and contiguous ones are
+ * joined.  As there are elements, and fewer than 2^64, fewer than 64 dimensions have more than
+ * one. */
 static struct strided_box box_of(const struct strided *s)
 {
 	struct strided_box b = {.run = s->width};

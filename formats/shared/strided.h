@@ -21,13 +21,13 @@ struct strided {
 	uint32_t rank;
 	uint32_t width;  /* bytes per element */
 
-	/* The sign bit is flipped of every `sign`-th number of sign_width bytes, from the
-	 * sign_first-th on: complex numbers are two.  sign 0: of none. */
+	/* Flips the sign bit of every `sign`-th number of sign_width bytes, from the
+	 * sign_first-th on: a complex number counts as two. sign 0: none. */
 	uint8_t sign, sign_first, sign_width;
 	bool big_endian;
 };
 
-/* Do the elements lie one behind the other, in C order?  Extents of 1 have any stride. */
+/* Are the elements contiguous, in C order?  Extents of 1 have any stride. */
 bool strided_in_order(const uint64_t *shape, const uint64_t *strides, uint32_t rank);
 
 /* How many elements the storage must have: one more than the highest index, offset (in

@@ -6,7 +6,7 @@
 
 /*
  * Runs of bytes that lie at regular distances, in some order of dimensions, and where they go:
- * the innermost dimension to bytes one behind the other, the others in any distance.
+ * the innermost dimension to contiguous bytes, the others at any distance.
  */
 enum { STRIDED_RANK = 64, STRIDED_LINE = 64 /* bytes that memory is read in, at least */ };
 

@@ -205,7 +205,7 @@ int table_take(struct archive *a, struct table_files *f, table_take_file *take, 
 
 /* --- refusals --------------------------------------------------------------------------- */
 
-/* The end of a long path tells more than its beginning. */
+/* The end of a long path says more than its beginning. */
 const char *table_path(const struct member *file)
 {
 	const char *path = file->path;

@@ -21,7 +21,7 @@ struct table_kind {
 	const char *name;           /* as in "not a NAME file" */
 	const struct format *file;  /* opens one file, for its metadata: no tree. -ENOEXEC: it is not of this kind at all */
 	const struct format *table;
-	bool (*claims)(const struct members *m); /* or NULL: does something in the folder tell which files count? Then `table` */
+	bool (*claims)(const struct members *m); /* or NULL: does something in the folder say which files count?  Then `table` */
 	                                         /* finds them itself: its open() gets NULL */
 };
 extern const struct table_kind table_parquet, table_arrow;
@@ -30,17 +30,16 @@ extern const struct table_kind table_parquet, table_arrow;
 struct table_files *table_files(struct archive *a, const struct table_kind *kind, uint32_t room, struct error *err);
 
 /*
- * Calls take() for each file, opened, in order; it tells how many rows the file has, and may look
- * at the first_row of this and earlier ones.  Files are opened ahead by workers.
+ * Calls take() for each file, opened, in order; it returns how many rows the file has, and may
+ * look at the first_row of this and earlier ones.  Files are opened ahead by workers.
  */
 typedef int table_take_file(void *arg, struct archive *file, uint32_t number, uint64_t *ret_rows, struct error *err);
 int table_take(struct archive *a, struct table_files *files, table_take_file *take, void *arg, struct error *err);
 
-/* The field is of one type in one file, and of another, which cannot be united with it, in
- * another. */
+/* Refuses: the types of the field in two files cannot be united. */
 int table_refuse(const char *field, const char *type, const struct member *in, const char *other, const struct member *other_in,
 		 struct error *err);
-const char *table_path(const struct member *file); /* as told in messages: its end if it is long */
+const char *table_path(const struct member *file); /* for messages: its end if it is long */
 
 /* --- table_keys.c: partition keys, by directories called KEY=VALUE ---------------------- */
 

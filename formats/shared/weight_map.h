@@ -23,7 +23,7 @@ struct weight_map {
 	struct slice_map tensors; /* in the index's order */
 	struct slice_map shards;  /* paths, likewise */
 	uint32_t *shard_of;       /* by a tensor's number */
-	uint32_t *number_of;      /* likewise: from 1, as weight_map_find() was told; 0: not found */
+	uint32_t *number_of;      /* likewise: from 1, as given to weight_map_find(); 0: not found */
 	struct slice metadata;    /* the text of the object, if there is one */
 	bool has_metadata;
 };
@@ -32,8 +32,8 @@ struct weight_map {
 bool weight_map_probe(const struct peek *p, const char *const *ends);
 
 /* Shows the tensors of the index, of which `a` is, and its metadata as attributes of the root: text as it
- * stands, anything else as JSON.  Refused beyond what is no JSON: repeated names, files that are not below
- * the index's folder, a tensor that its shard does not have, and what a shard is refused for. */
+ * stands, anything else as JSON.  Also refused, besides invalid JSON: repeated names, files that are not
+ * below the index's folder, a tensor that its shard does not have, and what a shard is refused for. */
 struct weight_map_use {
 	size_t shard; /* the bytes of what open() keeps of a shard, zeroed at first */
 
@@ -54,5 +54,5 @@ uint32_t weight_map_find(struct weight_map *map, uint32_t shard, struct slice na
 /* A format's details(): of the root, the index as stored, but on one line: `,"header":{…}`. */
 int weight_map_details(struct archive *a, uint32_t index, const struct node *n, struct text *ret, struct error *err);
 
-/* Is it a relative path that leads no way up, as indexes name files? */
+/* Is it a relative path without "..", as indexes name files? */
 bool weight_map_path_fine(struct slice path);

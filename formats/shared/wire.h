@@ -70,7 +70,7 @@ static inline bool wire_short(struct wire *w, uint64_t *ret)
 	return wire_varint(w, ret) && (w->p - begin <= 5 || wire_fail(w));
 }
 
-/* The body of the group whose fields begin at w.p.  *w is moved behind it. */
+/* The body of the group whose fields begin at w.p.  *w is moved past it. */
 struct wire wire_group(struct wire *w, uint32_t number);
 
 /* The next field; false at the end, and once it failed. */

@@ -19,7 +19,7 @@ static void read_zip64(struct cursor extra, uint64_t *size, uint64_t *packed, ui
 	}
 }
 
-/* 4.4.5.  CODEC_COUNT: none of ours reads it. */
+/* 4.4.5.  CODEC_COUNT: not supported. */
 static const struct {
 	uint16_t method;
 	uint8_t codec;
@@ -93,12 +93,12 @@ uint64_t zip_entry_length(struct slice bytes)
 /* The directory, of which a piece at a time is in memory. */
 struct directory {
 	const struct zip_bytes *b;
-	uint64_t at, left; /* of what is behind the piece */
+	uint64_t at, left; /* of what follows the piece */
 	struct cursor c;   /* over the rest of the piece */
 	uint8_t *bytes;    /* room for any entry */
 };
 
-/* Has the next n bytes in d->c, or all that are left. */
+/* Ensures that the next n bytes, or all that are left, are in d->c. */
 static int directory_need(struct directory *d, uint64_t n, struct error *err)
 {
 	size_t rest = cursor_left(&d->c), want = n > WINDOW ? (size_t)n : WINDOW;
@@ -114,7 +114,7 @@ static int directory_need(struct directory *d, uint64_t n, struct error *err)
 	return r;
 }
 
-/* Has the next entry in d->c. */
+/* Ensures that the next entry is in d->c. */
 static int directory_next(struct directory *d, struct error *err)
 {
 	int r = directory_need(d, ENTRY, err);
@@ -170,7 +170,7 @@ static int cut(struct slice name)
 	return name.len < SHOWN ? (int)name.len : SHOWN;
 }
 
-/* Finds its data, or tells why they are not there. */
+/* Finds its data, or the reason why they are not there. */
 static int place_member(const struct zip_bytes *b, const struct zip_end *end, struct zip_member *m, struct arena *keep,
 			struct error *err)
 {
@@ -250,7 +250,7 @@ static int check_overlap(const struct zip *z, struct arena *scratch, struct erro
 	return 0;
 }
 
-/* In a part of the source all has been found and told by its place in the part. */
+/* In a part of the source, everything has been found, and is reported, relative to the part. */
 static void shift_members(struct zip *z, uint64_t start)
 {
 	for (uint32_t i = 0; i < z->count && start > 0; i++) {

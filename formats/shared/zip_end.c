@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The end record of a zip archive, from which all else is found. */
+/* The end record of a zip archive, from which everything else is found. */
 #include "formats/shared/zip_impl.h"
 
 #include <inttypes.h>
@@ -63,7 +63,7 @@ static int read_end(const struct zip_bytes *b, const uint8_t *record, uint64_t a
 	if (wide < 0)
 		return wide;
 	bool fits = wide || (disk == 0 && first == 0 && here == small.count && settle(&small, at, cursor_u32le(&c)));
-	if (fits || !ret->seen) /* of those that do not fit, the last is told */
+	if (fits || !ret->seen) /* of those that do not fit, the last is reported */
 		*ret = wide || (!fits && large.count) ? large : small;
 	return fits;
 }
@@ -94,7 +94,7 @@ static int search_end(const struct zip_bytes *b, unsigned comment_max, bool exac
 	return 0;
 }
 
-/* The last record whose comment ends with the file; if there is none, the last with other bytes behind it,
+/* The last record whose comment ends with the file; if there is none, the last with other bytes after it,
  * which Python's zipfile and PyTorch ignore, too.  -EBADMSG if there is none. */
 int zip_find_end(const struct zip_bytes *b, unsigned comment_max, struct zip_end *ret, struct error *err)
 {
@@ -112,8 +112,9 @@ int zip_find_end(const struct zip_bytes *b, unsigned comment_max, struct zip_end
 			 " members, which does not fit before it", told.record, told.size, told.count);
 }
 
-/* Every plain file of a mirrored directory is asked, so of those that do not begin as a zip
- * only the last kilobyte is read: an archive behind other bytes has hardly a long comment, too. */
+/* This runs on every plain file of a mirrored directory, so of those that do not begin as a zip
+ * only the last kilobyte is read: an archive after other bytes is unlikely to have a long comment
+ * as well. */
 bool zip_find_end_by_probe(const struct zip_bytes *b, struct zip_end *ret)
 {
 	struct cursor head = b->peek->head;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which zip it is, by its members: asked of every plain file of a mirrored directory. */
+/* Which kind of zip it is, by its members. This runs on every plain file of a mirrored directory. */
 #include "formats/shared/zip_impl.h"
 
 int zip_each(const struct peek *p, zip_each_member *each, void *arg)

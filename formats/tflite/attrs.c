@@ -4,7 +4,7 @@
 
 #include "formats/tflite/tflite.h"
 
-enum { TEXT_MAX = 16 << 20 }; /* of one attribute; a longer one is not told */
+enum { TEXT_MAX = 16 << 20 }; /* of one attribute; a longer one is left out */
 
 void tflite_put_ints(struct tflite_model *m, const struct flat_table *t, unsigned field, unsigned bytes, struct text *ret)
 {
@@ -29,7 +29,7 @@ void tflite_put_floats(struct tflite_model *m, const struct flat_table *t, unsig
 	text_add(ret, "]");
 }
 
-/* What is told of a tensor, as attributes: lists of 4-byte numbers, but zero points, and an axis. */
+/* A tensor's attributes: lists of 4-byte numbers, except zero points, and an axis. */
 enum told_kind { TOLD_FLOATS, TOLD_INTS, TOLD_LONGS, TOLD_AXIS };
 static const struct told {
 	const char *name;

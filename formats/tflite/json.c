@@ -89,8 +89,8 @@ static void put_operator(struct tflite_model *m, const struct flat_vector *codes
 		text_print(t, "\"%" PRId64 "\"", number);
 }
 
-/* How often each operator code is used, in the order of the codes; those of one name are told
- * once for each of their versions. */
+/* How often each operator code is used, in the order of the codes; those with the same name are
+ * listed once for each of their versions. */
 static int put_operators(struct tflite_model *m, const struct flat_table *graph, struct arena *scratch, struct text *t)
 {
 	struct flat_vector codes = flat_vector(&m->root, MODEL_CODES, 4), operators = flat_vector(graph, GRAPH_OPERATORS, 4);

@@ -2,7 +2,7 @@
 /*
  * A sparse tensor: its values, and of each dimension that is compressed where its rows begin
  * (segments) and which columns they have (indices).  Dimensions in the order in which they are
- * traversed; those behind the tensor's own are of its blocks.
+ * traversed; those after the tensor's own belong to its blocks.
  */
 #include <stdio.h>
 

@@ -60,7 +60,7 @@ static int read_offsets(struct archive *a, const struct node *n, uint64_t offset
 	return r;
 }
 
-/* One of the buffer's own numbers; -1 if it is not within the buffer.  That may be far behind the flatbuffer. */
+/* One of the buffer's own numbers; -1 if it is not within the buffer.  That may be far past the flatbuffer. */
 static int64_t int_at(struct tflite_opening *o, const struct tflite_tensor *t, uint64_t at)
 {
 	struct slice bytes;

@@ -13,8 +13,8 @@
  *	Buffer      0 data; or 1 offset, 2 size: in the file, which may be longer than any flatbuffer
  *	Metadata    0 name, 1 buffer
  *
- * Shown: the tensors that have bytes, of the first subgraph at the root, of others below their
- * name; metadata/NAME; associated_files/, the members of a zip behind the model.
+ * Shown: the tensors that have bytes, of the first subgraph at the root, of others below their name;
+ * metadata/NAME; associated_files/, the members of a zip after the model.
  */
 enum { MODEL_VERSION = 3 };
 enum { MODEL_CODES = 1, MODEL_SUBGRAPHS, MODEL_DESCRIPTION, MODEL_BUFFERS, MODEL_METADATA = 6, MODEL_SIGNATURES };

@@ -12,8 +12,8 @@
 
 /* --- fields ------------------------------------------------------------------------------------- */
 
-/* As wire_varint(): what is behind it, or NULL.  Here and below by pointers alone, which stay in registers: a record has dozens of
- * messages of few bytes. */
+/* As wire_varint(): its end, or NULL.  Here and below by pointers alone, which stay in
+ * registers: a record has dozens of messages of few bytes. */
 static inline const uint8_t *read_varint(const uint8_t *p, const uint8_t *end, uint64_t *ret)
 {
 	uint8_t byte = p < end ? *p : 0x80;
@@ -32,7 +32,8 @@ static inline const uint8_t *read_short(const uint8_t *p, const uint8_t *end, ui
 	return behind && behind - p <= 5 ? behind : NULL;
 }
 
-/* The body of the next field, which has to have one, as all have but single values: *p is moved behind it.  NULL: it has none. */
+/* The body of the next field, which must have one, as all do except single values: *p is moved past
+ * it.  NULL: it has none. */
 static inline const uint8_t *next_body(const uint8_t **p, const uint8_t *end, uint32_t *ret_number)
 {
 	uint64_t tag, len;

@@ -9,12 +9,14 @@ enum { TFRECORD_HEAD = 12, TFRECORD_TAIL = 4 };
 
 enum tfrecord_next { TFRECORD_NONE, TFRECORD_WHOLE, TFRECORD_DATA, TFRECORD_LENGTH, TFRECORD_CUT };
 
-/* The record at *p, which is moved behind it: NONE: the bytes end there.  DATA: its checksum is wrong; LENGTH: that of its length is,
- * and nothing behind it can be read; CUT: nor if it is longer than the bytes. */
+/* The record at *p, which is moved past it.  NONE: the bytes end there.  DATA: its checksum is
+ * wrong.  LENGTH: the checksum of its length is, and nothing after it can be read.  CUT: it is
+ * longer than the bytes, likewise. */
 enum tfrecord_next tfrecord_next(const uint8_t **p, const uint8_t *end, bool check, struct wire *ret);
 
-/* Records are mostly of a length: asks for the line where one of the next begins, if they are of this one's, which ends at p.  Who
- * only passes over records, or takes a little of each, waits for such lines alone. */
+/* Records mostly have one length: prefetches the cache line where a later one begins, if they
+ * are as long as this one, which ends at p.  Code that only passes over records, or reads a
+ * little of each, waits for nothing but these lines. */
 static inline void tfrecord_prefetch(const uint8_t *p, struct wire data)
 {
 	__builtin_prefetch((const void *)((uintptr_t)p + 8 * (wire_left(&data) + TFRECORD_HEAD + TFRECORD_TAIL)));
@@ -33,11 +35,11 @@ enum tfrecord_list { TFRECORD_UNSET, TFRECORD_BYTES, TFRECORD_FLOATS, TFRECORD_I
 /* What a feature's values are. */
 struct tfrecord_found {
 	enum tfrecord_list kind;
-	bool inexact;          /* some integers are no float64 */
-	uint64_t count, bytes; /* bytes: of a list of bytes, what all have together */
+	bool inexact;          /* some integers are not exact in float64 */
+	uint64_t count, bytes; /* bytes: of a list of bytes, in all */
 };
 
-/* false: the message is no feature. */
+/* False: the message is not a feature. */
 bool tfrecord_look(struct wire message, struct tfrecord_found *ret);
 
 /* An entry of the map in field `number`: 1 of features, 2 of feature lists. */
@@ -48,7 +50,7 @@ struct tfrecord_part {
 	struct records_column *column;
 };
 
-/* Which of these a record is not; and its entries in the order of the file, of which the first `room` are kept. */
+/* Which of these a record is not; and its entries, in the file's order, the first `room` of which are kept. */
 unsigned tfrecord_parts(struct wire data, struct tfrecord_part *parts, uint32_t room, uint64_t *ret_count);
 
 /* The values of a feature. */
@@ -66,21 +68,21 @@ struct tfrecord_values {
 struct tfrecord_values tfrecord_values(const struct tfrecord_feature *f);
 bool tfrecord_value(struct tfrecord_values *v, uint64_t *ret_bits, struct wire *ret_bytes);
 
-/* Entries of the map in field `number` of a message, in the order of the file; of a key that comes again the last counts. */
+/* Entries of the map in field `number` of a message, in the file's order; of a repeated key the last counts. */
 struct tfrecord_entries {
 	struct wire message, map;
 	uint32_t number;
 };
 bool tfrecord_entry(struct tfrecord_entries *e, struct wire *key, struct wire *value);
 
-/* The value of that key: of several the last; or, where there is one at most, the one, which is first looked for where it was last:
- * only the lengths of the entries before are read. */
+/* The value of that key: of several the last; or, if there is at most one, that one, first
+ * looked for where it was last time: only the lengths of the entries before it are read. */
 bool tfrecord_find_last(struct tfrecord_entries e, struct slice name, struct wire *ret);
 bool tfrecord_find(struct tfrecord_entries e, struct slice name, uint32_t *nth, struct wire *ret);
 
 int tfrecord_begin(struct records_scan *w);
 int tfrecord_note(struct records_scan *w, struct wire data);
-/* Names of columns that are found carry what tells those of one name apart, until then. */
+/* Until then, names of columns carry a mark that distinguishes those with the same name. */
 void tfrecord_unmark(struct records_table *t);
 void tfrecord_settle(const struct records_table *t, struct records_column *c);
 int tfrecord_decode(struct records_decode *d);

@@ -17,7 +17,7 @@ enum {
 #define KIND_OF(list) ((uint64_t)KIND << (list))
 #define EMPTY_OF(list) ((uint64_t)EMPTY << (list))
 
-/* Behind names, so that a feature, a list and the data may be called the same: no byte of UTF-8. */
+/* Appended to names, so that a feature, a list and the data may have the same one: not a byte of UTF-8. */
 enum { MARK_LISTS = 0xff, MARK_DATA = 0xfe };
 enum { NAME_FEW = 256 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TFRecord: records one behind the other, of any bytes.
+ * TFRecord: records one after another, of any bytes.
  *
  *	u64 length, u32 checksum of that, the record, u32 checksum of the record
  *

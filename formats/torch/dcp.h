@@ -31,7 +31,7 @@
 struct dcp_file {
 	struct slice path;
 	uint32_t source;   /* archive_source() */
-	const char *fault; /* why it cannot be had; or NULL */
+	const char *fault; /* why it cannot be read; or NULL */
 };
 
 struct dcp_slice {

@@ -33,8 +33,8 @@ bool dcp_probe(const struct peek *p)
 	if (!at)
 		return false;
 	at += sizeof module - 1;
-	/* GLOBAL has a line feed between the two, STACK_GLOBAL the opcodes of a short text; behind the name there is
-	 * an opcode, too: MetadataIndex is another class. */
+	/* GLOBAL has a line feed between the two, STACK_GLOBAL the opcodes of a short text; an opcode follows the
+	 * name, too: MetadataIndex is another class. */
 	size_t left = head.len - (size_t)(at - head.data);
 	at = memmem(at, left < 16 ? left : 16, name, sizeof name - 1);
 	return at && at + sizeof name - 1 < head.data + head.len && (at[sizeof name - 1] == '\n' || at[sizeof name - 1] >= 0x80);

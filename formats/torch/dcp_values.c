@@ -85,7 +85,7 @@ int dcp_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_eac
 		int r = tell(d, &d->values[i], each, arg, failed ? &none : err);
 		if (r > 0)
 			return r;
-		failed = failed ? failed : r; /* the others are told all the same */
+		failed = failed ? failed : r; /* the others are reported all the same */
 	}
 	return failed;
 }

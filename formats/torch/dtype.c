@@ -65,7 +65,7 @@ static int word(struct reader *r, uint32_t node, uint64_t most, struct slice *re
 struct state {
 	char order;
 	uint32_t subarray, names, fields; /* 0: None */
-	int64_t size;                     /* of an element; -1: the code tells */
+	int64_t size;                     /* of an element; -1: it follows from the code */
 	uint32_t metadata;
 };
 
@@ -114,7 +114,7 @@ static const struct {
 	{"float8_e8m0fnu", DTYPE_FLOAT8_E8M0FNU},
 };
 
-/* A class: a type that NumPy itself does not have, or record, whose fields tell all. */
+/* A class: a type that NumPy itself does not have, or record, which its fields describe. */
 static int read_class(struct reader *r, const struct pickle_node *class, const struct state *s, struct numpy_type *ret)
 {
 	struct array *a = &ret->array;

@@ -113,7 +113,7 @@ static bool are_repeated(const struct slice *texts, uint32_t n)
 	return false;
 }
 
-/* Most dictionaries have text for keys, and none twice: told at a fraction of the price. */
+/* Most dictionaries have text for keys, and none twice: that is checked at a fraction of the cost. */
 static int may_repeat(struct graph *g, struct pickle_walk w, bool *ret)
 {
 	enum { FEW = 16 };

@@ -13,7 +13,7 @@ enum {
  * the file is refused. */
 int torch_graph(struct torch_file *f, uint32_t root, struct error *err);
 
-/* Adds the tensor to f->named, and tells its number. */
+/* Adds the tensor to f->named, and returns its number. */
 int torch_meet(struct torch_file *f, const struct torch_tensor *t, uint32_t *ret, struct error *err);
 
 /* It has so many names more. */

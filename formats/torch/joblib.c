@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * joblib's files: pickles, within which the bytes of each array stand behind the wrapper that
- * describes it, between two opcodes:
+ * joblib's files: pickles, in which the bytes of each array follow the wrapper that describes it, between two
+ * opcodes:
  *
  *	… NEWOBJ NumpyArrayWrapper, BUILD {subclass, shape, order, dtype, allow_mmap, numpy_array_alignment_bytes}
  *	n: u8, then n bytes of padding     if numpy_array_alignment_bytes is there, and not None

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain values as text: attributes, and what the JSON view tells of objects. */
+/* Plain values as text: attributes, and what the JSON view shows of objects. */
 #include "formats/torch/show.h"
 
 enum {
@@ -51,7 +51,7 @@ static bool put_numpy_type(const struct torch_file *f, const struct torch_called
 	return true;
 }
 
-/* What is told by its name: a type, a device, a layout, a class. */
+/* What is shown by its name: a type, a device, a layout, a class. */
 static bool put_word(const struct torch_file *f, const struct pickle_node *n, uint32_t node, struct text *ret)
 {
 	struct torch_called c = torch_called(f, n);
@@ -236,7 +236,7 @@ static int tell(const struct torch_file *f, struct arena *scratch, const struct 
 	return r;
 }
 
-/* Objects, and classes, are told by the JSON view alone. */
+/* Objects, and classes, are shown by the JSON view alone. */
 static bool is_value(const struct torch_file *f, const struct torch_visited *at)
 {
 	const struct pickle_node *n = torch_node(f, at->node);
@@ -273,7 +273,7 @@ int torch_attrs(struct archive *a, uint32_t index, const struct node *n, attrs_e
 
 /* --- the JSON view --------------------------------------------------------------------------------------- */
 
-/* v->dir counts those that were told. */
+/* v->dir counts those that were reported. */
 static int detail(struct torch_visit *v, struct slice name, uint32_t node)
 {
 	struct text *ret = v->arg;

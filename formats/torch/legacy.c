@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PyTorch's stream of before 1.6, which torch.save still writes on request: five pickles, one behind the
- * other, then the storages.
+ * PyTorch's stream from before 1.6, which torch.save still writes on request: five pickles, one after
+ * the other, then the storages.
  *
  *	0x1950a86a20f9469cfc6c
  *	1001
@@ -65,7 +65,7 @@ static int number_of(struct legacy *l, struct slice key, uint32_t *ret, struct e
 	return 0;
 }
 
-/* Persistent ids tell the types of the storages, and so the width of their elements. */
+/* Persistent ids give the types of the storages, and so the width of their elements. */
 static int read_types(const struct torch_file *f, struct legacy *l, struct error *err)
 {
 	for (uint32_t i = 1; i <= f->pickle.count; i++) {

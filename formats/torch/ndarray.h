@@ -10,7 +10,7 @@
  *	_frombuffer(bytes, dtype, shape, 'C' or 'F')
  *	scalar(dtype, bytes)
  *	dtype('f4', False, True), state (3, '<', subarray, names, fields, itemsize, alignment, flags[, metadata])
- *	NumpyArrayWrapper, state {shape, order, dtype, …}      joblib's; its bytes stand behind it
+ *	NumpyArrayWrapper, state {shape, order, dtype, …}      joblib's; its bytes follow it
  *
  * Subclasses of ndarray with the same state, such as recarray, are arrays, too; masked arrays
  * have another.
@@ -44,14 +44,14 @@ int torch_nd_read(const struct torch_file *f, uint32_t node, struct arena *arena
 
 /* --- joblib.c --- */
 
-/* What stands behind a wrapper. */
+/* What follows a wrapper. */
 struct torch_wrapped {
 	uint32_t node;  /* the wrapper */
 	uint32_t list;  /* a pickle was there: its value */
 	uint64_t at;    /* offset in the file's pickle */
 };
 
-/* Before pickle_read(): what stands behind wrappers is skipped, and found later. */
+/* Before pickle_read(): what follows wrappers is skipped, and found later. */
 int torch_read_wraps(struct torch_file *f, struct error *err);
 const struct torch_wrapped *torch_find_wrapped(const struct torch_file *f, uint32_t node); /* NULL if it is none */
 bool torch_is_joblib(const struct torch_file *f); /* was there any? */

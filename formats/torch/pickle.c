@@ -79,14 +79,14 @@ static int read_file(struct torch_file *f, struct error *err)
 	if (r == 0)
 		r = read_pickle(f, err);
 	if (r == 0 && torch_is_joblib(f))
-		f->a->format = &format_joblib; /* however far behind its first array is */
+		f->a->format = &format_joblib; /* however far on its first array is */
 	if (r == 0 && (r = torch_show(f, true, err)) == -ENOTSUP && !err->text[0] && !f->a->mirrored)
 		error_set(err, ENOTSUP, "a pickle that holds no array");
 	return r;
 }
 
-/* Most of what begins as a pickle is none, or is for others: that is no fault of the file, unless it
- * is called an archive. */
+/* Most of what begins as a pickle is not one, or is for others: that is not a fault of the file,
+ * unless it is called an archive. */
 static int pickle_open(struct archive *a, struct error *err)
 {
 	struct torch_file *f = arena_alloc(&a->arena, sizeof *f);

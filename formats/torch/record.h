@@ -8,7 +8,7 @@ struct torch_zip {
 	struct zip zip;
 	struct slice root;  /* the folder that all lie in: the first component of the first record's name */
 	const char *folder; /* of storages, below that */
-	_Atomic uint32_t next; /* the record behind that of the storage that was found last */
+	_Atomic uint32_t next; /* the record after that of the storage found last */
 };
 
 /* Reads the records of the zip in f->source, and its byte order. */

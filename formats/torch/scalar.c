@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* NumPy's scalars as values: as Python's would be told. */
+/* NumPy's scalars as values, shown like Python's. */
 #include "fs/base/name.h"
 #include "fs/values/decimal.h"
 #include "formats/torch/ndarray.h"

@@ -13,7 +13,7 @@ static int no_memory(struct error *err)
 	return error_no_memory(err, "its names");
 }
 
-/* --- the walk, which shows and also tells attributes ---------------------------------------------- */
+/* --- the walk, which shows files and reports attributes ---------------------------------------------- */
 
 /* "fc1." and "weight". */
 static int join(struct slice before, struct slice name, const char *behind, struct arena *arena, struct slice *ret, struct error *err)
@@ -138,7 +138,7 @@ static void describe_parts(const struct torch_file *f, uint32_t node, const stru
 	struct error why = {0};
 	char layout[64];
 	if (c->known == TORCH_QTENSOR) {
-		(void)torch_tensor(f, node, &scratch, &t, &why); /* if it fails, its values tell */
+		(void)torch_tensor(f, node, &scratch, &t, &why); /* if it fails, its values report that */
 		array.type = t.array.type;
 	} else if (c->known == TORCH_NESTED) {
 		array.type = "torch.nested";

@@ -18,7 +18,7 @@ struct torch_visited {
 	bool integers;
 };
 
-/* Visits all that a directory shows or tells, in order: of modules within a module what they hold. */
+/* Visits everything that a directory shows or reports, in order: of modules within a module what they hold. */
 struct torch_visit {
 	const struct torch_file *f;
 	struct arena *scratch;

@@ -24,7 +24,7 @@ struct torch_storage {
 	struct content bytes;
 };
 
-/* -EBADMSG: its bytes cannot be had; -ENOTSUP: nobody knows what it is. */
+/* -EBADMSG: its bytes cannot be read; -ENOTSUP: it is not known what it is. */
 int torch_storage(const struct torch_file *f, uint32_t node, struct arena *arena, struct torch_storage *ret, struct error *err);
 
 /* The same for the older stream within the bytes of a pickle: legacy.c. */

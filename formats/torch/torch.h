@@ -240,7 +240,7 @@ enum torch_meaning {
 /* What the value is; *node is moved from wrappers (Parameter …) to what they wrap. */
 enum torch_meaning torch_meaning(const struct torch_file *f, uint32_t *node);
 
-/* What a CALL calls: through _rebuild_from_type(), the function that this is told to call. */
+/* What a CALL calls: through _rebuild_from_type(), the function given to that. */
 struct torch_called {
 	uint16_t known; /* of the callable; 0 if the node is no CALL */
 	uint32_t args;  /* a TUPLE, or 0 */

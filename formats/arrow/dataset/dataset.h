@@ -16,7 +16,7 @@
  *   union.c        unites their schemas by the rules of types.c
  *   finish.c       makes tables of the union
  *   read.c         what a field is in a file, how much of it that has, and its bytes
- *   huggingface.c  folders that tell themselves which of their files count; huggingface_files.c
+ *   huggingface.c  folders that say which of their files count; huggingface_files.c
  */
 
 /* A field of the union, while it is made. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Folders that Hugging Face's `datasets` wrote, which tell themselves which of their files
+ * Folders that Hugging Face's `datasets` wrote, which themselves say which of their files
  * count:
  *
  *   save_to_disk             state.json         {"_data_files": [{"filename": …}, …], …}

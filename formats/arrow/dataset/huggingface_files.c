@@ -113,7 +113,7 @@ struct member *arrow_hf_found(const struct reading *r, const char *path)
 	return number == SLICE_MAP_NONE ? NULL : r->members[number];
 }
 
-/* --- what they tell ---------------------------------------------------------------------- */
+/* --- what they contain ---------------------------------------------------------------------- */
 
 static bool json_probe(const struct peek *p)
 {
@@ -224,7 +224,7 @@ int arrow_hf_names(struct reading *r, struct slice text, const char *path, struc
 			continue;
 		}
 		*ret_there = true;
-		ret->count = 0; /* of names told twice, the last counts */
+		ret->count = 0; /* of names given twice, the last counts */
 		e = read(r, &j, ret);
 	}
 	return e < 0 ? e : json_end(&j, r->err, path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How much of a column each file has. What must be decoded for it is decoded once, by whoever
- * comes first, and without a lock, so that nobody who asks for something else has to wait. */
+ * comes first, and without a lock, so that requests for something else need not wait. */
 #include "formats/parquet/dataset/dataset.h"
 
 /* Files opened before they are needed. */
