@@ -12,7 +12,7 @@ const struct command command_mount = {
 	.synopsis = "[options] SOURCE MOUNTPOINT", .operands = {"SOURCE", "MOUNTPOINT"}, .most = 2, .two = true, .run = daemon_run,
 };
 
-/* No line of a help is longer than 80 columns, and no help than 24 lines. */
+/* A help text has at most 24 lines of at most 80 columns. */
 const struct command commands[] = {
 	{
 		.word = "list", .alias = "ls", .about = "names, types, shapes, sizes",

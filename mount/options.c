@@ -165,7 +165,7 @@ static int set_command(struct options *o, const char *word)
 	return 0;
 }
 
-/* Options of some commands that have no value. */
+/* Options of some commands, without a value. */
 static bool *flag_of(struct options *o, enum option_id option)
 {
 	switch (option) {
@@ -236,7 +236,7 @@ static int refuse_option(const char *word)
 	return s.best.data ? options_hint("unknown option %s; did you mean --%s?", word, (const char *)s.best.data) : options_usage("unknown option %s", word);
 }
 
-/* ls takes -h for something else than help, if there is anything to list. */
+/* For ls, -h means something else than help, if there is anything to list. */
 static int set_h(struct options *o, bool operands)
 {
 	if (o->by_word && operands && o->command->takes & TAKES(OPTION_HUMAN))
@@ -290,7 +290,7 @@ static int set_option(struct options *o, int c, char **argv, bool operands)
 	}
 }
 
-/* --- do they fit each other? ------------------------------------------------ */
+/* --- are they compatible? ------------------------------------------------ */
 
 /* Options that exclude each other. */
 static const unsigned excluded[] = {
@@ -380,7 +380,7 @@ static int take_operands(struct options *o, int n, char **operands)
  * *ret_operands: are there others? */
 static const struct command *find_word(int argc, char *const *argv, bool *ret_operands)
 {
-	char **copy = calloc((size_t)argc + 1, sizeof *copy); /* getopt_long() moves the operands behind the options */
+	char **copy = calloc((size_t)argc + 1, sizeof *copy); /* getopt_long() moves the operands after the options */
 	bool named = false;
 	int c;
 	if (!copy)
@@ -395,7 +395,7 @@ static const struct command *find_word(int argc, char *const *argv, bool *ret_op
 	return found;
 }
 
-/* Options are looked at twice, since what -h is depends on the command. */
+/* Options are parsed twice, since the meaning of -h depends on the command. */
 int options_parse(struct options *o, int argc, char **argv, bool words)
 {
 	int c, r = 0;

@@ -7,7 +7,7 @@ enum { CACHE_DEFAULT_MB = 256 };
 /* Reports a usage error; returns 2. */
 int options_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same, but the sentence itself tells what to do instead. */
+/* The same, but the sentence itself says what to do instead. */
 int options_hint(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A number of digits alone, from `least` to `most`? */

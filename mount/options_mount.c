@@ -188,7 +188,7 @@ static int set_word(struct options *o, char *word)
 	return among(ignored, word) ? 0 : refuse_word(word);
 }
 
-/* For one more list, behind a comma. */
+/* For one more list, after a comma. */
 static bool make_room(char **lists, const char *list)
 {
 	char *grown = realloc(*lists, strlen(*lists) + strlen(list) + 2);

@@ -78,7 +78,7 @@ static void narrow(const struct opened *opened, const struct opened *other, cons
 	free(copy_other);
 }
 
-/* A descriptor set of more than that is none. */
+/* The most bytes of a descriptor set. */
 enum { SCHEMA_MOST = 64 << 20 };
 
 /* Reads -o schema=FILE, before the sandbox closes. */
@@ -150,7 +150,7 @@ static int open_one(struct opened *ret, const char *source, const struct options
 	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
 }
 
-/* In a mount of ours arrays are plain files, of which only their source tells more. */
+/* In a mount of ours arrays are plain files, and only their source has more information. */
 static void hint_mounted(const char *source)
 {
 	char real[PATH_MAX], above[PATH_MAX];
@@ -164,7 +164,7 @@ static void hint_mounted(const char *source)
 		log_say("%s: in a mount of arrayfs, where arrays are plain files; name its source, %s", source, mounted.source);
 }
 
-/* Before the sandbox hides what is near a source that is missing. */
+/* Before the sandbox hides what is near a missing source. */
 static int check_there(const char *source, bool hint, struct error *err)
 {
 	struct stat st;
@@ -178,7 +178,7 @@ static int check_there(const char *source, bool hint, struct error *err)
 	return S_ISFIFO(st.st_mode) ? error_set(err, EINVAL, "a pipe, which has to be saved to a file first") : 0;
 }
 
-/* Of a SOURCE that is missing while what is named after it is a file. */
+/* For a missing SOURCE, when the operand after it is a file. */
 static int check_order(const struct options *o, struct error *err)
 {
 	const char *next = o->command->two ? o->destination : *o->paths;
@@ -198,7 +198,7 @@ static int open_all(struct opened *ret, struct opened *other, const struct optio
 	atomic_store(&descriptors.left, (int)ret->limits.sources);
 	inheritance_init(&inheritance);
 	const struct command *c = o->command;
-	/* A mount does it before it forks; of cat and verify each link is an error that says so. */
+	/* A mount does it before it forks; with cat and verify, each link is an error that says so. */
 	bool hint = c->word && c != command_find("cat") && c != command_find("verify") && !o->follow && !o->dataset;
 	int r = check_order(o, err);
 	if (r == 0)

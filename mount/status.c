@@ -30,7 +30,7 @@ struct mounts {
 	bool failed; /* out of memory */
 };
 
-/* Of several at one place, the last is on top, and the others cannot be looked at. */
+/* Of several at one place, the last is on top, and the others cannot be reached. */
 static bool add(void *arg, const struct mounted *m, const char *place)
 {
 	struct mounts *mounts = arg;
@@ -104,7 +104,7 @@ static void tell_trouble(const struct status *s)
 		log_say("%s: %s", s->place, at ? words : sentence);
 }
 
-/* The columns behind mountpoint and source. */
+/* The columns after mountpoint and source. */
 enum { PID, UP, FAILED, STATE, COLUMNS };
 static const char *const heads[COLUMNS] = {"PID", "UP", "FAILED READS", "STATE"};
 
@@ -271,7 +271,7 @@ static void put_json(const struct status *s)
 
 /* --- the whole ---------------------------------------------------------------------- */
 
-/* The way to the mountpoint may lead over a disk that does not answer. */
+/* The path to the mountpoint may cross a disk that does not answer. */
 static char overdue[PATH_MAX + 64];
 
 _Noreturn static void on_overdue(int sig)

@@ -9,16 +9,16 @@
 #include "mount/options.h"
 
 /*
- * arrayfs status: the mounts of this mount namespace, and what their daemons tell of themselves
- * in .arrayfs/status.json.
+ * arrayfs status: the mounts of this mount namespace, and what their daemons report in
+ * .arrayfs/status.json.
  */
 enum state {
 	STATE_SERVING,
 	STATE_DEAD,    /* the daemon has ended, and the mount stayed */
 	STATE_SILENT,  /* no answer in time */
-	STATE_CLOSED,  /* of another user, who lets nobody in */
+	STATE_CLOSED,  /* only another user may look into it */
 	STATE_COVERED, /* below another mount */
-	STATE_UNKNOWN, /* tells nothing of itself: a part of a mount, or a SOURCE with an .arrayfs of its own */
+	STATE_UNKNOWN, /* no status: a part of a mount, or a SOURCE with an .arrayfs of its own */
 };
 
 struct status {

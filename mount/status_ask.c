@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the daemons tell of themselves. Whoever may mount can mount what calls itself arrayfs, so
- * nothing is believed: neither that it answers, nor what. */
+/* What the daemons report. Anyone who may mount can mount something that calls itself arrayfs,
+ * so nothing is trusted: neither that it answers, nor what. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -28,14 +28,14 @@ static bool is_there(int fd, const struct mounted *m)
 	return statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, 0, &st) == 0 && st.stx_dev_major == m->major && st.stx_dev_minor == m->minor;
 }
 
-/* Passes on what the daemon tells; returns an errno, or one of ours. */
+/* Passes on the daemon's report; returns an errno, or one of ours. */
 static int look(const struct status *s, int out)
 {
 	char text[ROOM];
 	size_t len = 0;
 	struct stat st;
 	for (int fd = 0; fd <= 2; fd++)
-		close(fd); /* it may outlive us, and whoever reads our output must not wait for it */
+		close(fd); /* it may outlive us, and readers of our output must not wait for it */
 	int top = open(s->place, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
 		return errno;
@@ -135,7 +135,7 @@ static enum state state_of(int status)
 	}
 }
 
-/* --- what was told ---------------------------------------------------------------- */
+/* --- the report ---------------------------------------------------------------- */
 
 static char *string_of(struct json *j)
 {
@@ -189,7 +189,7 @@ static void take_member(struct status *s, struct json *j, struct slice name)
 		json_skip(j);
 }
 
-/* Whether it is what a daemon tells, all of it. */
+/* Whether it is a daemon's report, and complete. */
 static bool parse(struct status *s, struct slice text)
 {
 	struct arena arena = {.limit = 1 << 20};

@@ -285,7 +285,7 @@ void terminal_put_cell(const struct terminal *t, const char *text, size_t column
 		putc_unlocked(' ', stdout);
 }
 
-/* Writes a word of a wrapped text, which `column` columns stand before; returns those behind it. */
+/* Writes a word of a wrapped text, at column `column`; returns the column after it. */
 static size_t put_word(const struct terminal *t, const char *word, size_t column)
 {
 	enum { INDENT = 2 };

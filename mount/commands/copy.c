@@ -28,7 +28,7 @@ struct reader {
 	int fd;
 	uint64_t at, end; /* `at`: where the next piece begins */
 	uint64_t done;    /* everything before this has been written */
-	bool waits;         /* the output is a pipe, a socket or a terminal, whose reader may take his time */
+	bool waits;         /* the output is a pipe, a socket or a terminal, whose reader may be slow */
 	_Atomic bool gives; /* it is a pipe that takes pages over */
 	pthread_mutex_t lock;
 	pthread_cond_t ready; /* signalled once the next piece to write is ready */
@@ -42,8 +42,8 @@ struct reader {
 
 /* --- pieces, read by threads while others are being written ----------------- */
 
-/* Faults in the pages of mapped spans in one go, which write() would do one by one. If it
- * fails, write() fails as well and reports it. */
+/* Faults in the pages of mapped spans at once, which write() would do one by one. If it fails,
+ * write() fails as well and reports it. */
 static void populate(const struct answer *a)
 {
 	const uintptr_t page = 4095;
@@ -54,8 +54,8 @@ static void populate(const struct answer *a)
 	}
 }
 
-/* Copies the piece out of the mapping: the file may be truncated while the output's reader
- * takes his time, and the page that contains its new end would read as zeros from there on. */
+/* Copies the piece out of the mapping: the file may be truncated while the output's reader is
+ * slow, and the page that contains its new end would read as zeros from there on. */
 static int take_out(struct piece *p, const struct copy_room *room)
 {
 	int r = room ? answer_gather(&p->a, &p->err) : -ENOMEM;

@@ -41,7 +41,7 @@ static const char *word_of(const struct item *item)
 
 static bool same_shapes(const char *a, const char *b)
 {
-	return strcmp(a, b) == 0 || a[0] == '?' || b[0] == '?'; /* then the values will tell */
+	return strcmp(a, b) == 0 || a[0] == '?' || b[0] == '?'; /* then the values will show */
 }
 
 /* With a tolerance, what counts are the numbers that are stored, in whatever type. */
@@ -60,8 +60,8 @@ static bool is_whole(const struct item *item)
 	return item->kind == ITEM_DIR && (item->len == 0 || ino_index(item->ino) == TREE_ROOT);
 }
 
-/* Compares types and shapes, of arrays and of directories that stand for one; returns
- * false if they differ.  What is in a whole archive, or in the part that was named, is compared in any case. */
+/* Compares types and shapes, of arrays and of directories that stand for one; returns false if they differ.
+ * The contents of a whole archive, or of the part that was named, are compared in any case. */
 static bool pair_types(struct diff *d, struct pair *p)
 {
 	const struct item *a = p->a, *b = p->b;

@@ -61,8 +61,7 @@ struct items {
 };
 
 /* What is below the path `within`, or all of it if that is "".  Paths are relative to that; `source`
- * is what faults are told about.  Returns false without memory; faults are reported. Free it in any
- * case. */
+ * is named in faults.  Returns false without memory; faults are reported. Free it in any case. */
 bool items_walk(struct items *ret, struct mirror *m, const char *source, const char *within);
 void items_free(struct items *l);
 

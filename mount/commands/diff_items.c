@@ -46,7 +46,7 @@ static const char *kind_word(mode_t mode)
 	return S_ISFIFO(mode) ? "fifo" : S_ISSOCK(mode) ? "socket" : S_ISREG(mode) ? "file" : "device";
 }
 
-/* "?" if only decoding would tell the shape. */
+/* "?" if only decoding would reveal the shape. */
 static char *shape_text(const struct array *array)
 {
 	size_t n = attrs_shape(array, NULL, 0);

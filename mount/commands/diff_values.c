@@ -84,7 +84,7 @@ static int compare_piece(const struct diff *d, struct work *w, uint64_t offset, 
 
 /* --- a pair ---------------------------------------------------------------- */
 
-/* That is compared exactly, without a tolerance. */
+/* Those are compared exactly, without a tolerance. */
 static bool is_structure(const struct mirror_ref *ref)
 {
 	return ref->open && column_is_structure(&ref->open->archive.tree, ref->node);
@@ -159,7 +159,7 @@ static const struct array *value_array(const struct diff *d, struct work *w, int
 	return &w->shown[side].array;
 }
 
-/* Sets how they are compared; false if that is told already. */
+/* Sets how they are compared; false if the result is reported already. */
 static bool begin_compare(const struct diff *d, struct work *w, bool enumerated)
 {
 	struct pair *p = w->pair;

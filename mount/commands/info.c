@@ -18,7 +18,7 @@ static bool is_directory(struct mirror *m, const struct mirror_ref *ref)
 	return mirror_stat(m, ref, -1, &st, &(struct error){0}) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Is it one array, or any other file, though it be shown as a directory? */
+/* Is it one array, even if shown as a directory, or any other file? */
 static bool is_one(struct mirror *m, const struct mirror_ref *ref)
 {
 	if (ref->node && ino_index(ref->ino) != TREE_ROOT && ref->node->array && ref->node->array->dtype != DTYPE_NONE)
@@ -35,7 +35,7 @@ static int write_json(const struct info *i, struct text *t)
 	return t->failed;
 }
 
-/* Tells all that is at and below PATH. */
+/* Reports everything at and below PATH. */
 static bool tell_all(struct info *i, const struct mirror_ref *top, bool json)
 {
 	struct text columns = {0}, text = {0};
@@ -51,7 +51,7 @@ static bool tell_all(struct info *i, const struct mirror_ref *top, bool json)
 	return fine;
 }
 
-/* Finds PATH, following links; where it is one, i->path becomes what it leads to, in `ret_path`. */
+/* Finds PATH, following links; if it is one, i->path becomes its target, in `ret_path`. */
 static int find(struct info *i, struct mirror_ref *ret, char ret_path[PATH_MAX], struct error *err)
 {
 	struct mirror_ref named;

@@ -7,8 +7,8 @@
 #include "mount/source.h"
 
 /*
- * What a person wants to know first of an archive, a directory of several, or one array; from
- * metadata alone, except for the first values of an array.
+ * What a person wants to know first about an archive, a directory of several, or one array;
+ * from metadata alone, except for the first values of an array.
  *
  *   info.c          which of these PATH is
  *   info_collect.c  goes through all arrays and adds up
@@ -21,7 +21,7 @@
  */
 
 /* Something that is counted by name, with the bytes it has: dtypes, codecs, formats. */
-enum { TALLY_MOST = 256 }; /* names; what further ones have is counted as one, "other" */
+enum { TALLY_MOST = 256 }; /* names; any further ones are counted together, as "other" */
 struct tally {
 	struct tally_one {
 		char name[DTYPE_NAME_MAX];
@@ -68,7 +68,7 @@ struct info {
 		bool unlimited;
 	} *scales;
 	size_t nscales;
-	unsigned looked; /* arrays that were asked whether they are one */
+	unsigned looked; /* arrays that were checked for being one */
 
 	struct item open;    /* the array that the directory is, whose files are being visited */
 	struct array of;     /* and what it is; without shape */
@@ -83,7 +83,7 @@ struct info {
 void info_collect(struct info *i);
 void info_free(struct info *i);
 
-/* Is all that it shows one table? */
+/* Is everything that it shows one table? */
 bool info_is_table(const struct archive *a);
 uint64_t info_rows(struct archive *a); /* of it, by its format or by what its root is */
 
@@ -110,7 +110,7 @@ bool info_nullable(const struct archive *a, const struct node *n);
 
 /* --- info_scales.c -------------------------------------------------------------- */
 
-/* If the array is a scale, adds it, and tells whether it is nothing else. */
+/* If the array is a scale, adds it, and returns whether it is nothing else. */
 void info_scale(struct info *i, const struct mirror_ref *ref, const char *path, bool *ret_bare);
 
 /* The names of an array's dimensions, "(time, lat)"; false if they have none. */
@@ -118,8 +118,8 @@ bool info_dimensions(const struct mirror_ref *ref, struct text *ret);
 
 /* --- info_values.c -------------------------------------------------------------- */
 
-/* The first values, for people, or as the elements of a list of JSON.  Nothing where there is no text of them, or where
- * even the first ones would take decoding all. */
+/* The first values, for people, or as the elements of a list of JSON.  Nothing if they have no
+ * text, or if even the first ones would take decoding everything. */
 void info_values(struct mirror *m, const struct mirror_ref *ref, bool json, struct text *ret);
 
 /* --- what is written ------------------------------------------------------------ */

@@ -10,14 +10,14 @@
 #include "mount/commands/info.h"
 #include "mount/units.h"
 
-/* Lines for what a detail has many of, and for the files that an array is made of. */
+/* The most lines for a list in the details, and for the files that an array is made of. */
 enum { LINES_DETAIL = 8, LINES_PARTS = 16 };
 
 enum { DEPTH = 64 }; /* of the files that an array is made of */
 
 /* --- details: JSON of our own, so that it need not be checked ---------------------- */
 
-/* Moves behind a string, at whose quote it is. */
+/* Moves past a string, from its opening quote. */
 static const char *pass_string(const char *at)
 {
 	for (at++; *at && *at != '"'; at++)
@@ -26,7 +26,7 @@ static const char *pass_string(const char *at)
 	return *at ? at + 1 : at;
 }
 
-/* Moves behind a value: to the comma or bracket after it. */
+/* Moves past a value: to the comma or bracket after it. */
 static const char *pass_value(const char *at)
 {
 	int depth = 0;

@@ -8,8 +8,8 @@
 #include "mount/commands/info.h"
 
 enum {
-	VALUE_MOST = 1000, /* bytes of an attribute that are told */
-	NESTED_MOST = 4,   /* types within types, and fields of a struct, that are told */
+	VALUE_MOST = 1000, /* bytes of an attribute that are shown */
+	NESTED_MOST = 4,   /* types within types, and fields of a struct, that are shown */
 };
 
 /* --- attributes ----------------------------------------------------------------- */

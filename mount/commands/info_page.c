@@ -49,7 +49,7 @@ static void put_rows(struct page *p, const struct info *i, const struct overview
 	text_free(&t);
 }
 
-/* "1.5G"; "1.5G+" or "?" where there is more that only decoding tells. */
+/* "1.5G"; "1.5G+" or "?" where there is more that only decoding would reveal. */
 static const char *known_text(uint64_t bytes, bool sized, char ret[SIZE_TEXT + 2])
 {
 	size_text(bytes, true, ret);

@@ -2,7 +2,7 @@
 /*
  * Dimensions that have names: HDF5's dimension scales (HDF5 Dimension Scale Specification), of
  * which netCDF-4 makes its dimensions.  A scale has the attribute CLASS; an array refers to one
- * for each of its dimensions in DIMENSION_LIST, where it is told as their paths.
+ * for each of its dimensions in DIMENSION_LIST, whose value is shown as their paths.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,10 +13,10 @@
 #include "fs/mirror/open_archives.h"
 #include "mount/commands/info.h"
 
-/* Arrays that are asked, so that a file of a million costs no more than its names. */
+/* Arrays that are checked, so that a file of a million costs no more than its names. */
 enum { LOOK_MOST = 4096 };
 
-/* What netCDF calls a scale that is a dimension and no variable (netCDF-4, nc4hdf.c). */
+/* The name that netCDF gives a scale that is a dimension but not a variable (netCDF-4, nc4hdf.c). */
 #define BARE "This is a netCDF dimension but not a netCDF variable"
 
 static bool attr_begins(struct archive *a, uint32_t index, const struct node *n, const char *name, const char *text)
@@ -56,7 +56,7 @@ void info_scale(struct info *i, const struct mirror_ref *ref, const char *path, 
 	*ret_bare = attr_begins(a, index, n, "NAME", BARE);
 }
 
-/* Moves behind a string of JSON, at whose quote it is; *ret_name: what follows its last '/'. */
+/* Moves past a string of JSON, from its opening quote; *ret_name: what follows its last '/'. */
 static const char *pass_string(const char *at, struct slice *ret_name)
 {
 	const char *name = ++at;
@@ -67,7 +67,7 @@ static const char *pass_string(const char *at, struct slice *ret_name)
 	return *at ? at + 1 : at;
 }
 
-/* Moves behind the next inner list; *ret_name is of the first path in it, empty if there is none. */
+/* Moves past the next inner list; *ret_name is of the first path in it, empty if there is none. */
 static const char *pass_list(const char *at, struct slice *ret_name)
 {
 	struct slice name;

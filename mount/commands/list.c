@@ -145,7 +145,7 @@ static const char *row_size(const struct list *l, const struct row *r, char ret[
 	return r->sized ? size_text(r->bytes, l->options->human, ret) : "-";
 }
 
-/* Of a directory that is told by its totals, the number of files. */
+/* For a directory shown by its totals, the number of files. */
 static const char *row_shape(const struct row *r, char ret[SIZE_TEXT])
 {
 	if (!r->closed || strcmp(r->dtype, "-") != 0)
@@ -171,7 +171,7 @@ static size_t measure(struct list *l, struct cells *cells)
 	return l->terminal.width ? cells_fit(cells, l->terminal.width, longest) : 0;
 }
 
-/* How much of a path the one above or below has, too. */
+/* How much of a path is shared with the one above or below. */
 static size_t shared(const struct list *l, size_t i)
 {
 	size_t above = i > 0 ? terminal_shared(l->rows[i].path, l->rows[i - 1].path) : 0;
@@ -207,7 +207,7 @@ static size_t shown(const struct list *l, const char *path)
 	return l->options->depth + n;
 }
 
-/* Adds a leaf; its size is left out if only decoding would tell it. */
+/* Adds a leaf; its size is left out if only decoding would reveal it. */
 static int add_leaf(struct list *l, const char *path, const struct mirror_ref *ref, bool directory, struct error *err)
 {
 	struct shaped shaped;
@@ -264,7 +264,7 @@ static bool is_listed(const struct list *l, const struct met *m)
 {
 	const struct node *node = m->ref->node;
 	const struct array *array = node ? node->array : NULL;
-	/* An array that was listed before, of another archive; the names in its own are all listed. */
+	/* An array that was listed before, in another archive; all its names in its own archive are listed. */
 	bool again = m->kind == WALK_SAME && !m->directory && node->links < 2;
 	bool detailed = l->options->list_long || l->options->list_tree;
 	if (l->options->list_json)

@@ -8,7 +8,7 @@
  * The numbers in a name, such as those of layers.  Runs of many digits are none: they are
  * hashes, or times.
  */
-enum { NUMBERS_MOST = 8 }; /* those behind belong to the text */
+enum { NUMBERS_MOST = 8 }; /* further ones belong to the text */
 
 struct numbers {
 	size_t count;
@@ -17,9 +17,9 @@ struct numbers {
 
 struct numbers numbers_of(const char *name);
 
-/* Reads them; a number tells its leading zeros, too. */
+/* Reads them; a number includes its leading zeros. */
 void numbers_read(const char *name, uint64_t *ret);
 
-/* Appends such numbers, each once: "{0…3,5,7…9}", or "{0,2…78}" for steps.  Many that
- * follow no rule are told by the first and the last.  Sorts the list.  `bare`: without braces. */
+/* Appends such numbers, each once: "{0…3,5,7…9}", or "{0,2…78}" for steps.  Many that follow no
+ * rule are given by the first and the last.  Sorts the list.  `bare`: without braces. */
 void numbers_put(struct text *t, uint64_t *list, size_t count, bool bare, bool utf8);

@@ -10,11 +10,11 @@
 #include "mount/commands/outline_impl.h"
 
 /*
- * Folding.  What two lines have alike is a hash of all but their names and sizes, made from the
- * innermost on, so that one comparison of siblings compares all that is below them.  Siblings
- * whose names are the same but for numbers, and that are alike, are a family: the numbers of
- * each are a point, and points that fill a box (layers 0 to 79, experts 0 to 7 in each) are told
- * as one line.  The hashes are seeded: no file can make two that differ alike.
+ * Folding.  Lines are alike if a hash of everything but their names and sizes is equal, computed
+ * from the innermost outwards, so that one comparison of siblings covers all that is below them.
+ * Siblings that are alike, and whose names differ only in numbers, are a family: the numbers of
+ * each are a point, and points that fill a box (layers 0 to 79, experts 0 to 7 in each) are
+ * shown as one line.  The hashes are seeded, so that no file can contrive a collision.
  */
 struct folding {
 	struct outline *o;
@@ -53,7 +53,7 @@ static void find_ends(struct folding *f)
 		f->end[open[depth - 1]] = (uint32_t)f->o->count;
 }
 
-/* Of a file that is no array nobody knows what is in it. */
+/* The contents of a file that is not an array are not known. */
 static uint64_t alike_of(const struct folding *f, uint32_t i)
 {
 	const struct line *l = &f->o->lines[i];

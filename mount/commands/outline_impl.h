@@ -6,7 +6,7 @@ enum { DEEPEST = 64 }; /* deeper items are shown with their path from there, to 
 
 /* Lines stand in the order of a walk: a directory's contents come after it, deeper by one. */
 struct line {
-	char *name, *dtype, *shape; /* the latter NULL where nothing is known of them */
+	char *name, *dtype, *shape; /* the latter two NULL if not known */
 	uint32_t depth;
 	uint32_t times; /* how many siblings it stands for; 0: an earlier one stands for it and its contents */
 	uint32_t shared; /* bytes at the beginning of its name that are a sibling's, too */
@@ -23,6 +23,6 @@ struct outline {
 	uint32_t depth;            /* of the deepest one */
 };
 
-/* Lets siblings that are numbered and else the same be told by the first of them. False without
- * memory: then they are left as they are. */
+/* Lets the first of several siblings that differ only in numbers stand for all. False without
+ * memory: then they are unchanged. */
 bool outline_fold(struct outline *o, bool utf8);

@@ -9,7 +9,7 @@
 
 enum {
 	WIDEST = 60,    /* a longer name pushes its line's columns aside; on a terminal it is cut */
-	NAME_LEAST = 6, /* columns that branches leave to a name on a terminal, without what is behind it */
+	NAME_LEAST = 6, /* columns that branches leave to a name on a terminal, without what follows it */
 };
 
 /* What it takes to write a line. */
@@ -18,7 +18,7 @@ struct page {
 	const struct terminal *t;
 	bool human;
 	size_t name;  /* the width of the names' column, with the branches */
-	size_t after; /* the most that is behind a name in it */
+	size_t after; /* the most that follows a name in it */
 	struct cells cells;
 	bool narrow;            /* a level takes two columns, not four */
 	uint32_t depth;         /* levels that are drawn */
@@ -78,7 +78,7 @@ static const char *bytes_text(const struct line *l, bool human, char ret[SIZE_TE
 	return l->sized ? ret : strcat(ret, "+");
 }
 
-/* "(×80)" behind a name, and the columns that it takes; "" for one alone. */
+/* "(×80)" after a name, and the columns that it takes; "" for one alone. */
 static size_t times_text(const struct terminal *t, const struct line *l, char ret[SIZE_TEXT])
 {
 	*ret = '\0';

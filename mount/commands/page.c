@@ -96,7 +96,7 @@ void page_free(struct page *p)
 
 struct page_section *page_section(struct page *p, const char *label)
 {
-	static struct page_section lost; /* is written nowhere */
+	static struct page_section lost; /* never written */
 	p->full = !p->sections || p->count == PAGE_SECTIONS;
 	if (p->full)
 		return &lost;
@@ -107,7 +107,7 @@ struct page_section *page_section(struct page *p, const char *label)
 	return s;
 }
 
-/* White space is a space: a text of several lines is told in one. */
+/* White space becomes a space: a text of several lines is shown on one. */
 static char *cell_of(const char *text)
 {
 	size_t len = strnlen(text, CELL_MOST + 1);
@@ -173,7 +173,7 @@ static unsigned widest_of(const size_t width[PAGE_CELLS], unsigned first)
 	return widest;
 }
 
-/* Makes cells narrower until all fit: those behind the first, which is a name, as long as they are wide. */
+/* Makes cells narrower until all fit: those after the first, which is a name, as long as they are wide. */
 static void fit(size_t width[PAGE_CELLS], size_t room)
 {
 	for (;;) {

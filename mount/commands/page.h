@@ -7,11 +7,11 @@
 
 /*
  * A page of facts for people: sections, one below the other, each with a label on its left and
- * rows of cells on its right.  Whatever is in a cell, no line is wider than the page: first cells
- * lose their middle, last ones their end, and of those between what is too much.
+ * rows of cells on its right.  No line is wider than the page: first cells lose their middle,
+ * last ones their end, and those in between the excess.
  *
- * A cell's text is copied, at most CELL_MOST bytes of it, and written as terminal.h has it.
- * Memory that runs out leaves rows out, and is told by page_put().
+ * A cell's text is copied, at most CELL_MOST bytes of it, and written as terminal.h has it.  If
+ * memory runs out, rows are left out, and page_put() reports it.
  */
 enum { PAGE_CELLS = 5, PAGE_SECTIONS = 40, PAGE_ROWS = 1000, PAGE_WIDTH = 80 };
 
@@ -21,7 +21,7 @@ struct page_section {
 		char *cells[PAGE_CELLS]; /* NULL: empty */
 	} *rows;
 	size_t count;
-	uint64_t total;    /* rows that there are: those that were added, of which the first PAGE_ROWS are kept, or more */
+	uint64_t total;    /* rows in all: those added, of which the first PAGE_ROWS are kept, or more */
 	const char *noun;  /* what the rows are, of those that are left out: "more columns"; or NULL */
 	unsigned lines;    /* how many lines it may take; 0: as many as there are rows */
 	bool right[PAGE_CELLS]; /* aligned to the right */

@@ -8,5 +8,5 @@ struct part {
 	const char *within; /* the path in the archive, a part of the operand; "" for all of it */
 };
 
-/* False without memory.  An operand that leads nowhere is a source, which opening it will tell. */
+/* False without memory.  An operand that leads nowhere is taken as a source; opening it will report that. */
 bool part_split(const char *operand, struct part *ret);

@@ -25,12 +25,12 @@
 
 enum {
 	WORKERS_MOST = 64,
-	FREE = 16 << 20,         /* what may be taken besides half of the cache */
+	FREE = 16 << 20,         /* what may be taken in addition to half of the cache */
 	SHARE = 16 << 20,        /* of a thread, if there is as much */
 	SHARE_LEAST = 1 << 20,   /* rather fewer threads */
 	BATCH_BYTES = 2 << 20,   /* of rows and the text that is held, */
 	COLUMN_BYTES = 64 << 10, /* or for each column, if that is more */
-	FIRST_BATCH = 1024,      /* rows, while nothing tells how much they take */
+	FIRST_BATCH = 1024,      /* rows, while it is not known how much they take */
 	ALONE_BYTES = 64 << 10,  /* what is worth a thread of its own at the end */
 };
 
@@ -90,7 +90,7 @@ static size_t least(uint64_t a, uint64_t b)
 	return a < b ? (size_t)a : (size_t)b;
 }
 
-/* In wide tables a batch should be as long as pages are, lest these be decoded again and again. */
+/* In wide tables a batch should be as long as pages, so that these are not decoded again and again. */
 static void divide_memory(struct table *t)
 {
 	size_t all = FREE + t->of.options->cache / 2, shares = all / 4 * 3;
@@ -144,7 +144,7 @@ struct worker {
 	int stopped;         /* -errno of standard output; or -ECANCELED: another has failed */
 };
 
-/* The next rows that nobody has; false: there are none.  The first batch, which has the header, may be of none. */
+/* The next rows that no thread has; false: there are none.  The first batch, which has the header, may be empty. */
 static bool take_batch(struct worker *w)
 {
 	struct table *t = w->t;
@@ -189,7 +189,7 @@ static int write_all(const char *bytes, size_t len)
 	return 0;
 }
 
-/* To a terminal, which what is in a table is not to command. */
+/* To a terminal, which the contents of a table must not control. */
 static int write_escaped(const char *bytes, size_t len)
 {
 	struct text t = {0};
@@ -236,7 +236,7 @@ static void limit(struct worker *w, size_t most)
 	w->held = 0;
 }
 
-/* Empties it; what it holds next fits the one block that it keeps, as far as what it held tells. */
+/* Empties it, keeping one block, sized by what it held, for what it holds next. */
 static void renew(struct worker *w)
 {
 	struct arena *arena = &w->arena;
@@ -249,7 +249,7 @@ static void renew(struct worker *w)
 	arena_clear(arena);
 }
 
-/* In its turn, which no other thread has, it may take all that is left. */
+/* In its turn, which only one thread has, it may take all that is left. */
 static int enlarge(struct worker *w)
 {
 	int r = await_turn(w);
@@ -270,7 +270,7 @@ static void shrink(struct worker *w)
 	w->large = false;
 }
 
-/* What one row needs is more than there may be. */
+/* One row needs more than is allowed. */
 static int refuse_row(const struct worker *w, uint64_t row, const struct error *why, struct error *err)
 {
 	char column[80], limit[SIZE_TEXT];
@@ -324,7 +324,7 @@ static void end_batch(struct worker *w, int failed, const struct error *err)
 	}
 	t->stop |= failed || r < 0;
 	t->lost |= w->out.lost;
-	if (w->count) { /* sooner more than less */
+	if (w->count) { /* rather too much than too little */
 		uint64_t measured = (w->bytes + least(w->text, text_share(t))) / w->count + 1, mixed = t->row_bytes / 4 * 3 + measured / 4 + 1;
 		t->row_bytes = measured > mixed || !t->measured ? measured : mixed;
 		t->measured = true;

@@ -11,7 +11,7 @@
 
 /* --- columns, rows_column.c ------------------------------------------------------------ */
 
-/* A slot is what a column has for each row or, below others, for each element of what it lies in. */
+/* A slot is what a column has for each row or, below another column, for each element of that. */
 enum rows_kind {
 	ROWS_FIXED,      /* a file of elements of one width, one a slot */
 	ROWS_STRING,     /* offsets and bytes; of UTF-8, or not */
@@ -30,10 +30,10 @@ struct rows_column {
 	struct slice name;       /* as the archive has it */
 	struct slice shown;      /* its path below the table, or the struct */
 	struct slice member;     /* the name as a member of an object: no two have one */
-	struct slice label;      /* and as JSON, with a comma before and a colon behind it */
+	struct slice label;      /* and as JSON, with a comma before and a colon after it */
 	const char *refused;     /* why it has no text; or NULL */
 	uint8_t kind;            /* enum rows_kind */
-	bool chosen;             /* for who asks for columns by their names */
+	bool chosen;             /* for selecting columns by name */
 	bool bytes;              /* strings that are no text; as base64 */
 	bool utc;                /* times are of that zone */
 	bool plain;              /* FIXED: little-endian, as most are */
@@ -79,7 +79,7 @@ int rows_only_table(struct archive *a, const char *source, uint32_t *ret, struct
 
 /* --- a batch, rows_batch.c ---------------------------------------------------------------- */
 
-enum { ROWS_SLACK = 16 }; /* bytes that may be read behind data */
+enum { ROWS_SLACK = 16 }; /* bytes that may be read past data */
 
 /* Slots [first, first + count) of a column, in memory; batches of the columns below one after another. */
 struct rows_batch {
@@ -93,8 +93,8 @@ struct rows_batch {
 	uint64_t npieces;
 };
 
-/* What dictionaries hold, if it fits the arena's limit: read once, whoever needs it first, and kept.  The arena is used under
- * the lock. */
+/* What dictionaries hold, if it fits the arena's limit: read once, by the first thread that
+ * needs it, and kept.  The arena is used under the lock. */
 struct rows_kept {
 	pthread_mutex_t lock;
 	struct arena arena;
@@ -107,7 +107,7 @@ struct rows_reader {
 	struct arena *arena; /* for batches, whose limit is what they may take */
 };
 
-/* Which word the slot's index tells. */
+/* The word that the slot's index refers to. */
 uint64_t rows_index(const struct rows_batch *indices, uint64_t i);
 
 /* -E2BIG: it takes more than the arena may. */

@@ -177,7 +177,7 @@ static int load_dictionary(const struct rows_reader *r, const struct rows_column
 
 /* --- runs -------------------------------------------------------------------------------------- */
 
-/* The first run that ends behind the slot. */
+/* The first run that ends after the slot. */
 static int find_run(const struct rows_reader *r, const struct rows_column *c, uint64_t runs, uint64_t slot, uint64_t *ret, struct error *err)
 {
 	uint64_t low = 0, high = runs;

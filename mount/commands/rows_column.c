@@ -367,7 +367,7 @@ bool rows_is_table(struct archive *a, uint32_t dir)
 	return true;
 }
 
-/* How many rows the array tells; UINT64_MAX: it does not. */
+/* The number of rows according to the array; UINT64_MAX: not known. */
 static uint64_t rows_of(const struct array *array)
 {
 	return array && array->rank && !array->unshaped ? array->shape[0] : UINT64_MAX;

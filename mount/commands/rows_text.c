@@ -156,7 +156,7 @@ static bool lead_to_run(const struct rows_batch **b, uint64_t *i)
 	return low < below->count;
 }
 
-/* The word that the index tells. */
+/* The word that the index refers to. */
 static bool lead_to_word(const struct rows_batch **b, uint64_t *i)
 {
 	const struct rows_batch *indices = (*b)->below;
@@ -293,7 +293,7 @@ static void put_json(struct rows_out *o, const struct rows_batch *b, uint64_t i)
 
 /* --- CSV --------------------------------------------------------------------------------------------- */
 
-/* A field of at most ROWS_SLACK bytes, behind which as many may be read; false: it has to be quoted. */
+/* A field of at most ROWS_SLACK bytes, after which as many may be read; false: it has to be quoted. */
 static inline bool put_short(struct rows_out *o, const uint8_t *p, size_t len, char delimiter)
 {
 #ifdef __SSE2__

@@ -35,7 +35,7 @@ static bool is_named(const struct stats *s, const char *path)
 	return *s->named && strcmp(s->named, path) == 0;
 }
 
-/* Numbers of somebody's: not where strings and lists begin, or which elements are null. */
+/* Actual numbers: not where strings and lists begin, or which elements are null. */
 static bool is_wanted(const struct stats *s, const char *path, const struct mirror_ref *ref)
 {
 	const struct node *n = ref->node;
@@ -47,7 +47,7 @@ static bool is_wanted(const struct stats *s, const char *path, const struct mirr
 	return is_named(s, path) || (!validity && !column_is_structure(&ref->open->archive.tree, n));
 }
 
-/* Of blocks that are not decoded the bytes would tell nothing. */
+/* For blocks that are not decoded, statistics of the bytes would mean nothing. */
 static const struct quant_block *blocks_of(const struct mirror_ref *ref)
 {
 	const struct array *a = ref->node ? ref->node->array : NULL;
@@ -69,7 +69,7 @@ static void refuse(struct stats *s, const char *path, const struct mirror_ref *r
 
 /* --- the same array by another name ------------------------------------------------------ */
 
-/* The name by which the array was told before, or NULL: then it is remembered by this one. */
+/* The name under which the array was reported before, or NULL: then it is remembered under this one. */
 static const char *told_before(struct stats *s, const char *path, const struct mirror_ref *ref)
 {
 	uint64_t *before = ref->node->links > 1 ? idmap_at(&s->seen, ref->ino) : NULL;
@@ -200,7 +200,7 @@ static void stats_all(struct stats *s)
 	stats_flush(s, true);
 }
 
-/* What the exit code says, and where there was nothing to say. */
+/* The last messages, and what makes the exit code 1. */
 static void conclude(struct stats *s)
 {
 	if (s->told_arrays == 0 && !s->failed)

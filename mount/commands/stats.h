@@ -10,10 +10,10 @@
 #include "mount/terminal.h"
 
 /*
- * The parts of stats.  The main thread walks SOURCE (stats.c), which makes a job of each array, and
- * tells the results in the order of the walk (stats_tell.c, stats_rows.c).  Threads take pieces of the arrays
- * (stats_jobs.c): of one array all of them do, where its bytes lie in the file or in blocks that are
- * decoded apart; several arrays at once, where each is one stream.
+ * The parts of stats.  The main thread walks SOURCE (stats.c), makes a job of each array, and reports the
+ * results in the order of the walk (stats_tell.c, stats_rows.c).  Threads take pieces of the arrays
+ * (stats_jobs.c): all of one array, if its bytes are in the file or in blocks that are decoded separately; of
+ * several arrays at once, if each is one stream.
  *
  * Pieces are joined in their order, so that the last digit of a mean does not depend on which thread
  * was first.
@@ -21,9 +21,9 @@
 enum { JOBS = 256, PARTS = 64, STATS_THREADS_MAX = 64 };
 
 struct job {
-	struct job *next;      /* of those with pieces that nobody has taken */
+	struct job *next;      /* of those with pieces that no thread has taken */
 	char *path;            /* below SOURCE */
-	char *same;            /* another path to the same array, told before: nothing is to be done; or NULL */
+	char *same;            /* another path to the same array, reported before: nothing is to be done; or NULL */
 	struct mirror_ref ref; /* held, unless `same` */
 	struct mirror_ref validity; /* of the same archive, not held; node NULL: none is null */
 	uint64_t each, slots;  /* elements of a slot of the validity; and its slots */
@@ -65,7 +65,7 @@ struct stats {
 	struct stats_rows *rows; /* those not yet written */
 
 	pthread_mutex_t lock;
-	pthread_cond_t more;   /* there is something to do, or will be nothing any more */
+	pthread_cond_t more;   /* there is something to do, or nothing more will come */
 	pthread_cond_t done;   /* a job is done */
 	struct job *jobs[JOBS];
 	uint64_t added, opened_jobs, told; /* totals */
@@ -78,10 +78,10 @@ struct stats {
 
 /* --- jobs and threads (stats_jobs.c) ------------------------------------------------- */
 
-/* Takes over the job, or NULL, for which there was no memory.  Tells earlier ones meanwhile. */
+/* Takes over the job, or NULL, for which there was no memory.  Reports earlier ones meanwhile. */
 void stats_add(struct stats *s, struct job *j);
 void stats_start(struct stats *s);
-void stats_drain(struct stats *s); /* tells all there are */
+void stats_drain(struct stats *s); /* reports all there are */
 void stats_end(struct stats *s);
 
 /* --- an array (stats_array.c) ---------------------------------------------------------- */
@@ -100,7 +100,7 @@ int stats_piece(struct stats *s, const struct job *j, uint64_t number, struct su
 /* Begins the second pass, if there is to be one; called with the lock held. */
 bool stats_begin_bins(struct job *j, unsigned bins);
 
-/* --- telling, with the lock held ---------------------------------------- */
+/* --- reporting, with the lock held ---------------------------------------- */
 
 void stats_tell(struct stats *s, const struct job *j);
 void stats_flush(struct stats *s, bool all); /* rows for people, before the main thread waits and at the end */

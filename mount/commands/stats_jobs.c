@@ -43,7 +43,7 @@ static void unlink_job(struct stats *s, struct job *j)
 		s->tail = at;
 }
 
-/* The first of which a piece may be begun. */
+/* The first job with a piece that may be begun. */
 static struct job *find_work(struct stats *s)
 {
 	for (struct job *j = s->works; j; j = j->next)
@@ -130,7 +130,7 @@ static bool work(struct stats *s)
 
 /* --- the ring ------------------------------------------------------------------------------------ */
 
-/* Waits for the oldest job, and tells it.  Called with the lock held; releases it meanwhile. */
+/* Waits for the oldest job, and reports it.  Called with the lock held; releases it meanwhile. */
 static void tell_oldest(struct stats *s)
 {
 	struct job *j = s->jobs[s->told % JOBS];
@@ -141,7 +141,7 @@ static void tell_oldest(struct stats *s)
 			pthread_cond_wait(&s->done, &s->lock);
 		else
 			work(s); /* no thread could be started */
-	if (s->opened_jobs == s->told) /* it was done from the start: no thread must come to it any more */
+	if (s->opened_jobs == s->told) /* it was done from the start: no thread needs to open it */
 		s->opened_jobs++;
 	s->told++;
 	stats_tell(s, j);

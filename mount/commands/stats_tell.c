@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Results as they are told, and as JSON. */
+/* Results as they are shown, and as JSON. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,13 +22,13 @@ static struct cell real_cell(double v)
 	return c;
 }
 
-/* What a unit of the integers is worth. */
+/* The value of one unit of the integers. */
 static double unit_of(const struct array *a)
 {
 	return dtype_kind(a->dtype) == KIND_DECIMAL ? pow(10, -a->scale) : 1;
 }
 
-/* An integer as the array's elements are told. */
+/* An integer, shown like the array's elements. */
 static struct cell whole_cell(const struct summary_plan *p, const struct summary_whole *w)
 {
 	struct array a = *p->array;

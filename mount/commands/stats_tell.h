@@ -3,7 +3,7 @@
 #include "mount/commands/stats.h"
 
 /*
- * A result of stats, in the form in which it is told.
+ * A result of stats, in the form in which it is shown.
  */
 enum { STATS_CELL = 128 };
 

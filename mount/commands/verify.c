@@ -22,7 +22,7 @@ bool verify_is_trouble(int code)
 
 /* --- what the walk meets --------------------------------------------------------- */
 
-/* Names that writers give to what they have not finished, and rename then. */
+/* Names that writers give to unfinished files, and change when they are done. */
 static bool is_temporary(const char *path)
 {
 	static const char *const ends[] = {".tmp", ".temp", ".part", ".partial", ".incomplete"};
@@ -144,7 +144,7 @@ static int visit(void *arg, enum walk_kind kind, const char *path, size_t len, c
 	return ferror(stdout);
 }
 
-/* A file that was not what it is called, but may be so by now. */
+/* A file that was not what its name says, but may be by now. */
 static int visit_blob(void *arg, enum walk_kind kind, const char *path, size_t len, const struct mirror_ref *ref,
 		      const char *same, const struct error *err)
 {
@@ -156,7 +156,7 @@ static int visit_blob(void *arg, enum walk_kind kind, const char *path, size_t l
 
 /* --- all --------------------------------------------------------------------------- */
 
-/* Looks again at what may have been in the making, once it had time to be completed. */
+/* Checks again what may have been unfinished, once it had time to be completed. */
 static void settle(struct verify *v)
 {
 	size_t n = v->ndoubts;

@@ -12,23 +12,23 @@
 #include "mount/terminal.h"
 
 /*
- * The parts of verify.  The main thread walks SOURCE (verify.c), which makes tasks of what is to
- * be checked, and tells the results in the order of the walk (verify_tasks.c); threads check
+ * The parts of verify.  The main thread walks SOURCE (verify.c), makes tasks of what is to be
+ * checked, and reports the results in the order of the walk (verify_tasks.c); threads check
  * arrays and checksums (verify_array.c) and files by their SHA-256 (verify_file.c).  A bounded
- * number of tasks is under way, however much SOURCE holds.
+ * number of tasks is in progress, however much SOURCE holds.
  */
 enum verdict {
 	VERDICT_WHOLE,
 	VERDICT_FAULT,
 	VERDICT_TROUBLE,   /* it could not be checked, which says nothing about it */
-	VERDICT_UNCHECKED, /* nothing says what it should be */
-	VERDICT_AGAIN,     /* it may be in the making: to be looked at again at the end */
-	VERDICT_GONE,      /* it is no longer there, or what said what it should be is not */
+	VERDICT_UNCHECKED, /* there is nothing to check it against */
+	VERDICT_AGAIN,     /* it may be unfinished: to be checked again at the end */
+	VERDICT_GONE,      /* it is no longer there, or the list that names it is not */
 };
 
 struct task {
 	enum task_kind { TASK_TOLD, TASK_NODE, TASK_CHECK, TASK_FILE } kind;
-	const char *what; /* kind, as --json tells it */
+	const char *what; /* kind, as in --json */
 	char *path;       /* below SOURCE */
 	char *part;       /* CHECK: the member; FILE: the list that names the file, below SOURCE, or NULL; else NULL */
 	struct mirror_ref ref; /* NODE, CHECK: held */
@@ -41,7 +41,7 @@ struct task {
 	bool done;
 };
 
-/* What is to be looked at again: a file that a list names, the list itself, or anything else. */
+/* What is to be checked again: a file that a list names, the list itself, or anything else. */
 struct doubt {
 	char *path, *list; /* list: or NULL */
 	bool file;         /* its bytes, not what is in it as an archive */
@@ -75,17 +75,17 @@ struct verify {
 	struct idmap hashed;  /* files whose every byte is hashed: verify_file_id() */
 };
 
-/* Is that no fault of what was read: would it be readable elsewhere, at another time, or by
- * another user? */
+/* Is the error no fault of what was read, which would be readable elsewhere, at another time,
+ * or by another user? */
 bool verify_is_trouble(int code);
 
 /* --- tasks (verify_tasks.c) ------------------------------------------------------ */
 
-/* Takes over the task's memory and reference.  Tells earlier ones meanwhile. */
+/* Takes over the task's memory and reference.  Reports earlier ones meanwhile. */
 void verify_add(struct verify *v, const struct task *t);
 void verify_add_told(struct verify *v, const char *what, const char *path, enum verdict verdict, const char *why);
 void verify_start(struct verify *v);
-void verify_drain(struct verify *v); /* tells all there are */
+void verify_drain(struct verify *v); /* reports all there are */
 void verify_end(struct verify *v);
 void verify_tell(struct verify *v, const struct task *t);
 
@@ -117,7 +117,7 @@ bool verify_leads_out(const struct verify *v, const char *path);
 uint64_t verify_file_id(const struct stat *st);
 bool verify_is_hashed(struct verify *v, const struct stat *st);
 
-/* Was it changed within the last seconds?  Then it may be in the making. */
+/* Was it changed within the last seconds?  Then it may be unfinished. */
 bool verify_is_young(const struct stat *st);
 
 /* Was it changed again after everything had been looked at once? */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files held against the SHA-256 that a list beside them tells, or their own name.
+ * Files checked against the SHA-256 in a list beside them, or in their own name.
  *
- * Whoever writes a checkpoint replaces its files, and the list, one after the other.  So what
- * does not fit, though it or the list was changed a moment ago or meanwhile, is looked at again
- * at the end; and what was removed meanwhile is no fault.
+ * The writer of a checkpoint replaces its files, and the list, one after another.  So a file
+ * that does not match, if it or the list was changed a moment ago or meanwhile, is checked
+ * again at the end; and a file that was removed meanwhile is not a fault.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -58,7 +58,7 @@ static void will_hash(struct verify *v, const struct stat *st)
 
 /* --- one file ---------------------------------------------------------------------- */
 
-/* What became of the list since it was read? */
+/* What has become of the list since it was read? */
 static enum verdict list_now(const struct verify *v, const struct task *t)
 {
 	struct stat now;
@@ -80,7 +80,7 @@ static void in_doubt(const struct verify *v, struct task *t)
 	error_set(&t->why, EIO, "changed while it was read");
 }
 
-/* It does not fit: `st` is the file's; NULL: it is missing, as in a folder that is being removed. */
+/* It does not match: `st` is the file's; NULL: it is missing, as in a folder that is being removed. */
 static void fault(const struct verify *v, struct task *t, const struct stat *st)
 {
 	enum verdict list = list_now(v, t);
@@ -231,7 +231,7 @@ struct listed {
 	struct stat st;
 };
 
-/* Is that no path of a file below the folder? */
+/* Is that not a path of a file below the folder? */
 static bool leaves(struct slice name)
 {
 	if (name.len == 0 || name.data[0] == '/' || memchr(name.data, 0, name.len))
@@ -298,7 +298,7 @@ static int ignore(void *arg, struct slice name, const uint8_t sha256[SHA256_BYTE
 	return 0;
 }
 
-/* Of a list that may be in the making nothing is taken yet. */
+/* A list that may be unfinished is not used yet. */
 static void read_list(struct verify *v, const struct digest_list *kind, int fd, struct listed *l)
 {
 	struct arena arena = {.limit = 64 << 20};

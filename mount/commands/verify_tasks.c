@@ -6,7 +6,7 @@
 #include "mount/commands/verify.h"
 #include "mount/log.h"
 
-/* --- telling ----------------------------------------------------------------- */
+/* --- reporting ----------------------------------------------------------------- */
 
 static void tell_json(const struct task *t)
 {
@@ -104,7 +104,7 @@ static void task_free(struct verify *v, struct task *t)
 	free(t);
 }
 
-/* Waits for the oldest task, and tells it.  Called with the lock held; releases it meanwhile. */
+/* Waits for the oldest task, and reports it.  Called with the lock held; releases it meanwhile. */
 static void tell_oldest(struct verify *v)
 {
 	struct task *t = v->tasks[v->told % TASKS];
@@ -117,7 +117,7 @@ static void tell_oldest(struct verify *v)
 	}
 	while (!t->done && v->count > 0)
 		pthread_cond_wait(&v->done, &v->lock);
-	if (v->taken == v->told) /* it was done from the start: no thread must come to it any more */
+	if (v->taken == v->told) /* it was done from the start: no thread needs to take it */
 		v->taken++;
 	v->told++;
 	if (t->verdict == VERDICT_AGAIN && !remember(v, t)) {

@@ -20,7 +20,7 @@
 #include "mount/sandbox.h"
 #include "mount/source.h"
 
-/* Seconds until a user waiting for a mount is told that it takes long. */
+/* Seconds until a message tells the waiting user that the mount takes long. */
 enum { A_WHILE = 10 };
 
 /* The state of one mount. */

@@ -28,7 +28,7 @@ static void put_string(struct text *t, const char *name, const char *value)
 	text_json(t, slice_text(value));
 }
 
-/* What `arrayfs status` tells. */
+/* What `arrayfs status` shows. */
 static void put_status(struct mount *m, struct text *t)
 {
 	char since[32], where[PATH_MAX];

@@ -10,7 +10,7 @@
 #include "mount/daemon/keeper.h"
 
 /* Of linux/fuse.h 7.40, which may be older here: a flag of FUSE_INIT in its second word, the depth
- * of file systems on top of each other, behind that word, and flags of FUSE_OPEN. With a depth of
+ * of file systems on top of each other, after that word, and flags of FUSE_OPEN. With a depth of
  * 1, the backing file may not lie on an overlay, but ours may be below one. */
 enum { INIT_PASSTHROUGH = 1 << 5, DEPTH = 1, OPEN_NOFLUSH = 1 << 5, OPEN_PASSTHROUGH = 1 << 7 };
 enum { IN_FLAGS = 12, IN_FLAGS2 = 16, OUT_FLAGS = 12, OUT_FLAGS2 = 32, OUT_DEPTH = 36 };
