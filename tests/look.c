@@ -66,7 +66,7 @@ struct touching {
 	struct look *l;
 	struct archive *archive;
 	struct error *err;
-	bool fault; /* is there one that tells a fault? */
+	bool fault; /* does one report a fault? */
 };
 
 static size_t touch(struct slice s)
@@ -96,7 +96,7 @@ static int touch_attr(void *arg, const struct attr *at)
 	return at->put ? touch_long(t, at) : 0;
 }
 
-/* What it tells of itself is text, of parts that rows are in only if it has rows. */
+/* Its overview is text on one line, and rows are in parts. */
 static bool look_over(struct look *l, struct archive *a)
 {
 	struct overview o = {0};
@@ -109,7 +109,7 @@ static bool look_over(struct look *l, struct archive *a)
 	return fine || broken(l, "an overview of %" PRIu64 " rows in %" PRIu64 " parts", o.rows, o.count);
 }
 
-/* Touches every byte of what is told of the node. */
+/* Touches every byte of the node's attributes and details. */
 static bool look_told(struct look *l, struct archive *a, uint32_t id, const struct node *n, bool *ret_fault)
 {
 	struct error err = {0};
@@ -161,7 +161,7 @@ static bool check_array(struct look *l, const struct node *n, uint64_t size, boo
 	return true;
 }
 
-/* Reads into buf; *ret tells whether the archive answered. */
+/* Reads into buf; *ret says whether the archive answered. */
 static bool read_into(struct look *l, struct archive *a, struct node *n, uint64_t offset, size_t len,
 		      size_t expect, uint8_t *buf, bool *ret)
 {
@@ -213,7 +213,7 @@ static bool read_some(struct look *l, struct archive *a, struct node *n, uint64_
 	return fine;
 }
 
-/* Readers that jump: what they get must be what one gets who reads from the start. */
+/* Readers that jump must get what a reader from the start gets. */
 static bool read_here_and_there(struct look *l, struct archive *a, struct node *n, uint64_t size)
 {
 	uint64_t seed = size * 0x9e3779b97f4a7c15u + 1;
@@ -354,7 +354,7 @@ static bool look_node(struct look *l, struct archive *a, uint32_t id, struct nod
 	return broken(l, "%s: a node of kind %d", n->name, n->kind);
 }
 
-/* No more is decoded of a member than is read of a node. */
+/* No more of a member is decoded than is read of a node. */
 static int use_up(void *arg, uint64_t bytes)
 {
 	uint64_t *left = arg;
@@ -386,7 +386,7 @@ bool look(struct look *l, struct archive *a)
 	struct node *n;
 	if (a->format->checks && !look_checks(l, a))
 		return false;
-	/* Filling a directory adds nodes behind, which are met in their turn. */
+	/* Filling a directory adds nodes at the end, which are visited in turn. */
 	for (uint32_t id = TREE_ROOT; id < l->nodes && (n = tree_node(&a->tree, id)); id++)
 		if (!look_node(l, a, id, n))
 			return false;

@@ -11,8 +11,7 @@
 #include "fs/archive/archive.h"
 
 /*
- * What the tests share.  Everything here fails the running test where it cannot
- * do what it says.
+ * What the tests share.  Everything here fails the running test if it cannot do what it says.
  */
 
 /* --- the promises of every format -------------------------------------- */
@@ -34,13 +33,12 @@
  */
 void check_format(const struct format *f, struct slice file);
 
-/* The same of a file that is an archive of the format by its name alone. */
+/* The same for a file that is an archive of the format by its name alone. */
 void check_named(const struct format *f, struct slice file);
 
-/* check_format() for each file of the format's folder, $TEST_DATA, that its probe
- * takes; a file with one of the format's suffixes must be taken.  Files that need
- * others beside them are found with them.  What lies in bad/ there broke us once:
- * it need not be sound. */
+/* check_format() for each file of the format's folder, $TEST_DATA, that its probe takes; a file
+ * with one of the format's suffixes must be taken.  Files that need others beside them are
+ * found with them.  Files in bad/ there once broke us, and need not be valid. */
 void check_fixtures(const struct format *f);
 
 /* --- archives ---------------------------------------------------------- */
@@ -51,7 +49,7 @@ struct archive_options test_options(void);
 /* What these have of records; all zero at first. */
 extern struct archive_records test_records;
 
-/* A name that wishes to be of the format; until the next call. */
+/* A file name that the format claims; valid until the next call. */
 const char *test_name(const struct format *f);
 
 /* Opens bytes or a file with one format alone; -errno and the sentence. */
@@ -75,8 +73,8 @@ struct node *test_node(struct archive *a, const char *path); /* fails if there i
 struct slice test_bytes(struct archive *a, const char *path);
 void check_bytes(struct archive *a, const char *path, const void *bytes, size_t len);
 
-/* dtype, shape as "[2,3]", and attributes as the mount would tell them, without
- * "user."; NULL where there is none.  Valid until the next call. */
+/* dtype, shape as "[2,3]", and attributes as the mount would show them, without "user."; NULL
+ * where there is none.  Valid until the next call. */
 const char *test_dtype(struct archive *a, const char *path);
 const char *test_shape(struct archive *a, const char *path);
 const char *test_attr(struct archive *a, const char *path, const char *name);
