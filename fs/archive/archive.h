@@ -60,7 +60,8 @@ struct format {
 	const char *name;            /* as in user.arrayfs.format */
 	const char *const *suffixes; /* file name suffixes that claim this format; NULL-terminated */
 	const char *const *slices;   /* suffixes of files that are only slices of its archives: never archives themselves */
-	bool text;                   /* its files are text: even so, an unreadable one is a fault */
+	bool text;                   /* its files may look like text: even so, one that its suffix claims and that cannot be
+				      * read is a fault.  In a zip they are not archives */
 	bool table;                  /* its root is a table of columns, although no array describes it */
 	bool joined;                 /* all that it shows is made from all the files it brings in */
 
