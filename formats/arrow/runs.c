@@ -165,7 +165,7 @@ struct runs *arrow_runs_begin(struct view *v, unsigned level, struct error *err)
 		if (has_leads(v->levels[i - 1].field) && !v->levels[i].single)
 			failed |= !(r->walks[i].leads = arena_array(&v->scratch, RUNS_LEADS, sizeof(struct run)));
 	if (failed) {
-		error_set(err, ENOMEM, "no memory for nested lists");
+		error_no_memory(err, "nested lists");
 		return NULL;
 	}
 	r->view = v;

@@ -137,7 +137,7 @@ static uint64_t *begin(struct archive *a, const struct table *t, struct counts *
 	atomic_store(&c->first, first);
 	pthread_mutex_unlock(&a->lock);
 	if (!first)
-		error_set(err, ENOMEM, "no memory for the sizes of a column");
+		error_no_memory(err, "the sizes of a column");
 	return first;
 }
 

@@ -286,7 +286,7 @@ static int find_levels(struct view *v, const struct field *f, struct error *err)
 	}
 	v->levels = v->depth <= VIEW_FEW ? v->few : arena_array(&v->scratch, v->depth, sizeof *v->levels);
 	if (!v->levels)
-		return error_set(err, ENOMEM, "no memory for nested fields");
+		return error_no_memory(err, "nested fields");
 	for (unsigned i = 0; i < v->depth; i++)
 		v->levels[i].field = up[v->depth - 1 - i];
 	return 0;

@@ -196,7 +196,7 @@ int arrow_make_views(struct making *m, struct runs *runs, uint64_t at, uint64_t 
 	uint32_t step = pieces_search(l->steps->before, 1, (uint32_t)(l->count / STEP + 1), at);
 	struct gathering *g = arena_alloc(&m->view.scratch, sizeof *g);
 	if (!g)
-		return error_set(err, ENOMEM, "no memory for views");
+		return error_no_memory(err, "views");
 	g->m = m;
 	arrow_view_enter(&m->view);
 	int r = arrow_runs_seek(runs, (uint64_t)step * STEP, err);

@@ -11,7 +11,7 @@ static int load_head(struct archive *a, const struct content *bytes, struct aren
 	size_t n = bytes->size < len ? (size_t)bytes->size : (size_t)len;
 	uint8_t *buf = arena_alloc(arena, n + 1);
 	if (!buf)
-		return error_set(err, ENOMEM, "no memory for NumPy's header");
+		return error_no_memory(err, "NumPy's header");
 	*ret = (struct slice){buf, n};
 	return content_head(a, bytes, buf, n, &ret->len, err);
 }

@@ -191,7 +191,7 @@ static int read_footer(struct archive *a, struct parquet *p, struct error *err)
 		heed_writer(p, created_by);
 	p->created_by = (struct slice){(uint8_t *)arena_text(&a->arena, created_by), created_by.len};
 	if (r == 0 && !p->created_by.data)
-		r = error_set(err, ENOMEM, "no memory for the footer");
+		r = error_no_memory(err, "the footer");
 	return r;
 }
 

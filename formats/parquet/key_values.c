@@ -56,7 +56,7 @@ static int take_pair(struct archive *a, size_t *at, struct text *t, struct slice
 	if (r == 0 && c.failed)
 		r = error_set(err, EBADMSG, "the key-value metadata is broken");
 	if (r == 0 && t->failed)
-		r = error_set(err, ENOMEM, "no memory for the key-value metadata");
+		r = error_no_memory(err, "the key-value metadata");
 	*ret_name = (struct slice){(const uint8_t *)t->bytes, name};
 	*ret_value = p->mapped ? (struct slice){(const uint8_t *)t->bytes + name, t->len - name} : value;
 	return r < 0 ? r : p->mapped && value.len > VALUE_MAX;

@@ -333,7 +333,7 @@ static int keep_totals(struct archive *a, struct leaf *leaf, const struct block 
 			atomic_store(&leaf->totals, totals);
 			atomic_store(&leaf->recounted, counted);
 		} else {
-			r = error_set(err, ENOMEM, "no memory for the sizes of a column");
+			r = error_no_memory(err, "the sizes of a column");
 		}
 	}
 	pthread_mutex_unlock(&a->lock);

@@ -47,7 +47,7 @@ static int parquet_open(struct archive *a, struct error *err)
 {
 	struct parquet *p = arena_alloc(&a->arena, sizeof *p);
 	if (!p)
-		return error_set(err, ENOMEM, "no memory for the footer");
+		return error_no_memory(err, "the footer");
 	a->priv = p;
 	if (a->source.size < 12)
 		return error_set(err, EBADMSG, "a file of %u bytes is too short to be Parquet", (unsigned)a->source.size);

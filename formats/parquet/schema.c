@@ -237,13 +237,13 @@ static int number(struct archive *a, struct parquet *p, struct element *all, uin
 	if (e->physical != GROUP) {
 		uint8_t *exists = arena_alloc(&a->arena, path.rep + 1u);
 		if (!exists)
-			return error_set(err, ENOMEM, "no memory for the schema");
+			return error_no_memory(err, "the schema");
 		memcpy(exists, path.exists, path.rep + 1u);
 		struct leaf *leaf = &p->leaves[p->nleaves];
 		make_leaf(leaf, e, p->nleaves, exists);
 		leaf->stated = arena_array(&a->arena, pq_leaf_quantities(leaf), sizeof *leaf->stated);
 		if (!leaf->stated)
-			return error_set(err, ENOMEM, "no memory for the schema");
+			return error_no_memory(err, "the schema");
 		p->nleaves++;
 	}
 	for (uint32_t i = 0; i < e->children && r == 0; i++) {

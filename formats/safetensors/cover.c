@@ -27,7 +27,7 @@ static int sort(const struct safetensors_header *h, struct arena *scratch, const
 		return 0;
 	*ret = arena_array(scratch, h->count, sizeof **ret);
 	if (!*ret)
-		return error_set(err, ENOMEM, "no memory for all that the header holds");
+		return error_no_memory(err, "all that the header holds");
 	for (uint32_t i = 0; i < h->count; i++)
 		(*ret)[i] = &h->tensors[i];
 	qsort(*ret, h->count, sizeof **ret, by_offset);

@@ -40,7 +40,7 @@ enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4, ALL = 7 };
 void safetensors_no_memory(struct reader *r)
 {
 	if (!r->failed)
-		r->failed = error_set(r->err, ENOMEM, "no memory for all that the header holds");
+		r->failed = error_no_memory(r->err, "all that the header holds");
 }
 
 /* Doubles an array in the scratch arena; the old copies add up to as much again. */
@@ -82,7 +82,7 @@ int safetensors_check_names(const struct safetensors_header *h, struct arena *sc
 {
 	uint32_t repeated;
 	if (!slice_map_repeated(h->names, h->count, scratch, &repeated))
-		return error_set(err, ENOMEM, "no memory for all that the header holds");
+		return error_no_memory(err, "all that the header holds");
 	return repeated == SLICE_MAP_NONE ? 0 : refuse_repeated(err, "tensor", h->names[repeated]);
 }
 

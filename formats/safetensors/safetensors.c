@@ -23,7 +23,7 @@ static int add_tensors(struct archive *a, const struct safetensors_header *h, st
 {
 	uint32_t *nodes = arena_array(scratch, h->count + 1, sizeof *nodes), hashes[AHEAD];
 	if (!nodes)
-		return error_set(err, ENOMEM, "no memory for its tensors");
+		return error_no_memory(err, "its tensors");
 	tree_expect(&a->tree, h->count);
 	for (uint32_t i = 0; i < h->count && i < AHEAD; i++)
 		hashes[i] = tree_expect_name(&a->tree, TREE_ROOT, h->names[i]);

@@ -29,7 +29,7 @@ int safetensors_number(struct archive *a, const uint32_t *nodes, const uint32_t 
 {
 	uint32_t *by_node = arena_array(&a->arena, a->tree.made, sizeof *by_node);
 	if (!by_node)
-		return error_set(err, ENOMEM, "no memory for the numbers of its tensors");
+		return error_no_memory(err, "the numbers of its tensors");
 	for (uint32_t i = 0; i < count; i++)
 		by_node[nodes[i]] = numbers ? numbers[i] : i; /* nodes[i] is 0 if the tree has failed */
 	a->priv = by_node;

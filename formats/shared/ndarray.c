@@ -5,7 +5,7 @@
 
 static int no_memory(struct error *err)
 {
-	return error_set(err, ENOMEM, "no memory for its arrays");
+	return error_no_memory(err, "its arrays");
 }
 
 /* --- structured arrays ------------------------------------------------------- */

@@ -127,7 +127,7 @@ static int take_directory(struct archive *a, struct table_files *files, struct s
 	if (decode(&a->arena, (struct slice){s.data, at}, &name) && decode(&a->arena, text, &value))
 		k = key_named(a, files, name);
 	if (!k)
-		return error_set(err, ENOMEM, "no memory for the partition keys");
+		return error_no_memory(err, "the partition keys");
 	if (k->seen == file + 1) /* twice in one path: the first counts */
 		return 0;
 	k->seen = file + 1;

@@ -193,7 +193,7 @@ static int add_attrs(struct archive *a, const struct weight_map *map, struct err
 	while (json_member(&j, &name)) {
 		struct slice value = json_peek(&j) == JSON_STRING ? json_string(&j) : json_skip(&j);
 		if (slice_map_add(&seen, name, &fresh) == SLICE_MAP_NONE || j.failed)
-			return error_set(err, ENOMEM, "no memory for the index's metadata");
+			return error_no_memory(err, "the index's metadata");
 		if (!fresh)
 			return error_set(err, EBADMSG, "metadata %.*s appears twice in the index", cut(name), name.data);
 		tree_attr_own(&a->tree, TREE_ROOT, name, value);

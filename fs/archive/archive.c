@@ -129,7 +129,7 @@ int archive_open(struct archive *a, const struct format *const *formats,
 	a->path = n < PATH_MAX ? strdup(folder) : NULL;
 	a->members.folder.path = a->path;
 	int r = a->path ? source_open(&a->source, at->folder, at->path, at->reach, err)
-			: error_set(err, ENOMEM, "no memory for its path");
+			: error_no_memory(err, "its path");
 	take_own(a, &a->source.st);
 	if (r == 0)
 		r = open_detected(a, formats, slash ? slash + 1 : at->path, err);
@@ -205,7 +205,7 @@ static int log_grow(struct archive *a, struct error *err)
 {
 	uint32_t *grown = list_grow(a->filled, a->nfilled, sizeof *grown);
 	if (!grown)
-		return error_set(err, ENOMEM, "no memory for one more directory");
+		return error_no_memory(err, "one more directory");
 	a->filled = grown;
 	return 0;
 }

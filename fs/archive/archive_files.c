@@ -49,7 +49,7 @@ static int open_neighbour(struct archive *a, const char *path, enum reach reach,
 {
 	struct source *s = malloc(sizeof *s);
 	if (!s)
-		return error_set(err, ENOMEM, "no memory for one more file");
+		return error_no_memory(err, "one more file");
 	int r = source_open(s, &a->members.folder, path, reach, err);
 	if (r < 0) {
 		free(s);
@@ -57,7 +57,7 @@ static int open_neighbour(struct archive *a, const char *path, enum reach reach,
 	}
 	source_drop_fd(s);
 	*ret = add_neighbour(a, path, reach, s);
-	return *ret ? 0 : error_set(err, ENOMEM, "no memory for one more file");
+	return *ret ? 0 : error_no_memory(err, "one more file");
 }
 
 /* One file has one path: without components that lead nowhere, "." and empty ones, before the last. */

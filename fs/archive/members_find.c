@@ -49,11 +49,11 @@ static int put(struct finding *f, struct found_list *list, const char *path, con
 {
 	struct found *grown = list_grow(list->all, list->count, sizeof *grown);
 	if (!grown)
-		return error_set(f->err, ENOMEM, "no memory for the names of its files");
+		return error_no_memory(f->err, "the names of its files");
 	list->all = grown;
 	path = arena_text(f->arena, slice_text(path));
 	if (!path)
-		return error_set(f->err, ENOMEM, "no memory for the names of its files");
+		return error_no_memory(f->err, "the names of its files");
 	list->all[list->count++] = (struct found){path, st->st_dev, st->st_ino, (uint64_t)st->st_size, st->st_mtim, sure};
 	return 0;
 }
@@ -62,7 +62,7 @@ static int put_place(struct finding *f, struct place **list, const char *path, b
 {
 	struct place *p = malloc(sizeof *p + strlen(path) + 1);
 	if (!p)
-		return error_set(f->err, ENOMEM, "no memory for the names of its directories");
+		return error_no_memory(f->err, "the names of its directories");
 	*p = (struct place){.next = *list, .linked = linked};
 	strcpy(p->path, path);
 	*list = p;
@@ -169,7 +169,7 @@ static int put_seen(struct finding *f, struct place *p)
 {
 	if (!grow_seen(f)) {
 		free(p);
-		return error_set(f->err, ENOMEM, "no memory for the names of its directories");
+		return error_no_memory(f->err, "the names of its directories");
 	}
 	struct place **first = chain_of(f->seen, f->seen_chains, p->dev, p->ino);
 	p->next = *first;
@@ -299,7 +299,7 @@ static int add_members(struct finding *f)
 		struct member member = {.path = one->path, .dev = one->dev, .ino = one->ino, .size = one->size,
 					.mtime = one->mtime, .sure = one->sure};
 		if (!members_add(f->members, f->arena, &member))
-			return error_set(f->err, ENOMEM, "no memory for the names of its files");
+			return error_no_memory(f->err, "the names of its files");
 	}
 	return 0;
 }

@@ -61,7 +61,7 @@ int tree_fill(struct tree *t, uint32_t dir, struct error *err)
 	struct names_slot *slots = f ? pages_new(16 * sizeof *slots) : NULL;
 	if (!slots) {
 		free(f);
-		return error_set(err, ENOMEM, "no memory for a directory's names");
+		return error_no_memory(err, "a directory's names");
 	}
 	f->names = (struct names){.mask = 15, .slots = slots};
 	f->next = t->names ? filling_of(t->names) : NULL;

@@ -134,7 +134,7 @@ static int get_alone(const struct block_source *from, uint64_t index, struct blo
 {
 	struct block_private *p = calloc(1, sizeof *p);
 	if (!p)
-		return error_set(err, ENOMEM, "no memory for a block");
+		return error_no_memory(err, "a block");
 	*p = (struct block_private){.from = *from, .index = index, .uses = 1};
 	p->block.private = p;
 	decode(p);
@@ -160,7 +160,7 @@ int blocks_get(struct blocks *b, struct block *within, const struct block_source
 	pthread_mutex_lock(&b->lock);
 	if (!(p = blocks_find(b, from, index)) && !(p = blocks_remember(b, from, index))) {
 		pthread_mutex_unlock(&b->lock);
-		return error_set(err, ENOMEM, "no memory for a block");
+		return error_no_memory(err, "a block");
 	}
 	b->stats.hits += p->state == READY;
 	blocks_use(b, p);

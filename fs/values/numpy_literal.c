@@ -9,7 +9,7 @@ int numpy_fault(struct numpy_reader *r, const char *what)
 
 int numpy_no_memory(struct numpy_reader *r)
 {
-	return error_set(r->err, ENOMEM, "no memory for NumPy's header");
+	return error_no_memory(r->err, "NumPy's header");
 }
 
 char numpy_peek(struct numpy_reader *r)

@@ -122,7 +122,7 @@ int numpy_read_type(struct slice descr, struct arena *arena, struct numpy_type *
 	if (!word(descr, ret))
 		return error_set(err, EBADMSG, "%.*s is not a NumPy type", shown, (const char *)descr.data);
 	ret->array.type = arena_text(arena, descr);
-	return ret->array.type ? 0 : error_set(err, ENOMEM, "no memory for a NumPy type");
+	return ret->array.type ? 0 : error_no_memory(err, "a NumPy type");
 }
 
 /* --- records ---------------------------------------------------------------- */

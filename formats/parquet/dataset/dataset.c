@@ -20,7 +20,7 @@ static int part_open(struct archive *a, struct error *err)
 {
 	struct parquet *p = arena_alloc(&a->arena, sizeof *p);
 	if (!p)
-		return error_set(err, ENOMEM, "no memory for the footer");
+		return error_no_memory(err, "the footer");
 	a->priv = p;
 	if (a->source.size < 12)
 		return error_set(err, ENOEXEC, "a file of %u bytes is too short to be Parquet", (unsigned)a->source.size);
@@ -54,7 +54,7 @@ static int dataset_open(struct archive *a, struct error *err)
 	struct table_files *files = a->priv;
 	struct dataset *d = arena_alloc(&a->arena, sizeof *d);
 	if (!d)
-		return error_set(err, ENOMEM, "no memory for the table");
+		return error_no_memory(err, "the table");
 	a->priv = d;
 	d->files = files;
 	d->p.ngroups = files->count;
