@@ -40,66 +40,30 @@ static int no_memory(struct graph *g)
 
 /* --- keys that come twice ---------------------------------------------------------------------------- */
 
-/* Numbers, text and all other keys do not equal one another. */
-static unsigned key_class(const struct pickle_node *n)
-{
-	switch (n->kind) {
-	case PICKLE_TEXT:
-	case PICKLE_STR:
-		return 0;
-	case PICKLE_BOOL:
-	case PICKLE_INT:
-	case PICKLE_LONG:
-	case PICKLE_FLOAT:
-		return 1;
-	default:
-		return 2;
-	}
-}
-
-/* Can Python have it as a key, and we compare it? */
-static bool is_key(const struct pickle_node *n)
-{
-	return (n->kind <= PICKLE_TUPLE && n->kind != PICKLE_BYTEARRAY) || n->kind == PICKLE_CALL;
-}
-
-/* In Python's eyes 1, True and 1.0 are one key. */
-static int key_text(const struct torch_file *f, uint32_t key, struct arena *arena, struct slice *ret, struct error *err)
-{
-	const struct pickle_node *n = torch_node(f, key);
-	bool whole = n->kind == PICKLE_FLOAT && n->real > -1e18 && n->real < 1e18 && n->real == (double)(int64_t)n->real;
-	if (n->kind != PICKLE_BOOL && !whole)
-		return torch_child_name(f, &(struct torch_child){.key = key}, arena, ret, err);
-	const char *digits = arena_printf(arena, "%" PRId64, whole ? (int64_t)n->real : n->number);
-	*ret = digits ? slice_text(digits) : (struct slice){0};
-	return digits ? 0 : error_no_memory(err, "keys");
-}
-
 struct keys {
 	struct arena scratch;
-	struct slice_map seen[3];
-	uint32_t **values[3]; /* where the value of each stands */
+	struct slice_map seen;
+	uint32_t **values; /* where the value of each stands */
 };
 
 /* A key that comes twice has the last value, at the first place: the later pair's key becomes 0. */
 static int merge_key(struct graph *g, struct keys *k, uint32_t *key, uint32_t *value)
 {
-	unsigned class = key_class(torch_node(g->f, *key));
-	struct slice text;
+	struct slice word;
 	bool fresh = true;
-	int r = key_text(g->f, *key, &k->scratch, &text, g->err);
-	uint32_t id = r < 0 ? SLICE_MAP_NONE : slice_map_add(&k->seen[class], text, &fresh);
+	int r = torch_same_key(g->f, *key, &k->scratch, &word, g->err);
+	uint32_t id = r < 0 ? SLICE_MAP_NONE : slice_map_add(&k->seen, word, &fresh);
 	if (id == SLICE_MAP_NONE)
 		return r < 0 ? r : no_memory(g);
 	if (!fresh) {
-		*k->values[class][id] = *value;
+		*k->values[id] = *value;
 		*key = 0;
 		return 0;
 	}
-	uint32_t **more = list_grow_in(&k->scratch, k->values[class], id, sizeof *more);
+	uint32_t **more = list_grow_in(&k->scratch, k->values, id, sizeof *more);
 	if (!more)
 		return no_memory(g);
-	k->values[class] = more;
+	k->values = more;
 	more[id] = value;
 	return 0;
 }
@@ -145,10 +109,9 @@ static int merge_keys(struct graph *g, struct pickle_walk w)
 	uint32_t *key, *value;
 	bool again;
 	int r = may_repeat(g, w, &again);
-	for (int i = 0; i < 3; i++)
-		k.seen[i].arena = &k.scratch;
+	k.seen.arena = &k.scratch;
 	for (; r == 0 && again && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)); g->edges++)
-		if (*key && is_key(torch_node(g->f, *key)))
+		if (*key)
 			r = merge_key(g, &k, key, value);
 	arena_free(&k.scratch);
 	return r;

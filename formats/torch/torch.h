@@ -10,7 +10,8 @@
  *
  *	names.c      the names that mean something: `known` of a GLOBAL
  *	value.c      what a value is: an array, a container, a module, an object, or plain
- *	children.c   what a container holds, and what that is called
+ *	children.c   what a container holds
+ *	keys.c       what that is called, and which keys of a dictionary are one
  *	graph.c      one pass over all of them: which hold arrays, how many names each tensor has
  *	named.c      the tensors that it met: which are one and the same
  *	tensor.c     tensors and storages: dtype, shape, strides, and where the bytes lie
@@ -300,10 +301,15 @@ struct torch_children {
 struct torch_children torch_children(const struct torch_file *f, uint32_t node);
 bool torch_next(struct torch_children *c, struct torch_child *ret);
 
+/* --- keys.c ------------------------------------------------------------------------------- */
+
 /* What the child is called: Python's repr of keys that are no strings. From the arena, or the
  * pickle. */
 int torch_child_name(const struct torch_file *f, const struct torch_child *c, struct arena *arena, struct slice *ret,
 		     struct error *err);
+
+/* A word that two keys of a dictionary share if they are equal to Python, and no others do.  From the arena. */
+int torch_same_key(const struct torch_file *f, uint32_t key, struct arena *arena, struct slice *ret, struct error *err);
 
 /* Appends a number as Python prints it; a global as module.name. */
 void torch_put_float(double value, struct text *ret);

@@ -4,6 +4,7 @@
 names, types, shapes, attributes and every byte; what is refused; and that nothing of them runs."""
 import argparse
 import collections
+import enum
 import glob
 import io
 import os
@@ -221,6 +222,39 @@ def test_keys_of_every_kind():
         assert out.files["1"].data == torch_model.bytes_of(t(3)) and "1~2" in out.files and "?" in out.files and "?~2" in out.files, list(out.files)
         told = [o["path"] for o in listed(where / "keys.pt")]
         assert told == list(out.files), f"{told} is not in the order {list(out.files)}"
+
+
+class Colour(enum.Enum):
+    RED, BLUE = 1, 2
+
+
+def test_keys_that_look_alike_are_not_one():
+    nan = float("nan")
+    alike = [[Colour.RED, Colour.BLUE], [1j, 2j], [np.int64(1), np.int64(2)], [torch.Size([1]), torch.Size([2])], [frozenset([1]), frozenset([2])],
+             [torch.ones(1), torch.ones(1)], [None, b"None", "None"], [torch.float32, b"torch.float32"], [(1,), b"(1,)"], [nan, -nan], [(b"ab", 1), ("ab", 1)], [(b"\xff", 1), ("\xff", 1)],
+             [(1, Colour.RED), (1, Colour.BLUE)], [b"", ""], [(1, (2, Colour.RED)), (1, (2, Colour.BLUE))], ["1", 1, b"1"]]
+    with folder() as where:
+        for protocol in (2, 4):
+            made = {f"d{i}": {k: torch.full((2,), float(n)) for n, k in enumerate(keys)} for i, keys in enumerate(alike)}
+            path = save(where / "alike.pt", made, pickle_protocol=protocol)
+            out = torch_model.shown(path)
+            same(path, out)
+            for i, keys in enumerate(alike):
+                shown = [leaf.data for name, leaf in out.files.items() if name.startswith(f"d{i}/")]
+                assert shown == [torch_model.bytes_of(t) for t in made[f"d{i}"].values()], keys
+
+
+def test_an_optimizer_pickled_whole_has_the_state_of_each_parameter():
+    m = torch.nn.Linear(3, 4)
+    o = torch.optim.Adam(m.parameters())
+    m(torch.ones(1, 3)).sum().backward()
+    o.step()
+    with folder() as where:
+        path = save(where / "o.pt", o)
+        out = torch_model.shown(path)
+        same(path, out)
+        shapes = [leaf.shape for name, leaf in out.files.items() if name.endswith("/exp_avg")]
+        assert shapes == [[4, 3], [4]], list(out.files)
 
 
 def test_a_key_that_comes_twice():

@@ -166,7 +166,8 @@ def key_name(k):
         return str(k)
     known = python_key(k)
     if known is None:
-        return "?"
+        inner = [key_name(i) if python_key(i) is None else repr(python_key(i)[0]) for i in k.items] if isinstance(k, Sequence) and k.kind == "tuple" else None
+        return "?" if inner is None else f"({', '.join(inner)}{',' * (len(inner) == 1)})"
     k, = known
     return k if isinstance(k, str) else k.decode("utf-8", "surrogateescape") if isinstance(k, bytes) else repr(k)
 
