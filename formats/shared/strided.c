@@ -181,7 +181,7 @@ static int gather(struct archive *a, const struct strided *s, uint64_t offset, u
 {
 	struct arena scratch = arena_apart(&a->arena);
 	struct gather g = {.a = a, .s = s, .whole = box_of(s), .gone = gone, .err = err};
-	struct source *source = s->from.stream ? NULL : archive_source(a, s->from.source);
+	struct source *source = s->from.stream || s->from.memory ? NULL : archive_source(a, s->from.source);
 	int r = 0;
 	if (source && !source->fetch)
 		g.mapped = source;

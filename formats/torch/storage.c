@@ -28,20 +28,20 @@ static int text_here(const struct torch_file *f, const struct pickle_node *text,
 }
 
 /* What lies nowhere as the codec wants it: escaped text of protocol 0, and all text if the pickle is
- * compressed. */
-static int decode_latin1(const struct torch_file *f, const struct pickle_node *text, struct content *ret, struct error *err)
+ * compressed.  Bytes in memory are from no source: they are told from others by the node that they are of. */
+static int decode_latin1(const struct torch_file *f, uint32_t text, struct content *ret, struct error *err)
 {
 	struct slice bytes;
-	int r = text_here(f, text, HERE_MAX, &f->a->arena, &bytes, err);
-	*ret = (struct content){.memory = bytes.data, .size = bytes.len};
+	int r = text_here(f, torch_node(f, text), HERE_MAX, &f->a->arena, &bytes, err);
+	*ret = (struct content){.source = text, .memory = bytes.data, .size = bytes.len};
 	return r;
 }
 
 /* In protocols 0 to 2 bytes are text of characters up to U+00FF, in UTF-8. */
-static int open_latin1(const struct torch_file *f, const struct pickle_node *text, uint64_t size, struct content *ret, struct error *err)
+static int open_latin1(const struct torch_file *f, uint32_t text, uint64_t size, struct content *ret, struct error *err)
 {
 	struct content at;
-	if (!pickle_bytes(&f->pickle, text, &at) || at.stream)
+	if (!pickle_bytes(&f->pickle, torch_node(f, text), &at) || at.stream)
 		return decode_latin1(f, text, ret, err);
 	return content_decoded(f->a, at.source, at.offset, at.size, CODEC_LATIN1, size, ret, err);
 }
@@ -71,10 +71,10 @@ int torch_text_bytes(const struct torch_file *f, uint32_t node, uint64_t size, s
 		return error_set(err, EBADMSG, "its bytes are not in the pickle");
 	bool there = pickle_bytes(&f->pickle, n, &text);
 	if (n->kind == PICKLE_TEXT && !there)
-		return decode_latin1(f, n, ret, err);
+		return decode_latin1(f, node, ret, err);
 	if (!there) { /* of protocol 0 */
 		r = pickle_text(&f->pickle, n, &f->a->arena, UINT64_MAX, &kept, err);
-		*ret = (struct content){.memory = kept.data, .size = kept.len};
+		*ret = (struct content){.source = node, .memory = kept.data, .size = kept.len};
 		return r;
 	}
 	*ret = text;
@@ -82,7 +82,7 @@ int torch_text_bytes(const struct torch_file *f, uint32_t node, uint64_t size, s
 		return 0;
 	if (size == STREAM_SIZE_UNKNOWN)
 		r = count_characters(f, &text, &size, err);
-	return r < 0 || size == text.size ? r : open_latin1(f, n, size, ret, err); /* all are ASCII */
+	return r < 0 || size == text.size ? r : open_latin1(f, node, size, ret, err); /* all are ASCII */
 }
 
 /* bytearray(bytes), bytearray(text, 'latin-1'), bytes(), encode(text, 'latin1'): what they are given; 0: nothing. */

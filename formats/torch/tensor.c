@@ -86,6 +86,7 @@ static uint64_t hash_of(const struct content *bytes, uint64_t offset, const stru
 			const uint64_t *strides, bool conj, bool neg)
 {
 	uint64_t hash = mix(mix(bytes->source, bytes->offset + offset), bytes->stream ? bytes->stream->offset : 0);
+	hash = bytes->memory ? mix(hash, 1) : hash; /* then its source is a node */
 	hash = mix(mix(hash, array->dtype), (uint64_t)array->width << 2 | (uint64_t)conj << 1 | neg);
 	hash = mix(hash, array->rank);
 	bool empty = false;

@@ -184,13 +184,15 @@ def test_what_python_2_wrote():
 def test_torch_tensors_in_a_plain_pickle():
     x = torch.arange(12.).reshape(3, 4)
     with folder() as where:
-        for protocol in (2, 3, 4, 5):
-            path = saved(where / "t.pkl", {"x": x, "t": x.t(), "h": x.to(torch.bfloat16), "p": torch.nn.Parameter(torch.ones(2)), "n": np.arange(3), "v": 5}, protocol)
+        for protocol in PROTOCOLS:
+            path = saved(where / "t.pkl", {"x": x, "t": x.t(), "u": x.t() + 1, "c": x.t().to(torch.complex64).conj(), "b": [b"ab\xff", b"cd\xff"], "h": x.to(torch.bfloat16), "p": torch.nn.Parameter(torch.ones(2)), "n": np.arange(3), "v": 5}, protocol)
             out = torch_model.shown(path)
             assert not torch_model.faults_by_torch(pickle.loads(path.read_bytes()), out)
             same(path, out)
-        joblib.dump({"x": x, "a": np.arange(3)}, where / "t.joblib")
-        same(where / "t.joblib", torch_model.shown(where / "t.joblib"))
+        for compress in (0, 3):
+            for protocol in (2, 4):
+                joblib.dump({"x": x, "t": x.t(), "u": x.t() + 1, "a": np.arange(3)}, where / "t.joblib", compress=compress, protocol=protocol)
+                same(where / "t.joblib", torch_model.shown(where / "t.joblib"))
 
 
 def test_without_an_array_it_stays_a_file():
