@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "formats/shared/ndarray_impl.h"
 
+#include "formats/shared/strided.h"
 #include "fs/archive/column.h"
 
 static int no_memory(struct error *err)
@@ -58,7 +59,7 @@ static int enter(struct fields *f, const struct numpy_field *field, struct place
 static bool place_file(const struct fields *f, const struct place *at, uint64_t width, struct ndarray_field *ret)
 {
 	*ret = (struct ndarray_field){.lazy = {ndarray_read_field}, .bytes = *f->bytes, .records = f->records, .offset = at->offset, .width = width, .slots = 1,
-				 .levels = at->levels, .nlevels = at->nlevels, .to_c_order = f->fortran && at->nlevels > 0};
+				 .levels = at->levels, .nlevels = at->nlevels, .to_c_order = f->records->strides && (!f->fortran || at->nlevels > 0)};
 	for (; ret->nlevels > 0 && ret->levels->stride == ret->width; ret->nlevels--, ret->levels = ret->levels->outer)
 		ret->width *= ret->levels->count;
 	for (const struct ndarray_level *l = ret->levels; l; l = l->outer)
@@ -120,29 +121,74 @@ static int show_fields(struct fields *f, const struct numpy_type *type, const st
 	return r;
 }
 
+/* Of records in Fortran order. */
+static void fortran_strides(const struct array *array, uint64_t *ret)
+{
+	uint64_t step = 1;
+	for (uint32_t i = 0; i < array->rank; step *= array->shape[i++])
+		ret[i] = step;
+}
+
 static int show_records(struct archive *a, uint32_t parent, struct slice name, const struct content *bytes,
-			const struct numpy_type *type, uint32_t *ret, struct error *err)
+			const struct numpy_type *type, const uint64_t *strides, uint32_t *ret, struct error *err)
 {
 	const struct array *array = &type->array;
 	struct ndarray_records *records = arena_alloc(&a->arena, sizeof *records);
-	uint64_t count, *shape = arena_array(&a->arena, array->rank + 1u, sizeof *shape);
+	uint64_t count, *shape = arena_array(&a->arena, 2u * array->rank + 1, sizeof *shape), *steps = NULL;
 	if (!records || !shape)
 		return no_memory(err);
 	if (array->rank)
 		memcpy(shape, array->shape, array->rank * sizeof *shape);
+	if (strides || array->fortran)
+		steps = shape + array->rank;
+	if (strides && array->rank)
+		memcpy(steps, strides, array->rank * sizeof *steps);
+	else if (steps)
+		fortran_strides(array, steps);
 	if (!shape_elements(array->shape, array->rank, &count))
 		return error_set(err, EBADMSG, "a shape of more records than 64 bits count");
-	*records = (struct ndarray_records){type->size, count, shape, array->rank};
+	*records = (struct ndarray_records){type->size, count, shape, steps, array->rank};
 	*ret = column_struct(&a->tree, (struct column_at){.parent = parent, .name = name}, array);
 	struct fields f = {a, bytes, records, array->fortran, type->objects, err};
 	struct place at = {.dir = *ret, .shape = shape, .rank = array->rank};
 	return show_fields(&f, type, &at);
 }
 
+/* --- arrays ------------------------------------------------------------------ */
+
+static int show_gathered(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type, const uint64_t *strides,
+			 const struct content *elements, uint32_t *ret, struct error *err)
+{
+	struct array array = type->array;
+	struct strided *s = arena_alloc(&a->arena, sizeof *s);
+	uint64_t *extents = arena_array(&a->arena, 2u * array.rank + 1, sizeof *extents);
+	if (!s || !extents)
+		return no_memory(err);
+	if (array.rank) {
+		memcpy(extents, array.shape, array.rank * sizeof *extents);
+		memcpy(extents + array.rank, strides, array.rank * sizeof *extents);
+	}
+	*s = (struct strided){.lazy = {strided_read}, .from = *elements, .shape = extents, .strides = extents + array.rank, .rank = array.rank,
+			      .width = (uint32_t)type->size};
+	array.codec = content_codec(elements);
+	*ret = tree_lazy(&a->tree, parent, name, s, elements->size);
+	tree_describe(&a->tree, *ret, tree_array(&a->tree, &array));
+	return 0;
+}
+
+int ndarray_show_strided(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type, const uint64_t *strides,
+			 const struct content *elements, uint32_t *ret, struct error *err)
+{
+	const struct array *array = &type->array;
+	if (array->dtype == DTYPE_STRUCT)
+		return show_records(a, parent, name, elements, type, strides, ret, err);
+	if (!strides || strided_in_order(array->shape, strides, array->rank) || type->size == 0)
+		return content_show(a, parent, name, elements, array, ret, err);
+	return show_gathered(a, parent, name, type, strides, elements, ret, err);
+}
+
 int ndarray_show(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type,
 		 const struct content *elements, uint32_t *ret, struct error *err)
 {
-	if (type->array.dtype == DTYPE_STRUCT)
-		return show_records(a, parent, name, elements, type, ret, err);
-	return content_show(a, parent, name, elements, &type->array, ret, err);
+	return ndarray_show_strided(a, parent, name, type, NULL, elements, ret, err);
 }

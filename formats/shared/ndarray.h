@@ -14,3 +14,8 @@
  * be; `elements` are exactly its bytes. */
 int ndarray_show(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type,
 		 const struct content *elements, uint32_t *ret, struct error *err);
+
+/* The same of elements in another order than C's or Fortran's: strides[i], in elements, is how far
+ * apart they lie in dimension i, each place being one element's.  They are shown in C order.  NULL: as above. */
+int ndarray_show_strided(struct archive *a, uint32_t parent, struct slice name, const struct numpy_type *type, const uint64_t *strides,
+			 const struct content *elements, uint32_t *ret, struct error *err);

@@ -12,7 +12,7 @@ struct ndarray_field {
 	uint64_t slots, count;   /* slots in a record; bytes in all records */
 	const struct ndarray_level *levels; /* the sub-arrays that the slots belong to, innermost first */
 	uint32_t nlevels;
-	bool to_c_order;         /* records are in Fortran order, but shown in C order */
+	bool to_c_order;         /* records lie in another order, but are shown in C order */
 };
 
 struct ndarray_level {
@@ -24,6 +24,7 @@ struct ndarray_records {
 	uint64_t size; /* bytes of a record */
 	uint64_t count;
 	const uint64_t *shape;
+	const uint64_t *strides; /* in records, of those that lie in another order than C's; else NULL */
 	uint32_t rank; /* at most NUMPY_RANK_MAX */
 };
 

@@ -17,13 +17,11 @@ static uint64_t slot_at(const struct ndarray_field *f, uint64_t slot)
 static uint64_t record_at(const struct ndarray_field *f, uint64_t index)
 {
 	const struct ndarray_records *r = f->records;
-	uint64_t at = 0, step[NUMPY_RANK_MAX], n = 1;
+	uint64_t at = 0;
 	if (!f->to_c_order)
 		return index * r->size;
-	for (uint32_t i = 0; i < r->rank; n *= r->shape[i++])
-		step[i] = n;
 	for (uint32_t i = r->rank; i-- > 0; index /= r->shape[i])
-		at += index % r->shape[i] * step[i];
+		at += index % r->shape[i] * r->strides[i];
 	return at * r->size;
 }
 

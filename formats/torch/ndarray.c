@@ -38,7 +38,7 @@ bool torch_nd_parts(const struct torch_file *f, uint32_t node, struct torch_nd_p
 		*ret = (struct torch_nd_parts){item(f, c.state, 1), item(f, c.state, 2), item(f, c.state, 4), item(f, c.state, 3)};
 		return ret->bytes && torch_node(f, c.state)->count == 5;
 	case TORCH_ND_FROM_BUFFER:
-		*ret = (struct torch_nd_parts){item(f, c.args, 2), item(f, c.args, 1), item(f, c.args, 0), item(f, c.args, 3)};
+		*ret = (struct torch_nd_parts){item(f, c.args, 2), item(f, c.args, 1), item(f, c.args, 0), item(f, c.args, 3), item(f, c.args, 4)};
 		return ret->shape;
 	case TORCH_ND_SCALAR:
 		*ret = (struct torch_nd_parts){.dtype = item(f, c.args, 0), .bytes = item(f, c.args, 1)};
@@ -113,8 +113,40 @@ static bool is_fortran(const struct torch_file *f, uint32_t order)
 	return torch_first_bytes(f, order, letters) && letters[0] == 'F';
 }
 
+/* Moves the shape from where the elements lie, in C order, to what is shown; *ret: the strides, in
+ * elements, or NULL: it stays. */
+static int transpose(const struct torch_file *f, const struct torch_nd_parts *parts, struct arena *arena, struct array *shape,
+		     uint64_t **ret, struct error *err)
+{
+	uint64_t steps[NUMPY_RANK_MAX], *shown, *strides, axis, step = 1, seen = 0;
+	struct array axes;
+	uint8_t letters[4];
+	*ret = NULL;
+	if (!parts->axes || !torch_first_bytes(f, parts->order, letters) || letters[0] != 'K' || torch_node(f, parts->axes)->kind == PICKLE_NONE)
+		return 0;
+	int r = torch_numpy_shape(f, parts->axes, arena, &axes, err);
+	if (r < 0)
+		return r;
+	if (!(shown = arena_array(arena, shape->rank + 1u, sizeof *shown)) || !(strides = arena_array(arena, shape->rank + 1u, sizeof *strides)))
+		return error_no_memory(err, "its shape");
+	for (uint32_t i = shape->rank; i-- > 0; step *= shape->shape[i])
+		steps[i] = step;
+	for (uint32_t i = 0; axes.rank == shape->rank && i < axes.rank; i++) {
+		if ((axis = axes.shape[i]) >= shape->rank || seen >> axis & 1)
+			break;
+		seen |= UINT64_C(1) << axis;
+		shown[i] = shape->shape[axis];
+		strides[i] = steps[axis];
+	}
+	if (axes.rank != shape->rank || seen != (shape->rank == 64 ? UINT64_MAX : (UINT64_C(1) << shape->rank) - 1))
+		return error_set(err, EBADMSG, "an order of its dimensions that is not one");
+	shape->shape = shown;
+	*ret = strides;
+	return 0;
+}
+
 int torch_nd_read(const struct torch_file *f, uint32_t node, struct arena *arena, struct numpy_type *type, uint64_t *size,
-		  struct error *err)
+		  uint64_t **strides, struct error *err)
 {
 	struct torch_nd_parts parts;
 	struct array shape = {0};
@@ -125,6 +157,8 @@ int torch_nd_read(const struct torch_file *f, uint32_t node, struct arena *arena
 	int r = torch_numpy_type(f, parts.dtype, arena, type, err);
 	if (r == 0 && parts.shape)
 		r = torch_numpy_shape(f, parts.shape, arena, &shape, err);
+	if (r == 0)
+		r = transpose(f, &parts, arena, &shape, strides, err);
 	if (r == 0 && type->array.rank)
 		r = error_set(err, EBADMSG, "an array of sub-arrays");
 	if (r < 0)
@@ -175,12 +209,12 @@ int torch_add_nd(const struct torch_file *f, uint32_t parent, struct slice name,
 	struct numpy_type type;
 	struct content bytes;
 	struct error why = {0};
-	uint64_t size;
-	int r = torch_nd_read(f, node, &scratch, &type, &size, &why);
+	uint64_t size, *strides;
+	int r = torch_nd_read(f, node, &scratch, &type, &size, &strides, &why);
 	if (r == 0)
 		r = find_bytes(f, node, size, &bytes, &why);
 	if (r == 0)
-		r = ndarray_show(f->a, parent, name, &type, &bytes, ret, &why);
+		r = ndarray_show_strided(f->a, parent, name, &type, strides, &bytes, ret, &why);
 	else if (!error_passes(r))
 		r = show_fault(f, parent, name, &type.array, why.text, ret, &why);
 	arena_free(&scratch);

@@ -8,6 +8,7 @@
  *
  *	_reconstruct(ndarray, (0,), b'b'), state (1, shape, dtype, fortran, bytes or list)
  *	_frombuffer(bytes, dtype, shape, 'C' or 'F')
+ *	_frombuffer(bytes, dtype, shape, 'K', axes)     of that shape in C order, then transposed
  *	scalar(dtype, bytes)
  *	dtype('f4', False, True), state (3, '<', subarray, names, fields, itemsize, alignment, flags[, metadata])
  *	NumpyArrayWrapper, state {shape, order, dtype, …}      joblib's; its bytes follow it
@@ -34,13 +35,15 @@ size_t torch_first_bytes(const struct torch_file *f, uint32_t node, uint8_t ret[
 struct torch_nd_parts {
 	uint32_t shape, dtype;
 	uint32_t bytes;   /* or a list */
-	uint32_t order;   /* a bool, or a text that begins with 'C' or 'F' */
+	uint32_t order;   /* a bool, or a text that begins with 'C', 'F' or 'K' */
+	uint32_t axes;    /* of 'K': which of the shape's dimension each one is */
 };
 bool torch_nd_parts(const struct torch_file *f, uint32_t node, struct torch_nd_parts *ret);
 
-/* The type of an array or a scalar, with its shape, and how many bytes its elements are. */
+/* The type of an array or a scalar, with its shape, and how many bytes its elements are.  *strides: in elements, where
+ * they lie in another order than C's or Fortran's; else NULL. */
 int torch_nd_read(const struct torch_file *f, uint32_t node, struct arena *arena, struct numpy_type *type, uint64_t *size,
-		  struct error *err);
+		  uint64_t **strides, struct error *err);
 
 /* --- joblib.c --- */
 

@@ -74,8 +74,8 @@ int torch_put_nd(const struct torch_file *f, uint32_t node, bool quoted, struct 
 	struct torch_nd_parts parts;
 	struct numpy_type type;
 	struct slice bytes = {NULL, 0};
-	uint64_t size = 0;
-	int r = torch_nd_read(f, node, &scratch, &type, &size, err);
+	uint64_t size = 0, *strides;
+	int r = torch_nd_read(f, node, &scratch, &type, &size, &strides, err);
 	if (r == 0 && torch_nd_parts(f, node, &parts))
 		r = torch_bytes_here(f, parts.bytes, STRING_MAX, &scratch, &bytes, err);
 	if (r == 0 && bytes.len != size)

@@ -149,6 +149,31 @@ static void what_is_out_of_band_cannot_be_read(void **state)
 	test_unload(file);
 }
 
+static void dimensions_in_another_order_are_shown_in_c_order(void **state)
+{
+	static const uint8_t int16[] = {0x01, 0x26, 0x4b, 0x70, 0xbd, 0xe2, 0x07, 0x2c, 0x95, 0xba, 0xdf, 0x04,
+					0x51, 0x76, 0x9b, 0xc0, 0x29, 0x4e, 0x73, 0x98, 0xe5, 0x0a, 0x2f, 0x54};
+	static const uint8_t axes[] = "K\x01K\0K\x02\x87\x94t"; /* (1, 0, 2) */
+	struct archive a;
+	struct error err = {0};
+	struct slice file = test_open_fixture(&a, &format_pickle, "axes.pkl");
+	(void)state;
+	assert_string_equal(test_shape(&a, "int16"), "[3,2,2]");
+	assert_string_equal(test_attr(&a, "int16", "array.order"), "C");
+	check_bytes(&a, "int16", int16, sizeof int16);
+	assert_string_equal(test_shape(&a, "records"), "[3,2,2]");
+	assert_string_equal(test_shape(&a, "records/rgb"), "[3,2,2,3]");
+	archive_close(&a);
+
+	uint8_t *at = memmem(file.data, file.len, axes, sizeof axes - 1);
+	assert_non_null(at);
+	at[3] = 1; /* (1, 1, 2) */
+	assert_int_equal(test_open(&a, &format_pickle, file, &err), 0);
+	assert_string_equal(test_attr(&a, "int16", "arrayfs.error"), "an order of its dimensions that is not one");
+	archive_close(&a);
+	test_unload(file);
+}
+
 static void strings_of_python_2_are_text_or_bytes(void **state)
 {
 	(void)state;
@@ -260,6 +285,7 @@ int main(void)
 		cmocka_unit_test(types_of_others_are_named),
 		cmocka_unit_test(one_array_is_called_data),
 		cmocka_unit_test(what_is_out_of_band_cannot_be_read),
+		cmocka_unit_test(dimensions_in_another_order_are_shown_in_c_order),
 		cmocka_unit_test(strings_of_python_2_are_text_or_bytes),
 		cmocka_unit_test(arrays_that_are_wrong_have_a_sentence),
 		cmocka_unit_test(shared_records_are_counted),

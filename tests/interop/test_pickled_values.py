@@ -116,6 +116,28 @@ def test_every_type_in_every_protocol():
         as_loaded(where / "all.joblib", joblib.load)
 
 
+def test_dimensions_in_any_order():
+    """In protocol 5 NumPy says in which order they lie, instead of moving the elements."""
+    r = pickled_random.Random(6)
+    with folder() as where:
+        for t in [*pickled_random.TYPES, *pickled_random.RECORDS]:
+            dtype = np.dtype(t)
+            a = (r.bytes.integers(0, 2, 120 * dtype.itemsize).astype("u1") if dtype.kind != "U" else np.zeros(120 * dtype.itemsize, "u1")).view(dtype)
+            arrays = {}
+            for axes in ((1, 0, 2), (0, 2, 1), (2, 0, 1), (1, 2, 0), (2, 1, 0)):
+                arrays[f"{axes}"] = a.reshape(4, 5, 6).transpose(axes)
+            arrays |= {"more": a.reshape(2, 3, 4, 5).transpose(1, 3, 0, 2), "ones": a.reshape(1, 20, 6, 1).transpose(3, 2, 0, 1), "none": a[:0].reshape(3, 0, 2).transpose(1, 0, 2)}
+            path = saved(where / "k.pkl", arrays, 5)
+            out = as_loaded(path)
+            for name, array in pickle.loads(path.read_bytes()).items():
+                for field in array.dtype.names or ():
+                    if array.dtype[field].names is None and array.dtype[field].subdtype is None:
+                        leaf = out.files[f"{name}/{field}"]
+                        assert leaf.data == array[field].tobytes(leaf.order), f"the model is wrong: {name}/{field}"
+        joblib.dump({"a": a, "n": np.void(b"x"), "l": [arrays]}, where / "k.joblib", compress=True, protocol=5)
+        as_loaded(where / "k.joblib", joblib.load)
+
+
 def test_types_of_ml_dtypes():
     words = ["bfloat16", "float8_e4m3fn", "float8_e5m2", "int4", "float4_e2m1fn"]
     with folder() as where:

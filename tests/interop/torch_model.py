@@ -418,8 +418,9 @@ class Model(File):
             _, shape, dtype, fortran, data = v.state.items
             return self.numpy(records.dtype_of(dtype), ints(shape), bool(fortran), data)
         if name == "_frombuffer" and module.endswith(".numeric"):
-            data, dtype, shape, order = v.args
-            return self.numpy(records.dtype_of(dtype), ints(shape), order == "F", data)
+            data, dtype, shape, order, *axes = v.args
+            axes = ints(axes[0]) if order == "K" else None
+            return self.numpy(records.dtype_of(dtype), ints(shape), order == "F", data, axes)
         if name == "scalar" and module.endswith(".multiarray") and scalar(v) is None:
             return self.numpy(records.dtype_of(v.args[0]), [], False, v.args[1])
         return None
@@ -458,13 +459,14 @@ class Model(File):
             attributes |= {"scale": scale, "zero_point": zero}
         return Parts("quantized", f"torch.{storage.dtype}", shape, parts, attributes)
 
-    def numpy(self, dtype, shape, fortran, data):
+    def numpy(self, dtype, shape, fortran, data, axes=None):
         if dtype.hasobject:
             return None
         if isinstance(data, OutOfBand):
             return Leaf(ANY, shape, None, ANY, None)
         data = latin1(data)
         array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C") if records.count(shape) * dtype.itemsize else np.zeros(shape, dtype)
+        array = array.transpose(axes) if axes else array
         return self.of_numpy(array, fortran and len(shape) > 1)
 
     @staticmethod
