@@ -13,7 +13,7 @@
 
 extern const struct format format_joblib;
 
-enum { HEAD = 64 << 10 }; /* of compressed files, so much is looked through for joblib's name */
+enum { HEAD = 4 << 20 }; /* of compressed pickles, so much is looked through for joblib's name */
 
 /* --- compressed files ------------------------------------------------------------------------ */
 
@@ -115,13 +115,18 @@ static bool joblib_probe(const struct peek *p)
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
 	struct stream s = {.source = p->source, .len = p->size, .codec = codec_of(head), .size = STREAM_SIZE_UNKNOWN};
-	uint8_t start[PICKLE_HEAD], more[HEAD];
+	struct arena scratch = {.limit = 2 * HEAD};
+	uint8_t start[PICKLE_HEAD], *more;
 	size_t n;
 	if (s.codec == CODEC_NONE)
 		return pickle_is(p) && names_joblib(head);
 	if (stream_open(&s, NULL) < 0 || stream_prefix(&s, start, sizeof start, &n, NULL) < 0 || !pickle_probe((struct slice){start, n}))
 		return false;
-	return stream_prefix(&s, more, sizeof more, &n, NULL) == 0 && names_joblib((struct slice){more, n});
+	if (!(more = arena_alloc(&scratch, HEAD)))
+		peek_failed(p, -ENOMEM);
+	bool named = more && stream_prefix(&s, more, HEAD, &n, NULL) == 0 && names_joblib((struct slice){more, n});
+	arena_free(&scratch);
+	return named;
 }
 
 /* --- the formats ----------------------------------------------------------------------------------- */

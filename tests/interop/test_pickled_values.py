@@ -268,6 +268,16 @@ def test_joblib_of_many_blocks_compressed():
         assert arrayfs("--cat", "--rows", "1490:1500", where / "t.joblib", "a").stdout == a[1490:].tobytes()
 
 
+def test_joblib_whose_first_array_is_far_behind():
+    things = {"words": {f"word {i}": i for i in range(100000)}, "a": np.arange(5.)}
+    with folder() as where:
+        for how in (0, ("zlib", 3), ("gzip", 3)):
+            joblib.dump(things, where / "t.joblib", compress=how)
+            assert [o["path"] for o in listed(where / "t.joblib")] == ["a"], how
+            assert arrayfs("--cat", where / "t.joblib", "a").stdout == things["a"].tobytes(), how
+            assert [o["path"] for o in listed(where)] == ["t.joblib/a"], how
+
+
 def test_a_gzip_that_is_no_pickle_stays_what_it_is():
     with folder() as where:
         for name, data in (("a.gz", gzip.compress(b"text" * 100)), ("a.z", zlib.compress(b"text" * 100)), ("b.gz", gzip.compress(pickle.dumps([1, 2])))):
