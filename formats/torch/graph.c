@@ -12,7 +12,7 @@
 #include <inttypes.h>
 #include "fs/base/list.h"
 
-enum { DEPTH_MAX = 1000, NODES_MAX = 10000000, EDGES_MAX = 32000000 };
+enum { DEPTH_MAX = 1000, NODES_MAX = 10000000, WORK_MAX = 32000000 };
 
 struct graph {
 	struct torch_file *f;
@@ -24,7 +24,8 @@ struct graph {
 	uint32_t count;
 	bool shared; /* a container has several paths */
 	uint64_t nodes;
-	uint64_t edges; /* looked at: a dictionary may be the state of many objects, and is then looked at for each */
+	uint64_t work; /* edges looked at: a dictionary may be the state of many objects, and is then looked at for each;
+			* and the keys' bytes */
 	struct frame {
 		uint32_t node;
 		uint16_t height;
@@ -36,6 +37,12 @@ struct graph {
 static int no_memory(struct graph *g)
 {
 	return error_no_memory(g->err, "so many values");
+}
+
+static int work(struct graph *g, uint64_t more)
+{
+	g->work += more;
+	return g->work > WORK_MAX ? error_set(g->err, ENOTSUP, "pickle: values that are shared among too many objects") : 0;
 }
 
 /* --- keys that come twice ---------------------------------------------------------------------------- */
@@ -52,6 +59,8 @@ static int merge_key(struct graph *g, struct keys *k, uint32_t *key, uint32_t *v
 	struct slice word;
 	bool fresh = true;
 	int r = torch_same_key(g->f, *key, &k->scratch, &word, g->err);
+	if (r == 0)
+		r = work(g, 1 + word.len / 8);
 	uint32_t id = r < 0 ? SLICE_MAP_NONE : slice_map_add(&k->seen, word, &fresh);
 	if (id == SLICE_MAP_NONE)
 		return r < 0 ? r : no_memory(g);
@@ -86,14 +95,17 @@ static int may_repeat(struct graph *g, struct pickle_walk w, bool *ret)
 	struct slice few[FEW], *texts = few;
 	uint32_t key, value, pairs = 0, n = 0, repeated = SLICE_MAP_NONE;
 	int r = 0;
-	for (; pickle_next(&all, &key) && pickle_next(&all, &value); g->edges++)
+	while (pickle_next(&all, &key) && pickle_next(&all, &value))
 		pairs++;
-	if (pairs > FEW && !(texts = arena_array(&scratch, pairs, sizeof *texts)))
+	r = work(g, pairs);
+	if (r == 0 && pairs > FEW && !(texts = arena_array(&scratch, pairs, sizeof *texts)))
 		r = no_memory(g);
 	for (*ret = false; r == 0 && !*ret && pickle_next(&w, &key) && pickle_next(&w, &value); n++) {
 		*ret = !key || torch_node(g->f, key)->kind != PICKLE_TEXT;
 		if (!*ret)
 			r = torch_child_name(g->f, &(struct torch_child){.key = key}, &scratch, &texts[n], g->err);
+		if (r == 0 && !*ret)
+			r = work(g, texts[n].len / 64);
 	}
 	if (r == 0 && !*ret && pairs > FEW && !slice_map_repeated(texts, pairs, &scratch, &repeated))
 		r = no_memory(g);
@@ -110,7 +122,7 @@ static int merge_keys(struct graph *g, struct pickle_walk w)
 	bool again;
 	int r = may_repeat(g, w, &again);
 	k.seen.arena = &k.scratch;
-	for (; r == 0 && again && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)); g->edges++)
+	while (r == 0 && again && (key = pickle_next_place(&w)) && (value = pickle_next_place(&w)))
 		if (*key)
 			r = merge_key(g, &k, key, value);
 	arena_free(&k.scratch);
@@ -225,8 +237,8 @@ static int walk(struct graph *g, uint32_t root)
 	int r = enter(g, root);
 	while (r == 0 && g->depth) {
 		struct frame *top = &g->stack[g->depth - 1];
-		if (++g->edges > EDGES_MAX)
-			return error_set(g->err, ENOTSUP, "pickle: values that are shared among too many objects");
+		if ((r = work(g, 1)) < 0)
+			return r;
 		if (torch_next(&top->children, &child))
 			r = meet(g, &child);
 		else

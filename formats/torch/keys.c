@@ -7,7 +7,12 @@
 
 #include "fs/base/name.h"
 
-enum { KEY_DEPTH = 8, KEY_MAX = 1 << 16 };
+enum {
+	KEY_DEPTH = 8,       /* of tuples in a name */
+	SAME_DEPTH = 100,    /* and in what is compared */
+	KEY_MAX = 1 << 16,
+	LONG_KEY_MAX = 1785, /* bytes: of more digits than these have, 4,300, Python prints no number */
+};
 
 /* As Python prints a float: the shortest digits that give it back. */
 void torch_put_float(double value, struct text *ret)
@@ -119,6 +124,8 @@ static int put_call(const struct torch_file *f, const struct pickle_node *n, boo
 {
 	struct text bytes = {.limit = KEY_MAX};
 	int r = is_encoded(f, n) ? put_encoded(f, n, &bytes, err) : 0;
+	if (r == 0 && bytes.failed)
+		r = error_set(err, -bytes.failed, "no memory for a key");
 	if (!is_encoded(f, n))
 		text_add(ret, "?");
 	else if (r == 0 && quoted)
@@ -140,8 +147,11 @@ static int put_key(const struct torch_file *f, uint32_t key, unsigned depth, str
 	case PICKLE_BOOL:
 		text_add(ret, n->number ? "True" : "False");
 		return 0;
-	case PICKLE_INT:
 	case PICKLE_LONG:
+		if (pickle_size(n) > LONG_KEY_MAX)
+			break;
+		/* fallthrough */
+	case PICKLE_INT:
 		return pickle_decimal(&f->pickle, n, ret, err);
 	case PICKLE_FLOAT:
 		torch_put_float(n->real, ret);
@@ -175,7 +185,7 @@ int torch_child_name(const struct torch_file *f, const struct torch_child *c, st
 	}
 	if (c->key && torch_node(f, c->key)->kind == PICKLE_TEXT)
 		return pickle_text(&f->pickle, torch_node(f, c->key), arena, KEY_MAX, ret, err);
-	struct text name = {.limit = 2 * KEY_MAX};
+	struct text name = {.limit = 8 * KEY_MAX}; /* an escape has four characters */
 	int r = 0;
 	if (c->key)
 		r = put_key(f, c->key, 0, &name, err);
@@ -214,6 +224,8 @@ static int put_sized_bytes(const struct torch_file *f, const struct pickle_node 
 {
 	struct text bytes = {.limit = KEY_MAX};
 	int r = put_encoded(f, n, &bytes, err);
+	if (r == 0 && bytes.failed)
+		r = error_set(err, -bytes.failed, "no memory for a key");
 	put_sized('b', text_slice(&bytes), ret);
 	text_free(&bytes);
 	return r;
@@ -227,6 +239,11 @@ static bool whole_number(const struct pickle_node *n, int64_t *ret)
 	return whole || n->kind == PICKLE_BOOL || n->kind == PICKLE_INT;
 }
 
+static bool is_short(const struct torch_file *f, uint32_t text)
+{
+	return pickle_size(torch_node(f, text)) <= KEY_MAX;
+}
+
 static int put_same(const struct torch_file *f, uint32_t key, unsigned depth, struct text *ret, struct error *err)
 {
 	const struct pickle_node *n = torch_node(f, key);
@@ -236,21 +253,24 @@ static int put_same(const struct torch_file *f, uint32_t key, unsigned depth, st
 		text_print(ret, "%lld;", (long long)number);
 	} else if (n->kind == PICKLE_NONE) {
 		text_add(ret, "N");
-	} else if (n->kind == PICKLE_LONG) {
+	} else if (n->kind == PICKLE_LONG && pickle_size(n) <= LONG_KEY_MAX) {
 		r = pickle_decimal(&f->pickle, n, ret, err);
 		text_add(ret, ";");
 	} else if (n->kind == PICKLE_FLOAT && n->real == n->real) {
-		torch_put_float(n->real, ret);
+		if (n->real - n->real == 0 && (n->real >= 1e18 || n->real <= -1e18))
+			text_print(ret, "%.0f", n->real); /* it is whole, and equals such a LONG */
+		else
+			torch_put_float(n->real, ret);
 		text_add(ret, ";");
 	} else if (n->kind == PICKLE_TEXT || n->kind == PICKLE_STR || n->kind == PICKLE_BYTES) {
 		r = put_sized_text(f, n, ret, err);
 	} else if (n->kind == PICKLE_CALL && is_encoded(f, n)) {
 		r = put_sized_bytes(f, n, ret, err);
-	} else if (n->kind == PICKLE_GLOBAL) {
+	} else if (n->kind == PICKLE_GLOBAL && is_short(f, n->pair[0]) && is_short(f, n->pair[1])) {
 		text_add(ret, "g");
 		r = put_sized_text(f, torch_node(f, n->pair[0]), ret, err);
 		r = r < 0 ? r : put_sized_text(f, torch_node(f, n->pair[1]), ret, err);
-	} else if (n->kind == PICKLE_TUPLE && depth < KEY_DEPTH) {
+	} else if (n->kind == PICKLE_TUPLE && depth < SAME_DEPTH) {
 		text_add(ret, "(");
 		for (uint32_t i = 0; r == 0 && i < n->count && ret->len < KEY_MAX && !ret->failed; i++)
 			r = put_same(f, pickle_item(n, i), depth + 1, ret, err);
@@ -265,7 +285,7 @@ int torch_same_key(const struct torch_file *f, uint32_t key, struct arena *arena
 {
 	struct text word = {.limit = 2 * KEY_MAX};
 	int r = put_same(f, key, 0, &word, err);
-	if (r == 0 && (word.failed == -E2BIG || word.len >= KEY_MAX) && torch_node(f, key)->kind == PICKLE_TUPLE) {
+	if (r == 0 && (word.failed == -E2BIG || (!word.failed && word.len >= KEY_MAX)) && torch_node(f, key)->kind == PICKLE_TUPLE) {
 		text_free(&word); /* too long to compare */
 		word = (struct text){.limit = KEY_MAX};
 		text_print(&word, "#%u;", (unsigned)key);

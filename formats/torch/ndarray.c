@@ -153,8 +153,8 @@ int torch_nd_read(const struct torch_file *f, uint32_t node, struct arena *arena
 	bool there = torch_nd_parts(f, node, &parts);
 	if (!there)
 		return error_set(err, EBADMSG, "an array that is not described as one");
-	type->array.unshaped = true; /* until that is known */
 	int r = torch_numpy_type(f, parts.dtype, arena, type, err);
+	type->array.unshaped = true; /* until that is known */
 	if (r == 0 && parts.shape)
 		r = torch_numpy_shape(f, parts.shape, arena, &shape, err);
 	if (r == 0)

@@ -13,7 +13,7 @@
 
 extern const struct format format_joblib;
 
-enum { HEAD = 4 << 20 }; /* of compressed pickles, so much is looked through for joblib's name */
+enum { HEAD = 1 << 20, HEAD_ALONE = 16 << 20 }; /* of compressed pickles, so much is looked through for joblib's name */
 
 /* --- compressed files ------------------------------------------------------------------------ */
 
@@ -110,22 +110,34 @@ static bool names_joblib(struct slice head)
 	return head.len >= name.len && memmem(head.data, head.len, name.data, name.len);
 }
 
+/* *ret_end: there is no more to be had. */
+static bool names_joblib_within(const struct peek *p, const struct stream *s, size_t room, bool *ret_end)
+{
+	struct arena scratch = {.limit = 2 * room};
+	uint8_t *bytes = arena_alloc(&scratch, room);
+	size_t n = 0;
+	if (!bytes)
+		peek_failed(p, -ENOMEM);
+	bool sound = bytes && stream_prefix(s, bytes, room, &n, NULL) == 0, named = sound && names_joblib((struct slice){bytes, n});
+	arena_free(&scratch);
+	*ret_end = !sound || n < room;
+	return named;
+}
+
 /* A pickle in which joblib's wrapper is named soon. */
 static bool joblib_probe(const struct peek *p)
 {
 	struct slice head = {p->bytes, cursor_left(&p->head)};
 	struct stream s = {.source = p->source, .len = p->size, .codec = codec_of(head), .size = STREAM_SIZE_UNKNOWN};
-	struct arena scratch = {.limit = 2 * HEAD};
-	uint8_t start[PICKLE_HEAD], *more;
-	size_t n;
+	uint8_t start[PICKLE_HEAD];
+	size_t n, most = p->alone ? HEAD_ALONE : HEAD;
+	bool named = false, whole = false;
 	if (s.codec == CODEC_NONE)
 		return pickle_is(p) && names_joblib(head);
 	if (stream_open(&s, NULL) < 0 || stream_prefix(&s, start, sizeof start, &n, NULL) < 0 || !pickle_probe((struct slice){start, n}))
 		return false;
-	if (!(more = arena_alloc(&scratch, HEAD)))
-		peek_failed(p, -ENOMEM);
-	bool named = more && stream_prefix(&s, more, HEAD, &n, NULL) == 0 && names_joblib((struct slice){more, n});
-	arena_free(&scratch);
+	for (size_t room = HEAD / 16; !named && !whole && room <= most; room *= 4) /* what is broken further on is joblib's, too */
+		named = names_joblib_within(p, &s, room, &whole);
 	return named;
 }
 

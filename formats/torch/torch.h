@@ -308,7 +308,8 @@ bool torch_next(struct torch_children *c, struct torch_child *ret);
 int torch_child_name(const struct torch_file *f, const struct torch_child *c, struct arena *arena, struct slice *ret,
 		     struct error *err);
 
-/* A word that two keys of a dictionary share if they are equal to Python, and no others do.  From the arena. */
+/* A word that two keys of a dictionary share if they are equal to Python, and no others do; of objects,
+ * sets and what is huge, each is only equal to itself.  From the arena. */
 int torch_same_key(const struct torch_file *f, uint32_t key, struct arena *arena, struct slice *ret, struct error *err);
 
 /* Appends a number as Python prints it; a global as module.name. */

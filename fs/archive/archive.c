@@ -54,6 +54,7 @@ static int open_detected(struct archive *a, const struct format *const *formats,
 	int r = peek(&p, &a->source, err);
 	if (r < 0)
 		return r;
+	p.alone = !a->mirrored;
 	a->format = archive_detect(formats, &p, name, a->options, a->mirrored);
 	if (p.failed) {
 		a->format = NULL;

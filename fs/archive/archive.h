@@ -23,6 +23,7 @@ struct peek {
 	struct cursor head; /* the first HEAD_SIZE bytes, or the whole file */
 	uint64_t size;
 	const struct source *source;
+	bool alone; /* it is what the user named, not one file of many in a folder: a probe may look farther */
 	int failed; /* the first transient error (error_passes()) in a probe: then the format is not known */
 	uint8_t bytes[HEAD_SIZE];
 };

@@ -11,6 +11,7 @@ int peek(struct peek *ret, const struct source *s, struct error *err)
 	ret->head = cursor_over((struct slice){ret->bytes, n});
 	ret->size = s->size;
 	ret->source = s;
+	ret->alone = false;
 	ret->failed = 0;
 	return source_read(s, 0, ret->bytes, n, err);
 }

@@ -269,13 +269,43 @@ def test_joblib_of_many_blocks_compressed():
 
 
 def test_joblib_whose_first_array_is_far_behind():
-    things = {"words": {f"word {i}": i for i in range(100000)}, "a": np.arange(5.)}
+    for words in (20000, 500000):
+        things = {"words": {f"word {i}": i for i in range(words)}, "a": np.arange(5.)}
+        with folder() as where:
+            for how in (0, ("zlib", 3), ("gzip", 3)):
+                joblib.dump(things, where / "t.joblib", compress=how)
+                assert [o["path"] for o in listed(where / "t.joblib")] == ["a"], how
+                assert arrayfs("--cat", where / "t.joblib", "a").stdout == things["a"].tobytes(), how
+                assert [o["path"] for o in listed(where)] == ["t.joblib/a"] or words > 20000, how
+
+
+class Sharing:
+    state = {("x" * 60000, i): i for i in range(300)}
+
+    def __reduce__(self):
+        return Sharing, (), self.state
+
+
+def test_long_keys_of_shared_states_cost_little():
     with folder() as where:
-        for how in (0, ("zlib", 3), ("gzip", 3)):
-            joblib.dump(things, where / "t.joblib", compress=how)
-            assert [o["path"] for o in listed(where / "t.joblib")] == ["a"], how
-            assert arrayfs("--cat", where / "t.joblib", "a").stdout == things["a"].tobytes(), how
-            assert [o["path"] for o in listed(where)] == ["t.joblib/a"], how
+        (where / "t.pkl").write_bytes(pickle.dumps([np.arange(3)] + [Sharing() for _ in range(300)]))
+        said = arrayfs("--list", where / "t.pkl", code=None, timeout=20).stderr
+        assert b"values that are shared among too many objects" in said, said
+        (where / "t.pkl").write_bytes(pickle.dumps([np.arange(3)] + [Sharing() for _ in range(3)]))
+        assert [o["path"] for o in listed(where / "t.pkl")] == ["0"]
+
+
+def test_joblib_that_is_broken_says_how():
+    rng = np.random.default_rng(1)
+    with folder() as where:
+        path = where / "t.joblib"
+        joblib.dump({"a": rng.random(100000), "b": rng.random(100000)}, path, compress=("gzip", 1))
+        whole = path.read_bytes()
+        path.write_bytes(whole[:len(whole) // 2])
+        assert b"gzip is cut short after" in arrayfs("--list", path, code=None).stderr
+        at = len(whole) // 2
+        path.write_bytes(whole[:at] + bytes(b ^ 0xff for b in whole[at:at + 8]) + whole[at + 8:])
+        assert b"gzip is broken" in arrayfs("--list", path, code=None).stderr
 
 
 def test_a_gzip_that_is_no_pickle_stays_what_it_is():

@@ -5,6 +5,7 @@ names, types, shapes, attributes and every byte; what is refused; and that nothi
 import argparse
 import collections
 import enum
+import functools
 import glob
 import io
 import os
@@ -224,6 +225,15 @@ def test_keys_of_every_kind():
         assert told == list(out.files), f"{told} is not in the order {list(out.files)}"
 
 
+class Pairs:
+    """Is read as a dictionary of these pairs, one after the other."""
+    def __init__(self, pairs):
+        self.pairs = pairs
+
+    def __reduce__(self):
+        return dict, (), None, None, iter(self.pairs)
+
+
 class Colour(enum.Enum):
     RED, BLUE = 1, 2
 
@@ -242,6 +252,24 @@ def test_keys_that_look_alike_are_not_one():
             for i, keys in enumerate(alike):
                 shown = [leaf.data for name, leaf in out.files.items() if name.startswith(f"d{i}/")]
                 assert shown == [torch_model.bytes_of(t) for t in made[f"d{i}"].values()], keys
+
+
+def test_keys_that_are_huge_or_equal_otherwise():
+    """Only what Python itself takes for one key is one."""
+    keys = {"bytes": [(b"\xff" * 33000, 1), ("\x01" * 33000, 1)], "numbers": [1e18, 10**18 + 1, 10**19, 1e300], "digits": [10**5000, 10**5001],
+            "deep": [functools.reduce(lambda t, _: (t,), range(9), i) for i in range(2)]}
+    one, two = torch.zeros(1), torch.ones(1)
+    deep = lambda value: functools.reduce(lambda inner, _: (inner,), range(9), value)
+    with folder() as where:
+        for protocol in (2, 4):
+            made = {name: {k: torch.full((2,), float(n)) for n, k in enumerate(some)} for name, some in keys.items() if protocol > 2 or name != "bytes"}
+            path = save(where / "huge.pt", made, pickle_protocol=protocol)
+            for name, tensors in made.items():
+                assert arrayfs("--cat", path, name + "/*").stdout == b"".join(map(torch_model.bytes_of, tensors.values())), name
+        for a, b in ((1e18, 10**18), (10**19, 1e19), ((1, (2.0,)), (True, (2,))), (deep(1), deep(1.0))):
+            assert len({a: 0, b: 1}) == 1
+            path = save(where / "pairs.pt", Pairs([(a, one), (b, two)]))
+            assert arrayfs("--cat", path, "*").stdout == torch_model.bytes_of(two), (a, b)
 
 
 def test_an_optimizer_pickled_whole_has_the_state_of_each_parameter():
