@@ -87,6 +87,12 @@ static int read_file(struct archive *a, const struct node *n, uint64_t offset, u
 	return content_answer(a, &f->content, offset, len, ret, err);
 }
 
+const struct content *content_shown(const struct node *n)
+{
+	const struct content_file *f = n->kind == NODE_LAZY ? n->lazy : NULL;
+	return f && f->lazy.read == read_file ? &f->content : NULL;
+}
+
 int content_show(struct archive *a, uint32_t parent, struct slice name, const struct content *c, const struct array *array,
 		 uint32_t *ret, struct error *err)
 {

@@ -46,6 +46,9 @@ int content_load(struct archive *a, const struct content *c, struct arena *arena
 int content_show(struct archive *a, uint32_t parent, struct slice name, const struct content *c, const struct array *array,
 		 uint32_t *ret, struct error *err);
 
+/* What a file that content_show() added lazily reads; NULL: it is another. */
+const struct content *content_shown(const struct node *n);
+
 /* For read(): answers [offset, offset + len), without a copy where none is needed. */
 int content_answer(struct archive *a, const struct content *c, uint64_t offset, uint64_t len, struct answer *ret,
 		   struct error *err);

@@ -176,6 +176,18 @@ static int put_key(const struct torch_file *f, uint32_t key, unsigned depth, str
 	return 0;
 }
 
+/* Moves the text into the arena, unless it, or `r`, has failed. */
+static int keep(int r, struct text *t, struct arena *arena, struct slice *ret, struct error *err)
+{
+	if (r == 0 && t->failed)
+		r = error_set(err, -t->failed, "no memory for a key");
+	*ret = (struct slice){r == 0 ? (const uint8_t *)arena_text(arena, text_slice(t)) : NULL, t->len};
+	if (r == 0 && !ret->data)
+		r = error_no_memory(err, "a key");
+	text_free(t);
+	return r;
+}
+
 int torch_child_name(const struct torch_file *f, const struct torch_child *c, struct arena *arena, struct slice *ret,
 		     struct error *err)
 {
@@ -191,13 +203,7 @@ int torch_child_name(const struct torch_file *f, const struct torch_child *c, st
 		r = put_key(f, c->key, 0, &name, err);
 	else
 		text_print(&name, "%llu", (unsigned long long)c->index);
-	if (r == 0 && name.failed)
-		r = error_set(err, -name.failed, "no memory for a name");
-	*ret = (struct slice){(const uint8_t *)arena_text(arena, text_slice(&name)), name.len};
-	if (r == 0 && !ret->data)
-		r = error_no_memory(err, "a name");
-	text_free(&name);
-	return r;
+	return keep(r, &name, arena, ret, err);
 }
 
 /* --- which keys are one --------------------------------------------------------------------------- */
@@ -290,11 +296,5 @@ int torch_same_key(const struct torch_file *f, uint32_t key, struct arena *arena
 		word = (struct text){.limit = KEY_MAX};
 		text_print(&word, "#%u;", (unsigned)key);
 	}
-	if (r == 0 && word.failed)
-		r = error_set(err, -word.failed, "no memory for a key");
-	*ret = (struct slice){(const uint8_t *)arena_text(arena, text_slice(&word)), word.len};
-	if (r == 0 && !ret->data)
-		r = error_no_memory(err, "a key");
-	text_free(&word);
-	return r;
+	return keep(r, &word, arena, ret, err);
 }

@@ -104,17 +104,6 @@ static void count_strides(const uint64_t *shape, uint32_t rank, uint64_t *ret)
 		ret[i] = step;
 }
 
-struct torch_whole {
-	struct lazy lazy;
-	struct content bytes;
-};
-
-static int read_whole(struct archive *a, const struct node *n, uint64_t offset, uint64_t len, struct answer *ret, struct error *err)
-{
-	const struct torch_whole *w = n->lazy;
-	return content_answer(a, &w->bytes, offset, len, ret, err);
-}
-
 /* As hash_of() of the tensor that became this node.  The strides of what is in order follow from its
  * shape. */
 uint64_t torch_node_hash(const struct archive *a, const struct node *n)
@@ -129,8 +118,9 @@ uint64_t torch_node_hash(const struct archive *a, const struct node *n)
 		const struct strided *s = n->lazy;
 		return hash_of(&s->from, s->offset, array, s->shape, s->strides, s->sign == 2, s->sign && !s->sign_first);
 	}
-	if (lazy && lazy->read == read_whole)
-		bytes = ((const struct torch_whole *)n->lazy)->bytes;
+	const struct content *shown = content_shown(n);
+	if (shown)
+		bytes = *shown;
 	else if (n->kind != NODE_RANGE)
 		return 0;
 	if (array->rank > RANK_MAX)
@@ -335,17 +325,14 @@ static uint32_t add(const struct torch_file *f, uint32_t parent, struct slice na
 	struct tree *tree = &f->a->tree;
 	uint64_t size = tree_array_size(array);
 	bool in_order = strided_in_order(t->shape, t->strides, t->rank) && !t->conj && !t->neg;
-	if (in_order && t->bytes.memory)
-		return tree_bytes(tree, parent, name, t->bytes.memory + t->bytes.offset + t->offset, (size_t)size);
-	if (in_order && !t->bytes.stream)
-		return tree_range(tree, parent, name, t->bytes.source, t->bytes.offset + t->offset, size);
-	struct torch_whole *whole = in_order ? arena_alloc(&f->a->arena, sizeof *whole) : NULL;
+	const struct content bytes = content_part(&t->bytes, t->offset, size);
 	const struct strided *strided = in_order ? NULL : make_strided(f->a, t);
-	if (whole)
-		*whole = (struct torch_whole){{read_whole}, content_part(&t->bytes, t->offset, size)};
-	else if (!strided)
+	uint32_t id = 0;
+	if (strided)
+		id = tree_lazy(tree, parent, name, strided, size);
+	else if (!in_order || content_show(f->a, parent, name, &bytes, NULL, &id, NULL) < 0)
 		tree->failed = tree->failed ? tree->failed : -ENOMEM;
-	return tree_lazy(tree, parent, name, whole ? (const void *)whole : strided, size);
+	return id;
 }
 
 static void describe(const struct torch_file *f, uint32_t id, const struct array *array, uint32_t links)
