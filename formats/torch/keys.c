@@ -147,11 +147,10 @@ static int put_key(const struct torch_file *f, uint32_t key, unsigned depth, str
 	case PICKLE_BOOL:
 		text_add(ret, n->number ? "True" : "False");
 		return 0;
-	case PICKLE_LONG:
-		if (pickle_size(n) > LONG_KEY_MAX)
-			break;
-		/* fallthrough */
 	case PICKLE_INT:
+	case PICKLE_LONG:
+		if (n->kind == PICKLE_LONG && pickle_size(n) > LONG_KEY_MAX)
+			break;
 		return pickle_decimal(&f->pickle, n, ret, err);
 	case PICKLE_FLOAT:
 		torch_put_float(n->real, ret);
