@@ -295,25 +295,23 @@ static const uint8_t *component_end(const uint8_t *p, const uint8_t *end, char s
 
 struct tree_path tree_path(struct tree *t, uint32_t parent, struct slice name, char split)
 {
-	struct tree_path path = {.whole = name, .parent = parent};
 	const uint8_t *end = name.data + name.len;
-	bool leaf = false;
+	struct slice leaf = {NULL, 0};
+	bool differs = false;
 
 	for (const uint8_t *p = name.data, *stop; name.len && p <= end; p = stop + 1) {
 		stop = component_end(p, end, split);
 		struct slice part = {p, (size_t)(stop - p)};
-		path.differs |= part.len == 0 || (stop < end && *stop != '/');
+		differs |= part.len == 0 || (stop < end && *stop != '/');
 		if (part.len == 0)
 			continue;
-		if (leaf) { /* the one before was a directory */
-			uint32_t dir = tree_dir(t, path.parent, path.leaf);
-			path.differs |= dir && !slice_equal(slice_text(tree_at(t, dir)->name), path.leaf);
-			path.parent = dir;
+		if (leaf.len) { /* the one before was a directory */
+			parent = tree_dir(t, parent, leaf);
+			differs |= parent && !slice_equal(slice_text(tree_at(t, parent)->name), leaf);
 		}
-		path.leaf = part;
-		leaf = true;
+		leaf = part;
 	}
-	return path;
+	return (struct tree_path){.whole = name, .parent = parent, .leaf = leaf, .differs = differs};
 }
 
 /* The name is a node's first attribute. */
