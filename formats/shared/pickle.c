@@ -5,7 +5,6 @@ enum {
 	RESIDENT = 8 << 20,      /* contents of at most so many bytes are kept */
 	WINDOW = 64 << 10,       /* of others, so much is read at once, */
 	JUMPED = 4 << 10,        /* and so much after bytes that were skipped */
-	OPCODES_MAX = 1 << 28,
 };
 
 /* --- failing ------------------------------------------------------------------------- */
@@ -83,49 +82,7 @@ struct slice pickle_line(struct pickle_machine *m, size_t skip)
 	}
 }
 
-/* --- the loop ------------------------------------------------------------------------ */
-
-/* STOP, which has no function, or an unknown opcode. */
-static void stop(struct pickle_machine *m)
-{
-	if (*m->pos == '.') {
-		m->p->root = pickle_pop(m);
-		m->p->end = m->op_at + 1;
-	} else {
-		m->code = error_set(m->err, EBADMSG, "pickle: opcode 0x%02x at byte %" PRIu64, *m->pos, m->op_at - m->start);
-	}
-}
-
-/* At the end of the window: there is an opcode after it. */
-static bool begins_another(struct pickle_machine *m)
-{
-	if (pickle_left(m) == 0)
-		pickle_fail(m, EBADMSG, "it ends without STOP");
-	return m->code == 0 && pickle_refill(m, 1);
-}
-
-static void run(struct pickle_machine *m)
-{
-	for (uint32_t opcodes = 0; m->code == 0; opcodes++) {
-		m->op_at = pickle_at(m);
-		if (m->pos == m->end && !begins_another(m))
-			return;
-		if (opcodes == OPCODES_MAX) {
-			m->code = error_set(m->err, ENOMEM, "a pickle of more than 268,435,456 opcodes");
-			return;
-		}
-		const struct pickle_op *op = &pickle_ops[*m->pos];
-		if (!op->run) {
-			stop(m);
-			return;
-		}
-		if (!pickle_need(m, 1u + op->arg))
-			return;
-		const uint8_t *arg = m->pos + 1;
-		m->pos += 1u + op->arg;
-		op->run(m, op, arg);
-	}
-}
+/* --- one pickle ----------------------------------------------------------------------- */
 
 /* Unless it is large, everything left of the content is kept: by the previous pickle, if there was one. */
 static void load_resident(struct pickle_machine *m, uint64_t offset)
@@ -154,12 +111,10 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err)
 	if (offset > p->in->size || p->in->size >> 62)
 		return error_set(err, EBADMSG, "pickle: it begins at byte %" PRIu64 " of %" PRIu64, offset, p->in->size);
 	load_resident(&m, offset);
-	if (m.code == 0 && !p->chunks[0] && (p->chunks[0] = arena_array(p->keep, 64, sizeof **p->chunks)) == NULL)
-		pickle_fail_memory(&m);
-	if (p->chunks[0])
-		pickle_continue(&m);
+	if (m.code == 0 && p->room == 0)
+		pickle_more_nodes(&m);
 	pickle_grow(&m, &m.stack, &m.stack_room);
-	run(&m);
+	pickle_run(&m);
 	return m.code;
 }
 

@@ -43,7 +43,7 @@ enum pickle_kind {
 struct pickle_node {
 	uint8_t kind;    /* enum pickle_kind */
 	uint8_t marks;   /* free for the caller */
-	uint16_t known;  /* GLOBAL: what p->known() said; else free for the caller */
+	uint16_t known;  /* GLOBAL, and CALL of one: what p->known() said; else free for the caller */
 	uint32_t count;  /* of items, of which a DICT has two for each of its entries; CALL: free for the caller */
 	union {
 		int64_t number;
@@ -72,6 +72,8 @@ struct pickle_call {
 enum {
 	PICKLE_VALUES_MAX = 16000000,
 	PICKLE_HEAD = 64, /* bytes that pickle_probe() wants, if there are as many */
+	PICKLE_CHUNK_BITS = 12,
+	PICKLE_CHUNK = 1 << PICKLE_CHUNK_BITS,
 };
 
 struct pickle {
@@ -97,8 +99,9 @@ struct pickle {
 	uint64_t end; /* offset in `in` after STOP */
 
 	/* Private. */
-	uint32_t count;
-	struct pickle_node *chunks[24]; /* chunk k holds 64 << k nodes */
+	uint32_t count, room; /* of nodes: made, and there is room for */
+	struct pickle_node **chunks; /* of PICKLE_CHUNK each; of a small content there is one, and smaller */
+	uint32_t chunks_room;
 
 	/* The content from `offset` to its end, if that is small, for pickle_text(); or NULL.  Taken over from
 	 * another pickle of the same content and arena, it need not be read and kept again. */
@@ -120,8 +123,7 @@ int pickle_read(struct pickle *p, uint64_t offset, struct error *err);
 /* Nodes are numbered from 1 to p->count, children mostly before their containers. */
 static inline struct pickle_node *pickle_node(const struct pickle *p, uint32_t number)
 {
-	unsigned k = 25u - (unsigned)__builtin_clz(number + 64); /* chunk k begins with number (64 << k) - 64 */
-	return &p->chunks[k][number + 64 - (64u << k)];
+	return &p->chunks[number >> PICKLE_CHUNK_BITS][number & (PICKLE_CHUNK - 1)];
 }
 
 /* The items of a container, in order:

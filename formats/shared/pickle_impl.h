@@ -41,8 +41,6 @@ struct pickle_machine {
 	struct pickle_memo_branch **memo;
 	uint32_t memoized;
 
-	struct pickle_node *fresh; /* the rest of the last chunk */
-	uint32_t fresh_left;
 	uint32_t interned[PICKLE_INTERNED];
 
 	struct pickle_far {
@@ -52,12 +50,8 @@ struct pickle_machine {
 	unsigned far_reads;
 };
 
-struct pickle_op {
-	void (*run)(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg);
-	uint8_t arg;  /* bytes that follow */
-	uint8_t kind; /* what it makes */
-};
-extern const struct pickle_op pickle_ops[256];
+/* Runs opcodes until STOP, or a failure. */
+void pickle_run(struct pickle_machine *m);
 
 /* --- failing ------------------------------------------------------------------------- */
 
@@ -120,8 +114,7 @@ static inline uint32_t pickle_pop(struct pickle_machine *m)
 
 /* --- values -------------------------------------------------------------------------- */
 
-/* New nodes go after existing ones, which another pickle may have made. */
-void pickle_continue(struct pickle_machine *m);
+bool pickle_more_nodes(struct pickle_machine *m);
 
 /* Each returns the node's number, or 0: it failed. */
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind);
@@ -137,9 +130,9 @@ void pickle_extend(struct pickle_machine *m, struct pickle_node *n, const uint32
 
 /* --- opcodes whose arguments are lines: protocol 0 -------------------------------------- */
 
-void pickle_op_int(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg);
-void pickle_op_float(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg);
-void pickle_op_string(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg);
-void pickle_op_unicode(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg);
+void pickle_line_int(struct pickle_machine *m, enum pickle_kind kind); /* INT or LONG */
+void pickle_line_float(struct pickle_machine *m);
+void pickle_line_string(struct pickle_machine *m);
+void pickle_line_unicode(struct pickle_machine *m);
 uint32_t pickle_line_global(struct pickle_machine *m);
 uint32_t pickle_line_index(struct pickle_machine *m);

@@ -55,18 +55,17 @@ static const uint8_t *keep(struct pickle_machine *m, struct slice s)
 }
 
 /* INT, for which 00 and 01 are False and True, and LONG, which may end in L. */
-void pickle_op_int(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg)
+void pickle_line_int(struct pickle_machine *m, enum pickle_kind kind)
 {
 	struct slice line = pass_line(m);
 	int64_t value = 0;
-	(void)arg;
 	if (m->code)
 		return;
-	if (op->kind == PICKLE_INT && line.len == 2 && line.data[0] == '0' && (line.data[1] & 0xfe) == '0') {
+	if (kind == PICKLE_INT && line.len == 2 && line.data[0] == '0' && (line.data[1] & 0xfe) == '0') {
 		pickle_push(m, pickle_make_single(m, PICKLE_BOOL, line.data[1] == '1'));
 		return;
 	}
-	if (op->kind == PICKLE_LONG && line.len && line.data[line.len - 1] == 'L')
+	if (kind == PICKLE_LONG && line.len && line.data[line.len - 1] == 'L')
 		line.len--;
 	if (!is_decimal(line)) {
 		pickle_fail(m, EBADMSG, "an integer that is not one");
@@ -86,12 +85,11 @@ static bool is_float(const char *text)
 	return *text && strspn(text, "0123456789.eE+-") == strlen(text);
 }
 
-void pickle_op_float(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg)
+void pickle_line_float(struct pickle_machine *m)
 {
 	struct slice line = pass_line(m);
 	char text[512] = "", *end = text;
 	double value = 0;
-	(void)op, (void)arg;
 	if (line.len < sizeof text && m->code == 0)
 		memcpy(text, line.data, line.len);
 	if (strlen(text) == line.len && is_float(text))
@@ -248,11 +246,10 @@ static void push_decoded(struct pickle_machine *m, enum pickle_kind kind, uint64
 	pickle_push(m, pickle_make_kept(m, kind, bytes, len));
 }
 
-void pickle_op_string(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg)
+void pickle_line_string(struct pickle_machine *m)
 {
 	uint64_t at = pickle_at(m);
 	struct slice s = pass_line(m);
-	(void)op, (void)arg;
 	if (m->code)
 		return;
 	if (s.len < 2 || (s.data[0] != '\'' && s.data[0] != '"') || s.data[s.len - 1] != s.data[0]) {
@@ -263,11 +260,10 @@ void pickle_op_string(struct pickle_machine *m, const struct pickle_op *op, cons
 	push_decoded(m, PICKLE_STR, at + 1, s, decode_string);
 }
 
-void pickle_op_unicode(struct pickle_machine *m, const struct pickle_op *op, const uint8_t *arg)
+void pickle_line_unicode(struct pickle_machine *m)
 {
 	uint64_t at = pickle_at(m);
 	struct slice s = pass_line(m);
-	(void)op, (void)arg;
 	if (m->code == 0)
 		push_decoded(m, PICKLE_TEXT, at, s, decode_unicode);
 }

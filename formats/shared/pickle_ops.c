@@ -4,8 +4,11 @@
 
 #include <endian.h>
 
+enum { OPCODES_MAX = 1 << 28 };
+
+/* What an opcode does, one for each row of the table at the end: `bytes` follow it, at `arg`; it makes a `kind`. */
 #define UNUSED __attribute__((unused))
-#define RUN(name) static void name(struct pickle_machine *m, UNUSED const struct pickle_op *op, UNUSED const uint8_t *arg)
+#define RUN(name) static inline void name(struct pickle_machine *m, UNUSED unsigned bytes, UNUSED enum pickle_kind kind, UNUSED const uint8_t *arg)
 
 static inline uint64_t little(const uint8_t *bytes, unsigned n)
 {
@@ -57,7 +60,7 @@ RUN(op_pop_mark)
 RUN(op_pop)
 {
 	if (m->depth == m->fence && m->marked)
-		op_pop_mark(m, op, arg);
+		op_pop_mark(m, bytes, kind, arg);
 	else
 		pickle_pop(m);
 }
@@ -109,8 +112,8 @@ static void get(struct pickle_machine *m, uint32_t index)
 		pickle_fail(m, EBADMSG, "a memo that was never put");
 }
 
-RUN(op_put) { put(m, op->arg ? (uint32_t)little(arg, op->arg) : pickle_line_index(m)); }
-RUN(op_get) { get(m, op->arg ? (uint32_t)little(arg, op->arg) : pickle_line_index(m)); }
+RUN(op_put) { put(m, bytes ? (uint32_t)little(arg, bytes) : pickle_line_index(m)); }
+RUN(op_get) { get(m, bytes ? (uint32_t)little(arg, bytes) : pickle_line_index(m)); }
 RUN(op_memoize) { put(m, m->memoized); }
 
 /* --- values -------------------------------------------------------------------------- */
@@ -131,7 +134,12 @@ RUN(op_none) { pickle_push(m, pickle_make_single(m, PICKLE_NONE, false)); }
 RUN(op_true) { pickle_push(m, pickle_make_single(m, PICKLE_BOOL, true)); }
 RUN(op_false) { pickle_push(m, pickle_make_single(m, PICKLE_BOOL, false)); }
 RUN(op_binint) { pickle_push(m, pickle_make_int(m, (int32_t)little(arg, 4))); }
-RUN(op_binint_unsigned) { pickle_push(m, pickle_make_int(m, (int64_t)little(arg, op->arg))); }
+RUN(op_binint_unsigned) { pickle_push(m, pickle_make_int(m, (int64_t)little(arg, bytes))); }
+
+RUN(op_int) { pickle_line_int(m, kind); }
+RUN(op_float) { pickle_line_float(m); }
+RUN(op_string) { pickle_line_string(m); }
+RUN(op_unicode) { pickle_line_unicode(m); }
 
 RUN(op_binfloat)
 {
@@ -144,14 +152,14 @@ RUN(op_binfloat)
 /* A length, then so many bytes.  Those are not looked at. */
 RUN(op_bytes)
 {
-	uint64_t len = little(arg, op->arg), at = pickle_at(m);
-	if (op->kind == PICKLE_STR && op->arg == 4 && len > INT32_MAX)
+	uint64_t len = little(arg, bytes), at = pickle_at(m);
+	if (kind == PICKLE_STR && bytes == 4 && len > INT32_MAX)
 		pickle_fail(m, EBADMSG, "a negative length");
 	else if (len > pickle_left(m))
 		pickle_fail(m, EBADMSG, "a length beyond the end");
 	if (m->code)
 		return;
-	pickle_push(m, pickle_make_range(m, op->kind, at, len));
+	pickle_push(m, pickle_make_range(m, kind, at, len));
 	if (len <= (size_t)(m->end - m->pos))
 		m->pos += len;
 	else
@@ -161,8 +169,8 @@ RUN(op_bytes)
 /* Two's complement; leading bytes may be redundant, though Python never writes such. */
 RUN(op_long)
 {
-	uint64_t len = little(arg, op->arg), at = pickle_at(m), n = len;
-	if (op->arg == 4 && len > INT32_MAX)
+	uint64_t len = little(arg, bytes), at = pickle_at(m), n = len;
+	if (bytes == 4 && len > INT32_MAX)
 		pickle_fail(m, EBADMSG, "a negative length");
 	else if (len > pickle_left(m))
 		pickle_fail(m, EBADMSG, "a length beyond the end");
@@ -183,15 +191,15 @@ RUN(op_long)
 
 /* --- containers ---------------------------------------------------------------------- */
 
-RUN(op_empty) { pickle_push(m, op->kind == PICKLE_TUPLE ? pickle_make_single(m, PICKLE_TUPLE, false) : pickle_make(m, op->kind)); }
+RUN(op_empty) { pickle_push(m, kind == PICKLE_TUPLE ? pickle_make_single(m, PICKLE_TUPLE, false) : pickle_make(m, kind)); }
 
 RUN(op_marked)
 {
 	const uint32_t *items;
 	uint32_t n = pop_mark(m, &items);
-	if (op->kind == PICKLE_DICT && n % 2)
+	if (kind == PICKLE_DICT && n % 2)
 		pickle_fail(m, EBADMSG, "a key without a value");
-	pickle_push(m, m->code ? 0 : pickle_make_items(m, op->kind, items, n));
+	pickle_push(m, m->code ? 0 : pickle_make_items(m, kind, items, n));
 }
 
 static void tuple_of(struct pickle_machine *m, uint32_t n)
@@ -261,50 +269,63 @@ RUN(op_stack_global)
 	pickle_push(m, pickle_make_global(m, module, name));
 }
 
-static uint32_t make_call(struct pickle_machine *m, struct pickle_call call)
+/* Pushes it, for the caller to complete; NULL: it failed. */
+static struct pickle_call *push_call(struct pickle_machine *m, uint32_t callable, uint32_t args)
 {
-	uint8_t kind = node(m, call.callable)->kind;
-	if (m->code == 0 && kind != PICKLE_GLOBAL && kind != PICKLE_CALL && kind != PICKLE_PERSISTENT)
+	const struct pickle_node *called = node(m, callable);
+	if (m->code == 0 && called->kind != PICKLE_GLOBAL && called->kind != PICKLE_CALL && called->kind != PICKLE_PERSISTENT)
 		pickle_fail(m, EBADMSG, "a call of what is neither a function nor a class");
-	else if (node(m, call.args)->kind != PICKLE_TUPLE)
+	else if (node(m, args)->kind != PICKLE_TUPLE)
 		pickle_fail(m, EBADMSG, "a call whose arguments are no tuple");
-	else if (call.kwargs && node(m, call.kwargs)->kind != PICKLE_DICT)
-		pickle_fail(m, EBADMSG, "a call whose named arguments are no dictionary");
 	uint32_t made = pickle_make(m, PICKLE_CALL);
-	struct pickle_call *kept = made ? arena_aligned(m->p->keep, sizeof *kept, _Alignof(struct pickle_call)) : NULL;
-	if (!kept) {
+	struct pickle_call *call = made ? arena_aligned(m->p->keep, sizeof *call, _Alignof(struct pickle_call)) : NULL;
+	if (!call) {
 		pickle_fail_memory(m);
-		return 0;
+		return NULL;
 	}
-	*kept = call;
-	node(m, made)->call = kept;
-	return made;
+	struct pickle_node *n = node(m, made);
+	n->known = called->kind == PICKLE_GLOBAL ? called->known : 0;
+	n->call = call;
+	call->callable = callable;
+	call->args = args;
+	pickle_push(m, made);
+	return call;
+}
+
+static void push_made(struct pickle_machine *m, uint32_t class, uint32_t args, uint32_t kwargs)
+{
+	struct pickle_call *call = push_call(m, class, args);
+	if (call) {
+		call->kwargs = kwargs;
+		call->made = true;
+	}
 }
 
 RUN(op_reduce)
 {
 	uint32_t args = pickle_pop(m), callable = pickle_pop(m);
-	pickle_push(m, make_call(m, (struct pickle_call){callable, args, .made = false}));
+	push_call(m, callable, args);
 }
 
 RUN(op_newobj)
 {
 	uint32_t args = pickle_pop(m), class = pickle_pop(m);
-	pickle_push(m, make_call(m, (struct pickle_call){class, args, .made = true}));
+	push_made(m, class, args, 0);
 }
 
 RUN(op_newobj_ex)
 {
 	uint32_t kwargs = pickle_pop(m), args = pickle_pop(m), class = pickle_pop(m);
-	pickle_push(m, make_call(m, (struct pickle_call){class, args, kwargs, .made = true}));
+	if (node(m, kwargs)->kind != PICKLE_DICT)
+		pickle_fail(m, EBADMSG, "a call whose named arguments are no dictionary");
+	push_made(m, class, args, kwargs);
 }
 
 RUN(op_inst)
 {
 	const uint32_t *items;
 	uint32_t class = pickle_line_global(m), n = pop_mark(m, &items);
-	uint32_t args = m->code ? 0 : pickle_make_items(m, PICKLE_TUPLE, items, n);
-	pickle_push(m, make_call(m, (struct pickle_call){class, args, .made = true}));
+	push_made(m, class, m->code ? 0 : pickle_make_items(m, PICKLE_TUPLE, items, n), 0);
 }
 
 RUN(op_obj)
@@ -316,7 +337,7 @@ RUN(op_obj)
 	if (m->code)
 		return;
 	uint32_t class = items[0], args = pickle_make_items(m, PICKLE_TUPLE, items + 1, n - 1);
-	pickle_push(m, make_call(m, (struct pickle_call){class, args, .made = true}));
+	push_made(m, class, args, 0);
 }
 
 RUN(op_build)
@@ -331,7 +352,6 @@ RUN(op_build)
 	uint64_t at = pickle_at(m), to = at;
 	if (m->p->built)
 		m->code = m->p->built(m->p, object, &to, m->err);
-	pickle_continue(m);
 	if (to < at || to > m->p->in->size)
 		pickle_fail(m, EBADMSG, "an object that is followed by less than belongs to it");
 	if (m->code == 0 && to != at)
@@ -360,7 +380,7 @@ RUN(op_persid)
 		return;
 	pickle_push(m, pickle_make_range(m, PICKLE_TEXT, at, line.len));
 	m->pos += line.len + 1;
-	op_binpersid(m, op, arg);
+	op_binpersid(m, bytes, kind, arg);
 }
 
 RUN(op_extension) { pickle_fail(m, ENOTSUP, "an extension code, which only the program that wrote it knows"); }
@@ -368,75 +388,121 @@ RUN(op_next_buffer) { pickle_push(m, pickle_make(m, PICKLE_BUFFER)); }
 RUN(op_readonly_buffer) { pickle_top(m, 0); }
 
 /* clang-format off */
-const struct pickle_op pickle_ops[256] = {
-	['('] = {op_mark},
-	['0'] = {op_pop},
-	['1'] = {op_pop_mark},
-	['2'] = {op_dup},
-	['p'] = {op_put},
-	['q'] = {op_put, 1},
-	['r'] = {op_put, 4},
-	[0x94] = {op_memoize},
-	['g'] = {op_get},
-	['h'] = {op_get, 1},
-	['j'] = {op_get, 4},
-	[0x80] = {op_proto, 1},
-	[0x95] = {op_frame, 8},
+#define OPCODES(X)                              \
+	X('(', op_mark, 0, 0)                   \
+	X('0', op_pop, 0, 0)                    \
+	X('1', op_pop_mark, 0, 0)               \
+	X('2', op_dup, 0, 0)                    \
+	X('p', op_put, 0, 0)                    \
+	X('q', op_put, 1, 0)                    \
+	X('r', op_put, 4, 0)                    \
+	X(0x94, op_memoize, 0, 0)               \
+	X('g', op_get, 0, 0)                    \
+	X('h', op_get, 1, 0)                    \
+	X('j', op_get, 4, 0)                    \
+	X(0x80, op_proto, 1, 0)                 \
+	X(0x95, op_frame, 8, 0)                 \
+                                                \
+	X('N', op_none, 0, 0)                   \
+	X(0x88, op_true, 0, 0)                  \
+	X(0x89, op_false, 0, 0)                 \
+	X('I', op_int, 0, PICKLE_INT)           \
+	X('L', op_int, 0, PICKLE_LONG)          \
+	X('F', op_float, 0, 0)                  \
+	X('J', op_binint, 4, 0)                 \
+	X('K', op_binint_unsigned, 1, 0)        \
+	X('M', op_binint_unsigned, 2, 0)        \
+	X(0x8a, op_long, 1, 0)                  \
+	X(0x8b, op_long, 4, 0)                  \
+	X('G', op_binfloat, 8, 0)               \
+	X('S', op_string, 0, 0)                 \
+	X('V', op_unicode, 0, 0)                \
+	X('T', op_bytes, 4, PICKLE_STR)         \
+	X('U', op_bytes, 1, PICKLE_STR)         \
+	X('X', op_bytes, 4, PICKLE_TEXT)        \
+	X(0x8c, op_bytes, 1, PICKLE_TEXT)       \
+	X(0x8d, op_bytes, 8, PICKLE_TEXT)       \
+	X('B', op_bytes, 4, PICKLE_BYTES)       \
+	X('C', op_bytes, 1, PICKLE_BYTES)       \
+	X(0x8e, op_bytes, 8, PICKLE_BYTES)      \
+	X(0x96, op_bytes, 8, PICKLE_BYTEARRAY)  \
+	X(0x97, op_next_buffer, 0, 0)           \
+	X(0x98, op_readonly_buffer, 0, 0)       \
+                                                \
+	X(')', op_empty, 0, PICKLE_TUPLE)       \
+	X(']', op_empty, 0, PICKLE_LIST)        \
+	X('}', op_empty, 0, PICKLE_DICT)        \
+	X(0x8f, op_empty, 0, PICKLE_SET)        \
+	X('t', op_marked, 0, PICKLE_TUPLE)      \
+	X('l', op_marked, 0, PICKLE_LIST)       \
+	X('d', op_marked, 0, PICKLE_DICT)       \
+	X(0x91, op_marked, 0, PICKLE_FROZENSET) \
+	X(0x85, op_tuple1, 0, 0)                \
+	X(0x86, op_tuple2, 0, 0)                \
+	X(0x87, op_tuple3, 0, 0)                \
+	X('a', op_append, 0, 0)                 \
+	X('e', op_appends, 0, 0)                \
+	X('s', op_setitem, 0, 0)                \
+	X('u', op_setitems, 0, 0)               \
+	X(0x90, op_additems, 0, 0)              \
+                                                \
+	X('c', op_global, 0, 0)                 \
+	X(0x93, op_stack_global, 0, 0)          \
+	X('R', op_reduce, 0, 0)                 \
+	X(0x81, op_newobj, 0, 0)                \
+	X(0x92, op_newobj_ex, 0, 0)             \
+	X('i', op_inst, 0, 0)                   \
+	X('o', op_obj, 0, 0)                    \
+	X('b', op_build, 0, 0)                  \
+	X('P', op_persid, 0, 0)                 \
+	X('Q', op_binpersid, 0, 0)              \
+	X(0x82, op_extension, 1, 0)             \
+	X(0x83, op_extension, 2, 0)             \
+	X(0x84, op_extension, 4, 0)
+/* clang-format on */
 
-	['N'] = {op_none},
-	[0x88] = {op_true},
-	[0x89] = {op_false},
-	['I'] = {pickle_op_int, 0, PICKLE_INT},
-	['L'] = {pickle_op_int, 0, PICKLE_LONG},
-	['F'] = {pickle_op_float},
-	['J'] = {op_binint, 4},
-	['K'] = {op_binint_unsigned, 1},
-	['M'] = {op_binint_unsigned, 2},
-	[0x8a] = {op_long, 1},
-	[0x8b] = {op_long, 4},
-	['G'] = {op_binfloat, 8},
-	['S'] = {pickle_op_string},
-	['V'] = {pickle_op_unicode},
-	['T'] = {op_bytes, 4, PICKLE_STR},
-	['U'] = {op_bytes, 1, PICKLE_STR},
-	['X'] = {op_bytes, 4, PICKLE_TEXT},
-	[0x8c] = {op_bytes, 1, PICKLE_TEXT},
-	[0x8d] = {op_bytes, 8, PICKLE_TEXT},
-	['B'] = {op_bytes, 4, PICKLE_BYTES},
-	['C'] = {op_bytes, 1, PICKLE_BYTES},
-	[0x8e] = {op_bytes, 8, PICKLE_BYTES},
-	[0x96] = {op_bytes, 8, PICKLE_BYTEARRAY},
-	[0x97] = {op_next_buffer},
-	[0x98] = {op_readonly_buffer},
+/* --- the loop ------------------------------------------------------------------------ */
 
-	[')'] = {op_empty, 0, PICKLE_TUPLE},
-	[']'] = {op_empty, 0, PICKLE_LIST},
-	['}'] = {op_empty, 0, PICKLE_DICT},
-	[0x8f] = {op_empty, 0, PICKLE_SET},
-	['t'] = {op_marked, 0, PICKLE_TUPLE},
-	['l'] = {op_marked, 0, PICKLE_LIST},
-	['d'] = {op_marked, 0, PICKLE_DICT},
-	[0x91] = {op_marked, 0, PICKLE_FROZENSET},
-	[0x85] = {op_tuple1},
-	[0x86] = {op_tuple2},
-	[0x87] = {op_tuple3},
-	['a'] = {op_append},
-	['e'] = {op_appends},
-	['s'] = {op_setitem},
-	['u'] = {op_setitems},
-	[0x90] = {op_additems},
+/* At the end of the window: there is an opcode after it. */
+static bool begins_another(struct pickle_machine *m)
+{
+	if (pickle_left(m) == 0)
+		pickle_fail(m, EBADMSG, "it ends without STOP");
+	return m->code == 0 && pickle_refill(m, 1);
+}
 
-	['c'] = {op_global},
-	[0x93] = {op_stack_global},
-	['R'] = {op_reduce},
-	[0x81] = {op_newobj},
-	[0x92] = {op_newobj_ex},
-	['i'] = {op_inst},
-	['o'] = {op_obj},
-	['b'] = {op_build},
-	['P'] = {op_persid},
-	['Q'] = {op_binpersid},
-	[0x82] = {op_extension, 1},
-	[0x83] = {op_extension, 2},
-	[0x84] = {op_extension, 4},
-};
+static void stop(struct pickle_machine *m)
+{
+	m->p->root = pickle_pop(m);
+	m->p->end = m->op_at + 1;
+}
+
+void pickle_run(struct pickle_machine *m)
+{
+	for (uint32_t opcodes = 0; m->code == 0; opcodes++) {
+		m->op_at = pickle_at(m);
+		if (m->pos == m->end && !begins_another(m))
+			return;
+		if (opcodes == OPCODES_MAX) {
+			m->code = error_set(m->err, ENOMEM, "a pickle of more than 268,435,456 opcodes");
+			return;
+		}
+		switch (*m->pos) {
+#define RUN_IT(opcode, run, bytes, kind)                        \
+	case opcode:                                            \
+		if (!pickle_need(m, 1 + bytes))                 \
+			return;                                 \
+		m->pos += 1 + bytes;                            \
+		run(m, bytes, kind, m->pos - bytes);            \
+		break;
+			OPCODES(RUN_IT)
+#undef RUN_IT
+		case '.':
+			stop(m);
+			return;
+		default:
+			m->code = error_set(m->err, EBADMSG, "pickle: opcode 0x%02x at byte %" PRIu64, *m->pos, m->op_at - m->start);
+			return;
+		}
+	}
+}

@@ -40,25 +40,36 @@ bool pickle_grow(struct pickle_machine *m, uint32_t **array, uint32_t *room)
 	return true;
 }
 
-static bool more_nodes(struct pickle_machine *m)
+/* A place for one more chunk in the list of them. */
+static bool grow_chunks(struct pickle_machine *m)
 {
 	struct pickle *p = m->p;
-	unsigned k = 25u - (unsigned)__builtin_clz(p->count + 1 + 64);
-	m->fresh_left = 64u << k;
-	m->fresh = p->chunks[k] = arena_array(p->keep, m->fresh_left, sizeof *m->fresh);
-	if (!m->fresh) {
-		m->fresh_left = 0;
-		pickle_fail_memory(m);
-	}
-	return m->fresh;
+	uint32_t more = p->chunks_room ? p->chunks_room * 2 : 1;
+	struct pickle_node **chunks = arena_array(p->keep, more, sizeof *chunks);
+	if (!chunks)
+		return false;
+	if (p->chunks_room)
+		memcpy(chunks, p->chunks, p->chunks_room * sizeof *chunks);
+	p->chunks = chunks;
+	p->chunks_room = more;
+	return true;
 }
 
-void pickle_continue(struct pickle_machine *m)
+/* The only chunk of a small content has room for all that this can make: at most two values of a byte, and node 0. */
+bool pickle_more_nodes(struct pickle_machine *m)
 {
-	const struct pickle *p = m->p;
-	unsigned k = 25u - (unsigned)__builtin_clz(p->count + 64);
-	m->fresh = pickle_node(p, p->count) + 1;
-	m->fresh_left = (128u << k) - 65 - p->count;
+	struct pickle *p = m->p;
+	uint32_t k = p->room >> PICKLE_CHUNK_BITS, n = PICKLE_CHUNK;
+	if (k == 0 && p->in->size < PICKLE_CHUNK / 2)
+		n = (uint32_t)p->in->size * 2 + 1;
+	struct pickle_node *chunk = k < p->chunks_room || grow_chunks(m) ? arena_array(p->keep, n, sizeof *chunk) : NULL;
+	if (!chunk) {
+		pickle_fail_memory(m);
+		return false;
+	}
+	p->chunks[k] = chunk;
+	p->room += n;
+	return true;
 }
 
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind)
@@ -69,11 +80,10 @@ uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind)
 		pickle_fail_values(m);
 		return 0;
 	}
-	if (m->fresh_left == 0 && !more_nodes(m))
+	if (m->p->count + 1 == m->p->room && !pickle_more_nodes(m))
 		return 0;
-	m->fresh_left--;
-	m->fresh++->kind = (uint8_t)kind;
-	return ++m->p->count;
+	pickle_node(m->p, ++m->p->count)->kind = (uint8_t)kind;
+	return m->p->count;
 }
 
 uint32_t pickle_make_single(struct pickle_machine *m, enum pickle_kind kind, bool value)

@@ -43,9 +43,7 @@ bool dcp_probe(const struct peek *p)
 static uint16_t class_of(const struct dcp_reader *r, uint32_t node)
 {
 	const struct pickle_node *n = node ? torch_node(&r->f, node) : NULL;
-	if (!n || n->kind != PICKLE_CALL || !n->call->made || torch_node(&r->f, n->call->callable)->kind != PICKLE_GLOBAL)
-		return 0;
-	return torch_node(&r->f, n->call->callable)->known;
+	return n && n->kind == PICKLE_CALL && n->call->made ? n->known : 0;
 }
 
 /* --- tensors --------------------------------------------------------------------------------------- */

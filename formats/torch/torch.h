@@ -247,28 +247,33 @@ struct torch_called {
 	uint32_t args;  /* a TUPLE, or 0 */
 	uint32_t state; /* what is then set: of that function, or of BUILD; or 0 */
 };
-struct torch_called torch_called_from_type(const struct torch_file *f, const struct torch_called *c); /* private */
+struct torch_called torch_called_from_type(const struct torch_file *f, uint32_t given); /* private */
 
 static inline const struct pickle_node *torch_node(const struct torch_file *f, uint32_t node)
 {
 	return pickle_node(&f->pickle, node);
 }
 
+/* The i-th item of a TUPLE; 0 if it has fewer. */
+static inline uint32_t torch_item(const struct torch_file *f, uint32_t tuple, uint32_t i)
+{
+	const struct pickle_node *n = torch_node(f, tuple);
+	return tuple && i < n->count ? pickle_tuple(n)[i] : 0;
+}
+
 static inline struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n)
 {
-	struct torch_called c = {0};
 	if (n->kind != PICKLE_CALL)
-		return c;
-	const struct pickle_node *callable = torch_node(f, n->call->callable);
-	c = (struct torch_called){callable->kind == PICKLE_GLOBAL ? callable->known : 0, n->call->args, n->call->state};
-	return c.known == TORCH_FROM_TYPE_V2 || c.known == TORCH_FROM_TYPE ? torch_called_from_type(f, &c) : c;
+		return (struct torch_called){0};
+	if (n->known == TORCH_FROM_TYPE_V2 || n->known == TORCH_FROM_TYPE)
+		return torch_called_from_type(f, n->call->args);
+	return (struct torch_called){n->known, n->call->args, n->call->state};
 }
 
 /* The i-th argument; 0 if there are fewer. */
 static inline uint32_t torch_arg(const struct torch_file *f, const struct torch_called *c, uint32_t i)
 {
-	const struct pickle_node *args = torch_node(f, c->args);
-	return c->args && i < args->count ? pickle_tuple(args)[i] : 0;
+	return torch_item(f, c->args, i);
 }
 
 /* Is it that text? */

@@ -13,14 +13,14 @@ enum {
 enum { LOOKED = 1 << 6, MODULE = 1 << 7 };
 
 /* (function, type, arguments, state) */
-struct torch_called torch_called_from_type(const struct torch_file *f, const struct torch_called *c)
+struct torch_called torch_called_from_type(const struct torch_file *f, uint32_t given)
 {
-	uint32_t function = torch_arg(f, c, 0), args = torch_arg(f, c, 2);
+	uint32_t function = torch_item(f, given, 0), args = torch_item(f, given, 2);
 	const struct pickle_node *callable = torch_node(f, function);
 	return (struct torch_called){
 		.known = function && callable->kind == PICKLE_GLOBAL ? callable->known : 0,
 		.args = args && torch_node(f, args)->kind == PICKLE_TUPLE ? args : 0,
-		.state = torch_arg(f, c, 3),
+		.state = torch_item(f, given, 3),
 	};
 }
 
