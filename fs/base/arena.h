@@ -9,6 +9,7 @@
  */
 struct arena {
 	struct arena_block *blocks; /* newest first: the one being filled */
+	struct arena_block *own;    /* of one allocation each */
 	size_t used, limit;         /* bytes handed out, and the hard limit */
 	size_t soft;                /* a temporary lower limit, set by arena_try(); 0: none */
 	bool denied;                /* an allocation hit the soft limit, here or in a scratch arena */
