@@ -33,7 +33,7 @@ class Arrayfs < Formula
   def install
     # openssl: what `verify` loads when it needs SHA-256
     ENV.append "LDFLAGS", "-Wl,-rpath,#{Formula["openssl@3"].opt_lib}"
-    system "meson", "setup", "build", "-Dtests=disabled", *std_meson_args
+    system "meson", "setup", "build", "-Dtests=disabled", "-Dprefer_static=false", *std_meson_args
     system "ninja", "-C", "build"
     system "meson", "install", "-C", "build", "--no-rebuild"
   end

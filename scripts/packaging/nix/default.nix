@@ -18,7 +18,7 @@ pkgs.stdenv.mkDerivation {
   buildInputs = with pkgs; [
     fuse3 libseccomp openssl zstd snappy lz4 xxHash brotli libdeflate isa-l xz libpng c-blosc bzip2 libaec
   ];
-  mesonFlags = [ "-Dtests=disabled" ];
+  mesonFlags = [ "-Dtests=disabled" "-Dprefer_static=false" ];
   # What `verify` loads when it needs SHA-256; the link that mount(8) looks for leads to the program.
   postFixup = "patchelf --add-rpath ${lib.makeLibraryPath [ pkgs.openssl ]} $out/bin/arrayfs";
   meta = {
