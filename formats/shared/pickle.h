@@ -72,7 +72,7 @@ struct pickle_call {
 enum {
 	PICKLE_VALUES_MAX = 16000000,
 	PICKLE_HEAD = 64, /* bytes that pickle_probe() wants, if there are as many */
-	PICKLE_CHUNK_BITS = 12,
+	PICKLE_CHUNK_BITS = 8,
 	PICKLE_CHUNK = 1 << PICKLE_CHUNK_BITS,
 };
 
@@ -100,7 +100,7 @@ struct pickle {
 
 	/* Private. */
 	uint32_t count, room; /* of nodes: made, and there is room for */
-	struct pickle_node **chunks; /* of PICKLE_CHUNK each; of a small content there is one, and smaller */
+	struct pickle_node **chunks; /* of PICKLE_CHUNK each */
 	uint32_t chunks_room;
 
 	/* The content from `offset` to its end, if that is small, for pickle_text(); or NULL.  Taken over from

@@ -55,20 +55,17 @@ static bool grow_chunks(struct pickle_machine *m)
 	return true;
 }
 
-/* The only chunk of a small content has room for all that this can make: at most two values of a byte, and node 0. */
 bool pickle_more_nodes(struct pickle_machine *m)
 {
 	struct pickle *p = m->p;
-	uint32_t k = p->room >> PICKLE_CHUNK_BITS, n = PICKLE_CHUNK;
-	if (k == 0 && p->in->size < PICKLE_CHUNK / 2)
-		n = (uint32_t)p->in->size * 2 + 1;
-	struct pickle_node *chunk = k < p->chunks_room || grow_chunks(m) ? arena_array(p->keep, n, sizeof *chunk) : NULL;
+	uint32_t k = p->room >> PICKLE_CHUNK_BITS;
+	struct pickle_node *chunk = k < p->chunks_room || grow_chunks(m) ? arena_array(p->keep, PICKLE_CHUNK, sizeof *chunk) : NULL;
 	if (!chunk) {
 		pickle_fail_memory(m);
 		return false;
 	}
 	p->chunks[k] = chunk;
-	p->room += n;
+	p->room += PICKLE_CHUNK;
 	return true;
 }
 
