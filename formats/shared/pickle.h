@@ -74,6 +74,8 @@ enum {
 	PICKLE_HEAD = 64, /* bytes that pickle_probe() wants, if there are as many */
 	PICKLE_CHUNK_BITS = 8,
 	PICKLE_CHUNK = 1 << PICKLE_CHUNK_BITS,
+	PICKLE_WORD = 31,
+	PICKLE_WORDS = 4096,
 };
 
 struct pickle {
@@ -109,6 +111,14 @@ struct pickle {
 		const uint8_t *bytes;
 		uint64_t offset, len;
 	} resident;
+
+	/* Of a larger content the short texts that came first, by their offsets: words that are asked for again and
+	 * again, as those that joblib says of each array. */
+	struct pickle_word {
+		uint64_t offset;
+		uint8_t len, bytes[PICKLE_WORD];
+	} *words;
+	uint32_t nwords;
 };
 
 /* Do the bytes begin as a pickle does?  Protocols 2 to 5 begin with PROTO; of 0 and 1 those

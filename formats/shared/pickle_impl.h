@@ -120,6 +120,7 @@ bool pickle_more_nodes(struct pickle_machine *m);
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind);
 uint32_t pickle_make_int(struct pickle_machine *m, int64_t value);
 uint32_t pickle_make_single(struct pickle_machine *m, enum pickle_kind kind, bool value); /* None, False, True, () */
+void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len);
 uint32_t pickle_make_range(struct pickle_machine *m, enum pickle_kind kind, uint64_t offset, uint64_t len);
 uint32_t pickle_make_kept(struct pickle_machine *m, enum pickle_kind kind, const uint8_t *bytes, size_t len);
 uint32_t pickle_make_items(struct pickle_machine *m, enum pickle_kind kind, const uint32_t *items, uint32_t n);

@@ -160,10 +160,13 @@ RUN(op_bytes)
 	if (m->code)
 		return;
 	pickle_push(m, pickle_make_range(m, kind, at, len));
-	if (len <= (size_t)(m->end - m->pos))
-		m->pos += len;
-	else
+	if (len > (size_t)(m->end - m->pos)) {
 		pickle_seek(m, at + len);
+		return;
+	}
+	if (!m->p->resident.bytes && kind == PICKLE_TEXT)
+		pickle_keep_word(m, at, len);
+	m->pos += len;
 }
 
 /* Two's complement; leading bytes may be redundant, though Python never writes such. */

@@ -2,6 +2,10 @@
 /* The nodes: making them, and queries about them. */
 #include "formats/shared/pickle_impl.h"
 
+#include <stdlib.h>
+
+#include "fs/base/list.h"
+
 /* Items, the last block first in the ring: its `next` is the first. */
 struct pickle_block {
 	struct pickle_block *next;
@@ -97,6 +101,22 @@ uint32_t pickle_make_int(struct pickle_machine *m, int64_t value)
 	if (*single == 0 && (*single = pickle_make(m, PICKLE_INT)))
 		pickle_node(m->p, *single)->number = value;
 	return *single;
+}
+
+/* The text begins at m->pos, and is in the window. */
+void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len)
+{
+	struct pickle *p = m->p;
+	if (p->nwords == PICKLE_WORDS || len > PICKLE_WORD)
+		return;
+	struct pickle_word *words = list_grow_in(p->keep, p->words, p->nwords, sizeof *words);
+	if (!words) {
+		pickle_fail_memory(m);
+		return;
+	}
+	p->words = words;
+	words[p->nwords] = (struct pickle_word){.offset = offset, .len = (uint8_t)len};
+	memcpy(words[p->nwords++].bytes, m->pos, (size_t)len);
 }
 
 uint32_t pickle_make_range(struct pickle_machine *m, enum pickle_kind kind, uint64_t offset, uint64_t len)
@@ -298,10 +318,30 @@ bool pickle_bytes(const struct pickle *p, const struct pickle_node *n, struct co
 	return true;
 }
 
+static int by_offset(const void *offset, const void *word)
+{
+	uint64_t a = *(const uint64_t *)offset, b = ((const struct pickle_word *)word)->offset;
+	return (a > b) - (a < b);
+}
+
+/* Is the text in memory, as it is in the content at that offset? */
+static bool at_hand(const struct pickle *p, uint64_t offset, uint64_t len, struct slice *ret)
+{
+	if (p->resident.bytes && offset >= p->resident.offset && range_within(offset - p->resident.offset, len, p->resident.len)) {
+		*ret = (struct slice){p->resident.bytes + (offset - p->resident.offset), (size_t)len};
+		return true;
+	}
+	const struct pickle_word *word = p->nwords && len <= PICKLE_WORD ? bsearch(&offset, p->words, p->nwords, sizeof *word, by_offset) : NULL;
+	if (!word || word->len != len)
+		return false;
+	*ret = (struct slice){word->bytes, word->len};
+	return true;
+}
+
 int pickle_text(const struct pickle *p, const struct pickle_node *n, struct arena *arena, uint64_t most, struct slice *ret,
 		struct error *err)
 {
-	uint64_t size = pickle_size(n), at;
+	uint64_t size = pickle_size(n);
 	struct content in;
 	*ret = (struct slice){NULL, 0};
 	if (size > most)
@@ -310,11 +350,8 @@ int pickle_text(const struct pickle *p, const struct pickle_node *n, struct aren
 		*ret = (struct slice){(const uint8_t *)(uintptr_t)(n->payload & ~KEPT), (size_t)size};
 		return 0;
 	}
-	at = in.offset - p->in->offset;
-	if (p->resident.bytes && at >= p->resident.offset && range_within(at - p->resident.offset, size, p->resident.len)) {
-		*ret = (struct slice){p->resident.bytes + (at - p->resident.offset), (size_t)size};
+	if (at_hand(p, in.offset - p->in->offset, size, ret))
 		return 0;
-	}
 	uint8_t *bytes = arena_alloc(arena, (size_t)size + 1);
 	if (!bytes)
 		return error_no_memory(err, "a text of a pickle");

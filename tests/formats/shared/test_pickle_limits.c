@@ -207,7 +207,10 @@ static void bytes_are_not_read(void **state)
 	show(&r, r.p.root, 3);
 	assert_string_equal(r.text, "('m'.'f', 'abc', 12)");
 	assert_int_equal(pickle_node(&r.p, pickle_item(pickle_node(&r.p, r.p.root), 0))->known, 77); /* its names lie far behind */
-	const struct pickle_node *n = NULL;
+	const struct pickle_node *n = pickle_node(&r.p, pickle_item(pickle_node(&r.p, r.p.root), 1));
+	assert_int_equal(pickle_text(&r.p, n, NULL, 3, &s, &r.err), 0); /* a word is at hand */
+	assert_true(slice_equal(s, SLICE("abc")));
+	n = NULL;
 	for (uint32_t i = 1; i <= r.p.count; i++)
 		if (pickle_node(&r.p, i)->kind == PICKLE_BYTES)
 			n = pickle_node(&r.p, i);
@@ -268,6 +271,41 @@ static void windows(void **state)
 	r = (struct read){0};
 	assert_int_equal(read_at(&r, (struct slice){bytes, len - 3}, 0), -EBADMSG); /* the long line has no end */
 	assert_non_null(strstr(r.err.text, "pickle: it ends within an opcode, at byte "));
+	end(&r);
+	free(bytes);
+}
+
+/* Of a large content the first words are kept; what is longer, or comes after them, is read. */
+static void words(void **state)
+{
+	enum { MORE = PICKLE_WORDS + 100, PAD = 9 << 20 };
+	uint8_t *bytes = malloc(PAD + 2 * MORE * 48);
+	struct read r = {0};
+	struct slice s;
+	char expected[64];
+	uint32_t item = 0;
+	size_t len = 0;
+	(void)state;
+	assert_non_null(bytes);
+	bytes[len++] = '(';
+	for (uint32_t i = 0; i < 2 * MORE; i++) { /* a word of at most 31 bytes, and another of more, in turn */
+		int n = snprintf(expected, sizeof expected, i % 2 ? "%032u" : "%u", i);
+		len += (size_t)sprintf((char *)bytes + len, "\x8c%c%s", n, expected);
+	}
+	len += (size_t)sprintf((char *)bytes + len, "lB%c%c%c%c", 0, 0, (PAD >> 16) & 255, 0);
+	memset(bytes + len, 'x', PAD);
+	len += PAD;
+	memcpy(bytes + len, "0.", 2);
+	assert_int_equal(read_at(&r, (struct slice){bytes, len + 2}, 0), 0);
+	assert_null(r.p.resident.bytes);
+	struct pickle_walk w = pickle_items(pickle_node(&r.p, r.p.root));
+	for (uint32_t i = 0; pickle_next(&w, &item); i++) {
+		struct arena *arena = i % 2 || i / 2 >= PICKLE_WORDS ? &r.scratch : NULL;
+		assert_int_equal(pickle_text(&r.p, pickle_node(&r.p, item), arena, 63, &s, &r.err), 0);
+		snprintf(expected, sizeof expected, i % 2 ? "%032u" : "%u", i);
+		assert_true(slice_equal(s, slice_text(expected)));
+	}
+	assert_int_equal(r.p.nwords, PICKLE_WORDS);
 	end(&r);
 	free(bytes);
 }
@@ -434,6 +472,7 @@ int main(void)
 		cmocka_unit_test(items_in_order),
 		cmocka_unit_test(bytes_are_not_read),
 		cmocka_unit_test(windows),
+		cmocka_unit_test(words),
 		cmocka_unit_test(globals_are_known_by_their_names),
 		cmocka_unit_test(what_stands_behind_an_object_is_passed),
 		cmocka_unit_test(from_any_byte_on),
