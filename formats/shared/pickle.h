@@ -101,9 +101,8 @@ struct pickle {
 	uint64_t end; /* offset in `in` after STOP */
 
 	/* Private. */
-	uint32_t count, room; /* of nodes: made, and there is room for */
 	struct pickle_node **chunks; /* of PICKLE_CHUNK each */
-	uint32_t chunks_room;
+	uint32_t count, room;        /* nodes 1 to count are made; there is room for so many, node 0 included */
 
 	/* The content from `offset` to its end, if that is small, for pickle_text(); or NULL.  Taken over from
 	 * another pickle of the same content and arena, it need not be read and kept again. */

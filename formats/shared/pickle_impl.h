@@ -114,17 +114,19 @@ static inline uint32_t pickle_pop(struct pickle_machine *m)
 
 /* --- values -------------------------------------------------------------------------- */
 
-bool pickle_more_nodes(struct pickle_machine *m);
+bool pickle_more_nodes(struct pickle_machine *m); /* adds a chunk */
 
 /* Each returns the node's number, or 0: it failed. */
 uint32_t pickle_make(struct pickle_machine *m, enum pickle_kind kind);
 uint32_t pickle_make_int(struct pickle_machine *m, int64_t value);
 uint32_t pickle_make_single(struct pickle_machine *m, enum pickle_kind kind, bool value); /* None, False, True, () */
-void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len);
 uint32_t pickle_make_range(struct pickle_machine *m, enum pickle_kind kind, uint64_t offset, uint64_t len);
 uint32_t pickle_make_kept(struct pickle_machine *m, enum pickle_kind kind, const uint8_t *bytes, size_t len);
 uint32_t pickle_make_items(struct pickle_machine *m, enum pickle_kind kind, const uint32_t *items, uint32_t n);
 uint32_t pickle_make_global(struct pickle_machine *m, uint32_t module, uint32_t name);
+
+/* Keeps the text at m->pos, which is in the window and at that offset of the content, if it is short. */
+void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len);
 
 /* Appends to a container that is no tuple. */
 void pickle_extend(struct pickle_machine *m, struct pickle_node *n, const uint32_t *items, uint32_t count);

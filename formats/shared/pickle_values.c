@@ -44,31 +44,18 @@ bool pickle_grow(struct pickle_machine *m, uint32_t **array, uint32_t *room)
 	return true;
 }
 
-/* A place for one more chunk in the list of them. */
-static bool grow_chunks(struct pickle_machine *m)
-{
-	struct pickle *p = m->p;
-	uint32_t more = p->chunks_room ? p->chunks_room * 2 : 1;
-	struct pickle_node **chunks = arena_array(p->keep, more, sizeof *chunks);
-	if (!chunks)
-		return false;
-	if (p->chunks_room)
-		memcpy(chunks, p->chunks, p->chunks_room * sizeof *chunks);
-	p->chunks = chunks;
-	p->chunks_room = more;
-	return true;
-}
-
 bool pickle_more_nodes(struct pickle_machine *m)
 {
 	struct pickle *p = m->p;
 	uint32_t k = p->room >> PICKLE_CHUNK_BITS;
-	struct pickle_node *chunk = k < p->chunks_room || grow_chunks(m) ? arena_array(p->keep, PICKLE_CHUNK, sizeof *chunk) : NULL;
+	struct pickle_node **chunks = list_grow_in(p->keep, p->chunks, k, sizeof *chunks);
+	struct pickle_node *chunk = chunks ? arena_array(p->keep, PICKLE_CHUNK, sizeof *chunk) : NULL;
 	if (!chunk) {
 		pickle_fail_memory(m);
 		return false;
 	}
-	p->chunks[k] = chunk;
+	chunks[k] = chunk;
+	p->chunks = chunks;
 	p->room += PICKLE_CHUNK;
 	return true;
 }
@@ -103,7 +90,6 @@ uint32_t pickle_make_int(struct pickle_machine *m, int64_t value)
 	return *single;
 }
 
-/* The text begins at m->pos, and is in the window. */
 void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len)
 {
 	struct pickle *p = m->p;
