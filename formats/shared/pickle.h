@@ -74,8 +74,8 @@ enum {
 	PICKLE_HEAD = 64, /* bytes that pickle_probe() wants, if there are as many */
 	PICKLE_CHUNK_BITS = 8,
 	PICKLE_CHUNK = 1 << PICKLE_CHUNK_BITS,
-	PICKLE_WORD = 31,
-	PICKLE_WORDS = 4096,
+	PICKLE_WORD_MAX = 31,    /* bytes of a word that is kept */
+	PICKLE_WORDS_MAX = 4096, /* and how many are */
 };
 
 struct pickle {
@@ -111,11 +111,11 @@ struct pickle {
 		uint64_t offset, len;
 	} resident;
 
-	/* Of a larger content the short texts that came first, by their offsets: words that are asked for again and
-	 * again, as those that joblib says of each array. */
+	/* Of larger contents, the first short texts, sorted by offset: words that are asked for again and again, such as
+	 * those that joblib repeats for each array. */
 	struct pickle_word {
 		uint64_t offset;
-		uint8_t len, bytes[PICKLE_WORD];
+		uint8_t len, bytes[PICKLE_WORD_MAX];
 	} *words;
 	uint32_t nwords;
 };

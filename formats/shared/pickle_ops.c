@@ -6,7 +6,7 @@
 
 enum { OPCODES_MAX = 1 << 28 };
 
-/* What an opcode does, one for each row of the table at the end: `bytes` follow it, at `arg`; it makes a `kind`. */
+/* What opcodes do, by the table at the end: `bytes` follow one, at `arg`, and it makes a `kind`. */
 #define UNUSED __attribute__((unused))
 #define RUN(name) static inline void name(struct pickle_machine *m, UNUSED unsigned bytes, UNUSED enum pickle_kind kind, UNUSED const uint8_t *arg)
 
@@ -298,6 +298,8 @@ static struct pickle_call *push_call(struct pickle_machine *m, uint32_t callable
 static void push_made(struct pickle_machine *m, uint32_t class, uint32_t args, uint32_t kwargs)
 {
 	struct pickle_call *call = push_call(m, class, args);
+	if (kwargs && node(m, kwargs)->kind != PICKLE_DICT)
+		pickle_fail(m, EBADMSG, "a call whose named arguments are no dictionary");
 	if (call) {
 		call->kwargs = kwargs;
 		call->made = true;
@@ -319,8 +321,6 @@ RUN(op_newobj)
 RUN(op_newobj_ex)
 {
 	uint32_t kwargs = pickle_pop(m), args = pickle_pop(m), class = pickle_pop(m);
-	if (node(m, kwargs)->kind != PICKLE_DICT)
-		pickle_fail(m, EBADMSG, "a call whose named arguments are no dictionary");
 	push_made(m, class, args, kwargs);
 }
 

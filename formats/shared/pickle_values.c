@@ -93,7 +93,7 @@ uint32_t pickle_make_int(struct pickle_machine *m, int64_t value)
 void pickle_keep_word(struct pickle_machine *m, uint64_t offset, uint64_t len)
 {
 	struct pickle *p = m->p;
-	if (p->nwords == PICKLE_WORDS || len > PICKLE_WORD)
+	if (p->nwords == PICKLE_WORDS_MAX || len > PICKLE_WORD_MAX)
 		return;
 	struct pickle_word *words = list_grow_in(p->keep, p->words, p->nwords, sizeof *words);
 	if (!words) {
@@ -317,7 +317,7 @@ static bool at_hand(const struct pickle *p, uint64_t offset, uint64_t len, struc
 		*ret = (struct slice){p->resident.bytes + (offset - p->resident.offset), (size_t)len};
 		return true;
 	}
-	const struct pickle_word *word = p->nwords && len <= PICKLE_WORD ? bsearch(&offset, p->words, p->nwords, sizeof *word, by_offset) : NULL;
+	const struct pickle_word *word = p->nwords && len <= PICKLE_WORD_MAX ? bsearch(&offset, p->words, p->nwords, sizeof *word, by_offset) : NULL;
 	if (!word || word->len != len)
 		return false;
 	*ret = (struct slice){word->bytes, word->len};

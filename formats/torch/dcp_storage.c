@@ -16,7 +16,7 @@ int dcp_no_memory(struct dcp_reader *r)
 
 /* --- objects ------------------------------------------------------------------------------------- */
 
-/* Which word a key is.  Of a large pickle text is not in memory: it is looked at once. */
+/* Which word a key is.  Of a large pickle not all text is in memory: it is looked at once. */
 static enum dcp_word word_of(const struct dcp_reader *r, uint32_t node)
 {
 	static const struct {

@@ -385,6 +385,6 @@ bool torch_is_plain_type(const struct torch_file *f, uint32_t dtype)
 {
 	struct torch_called c = torch_called(f, torch_node(f, dtype));
 	uint8_t code[4];
-	size_t n = c.known == TORCH_ND_DTYPE ? torch_first_bytes(f, torch_arg(f, &c, 0), code) : 0;
+	size_t n = c.known == TORCH_ND_DTYPE ? torch_first_bytes(f, torch_arg(f, &c, 0), code, sizeof code) : 0;
 	return n > 1 && (code[0] == 'U' || (n == 2 && strchr("biuf", code[0]) && strchr("1248", code[1])));
 }

@@ -7,7 +7,7 @@
 
 /* --- what it is ---------------------------------------------------------------------------- */
 
-size_t torch_first_bytes(const struct torch_file *f, uint32_t node, uint8_t ret[4])
+size_t torch_first_bytes(const struct torch_file *f, uint32_t node, void *ret, size_t most)
 {
 	const struct pickle_node *n = torch_node(f, node);
 	struct content bytes;
@@ -15,7 +15,7 @@ size_t torch_first_bytes(const struct torch_file *f, uint32_t node, uint8_t ret[
 	struct slice text;
 	if (n->kind != PICKLE_TEXT && n->kind != PICKLE_STR)
 		return 0;
-	size_t len = pickle_size(n) < 4 ? (size_t)pickle_size(n) : 4;
+	size_t len = pickle_size(n) < most ? (size_t)pickle_size(n) : most;
 	if (pickle_text(&f->pickle, n, &none, pickle_size(n), &text, NULL) == 0) /* it is at hand */
 		memcpy(ret, text.data, len);
 	else if (!pickle_bytes(&f->pickle, n, &bytes) || content_read(f->a, &bytes, 0, len, ret, NULL, NULL) < 0)
@@ -110,7 +110,7 @@ static bool is_fortran(const struct torch_file *f, uint32_t order)
 	uint8_t letters[4];
 	if (n->kind == PICKLE_BOOL || n->kind == PICKLE_INT)
 		return n->number;
-	return torch_first_bytes(f, order, letters) && letters[0] == 'F';
+	return torch_first_bytes(f, order, letters, sizeof letters) && letters[0] == 'F';
 }
 
 /* Moves the shape from where the elements lie, in C order, to what is shown; *ret: the strides, in
@@ -122,7 +122,7 @@ static int transpose(const struct torch_file *f, const struct torch_nd_parts *pa
 	struct array axes;
 	uint8_t letters[4];
 	*ret = NULL;
-	if (!parts->axes || !torch_first_bytes(f, parts->order, letters) || letters[0] != 'K' || torch_node(f, parts->axes)->kind == PICKLE_NONE)
+	if (!parts->axes || !torch_first_bytes(f, parts->order, letters, sizeof letters) || letters[0] != 'K' || torch_node(f, parts->axes)->kind == PICKLE_NONE)
 		return 0;
 	int r = torch_numpy_shape(f, parts->axes, arena, &axes, err);
 	if (r < 0)

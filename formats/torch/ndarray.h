@@ -28,8 +28,8 @@ bool torch_is_plain_type(const struct torch_file *f, uint32_t dtype);
 /* A tuple of extents, or a single one. */
 int torch_numpy_shape(const struct torch_file *f, uint32_t node, struct arena *arena, struct array *ret, struct error *err);
 
-/* The first bytes of a text, or all if there are fewer: their number.  Quick. */
-size_t torch_first_bytes(const struct torch_file *f, uint32_t node, uint8_t ret[4]);
+/* Copies at most so many of the first bytes of a text, without memory of the archive's: their number. */
+size_t torch_first_bytes(const struct torch_file *f, uint32_t node, void *ret, size_t most);
 
 /* What an array is made of, or a scalar, which has no dimension; 0: not there. */
 struct torch_nd_parts {

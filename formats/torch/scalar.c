@@ -91,5 +91,5 @@ bool torch_nd_is_string(const struct torch_file *f, uint32_t node)
 	struct torch_called c = torch_called(f, torch_node(f, node));
 	struct torch_called dtype = torch_called(f, torch_node(f, torch_arg(f, &c, 0)));
 	uint8_t code[4];
-	return c.known == TORCH_ND_SCALAR && torch_first_bytes(f, torch_arg(f, &dtype, 0), code) && code[0] == 'U';
+	return c.known == TORCH_ND_SCALAR && torch_first_bytes(f, torch_arg(f, &dtype, 0), code, sizeof code) && code[0] == 'U';
 }

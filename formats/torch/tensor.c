@@ -13,6 +13,7 @@
 #include <inttypes.h>
 
 #include "formats/shared/strided.h"
+#include "formats/torch/ndarray.h"
 #include "formats/torch/storage.h"
 #include "formats/torch/tensor.h"
 
@@ -21,14 +22,10 @@ enum { RANK_MAX = 64 };
 void torch_layout(const struct torch_file *f, uint32_t node, char ret[64])
 {
 	struct torch_called c = torch_called(f, torch_node(f, node));
-	struct arena none = {0};
-	struct slice s;
 	uint32_t name = node && c.known == TORCH_LAYOUT ? torch_arg(f, &c, 0) : node;
-	ret[0] = '\0';
-	if (name && torch_node(f, name)->kind == PICKLE_TEXT && pickle_text(&f->pickle, torch_node(f, name), &none, 63, &s, NULL) == 0) {
-		memcpy(ret, s.data, s.len);
-		ret[s.len] = '\0';
-	}
+	bool text = name && torch_node(f, name)->kind == PICKLE_TEXT && pickle_size(torch_node(f, name)) < 64;
+	size_t len = text ? torch_first_bytes(f, name, ret, 63) : 0;
+	ret[len] = '\0';
 }
 
 /* A size or strides: a tuple, a torch.Size of one, or a list. */

@@ -257,8 +257,8 @@ static inline const struct pickle_node *torch_node(const struct torch_file *f, u
 /* The i-th item of a TUPLE; 0 if it has fewer. */
 static inline uint32_t torch_item(const struct torch_file *f, uint32_t tuple, uint32_t i)
 {
-	const struct pickle_node *n = torch_node(f, tuple);
-	return tuple && i < n->count ? pickle_tuple(n)[i] : 0;
+	const struct pickle_node *n = tuple ? torch_node(f, tuple) : NULL;
+	return n && i < n->count ? pickle_tuple(n)[i] : 0;
 }
 
 static inline struct torch_called torch_called(const struct torch_file *f, const struct pickle_node *n)

@@ -152,6 +152,18 @@ def test_sparse_quantized_nested_meta():
                 assert out.files[f"{name}/col_indices"].data == torch_model.bytes_of(t.col_indices()), name
 
 
+def test_sparse_tensors_behind_many_words():
+    """Of a stream of more than 8 MiB the first words are kept; the layout stands behind them, or among them."""
+    dense = torch.eye(3)
+    for words, pad in ((6000, 3 << 20), (1, 3 << 20)):
+        things = {**{f"k{i}": i for i in range(words)}, "coo": dense.to_sparse(), "csc": dense.to_sparse_csc(), "pad": torch.zeros(pad)}
+        with folder() as where:
+            torch.save(things, where / "a.pt", _use_new_zipfile_serialization=False)
+            out = as_torch_says(where / "a.pt")
+            assert {f"csc/{part}" for part in ("ccol_indices", "row_indices", "values")} <= set(out.files), words
+            assert out.files["coo/indices"].data == torch_model.bytes_of(things["coo"]._indices()), words
+
+
 def test_parts_are_shown_whatever_size_the_tensor_tells():
     b = torch_bad
     layout = b.name("torch.serialization", "_get_layout") + b.tuple_of(b.text("torch.sparse_coo")) + b.OP.REDUCE

@@ -278,7 +278,7 @@ static void windows(void **state)
 /* Of a large content the first words are kept; what is longer, or comes after them, is read. */
 static void words(void **state)
 {
-	enum { MORE = PICKLE_WORDS + 100, PAD = 9 << 20 };
+	enum { MORE = PICKLE_WORDS_MAX + 100, PAD = 9 << 20 };
 	uint8_t *bytes = malloc(PAD + 2 * MORE * 48);
 	struct read r = {0};
 	struct slice s;
@@ -300,12 +300,12 @@ static void words(void **state)
 	assert_null(r.p.resident.bytes);
 	struct pickle_walk w = pickle_items(pickle_node(&r.p, r.p.root));
 	for (uint32_t i = 0; pickle_next(&w, &item); i++) {
-		struct arena *arena = i % 2 || i / 2 >= PICKLE_WORDS ? &r.scratch : NULL;
+		struct arena *arena = i % 2 || i / 2 >= PICKLE_WORDS_MAX ? &r.scratch : NULL;
 		assert_int_equal(pickle_text(&r.p, pickle_node(&r.p, item), arena, 63, &s, &r.err), 0);
 		snprintf(expected, sizeof expected, i % 2 ? "%032u" : "%u", i);
 		assert_true(slice_equal(s, slice_text(expected)));
 	}
-	assert_int_equal(r.p.nwords, PICKLE_WORDS);
+	assert_int_equal(r.p.nwords, PICKLE_WORDS_MAX);
 	end(&r);
 	free(bytes);
 }

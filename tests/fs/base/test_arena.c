@@ -247,6 +247,25 @@ static void cleared_it_has_what_it_had(void **state)
 	arena_clear(&s);
 }
 
+/* Also if all it had was one large allocation. */
+static void cleared_it_has_its_only_block(void **state)
+{
+	(void)state;
+	struct arena a = {.limit = 1 << 20};
+	uint8_t *first = arena_alloc(&a, 700000);
+	assert_non_null(first);
+	memset(first, 0xff, 700000);
+	arena_clear(&a);
+	assert_int_equal(a.used, 0);
+	for (int i = 0; i < 7; i++) {
+		uint8_t *part = arena_alloc(&a, 100000);
+		assert_ptr_equal(part, first + i * 100000);
+		for (int k = 0; k < 100000; k++)
+			assert_int_equal(part[k], 0);
+	}
+	arena_free(&a);
+}
+
 static void numbers_may_lie_closer(void **state)
 {
 	(void)state;
@@ -276,6 +295,7 @@ int main(void)
 		cmocka_unit_test(a_scratch_arena_within_another_has_what_is_left),
 		cmocka_unit_test(what_is_apart_knows_of_no_lower_limit),
 		cmocka_unit_test(cleared_it_has_what_it_had),
+		cmocka_unit_test(cleared_it_has_its_only_block),
 		cmocka_unit_test(numbers_may_lie_closer),
 	};
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
