@@ -15,7 +15,7 @@
 #include "fs/base/name.h"
 #include "fs/values/json.h"
 
-enum { CONFIG = 1, METADATA = 2, WEIGHTS = 4, ALL = 7, MEMBERS = 2000 };
+enum { CONFIG = 1, METADATA = 2, WEIGHTS = 4, ALL = 7, MEMBERS = 10000 };
 
 enum { METADATA_MOST = 1 << 16 }; /* bytes of metadata.json that are read */
 

@@ -244,6 +244,16 @@ def test_others(where):
         assert len(listed(where / "many.zip")) == count + 1 if fine else passes(where / "many.zip") is None
 
 
+def test_many_assets(where):
+    """Packed again in the order of names, assets come before what tells that it is Keras'."""
+    with zipfile.ZipFile(DATA / "keras/compiled.keras") as of, zipfile.ZipFile(where / "model", "w") as z:
+        for i in range(5000):
+            z.writestr(f"assets/{i}", b"")
+        for name in sorted(of.namelist()):
+            z.writestr(name, of.read(name))
+    assert json.loads(arrayfs("--list", "--json", where / "model").stdout.splitlines()[0])["format"] == "keras"
+
+
 def test_precedence(where):
     """Weights that lie where HDF5's signature may stand behind a user block, and an asset that is an array."""
     data = io.BytesIO()
@@ -287,7 +297,7 @@ def main():
     for seed in sampled([1, 2, 3, 4]):
         with folder() as where, check(f"archives in a zip are what they are alone, seed {seed}"):
             test_random(seed, where)
-    for test in (test_fixtures, test_verify, test_diff, test_others, test_precedence):
+    for test in (test_fixtures, test_verify, test_diff, test_others, test_many_assets, test_precedence):
         with folder() as where, check(test.__name__):
             test(where)
     done()
